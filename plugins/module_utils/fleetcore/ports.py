@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the cores ask of the world. Live, record and replay are adapters of the same port."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Optional, Protocol
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One HTTP request. ``url`` is absolute or a path that the transport resolves against its base."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Optional[bytes] = None
+    timeout: Optional[float] = None  # seconds; None: the transport's own
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One HTTP answer, whatever its status. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Http(Protocol):
+    """Sends one request and returns the answer.
+
+    :raises TransportError: no answer came (``Unreachable``, ``TimedOut``, ``CertificateInvalid``). A status is not an error.
+    """
+
+    def send(self, request: HttpRequest) -> HttpResponse: ...
+
+    def close(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Time, injected. ``monotonic`` in seconds, ``now`` as a UTC RFC 3339 string with a trailing ``Z``."""
+
+    def monotonic(self) -> float: ...
+
+    def now(self) -> str: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command left: ``rc`` is None when it was killed at its time-out."""
+
+    argv: Sequence[str]
+    rc: Optional[int]
+    stdout: str
+    stderr: str
+
+
+class CommandRunner(Protocol):
+    """Runs one tool without a shell.
+
+    :raises MissingDependency: the tool is not installed.
+    """
+
+    def run(self, argv: Sequence[str], timeout: float) -> CommandResult: ...
+
+
+class PowerState(str, enum.Enum):
+    """Power as the controller reports it. Unknown vendor words become UNKNOWN."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class PowerAction(str, enum.Enum):
+    """What a controller can be told to do. ``SHUTDOWN`` asks the OS; ``OFF`` does not ask."""
+
+    ON = "on"
+    OFF = "off"
+    SHUTDOWN = "shutdown"
+    RESET = "reset"
+    NMI = "nmi"
+
+
+class PowerDriver(Protocol):
+    """One way to one machine's power. Drivers only act and query: retry and verification are in ``drivers.base``.
+
+    Methods raise ``FatalError``, ``TransientError`` or ``Unsupported``; vendor exceptions never leave a driver.
+    """
+
+    name: str
+
+    def power_state(self) -> PowerState: ...
+
+    def set_power(self, action: PowerAction) -> None: ...
+
+    def close(self) -> None: ...
