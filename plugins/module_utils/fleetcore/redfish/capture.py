@@ -34,9 +34,9 @@ def load(path: str) -> dict[str, bytes]:
     elif os.path.isfile(path):
         with tarfile.open(path) as archive:
             for member in archive:
-                handle = archive.extractfile(member) if member.isfile() else None
-                if handle is not None and os.path.basename(member.name) == "index.json":
-                    bodies[_resource(os.path.dirname(member.name))] = handle.read()
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None and os.path.basename(member.name) == "index.json":
+                    bodies[_resource(os.path.dirname(member.name))] = content.read()
     if "/redfish/v1" not in bodies:
         raise InvalidInput(f"{path}: no Redfish mockup (redfish/v1/index.json) here")
     return bodies

@@ -46,7 +46,7 @@ def collect(
     walker = Walker(sections, system)
     begin = clock.monotonic()
     end = begin + deadline
-    with Session(http, clock, address, username, password, timeout) as session:
+    with Session(http, clock, address, username=username, password=password, timeout=timeout) as session:
         if session.root is not None:
             for want in walker.wants():  # the service root was read before the login
                 walker.took(want, Outcome(Verdict.COLLECTED, session.root, status=200))

@@ -13,14 +13,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
-from ..model import Collector, Coverage, Device, Mainboard, Source, Stats, Verdict, clean_serial
+from ..model import (
+    Collector,
+    Coverage,
+    Device,
+    Enclosure,
+    FirmwareEntry,
+    Mainboard,
+    Nic,
+    Source,
+    Stats,
+    Verdict,
+    clean_serial,
+)
 from .quirks import BOARD_SERIAL_PATHS, SERIAL_IS_SKU
 from .topics import chassis, compute, network, software, storage
 from .topics.common import common, identity, part
-from .values import at, text, word
+from .values import at, links, text, word
 from .walker import Tree
 
 VERSION = "1"
+NOT_THE_MACHINE = ("Card", "Module", "Enclosure", "Zone", "Rack")
 T = TypeVar("T")
 
 
@@ -34,28 +47,31 @@ def interpret(
     """The document of the walker's chosen system. Never raises for what is in the tree."""
     verdicts = dict(coverage)
 
-    def topic(section: str, read: Callable[[], T], empty: T) -> T:
+    def topic(section: str, read: Callable[[], T], empty: Any) -> T:
         try:
-            return read()
+            found = read()
         except Exception as error:  # noqa: BLE001  (any JSON must give a document or a recorded reason)
             verdicts[section] = Coverage(
                 Verdict.FAILED, f"could not be read: {type(error).__name__}: {str(error)[:200]}"
             )
-            return empty
+            return empty  # type: ignore[no-any-return]
+        if found and section in verdicts and verdicts[section].verdict is Verdict.ABSENT:
+            verdicts[section] = Coverage()  # it was inside of another section's resource
+        return found
 
     system = tree.get(tree.system)
     cpus, gpus, accelerators = topic("processors", lambda: compute.processors(tree), ((), (), ()))
-    nics = topic("network", lambda: network.nics(tree), ())
-    rows = topic("firmware", lambda: software.firmware_inventory(tree), ())
-    enclosures = topic("chassis", lambda: chassis.enclosures(tree), ())
-    fields = topic("system", lambda: _system(tree, system), {})
+    nics: tuple[Nic, ...] = topic("network", lambda: network.nics(tree), ())
+    rows: tuple[FirmwareEntry, ...] = topic("firmware", lambda: software.firmware_inventory(tree), ())
+    enclosures: tuple[Enclosure, ...] = topic("chassis", lambda: chassis.enclosures(tree), ())
+    fields: dict[str, Any] = topic("system", lambda: _system(tree, system), {})
     return Device(
         **fields,
         source=Source.OOB,
         collected_at=collected_at,
         collector=Collector(name="redfish", version=VERSION),
         stats=stats,
-        bios=topic("bios", lambda: software.bios(tree, system), None),
+        bios=topic("bios", lambda: software.bios(system), None),
         bios_configuration=topic("bios", lambda: software.bios_configuration(tree), None),
         secure_boot=topic("secure_boot", lambda: software.secure_boot(tree), None),
         boot=topic("boot", lambda: software.boot(tree, system), None),
@@ -89,30 +105,21 @@ def interpret(
 def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
     """Identity of the machine, and its board."""
     bodies = [body for _path, body in tree.of("chassis")]
-    main = next(
-        (body for body in bodies if tree.system and tree.system in str(at(body, "Links.ComputerSystems"))), None
-    )
-    main = main or (bodies[0] if bodies else {})
+    own = text(system.get("Id"))
+    bodies.sort(key=lambda body: (own != text(body.get("Id")), body.get("ChassisType") in NOT_THE_MACHINE))
+    linked = [body for body in bodies if tree.system and tree.system in links(at(body, "Links.ComputerSystems"))]
+    main: Mapping[str, Any] = next(iter(linked + bodies), {})
     fields = common(system)
     fields["firmware"] = None
     fields["vendor"] = fields["vendor"] or word(main.get("Manufacturer"))
     fields["model"] = fields["model"] or word(main.get("Model"))
-    board = {
-        "serial": next(
-            (
-                found
-                for found in (clean_serial(_first_text(path, system, *bodies)) for path in BOARD_SERIAL_PATHS)
-                if found
-            ),
-            None,
-        )
-        or chassis.board_serial(tree),
-        "part_number": part(system),
-    }
+    serials = [clean_serial(_first_text(path, system, *bodies)) for path in BOARD_SERIAL_PATHS]
+    board_serial = next((serial for serial in serials if serial), None) or chassis.board_serial(tree)
+    board_part = part(system)
     vendor = (fields["vendor"] or "").lower()
     sku = clean_serial(text(system.get("SKU")))
     if sku and vendor.startswith(SERIAL_IS_SKU):
-        board["serial"] = board["serial"] or fields["serial"]
+        board_serial = board_serial or fields["serial"]
         fields["serial"] = sku
     fields["serial"] = fields["serial"] or clean_serial(text(main.get("SerialNumber")))
     locations = [chassis.location(body) for body in bodies]
@@ -126,7 +133,9 @@ def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
         "power_state": (word(system.get("PowerState")) or "").lower() or None,
         "chassis": word(main.get("ChassisType")),
         "location": next((item for item in locations if item), None),
-        "mainboard": Mainboard(vendor=fields["vendor"], **board) if any(board.values()) else None,
+        "mainboard": Mainboard(vendor=fields["vendor"], serial=board_serial, part_number=board_part)
+        if board_serial or board_part
+        else None,
     }
 
 

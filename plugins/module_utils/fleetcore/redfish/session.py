@@ -52,6 +52,7 @@ class Session:
         http: Http,
         clock: Clock,
         address: str,
+        *,
         username: Optional[str] = None,
         password: Optional[str] = None,
         timeout: float = 30.0,

@@ -189,7 +189,7 @@ def _interface(path: str, body: Mapping[str, Any]) -> NicPort:
         link_status=word(body.get("LinkStatus")),
         auto_neg=boolean(body.get("AutoNeg")),
         mtu_size=positive(body.get("MTUSize")),
-        ip_addresses=tuple(dict.fromkeys(item.lower() for item in addresses if item and item not in ("::", "0.0.0.0"))),
+        ip_addresses=tuple(dict.fromkeys(item.lower() for item in addresses if item and item.strip("0.:"))),
     )
 
 

@@ -31,7 +31,7 @@ from .network import manager_nic
 LOG_TAIL = 20
 
 
-def bios(tree: Tree, system: Mapping[str, Any]) -> Optional[Bios]:
+def bios(system: Mapping[str, Any]) -> Optional[Bios]:
     version = firmware(system.get("BiosVersion"))
     return Bios(vendor=word(system.get("Manufacturer")), firmware=version) if version else None
 
@@ -102,9 +102,11 @@ def tpms(tree: Tree, system: Mapping[str, Any]) -> tuple[Tpm, ...]:
         if "tpm" in kind and not is_absent(body):
             out.append(Tpm(**common(body), interface_type=word(body.get("TrustedComponentType"))))
     if not out:
-        for body in items(system.get("TrustedModules")):
-            if not is_absent(body) and (body.get("InterfaceType") or body.get("FirmwareVersion")):
-                out.append(Tpm(**common(body), interface_type=word(body.get("InterfaceType"))))
+        out = [
+            Tpm(**common(body), interface_type=word(body.get("InterfaceType")))
+            for body in items(system.get("TrustedModules"))
+            if not is_absent(body) and (body.get("InterfaceType") or body.get("FirmwareVersion"))
+        ]
     return tuple(out)
 
 
