@@ -72,27 +72,39 @@ class Session:
         self.received = 0
 
     def __enter__(self) -> Session:
+        self.open()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Log in; errors as of the class."""
         try:
             self._open()
         except BaseException:
             self.close()
             raise
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Log out. Never raises: a BMC that can't end a session ends it by its own time-out."""
         location, self._location = self._location, None
         try:
             if location:
-                self._send("DELETE", location, timeout=10)
+                self.send("DELETE", location, timeout=10)
         except FleetError:
             pass
         finally:
             self._auth = {}
             self._http.close()
+
+    def renew(self) -> bool:
+        """Log in anew after the service forgot the session. False if there is no session to renew."""
+        if "X-Auth-Token" not in self._auth:
+            return False
+        self._auth, self._location = {}, None
+        self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
+        return True
 
     # -- GET ------------------------------------------------------------------------------------------------------------
 
@@ -112,21 +124,21 @@ class Session:
         return outcome_of(response)
 
     def _patient_get(self, url: str, deadline: Optional[float]) -> HttpResponse:
-        response = self._send("GET", url, deadline=deadline)
+        response = self.send("GET", url, deadline=deadline)
         for attempt in range(_BUSY_RETRIES):
             if response.status not in (429, 503):
                 break
             self._clock.sleep(min(_retry_after(response) or 1.0 + attempt, 5.0))
-            response = self._send("GET", url, deadline=deadline)
+            response = self.send("GET", url, deadline=deadline)
         return response
 
     # -- login ------------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        response = self._send("GET", ROOT + "/")
+        response = self.send("GET", ROOT + "/")
         if response.status == 401:
             self._use_basic()
-            response = self._send("GET", ROOT + "/")
+            response = self.send("GET", ROOT + "/")
         outcome = outcome_of(response)
         if response.status == 401:
             self._refused(response)
@@ -151,7 +163,7 @@ class Session:
     def _login(self, sessions: str) -> None:
         body = json.dumps({"UserName": self._username, "Password": self._password or ""}).encode()
         self.logins += 1
-        response = self._send("POST", sessions, body)
+        response = self.send("POST", sessions, body)
         token = response.headers.get("x-auth-token")
         answer = outcome_of(response)
         words = _message(response)
@@ -188,7 +200,7 @@ class Session:
         """Without a session nothing has checked the password yet: look at one protected resource."""
         target = link(at(self.root, "Systems")) or link(at(self.root, "Chassis"))
         if target:
-            response = self._send("GET", target)
+            response = self.send("GET", target)
             if response.status == 401:
                 self._refused(response)
 
@@ -204,7 +216,7 @@ class Session:
 
     # -- one request ------------------------------------------------------------------------------------------------------
 
-    def _send(
+    def send(
         self,
         method: str,
         url: str,
@@ -213,6 +225,7 @@ class Session:
         timeout: float = 0,
         deadline: Optional[float] = None,
     ) -> HttpResponse:
+        """One authenticated request of any method; follows redirects on the same host. Errors as :class:`fleetcore.ports.Http`."""
         headers = {**_HEADERS, **self._auth}
         if body is not None:
             headers["Content-Type"] = "application/json"

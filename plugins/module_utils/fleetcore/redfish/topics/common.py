@@ -25,7 +25,7 @@ def firmware(version: Any, software_id: Any = None) -> Optional[Firmware]:
 
 def is_absent(body: Any) -> bool:
     """An empty slot: the service lists it and says that nothing is in it."""
-    return at(body, "Status.State") == "Absent"
+    return bool(at(body, "Status.State") == "Absent")
 
 
 def common(body: Mapping[str, Any]) -> dict[str, Any]:
