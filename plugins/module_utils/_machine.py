@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
@@ -19,7 +20,6 @@ Machine = Mapping[str, Any]
 
 PLACE = ("site", "rack", "position")
 MANAGED = ("labels", *PLACE, "lifecycle", "bmc")
-WRITES = 3  # attempts to write against others who change the same machine
 
 
 def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
@@ -53,10 +53,8 @@ def _absent(client: ServerClient, name: str) -> Plan:
     have = _read(client, name)
 
     def apply() -> Mapping[str, Any]:
-        try:
+        with contextlib.suppress(NotFound):  # somebody was faster
             client.delete_machine(name)
-        except NotFound:
-            pass  # somebody was faster
         return {}
 
     return Plan(managed(have) if have else {}, {}, dict, apply)
@@ -69,20 +67,19 @@ def _read(client: ServerClient, name: str) -> Optional[Machine]:
         return None
 
 
-def _write(client: ServerClient, name: str, have: Optional[Machine], want: Mapping[str, Any]) -> Machine:
+def _write(
+    client: ServerClient, name: str, have: Optional[Machine], want: Mapping[str, Any], attempts: int = 3
+) -> Machine:
     """Create or patch; read and try again if somebody else wrote in between."""
-    for attempt in range(WRITES):
-        try:
-            if have is None:
-                given = {field: value for field, value in merged(None, want).items() if value is not None}
-                return client.create_machine({"id": name, **given})
-            patch = merge_patch(managed(have), merged(have, want))
-            return client.patch_machine(name, patch, have.get("version")) if patch else have
-        except ConflictError:
-            if attempt == WRITES - 1:
-                raise
-            have = _read(client, name)
-    raise AssertionError("unreachable")  # pragma: no cover
+    try:
+        if have is None:
+            return client.create_machine({"id": name, **merged(None, want)})
+        patch = merge_patch(managed(have), merged(have, want))
+        return client.patch_machine(name, patch, have.get("version")) if patch else have
+    except ConflictError:
+        if attempts == 1:
+            raise
+        return _write(client, name, _read(client, name), want, attempts - 1)
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -96,13 +93,16 @@ def managed(machine: Machine) -> dict[str, Any]:
 
 
 def merged(have: Optional[Machine], want: Mapping[str, Any]) -> dict[str, Any]:
-    """The managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays."""
+    """The managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays.
+
+    :raises InvalidInput: a BMC without an address.
+    """
     out = {**managed(have or {}), **want}
     if "bmc" in want:
         out["bmc"] = {**((have or {}).get("bmc") or {}), **want["bmc"]}
         if not out["bmc"].get("address"):
             raise InvalidInput("bmc.address: needed for a machine that has no BMC yet", field="bmc.address")
-    return out
+    return out if have else {field: value for field, value in out.items() if value is not None}
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +169,9 @@ def _mac(value: str) -> Optional[str]:
 
 def _address(value: str) -> str:
     address = value.strip()
-    if not address or any(char.isspace() for char in address) or "@" in address:
+    if "@" in address:  # not shown: it is a login
+        raise InvalidInput("bmc.address: must not hold a user name or password", field="bmc.address")
+    if not address or any(char.isspace() for char in address):
         raise InvalidInput(
             f"bmc.address: {value!r} is not a host name, IP address or URL https://host[:port]", field="bmc.address"
         )
