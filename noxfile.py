@@ -51,7 +51,10 @@ nox.options.sessions = [
 def _setup(session: nox.Session) -> None:
     """Bring .venv up to date and let the session run its programs first."""
     session.run("scripts/bootstrap", "dev", external=True)
-    session.env["PATH"] = os.pathsep.join([str(BIN), *_real_pythons(), *_path_without_shims()])
+    # nox looks programs up in its own PATH, the programs in the session's.
+    os.environ["PATH"] = session.env["PATH"] = os.pathsep.join(
+        dict.fromkeys([str(BIN), *_real_pythons(), *_path_without_shims()])
+    )
     session.env["ANSIBLE_HOME"] = str(CACHE / "ansible")
     RESULTS.mkdir(parents=True, exist_ok=True)
 
@@ -190,8 +193,7 @@ def sanity(session: nox.Session) -> None:
 def units(session: nox.Session) -> None:
     """ansible-test units: the unit tests with every Python that targets may have, the oldest first."""
     _setup(session)
-    path = session.env["PATH"]
-    present = [version for version in TARGET_PYTHONS if shutil.which(f"python{version}", path=path)]
+    present = [version for version in TARGET_PYTHONS if shutil.which(f"python{version}")]
     absent = [version for version in TARGET_PYTHONS if version not in present]
     for version in present:
         tree = _ansible_test(session, "units", "--venv", "--python", version, "--color", "no", *session.posargs)
@@ -274,13 +276,17 @@ def _collections_path(tree: Path) -> dict[str, str]:
 def _tree(session: nox.Session) -> Path:
     """What ships, copied to where ansible-test and others want it: .../ansible_collections/baremetal/fleet."""
     session.run("python", "scripts/collection.py", "tree", str(BUILD / "tree"), external=True, silent=True)
-    return BUILD / "tree" / "ansible_collections" / "baremetal" / "fleet"
+    tree = BUILD / "tree" / "ansible_collections" / "baremetal" / "fleet"
+    if shutil.which("git") and not (tree / ".git").exists():
+        # ansible-test asks git for the files; it must not find the checkout around, where build/ is ignored.
+        session.run("git", "init", "--quiet", str(tree), external=True)
+        (tree / ".git/info/exclude").write_text("tests/output/\n__pycache__/\n", encoding="utf-8")
+    return tree
 
 
 def _ansible_test(session: nox.Session, *arguments: str) -> Path:
     """Run ansible-test in a copy of what ships, with a home folder of its own; return the copy's path."""
     tree = _tree(session)
-    # ansible-test refuses to see a collection inside a git checkout whose top is elsewhere unless it ignores git.
     home = _ansible_test_home()
     with session.chdir(tree):
         session.run(

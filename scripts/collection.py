@@ -75,13 +75,13 @@ def shipped_files(*, untracked: bool = False) -> list[str]:
 
 
 def tree(target: Path, *, untracked: bool = True) -> Path:
-    """Mirror the files to ``target/ansible_collections/baremetal/fleet``; what tests left in ``tests/output`` stays."""
+    """Mirror the files to ``target/ansible_collections/baremetal/fleet``; what tests left in ``tests/output``, and ``.git``, stay."""
     home = target / "ansible_collections" / "baremetal" / "fleet"
     wanted = set(shipped_files(untracked=untracked))
     if home.exists():
         for old in sorted(path for path in home.rglob("*") if path.is_file() or path.is_symlink()):
             name = old.relative_to(home).as_posix()
-            if name not in wanted and not name.startswith("tests/output/"):
+            if name not in wanted and not name.startswith(("tests/output/", ".git/")):
                 old.unlink()
     for name in sorted(wanted):
         destination = home / name
