@@ -195,6 +195,7 @@ def units(session: nox.Session) -> None:
     _setup(session)
     present = [version for version in TARGET_PYTHONS if shutil.which(f"python{version}")]
     absent = [version for version in TARGET_PYTHONS if version not in present]
+    shutil.rmtree(_tree(session) / "tests/output/junit", ignore_errors=True)
     for version in present:
         tree = _ansible_test(session, "units", "--venv", "--python", version, "--color", "no", *session.posargs)
         for report in sorted((tree / "tests/output/junit").glob(f"python{version}-*.xml")):
@@ -289,9 +290,17 @@ def _ansible_test(session: nox.Session, *arguments: str) -> Path:
     tree = _tree(session)
     home = _ansible_test_home()
     with session.chdir(tree):
-        session.run(
-            "ansible-test", *arguments, external=True, env={"HOME": str(home), "ANSIBLE_HOME": str(home / ".ansible")}
+        said = session.run(
+            "ansible-test",
+            *arguments,
+            external=True,
+            silent=True,  # all of it is shown when it fails
+            env={"HOME": str(home), "ANSIBLE_HOME": str(home / ".ansible")},
         )
+    worth_reading = re.compile(r"^(Running sanity test|Unit test|WARNING: Skipping|=+ .*\b(passed|skipped)\b)")
+    for line in dict.fromkeys(str(said).splitlines()):
+        if worth_reading.match(line):
+            sys.stdout.write(f"{line}\n")
     return tree
 
 
