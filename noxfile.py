@@ -245,21 +245,22 @@ def collection(session: nox.Session) -> None:
 def molecule(session: nox.Session) -> None:
     """Molecule scenarios of the roles, on this machine, in folders of their own."""
     _setup(session)
+    shutil.rmtree(BUILD / "wheel", ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", str(BUILD / "wheel"), ".", external=True, silent=True)
-    session.run("python", "scripts/collection.py", "build", str(BUILD / "tarball"), external=True, silent=True)
+    session.run("python", "scripts/collection.py", "build", str(BUILD / "wheel"), external=True, silent=True)
     home = CACHE / "molecule"
     session.run("python", "scripts/collection.py", "install", str(home), external=True)
+    environment = {
+        "ANSIBLE_COLLECTIONS_PATH": str(home),
+        "FLEET_CONSTRAINTS": str(ROOT / "constraints.txt"),
+        "FLEET_MOLECULE_DIR": str(BUILD / "molecule"),
+        "FLEET_TARBALL": str(next((BUILD / "wheel").glob("*.tar.gz"))),
+        "FLEET_WHEEL": str(next((BUILD / "wheel").glob("*.whl"))),
+    }
     scenarios = sorted(path.parent.name for path in (ROOT / "extensions/molecule").glob("*/molecule.yml"))
     for scenario in session.posargs or scenarios:
         with session.chdir(ROOT / "extensions"):
-            session.run(
-                "molecule",
-                "test",
-                "--scenario-name",
-                scenario,
-                external=True,
-                env={"ANSIBLE_COLLECTIONS_PATH": str(home)},
-            )
+            session.run("molecule", "test", "--scenario-name", scenario, external=True, env=environment)
 
 
 @nox.session
