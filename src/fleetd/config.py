@@ -102,7 +102,9 @@ class RunnerSettings(_Section):
         default_factory=list, description="Ansible inventories (files, directories, plugin configurations)"
     )
     pattern: str = Field("all", description="Ansible host pattern that narrows the inventory; empty selects nothing")
-    server_url: str | None = Field(None, description="the machine server; default: $FLEETD_URL, else server.url or .listen")
+    server_url: str | None = Field(
+        None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
+    )
     token: SecretStr | None = Field(None, description="token of scope runner; default: $FLEETD_TOKEN")
     ca_path: str | None = Field(None, description="CA certificates for the server; default: the system's")
     validate_certs: bool = Field(True, description="verify the server's certificate")

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
+
 from fleetd.runner_ports import HostOutcome, PlaybookRun, RunProgress
 
 RUN_ID = "FLEETD_RUN_ID"  # in the environment of the worker and of everything below it
@@ -56,7 +57,13 @@ class AnsibleRunner:
     """
 
     def __init__(
-        self, root: Path, environment: Mapping[str, str] | None = None, *, forks: int = 20, timeout: float = 1800.0, keep: int = 20
+        self,
+        root: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        forks: int = 20,
+        timeout: float = 1800.0,
+        keep: int = 20,
     ) -> None:
         self._root = root
         self._environment = dict(environment or {})
@@ -66,17 +73,25 @@ class AnsibleRunner:
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+    def check(self, inventories: Sequence[str], pattern: str) -> None:
+        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern."""
         if not inventories or not all(inventories):
             raise InvalidInput("runner.inventory is empty: name at least one inventory", field="runner.inventory")
         if not pattern.strip():
             raise InvalidInput("runner.pattern is empty: name hosts or groups, or `all`", field="runner.pattern")
+        for inventory in inventories:
+            _source(inventory)
+
+    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+        self.check(inventories, pattern)
         argv = [_tool("ansible-inventory"), "--list", f"--limit={pattern}"]
         for inventory in inventories:
             argv += ["-i", _source(inventory)]
         env = self._env() | {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", "ANSIBLE_NOCOLOR": "1"}
         try:
-            done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+            done = subprocess.run(
+                argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+            )
         except subprocess.TimeoutExpired as error:
             raise TimedOut("ansible-inventory gave no answer within 120 s", seconds=120) from error
         if done.returncode != 0:
@@ -92,7 +107,11 @@ class AnsibleRunner:
             directory.mkdir(mode=0o700)
             (directory / "private" / "project").mkdir(mode=0o700, parents=True)
             _write(directory / "group.yml", json.dumps({_GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
-            spec = asdict(run) | {"inventories": [_source(i) for i in run.inventories], "forks": self._forks, "timeout": self._timeout}
+            spec = asdict(run) | {
+                "inventories": [_source(i) for i in run.inventories],
+                "forks": self._forks,
+                "timeout": self._timeout,
+            }
             spec["started_at"] = time.time()
             _write(directory / "run.json", json.dumps(spec))
             with open(directory / "worker.log", "wb") as log, open(directory / "lock", "w") as lock:
@@ -128,7 +147,9 @@ class AnsibleRunner:
         for path in (directory / "run.json", directory / "group.yml", directory / "lock"):
             path.unlink(missing_ok=True)
         self._workers.pop(run_id, None)
-        ended = sorted((p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime)
+        ended = sorted(
+            (p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
+        )
         for old in ended[: max(len(ended) - self._keep, 0)]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -166,7 +187,9 @@ def _has_process(run_id: str) -> bool:
 
 
 def _tool(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
+    found = shutil.which(
+        name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    )
     if found is None:
         raise MissingDependency(f"{name} is not installed: pip install 'fleetd[runner]'", tool=name)
     return found
@@ -200,7 +223,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _first_error(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    found = next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "no message")
+    found = next(
+        (line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "no message"
+    )
     return found[:400]
 
 
@@ -241,7 +266,11 @@ class _Recorder:
     def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
         error: Mapping[str, Any] = {}
         if not ok:
-            error = result.get("failure") or {"code": "failed", "message": str(result.get("msg", "the task failed"))[:500], "details": {}}
+            error = result.get("failure") or {
+                "code": "failed",
+                "message": str(result.get("msg", "the task failed"))[:500],
+                "details": {},
+            }
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
 
     def settle(self, outcome: HostOutcome) -> None:
@@ -279,7 +308,11 @@ def _work(directory: Path) -> int:
             extravars=spec["extra_vars"],
             forks=spec["forks"],
             timeout=int(spec["timeout"]),
-            envvars={"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_RETRY_FILES_ENABLED": "false"},
+            envvars={
+                "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            },
             event_handler=recorder,
             status_handler=status,
             cancel_callback=lambda: False,
@@ -288,11 +321,19 @@ def _work(directory: Path) -> int:
         )
         output = artifacts / "stdout"
         text = output.read_text(errors="replace") if output.exists() else ""
-        problem = "" if result.rc in (0, 2) else f"ansible-playbook ended with {result.status} ({result.rc}): {_first_error(text)}"
+        problem = (
+            ""
+            if result.rc in (0, 2)
+            else f"ansible-playbook ended with {result.status} ({result.rc}): {_first_error(text)}"
+        )
         for host in spec["hosts"]:
             # All events were seen: no start means that nothing was done on this host.
             if host not in recorder.settled and host not in recorder.begun:
-                error = {"code": "not_started", "message": problem or "the playbook did nothing for this host", "details": {}}
+                error = {
+                    "code": "not_started",
+                    "message": problem or "the playbook did nothing for this host",
+                    "details": {},
+                }
                 recorder.settle(HostOutcome(host, False, {}, error))
         write({"done": result.status, "problem": problem})
     if output.exists():

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fleetcore.errors import ConflictError
+
 from fleetd.runner_ports import Entry, State
 
 _SCHEMA = """
@@ -48,7 +49,9 @@ class SqliteJournal:
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._db.close()
-            raise ConflictError(f"{path}: {error}; is another runner using this state directory?", path=str(path)) from error
+            raise ConflictError(
+                f"{path}: {error}; is another runner using this state directory?", path=str(path)
+            ) from error
         except ConflictError:
             self._db.close()
             raise
@@ -59,7 +62,17 @@ class SqliteJournal:
 
     def save(self, entries: Sequence[Entry]) -> None:
         rows = [
-            (e.key, e.machine, e.request, e.state.value, e.attempts, e.run, e.changed_at, e.not_before, json.dumps(dict(e.detail)))
+            (
+                e.key,
+                e.machine,
+                e.request,
+                e.state.value,
+                e.attempts,
+                e.run,
+                e.changed_at,
+                e.not_before,
+                json.dumps(dict(e.detail)),
+            )
             for e in entries
         ]
         with self._transaction():

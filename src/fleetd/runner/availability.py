@@ -13,6 +13,7 @@ from typing import Any
 
 from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
+
 from fleetd import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
@@ -89,7 +90,9 @@ class Availability:
     def _check(self) -> None:
         options = self._options
         served = self._select()
-        self._next_check = self._clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (0.9 + self._random() / 5)
+        self._next_check = self._clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (
+            0.9 + self._random() / 5
+        )
         if not served:
             self.failures += 1
             return
@@ -102,7 +105,14 @@ class Availability:
         run = f"{RUN_PREFIX}{self._new_id()}"
         try:
             self._runner.start(
-                PlaybookRun(run, options.playbook, options.inventories, tuple(sorted(served)), (CHECK_MODULE,), options.extra_vars)
+                PlaybookRun(
+                    run,
+                    options.playbook,
+                    options.inventories,
+                    tuple(sorted(served)),
+                    (CHECK_MODULE,),
+                    options.extra_vars,
+                )
             )
             self._run = run
         except FleetError as error:
@@ -118,7 +128,9 @@ class Availability:
         if inexact:
             self._log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
         if not names:
-            self._say("nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}")
+            self._say(
+                "nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}"
+            )
             return frozenset()
         self._said = ""
         return frozenset(names)

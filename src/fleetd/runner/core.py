@@ -50,7 +50,9 @@ def exact_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
     return good, bad
 
 
-def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[str], now: float, policy: RetryPolicy) -> Plan:
+def plan(
+    wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[str], now: float, policy: RetryPolicy
+) -> Plan:
     """Compare what the server asks for with what the journal knows.
 
     ``wanted`` must have been fetched after the last acknowledgement was sent. On a server without request ids a machine
@@ -64,17 +66,30 @@ def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[s
     again: list[Entry] = []
     for want in wanted:
         of_machine = by_machine.get(want.machine, [])
-        if want.machine not in served or want.machine in start or any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine):
+        if (
+            want.machine not in served
+            or want.machine in start
+            or any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine)
+        ):
             continue
         entry = _known(want, by_key, of_machine)
         if entry is None:
-            entry = Entry(key=want.request or f"{want.machine}@{now:.6f}", machine=want.machine, request=want.request, state=State.WAITING)
+            entry = Entry(
+                key=want.request or f"{want.machine}@{now:.6f}",
+                machine=want.machine,
+                request=want.request,
+                state=State.WAITING,
+            )
         if entry.state is State.DONE:
             again.append(entry)
-        elif entry.state is State.WAITING and entry.not_before <= now and entry.attempts < policy.attempts:
-            start[want.machine] = replace(entry, state=State.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={})
+        elif entry.state is State.WAITING and entry.not_before <= now:
+            start[want.machine] = replace(
+                entry, state=State.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={}
+            )
     listed = {w.machine for w in wanted}
-    forget = [e.key for e in by_key.values() if _forgettable(e, listed, now) and e.key not in {s.key for s in start.values()}]
+    forget = [
+        e.key for e in by_key.values() if _forgettable(e, listed, now) and e.key not in {s.key for s in start.values()}
+    ]
     return Plan(tuple(start.values()), tuple(again), tuple(forget))
 
 
@@ -98,7 +113,11 @@ def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
         power = dict(outcome.result.get("power") or {})
         if power.get("verified"):
             return replace(entry, state=State.VERIFIED, changed_at=now, detail={"power": power})
-        error: Mapping[str, Any] = {"code": "not_verified", "message": "the playbook ended without a verified power cycle", "details": {}}
+        error: Mapping[str, Any] = {
+            "code": "not_verified",
+            "message": "the playbook ended without a verified power cycle",
+            "details": {},
+        }
         return replace(entry, state=State.FAILED, changed_at=now, detail={"error": dict(error)})
     detail = {"error": dict(outcome.error)}
     if _may_be_off(outcome):
@@ -133,9 +152,16 @@ def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
 
 
 def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -> Entry:
-    """The entry once the server knows its outcome. ``jitter`` in 0..1 stretches the delay by up to a quarter."""
+    """The entry once the server knows its outcome. ``jitter`` in 0..1 stretches the delay by up to a quarter.
+
+    A server with request ids counts the attempts and leaves the request out of its list until the next is due.
+    """
     if entry.state is State.VERIFIED:
         return replace(entry, state=State.DONE, changed_at=now)
+    if entry.request is not None:
+        return replace(entry, state=State.WAITING, changed_at=now, not_before=now)
     if entry.attempts >= policy.attempts:
         return replace(entry, state=State.GIVEN_UP, changed_at=now)
-    return replace(entry, state=State.WAITING, changed_at=now, not_before=now + policy.delay(entry.attempts) * (1 + jitter / 4))
+    return replace(
+        entry, state=State.WAITING, changed_at=now, not_before=now + policy.delay(entry.attempts) * (1 + jitter / 4)
+    )

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from fleetcore.errors import FatalError, FleetError
-from fleetd import logs
 from fleetcore.ports import Clock
+
+from fleetd import logs
 
 
 class Process(Protocol):
@@ -43,7 +44,9 @@ class Link:
     :param random: returns 0..1; spreads the retries of many runners.
     """
 
-    def __init__(self, clock: Clock, random: Callable[[], float], *, initial: float = 1.0, maximum: float = 60.0) -> None:
+    def __init__(
+        self, clock: Clock, random: Callable[[], float], *, initial: float = 1.0, maximum: float = 60.0
+    ) -> None:
         self._clock = clock
         self._random = random
         self._initial = initial
@@ -67,7 +70,11 @@ class Link:
     def failed(self, error: FleetError) -> None:
         """Wait longer each time, up to the maximum; at once the maximum when trying again can't help by itself."""
         self._failures += 1
-        delay = self._maximum if isinstance(error, FatalError) else min(self._maximum, self._initial * 2.0 ** min(self._failures - 1, 30))
+        delay = (
+            self._maximum
+            if isinstance(error, FatalError)
+            else min(self._maximum, self._initial * 2.0 ** min(self._failures - 1, 30))
+        )
         delay *= 0.5 + self._random() / 2
         self._until = self._clock.monotonic() + delay
         if error.code != self._said:
@@ -76,7 +83,13 @@ class Link:
 
 
 def run_loop(
-    processes: Sequence[Process], clock: Clock, stop: Stop, *, stop_seconds: float, once: bool = False, tick: float = 0.25
+    processes: Sequence[Process],
+    clock: Clock,
+    stop: Stop,
+    *,
+    stop_seconds: float,
+    once: bool = False,
+    tick: float = 0.25,
 ) -> bool:
     """Run the processes until a stop is requested, or with ``once`` until each had its turn and none is busy.
 

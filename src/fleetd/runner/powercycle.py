@@ -13,6 +13,7 @@ from typing import Any
 
 from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
+
 from fleetd import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
@@ -91,7 +92,11 @@ class Powercycles:
             self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
         if self._recovering or any(self._of(State.RUNNING)):
             return BUSY_SECONDS
-        return max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0) if not self.busy else max(self._link.wait(), BUSY_SECONDS)
+        return (
+            max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0)
+            if not self.busy
+            else max(self._link.wait(), BUSY_SECONDS)
+        )
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
@@ -109,7 +114,9 @@ class Powercycles:
                     changed.append(core.settle(entry, outcomes[entry.machine], now))
                 elif progress.finished and not progress.launched:
                     # Recorded, never started: nothing was done, so it is as if it had not been taken.
-                    changed.append(replace(entry, state=State.WAITING, attempts=entry.attempts - 1, not_before=0.0, changed_at=now))
+                    changed.append(
+                        replace(entry, state=State.WAITING, attempts=entry.attempts - 1, not_before=0.0, changed_at=now)
+                    )
                 elif progress.finished:
                     self._log.warning("cycle_lost", machine=entry.machine, run=run, problem=progress.problem)
                     changed.append(replace(entry, state=State.UNKNOWN, changed_at=now, detail={}))
@@ -156,7 +163,9 @@ class Powercycles:
         options = self._options
         hosts = tuple(sorted(e.machine for e in entries))
         try:
-            self._runner.start(PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), options.extra_vars))
+            self._runner.start(
+                PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), options.extra_vars)
+            )
         except FleetError as error:
             self._log.error("run_not_started", run=run, message=error.message)
             return False
@@ -182,7 +191,13 @@ class Powercycles:
             self._link.worked()
             after = core.after_report(entry, self._wall(), self._options.retry, self._random())
             self._save([after])
-            self._log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value, next=after.state.value)
+            self._log.info(
+                "reported",
+                machine=entry.machine,
+                request=entry.request,
+                outcome=entry.state.value,
+                next=after.state.value,
+            )
 
     def _poll(self) -> None:
         served = self._served()
@@ -228,7 +243,12 @@ class Powercycles:
 
     def _log_outcome(self, entry: Entry) -> None:
         if entry.state is State.VERIFIED:
-            self._log.info("cycled", machine=entry.machine, request=entry.request, driver=(entry.detail.get("power") or {}).get("driver"))
+            self._log.info(
+                "cycled",
+                machine=entry.machine,
+                request=entry.request,
+                driver=(entry.detail.get("power") or {}).get("driver"),
+            )
         elif entry.state is State.FAILED:
             self.failures += 1
             error = entry.detail.get("error") or {}
