@@ -140,14 +140,11 @@ class WorkServer(Protocol):
     def wanted(self, served: frozenset[str]) -> list[Wanted]:
         """What is to be power cycled now, of the machines in ``served``."""
 
-    def begun(self, machine: str, request: str | None) -> None:
-        """A cycle was started. For people who watch; nothing depends on it."""
-
     def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
         """The machine went off and came on again. May be told twice. A request that is gone is not an error."""
 
-    def failed(self, machine: str, request: str | None, error: Mapping[str, Any]) -> None:
-        """This attempt failed. A server that can't be told is not an error."""
+    def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
+        """This attempt failed. A server without request ids can't be told; that is not an error."""
 
     def availability(self, states: Mapping[str, str]) -> None:
         """Machine -> ``available``, ``in_error`` or ``not_available``."""

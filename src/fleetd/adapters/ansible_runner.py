@@ -89,7 +89,7 @@ class AnsibleRunner:
             argv += ["-i", _source(inventory)]
         env = self._env() | {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", "ANSIBLE_NOCOLOR": "1"}
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603
                 argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
             )
         except subprocess.TimeoutExpired as error:

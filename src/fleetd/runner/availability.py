@@ -43,6 +43,7 @@ class Availability:
     """
 
     name = "availability"
+    finish_before_stop = False
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Availability:
 
     @property
     def busy(self) -> bool:
-        return self._run is not None or bool(self._untold)
+        return self._run is not None
 
     def step(self, *, accept_work: bool) -> float:
         if self._run is not None:

@@ -50,9 +50,7 @@ def exact_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
     return good, bad
 
 
-def plan(
-    wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[str], now: float, policy: RetryPolicy
-) -> Plan:
+def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[str], now: float) -> Plan:
     """Compare what the server asks for with what the journal knows.
 
     ``wanted`` must have been fetched after the last acknowledgement was sent. On a server without request ids a machine
@@ -72,9 +70,8 @@ def plan(
             or any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine)
         ):
             continue
-        entry = _known(want, by_key, of_machine)
-        if entry is None:
-            entry = Entry(
+        entry = _known(want, by_key, of_machine) or Entry(
+
                 key=want.request or f"{want.machine}@{now:.6f}",
                 machine=want.machine,
                 request=want.request,

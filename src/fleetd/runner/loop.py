@@ -20,9 +20,12 @@ class Process(Protocol):
 
     name: str
 
+    finish_before_stop: bool
+    """A stop waits for what it has in flight."""
+
     @property
     def busy(self) -> bool:
-        """Work is in flight, or an outcome has not reached the server yet."""
+        """Work is in flight."""
 
     def step(self, *, accept_work: bool) -> float:
         """Do what is due and return the seconds until it wants to be called again. Never raises for a server that is down."""
@@ -110,10 +113,10 @@ def run_loop(
             if due[process.name] <= now:
                 due[process.name] = clock.monotonic() + process.step(accept_work=accept)
         turns += 1
-        busy = any(p.busy for p in processes)
+        busy = any(p.busy and (p.finish_before_stop or not stop.level) for p in processes)
         if not busy and (once or stop.level):
             return True
         if stopping_since is not None and now - stopping_since >= stop_seconds:
             return False
         clock.sleep(max(0.0, min(tick, min(due.values()) - clock.monotonic())) if due else tick)
-    return not any(p.busy for p in processes)
+    return not any(p.busy and p.finish_before_stop for p in processes)

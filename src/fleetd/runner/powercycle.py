@@ -45,6 +45,7 @@ class Powercycles:
     """
 
     name = "powercycle"
+    finish_before_stop = True
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Powercycles:
 
     @property
     def busy(self) -> bool:
-        return any(self._of(State.RUNNING, State.UNKNOWN, State.VERIFIED, State.FAILED))
+        return any(self._of(State.RUNNING, State.UNKNOWN))
 
     def step(self, *, accept_work: bool) -> float:
         self._collect()
@@ -90,13 +91,9 @@ class Powercycles:
         if accept_work and now >= self._next_poll and not self._link.wait():
             self._poll()
             self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
-        if self._recovering or any(self._of(State.RUNNING)):
+        if self.busy:
             return BUSY_SECONDS
-        return (
-            max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0)
-            if not self.busy
-            else max(self._link.wait(), BUSY_SECONDS)
-        )
+        return max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0)
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
@@ -182,7 +179,7 @@ class Powercycles:
                 if entry.state is State.VERIFIED:
                     self._server.verified(entry.machine, entry.request, entry.detail.get("power") or {})
                 else:
-                    self._server.failed(entry.machine, entry.request, entry.detail.get("error") or {})
+                    self._server.failed(entry.request, entry.detail.get("error") or {})
             except TransportError as error:
                 self._link.failed(error)
                 return
@@ -209,7 +206,7 @@ class Powercycles:
         except TransportError as error:
             self._link.failed(error)
             return
-        plan = core.plan(wanted, self._entries.values(), served, self._wall(), self._options.retry)
+        plan = core.plan(wanted, self._entries.values(), served, self._wall())
         self._journal.forget(plan.forget)
         for key in plan.forget:
             del self._entries[key]
@@ -225,11 +222,6 @@ class Powercycles:
             later = self._wall() + self._options.retry.initial
             self._save([replace(e, state=State.WAITING, attempts=e.attempts - 1, not_before=later) for e in entries])
             return
-        for entry in entries:
-            try:
-                self._server.begun(entry.machine, entry.request)
-            except FleetError:
-                break  # for people who watch only; the next exchange says that the server is down
 
     # --- bookkeeping ---------------------------------------------------------------------------------------------------
 

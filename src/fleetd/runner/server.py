@@ -52,9 +52,6 @@ class HttpWorkServer:
                 return None
             raise
 
-    def begun(self, machine: str, request: str | None) -> None:
-        pass  # the server has no report for it
-
     def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
         with contextlib.suppress(NotFound):
             if request is None:
@@ -66,7 +63,7 @@ class HttpWorkServer:
             with contextlib.suppress(ConflictError):  # closed: an earlier report arrived, or somebody cancelled it
                 self._client.report_powercycle(request, "verified", message=_summary(power), runner=self._name)
 
-    def failed(self, machine: str, request: str | None, error: Mapping[str, Any]) -> None:
+    def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
         if request is None:
             return
         with contextlib.suppress(NotFound, ConflictError):
