@@ -71,12 +71,11 @@ def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[s
         ):
             continue
         entry = _known(want, by_key, of_machine) or Entry(
-
-                key=want.request or f"{want.machine}@{now:.6f}",
-                machine=want.machine,
-                request=want.request,
-                state=State.WAITING,
-            )
+            key=want.request or f"{want.machine}@{now:.6f}",
+            machine=want.machine,
+            request=want.request,
+            state=State.WAITING,
+        )
         if entry.state is State.DONE:
             again.append(entry)
         elif entry.state is State.WAITING and entry.not_before <= now:

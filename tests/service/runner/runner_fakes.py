@@ -160,6 +160,11 @@ BMC_POWER = """
     main()
 """
 
+BMC_INFO = """
+    from ansible.module_utils.basic import AnsibleModule
+    AnsibleModule({}).exit_json()
+"""
+
 PLAYBOOK = """
     - hosts: all
       gather_facts: false
@@ -182,6 +187,9 @@ class FileLab:
         (collection / "plugins" / "modules").mkdir(parents=True)
         (collection / "playbooks").mkdir()
         (collection / "plugins" / "modules" / "bmc_power.py").write_text(textwrap.dedent(BMC_POWER))
+        (collection / "plugins" / "modules" / "bmc_info.py").write_text(textwrap.dedent(BMC_INFO))
+        check = textwrap.dedent(PLAYBOOK).partition("tasks:")[0] + "tasks: [{baremetal.fleet.bmc_info: {}}]"
+        (collection / "playbooks" / "powercycle_check.yml").write_text(check)
         for name, state in (("powercycle", "cycle"), ("power_on", "on")):
             (collection / "playbooks" / f"{name}.yml").write_text(textwrap.dedent(PLAYBOOK).replace("STATE", state))
         (root / "ansible.cfg").touch()
