@@ -142,7 +142,7 @@ def measure(work: Path, source: Path) -> tuple[float, float, dict[str, Any]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "FLEETD_"))}
     environment.update(
         ANSIBLE_COLLECTIONS_PATH=str(work),
-        ANSIBLE_CONFIG="/dev/null",
+        ANSIBLE_CONFIG=str(work / "none.cfg"),
         ANSIBLE_HOME=str(work / "home"),
         ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true",
         ANSIBLE_INVENTORY_ENABLED="floor,calls,baremetal.fleet.machines",
