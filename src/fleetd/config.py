@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Configuration: one YAML file, then the environment, then the command line; the later one wins.
+
+The file is ``--config``, else ``$FLEETD_CONFIG``, else ``./fleetd.yml``, else ``/etc/fleetd/fleetd.yml``; without any of
+them the defaults hold. In the environment ``server.listen`` is ``FLEETD_SERVER__LISTEN``. A key that does not exist or
+a value that can't be used is a :class:`ConfigError`, whose message names the file or variable and the key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+PREFIX = "FLEETD_"
+SEARCH = (Path("fleetd.yml"), Path("/etc/fleetd/fleetd.yml"))
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the message is one line that names the file or variable, the key and the fix."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ServerSettings(_Section):
+    """Where ``fleetd serve`` listens."""
+
+    listen: str = Field(default="127.0.0.1:8480", description="host:port; port 0 takes a free one and prints it")
+    url: str | None = Field(
+        default=None, description="how others reach this server, for links; default: http://<listen>"
+    )
+    max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
+    shutdown_seconds: int = Field(default=10, ge=0, description="how long a stop waits for requests in progress")
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        split_listen(value)
+        return value
+
+
+class DatabaseSettings(_Section):
+    """Where the state is. SQLite, PostgreSQL and CockroachDB."""
+
+    url: str = Field(
+        default="sqlite:///fleetd.db",
+        description="SQLAlchemy URL: sqlite:////var/lib/fleetd/fleetd.db, postgresql+psycopg://user@host/name",
+    )
+    pool_size: int = Field(default=10, ge=1, le=200, description="connections kept to PostgreSQL")
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value.partition(":")[0].partition("+")[0] not in ("sqlite", "postgresql", "cockroachdb"):
+            raise ValueError("must start with sqlite:, postgresql: or cockroachdb:")
+        return value
+
+
+class AuthSettings(_Section):
+    """Who may do what without a token, and how long a login lasts."""
+
+    anonymous_scope: Literal["none", "viewer", "operator"] = Field(
+        default="none", description="what requests without a token may do"
+    )
+    legacy_open: bool = Field(
+        default=False, description="serve /json/v1 and /_/ without a token: for unmodified clients, which know none"
+    )
+    session_hours: int = Field(default=12, ge=1, le=24 * 31, description="how long a login of the page lasts")
+    secure_cookies: bool = Field(
+        default=False, description="send the page's cookie over HTTPS only; set it behind a TLS proxy"
+    )
+
+
+class LogSettings(_Section):
+    """Logs go to standard error."""
+
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal, else json"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severity that is written"
+    )
+
+    @field_validator("level", "format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+
+class PowercycleSettings(_Section):
+    """What the server does with failed attempts."""
+
+    max_attempts: int = Field(default=3, ge=1, le=100, description="a request that failed so often is closed as failed")
+    backoff_initial_seconds: int = Field(default=60, ge=1, description="wait after the first failure")
+    backoff_exponent: float = Field(default=2.0, ge=1, le=10, description="factor for each further failure")
+    backoff_maximum_seconds: int = Field(default=3600, ge=1, description="longest wait")
+
+
+class RunnerSettings(_Section):
+    """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
+
+    inventory: list[str] = Field(
+        default_factory=list, description="Ansible inventories (files, directories, plugin configurations)"
+    )
+    pattern: str = Field("all", description="Ansible host pattern that narrows the inventory; empty selects nothing")
+    server_url: str | None = Field(
+        None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
+    )
+    token: SecretStr | None = Field(None, description="token of scope runner; default: $FLEETD_TOKEN")
+    ca_path: str | None = Field(None, description="CA certificates for the server; default: the system's")
+    validate_certs: bool = Field(True, description="verify the server's certificate")
+    state_dir: Path = Field(Path("fleetd-runner"), description="the journal and the runs; one runner per directory")
+    poll_seconds: float = Field(5.0, ge=0.1, le=3600, description="time between two looks at the server's list")
+    check_seconds: float = Field(300.0, ge=1, le=86400, description="time between two checks of the power controllers")
+    retry_initial_seconds: float = Field(60.0, ge=0, description="wait after a machine's first failure; doubles")
+    retry_maximum_seconds: float = Field(3600.0, ge=0, description="longest wait between two attempts")
+    max_attempts: int = Field(3, ge=1, le=100, description="attempts per request")
+    max_runs: int = Field(4, ge=1, le=50, description="playbook runs at the same time")
+    forks: int = Field(20, ge=1, le=500, description="machines at the same time within one run")
+    run_seconds: float = Field(1800.0, ge=10, description="a run is ended after this time; modules have tighter limits")
+    stop_seconds: float = Field(600.0, ge=0, description="how long a stop waits for running cycles")
+    playbook: str = Field("baremetal.fleet.powercycle", description="playbook that power cycles")
+    check_playbook: str = Field("baremetal.fleet.powercycle_check", description="playbook that checks controllers")
+    recover_playbook: str = Field("baremetal.fleet.power_on", description="playbook that makes sure machines are on")
+    extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbooks")
+
+    @field_validator("inventory", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """All of it. Sections are attributes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
+    powercycle: PowercycleSettings = PowercycleSettings()
+    runner: RunnerSettings = RunnerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used: one precedence, no hidden file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, _FileSource(settings_cls))
+
+
+_file_values: dict[str, Any] = {}
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """The values of the file that :func:`load` has read."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return _file_values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(_file_values)
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """``host:port`` or ``[v6]:port`` as ``(host, port)``.
+
+    :raises ValueError: no port, or not one of 0-65535.
+    """
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port, for example 127.0.0.1:8480 or [::]:8480")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":8480" says all addresses
+
+
+def find_file(explicit: str | os.PathLike[str] | None = None) -> Path | None:
+    """The configuration file that holds, or None.
+
+    :raises ConfigError: one was named and does not exist.
+    """
+    named = explicit or os.environ.get("FLEETD_CONFIG")
+    if named:
+        path = Path(named)
+        if not path.is_file():
+            origin = "--config" if explicit else "FLEETD_CONFIG"
+            raise ConfigError(f"{origin}: no such file: {path}. `fleetd init` writes one.")
+        return path
+    return next((path for path in SEARCH if path.is_file()), None)
+
+
+def load(
+    file: str | os.PathLike[str] | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Read, merge and check the configuration.
+
+    :param file: the file, or None to look for it.
+    :param overrides: from the command line: ``{section: {key: value}}``; values that are None are not given.
+    :raises ConfigError: see there.
+    """
+    path = find_file(file)
+    given = {
+        section: {key: value for key, value in values.items() if value is not None}
+        for section, values in (overrides or {}).items()
+    }
+    given = {section: values for section, values in given.items() if values}
+    _check_environment()
+    _file_values.clear()
+    _file_values.update(_read(path) if path else {})
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        raise ConfigError(_explain(exc, path, given)) from None
+    except SettingsError as exc:
+        raise ConfigError(f"environment: {exc}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(exc).split())}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected sections such as 'server:', got {type(data).__name__}")
+    return {str(key): value if value is not None else {} for key, value in data.items()}
+
+
+def _check_environment() -> None:
+    """Names without ``__`` (FLEETD_URL, FLEETD_TOKEN, FLEETD_CONFIG) are not ours; those with it have to exist."""
+    for name in os.environ:
+        section, found, key = name.removeprefix(PREFIX).partition("__")
+        if not name.startswith(PREFIX) or not found:
+            continue
+        field = Settings.model_fields.get(section.lower())
+        if field is None:
+            raise ConfigError(f"environment variable {name}: no section '{section.lower()}'; {_known(Settings)}")
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            names = annotation.model_fields
+            if key.lower() not in names:
+                raise ConfigError(
+                    f"environment variable {name}: no key '{key.lower()}' in '{section.lower()}'; {_known(annotation)}"
+                )
+
+
+def _known(model: type[BaseModel]) -> str:
+    return "known: " + (", ".join(sorted(model.model_fields)) or "none")
+
+
+def _explain(exc: ValidationError, path: Path | None, given: Mapping[str, Mapping[str, Any]]) -> str:
+    first = exc.errors(include_url=False)[0]
+    location = [str(part) for part in first["loc"]]
+    dotted = ".".join(location)
+    variable = PREFIX + "__".join(part.upper() for part in location[:2])
+    if len(location) > 1 and location[1] in given.get(location[0], {}):
+        origin = f"command line: --{location[1].replace('_', '-')}"
+    elif variable in os.environ:
+        origin = f"environment variable {variable}"
+    else:
+        origin = f"{path}: {dotted}"
+    if first["type"] == "extra_forbidden":
+        model: type[BaseModel] = Settings
+        if len(location) > 1:
+            annotation = Settings.model_fields[location[0]].annotation
+            assert isinstance(annotation, type)  # noqa: S101 - sections are models
+            assert issubclass(annotation, BaseModel)  # noqa: S101
+            model = annotation
+        return f"{origin}: no such key; {_known(model)}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{origin}: {message} (got {str(first['input'])[:80]!r})"
