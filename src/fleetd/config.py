@@ -215,23 +215,41 @@ def load(
         for section, values in (overrides or {}).items()
     }
     given = {section: values for section, values in given.items() if values}
+    if path is None:
+        return _merge("", "", given)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
+    return _merge(text, str(path), given)
+
+
+def load_text(text: str, name: str) -> Settings:
+    """The settings of a file with this text, and of the environment; ``name`` stands in messages.
+
+    :raises ConfigError: see there.
+    """
+    return _merge(text, name, {})
+
+
+def _merge(text: str, name: str, given: Mapping[str, Mapping[str, Any]]) -> Settings:
     _check_environment()
     _file_values.clear()
-    _file_values.update(_read(path) if path else {})
+    _file_values.update(_parse(text, name))
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        raise ConfigError(_explain(exc, path, given)) from None
+        raise ConfigError(_explain(exc, name, given)) from None
     except SettingsError as exc:
         raise ConfigError(f"environment: {exc}") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parse(text: str, path: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(exc).split())}") from None
     if data is None:
         return {}
@@ -262,7 +280,7 @@ def _known(model: type[BaseModel]) -> str:
     return "known: " + (", ".join(sorted(model.model_fields)) or "none")
 
 
-def _explain(exc: ValidationError, path: Path | None, given: Mapping[str, Mapping[str, Any]]) -> str:
+def _explain(exc: ValidationError, path: str, given: Mapping[str, Mapping[str, Any]]) -> str:
     first = exc.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"]]
     dotted = ".".join(location)
