@@ -32,10 +32,12 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """Where ``fleetd serve`` listens."""
 
-    listen: str = Field("127.0.0.1:8480", description="host:port; port 0 takes a free one and prints it")
-    url: str | None = Field(None, description="how others reach this server, for links; default: http://<listen>")
-    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
-    shutdown_seconds: int = Field(10, ge=0, description="how long a stop waits for requests in progress")
+    listen: str = Field(default="127.0.0.1:8480", description="host:port; port 0 takes a free one and prints it")
+    url: str | None = Field(
+        default=None, description="how others reach this server, for links; default: http://<listen>"
+    )
+    max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
+    shutdown_seconds: int = Field(default=10, ge=0, description="how long a stop waits for requests in progress")
 
     @field_validator("listen")
     @classmethod
@@ -48,10 +50,10 @@ class DatabaseSettings(_Section):
     """Where the state is. SQLite, PostgreSQL and CockroachDB."""
 
     url: str = Field(
-        "sqlite:///fleetd.db",
+        default="sqlite:///fleetd.db",
         description="SQLAlchemy URL: sqlite:////var/lib/fleetd/fleetd.db, postgresql+psycopg://user@host/name",
     )
-    pool_size: int = Field(10, ge=1, le=200, description="connections kept to PostgreSQL")
+    pool_size: int = Field(default=10, ge=1, le=200, description="connections kept to PostgreSQL")
 
     @field_validator("url")
     @classmethod
@@ -65,20 +67,26 @@ class AuthSettings(_Section):
     """Who may do what without a token, and how long a login lasts."""
 
     anonymous_scope: Literal["none", "viewer", "operator"] = Field(
-        "none", description="what requests without a token may do"
+        default="none", description="what requests without a token may do"
     )
     legacy_open: bool = Field(
-        False, description="serve /json/v1 and /_/ without a token: for unmodified clients, which know none"
+        default=False, description="serve /json/v1 and /_/ without a token: for unmodified clients, which know none"
     )
-    session_hours: int = Field(12, ge=1, le=24 * 31, description="how long a login of the page lasts")
-    secure_cookies: bool = Field(False, description="send the page's cookie over HTTPS only; set it behind a TLS proxy")
+    session_hours: int = Field(default=12, ge=1, le=24 * 31, description="how long a login of the page lasts")
+    secure_cookies: bool = Field(
+        default=False, description="send the page's cookie over HTTPS only; set it behind a TLS proxy"
+    )
 
 
 class LogSettings(_Section):
     """Logs go to standard error."""
 
-    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity that is written")
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal, else json"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severity that is written"
+    )
 
     @field_validator("level", "format", mode="before")
     @classmethod
@@ -89,10 +97,10 @@ class LogSettings(_Section):
 class PowercycleSettings(_Section):
     """What the server does with failed attempts."""
 
-    max_attempts: int = Field(3, ge=1, le=100, description="a request that failed so often is closed as failed")
-    backoff_initial_seconds: int = Field(60, ge=1, description="wait after the first failure")
-    backoff_exponent: float = Field(2.0, ge=1, le=10, description="factor for each further failure")
-    backoff_maximum_seconds: int = Field(3600, ge=1, description="longest wait")
+    max_attempts: int = Field(default=3, ge=1, le=100, description="a request that failed so often is closed as failed")
+    backoff_initial_seconds: int = Field(default=60, ge=1, description="wait after the first failure")
+    backoff_exponent: float = Field(default=2.0, ge=1, le=10, description="factor for each further failure")
+    backoff_maximum_seconds: int = Field(default=3600, ge=1, description="longest wait")
 
 
 class RunnerSettings(_Section):
@@ -207,23 +215,41 @@ def load(
         for section, values in (overrides or {}).items()
     }
     given = {section: values for section, values in given.items() if values}
+    if path is None:
+        return _merge("", "", given)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
+    return _merge(text, str(path), given)
+
+
+def load_text(text: str, name: str) -> Settings:
+    """The settings of a file with this text, and of the environment; ``name`` stands in messages.
+
+    :raises ConfigError: see there.
+    """
+    return _merge(text, name, {})
+
+
+def _merge(text: str, name: str, given: Mapping[str, Mapping[str, Any]]) -> Settings:
     _check_environment()
     _file_values.clear()
-    _file_values.update(_read(path) if path else {})
+    _file_values.update(_parse(text, name))
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        raise ConfigError(_explain(exc, path, given)) from None
+        raise ConfigError(_explain(exc, name, given)) from None
     except SettingsError as exc:
         raise ConfigError(f"environment: {exc}") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parse(text: str, path: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(exc).split())}") from None
     if data is None:
         return {}
@@ -254,7 +280,7 @@ def _known(model: type[BaseModel]) -> str:
     return "known: " + (", ".join(sorted(model.model_fields)) or "none")
 
 
-def _explain(exc: ValidationError, path: Path | None, given: Mapping[str, Mapping[str, Any]]) -> str:
+def _explain(exc: ValidationError, path: str, given: Mapping[str, Mapping[str, Any]]) -> str:
     first = exc.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"]]
     dotted = ".".join(location)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A store in memory, for tests: what the SQL store must behave like."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from fleetcore.errors import ConflictError, NotFound
+
+from fleetd.domain import (
+    DeviceChange,
+    Machine,
+    Powercycle,
+    PowerCycleState,
+    State,
+    Token,
+    WebSession,
+    new_id,
+)
+from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
+
+
+class MemoryStore:
+    """Implements ``fleetd.ports.Store``. One lock makes every method a transaction."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._machines: dict[str, Machine] = {}
+        self._pending: dict[str, PowerCycleState] = {}
+        self._requests: dict[str, Powercycle] = {}
+        self._devices: dict[str, dict[str, Mapping[str, Any]]] = {}
+        self._history: dict[str, DeviceChange] = {}
+        self._tokens: dict[str, Token] = {}
+        self._sessions: dict[str, WebSession] = {}
+
+    def ready(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+    # -- machines
+
+    def create_machine(self, machine: Machine) -> Machine:
+        with self._lock:
+            if machine.id in self._machines:
+                raise ConflictError(f"machine {machine.id} exists already", machine=machine.id)
+            state = self._pending.pop(machine.id, None)
+            if state is not None:
+                machine = replace(machine, description=replace(machine.description, powercycle_state=state))
+            self._machines[machine.id] = machine
+            return machine
+
+    def get_machine(self, machine_id: str) -> Machine | None:
+        return self._machines.get(machine_id)
+
+    def list_machines(
+        self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
+    ) -> Sequence[Machine]:
+        with self._lock:
+            ids = sorted(self._machines)
+            found = (self._machines[name] for name in ids if after is None or name > after)
+            return [machine for machine in found if _matches(machine, where)][:limit]
+
+    def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
+        with self._lock:
+            self._machines[machine_id] = change(self._existing(machine_id))
+            return self._machines[machine_id]
+
+    def upsert_machine(self, machine_id: str, now: datetime, change: Callable[[Machine], Machine]) -> Machine:
+        with self._lock:
+            previous = self._machines.get(machine_id)
+            if previous is not None:
+                return self.update_machine(machine_id, change)
+            machine = Machine(machine_id, created_at=now, updated_at=now)
+            state = self._pending.get(machine_id)
+            if state is not None:
+                machine = replace(machine, description=replace(machine.description, powercycle_state=state))
+            changed = change(machine)
+            self._machines[machine_id] = changed
+            self._pending.pop(machine_id, None)
+            return changed
+
+    def delete_machine(self, machine_id: str, check: Callable[[Machine], None] | None = None) -> None:
+        with self._lock:
+            machine = self._existing(machine_id)
+            if check:
+                check(machine)
+            del self._machines[machine_id]
+            self._devices.pop(machine_id, None)
+            self._requests = {key: item for key, item in self._requests.items() if item.machine != machine_id}
+            self._history = {key: item for key, item in self._history.items() if item.machine != machine_id}
+
+    def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:  # noqa: ARG002
+        with self._lock:
+            for name, state in states.items():
+                machine = self._machines.get(name)
+                if machine is None:
+                    self._pending[name] = state
+                else:
+                    self._machines[name] = replace(
+                        machine, description=replace(machine.description, powercycle_state=state)
+                    )
+
+    def _existing(self, machine_id: str) -> Machine:
+        try:
+            return self._machines[machine_id]
+        except KeyError:
+            raise NotFound(f"no machine {machine_id}", machine=machine_id) from None
+
+    # -- power cycles
+
+    def _open(self, machine: str) -> Powercycle | None:
+        return next((item for item in self._requests.values() if item.machine == machine and item.open), None)
+
+    def open_powercycle(self, request: Powercycle) -> tuple[Powercycle, bool]:
+        with self._lock:
+            self._existing(request.machine)
+            present = self._open(request.machine)
+            if present is not None:
+                return present, False
+            self._requests[request.id] = request
+            return request, True
+
+    def get_powercycle(self, request_id: str) -> Powercycle | None:
+        return self._requests.get(request_id)
+
+    def list_powercycles(
+        self,
+        machine: str | None = None,
+        state: State | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Sequence[Powercycle]:
+        with self._lock:
+            found = sorted(self._requests.values(), key=lambda item: item.id, reverse=True)
+        return [
+            item
+            for item in found
+            if (machine is None or item.machine == machine)
+            and (state is None or item.state == state)
+            and (after is None or item.id < after)
+        ][:limit]
+
+    def due_powercycles(self, now: datetime) -> Sequence[str]:
+        with self._lock:
+            found = sorted(self._requests.values(), key=lambda item: item.id)
+        return [item.machine for item in found if item.open and (item.not_before is None or item.not_before <= now)]
+
+    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+        with self._lock:
+            if request_id not in self._requests:
+                raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
+            self._requests[request_id] = change(self._requests[request_id])
+            return self._requests[request_id]
+
+    def toggle_powercycle(
+        self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
+    ) -> Powercycle | None:
+        with self._lock:
+            self._existing(machine)
+            present = self._open(machine)
+            changed = opened if present is None else closed(present) if closed else None
+            if changed is not None:
+                self._requests[changed.id] = changed
+            return changed
+
+    def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
+        with self._lock:
+            found = sorted(self._requests.values(), key=lambda item: item.id)
+        wanted = None if machines is None else set(machines)
+        return {item.machine: item for item in found if wanted is None or item.machine in wanted}
+
+    def count_powercycles(self) -> Mapping[State, int]:
+        with self._lock:
+            return Counter(item.state for item in self._requests.values())
+
+    # -- devices
+
+    def publish_device(
+        self,
+        machine: str,
+        source: str,
+        now: datetime,
+        change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
+    ) -> Publication:
+        with self._lock:
+            previous = self._existing(machine)
+            publication = change(self.get_devices(machine))
+            self._devices.setdefault(machine, {})[source] = publication.document
+            self._machines[machine] = replace(previous, device=publication.summary)
+            if publication.changes:
+                entry = DeviceChange(new_id(now), machine, source, now, publication.changes)
+                self._history[entry.id] = entry
+            return publication
+
+    def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
+        return dict(self._devices.get(machine, {}))
+
+    def device_history(
+        self, machine: str, limit: int | None = None, after: str | None = None
+    ) -> Sequence[DeviceChange]:
+        with self._lock:
+            found = sorted(self._history.values(), key=lambda item: item.id, reverse=True)
+        return [item for item in found if item.machine == machine and (after is None or item.id < after)][:limit]
+
+    # -- tokens
+
+    def create_token(self, token: Token, only_first: bool = False) -> Token:
+        with self._lock:
+            if only_first and self._tokens:
+                raise ConflictError("there are tokens already")
+            if any(item.name == token.name and item.revoked_at is None for item in self._tokens.values()):
+                raise ConflictError(f"a token named {token.name} exists; revoke it first", name=token.name)
+            self._tokens[token.id] = token
+            return token
+
+    def find_token(self, digest: str) -> Token | None:
+        with self._lock:
+            return next((item for item in self._tokens.values() if item.digest == digest), None)
+
+    def list_tokens(self) -> Sequence[Token]:
+        with self._lock:
+            return sorted(self._tokens.values(), key=lambda item: (item.created_at, item.id))
+
+    def revoke_token(self, id_or_name: str, now: datetime) -> Token:
+        with self._lock:
+            found = self._tokens.get(id_or_name) or next(
+                (item for item in self._tokens.values() if item.name == id_or_name and item.revoked_at is None), None
+            )
+            if found is None:
+                raise NotFound(f"no token {id_or_name}", token=id_or_name)
+            revoked = replace(found, revoked_at=found.revoked_at or now)
+            self._tokens[found.id] = revoked
+            self._sessions = {key: item for key, item in self._sessions.items() if item.token_id != found.id}
+            return revoked
+
+    def create_session(self, session: WebSession, now: datetime) -> None:
+        with self._lock:
+            self._sessions = {key: item for key, item in self._sessions.items() if item.expires_at > now}
+            self._sessions[session.digest] = session
+
+    def find_session(self, digest: str, now: datetime) -> Token | None:
+        with self._lock:
+            session = self._sessions.get(digest)
+            return self._tokens.get(session.token_id) if session and session.expires_at > now else None
+
+    def delete_session(self, digest: str) -> None:
+        with self._lock:
+            self._sessions.pop(digest, None)
+
+
+def _matches(machine: Machine, where: MachineFilter) -> bool:
+    return (
+        (where.site is None or machine.site == where.site)
+        and (where.rack is None or machine.rack == where.rack)
+        and all(machine.labels.get(key) == value for key, value in where.labels.items())
+        and (not where.q or where.q.lower() in machine.search_text())
+    )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The tables. A change here needs a migration; a test compares both.
+
+Types are those that SQLite, PostgreSQL and CockroachDB share. What is searched or constrained is a column; the rest of
+a value is JSON text of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite, which knows no zones, keeps it without."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def key(length: int = 255) -> Any:
+    """Text that is compared by its bytes everywhere, so that lists have one order."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+def _machine(**options: Any) -> Column[str]:
+    return Column("machine", key(), ForeignKey("machines.id", ondelete="CASCADE"), nullable=False, **options)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("id", key(), primary_key=True),
+    Column("site", String(255), index=True),
+    Column("rack", String(255), index=True),
+    Column("position", String(255)),
+    Column("lifecycle", String(64), nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("bmc", Text),
+    Column("description", Text, nullable=False),
+    Column("device", Text),
+    Column("search", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+machine_labels = Table(
+    "machine_labels",
+    metadata,
+    _machine(primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("value", String(255), nullable=False),
+    Index("ix_machine_labels_name_value", "name", "value"),
+)
+
+# What runners said about machines that are not known yet.
+pending_powercycle_states = Table(
+    "pending_powercycle_states",
+    metadata,
+    Column("machine", key(), primary_key=True),
+    Column("state", String(32), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+powercycles = Table(
+    "powercycles",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    _machine(),
+    Column("state", String(32), nullable=False),
+    Column("requester", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("not_before", UtcDateTime),
+    Column("attempts", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("steps", Text, nullable=False),
+    Index("ix_powercycles_machine_id", "machine", "id"),
+    # A machine has at most one open request, whoever asks and however many servers there are.
+    Index(
+        "uq_powercycles_open",
+        "machine",
+        unique=True,
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    _machine(primary_key=True),
+    Column("source", String(32), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+device_history = Table(
+    "device_history",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    _machine(),
+    Column("source", String(32), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("changes", Text, nullable=False),
+    Index("ix_device_history_machine_id", "machine", "id"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("scope", String(32), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("machine", String(255)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Index(
+        "uq_tokens_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("token_id", key(64), ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+)

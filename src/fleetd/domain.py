@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the server knows: frozen values without any database or HTTP in them. Times are aware and UTC; None is "never"."""
+
+from __future__ import annotations
+
+import enum
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+JsonMap = Mapping[str, Any]
+
+
+class AttachedDevice(enum.StrEnum):
+    """What a machine monitor should look for beside the machine itself."""
+
+    NODEVICE = "nodevice"
+    ADB = "adb"
+    IOS = "ios"
+    PYOCD = "pyocd"
+    SSH = "ssh"
+
+
+class PowerCycleState(enum.StrEnum):
+    """Whether a runner can power cycle the machine: what it last said about the controller."""
+
+    NOT_AVAILABLE = "not_available"
+    AVAILABLE = "available"
+    IN_ERROR = "in_error"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Who said what, when."""
+
+    message: str = ""
+    user: str = ""
+    timestamp: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a machine monitor and the people said about a machine. The open power cycle is not in here: see Powercycle."""
+
+    maintenance_mode: str = ""
+    is_quarantined: bool = False
+    recovering: str = ""
+    attached_device: AttachedDevice = AttachedDevice.NODEVICE
+    annotation: Annotation = Annotation()
+    note: Annotation = Annotation()
+    version: str = ""
+    powercycle_state: PowerCycleState = PowerCycleState.NOT_AVAILABLE
+    last_updated: datetime | None = None
+    battery: int = 0
+    temperature: Mapping[str, float] | None = None
+    running_swarming_task: bool = False
+    launched_swarming: bool = False
+    recovery_start: datetime | None = None
+    device_uptime: int = 0  # seconds
+    ssh_user_ip: str = ""
+    supplied_dimensions: Mapping[str, tuple[str, ...]] | None = None
+    dimensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    task_request: JsonMap | None = None
+    task_started: datetime | None = None
+
+    def held(self) -> str:
+        """Why the machine takes no work, in the words of ``Dimensions["quarantined"]``; empty: it takes work."""
+        holds = []
+        if self.maintenance_mode:
+            holds.append(f"Maintenance: {self.maintenance_mode}")
+        if self.is_quarantined:
+            holds.append("Forced Quarantine")
+        if self.recovering:
+            holds.append(f"Recovering: {self.recovering}")
+        return ", ".join(holds)
+
+
+@dataclass(frozen=True)
+class BmcAccess:
+    """How to reach a machine's BMC. No secrets: credentials are elsewhere."""
+
+    address: str
+    mac: str | None = None
+    drivers: tuple[str, ...] = ("redfish", "ipmi")
+    redfish_scheme: str = "https"
+    redfish_port: int | None = None
+    ipmi_port: int | None = None
+    system: str | None = None
+    validate_certs: bool = True
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True)
+class DeviceSummary:
+    """The few facts of the device document that lists, groups and searches need."""
+
+    vendor: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    uuid: str | None = None
+    power_state: str | None = None
+    collected_at: str | None = None
+    sources: tuple[str, ...] = ()
+    cpus: int = 0
+    memory_bytes: int = 0
+    drives: int = 0
+    nics: int = 0
+    macs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine. ``version`` counts the changes of what people write (labels, place, lifecycle, BMC): the ETag."""
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
+    site: str | None = None
+    rack: str | None = None
+    position: str | None = None
+    lifecycle: str = "active"
+    bmc: BmcAccess | None = None
+    description: Description = Description()
+    device: DeviceSummary | None = None
+    version: int = 1
+
+    def search_text(self) -> str:
+        """Lower-case text in which ``q`` of a list is looked for."""
+        device = self.device or DeviceSummary()
+        parts = [
+            self.id,
+            self.site,
+            self.rack,
+            device.vendor,
+            device.model,
+            device.serial,
+            device.uuid,
+            self.bmc.address if self.bmc else None,
+            *device.macs,
+            *(f"{key}={value}" for key, value in sorted(self.labels.items())),
+        ]
+        return " ".join(part for part in parts if part).lower()
+
+
+class State(enum.StrEnum):
+    """Of a power cycle request."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    OFF = "off"
+    ON = "on"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+CLOSED = frozenset({State.VERIFIED, State.FAILED, State.CANCELLED, State.EXPIRED})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened to a request."""
+
+    state: State
+    at: datetime
+    message: str = ""
+    runner: str = ""
+
+
+@dataclass(frozen=True)
+class Powercycle:
+    """A request to power cycle a machine, until it is closed. A machine has at most one that is open."""
+
+    id: str
+    machine: str
+    state: State
+    requested_at: datetime
+    updated_at: datetime
+    requester: str = ""
+    reason: str = ""
+    finished_at: datetime | None = None
+    not_before: datetime | None = None  # set by backoff: not in the list of work before
+    attempts: int = 0  # that failed or succeeded
+    error: JsonMap | None = None
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.finished_at is None
+
+    def to(self, state: State, now: datetime, message: str = "", runner: str = "", **changes: Any) -> Powercycle:
+        """The next value: in ``state``, with a step for it."""
+        step = Step(state, now, message, runner)
+        return replace(self, state=state, updated_at=now, steps=(*self.steps, step), **changes)
+
+
+@dataclass(frozen=True)
+class DeviceChange:
+    """One observation that changed something."""
+
+    id: str
+    machine: str
+    source: str
+    at: datetime
+    changes: tuple[JsonMap, ...]
+
+
+class Scope(enum.StrEnum):
+    """What a token is for."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    RUNNER = "runner"
+    AGENT = "agent"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Token:
+    """An API token; the secret itself is nowhere, only its digest. ``machine`` binds an agent's token."""
+
+    id: str
+    name: str
+    scope: Scope
+    digest: str
+    created_at: datetime
+    machine: str | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def valid(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True)
+class WebSession:
+    """A login of the page. The cookie holds a secret of which ``digest`` is the hash; it ends with its token."""
+
+    digest: str
+    token_id: str
+    expires_at: datetime
+
+
+_ID = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*(/[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*)*$")
+ID_RULE = "letters, digits and . _ : @ + ~ - in parts separated by /, at most 253 characters"
+
+
+def is_machine_id(value: str) -> bool:
+    """Whether ``value`` can name a machine: see ``ID_RULE``."""
+    return len(value) <= 253 and bool(_ID.match(value)) and not value.endswith("\n")
+
+
+def new_id(now: datetime) -> str:
+    """An id that sorts by time: 48 bits of milliseconds, 80 random bits, in hex."""
+    return f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(10)}"

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the services ask of a store. One contract suite runs on every implementation.
+
+Updates are functions ``(previous) -> next``, applied in one transaction; they may be called more than once and must have
+no side effects. What they raise ends the transaction with nothing written and reaches the caller. All methods may raise
+``fleetcore.errors.Busy`` when the database is gone or bounded retries were not enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from fleetd.domain import (
+    DeviceChange,
+    DeviceSummary,
+    Machine,
+    Powercycle,
+    PowerCycleState,
+    State,
+    Token,
+    WebSession,
+)
+
+
+@dataclass(frozen=True)
+class MachineFilter:
+    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``."""
+
+    site: str | None = None
+    rack: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    q: str | None = None
+
+
+EVERY_MACHINE = MachineFilter()
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What publishing one observation leads to: the document to keep, the changes, and the machine's new summary."""
+
+    document: Mapping[str, Any]
+    changes: tuple[Mapping[str, Any], ...]
+    summary: DeviceSummary
+
+
+class MachineStore(Protocol):
+    """Machines, ordered by id."""
+
+    def create_machine(self, machine: Machine) -> Machine:
+        """Insert it. A power cycle state that was kept aside for its id is applied.
+
+        :raises ConflictError: it exists.
+        """
+
+    def get_machine(self, machine_id: str) -> Machine | None: ...
+
+    def list_machines(
+        self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
+    ) -> Sequence[Machine]:
+        """At most ``limit`` machines whose id sorts after ``after``."""
+
+    def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
+        """Apply ``change``.
+
+        :raises NotFound: no such machine.
+        """
+
+    def upsert_machine(self, machine_id: str, now: datetime, change: Callable[[Machine], Machine]) -> Machine:
+        """Apply ``change``; a machine that did not exist is created first (with what was kept aside for it)."""
+
+    def delete_machine(self, machine_id: str, check: Callable[[Machine], None] | None = None) -> None:
+        """Delete it with everything of it.
+
+        :param check: called with the machine in the transaction; what it raises keeps the machine.
+        :raises NotFound: no such machine.
+        """
+
+    def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:
+        """Store what a runner says about controllers, all in one transaction; unknown ids are kept aside."""
+
+
+class PowercycleStore(Protocol):
+    """Power cycle requests, newest first."""
+
+    def open_powercycle(self, request: Powercycle) -> tuple[Powercycle, bool]:
+        """Insert it, or answer the one that is open for the machine; the flag says whether it was inserted.
+
+        :raises NotFound: no such machine.
+        """
+
+    def get_powercycle(self, request_id: str) -> Powercycle | None: ...
+
+    def list_powercycles(
+        self,
+        machine: str | None = None,
+        state: State | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Sequence[Powercycle]:
+        """At most ``limit`` requests, newest first, older than the one with id ``after``."""
+
+    def due_powercycles(self, now: datetime) -> Sequence[str]:
+        """Machines with an open request whose backoff is over, oldest request first."""
+
+    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+        """Apply ``change``.
+
+        :raises NotFound: no such request.
+        """
+
+    def toggle_powercycle(
+        self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
+    ) -> Powercycle | None:
+        """In one transaction: the machine's open request goes through ``closed``; if there is none ``opened`` is inserted.
+
+        Either may be None: then that case changes nothing. The answer is the request that was touched.
+
+        :raises NotFound: no such machine.
+        """
+
+    def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
+        """The newest request of each machine that has one; ``machines`` None is all."""
+
+    def count_powercycles(self) -> Mapping[State, int]:
+        """Requests by state; states without any may be missing."""
+
+
+class DeviceStore(Protocol):
+    """Device documents by machine and source, and the history of their changes."""
+
+    def publish_device(
+        self,
+        machine: str,
+        source: str,
+        now: datetime,
+        change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
+    ) -> Publication:
+        """Store what ``change`` makes of the documents by source, and a history entry if there are changes.
+
+        :raises NotFound: no such machine.
+        """
+
+    def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
+        """The documents by source; empty for a machine without any, and for one that is unknown."""
+
+    def device_history(
+        self, machine: str, limit: int | None = None, after: str | None = None
+    ) -> Sequence[DeviceChange]:
+        """At most ``limit`` changes, newest first, older than the one with id ``after``."""
+
+
+class TokenStore(Protocol):
+    """API tokens and logins of the page, by digest."""
+
+    def create_token(self, token: Token, only_first: bool = False) -> Token:
+        """Insert it.
+
+        :param only_first: refuse if there is any token already, in the same transaction.
+        :raises ConflictError: there is one, or its name is taken by a token that is not revoked.
+        """
+
+    def find_token(self, digest: str) -> Token | None: ...
+
+    def list_tokens(self) -> Sequence[Token]:
+        """All of them, by creation time; revoked ones too."""
+
+    def revoke_token(self, id_or_name: str, now: datetime) -> Token:
+        """Revoke the token of that id, or the unrevoked one of that name. Its logins end with it.
+
+        :raises NotFound: there is none.
+        """
+
+    def create_session(self, session: WebSession, now: datetime) -> None:
+        """Insert it; expired ones are deleted."""
+
+    def find_session(self, digest: str, now: datetime) -> Token | None:
+        """The token behind an unexpired login, whatever its own state."""
+
+    def delete_session(self, digest: str) -> None: ...
+
+
+class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, Protocol):
+    """All of it: what an adapter implements."""
+
+    def ready(self) -> None:
+        """Answer if the database answers and its schema is of this version.
+
+        :raises Busy: it does not.
+        :raises InvalidInput: the schema is of another version; the message says what to do.
+        """
+
+    def close(self) -> None: ...

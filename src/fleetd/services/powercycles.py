@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Power cycle requests. ``/json/v1/powercycle`` and ``PowerCycle`` of a description are views of the same rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fleetcore.errors import ConflictError, InvalidInput, NotFound
+
+from fleetd.domain import CLOSED, Powercycle, State, Step, new_id
+from fleetd.ports import Store
+from fleetd.services import Clock
+
+REPORTED = frozenset({State.CLAIMED, State.OFF, State.ON, State.VERIFIED, State.FAILED})
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits after failures: ``initial``, then each times ``exponent``, in whole seconds, at most ``maximum``."""
+
+    max_attempts: int = 3
+    initial: int = 60
+    exponent: float = 2.0
+    maximum: int = 3600
+
+    def seconds(self, failures: int) -> int:
+        """The wait after the ``failures``-th failure (1 is the first)."""
+        wait = min(self.initial, self.maximum)
+        for _ in range(failures - 1):
+            if wait >= self.maximum:
+                break
+            wait = min(math.ceil(wait * self.exponent), self.maximum)
+        return wait
+
+
+class Powercycles:
+    """Use cases around power cycle requests."""
+
+    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+
+    def request(self, machine: str, requester: str, reason: str = "") -> tuple[Powercycle, bool]:
+        """Ask for a power cycle; a machine with an open request keeps that one (the flag says whether it is new).
+
+        :raises NotFound: no such machine.
+        """
+        return self._store.open_powercycle(self._new(machine, requester, reason))
+
+    def toggle(self, machine: str, requester: str) -> None:
+        """Request one, or cancel the open request.
+
+        :raises NotFound: no such machine.
+        """
+        now = self._clock()
+        self._store.toggle_powercycle(
+            machine, self._new(machine, requester, ""), lambda previous: cancelled(previous, now, requester)
+        )
+
+    def complete(self, machine: str, runner: str) -> None:
+        """The open request of the machine is done. Without one nothing happens: a repeated report is no error.
+
+        :raises NotFound: no such machine.
+        """
+        now = self._clock()
+        self._store.toggle_powercycle(
+            machine, None, lambda previous: reported(previous, State.VERIFIED, now, self._backoff, runner=runner)
+        )
+
+    def report(
+        self,
+        request_id: str,
+        state: State,
+        message: str = "",
+        error: Mapping[str, Any] | None = None,
+        runner: str = "",
+    ) -> Powercycle:
+        """What a runner did. Repeating the report that closed a request is no error.
+
+        :raises NotFound: no such request. :raises ConflictError: it was closed otherwise.
+        :raises InvalidInput: a state that can't be reported.
+        """
+        if state not in REPORTED:
+            raise InvalidInput(
+                f"state: {state.value} can't be reported, one of {', '.join(sorted(REPORTED))} can", field="state"
+            )
+        now = self._clock()
+        return self._store.update_powercycle(
+            request_id,
+            lambda previous: reported(previous, state, now, self._backoff, message=message, error=error, runner=runner),
+        )
+
+    def cancel(self, request_id: str, user: str) -> Powercycle:
+        """Close an open request without doing it; cancelling twice is no error.
+
+        :raises NotFound: no such request. :raises ConflictError: it is closed otherwise.
+        """
+        now = self._clock()
+        return self._store.update_powercycle(request_id, lambda previous: cancelled(previous, now, user))
+
+    def get(self, request_id: str) -> Powercycle:
+        """:raises NotFound: no such request."""
+        found = self._store.get_powercycle(request_id)
+        if found is None:
+            raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
+        return found
+
+    def find(
+        self,
+        machine: str | None = None,
+        state: State | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Sequence[Powercycle]:
+        """Requests, newest first."""
+        return self._store.list_powercycles(machine, state, limit, after)
+
+    def due(self) -> Sequence[str]:
+        """Ids of machines that a runner should power cycle now."""
+        return self._store.due_powercycles(self._clock())
+
+    def _new(self, machine: str, requester: str, reason: str) -> Powercycle:
+        now = self._clock()
+        step = Step(State.QUEUED, now, f"requested by {requester}" + (f": {reason}" if reason else ""))
+        return Powercycle(new_id(now), machine, State.QUEUED, now, now, requester, reason, steps=(step,))
+
+
+def reported(
+    previous: Powercycle,
+    state: State,
+    now: datetime,
+    backoff: Backoff,
+    *,
+    message: str = "",
+    error: Mapping[str, Any] | None = None,
+    runner: str = "",
+) -> Powercycle:
+    """The request after a runner's report.
+
+    A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed.
+
+    :raises ConflictError: it is closed, and not by the same report.
+    """
+    if previous.state == state and previous.state in CLOSED:
+        return previous
+    if not previous.open:
+        raise ConflictError(
+            f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
+        )
+    if state == State.VERIFIED:
+        return previous.to(
+            state, now, message, runner, finished_at=now, not_before=None, attempts=previous.attempts + 1, error=None
+        )
+    if state != State.FAILED:
+        return previous.to(state, now, message, runner, not_before=None)
+    attempts = previous.attempts + 1
+    failure: dict[str, Any] = {"code": "failed", "message": message, **(error or {})}
+    failed = previous.to(State.FAILED, now, message, runner, attempts=attempts, error=failure)
+    if attempts >= backoff.max_attempts:
+        return failed.to(
+            State.FAILED, now, f"given up after {attempts} attempts", runner, finished_at=now, not_before=None
+        )
+    seconds = backoff.seconds(attempts)
+    until = now + timedelta(seconds=seconds)
+    return failed.to(
+        State.QUEUED,
+        now,
+        f"attempt {attempts} of {backoff.max_attempts} failed; again in {seconds} s",
+        not_before=until,
+    )
+
+
+def cancelled(previous: Powercycle, now: datetime, user: str) -> Powercycle:
+    """The request after somebody called it off.
+
+    :raises ConflictError: it is closed otherwise.
+    """
+    if previous.state == State.CANCELLED:
+        return previous
+    if not previous.open:
+        raise ConflictError(
+            f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
+        )
+    return previous.to(State.CANCELLED, now, f"cancelled by {user}", finished_at=now, not_before=None)
