@@ -245,11 +245,18 @@ class Demo:
         chassis = farm.bmcs[2]
         for letter, system in zip("ab", chassis.systems, strict=False):
             self._member(
-                f"node-3{letter}", "one of two nodes of a chassis", chassis, _redfish(chassis) | {"system": system}
+                f"node-3{letter}",
+                "one of two nodes of a chassis",
+                chassis,
+                _redfish(chassis) | {"system": system.rpartition("/")[2]},
             )
 
     def _member(self, name: str, what: str, bmc: Any, data: Mapping[str, Any], *, cycle: bool = False) -> None:
-        log = (lambda: [(e.at, e.action) for e in bmc.power_log]) if cycle else None
+        log = (
+            (lambda: [(e["at"], e["event"]) for e in bmc.power_log if e["event"] in ("on", "off", "restart")])
+            if cycle
+            else None
+        )
         self._add(Member(name, what, data, "A1", str(len(self.members) + 1), log, cycle))
 
     def _start_sushy(self) -> None:
@@ -349,6 +356,7 @@ class Demo:
             "FLEETD_RUNNER__STATE_DIR": str(self.directory / "runner"),
             "FLEETD_RUNNER__SERVER_URL": self.url,
             "FLEETD_RUNNER__POLL_SECONDS": "1",
+            "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 2}',
         })  # fmt: skip
         seen: set[tuple[str, str, str]] = set()
         open_requests = dict(self.requests)
