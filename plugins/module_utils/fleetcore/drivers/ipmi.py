@@ -166,6 +166,8 @@ def _translate(host: str, error: Exception) -> FleetError:
         )
     if "insufficient resources" in lower:
         return SessionLimit(f"{host}: IPMI: the BMC has no session left ({words})", address=host)
+    if words in ("None", "IpmiException"):  # pyghmi has no words for a port that nobody listens on
+        return Unreachable(f"{host}: IPMI: no answer", address=host)
     if "timeout" in lower or "no longer connected" in lower or "disconnected" in lower:
         return TimedOut(f"{host}: IPMI: no answer", address=host)
     if "privilege" in lower or "role" in lower:
