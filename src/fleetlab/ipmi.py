@@ -282,7 +282,7 @@ class IpmiSim:
                 allowed_auths_user {auths}
                 allowed_auths_operator {auths}
                 allowed_auths_admin {auths}
-                guid {self.uuid.hex}
+                guid {self.uuid.bytes[::-1].hex()}
               endlan
               chassis_control "./chassis-control {MC:#x}"
               user 2 true "{self.username}" "{self.password}" admin 10 {auths}
@@ -291,7 +291,8 @@ class IpmiSim:
         commands = [
             f"mc_setbmc {MC:#x}",
             f"mc_add {MC:#x} 0 no-device-sdrs 0x23 1 0x10 0x9f 0x1291 0xf02",
-            f"mc_set_guid {MC:#x} {self.uuid.hex}",
+            # IPMI sends the least significant byte first.
+            f"mc_set_guid {MC:#x} {self.uuid.bytes[::-1].hex()}",
             f"sel_enable {MC:#x} 1000 0x0a",
             # Record type 2: time, generator, format, sensor type and number, event type, three bytes of data:
             # system event, OEM system boot.
