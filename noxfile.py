@@ -250,20 +250,14 @@ def collection(session: nox.Session) -> None:
         pinned = [f"galaxy-importer=={GALAXY_IMPORTER}", "ansible-core>=2.19,<2.20"]
         session.run(str(importer / "bin/pip"), "install", "--quiet", *pinned, external=True)
         (importer / "ready").touch()
-    settings = session.create_tmp() + "/galaxy-importer.cfg"
+    scratch = Path(session.create_tmp()).resolve()
+    settings = scratch / "galaxy-importer.cfg"
     # ansible-test and ansible-lint have sessions of their own; the importer's need docker or the network.
-    Path(settings).write_text(
-        "[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nRUN_ANSIBLE_LINT = False\n", encoding="utf-8"
-    )
-    session.run(
-        str(importer / "bin/python"),
-        "-m",
-        "galaxy_importer.main",
-        str(tarball).strip(),
-        external=True,
-        silent=True,
-        env={"GALAXY_IMPORTER_CONFIG": settings, "PATH": f"{importer}/bin{os.pathsep}{os.environ['PATH']}"},
-    )
+    settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nRUN_ANSIBLE_LINT = False\n", encoding="utf-8")
+    path = f"{importer}/bin{os.pathsep}{os.environ['PATH']}"
+    command = [str(importer / "bin/python"), "-m", "galaxy_importer.main", str(tarball).strip()]
+    with session.chdir(scratch):  # it leaves its result in the working directory
+        session.run(*command, external=True, silent=True, env={"GALAXY_IMPORTER_CONFIG": str(settings), "PATH": path})
 
 
 @nox.session

@@ -209,9 +209,7 @@ class SqlStore:
 
     def count_powercycles(self) -> Mapping[State, int]:
         query = select(_P.c.state, func.count()).group_by(_P.c.state)
-        return self._tx.read(
-            lambda connection: {State(state): count for state, count in connection.execute(query)}
-        )
+        return self._tx.read(lambda connection: {State(state): count for state, count in connection.execute(query)})
 
     def _powercycles(self, query: Select[Any]) -> list[Powercycle]:
         return self._tx.read(lambda connection: [_powercycle(row) for row in connection.execute(query)])
