@@ -120,7 +120,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             data = self._data(path, self._settings(config), cache)
         except FleetError as error:
-            raise AnsibleParserError(error.message) from error
+            raise AnsibleParserError(error.message) from None  # all is said
         names = self._populate(data)
         self._construct(names)
 
