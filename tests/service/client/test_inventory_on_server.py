@@ -47,6 +47,8 @@ def test_the_ready_made_file_lists_everything(ansible: Ansible, server: Server) 
     assert found["n1"]["fleet_serial"] == "S1"
     assert not [name for variables in found.values() for name in variables if "password" in name or "token" in name]
     assert not any(token in done.stdout for token in server.tokens.values())
+    # Only what could be a template is marked.
+    assert done.stdout.count("__ansible_unsafe") == 1
     assert done.stderr == ""
 
 
