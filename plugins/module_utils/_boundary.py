@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,5 +43,11 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
         result = plan.apply() if (changed or plan.always) and not module.check_mode else plan.preview()
     except FleetError as error:
         module.fail_json(msg=error.message, failure={"code": error.code, "details": error.details})
+    except Exception as error:  # noqa: BLE001  (the last line of defence)
+        module.fail_json(
+            msg=f"This is a bug in baremetal.fleet, please report it: {type(error).__name__}: {error}",
+            exception=traceback.format_exc(),
+            failure={"code": "bug", "details": {}},
+        )
     else:
         module.exit_json(**{"changed": changed, "diff": {"before": plan.before, "after": plan.after}, **result})
