@@ -190,7 +190,9 @@ class Api:
         self.app = api.create(self.services, Policy(**options), limit)
         self._client = TestClient
         self.tokens = {
-            scope.value: self.services.tokens.create(scope.value, scope, machine="m1" if scope == Scope.AGENT else None)[1]
+            scope.value: self.services.tokens.create(
+                scope.value, scope, machine="m1" if scope == Scope.AGENT else None
+            )[1]
             for scope in Scope
         }
 
@@ -238,7 +240,13 @@ def run_fleetd(tmp_path: Path) -> Any:
 
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command(*arguments), cwd=tmp_path, env=environment(**env), capture_output=True, text=True, timeout=60, check=False
+            command(*arguments),
+            cwd=tmp_path,
+            env=environment(**env),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     return run

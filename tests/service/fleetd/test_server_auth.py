@@ -142,7 +142,9 @@ def test_a_defect_is_one_sentence(api: Any) -> None:
         raise RuntimeError("secret detail")
 
     api.services.store.get_machine = broken
-    client = TestClient(api.app, raise_server_exceptions=False, headers={"Authorization": f"Bearer {api.tokens['admin']}"})
+    client = TestClient(
+        api.app, raise_server_exceptions=False, headers={"Authorization": f"Bearer {api.tokens['admin']}"}
+    )
     answer = client.get("/api/v1/machines/m1")
     assert answer.status_code == 500
     assert answer.json()["error"]["message"] == "internal error; the server's log says more"

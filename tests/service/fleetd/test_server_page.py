@@ -19,7 +19,9 @@ def fleet(api: Any) -> Any:
     client = api.client("admin")
     for name, site in (("m1", "ams"), ("m2", "ams"), ("m3", "fra")):
         client.post("/api/v1/machines", json={"id": name, "site": site})
-    client.put("/api/v1/machines/m2/device/oob", json={"vendor": EVIL, "serial": "S2", "cpus": [{"slot": EVIL, "cores": 8}]})
+    client.put(
+        "/api/v1/machines/m2/device/oob", json={"vendor": EVIL, "serial": "S2", "cpus": [{"slot": EVIL, "cores": 8}]}
+    )
     client.post("/_/machine/set_note/m2", json={"Message": EVIL})
     client.post("/_/machine/toggle_mode/m2")
     return api
@@ -120,7 +122,9 @@ def test_no_external_assets() -> None:
     for path in Path(fleetd.api.__file__).parent.glob("*/*.*"):
         if path.suffix in (".html", ".css", ".js"):
             assert not re.search(r"(src|href|url|import)\W+(https?:)?//", path.read_text()), path
-            assert not re.search(r"\son\w+=|style=", path.read_text()), f"{path}: the policy forbids inline script and style"
+            assert not re.search(r"\son\w+=|style=", path.read_text()), (
+                f"{path}: the policy forbids inline script and style"
+            )
 
 
 def test_machine_page(fleet: Any) -> None:

@@ -128,7 +128,12 @@ def test_bodies_that_are_not_json(admin: httpx.Client) -> None:
 
 def test_patch_is_a_merge_patch(admin: httpx.Client) -> None:
     make(admin, labels={"a": "1", "b": "2"}, site="ams", bmc={"address": "10.0.0.1", "ipmi_port": 6230})
-    patch = {"labels": {"a": None, "c": "3"}, "site": None, "rack": "r1", "bmc": {"ipmi_port": None, "drivers": ["ipmi"]}}
+    patch = {
+        "labels": {"a": None, "c": "3"},
+        "site": None,
+        "rack": "r1",
+        "bmc": {"ipmi_port": None, "drivers": ["ipmi"]},
+    }
     after = admin.patch("/api/v1/machines/m1", json=patch).json()
     assert (after["labels"], after["site"], after["rack"], after["version"]) == ({"b": "2", "c": "3"}, None, "r1", 2)
     assert (after["bmc"]["address"], after["bmc"]["ipmi_port"], after["bmc"]["drivers"]) == ("10.0.0.1", None, ["ipmi"])
@@ -150,14 +155,18 @@ def test_if_match_guards_every_write(admin: httpx.Client, stale: str) -> None:
     error(admin.delete("/api/v1/machines/m1", headers=lost), 412, "conflict")
     after = admin.get("/api/v1/machines/m1").json()
     assert (after["site"], after["bmc"]["address"]) == ("ams", "10.0.0.1")
-    assert admin.put("/api/v1/machines/m1/bmc", json={"address": "fe80::1"}, headers={"If-Match": "*"}).status_code == 200
+    assert (
+        admin.put("/api/v1/machines/m1/bmc", json={"address": "fe80::1"}, headers={"If-Match": "*"}).status_code == 200
+    )
     assert admin.delete("/api/v1/machines/m1", headers={"If-Match": '"3"'}).status_code == 204
     error(admin.delete("/api/v1/machines/m1"), 404, "not_found")
 
 
 def test_pages_and_filters(admin: httpx.Client) -> None:
     for number in range(5):
-        make(admin, f"m{number}", site="ams" if number % 2 else "fra", labels={"n": str(number), "even": str(number % 2)})
+        make(
+            admin, f"m{number}", site="ams" if number % 2 else "fra", labels={"n": str(number), "even": str(number % 2)}
+        )
     seen: list[str] = []
     cursor = None
     while True:
@@ -335,7 +344,9 @@ def test_a_request_from_queued_to_verified(admin: httpx.Client) -> None:
         "not_before": None,
         "attempts": 0,
         "error": None,
-        "steps": [{"state": "queued", "at": "2026-03-01T12:00:00Z", "message": "requested by alice: hung", "runner": ""}],
+        "steps": [
+            {"state": "queued", "at": "2026-03-01T12:00:00Z", "message": "requested by alice: hung", "runner": ""}
+        ],
     }
     again = admin.post("/api/v1/powercycles", json={"machine": "m1"})
     assert (again.status_code, again.json()["id"]) == (200, asked["id"])
@@ -346,7 +357,12 @@ def test_a_request_from_queued_to_verified(admin: httpx.Client) -> None:
     assert (done["state"], done["attempts"], done["finished_at"]) == ("verified", 1, "2026-03-01T12:00:00Z")
     assert [step["state"] for step in done["steps"]] == ["queued", "claimed", "off", "on", "verified"]
     assert done["steps"][1]["runner"] == "rack1"
-    assert done["steps"][4] == {"state": "verified", "at": "2026-03-01T12:00:00Z", "message": "redfish", "runner": "admin"}
+    assert done["steps"][4] == {
+        "state": "verified",
+        "at": "2026-03-01T12:00:00Z",
+        "message": "redfish",
+        "runner": "admin",
+    }
     assert report(admin, asked, "verified").json() == done  # a report that is sent again
     error(report(admin, asked, "off"), 409, "conflict", "verified")
     error(report(admin, asked, "failed"), 409, "conflict")
@@ -358,7 +374,9 @@ def test_failures_back_off_and_end(admin: httpx.Client, clock: Any) -> None:
     make(admin)
     asked = ask(admin)
     for attempt, wait in ((1, 60), (2, 100)):  # 60, then 60 * 2 capped at 100
-        failed = report(admin, asked, "failed", message="no answer", error={"code": "timeout", "details": {"s": 30}}).json()
+        failed = report(
+            admin, asked, "failed", message="no answer", error={"code": "timeout", "details": {"s": 30}}
+        ).json()
         assert (failed["state"], failed["attempts"], failed["finished_at"]) == ("queued", attempt, None)
         assert failed["error"] == {"code": "timeout", "message": "no answer", "details": {"s": 30}}
         assert admin.get("/json/v1/machine/description/m1").json()["PowerCycle"] is True
@@ -399,7 +417,12 @@ def test_bad_powercycle_requests(admin: httpx.Client) -> None:
     error(admin.post("/api/v1/powercycles", json={"machine": "nope"}), 404, "not_found", "nope")
     error(admin.post("/api/v1/powercycles", json={"machine": ""}), 422, "invalid_input", field="machine")
     error(admin.post("/api/v1/powercycles", json={}), 422, "invalid_input", field="machine")
-    error(admin.post("/api/v1/powercycles", json={"machine": "m1", "reason": "\x07"}), 422, "invalid_input", field="reason")
+    error(
+        admin.post("/api/v1/powercycles", json={"machine": "m1", "reason": "\x07"}),
+        422,
+        "invalid_input",
+        field="reason",
+    )
     error(report(admin, {"id": "nope"}, "off"), 404, "not_found")
     error(report(admin, ask(admin), "queued"), 422, "invalid_input", field="state")
     error(admin.get("/api/v1/powercycles/nope"), 404, "not_found")
@@ -431,7 +454,14 @@ def test_powercycle_lists(admin: httpx.Client, clock: Any) -> None:
 
 
 def test_inventory(admin: httpx.Client) -> None:
-    make(admin, "m1", site="AMS 1", rack="r1", labels={"role/x": "DB-1", "empty": ""}, bmc={"address": "h", "drivers": ["ipmi"]})
+    make(
+        admin,
+        "m1",
+        site="AMS 1",
+        rack="r1",
+        labels={"role/x": "DB-1", "empty": ""},
+        bmc={"address": "h", "drivers": ["ipmi"]},
+    )
     make(admin, "m2")
     admin.put("/api/v1/machines/m1/device/oob", json=DEVICE)
     answer = admin.get("/api/v1/inventory")

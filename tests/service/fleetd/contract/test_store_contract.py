@@ -121,7 +121,9 @@ def test_machines_are_listed_by_the_bytes_of_their_ids(store: Store) -> None:
     ],
 )
 def test_filters(store: Store, where: MachineFilter, expected: list[str]) -> None:
-    store.create_machine(machine("a", site="ams", rack="r1", labels={"role": "db"}, device=DeviceSummary(serial="s-123")))
+    store.create_machine(
+        machine("a", site="ams", rack="r1", labels={"role": "db"}, device=DeviceSummary(serial="s-123"))
+    )
     store.create_machine(machine("b", site="ams", rack="r2", labels={"role": "web"}, bmc=BmcAccess("10.0.0.2")))
     store.create_machine(machine("c", labels={"role": "db", "tier": "1"}))
     assert [item.id for item in store.list_machines(where)] == expected
