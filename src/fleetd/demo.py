@@ -326,7 +326,7 @@ class Demo:
             ("Machine", "left"), ("Vendor", "left"), ("Model", "left"), ("Serial", "left"), ("CPUs", "right"),
             ("Memory", "right"), ("Drives", "right"), ("NICs", "right"), ("BMC", "left"), ("Power", "left"),
         ):  # fmt: skip
-            table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(heading, justify=justify, no_wrap=heading not in ("Vendor", "Model"))  # type: ignore[arg-type]
         for machine in self._server.machines():
             device = machine["device"] or {}
             bmc = machine["bmc"] or {}
@@ -335,11 +335,10 @@ class Demo:
             except NotFound:
                 power = "-"
             memory = device.get("memory_bytes")
-            port = bmc.get("ipmi_port") if bmc.get("drivers") == ["ipmi"] else bmc.get("redfish_port")
             table.add_row(
                 machine["id"], *(str(device.get(key) or "-") for key in ("vendor", "model", "serial", "cpus")),
                 f"{memory / 2**30:.0f} GiB" if memory else "-", *(str(device.get(key) or "-") for key in ("drives", "nics")),
-                f"{(bmc.get('drivers') or ['?'])[0]} :{port}", power,
+                str((bmc.get("drivers") or ["?"])[0]), power,
             )  # fmt: skip
         return table
 
