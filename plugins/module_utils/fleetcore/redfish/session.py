@@ -156,7 +156,11 @@ class Session:
             )
         self.root = outcome.body
         if self._username is not None and not self._auth:
-            self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
+            sessions = link(at(self.root, "Links.Sessions"))
+            if sessions or link(at(self.root, "SessionService")):
+                self._login(sessions or DEFAULT_SESSIONS)
+            else:
+                self._use_basic()
         if self._username is None or "Authorization" in self._auth:
             self._probe()
 
