@@ -24,7 +24,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -232,12 +232,12 @@ class Demo:
     def _start_farm(self) -> None:
         from fleetlab.farm import BmcSpec, running_farm  # noqa: PLC0415 (installed with the extra `demo`)
 
-        login = {"username": self.username, "password": self.password}
+        like = BmcSpec(username=self.username, password=self.password)
         farm = self._stack.enter_context(
             running_farm([
-                BmcSpec(tree="server", name="node-1", index=1, tls=True, **login),
-                BmcSpec(tree="server", name="node-2", index=2, tls=False, **login),
-                BmcSpec(tree="multinode", name="chassis-3", index=3, tls=True, **login),
+                replace(like, name="node-1", index=1),
+                replace(like, name="node-2", index=2, tls=False),
+                replace(like, tree="multinode", name="chassis-3", index=3),
             ])
         )  # fmt: skip
         for name, bmc in zip(("node-1", "node-2"), farm.bmcs, strict=False):
@@ -321,7 +321,7 @@ class Demo:
         self.console.print(self._table())
 
     def _table(self) -> Table:
-        table = Table(box=None, header_style="bold", padding=(0, 1))
+        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
         for heading, justify in (
             ("Machine", "left"), ("Vendor", "left"), ("Model", "left"), ("Serial", "left"), ("CPUs", "right"),
             ("Memory", "right"), ("Drives", "right"), ("NICs", "right"), ("BMC", "left"), ("Power", "left"),

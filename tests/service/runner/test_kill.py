@@ -237,7 +237,7 @@ def test_a_server_that_does_not_take_the_completion_gets_it_later(
         (["--once", "-i", "INVENTORY", "-l", "nobody"], 1, "selects no host"),
     ],
 )
-def test_selecting_nothing_fails_clearly(  # noqa: PLR0917 - parameters and fixtures
+def test_selecting_nothing_fails_clearly(
     lab: FileLab, server: PlainServer, tmp_path: Path, arguments: list[str], code: int, text: str
 ) -> None:
     lab.machine("m1")

@@ -17,8 +17,8 @@ import pytest
 from fleetcore.client import ServerClient
 from fleetcore.clock import SystemClock
 from fleetcore.http import HttpClient, HttpOptions
-from fleetlab.farm import Bmc, BmcSpec, running_farm
 
+from fleetlab.farm import Bmc, BmcSpec, running_farm
 from fleetlab.process import Child, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
