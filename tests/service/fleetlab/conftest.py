@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+
 from fleetlab.farm import Bmc
 
 

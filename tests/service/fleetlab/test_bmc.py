@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 
 import httpx
 import pytest
 import sushy
-from fleetlab.farm import BmcSpec, PowerBehaviour, running_farm
 from sushy import auth, exceptions
+
+from fleetlab.farm import BmcSpec, PowerBehaviour, running_farm
 
 SYSTEM = "/redfish/v1/Systems/1"
 
@@ -32,8 +34,11 @@ def eventually(condition, seconds=10.0):
         time.sleep(0.02)
 
 
-def sushy_client(bmc, **options):
-    return sushy.Sushy(bmc.url, bmc.username, bmc.password, verify=False, **options)
+@contextlib.contextmanager
+def sushy_client(bmc, way=auth.SessionAuth):
+    """sushy logged in to a BMC, with a session or with another class of sushy.auth; logged out at the end."""
+    with way(bmc.username, bmc.password) as login:
+        yield sushy.Sushy(bmc.url, auth=login, verify=False)
 
 
 # Access
@@ -124,13 +129,15 @@ def test_expand_follows_subordinates_links_or_both(shared, connect):
 
 def test_expanded_answer_shows_changes_of_this_bmc_only(connect):
     with running_farm([BmcSpec(tls=False), BmcSpec(tls=False)]) as farm:
-        states = []
-        for change in (False, True):
-            if change:
-                farm.bmcs[0].set_power(False)
-            for bmc in farm.bmcs:
-                states.append(connect(bmc).get("/redfish/v1/Systems?$expand=.").json()["Members"][0]["PowerState"])
-    assert states == ["On", "On", "Off", "On"]
+        clients = [connect(bmc) for bmc in farm.bmcs]
+
+        def states():
+            answers = [client.get("/redfish/v1/Systems?$expand=.").json() for client in clients]
+            return [answer["Members"][0]["PowerState"] for answer in answers]
+
+        assert states() == ["On", "On"]
+        farm.bmcs[0].set_power(False)
+        assert states() == ["Off", "On"]
 
 
 def test_expand_can_be_switched_off(connect):
@@ -207,10 +214,9 @@ def test_counters(connect):
 @pytest.mark.parametrize("session", [True, False])
 @pytest.mark.parametrize("tls", [True, False])
 def test_sushy_reads_and_switches(tls, session):
-    with running_farm(BmcSpec(tls=tls)) as farm:
+    way = auth.SessionAuth if session else auth.BasicAuth
+    with running_farm(BmcSpec(tls=tls)) as farm, sushy_client(farm.bmcs[0], way) as root:
         bmc = farm.bmcs[0]
-        way = auth.SessionAuth if session else auth.BasicAuth
-        root = sushy_client(bmc, auth=way(bmc.username, bmc.password))
         system = root.get_system(SYSTEM)
         assert system.power_state == sushy.PowerState.ON
         assert len(system.processors.get_members()) == 3
@@ -225,14 +231,9 @@ def test_sushy_reads_and_switches(tls, session):
         assert bmc.counters.logins == int(session)
 
 
-def test_sushy_sees_a_wrong_password():
-    with running_farm(BmcSpec(tls=False)) as farm, pytest.raises(exceptions.AccessError):
-        sushy.Sushy(farm.bmcs[0].url, "admin", "wrong").get_system(SYSTEM)
-
-
 def test_boot_override_is_used_once():
-    with running_farm(BmcSpec(tls=False)) as farm:
-        system = sushy_client(farm.bmcs[0]).get_system(SYSTEM)
+    with running_farm(BmcSpec(tls=False)) as farm, sushy_client(farm.bmcs[0]) as root:
+        system = root.get_system(SYSTEM)
         system.set_system_boot_options(sushy.BootSource.PXE, enabled=sushy.BootSourceOverrideEnabled.ONCE)
         system.refresh(force=True)
         assert system.boot.target == sushy.BootSource.PXE
@@ -247,8 +248,8 @@ def test_boot_override_is_used_once():
 
 
 def test_bios_settings_are_staged_and_applied_at_boot():
-    with running_farm(BmcSpec(tls=False)) as farm:
-        bios = sushy_client(farm.bmcs[0]).get_system(SYSTEM).bios
+    with running_farm(BmcSpec(tls=False)) as farm, sushy_client(farm.bmcs[0]) as root:
+        bios = root.get_system(SYSTEM).bios
         bios.set_attribute("LogicalProc", "Disabled")
         bios.refresh(force=True)
         assert (bios.attributes["LogicalProc"], bios.pending_attributes) == ("Enabled", {"LogicalProc": "Disabled"})
@@ -355,7 +356,7 @@ def test_led_and_what_may_not_be_written(connect):
         assert client.get(SYSTEM).json()["AssetTag"] == ""
 
 
-def test_clear_log_and_virtual_media(connect):
+def test_clear_log(connect):
     with running_farm(BmcSpec(tls=False)) as farm:
         client = connect(farm.bmcs[0])
         log = f"{SYSTEM}/LogServices/SEL"
@@ -364,17 +365,21 @@ def test_clear_log_and_virtual_media(connect):
         assert client.get(f"{log}/Entries").json()["Members"] == []
         assert client.get(f"{log}/Entries/1").status_code == 404
 
-        root = sushy_client(farm.bmcs[0])
+
+def test_virtual_media():
+    with running_farm(BmcSpec(tls=False)) as farm, sushy_client(farm.bmcs[0]) as root:
         media = root.get_manager("/redfish/v1/Managers/BMC").virtual_media.get_members()[0]
         media.insert_media("http://192.0.2.1/boot.iso")
+        media.refresh(force=True)
         assert (media.inserted, media.image_name) == (True, "boot.iso")
         media.eject_media()
+        media.refresh(force=True)
         assert media.inserted is False
 
 
 def test_update_is_followed_as_a_task(connect):
-    with running_farm(BmcSpec(tls=False, task_seconds=0.2)) as farm:
-        monitor = sushy_client(farm.bmcs[0]).get_update_service().simple_update("http://192.0.2.1/bios.bin")
+    with running_farm(BmcSpec(tls=False, task_seconds=0.2)) as farm, sushy_client(farm.bmcs[0]) as root:
+        monitor = root.get_update_service().simple_update("http://192.0.2.1/bios.bin")
         assert monitor.is_processing
         eventually(lambda: not monitor.check_is_processing)
         task = connect(farm.bmcs[0]).get("/redfish/v1/TaskService/Tasks?$expand=.").json()["Members"][0]
@@ -399,6 +404,4 @@ def test_certificate_can_be_verified_or_pinned(connect):
 
 
 def tls_context(bmc):
-    import ssl  # noqa: PLC0415
-
     return ssl.create_default_context(cafile=bmc.ca_path)

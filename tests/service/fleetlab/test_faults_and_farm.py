@@ -15,6 +15,7 @@ import time
 
 import httpx
 import pytest
+
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
 
 SYSTEM = "/redfish/v1/Systems/1"
@@ -59,10 +60,10 @@ def test_statuses(bmc, connect):
 def test_truncated_garbage_and_foreign_content(bmc, connect):
     client = connect(bmc)
     bmc.faults.add("truncate:times=1")
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete|without sending complete"):
+    with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
         client.get(SYSTEM)
     bmc.faults.add("garbage:times=1")
-    with pytest.raises(ValueError, match="utf-8|Expecting"):
+    with pytest.raises(ValueError, match="decode"):
         client.get(SYSTEM).json()
     bmc.faults.add("reply:body=<html>login</html>,times=1")
     assert client.get(SYSTEM).text == "<html>login</html>"
