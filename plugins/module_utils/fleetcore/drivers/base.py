@@ -161,7 +161,9 @@ class PowerController:
                 touched = True
                 self._off(True)
             touched = True
-            self._step("wait", self._clock.monotonic(), f"{self._options.off_seconds:g} s without power", sleep=True)
+            begin = self._begin()
+            self._clock.sleep(self._options.off_seconds)
+            self._step("wait", begin, f"{self._options.off_seconds:g} s without power")
         except BaseException as error:  # also when interrupted: a machine that we may have switched off comes back
             if touched and self.result.after is not PowerState.ON:
                 self._come_back(error)
@@ -238,7 +240,7 @@ class PowerController:
         )
 
     def _once(self, action: PowerAction) -> None:
-        begin = self._clock.monotonic()
+        begin = self._begin()
         try:
             self._driver.set_power(action)
         except FleetError as error:
@@ -248,13 +250,13 @@ class PowerController:
 
     def _wait(self, target: PowerState, seconds: float) -> None:
         """Ask until the target is reported or the time is over; a controller that does not answer may come back."""
-        begin = self._clock.monotonic()
+        begin = self._begin()
         while True:
             try:
                 self.result.after = self._driver.power_state()
             except TransientError:
                 self.result.after = PowerState.UNKNOWN
-            waited = self._clock.monotonic() - begin
+            waited = self._clock.monotonic() - begin[0]
             if self.result.after is target or waited >= seconds:
                 break
             self._clock.sleep(min(self._options.poll_seconds, max(0.05, seconds - waited)))
@@ -274,8 +276,8 @@ class PowerController:
                 self._clock.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _step(self, action: str, begin: float, result: str, sleep: bool = False) -> None:
-        at = self._clock.now()
-        if sleep:
-            self._clock.sleep(self._options.off_seconds)
-        self.result.steps.append(PowerStep(action, at, round(self._clock.monotonic() - begin, 3), result))
+    def _begin(self) -> tuple[float, str]:
+        return self._clock.monotonic(), self._clock.now()
+
+    def _step(self, action: str, begin: tuple[float, str], result: str) -> None:
+        self.result.steps.append(PowerStep(action, begin[1], round(self._clock.monotonic() - begin[0], 3), result))

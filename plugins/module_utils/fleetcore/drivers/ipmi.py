@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional
 
@@ -50,6 +51,7 @@ from .options import BmcOptions
 try:
     from pyghmi import exceptions as pyghmi_exceptions
     from pyghmi.ipmi import command as pyghmi_command
+    from pyghmi.ipmi import fru as pyghmi_fru
 except ImportError:
     pyghmi_command = None
 
@@ -61,6 +63,7 @@ _CONTROL = {
     PowerAction.NMI: 4,
     PowerAction.SHUTDOWN: 5,
 }
+_NO_ANSWER = 0xFFFF  # pyghmi's own
 # Completion codes (IPMI 2.0, table 5-2) by what they mean for us; the rest are bad responses.
 _CODES: dict[int, tuple[type[FleetError], str]] = {
     0xC0: (Busy, "the BMC is busy"),
@@ -69,9 +72,11 @@ _CODES: dict[int, tuple[type[FleetError], str]] = {
     0xCC: (Unsupported, "the BMC does not accept this value"),
     0xD4: (PermissionDenied, "this account may not do this"),
     0xD5: (Busy, "not possible in the present state"),
-    0xFFFF: (Unreachable, "no answer"),
+    _NO_ANSWER: (Unreachable, "no answer"),
 }
 _LOG_TAIL = 20
+_FRU_PIECE = 16
+_FRU_LIMIT = 4096
 _HEALTH = {0: "OK", 1: "Warning", 2: "Critical"}
 
 
@@ -107,8 +112,9 @@ class IpmiDriver:
         """One IPMI command; the bytes of the answer after the completion code."""
         response = self.call(lambda connection: connection.raw_command(**request))
         if "error" in response:
-            self.drop()
             code = int(response.get("code") or 0)
+            if code == _NO_ANSWER:
+                self.drop()
             kind, words = _CODES.get(code, (BadResponse, str(response["error"])))
             raise kind(f"{self._options.host}: IPMI: {words} (completion code 0x{code:02x})", code=code)
         return list(response.get("data") or [])
@@ -122,7 +128,8 @@ class IpmiDriver:
         except FleetError:
             raise
         except pyghmi_exceptions.IpmiException as error:
-            self.drop()
+            if not getattr(error, "ipmicode", 0):  # no completion code: the connection is at fault
+                self.drop()
             raise _translate(self._options.host, error) from error
         except Exception as error:  # pyghmi trips over unexpected bytes with any built-in exception
             raise BadResponse(
@@ -133,8 +140,9 @@ class IpmiDriver:
         try:
             return pyghmi_command.Command(
                 bmc=self._options.host,
-                userid=self._options.username or "",
-                password=self._options.password or "",
+                # As bytes: given text, pyghmi finds its closed session of the same login again, and fails.
+                userid=(self._options.username or "").encode(),
+                password=(self._options.password or "").encode(),
                 port=self._options.ipmi_port,
                 keepalive=False,
             )
@@ -217,11 +225,7 @@ def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[
     try:
         state = driver.power_state()
         coverage["power"] = Coverage()
-        fru = (
-            section("system", lambda: driver.call(lambda bmc: bmc.get_inventory_of_component("System")), {})
-            if (asked != {"power"})
-            else {}
-        )
+        fru = section("system", lambda: _fru(driver), {}) if asked != {"power"} else {}
         controller = section("manager", lambda: _controller(driver), None)
         lan = section("network", lambda: driver.call(lambda bmc: bmc.get_net_configuration(gateway_macs=False)), {})
         sensors = section("sensors", lambda: _sensors(driver), ())
@@ -275,6 +279,24 @@ def _board(fru: Mapping[str, Any]) -> Optional[Mainboard]:
     )
 
 
+def _fru(driver: IpmiDriver) -> dict[str, Any]:
+    """FRU 0 (IPMI 2.0 section 34), read in small pieces: pyghmi asks for more at once than some BMCs can send."""
+    size = driver.raw(netfn=0x0A, command=0x10, data=[0])
+    total = min(size[0] | size[1] << 8, _FRU_LIMIT) if len(size) > 1 else 0
+    data = bytearray()
+    while len(data) < total:
+        count = min(_FRU_PIECE, total - len(data))
+        piece = driver.raw(netfn=0x0A, command=0x11, data=[0, len(data) & 0xFF, len(data) >> 8, count])
+        if len(piece) < 2 or not piece[0]:
+            break
+        data += bytes(piece[1 : 1 + piece[0]])
+    found = dict(driver.call(lambda _bmc: pyghmi_fru.FRU(rawdata=data)).info or {}) if data else {}
+    guid = driver.raw(netfn=6, command=0x37)  # Get System GUID; the SMBIOS order of bytes
+    if len(guid) == 16 and any(guid):
+        found["UUID"] = str(uuid.UUID(bytes_le=bytes(guid)))
+    return found
+
+
 def _controller(driver: IpmiDriver) -> Bmc:
     """Get Device ID (IPMI 2.0 section 20.1): manufacturer, product and firmware revision of the BMC."""
     data = driver.raw(netfn=6, command=1)
@@ -290,7 +312,7 @@ def _controller(driver: IpmiDriver) -> Bmc:
 
 def _bmc(controller: Optional[Bmc], lan: Mapping[str, Any]) -> Optional[Bmc]:
     mac = clean_mac(_text(lan.get("mac_address")))
-    address = (_text(lan.get("ipv4_address")) or "").split("/")[0]
+    address = (_text(lan.get("ipv4_address")) or "").split("/", maxsplit=1)[0]
     nic = None
     if mac:
         nic = Nic(nic_ports=(NicPort(macaddress=mac, ip_addresses=(address,) if address.strip("0.") else ()),))

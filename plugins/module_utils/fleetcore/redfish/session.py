@@ -156,7 +156,11 @@ class Session:
             )
         self.root = outcome.body
         if self._username is not None and not self._auth:
-            self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
+            sessions = link(at(self.root, "Links.Sessions"))
+            if sessions or link(at(self.root, "SessionService")):
+                self._login(sessions or DEFAULT_SESSIONS)
+            else:
+                self._use_basic()
         if self._username is None or "Authorization" in self._auth:
             self._probe()
 
@@ -178,6 +182,10 @@ class Session:
             return
         if response.status in (404, 405, 501) and not any(word in words.lower() for word in BAD_LOGIN_WORDS):
             self._use_basic()  # the service has no sessions: the password was not looked at
+            return
+        basic = response.headers.get("www-authenticate", "").lower().startswith("basic")
+        if response.status == 401 and basic and not link(at(self.root, "Links.Sessions")):
+            self._use_basic()  # no sessions either: it asks for Basic authentication before it says 404
             return
         if response.status in (429, 502, 503, 504):
             raise Busy(
