@@ -94,7 +94,7 @@ class Fleet:
     def fleetd(self, *words: str) -> str:
         return self.run(sys.executable, "-m", "fleetd", *words)
 
-    def module(self, name: str, **options: Any) -> dict[str, Any]:
+    def module(self, name: str, /, **options: Any) -> dict[str, Any]:
         """Run one module of the collection as the admin, on this host, and return its result."""
         argv: Sequence[str] = (
             "ansible",
@@ -136,8 +136,7 @@ class Fleet:
         """Return `fleetd runner`, not started, quick and with these settings of its section."""
         defaults = {"poll_seconds": 0.5, "check_seconds": 5, "state_dir": self.workdir / "runner"}
         env = {f"FLEETD_RUNNER__{key.upper()}": str(value) for key, value in {**defaults, **settings}.items()}
-        child = self._child("runner", "fleetd", "runner", "--inventory", str(INVENTORY), token=self._runner, **env)
-        return child
+        return self._child("runner", "fleetd", "runner", "--inventory", str(INVENTORY), token=self._runner, **env)
 
     def wait_for(self, path: str, wanted: Any, timeout: float, what: str) -> Any:
         """Poll the server until `wanted(answer)`; return the answer."""
