@@ -258,7 +258,11 @@ class Bmc:
         if self.state.get(path) is None:
             raise missing(path)
         if request.query:
-            return Reply(200, self._cooked(path, request.query))
+            # Captures keep the further pages of a collection under their own address.
+            page_path = path + "?" + "&".join(f"{name}={value}" for name, value in request.query.items())
+            if self.tree.get(page_path) is None:
+                return Reply(200, self._cooked(path, request.query))
+            path = page_path
         changed = self.state.changed.get(path)
         etag = etag_of(changed) if changed else self.tree.etag(path)
         if matches(request.headers.get("If-None-Match"), etag):
