@@ -77,7 +77,8 @@ class Counters:
     by_path: Counter[str] = field(default_factory=Counter)
 
     def reset(self) -> None:
-        self.__init__()  # type: ignore[misc]
+        """Start counting anew."""
+        vars(self).update(vars(Counters()))
 
 
 class Bmc:
