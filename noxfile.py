@@ -30,6 +30,8 @@ STRICT = os.environ.get("CI", "").lower() in ("1", "true", "yes") or os.environ.
 TARGET_PYTHONS = ("3.9", "3.11", "3.13")
 REQUIRED_PYTHONS = ("3.9",)
 
+GALAXY_IMPORTER = "0.4.44"
+
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "none"
 nox.options.error_on_missing_interpreters = False
@@ -151,7 +153,6 @@ def docs(session: nox.Session) -> None:
             "antsibull-docs",
             "lint-collection-docs",
             "--plugin-docs",
-            "--skip-rstcheck",
             ".",
             external=True,
             env=_collections_path(tree),
@@ -229,7 +230,7 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session
 def collection(session: nox.Session) -> None:
-    """Build the tarball, install it offline elsewhere, read its documentation, run its modules from there."""
+    """Build the tarball, install it offline elsewhere, read its documentation, run its modules, let Galaxy's importer judge."""
     _setup(session)
     home = Path(session.create_tmp())
     for old in ("ansible_collections", ".baremetal-fleet"):
@@ -239,6 +240,24 @@ def collection(session: nox.Session) -> None:
     session.run(
         "python", "scripts/check_collection.py", str(home), external=True, env={"ANSIBLE_COLLECTIONS_PATH": str(home)}
     )
+
+    tarball = session.run(
+        "python", "scripts/collection.py", "build", str(BUILD / "tarball"), external=True, silent=True
+    )
+    importer = CACHE / f"galaxy-importer-{GALAXY_IMPORTER}"
+    if not (importer / "ready").exists():  # an environment of its own: it wants other versions of what .venv holds
+        session.run("python", "-m", "venv", "--clear", str(importer), external=True)
+        pinned = [f"galaxy-importer=={GALAXY_IMPORTER}", "ansible-core>=2.19,<2.20"]
+        session.run(str(importer / "bin/pip"), "install", "--quiet", *pinned, external=True)
+        (importer / "ready").touch()
+    scratch = Path(session.create_tmp()).resolve()
+    settings = scratch / "galaxy-importer.cfg"
+    # ansible-test and ansible-lint have sessions of their own; the importer's need docker or the network.
+    settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nRUN_ANSIBLE_LINT = False\n", encoding="utf-8")
+    path = f"{importer}/bin{os.pathsep}{os.environ['PATH']}"
+    command = [str(importer / "bin/python"), "-m", "galaxy_importer.main", str(tarball).strip()]
+    with session.chdir(scratch):  # it leaves its result in the working directory
+        session.run(*command, external=True, silent=True, env={"GALAXY_IMPORTER_CONFIG": str(settings), "PATH": path})
 
 
 @nox.session

@@ -111,7 +111,7 @@ class Check:
             told = json.loads(results.read_text(encoding="utf-8"))
         for name in names:
             result = told[name]
-            if "exception" in result or "module_stderr" in result or not result.get("msg"):
+            if "Traceback" in str(result.get("exception", "")) or "module_stderr" in result or not result.get("msg"):
                 self.problems.append(f"{name} crashed: {json.dumps(result, indent=2)}")
         return len(names)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ._boundary import Plan
 from .fleetcore.client import ServerClient, check_id
@@ -132,7 +133,7 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
     if params["labels"] is not None:
         want["labels"] = {_label_key(key): _label_value(key, value) for key, value in params["labels"].items()}
     if params["bmc"] is not None:
-        given = {key: value for key, value in params["bmc"].items() if value is not None}
+        given = _split_url({key: value for key, value in params["bmc"].items() if value is not None})
         want["bmc"] = {key: _CLEAN.get(key, _same)(value) for key, value in given.items()}
     return want
 
@@ -172,10 +173,29 @@ def _address(value: str) -> str:
     if "@" in address:  # not shown: it is a login
         raise InvalidInput("bmc.address: must not hold a user name or password", field="bmc.address")
     if not address or any(char.isspace() for char in address):
-        raise InvalidInput(
-            f"bmc.address: {value!r} is not a host name, IP address or URL https://host[:port]", field="bmc.address"
-        )
-    return address
+        raise InvalidInput(f"bmc.address: {value!r} is not a host name or IP address", field="bmc.address")
+    return address.strip("[]")
+
+
+def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
+    """``address: https://host:port`` as address, redfish_scheme and redfish_port, which are what the server keeps."""
+    address = bmc.get("address") or ""
+    if "://" not in address or "@" in address:
+        return dict(bmc)
+    url = urlsplit(address.strip())
+    try:
+        port = url.port
+    except ValueError:
+        port = 0  # refused as a port
+    if url.scheme not in ("https", "http") or not url.hostname or url.path.strip("/") or url.query:
+        raise InvalidInput(f"bmc.address: {address!r} is not of the form https://host[:port]", field="bmc.address")
+    said: dict[str, Any] = {"redfish_scheme": url.scheme}
+    if port is not None:
+        said["redfish_port"] = port
+    for key, value in said.items():
+        if bmc.get(key, value) != value:
+            raise InvalidInput(f"bmc.{key}: is {bmc[key]}, but bmc.address says {value}", field=f"bmc.{key}")
+    return {**bmc, **said, "address": url.hostname}
 
 
 def _port(field: str) -> Callable[[int], int]:
@@ -195,7 +215,8 @@ def _drivers(value: list[str]) -> list[str]:
 
 def _fingerprint(value: str) -> Optional[str]:
     try:
-        return clean_fingerprint(value)
+        clean = clean_fingerprint(value)
+        return clean and clean.replace(":", "")  # as the server keeps it
     except InvalidInput as error:
         raise InvalidInput(f"bmc.{error.message}", field="bmc.fingerprint") from None
 

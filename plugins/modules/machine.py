@@ -55,7 +55,9 @@ options:
     type: dict
     suboptions:
       address:
-        description: Host name, IP address, or URL V(https://host:port). Needed when the machine has no BMC yet.
+        description:
+          - Host name or IP address. Needed when the machine has no BMC yet.
+          - A URL V(https://host:port) sets O(bmc.redfish_scheme) and O(bmc.redfish_port), too.
         type: str
       mac:
         description: MAC address of the BMC's network port, in any of the usual notations.

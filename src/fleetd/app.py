@@ -2,3 +2,116 @@
 """Composition root: puts adapters, services and the API together. Nothing but this and the command line names adapters."""
 
 from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from fleetd import api, logs
+from fleetd.adapters.sql import migrate
+from fleetd.adapters.sql.store import SqlStore
+from fleetd.api.auth import Policy
+from fleetd.config import Settings, split_listen
+from fleetd.services.container import Services
+from fleetd.services.powercycles import Backoff
+
+_log = logs.get("fleetd")
+
+
+def utc_now() -> datetime:
+    """The clock of everything but tests."""
+    return datetime.now(UTC)
+
+
+def make_store(settings: Settings) -> SqlStore:
+    """The store that the settings name; its schema is not looked at."""
+    return SqlStore(settings.database.url, settings.database.pool_size)
+
+
+def migrate_store(store: SqlStore) -> tuple[str | None, str]:
+    """Bring the schema to this version: the revisions before and after."""
+    return migrate.upgrade(store.engine)
+
+
+def make_services(settings: Settings, store: SqlStore) -> Services:
+    """The use cases over ``store``."""
+    cycle = settings.powercycle
+    backoff = Backoff(
+        cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
+    )
+    return Services(store, utc_now, backoff, settings.auth.session_hours)
+
+
+def make_app(settings: Settings, services: Services) -> FastAPI:
+    """The ASGI application."""
+    auth = settings.auth
+    policy = Policy(auth.anonymous_scope, auth.legacy_open, auth.secure_cookies)
+    return api.create(services, policy, settings.server.max_body_bytes)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:  # noqa: ARG005
+    """Serve until SIGTERM or SIGINT; requests in progress are finished first.
+
+    :param on_ready: called with the URL once connections are answered; the log has it too (``listening``).
+    :raises InvalidInput: the database's schema is of another version. :raises OSError: the address can't be had.
+    """
+    store = make_store(settings)
+    try:
+        store.ready()
+        host, port = split_listen(settings.server.listen)
+        listener = _listen(host, port)
+        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+        def ready() -> None:
+            _log.info("listening", url=url, public_url=settings.server.url or url)
+            on_ready(url)
+
+        config = uvicorn.Config(
+            make_app(settings, make_services(settings, store)),
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=settings.server.shutdown_seconds,
+            access_log=settings.log.level == "debug",
+            proxy_headers=False,
+        )
+        # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ignore)
+        _Server(config, ready).run(sockets=[listener])
+        _log.info("stopped")
+    finally:
+        store.close()
+
+
+def _ignore(_number: int, _frame: Any) -> None:
+    return
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise OSError(exc.errno, f"can't listen on {host}:{port} (server.listen): {exc.strerror}") from None
+    return listener

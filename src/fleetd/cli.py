@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
+import os
 import sys
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+from fleetcore.errors import FleetError
+from sqlalchemy.engine import make_url
 
 import fleetd
-from fleetd import config, logs
+from fleetd import app, config, logs
+from fleetd.domain import Scope
+from fleetd.services.tokens import Tokens
 
 # Commands that live in modules of their own and are imported when they are asked for: "name": "module:attribute".
 LAZY_COMMANDS = {
@@ -88,3 +97,191 @@ def load_settings(ctx: click.Context, **overrides: dict[str, Any]) -> config.Set
 def version() -> None:
     """Print the version."""
     click.echo(fleetd.__version__)
+
+
+_SCOPES = click.Choice([scope.value for scope in Scope])
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"fleetd: {message}", err=True)
+    sys.exit(1)
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Known problems are one line and exit code 1, not a traceback."""
+    try:
+        yield
+    except FleetError as exc:
+        _fail(exc.message)
+    except OSError as exc:
+        _fail(exc.strerror or str(exc))
+
+
+@main.command()
+@click.option("--directory", type=click.Path(file_okay=False, path_type=Path), default=Path(), show_default="here")
+@click.option("--database-url", help="Another database than SQLite in that directory.")
+@click.option("--listen", help="host:port to serve on.", show_default="127.0.0.1:8480")
+@click.option("--token-only", is_flag=True, help="Print nothing but the token.")
+@click.pass_context
+def init(ctx: click.Context, directory: Path, database_url: str | None, listen: str | None, token_only: bool) -> None:
+    """Write a configuration, make the database, print the first admin token once.
+
+    \b
+      fleetd init
+      fleetd init --directory /etc/fleetd --database-url postgresql://fleetd@db/fleetd
+
+    With --config the file is written there. Nothing is overwritten: a second run fails.
+    """
+    root: Path | None = ctx.find_root().obj
+    file = root or directory / "fleetd.yml"
+    url = database_url or f"sqlite:///{(file.parent / 'fleetd.db').absolute()}"
+    with _one_line_errors():
+        if file.exists():
+            _fail(f"{file} exists; nothing was changed. Remove it, or choose another place with --config.")
+        path = make_url(url).database if url.startswith("sqlite") else None
+        if path and Path(path).exists():
+            _fail(f"{path} exists; nothing was changed. Use it with `fleetd migrate`, or move it away.")
+        text = _FIRST_CONFIG.format(listen=json.dumps(listen or "127.0.0.1:8480"), url=json.dumps(url))
+        settings = config.load_text(text, str(file))
+        logs.configure(settings.log.format, "warning")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        store = app.make_store(settings)
+        try:
+            with _private_files():
+                app.migrate_store(store)
+                _token, secret = app.make_services(settings, store).tokens.create("admin", Scope.ADMIN, only_first=True)
+                with file.open("x", encoding="utf-8") as stream:
+                    stream.write(text)
+        finally:
+            store.close()
+    if token_only:
+        click.echo(secret)
+        return
+    click.echo(f"Wrote {file}\nDatabase {url if path else make_url(url).render_as_string(hide_password=True)}\n")
+    click.echo(f"Admin token, shown only this once:\n\n  {secret}\n\nNext: fleetd --config {file} serve")
+
+
+@contextlib.contextmanager
+def _private_files() -> Iterator[None]:
+    """New files are of their owner only."""
+    previous = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(previous)
+
+
+_FIRST_CONFIG = """\
+# Configuration of fleetd. All keys: docs/machine-server.md.
+server:
+  listen: {listen}
+database:
+  url: {url}
+"""
+
+
+@main.command()
+@click.option("--listen", help="host:port; port 0 takes a free one.")
+@click.option("--database-url", "url", help="Database of this run.")
+@click.option(
+    "--migrate/--no-migrate", "upgrade", default=True, show_default=True, help="Bring the schema up to date first."
+)
+@click.pass_context
+def serve(ctx: click.Context, listen: str | None, url: str | None, upgrade: bool) -> None:
+    """Run the machine server until SIGTERM or Ctrl-C.
+
+    \b
+      fleetd serve
+      fleetd --config /etc/fleetd/fleetd.yml serve --listen 0.0.0.0:8480
+
+    Prints its address when it answers; the log has it as event `listening` with `url`.
+    """
+    settings = load_settings(ctx, server={"listen": listen}, database={"url": url})
+    with _one_line_errors():
+        if upgrade:
+            _upgrade(settings)
+        app.serve(settings, lambda address: click.echo(f"fleetd serves {address}"))
+
+
+@main.command()
+@click.pass_context
+def migrate(ctx: click.Context) -> None:
+    """Bring the database's schema to this version. Repeating it does nothing."""
+    settings = load_settings(ctx)
+    with _one_line_errors():
+        before, after = _upgrade(settings)
+    click.echo(f"schema {after}" if before == after else f"schema {before or 'empty'} -> {after}")
+
+
+def _upgrade(settings: config.Settings) -> tuple[str | None, str]:
+    store = app.make_store(settings)
+    try:
+        with _private_files():
+            return app.migrate_store(store)
+    finally:
+        store.close()
+
+
+@main.group()
+def token() -> None:
+    """Create, list and revoke API tokens (in the database: no server is needed)."""
+
+
+@contextlib.contextmanager
+def _tokens(ctx: click.Context) -> Iterator[Tokens]:
+    settings = load_settings(ctx)
+    with _one_line_errors():
+        store = app.make_store(settings)
+        try:
+            store.ready()
+            yield app.make_services(settings, store).tokens
+        finally:
+            store.close()
+
+
+@token.command("create")
+@click.option("--name", required=True, help="Who uses it; unique among tokens that are not revoked.")
+@click.option("--scope", type=_SCOPES, required=True)
+@click.option("--machine", help="The machine of an agent's token.")
+@click.option("--days", type=click.IntRange(1, 36500), help="Valid so long. Default: until revoked.")
+@click.option("--token-only", is_flag=True, help="Print nothing but the token.")
+@click.pass_context
+def token_create(
+    ctx: click.Context, *, name: str, scope: str, machine: str | None, days: int | None, token_only: bool
+) -> None:
+    """Print a new token, once.
+
+    \b
+      fleetd token create --name rack1-runner --scope runner
+      fleetd token create --name alice --scope operator --days 90
+    """
+    with _tokens(ctx) as tokens:
+        expires_in = timedelta(days=days) if days else None
+        _created, secret = tokens.create(name, Scope(scope), expires_in, machine)
+    click.echo(secret if token_only else f"Token {name} ({scope}), shown only this once:\n\n  {secret}")
+
+
+@token.command("list")
+@click.pass_context
+def token_list(ctx: click.Context) -> None:
+    """Print all tokens, without their secrets."""
+    with _tokens(ctx) as tokens:
+        found = tokens.list()
+    now = app.utc_now()
+    click.echo(f"{'NAME':<24} {'SCOPE':<9} {'STATE':<8} {'CREATED':<20} {'EXPIRES':<20} ID")
+    for item in found:
+        state = "revoked" if item.revoked_at else "valid" if item.valid(now) else "expired"
+        expires = f"{item.expires_at:%Y-%m-%dT%H:%M:%SZ}" if item.expires_at else "-"
+        created = f"{item.created_at:%Y-%m-%dT%H:%M:%SZ}"
+        click.echo(f"{item.name:<24} {item.scope.value:<9} {state:<8} {created:<20} {expires:<20} {item.id}")
+
+
+@token.command("revoke")
+@click.argument("id_or_name")
+@click.pass_context
+def token_revoke(ctx: click.Context, id_or_name: str) -> None:
+    """Revoke a token by its id or name. Logins of the page that were made with it end."""
+    with _tokens(ctx) as tokens:
+        found = tokens.revoke(id_or_name)
+    click.echo(f"revoked {found.name} ({found.id})")

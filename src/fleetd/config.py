@@ -109,26 +109,40 @@ class RunnerSettings(_Section):
     inventory: list[str] = Field(
         default_factory=list, description="Ansible inventories (files, directories, plugin configurations)"
     )
-    pattern: str = Field("all", description="Ansible host pattern that narrows the inventory; empty selects nothing")
-    server_url: str | None = Field(
-        None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
+    pattern: str = Field(
+        default="all", description="Ansible host pattern that narrows the inventory; empty selects nothing"
     )
-    token: SecretStr | None = Field(None, description="token of scope runner; default: $FLEETD_TOKEN")
-    ca_path: str | None = Field(None, description="CA certificates for the server; default: the system's")
-    validate_certs: bool = Field(True, description="verify the server's certificate")
-    state_dir: Path = Field(Path("fleetd-runner"), description="the journal and the runs; one runner per directory")
-    poll_seconds: float = Field(5.0, ge=0.1, le=3600, description="time between two looks at the server's list")
-    check_seconds: float = Field(300.0, ge=1, le=86400, description="time between two checks of the power controllers")
-    retry_initial_seconds: float = Field(60.0, ge=0, description="wait after a machine's first failure; doubles")
-    retry_maximum_seconds: float = Field(3600.0, ge=0, description="longest wait between two attempts")
-    max_attempts: int = Field(3, ge=1, le=100, description="attempts per request")
-    max_runs: int = Field(4, ge=1, le=50, description="playbook runs at the same time")
-    forks: int = Field(20, ge=1, le=500, description="machines at the same time within one run")
-    run_seconds: float = Field(1800.0, ge=10, description="a run is ended after this time; modules have tighter limits")
-    stop_seconds: float = Field(600.0, ge=0, description="how long a stop waits for running cycles")
-    playbook: str = Field("baremetal.fleet.powercycle", description="playbook that power cycles")
-    check_playbook: str = Field("baremetal.fleet.powercycle_check", description="playbook that checks controllers")
-    recover_playbook: str = Field("baremetal.fleet.power_on", description="playbook that makes sure machines are on")
+    server_url: str | None = Field(
+        default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
+    )
+    token: SecretStr | None = Field(default=None, description="token of scope runner; default: $FLEETD_TOKEN")
+    ca_path: str | None = Field(default=None, description="CA certificates for the server; default: the system's")
+    validate_certs: bool = Field(default=True, description="verify the server's certificate")
+    state_dir: Path = Field(
+        default=Path("fleetd-runner"), description="the journal and the runs; one runner per directory"
+    )
+    poll_seconds: float = Field(default=5.0, ge=0.1, le=3600, description="time between two looks at the server's list")
+    check_seconds: float = Field(
+        default=300.0, ge=1, le=86400, description="time between two checks of the power controllers"
+    )
+    retry_initial_seconds: float = Field(
+        default=60.0, ge=0, description="wait after a machine's first failure; doubles"
+    )
+    retry_maximum_seconds: float = Field(default=3600.0, ge=0, description="longest wait between two attempts")
+    max_attempts: int = Field(default=3, ge=1, le=100, description="attempts per request")
+    max_runs: int = Field(default=4, ge=1, le=50, description="playbook runs at the same time")
+    forks: int = Field(default=20, ge=1, le=500, description="machines at the same time within one run")
+    run_seconds: float = Field(
+        default=1800.0, ge=10, description="a run is ended after this time; modules have tighter limits"
+    )
+    stop_seconds: float = Field(default=600.0, ge=0, description="how long a stop waits for running cycles")
+    playbook: str = Field(default="baremetal.fleet.powercycle", description="playbook that power cycles")
+    check_playbook: str = Field(
+        default="baremetal.fleet.powercycle_check", description="playbook that checks controllers"
+    )
+    recover_playbook: str = Field(
+        default="baremetal.fleet.power_on", description="playbook that makes sure machines are on"
+    )
     extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbooks")
 
     @field_validator("inventory", mode="before")
@@ -215,23 +229,41 @@ def load(
         for section, values in (overrides or {}).items()
     }
     given = {section: values for section, values in given.items() if values}
+    if path is None:
+        return _merge("", "", given)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text") from None
+    return _merge(text, str(path), given)
+
+
+def load_text(text: str, name: str) -> Settings:
+    """The settings of a file with this text, and of the environment; ``name`` stands in messages.
+
+    :raises ConfigError: see there.
+    """
+    return _merge(text, name, {})
+
+
+def _merge(text: str, name: str, given: Mapping[str, Mapping[str, Any]]) -> Settings:
     _check_environment()
     _file_values.clear()
-    _file_values.update(_read(path) if path else {})
+    _file_values.update(_parse(text, name))
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        raise ConfigError(_explain(exc, path, given)) from None
+        raise ConfigError(_explain(exc, name, given)) from None
     except SettingsError as exc:
         raise ConfigError(f"environment: {exc}") from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parse(text: str, path: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(exc).split())}") from None
     if data is None:
         return {}
@@ -262,7 +294,7 @@ def _known(model: type[BaseModel]) -> str:
     return "known: " + (", ".join(sorted(model.model_fields)) or "none")
 
 
-def _explain(exc: ValidationError, path: Path | None, given: Mapping[str, Mapping[str, Any]]) -> str:
+def _explain(exc: ValidationError, path: str, given: Mapping[str, Mapping[str, Any]]) -> str:
     first = exc.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"]]
     dotted = ".".join(location)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Literal, Self
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
-from fleetlab.process import Child, Missing, free_port
+from fleetlab.process import Child, LabError, Missing, free_port, tail
 
 ADVICE = "apt-get install openipmi (as root)"
 MC = 0x20
@@ -165,8 +165,9 @@ class IpmiSim:
 
     `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off), `soft` (press
     the power button) or `state` (exit status 0: it is on, 3: it is off, else: what was set last counts). Its output goes
-    to hook.log in `workdir`; when `on` or `off` fails, so does the IPMI command. `initial` is the power state to start with,
-    without calling the hook. A second instance on the same `workdir` after the first keeps the power log.
+    to hook.log in `workdir`; when `on` or `off` fails, so does the IPMI command. `initial` is the power state to start with;
+    with a hook that is done by calling it, and it is called with `off` in the end. A second instance on the same `workdir`
+    after the first keeps the power log.
 
     The simulator's limits: user name and password have at most 16 characters of printable ASCII without space and `"`.
     """
@@ -219,7 +220,10 @@ class IpmiSim:
 
     def _switch(self, *words: str) -> str:
         command = ["./chassis-control", hex(MC), *words]
-        return subprocess.run(command, cwd=self.workdir, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        answer = subprocess.run(command, cwd=self.workdir, capture_output=True, text=True, check=False)  # noqa: S603
+        if answer.returncode:
+            raise LabError(f"the power switch failed; hook.log ends with:\n{tail(self.workdir / 'hook.log')}")
+        return answer.stdout
 
     @property
     def pid(self) -> int:
@@ -240,8 +244,10 @@ class IpmiSim:
         ).start()
         try:
             self._child.wait_for(self._answers, self.start_timeout, f"an answer on UDP port {self.port}")
+            if self.on_power and self.initial == "on":
+                self._switch("set", "power", "1")
         except BaseException:
-            self._child.stop()
+            self.__exit__(None, None, None)
             raise
         return self
 
@@ -251,10 +257,8 @@ class IpmiSim:
         if self._child is not None:
             self._child.stop()
             self._child = None
-
-    def power_off(self) -> None:
-        """Pull the plug: call the hook with `off` if the machine is on. For clearing up after the simulator."""
-        self._switch("set", "power", "0")
+            if self.on_power:
+                self._switch("set", "power", "0")
 
     def _answers(self) -> bool:
         # RMCP header, session-less IPMI 1.5 header, Get Channel Authentication Capabilities.
@@ -282,7 +286,7 @@ class IpmiSim:
                 allowed_auths_user {auths}
                 allowed_auths_operator {auths}
                 allowed_auths_admin {auths}
-                guid {self.uuid.hex}
+                guid {self.uuid.bytes[::-1].hex()}
               endlan
               chassis_control "./chassis-control {MC:#x}"
               user 2 true "{self.username}" "{self.password}" admin 10 {auths}
@@ -291,7 +295,8 @@ class IpmiSim:
         commands = [
             f"mc_setbmc {MC:#x}",
             f"mc_add {MC:#x} 0 no-device-sdrs 0x23 1 0x10 0x9f 0x1291 0xf02",
-            f"mc_set_guid {MC:#x} {self.uuid.hex}",
+            # IPMI sends the least significant byte first.
+            f"mc_set_guid {MC:#x} {self.uuid.bytes[::-1].hex()}",
             f"sel_enable {MC:#x} 1000 0x0a",
             # Record type 2: time, generator, format, sensor type and number, event type, three bytes of data:
             # system event, OEM system boot.
@@ -302,7 +307,7 @@ class IpmiSim:
             commands += sensor.commands(number)
         commands.append(f"mc_enable {MC:#x}")
         self._put("sim.emu", ("\n".join(commands) + "\n").encode())
-        self._put("power", b"1\n" if self.initial == "on" else b"0\n")
+        self._put("power", b"1\n" if self.initial == "on" and not self.on_power else b"0\n")
         hook = shlex.join(os.fspath(part) for part in self.on_power) if self.on_power else ""
         self._put("chassis-control", SWITCH.replace("@HOOK@", hook or "unhooked").encode(), 0o700)
 

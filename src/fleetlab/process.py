@@ -112,6 +112,11 @@ class Child:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def returncode(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        return self._process.poll() if self._process else None
+
     def start(self) -> Self:
         """Start it; raise Missing when there is no such program."""
         self.log.parent.mkdir(parents=True, exist_ok=True)

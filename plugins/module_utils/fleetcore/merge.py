@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from .model import Device, Source
 
@@ -24,7 +25,7 @@ def merge(documents: Mapping[Source, Device]) -> Device:
     section that one source does not have is not removed by it. Without documents the answer is an empty device.
     """
     order = [Source.OOB, Source.INBAND]
-    merged: dict[str, object] = {}
+    merged: dict[str, Any] = {}
     provenance: dict[str, str] = {}
     for source in order:
         device = documents.get(source)

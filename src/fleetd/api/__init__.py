@@ -1,1 +1,43 @@
 # SPDX-License-Identifier: BSD-2-Clause
+"""HTTP: /json/v1, /api/v1, the page. Everything that decides is in the services."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fleetcore.errors import FleetError
+from starlette.exceptions import HTTPException
+
+from fleetd import __version__
+from fleetd.api import errors, legacy, middleware, ops, page, v1
+from fleetd.api.auth import Policy
+from fleetd.services.container import Services
+
+
+def create(services: Services, policy: Policy | None = None, max_body_bytes: int = 16 * 1024 * 1024) -> FastAPI:
+    """The ASGI application over ``services``."""
+    api = FastAPI(
+        title="fleetd",
+        version=__version__,
+        description="Machine server of baremetal.fleet",
+        docs_url=None,  # it would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    api.state.services = services
+    api.state.policy = policy or Policy()
+    api.state.registry = ops.registry(services)
+    api.state.error_page = page.error_page
+    for router in (ops.router, legacy.router, v1.router, page.router):
+        api.include_router(router)
+    api.add_exception_handler(FleetError, errors.on_fleet_error)
+    api.add_exception_handler(HTTPException, errors.on_http_error)
+    api.add_exception_handler(RequestValidationError, errors.on_invalid)
+    api.add_exception_handler(Exception, errors.on_crash)
+    # The last one added is the outermost.
+    api.add_middleware(middleware.BodyLimit, max_bytes=max_body_bytes)
+    api.add_middleware(middleware.EncodedSlashes)
+    api.add_middleware(middleware.Headers)
+    api.add_middleware(middleware.Figures, registry=api.state.registry)
+    return api

@@ -91,7 +91,8 @@ class Powercycles:
             )
         now = self._clock()
         return self._store.update_powercycle(
-            request_id, lambda previous: reported(previous, state, now, self._backoff, message, error, runner)
+            request_id,
+            lambda previous: reported(previous, state, now, self._backoff, message=message, error=error, runner=runner),
         )
 
     def cancel(self, request_id: str, user: str) -> Powercycle:
@@ -134,6 +135,7 @@ def reported(
     state: State,
     now: datetime,
     backoff: Backoff,
+    *,
     message: str = "",
     error: Mapping[str, Any] | None = None,
     runner: str = "",

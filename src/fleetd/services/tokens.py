@@ -128,8 +128,7 @@ class Tokens:
 
     def by_session(self, secret: str) -> Principal | None:
         """Whose login it is; None: over."""
-        found = self._principal(self._store.find_session(digest(secret), self._clock()), csrf_token(secret))
-        return found
+        return self._principal(self._store.find_session(digest(secret), self._clock()), csrf_token(secret))
 
     def login(self, token_secret: str) -> Login | None:
         """A login of the page with a token; None if the token is no good."""

@@ -312,7 +312,7 @@ def _controller(driver: IpmiDriver) -> Bmc:
 
 def _bmc(controller: Optional[Bmc], lan: Mapping[str, Any]) -> Optional[Bmc]:
     mac = clean_mac(_text(lan.get("mac_address")))
-    address = (_text(lan.get("ipv4_address")) or "").split("/")[0]
+    address = (_text(lan.get("ipv4_address")) or "").split("/", maxsplit=1)[0]
     nic = None
     if mac:
         nic = Nic(nic_ports=(NicPort(macaddress=mac, ip_addresses=(address,) if address.strip("0.") else ()),))

@@ -183,6 +183,10 @@ class Session:
         if response.status in (404, 405, 501) and not any(word in words.lower() for word in BAD_LOGIN_WORDS):
             self._use_basic()  # the service has no sessions: the password was not looked at
             return
+        basic = response.headers.get("www-authenticate", "").lower().startswith("basic")
+        if response.status == 401 and basic and not link(at(self.root, "Links.Sessions")):
+            self._use_basic()  # no sessions either: it asks for Basic authentication before it says 404
+            return
         if response.status in (429, 502, 503, 504):
             raise Busy(
                 f"{self._address}: the BMC is too busy to log in (HTTP {response.status})", address=self._address

@@ -209,9 +209,7 @@ class SqlStore:
 
     def count_powercycles(self) -> Mapping[State, int]:
         query = select(_P.c.state, func.count()).group_by(_P.c.state)
-        return self._tx.read(
-            lambda connection: {State(state): count for state, count in connection.execute(query).tuples()}
-        )
+        return self._tx.read(lambda connection: {State(state): count for state, count in connection.execute(query)})
 
     def _powercycles(self, query: Select[Any]) -> list[Powercycle]:
         return self._tx.read(lambda connection: [_powercycle(row) for row in connection.execute(query)])
@@ -474,7 +472,7 @@ def _powercycle_row(request: Powercycle) -> dict[str, Any]:
 
 def _devices(connection: Connection, machine: str) -> dict[str, Mapping[str, Any]]:
     rows = connection.execute(select(_D.c.source, _D.c.document).where(_D.c.machine == machine))
-    return {source: codec.loads(dict[str, Any], document) for source, document in rows.tuples()}
+    return {source: codec.loads(dict[str, Any], document) for source, document in rows}
 
 
 def _token(row: Row[Any]) -> Token:

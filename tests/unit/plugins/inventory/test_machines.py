@@ -47,4 +47,4 @@ def test_strings_that_could_be_templates_are_marked():
     assert isinstance(marked["a"], AnsibleUnsafe) or not machines.MARK_UNSAFE
     assert isinstance(marked["b"][0], AnsibleUnsafe) or not machines.MARK_UNSAFE
     assert marked == {"a": "{{ x }}", "b": ["{% y %}", 1, None], "c": {"d": "plain"}}
-    assert type(marked["c"]["d"]) is str
+    assert marked["c"]["d"].__class__ is str

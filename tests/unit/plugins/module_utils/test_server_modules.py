@@ -159,7 +159,7 @@ def test_create_then_nothing_to_do(client, server):
     assert machine["labels"] == {"role": "compute", "gpu": "true", "units": "2"}
     assert machine["position"] == "u12"
     assert machine["bmc"]["mac"] == "00:25:90:ab:cd:ef"
-    assert server.writes[0][1]["bmc"]["fingerprint"].startswith("ab:ab:")
+    assert server.writes[0][1]["bmc"]["fingerprint"] == "ab" * 32
     server.writes.clear()
     assert run(client, **FULL) == (False, {"machine": machine})
     assert server.writes == []
@@ -190,6 +190,21 @@ def test_bmc_settings_are_changed_one_by_one(client):
     assert changed
     bmc = result["machine"]["bmc"]
     assert (bmc["address"], bmc["redfish_port"], bmc["mac"], bmc["validate_certs"]) == ("192.0.2.1", 8443, None, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://b.example.com", ("b.example.com", "https", None)),
+        ("http://127.0.0.1:8001/", ("127.0.0.1", "http", 8001)),
+        ("https://[2001:db8::1]:443", ("2001:db8::1", "https", 443)),
+        ("[2001:db8::1]", ("2001:db8::1", "https", None)),
+    ],
+)
+def test_an_address_may_be_a_url(client, address, expected):
+    bmc = run(client, bmc={"address": address})[1]["machine"]["bmc"]
+    assert (bmc["address"], bmc["redfish_scheme"], bmc.get("redfish_port")) == expected
+    assert run(client, bmc={"address": address})[0] is False
 
 
 def test_an_empty_string_clears(client):
@@ -243,6 +258,11 @@ def test_a_server_that_accepts_and_does_nothing(client, server):
         ({"bmc": {"address": "a b"}}, "bmc.address"),
         ({"bmc": {"address": "https://root:secret@b"}}, "bmc.address"),
         ({"bmc": {"address": ""}}, "bmc.address"),
+        ({"bmc": {"address": "ftp://b"}}, "bmc.address"),
+        ({"bmc": {"address": "https://b/redfish"}}, "bmc.address"),
+        ({"bmc": {"address": "https://b:99999"}}, "bmc.redfish_port"),
+        ({"bmc": {"address": "https://b:1", "redfish_port": 2}}, "bmc.redfish_port"),
+        ({"bmc": {"address": "http://b", "redfish_scheme": "https"}}, "bmc.redfish_scheme"),
         ({"bmc": {"mac": "00:25:90:ab:cd:ef"}}, "bmc.address"),
         ({"bmc": {"address": "b", "redfish_port": 0}}, "bmc.redfish_port"),
         ({"bmc": {"address": "b", "ipmi_port": 65536}}, "bmc.ipmi_port"),

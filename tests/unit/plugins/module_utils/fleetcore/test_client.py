@@ -184,7 +184,7 @@ def test_refusals(response, kind, words):
     client, _http, _clock = client_of(response, response, response)
     with pytest.raises(kind, match=words) as caught:
         client.machine("a")
-    assert type(caught.value) is kind
+    assert caught.value.__class__ is kind
     assert caught.value.message.startswith(("machine server " + URL, URL))
     assert caught.value.details["url"] == URL
     assert "\n" not in caught.value.message

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who asks: a bearer token, a login of the page, or nobody. 401 and 403, never a redirect."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from fleetd.api.errors import Forbidden, Unauthorized
+from fleetd.domain import Scope
+from fleetd.services.tokens import GRANTS, May, Principal, Tokens
+
+COOKIE = "fleetd_session"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LEGACY = ("/json/v1/", "/_/")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What requests without a token may do. ``legacy_open``: everything on the paths whose clients know no tokens."""
+
+    anonymous_scope: str = "none"
+    legacy_open: bool = False
+    secure_cookies: bool = False
+
+    def anonymous(self, path: str) -> Principal:
+        """Nobody, at ``path``."""
+        if self.legacy_open and path.startswith(_LEGACY):
+            return Principal("", May.READ | May.OPERATE | May.REPORT | May.PUBLISH)
+        if self.anonymous_scope == "none":
+            return Principal("", May.NOTHING)
+        scope = Scope(self.anonymous_scope)
+        return Principal("", GRANTS[scope], (scope.value,))
+
+
+def principal(request: Request) -> Principal:
+    """Who asks.
+
+    :raises Unauthorized: a token was sent and is not valid. :raises Forbidden: a login without its CSRF token.
+    """
+    tokens: Tokens = request.app.state.services.tokens
+    policy: Policy = request.app.state.policy
+    header = request.headers.get("authorization")
+    if header:
+        kind, _space, secret = header.partition(" ")
+        found = tokens.by_secret(secret.strip()) if kind.lower() == "bearer" else None
+        if found is None:
+            raise Unauthorized("the token is unknown, expired or revoked")
+        return found
+    cookie = request.cookies.get(COOKIE)
+    if cookie:
+        found = tokens.by_session(cookie)
+        if found is not None:
+            if request.method not in _SAFE and request.url.path.startswith(("/api/", *_LEGACY)):
+                check_csrf(found, request.headers.get("x-csrf-token", ""))
+            return found
+    return policy.anonymous(request.url.path)
+
+
+def check_csrf(who: Principal, sent: str) -> None:
+    """:raises Forbidden: the request carries a login's cookie without that login's form token."""
+    if who.csrf is not None and not hmac.compare_digest(who.csrf.encode(), sent.encode("utf-8", "replace")):
+        raise Forbidden("this form has expired: load the page again")
+
+
+Who = Annotated[Principal, Depends(principal)]
+
+
+def ensure(who: Principal, wanted: May, machine: str | None = None) -> None:
+    """Stop a request that is not granted.
+
+    :raises Unauthorized: nobody asks. :raises Forbidden: somebody who may not.
+    """
+    if who.can(wanted, machine):
+        return
+    if who.anonymous:
+        raise Unauthorized("a token is needed: send it as `Authorization: Bearer <token>`")
+    raise Forbidden(f"{who.name} ({', '.join(who.roles)}) may not do this")
+
+
+def need(wanted: May) -> Any:
+    """A dependency: the caller, who was granted ``wanted``."""
+
+    def check(who: Who) -> Principal:
+        ensure(who, wanted, who.machine)
+        return who
+
+    return Depends(check)
+
+
+Reader = Annotated[Principal, need(May.READ)]
+Operator = Annotated[Principal, need(May.OPERATE)]
+Reporter = Annotated[Principal, need(May.REPORT)]
+Publisher = Annotated[Principal, need(May.PUBLISH)]
+Admin = Annotated[Principal, need(May.ADMIN)]

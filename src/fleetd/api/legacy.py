@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""``/json/v1`` and ``/_/``: the interface that existing power cycle servers, machine monitors and their page speak.
+
+Wire-exact: Go's field names, zero times, text errors. Like Go's decoder it ignores unknown fields and takes null for
+an empty value. An id may contain slashes, encoded or not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Request, Response
+from fleetcore.errors import InvalidInput
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from fleetd.api import wire
+from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
+from fleetd.api.errors import BadRequest, Json, as_invalid_input
+from fleetd.api.v1 import services
+from fleetd.domain import AttachedDevice, PowerCycleState
+from fleetd.services import machines as changes
+from fleetd.services.tokens import May
+
+router = APIRouter(tags=["json/v1"])
+
+_SSH_USER_IP = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.\-@_]*\Z")
+T = TypeVar("T", bound=BaseModel)
+
+
+class _Go(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True, populate_by_name=True)
+
+
+def _or(default: Any) -> BeforeValidator:
+    """Go leaves a field alone that is null."""
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
+class _StateUpdate(_Go):
+    machine_id: Annotated[str, _or("")] = Field(default="", alias="MachineID")
+    state: Annotated[str, _or("")] = Field(default="", alias="PowerCycleState")
+
+
+class _StateUpdates(_Go):
+    machines: Annotated[list[_StateUpdate], _or([])] = Field(default=[], alias="Machines")
+
+
+class _AttachedDevice(_Go):
+    device: Annotated[str, _or("")] = Field(default="", alias="AttachedDevice")
+
+
+class _Note(_Go):
+    message: Annotated[str, _or("")] = Field(default="", alias="Message")
+
+
+class _ChromeOs(_Go):
+    ssh_user_ip: Annotated[str, _or("")] = Field(default="", alias="SSHUserIP")
+    dimensions: dict[str, list[str] | None] | None = Field(default=None, alias="SuppliedDimensions")
+
+
+class _Host(_Go):
+    name: Annotated[str, _or("")] = ""
+    version: Annotated[str, _or("")] = ""
+
+
+class _Event(_Go):
+    type: Annotated[str, _or("")] = ""
+    host: Annotated[_Host, _or({})] = _Host()
+    running_swarming_task: Annotated[bool, _or(False)] = False
+    launched_swarming: Annotated[bool, _or(False)] = False
+    forced_quarantine: Annotated[bool, _or(False)] = False
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+Body = Annotated[bytes, Depends(_body)]
+
+
+def _parse(model: type[T], body: bytes) -> T:
+    """:raises BadRequest: not JSON. :raises InvalidInput: a value of the wrong type."""
+    try:
+        data = json.loads(body)
+        json.dumps(data, ensure_ascii=False).encode()  # no lone surrogates, no endless nesting
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    try:
+        return model.model_validate({} if data is None else data)
+    except ValidationError as exc:
+        raise as_invalid_input(exc) from None
+
+
+def _id(machine_id: str) -> str:
+    """:raises InvalidInput: blank."""
+    if not machine_id.strip():
+        raise InvalidInput("the machine id is blank: add it to the path", field="id")
+    return changes.checked_id(machine_id)
+
+
+# -- power cycles
+
+
+@router.get("/json/v1/powercycle/list", responses={200: {"description": "Ids of machines to power cycle"}})
+def powercycle_list(request: Request, _who: Reader) -> Response:
+    """Machines that should be power cycled now: open requests whose backoff is over."""
+    return Json(list(services(request).powercycles.due()))
+
+
+@router.post("/json/v1/powercycle/complete/{machine_id:path}")
+def powercycle_complete(request: Request, machine_id: str, who: Reporter) -> Response:
+    """The machine was power cycled: its open request is verified."""
+    services(request).powercycles.complete(_id(machine_id), who.name)
+    return Response()
+
+
+@router.post("/json/v1/powercycle/state/update")
+def powercycle_state_update(request: Request, body: Body, _who: Reporter) -> Response:
+    """Which controllers answer. All or nothing; machines that are not known yet get their state when they appear."""
+    states = {}
+    for item in _parse(_StateUpdates, body).machines:
+        try:
+            states[_id(item.machine_id)] = PowerCycleState(item.state)
+        except ValueError:
+            known = ", ".join(state.value for state in PowerCycleState)
+            raise InvalidInput(
+                f"PowerCycleState: {item.state[:80]!r} is not one of {known}", field="PowerCycleState"
+            ) from None
+    services(request).machines.set_powercycle_states(states)
+    return Response()
+
+
+# -- machines
+
+
+@router.get("/json/v1/machine/description/{machine_id:path}")
+def description(request: Request, machine_id: str, _who: Reader) -> Response:
+    """The Description of one machine."""
+    view = services(request).machines.get(_id(machine_id))
+    return Json(wire.description(view.machine, view.power_cycle))
+
+
+@router.post("/json/v1/machine/event/")
+def event(request: Request, body: Body, who: Publisher) -> Response:
+    """What a machine monitor saw. Answered when it is stored."""
+    parsed = _parse(_Event, body)
+    if parsed.type != "raw_state":
+        raise InvalidInput(f"type: {parsed.type[:80]!r} is not raw_state", field="type")
+    if not parsed.host.name.strip():
+        raise InvalidInput("host.name: is blank", field="host.name")
+    ensure(who, May.PUBLISH, parsed.host.name)
+    state = changes.RawState(
+        parsed.host.version, parsed.running_swarming_task, parsed.launched_swarming, parsed.forced_quarantine
+    )
+    services(request).machines.observe(parsed.host.name, changes.raw_state(state))
+    return Response()
+
+
+@router.get("/_/machines")
+def machines(request: Request, _who: Reader) -> Response:
+    """All Descriptions."""
+    return Json([wire.description(view.machine, view.power_cycle) for view in services(request).machines.find()])
+
+
+@router.post("/_/machine/toggle_mode/{machine_id:path}")
+def toggle_mode(request: Request, machine_id: str, who: Operator) -> Response:
+    """Maintenance on or off."""
+    services(request).machines.describe(_id(machine_id), changes.toggle_mode(who.name or "anonymous"))
+    return Response()
+
+
+@router.post("/_/machine/toggle_powercycle/{machine_id:path}")
+def toggle_powercycle(request: Request, machine_id: str, who: Operator) -> Response:
+    """Request a power cycle, or cancel the open request."""
+    services(request).powercycles.toggle(_id(machine_id), who.name or "anonymous")
+    return Response()
+
+
+@router.post("/_/machine/remove_device/{machine_id:path}")
+def remove_device(request: Request, machine_id: str, who: Operator) -> Response:
+    """Forget the attached device."""
+    services(request).machines.describe(_id(machine_id), changes.remove_device(who.name or "anonymous"))
+    return Response()
+
+
+@router.post("/_/machine/delete_machine/{machine_id:path}")
+def delete_machine(request: Request, machine_id: str, _who: Operator) -> Response:
+    """Delete the machine."""
+    services(request).machines.delete(_id(machine_id))
+    return Response()
+
+
+@router.post("/_/machine/clear_quarantined/{machine_id:path}")
+def clear_quarantined(request: Request, machine_id: str, _who: Operator) -> Response:
+    """Lift the quarantine."""
+    services(request).machines.describe(_id(machine_id), changes.clear_quarantined)
+    return Response()
+
+
+@router.post("/_/machine/set_attached_device/{machine_id:path}")
+def set_attached_device(request: Request, machine_id: str, body: Body, _who: Operator) -> Response:
+    """What the monitor should look for."""
+    value = _parse(_AttachedDevice, body).device
+    try:
+        device = AttachedDevice(value)
+    except ValueError:
+        known = ", ".join(item.value for item in AttachedDevice)
+        raise InvalidInput(f"AttachedDevice: {value[:80]!r} is not one of {known}", field="AttachedDevice") from None
+    services(request).machines.describe(_id(machine_id), changes.set_attached_device(device))
+    return Response()
+
+
+@router.post("/_/machine/set_note/{machine_id:path}")
+def set_note(request: Request, machine_id: str, body: Body, who: Operator) -> Response:
+    """A note for people."""
+    services(request).machines.describe(
+        _id(machine_id), changes.set_note(_parse(_Note, body).message, who.name or "anonymous")
+    )
+    return Response()
+
+
+@router.post("/_/machine/supply_chromeos/{machine_id:path}")
+def supply_chromeos(request: Request, machine_id: str, body: Body, _who: Operator) -> Response:
+    """How a device is reached over SSH."""
+    parsed = _parse(_ChromeOs, body)
+    if not _SSH_USER_IP.match(parsed.ssh_user_ip):
+        raise InvalidInput(f"SSHUserIP: {parsed.ssh_user_ip[:80]!r} is not user@host", field="SSHUserIP")
+    dimensions = {name: tuple(values or ()) for name, values in (parsed.dimensions or {}).items()}
+    services(request).machines.describe(_id(machine_id), changes.supply_chromeos(parsed.ssh_user_ip, dimensions))
+    return Response()

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What /api/v1 takes and gives. Bodies are checked here, completely, before a use case sees them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+
+from fleetcore.model import clean_mac
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from fleetd.domain import ID_RULE, BmcAccess, is_machine_id
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$")
+_HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+_FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
+
+
+def _no_control(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+def _machine_id(value: str) -> str:
+    if not is_machine_id(value):
+        raise ValueError(f"can't name a machine: use {ID_RULE}")
+    return value
+
+
+def _address(value: str) -> str:
+    host = value.strip("[]")
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if not _HOST.match(value) or len(value) > 253:
+            raise ValueError(
+                "must be an IP address or a host name; port and scheme have fields of their own (redfish_port, redfish_scheme)"
+            ) from None
+    return host
+
+
+MachineId = Annotated[str, AfterValidator(_machine_id)]
+Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_no_control)]
+Short = Annotated[
+    str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), AfterValidator(_no_control)
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Body(BaseModel):
+    """Of a request: unknown fields are errors, so that a typing mistake is not silently nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Bmc(Body):
+    """How a machine's BMC is reached. No secrets."""
+
+    address: Annotated[str, AfterValidator(_address)] = Field(
+        description="IP address or host name", examples=["10.0.0.7"]
+    )
+    mac: str | None = Field(default=None, description="MAC address of the BMC", examples=["aa:bb:cc:dd:ee:ff"])
+    drivers: list[Literal["redfish", "ipmi"]] = Field(default=["redfish", "ipmi"], min_length=1, max_length=2)
+    redfish_scheme: Literal["https", "http"] = "https"
+    redfish_port: Port | None = None
+    ipmi_port: Port | None = None
+    system: Short | None = Field(default=None, description="id of the ComputerSystem when there are several")
+    validate_certs: bool = True
+    fingerprint: str | None = Field(default=None, description="SHA-256 of the certificate in hex; colons allowed")
+
+    @field_validator("mac")
+    @classmethod
+    def _mac(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        clean = clean_mac(value)
+        if clean is None:
+            raise ValueError("not a MAC address: write it as aa:bb:cc:dd:ee:ff")
+        return clean
+
+    @field_validator("drivers")
+    @classmethod
+    def _drivers(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("names a driver twice")
+        return value
+
+    @field_validator("fingerprint")
+    @classmethod
+    def _fingerprint(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        clean = value.replace(":", "").strip().lower()
+        if not _FINGERPRINT.match(clean):
+            raise ValueError("not a SHA-256 fingerprint: 64 hex digits, colons allowed")
+        return clean
+
+    def to_domain(self) -> BmcAccess:
+        return BmcAccess(**{**self.model_dump(), "drivers": tuple(self.drivers)})
+
+
+class Writable(Body):
+    """The fields of a machine that people write."""
+
+    labels: dict[str, str] = Field(default={}, max_length=64, description="names and values for filters and groups")
+    site: Short | None = None
+    rack: Short | None = None
+    position: Short | None = Field(default=None, description="place in the rack, for example U12")
+    lifecycle: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = Field(
+        default="active", description="for example active, new, broken, retired"
+    )
+    bmc: Bmc | None = None
+
+    @field_validator("labels")
+    @classmethod
+    def _labels(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not _LABEL.match(name):
+                raise ValueError(
+                    f"name {name[:80]!r}: 1 to 63 letters, digits, _ . / -, first and last a letter or digit"
+                )
+            if len(text) > 255 or _CONTROL.search(text):
+                raise ValueError(f"value of {name}: at most 255 characters, no control characters")
+        return value
+
+    def to_domain(self) -> dict[str, Any]:
+        """Keyword arguments of ``domain.Machine``."""
+        return {**self.model_dump(exclude={"bmc"}), "bmc": self.bmc.to_domain() if self.bmc else None}
+
+
+class NewMachine(Writable):
+    """A machine to register."""
+
+    id: MachineId = Field(description=f"its name: {ID_RULE}", examples=["rack1-node3"])
+
+    def to_domain(self) -> dict[str, Any]:
+        values = super().to_domain()
+        del values["id"]
+        return values
+
+
+class NewPowercycle(Body):
+    """A request for a power cycle."""
+
+    machine: MachineId
+    reason: Text = ""
+    requester: Text = Field(default="", description="who wants it; default: the name of the token")
+
+
+class Report(Body):
+    """What a runner did."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["claimed", "off", "on", "verified", "failed"]
+    message: Text = ""
+    error: dict[str, Any] | None = Field(default=None, description="code, message and details of a failure")
+    runner: Text = Field(default="", description="which runner; default: the name of the token")
+
+
+class PublishItem(Body):
+    """One observation of a bulk publication; its source is in the document."""
+
+    machine: MachineId
+    device: dict[str, Any]
+
+
+class PublishMany(Body):
+    """Several observations; each succeeds or fails by itself."""
+
+    items: list[PublishItem] = Field(max_length=1000)
+
+
+# -- answers (declared for OpenAPI)
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class Error(BaseModel):
+    """The one shape of errors."""
+
+    error: ErrorBody
+
+
+class StepOut(BaseModel):
+    state: str
+    at: str
+    message: str
+    runner: str
+
+
+class PowercycleOut(BaseModel):
+    """A power cycle request."""
+
+    id: str
+    machine: str
+    state: Literal["queued", "claimed", "off", "on", "verified", "failed", "cancelled", "expired"]
+    requester: str
+    reason: str
+    requested_at: str
+    updated_at: str
+    finished_at: str | None
+    not_before: str | None
+    attempts: int
+    error: dict[str, Any] | None
+    steps: list[StepOut]
+
+
+class DeviceSummaryOut(BaseModel):
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    uuid: str | None
+    power_state: str | None
+    collected_at: str | None
+    sources: list[str]
+    cpus: int
+    memory_bytes: int
+    drives: int
+    nics: int
+    macs: list[str]
+
+
+class MachineOut(BaseModel):
+    """A machine. ``version`` is also its ETag."""
+
+    id: str
+    labels: dict[str, str]
+    site: str | None
+    rack: str | None
+    position: str | None
+    lifecycle: str
+    created_at: str
+    updated_at: str
+    version: int
+    bmc: dict[str, Any] | None
+    description: dict[str, Any]
+    device: DeviceSummaryOut | None
+    powercycle: PowercycleOut | None
+
+
+class MachineList(BaseModel):
+    items: list[MachineOut]
+    next: str | None = Field(description="cursor of the next page; null on the last")
+
+
+class PowercycleList(BaseModel):
+    items: list[PowercycleOut]
+    next: str | None
+
+
+class Published(BaseModel):
+    changed: bool
+    changes: int
+
+
+class PublishedItem(BaseModel):
+    machine: str
+    changed: bool
+    changes: int
+    error: ErrorBody | None
+
+
+class PublishedMany(BaseModel):
+    items: list[PublishedItem]
+
+
+class DeviceChangeOut(BaseModel):
+    id: str
+    at: str
+    source: str
+    changes: list[dict[str, Any]]
+
+
+class DeviceHistory(BaseModel):
+    items: list[DeviceChangeOut]
+    next: str | None
+
+
+class Inventory(BaseModel):
+    hosts: dict[str, dict[str, Any]]
+    groups: dict[str, dict[str, Any]]
+
+
+Query = Annotated[str, AfterValidator(_no_control), StringConstraints(max_length=255)]

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""All use cases over one store."""
+
+from __future__ import annotations
+
+from fleetd.ports import Store
+from fleetd.services import Clock
+from fleetd.services.devices import Devices
+from fleetd.services.machines import Machines
+from fleetd.services.powercycles import Backoff, Powercycles
+from fleetd.services.tokens import Tokens
+
+
+class Services:
+    """What the API is given."""
+
+    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None, session_hours: int = 12) -> None:
+        self.store = store
+        self.machines = Machines(store, clock)
+        self.powercycles = Powercycles(store, clock, backoff)
+        self.devices = Devices(store, clock)
+        self.tokens = Tokens(store, clock, session_hours)

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stores to test against, a clock that tests move, an API client, a real server process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+REPO = Path(__file__).resolve().parents[3]
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class MovableClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+# -- stores
+
+
+def _missing(reason: str) -> None:
+    if os.environ.get("FLEET_REQUIRE_E2E") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _postgres_bin() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of our own, on a Unix socket only, with an empty database."""
+    binaries = _postgres_bin()
+    if binaries is None:
+        _missing("no PostgreSQL server: apt-get install postgresql")
+        return
+    user: str | None = None
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
+        user = next((name for name in ("postgres", "nobody") if _exists(name)), None)
+    directory = Path(tempfile.mkdtemp(prefix="fleetd-pg-"))
+    try:
+        if user:
+            shutil.chown(directory, user)
+        data = directory / "data"
+        run = {"user": user, "cwd": directory, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}}
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "fleetd", "-A", "trust", "--no-sync"],
+            check=True,
+            capture_output=True,
+            **run,
+        )
+        server = subprocess.Popen(
+            [binaries / "postgres", "-D", data, "-k", directory, "-c", "listen_addresses=", "-c", "fsync=off"],
+            stdout=subprocess.DEVNULL,
+            stderr=(directory / "log").open("wb"),
+            **run,
+        )
+        try:
+            yield _wait_for_postgres(f"postgresql+psycopg://fleetd@/postgres?host={directory}", directory / "log")
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _wait_for_postgres(url: str, log: Path) -> str:
+    from fleetd.adapters.sql import migrate
+    from fleetd.adapters.sql.engine import make_engine
+
+    engine = make_engine(url)
+    for _ in range(100):
+        try:
+            migrate.upgrade(engine)
+        except Exception as exc:
+            last = exc
+            time.sleep(0.1)
+        else:
+            engine.dispose()
+            return url
+    raise AssertionError(f"PostgreSQL did not start: {last}\n{log.read_text()}")
+
+
+@pytest.fixture
+def clean_postgres_url(postgres_url: str) -> str:
+    """The database without any rows."""
+    from fleetd.adapters.sql.engine import make_engine
+    from fleetd.adapters.sql.tables import metadata
+
+    engine = make_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(table.name for table in metadata.sorted_tables)}"))
+    engine.dispose()
+    return postgres_url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A migrated SQLite file."""
+    from fleetd.adapters.sql import migrate
+    from fleetd.adapters.sql.engine import make_engine
+
+    url = f"sqlite:///{tmp_path / 'fleetd.db'}"
+    engine = make_engine(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database of each kind."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "clean_postgres_url")
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """An empty store of each kind."""
+    from fleetd.adapters.memory import MemoryStore
+    from fleetd.adapters.sql.store import SqlStore
+
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    made = SqlStore(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "clean_postgres_url"))
+    yield made
+    made.close()
+
+
+# -- the API in this process
+
+
+class Api:
+    """The application over a store in memory, with one token of each scope."""
+
+    def __init__(self, clock: MovableClock, **options: Any) -> None:
+        from fastapi.testclient import TestClient
+
+        from fleetd import api
+        from fleetd.adapters.memory import MemoryStore
+        from fleetd.api.auth import Policy
+        from fleetd.domain import Scope
+        from fleetd.services.container import Services
+        from fleetd.services.powercycles import Backoff
+
+        limit = options.pop("max_body_bytes", 100_000)
+        self.services = Services(MemoryStore(), clock, Backoff(max_attempts=3, initial=60, exponent=2, maximum=100))
+        self.app = api.create(self.services, Policy(**options), limit)
+        self._client = TestClient
+        self.tokens = {
+            scope.value: self.services.tokens.create(
+                scope.value, scope, machine="m1" if scope == Scope.AGENT else None
+            )[1]
+            for scope in Scope
+        }
+
+    def client(self, scope: str | None) -> httpx.Client:
+        """A client with the token of ``scope``, or without one."""
+        headers = {"Authorization": f"Bearer {self.tokens[scope]}"} if scope else {}
+        client: httpx.Client = self._client(self.app, headers=headers, follow_redirects=False)
+        return client
+
+
+@pytest.fixture
+def make_api(clock: MovableClock) -> Any:
+    """``make_api(legacy_open=True, ...)``: an application with that policy."""
+    return lambda **options: Api(clock, **options)
+
+
+@pytest.fixture
+def api(make_api: Any) -> Api:
+    made: Api = make_api()
+    return made
+
+
+@pytest.fixture
+def admin(api: Api) -> httpx.Client:
+    return api.client("admin")
+
+
+# -- a real process
+
+
+def command(*arguments: str) -> list[str]:
+    """``fleetd`` as its users start it."""
+    return [sys.executable, "-m", "fleetd", *arguments]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Ours without any FLEETD_ variable, with the sources on the path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLEETD_")}
+    return {**kept, "PYTHONPATH": f"{REPO / 'src'}{os.pathsep}{REPO / 'plugins/module_utils'}", **extra}
+
+
+@pytest.fixture
+def run_fleetd(tmp_path: Path) -> Any:
+    """Runs ``fleetd ...`` in ``tmp_path`` and returns the finished process."""
+
+    def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments),
+            cwd=tmp_path,
+            env=environment(**env),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@contextlib.contextmanager
+def serving(directory: Path, *arguments: str, **env: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A ``fleetd serve`` in ``directory``: its URL, from its log, and the process."""
+    log = directory / f"serve-{time.monotonic_ns()}.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command("serve", "--listen", "127.0.0.1:0", *arguments),
+            cwd=directory,
+            env=environment(**env),
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            text=True,
+        )
+    try:
+        yield _url(process, log), process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(20)
+
+
+def _url(process: subprocess.Popen[str], log: Path) -> str:
+    for _ in range(200):
+        for line in log.read_text().splitlines():
+            if '"listening"' in line:
+                url: str = json.loads(line)["url"]
+                return url
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise AssertionError(f"fleetd serve did not start (rc {process.poll()}):\n{log.read_text()}")
+
+
+@pytest.fixture
+def serve_fleetd() -> Any:
+    return serving
