@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleetlab import certs
 from fleetlab.actions import Actions
 from fleetlab.expand import expand, only_member, page, parse_expand, select
 from fleetlab.faults import Fault, Faults
@@ -63,6 +64,12 @@ class BmcSpec:
     bmc_reset_seconds: float = 0.0
     task_seconds: float = 1.0
     count_paths: bool = True
+
+    def __post_init__(self) -> None:
+        if self.certificate not in certs.KINDS:
+            raise ValueError(f"unknown certificate {self.certificate!r} (known: {', '.join(certs.KINDS)})")
+        if self.power not in {None, "On", "Off"}:
+            raise ValueError(f"power must be On or Off, not {self.power!r}")
 
 
 @dataclass

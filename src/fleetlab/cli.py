@@ -68,7 +68,7 @@ _SHORT = {"user": "username"}
 def parse_bmc(text: str, default: BmcSpec) -> list[BmcSpec]:
     """Read `tree=server,port=8001,count=3,...`: the default with changes, `count` times. Raises click.BadParameter."""
     values: dict[str, Any] = {}
-    behaviour: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     faults = list(default.faults)
     count = 1
     for part in filter(None, text.split(",")):
@@ -82,15 +82,17 @@ def parse_bmc(text: str, default: BmcSpec) -> list[BmcSpec]:
             elif name in _READERS:
                 values[name] = _READERS[name](value)
             elif name in _BEHAVIOUR_READERS:
-                behaviour[name] = _BEHAVIOUR_READERS[name](value)
+                changes[name] = _BEHAVIOUR_READERS[name](value)
             else:
                 known = ", ".join(sorted({"count", "fault", "user", *_READERS, *_BEHAVIOUR_READERS}))
                 raise click.BadParameter(f"{name!r} is none of: {known}")
         except ValueError as problem:
             raise click.BadParameter(f"{name}={value!r} is no valid value: {problem}") from None
-    return fleet(
-        replace(default, behaviour=replace(default.behaviour, **behaviour), faults=tuple(faults), **values), count
-    )
+    try:
+        behaviour = replace(default.behaviour, **changes)
+        return fleet(replace(default, behaviour=behaviour, faults=tuple(faults), **values), count)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -233,6 +233,8 @@ def test_faulty_bmc_on_the_command_line_says_nothing_on_stderr(start_farm):
         (["--bmc", "colour=red"], "'colour' is none of"),
         (["--bmc", "latency=soon"], "latency='soon' is no valid value"),
         (["--bmc", "fault=explode"], "unknown fault 'explode'"),
+        (["--bmc", "power=Sideways"], "power must be On or Off"),
+        (["--bmc", "certificate=none"], "unknown certificate 'none'"),
         (["--latency", "soon"], "soon"),
     ],
 )
