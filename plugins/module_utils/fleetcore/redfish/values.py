@@ -140,3 +140,11 @@ def links(value: Any, base: str = "/redfish/v1") -> list[str]:
     """All links of one link, or of a list of links, without repeats, in order."""
     found = [link(item, base) for item in (value if isinstance(value, list) else [value])]
     return list(dict.fromkeys(path for path in found if path))
+
+
+def links_at(body: Any, path: str, base: str) -> list[str]:
+    """:func:`links` at a dotted path, in which ``[]`` after a name stands for every object of that list."""
+    head, each, rest = path.partition("[].")
+    if not each:
+        return links(at(body, path), base)
+    return list(dict.fromkeys(found for item in items(at(body, head)) for found in links_at(item, rest, base)))

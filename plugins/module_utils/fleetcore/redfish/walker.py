@@ -26,7 +26,7 @@ from ..errors import InvalidInput, NotFound
 from ..model import Coverage, Verdict
 from .quirks import is_event_log
 from .rules import RULES, SECTIONS, Follow
-from .values import at, link, links, text
+from .values import at, link, links, links_at, text
 
 ROOT = "/redfish/v1"
 REAL_SYSTEMS = (None, "Physical", "PhysicallyPartitioned")
@@ -264,7 +264,7 @@ class Walker:
             if follow.section not in self.sections and not self._needed(follow):
                 continue
             if follow.unless is not None:
-                if any(links(at(body, item), path) for item in follow.paths):
+                if any(links_at(body, item, path) for item in follow.paths):
                     self._later.append((follow, path, depth))
                 continue
             self._follow(follow, path, depth, body)
@@ -276,7 +276,7 @@ class Walker:
 
     def _follow(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
         for item in follow.paths:
-            found = links(at(body, item), path)
+            found = links_at(body, item, path)
             for target in found[: self._limits.members]:
                 self._want(target, follow, path, depth + 1, many=follow.many and len(found) == 1)
             if found:
