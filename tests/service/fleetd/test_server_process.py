@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 import fleetd
+from fleetd import config
 
 
 @pytest.fixture
@@ -223,8 +224,6 @@ def test_bad_environment_is_one_line(run_fleetd: Any, name: str, value: str, wor
 
 
 def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleetd import config
-
     file = tmp_path / "x.yml"
     file.write_text("server: {listen: '127.0.0.1:1', max_body_bytes: 5000}\nlog:\n")
     assert config.load(file).server.listen == "127.0.0.1:1"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -102,8 +103,6 @@ def test_create_get_list(admin: httpx.Client) -> None:
     ],
 )
 def test_bad_machines_name_the_field_and_store_nothing(admin: httpx.Client, change: dict[str, Any], field: str) -> None:
-    import json
-
     body = json.dumps({"id": "m1", "site": "ams", **change})
     answer = admin.post("/api/v1/machines", content=body, headers={"Content-Type": "application/json"})
     error(answer, 422, "invalid_input", field=field)
