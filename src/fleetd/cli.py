@@ -24,7 +24,7 @@ from fleetd.services.tokens import Tokens
 
 # Commands that live in modules of their own and are imported when they are asked for: "name": "module:attribute".
 LAZY_COMMANDS = {
-    "runner": "fleetd.runner.cli:command",
+    "runner": "fleetd.runner_app:command",
     "demo": "fleetd.demo:command",
 }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 PREFIX = "FLEETD_"
@@ -104,7 +104,51 @@ class PowercycleSettings(_Section):
 
 
 class RunnerSettings(_Section):
-    """Options of ``fleetd runner``."""
+    """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
+
+    inventory: list[str] = Field(
+        default_factory=list, description="Ansible inventories (files, directories, plugin configurations)"
+    )
+    pattern: str = Field(
+        default="all", description="Ansible host pattern that narrows the inventory; empty selects nothing"
+    )
+    server_url: str | None = Field(
+        default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
+    )
+    token: SecretStr | None = Field(default=None, description="token of scope runner; default: $FLEETD_TOKEN")
+    ca_path: str | None = Field(default=None, description="CA certificates for the server; default: the system's")
+    validate_certs: bool = Field(default=True, description="verify the server's certificate")
+    state_dir: Path = Field(
+        default=Path("fleetd-runner"), description="the journal and the runs; one runner per directory"
+    )
+    poll_seconds: float = Field(default=5.0, ge=0.1, le=3600, description="time between two looks at the server's list")
+    check_seconds: float = Field(
+        default=300.0, ge=1, le=86400, description="time between two checks of the power controllers"
+    )
+    retry_initial_seconds: float = Field(
+        default=60.0, ge=0, description="wait after a machine's first failure; doubles"
+    )
+    retry_maximum_seconds: float = Field(default=3600.0, ge=0, description="longest wait between two attempts")
+    max_attempts: int = Field(default=3, ge=1, le=100, description="attempts per request")
+    max_runs: int = Field(default=4, ge=1, le=50, description="playbook runs at the same time")
+    forks: int = Field(default=20, ge=1, le=500, description="machines at the same time within one run")
+    run_seconds: float = Field(
+        default=1800.0, ge=10, description="a run is ended after this time; modules have tighter limits"
+    )
+    stop_seconds: float = Field(default=600.0, ge=0, description="how long a stop waits for running cycles")
+    playbook: str = Field(default="baremetal.fleet.powercycle", description="playbook that power cycles")
+    check_playbook: str = Field(
+        default="baremetal.fleet.powercycle_check", description="playbook that checks controllers"
+    )
+    recover_playbook: str = Field(
+        default="baremetal.fleet.power_on", description="playbook that makes sure machines are on"
+    )
+    extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbooks")
+
+    @field_validator("inventory", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):

@@ -76,8 +76,24 @@ def test_schema_describes_every_field_and_refuses_others():
 
 @pytest.mark.parametrize(
     "text",
-    ["To Be Filled By O.E.M.", "0", "0000000000", "N/A", "Default string", " ", "........", "None", "NULL", None, 7]
-    + ["Not Specified", "System Serial Number", "0123456789", "\x00\x00", "xxxxxxxx"],
+    [
+        "To Be Filled By O.E.M.",
+        "0",
+        "0000000000",
+        "N/A",
+        "Default string",
+        " ",
+        "........",
+        "None",
+        "NULL",
+        None,
+        7,
+        "Not Specified",
+        "System Serial Number",
+        "0123456789",
+        "\x00\x00",
+        "xxxxxxxx",
+    ],
 )
 def test_placeholder_is_no_serial(text):
     assert model.clean_serial(text) is None

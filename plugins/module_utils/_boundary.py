@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one place where a module ends: plan -> changed, diff and check mode; FleetError -> ``fail_json``."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .fleetcore.errors import FleetError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a module is about to do.
+
+    :param before: the managed part of what is there; shown as diff.
+    :param after: the same part as it is to be. Equal to ``before``: nothing to do, unless ``always``.
+    :param preview: the return values if nothing is done.
+    :param apply: does it and returns the return values.
+    :param always: apply even if there is no difference to be seen; what it returns may then say ``changed``.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    preview: Callable[[], Mapping[str, Any]]
+    apply: Callable[[], Mapping[str, Any]]
+    always: bool = False
+
+
+def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, Any], **kwargs: Any) -> None:
+    """Run a module: ``main`` gets the options and returns the plan. A FleetError, from either, fails the module."""
+    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **kwargs)
+    try:
+        plan = main(module.params)
+        changed = plan.before != plan.after
+        result = plan.apply() if (changed or plan.always) and not module.check_mode else plan.preview()
+    except FleetError as error:
+        module.fail_json(msg=error.message, failure={"code": error.code, "details": error.details})
+    except Exception as error:  # noqa: BLE001  (the last line of defence)
+        module.fail_json(
+            msg=f"This is a bug in baremetal.fleet, please report it: {type(error).__name__}: {error}",
+            exception=traceback.format_exc(),
+            failure={"code": "bug", "details": {}},
+        )
+    else:
+        module.exit_json(**{"changed": changed, "diff": {"before": plan.before, "after": plan.after}, **result})

@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module ``machine`` decides: options -> wanted fields, (have, want) -> plan."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from ._boundary import Plan
+from .fleetcore.client import ServerClient, check_id
+from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
+from .fleetcore.http import clean_fingerprint
+from .fleetcore.model import clean_mac
+
+Machine = Mapping[str, Any]
+
+PLACE = ("site", "rack", "position")
+MANAGED = ("labels", *PLACE, "lifecycle", "bmc")
+
+
+def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
+    """Read the machine and plan what ``params`` (the module's options) ask for.
+
+    :raises InvalidInput: an option can't be used, ``details["field"]`` names it; raised before anything is sent.
+    """
+    name = check_id(params["name"], "name")
+    if params["state"] == "absent":
+        return _absent(client, name)
+    want = wanted(params)
+    have = _read(client, name)
+    after = merged(have, want)
+
+    def preview() -> Mapping[str, Any]:
+        return {"machine": {"id": name, **(have or {}), **after}}
+
+    def apply() -> Mapping[str, Any]:
+        machine = _write(client, name, have, want)
+        left = [field for field, value in merged(machine, want).items() if value != managed(machine)[field]]
+        if left:
+            raise NotVerified(
+                f"machine {name}: the server accepted {', '.join(left)} but has something else now", fields=left
+            )
+        return {"machine": machine}
+
+    return Plan(managed(have) if have else {}, after, preview, apply)
+
+
+def _absent(client: ServerClient, name: str) -> Plan:
+    have = _read(client, name)
+
+    def apply() -> Mapping[str, Any]:
+        with contextlib.suppress(NotFound):  # somebody was faster
+            client.delete_machine(name)
+        return {}
+
+    return Plan(managed(have) if have else {}, {}, dict, apply)
+
+
+def _read(client: ServerClient, name: str) -> Optional[Machine]:
+    try:
+        return client.machine(name)
+    except NotFound:
+        return None
+
+
+def _write(
+    client: ServerClient, name: str, have: Optional[Machine], want: Mapping[str, Any], attempts: int = 3
+) -> Machine:
+    """Create or patch; read and try again if somebody else wrote in between."""
+    try:
+        if have is None:
+            return client.create_machine({"id": name, **merged(None, want)})
+        patch = merge_patch(managed(have), merged(have, want))
+        return client.patch_machine(name, patch, have.get("version")) if patch else have
+    except ConflictError:
+        if attempts == 1:
+            raise
+        return _write(client, name, _read(client, name), want, attempts - 1)
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+def managed(machine: Machine) -> dict[str, Any]:
+    """The writable fields of a machine, all of them there."""
+    out = {field: machine.get(field) for field in MANAGED}
+    out["labels"] = dict(out["labels"] or {})
+    return out
+
+
+def merged(have: Optional[Machine], want: Mapping[str, Any]) -> dict[str, Any]:
+    """The managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays.
+
+    :raises InvalidInput: a BMC without an address.
+    """
+    out = {**managed(have or {}), **want}
+    if "bmc" in want:
+        out["bmc"] = {**((have or {}).get("bmc") or {}), **want["bmc"]}
+        if not out["bmc"].get("address"):
+            raise InvalidInput("bmc.address: needed for a machine that has no BMC yet", field="bmc.address")
+    return out if have else {field: value for field, value in out.items() if value is not None}
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7396) from one to the other."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            inner = merge_patch(old, value)
+            if inner:
+                patch[key] = inner
+        elif key not in before or value != old:
+            patch[key] = value
+    return patch
+
+
+def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that the options give, normalised. An empty string clears a field.
+
+    :raises InvalidInput: see :func:`plan`.
+    """
+    want: dict[str, Any] = {field: params[field].strip() or None for field in PLACE if params[field] is not None}
+    if params["lifecycle"] is not None:
+        want["lifecycle"] = params["lifecycle"].strip()
+        if not want["lifecycle"]:
+            raise InvalidInput("lifecycle: a machine is always in some state; give one", field="lifecycle")
+    if params["labels"] is not None:
+        want["labels"] = {_label_key(key): _label_value(key, value) for key, value in params["labels"].items()}
+    if params["bmc"] is not None:
+        given = _split_url({key: value for key, value in params["bmc"].items() if value is not None})
+        want["bmc"] = {key: _CLEAN.get(key, _same)(value) for key, value in given.items()}
+    return want
+
+
+def _label_key(key: Any) -> str:
+    if not isinstance(key, str) or not key.strip():
+        raise InvalidInput(f"labels: {key!r} is not a name for a label", field="labels")
+    return key.strip()
+
+
+def _label_value(key: Any, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, (str, int, float)):
+        raise InvalidInput(
+            f"labels.{key}: expected a string, got {type(value).__name__}; to remove a label leave it out",
+            field=f"labels.{key}",
+        )
+    return str(value)
+
+
+def _same(value: Any) -> Any:
+    return value.strip() or None if isinstance(value, str) else value
+
+
+def _mac(value: str) -> Optional[str]:
+    if not value.strip():
+        return None
+    mac = clean_mac(value)
+    if mac is None:
+        raise InvalidInput(f"bmc.mac: {value!r} is not a MAC address such as 00:25:90:ab:cd:ef", field="bmc.mac")
+    return mac
+
+
+def _address(value: str) -> str:
+    address = value.strip()
+    if "@" in address:  # not shown: it is a login
+        raise InvalidInput("bmc.address: must not hold a user name or password", field="bmc.address")
+    if not address or any(char.isspace() for char in address):
+        raise InvalidInput(f"bmc.address: {value!r} is not a host name or IP address", field="bmc.address")
+    return address.strip("[]")
+
+
+def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
+    """``address: https://host:port`` as address, redfish_scheme and redfish_port, which are what the server keeps."""
+    address = bmc.get("address") or ""
+    if "://" not in address or "@" in address:
+        return dict(bmc)
+    url = urlsplit(address.strip())
+    try:
+        port = url.port
+    except ValueError:
+        port = 0  # refused as a port
+    if url.scheme not in ("https", "http") or not url.hostname or url.path.strip("/") or url.query:
+        raise InvalidInput(f"bmc.address: {address!r} is not of the form https://host[:port]", field="bmc.address")
+    said: dict[str, Any] = {"redfish_scheme": url.scheme}
+    if port is not None:
+        said["redfish_port"] = port
+    for key, value in said.items():
+        if bmc.get(key, value) != value:
+            raise InvalidInput(f"bmc.{key}: is {bmc[key]}, but bmc.address says {value}", field=f"bmc.{key}")
+    return {**bmc, **said, "address": url.hostname}
+
+
+def _port(field: str) -> Callable[[int], int]:
+    def clean(value: int) -> int:
+        if not 1 <= value <= 65535:
+            raise InvalidInput(f"bmc.{field}: {value} is not a port (1 to 65535)", field=f"bmc.{field}")
+        return value
+
+    return clean
+
+
+def _drivers(value: list[str]) -> list[str]:
+    if not value or len(set(value)) != len(value):
+        raise InvalidInput("bmc.drivers: expected at least one driver, each once", field="bmc.drivers")
+    return value
+
+
+def _fingerprint(value: str) -> Optional[str]:
+    try:
+        clean = clean_fingerprint(value)
+        return clean and clean.replace(":", "")  # as the server keeps it
+    except InvalidInput as error:
+        raise InvalidInput(f"bmc.{error.message}", field="bmc.fingerprint") from None
+
+
+_CLEAN: dict[str, Callable[[Any], Any]] = {
+    "address": _address,
+    "mac": _mac,
+    "redfish_port": _port("redfish_port"),
+    "ipmi_port": _port("ipmi_port"),
+    "drivers": _drivers,
+    "fingerprint": _fingerprint,
+}

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module ``device_publish`` decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ._boundary import Plan
+from .fleetcore.client import ServerClient, check_id
+from .fleetcore.errors import InvalidInput, NotFound
+from .fleetcore.model import device_from_dict, to_dict
+
+# Differ in every observation without a change of the machine.
+NOISE = frozenset(["attempts", "collected_at", "collector", "coverage", "log", "sensors", "source", "stats"])
+
+
+def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
+    """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close to it.
+
+    :raises ParseError: the document is none; ``details["field"]`` is the place. Raised before anything is sent, as is
+    :raises InvalidInput: machine or source.
+    """
+    machine = check_id(params["machine"])
+    document = to_dict(device_from_dict(params["device"]))
+    source = _source(params["source"], document.get("source"))
+
+    def preview() -> Mapping[str, Any]:
+        changed = _facts(_published(client, machine, source)) != _facts(document)
+        return {"changed": changed, "changes": int(changed)}
+
+    def apply() -> Mapping[str, Any]:
+        answer = client.publish_device(machine, {**document, "source": source}, source)
+        return {"changed": answer["changed"], "changes": answer.get("changes", 0)}
+
+    return Plan({}, {}, preview, apply, always=True)
+
+
+def _source(option: Optional[str], said: Optional[str]) -> str:
+    if option and said and option != said:
+        raise InvalidInput(f"source: is {option}, but the document says {said}", field="source")
+    source = option or said
+    if source not in ("oob", "inband"):
+        raise InvalidInput("source: the document does not say who looked; give oob or inband", field="source")
+    return source
+
+
+def _published(client: ServerClient, machine: str, source: str) -> Mapping[str, Any]:
+    client.machine(machine)  # NotFound here is the operator's mistake, below it is not
+    try:
+        return client.device(machine, source)
+    except NotFound:
+        return {}
+
+
+def _facts(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in document.items() if key not in NOISE}

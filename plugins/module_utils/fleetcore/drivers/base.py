@@ -1,0 +1,283 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Power, done safely, over any driver: act, wait, query, compare.
+
+A driver only acts and asks. Here is what may be repeated, how long to wait, and what counts as done:
+
+* fatal errors (credentials, certificates) are never retried; transient ones are;
+* an action that was accepted and changed nothing is repeated, then a failure (``NotVerified``), never a success;
+* ``cycle`` guarantees power-on: once the machine may be off, power-on is tried again and again, and when it fails the
+  error says that the machine may be off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unsupported
+from ..ports import Clock, PowerAction, PowerDriver, PowerState
+
+STATES = ("on", "off", "cycle", "reset", "nmi")
+POLL_SECONDS = 2.0
+ON_ATTEMPTS = 5
+"""How often the second half of a cycle is tried."""
+
+
+@dataclass(frozen=True)
+class PowerOptions:
+    """Times in seconds.
+
+    :param graceful_timeout: how long the OS may take to shut down; 0: do not ask it, cut the power.
+    :param force: cut the power when the OS did not shut down in time (``off``; a ``cycle`` always does).
+    :param off_seconds: how long a cycle leaves the machine without power.
+    :param verify_timeout: how long the controller may take until it reports the state that was asked for.
+    """
+
+    graceful_timeout: float = 60.0
+    force: bool = False
+    off_seconds: float = 5.0
+    verify_timeout: float = 60.0
+    poll_seconds: float = POLL_SECONDS
+
+
+@dataclass(frozen=True)
+class PowerStep:
+    """One thing that was done, or in a plan: would be done. ``at`` is UTC; ``result`` a few words."""
+
+    action: str
+    at: Optional[str] = None
+    seconds: Optional[float] = None
+    result: str = "planned"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"action": self.action, "at": self.at, "seconds": self.seconds, "result": self.result}
+
+
+@dataclass
+class PowerResult:
+    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is right."""
+
+    driver: str
+    before: PowerState = PowerState.UNKNOWN
+    after: PowerState = PowerState.UNKNOWN
+    verified: bool = False
+    soft: bool = False
+    changed: bool = False
+    steps: list[PowerStep] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "driver": self.driver,
+            "before": self.before.value,
+            "after": self.after.value,
+            "verified": self.verified,
+            "soft": self.soft,
+            "steps": [step.to_dict() for step in self.steps],
+        }
+
+
+def plan(state: str, before: PowerState, options: PowerOptions) -> tuple[str, ...]:
+    """The actions that :class:`PowerController` would take from ``before``, in order; empty: nothing to do.
+
+    ``shutdown|off`` means: ask the OS, and cut the power if it does not follow.
+
+    :raises InvalidInput: an unknown state.
+    :raises Unsupported: reset and nmi of a machine that is off.
+    """
+    if state not in STATES:
+        raise InvalidInput(f"state: {state!r} is not one of {', '.join(STATES)}", field="state")
+    soft = options.graceful_timeout > 0
+    if state in ("reset", "nmi"):
+        if before is PowerState.OFF:
+            raise Unsupported(f"the machine is off: there is nothing to {state}; use state: on", state=state)
+        return (state,)
+    if state == "on":
+        return () if before is PowerState.ON else ("on",)
+    if state == "off":
+        if before is PowerState.OFF:
+            return ()
+        return (("shutdown|off" if options.force else "shutdown") if soft else "off",)
+    off = () if before is PowerState.OFF else ("shutdown|off" if soft else "off",)
+    return (*off, "wait", "on")
+
+
+class PowerController:
+    """Brings one machine to a power state over one driver."""
+
+    def __init__(self, driver: PowerDriver, clock: Clock, options: Optional[PowerOptions] = None) -> None:
+        self._driver = driver
+        self._clock = clock
+        self._options = options or PowerOptions()
+        self.result = PowerResult(driver=driver.name)
+
+    def run(self, state: str) -> PowerResult:
+        """Do it, and verify it.
+
+        :raises FleetError: it failed; ``details["power"]`` is what was done until then, ``details["may_be_off"]`` is true
+            when a machine that was to be on may be off.
+        """
+        try:
+            self.result.before = self.result.after = self._query()
+            actions = plan(state, self.result.before, self._options)
+            if state == "cycle":
+                self._cycle()
+            elif actions:
+                self.result.changed = True
+                self._simple(state)
+            else:
+                self.result.verified = True
+        except FleetError as error:
+            error.details.setdefault("power", self.result.to_dict())
+            raise
+        return self.result
+
+    # -- what is asked for ------------------------------------------------------------------------------------------------
+
+    def _simple(self, state: str) -> None:
+        if state == "on":
+            self._reach(PowerAction.ON, PowerState.ON, self._options.verify_timeout)
+        elif state == "off":
+            self._off(self._options.force or self._options.graceful_timeout <= 0)
+        else:
+            self._once(PowerAction.RESET if state == "reset" else PowerAction.NMI)
+            if state == "reset":
+                self._wait(PowerState.ON, self._options.verify_timeout)
+            else:
+                self.result.after = self._query()
+            self.result.verified = self.result.after is PowerState.ON
+            if not self.result.verified:
+                raise NotVerified(
+                    f"the machine is {self.result.after.value} after the {state}, not on", may_be_off=True
+                )
+
+    def _cycle(self) -> None:
+        self.result.changed = True
+        touched = False
+        try:
+            if self.result.before is not PowerState.OFF:
+                touched = True
+                self._off(True)
+            touched = True
+            begin = self._begin()
+            self._clock.sleep(self._options.off_seconds)
+            self._step("wait", begin, f"{self._options.off_seconds:g} s without power")
+        except BaseException as error:  # also when interrupted: a machine that we may have switched off comes back
+            if touched and self.result.after is not PowerState.ON:
+                self._come_back(error)
+            raise
+        self._power_on()
+
+    def _power_on(self) -> None:
+        try:
+            self._reach(PowerAction.ON, PowerState.ON, self._options.verify_timeout, attempts=ON_ATTEMPTS)
+        except FleetError as error:
+            error.message = f"THE MACHINE MAY BE OFF: it was switched off and did not come back on: {error.message}"
+            error.args = (error.message,)
+            error.details["may_be_off"] = True
+            raise
+
+    def _come_back(self, cause: BaseException) -> None:
+        try:
+            self._power_on()
+        except FleetError as error:
+            if isinstance(cause, FleetError):
+                cause.message = f"{cause.message}. {error.message}"
+                cause.args = (cause.message,)
+                cause.details["may_be_off"] = True
+            else:
+                raise error from cause
+
+    def _off(self, force: bool) -> None:
+        if self._options.graceful_timeout > 0 and self._soft_off():
+            return
+        if not force:
+            raise NotVerified(
+                f"the machine did not shut down within {self._options.graceful_timeout:g} s; set force: true to cut the power",
+                seconds=self._options.graceful_timeout,
+            )
+        self._reach(PowerAction.OFF, PowerState.OFF, self._options.verify_timeout)
+
+    def _soft_off(self) -> bool:
+        try:
+            self._once(PowerAction.SHUTDOWN)
+        except (Unsupported, TransientError):
+            return False  # recorded as a step; hard comes next
+        self._wait(PowerState.OFF, self._options.graceful_timeout)
+        self.result.soft = self.result.verified = self.result.after is PowerState.OFF
+        return self.result.soft
+
+    # -- act, wait, query, compare ------------------------------------------------------------------------------------------
+
+    def _reach(self, action: PowerAction, target: PowerState, timeout: float, attempts: int = 3) -> None:
+        """Repeat an action until the controller reports the target. Actions to a state are idempotent.
+
+        :raises NotVerified: every attempt was accepted and none took effect. Else the last transient error.
+        """
+        last: Optional[FleetError] = None
+        self.result.verified = False
+        for attempt in range(attempts):
+            if attempt and last is not None:
+                self._clock.sleep(min(2.0**attempt, 15.0))
+            try:
+                last = None
+                self._once(action)
+            except TransientError as error:
+                last = error
+            self._wait(target, timeout / attempts if last is None else self._options.poll_seconds)
+            if self.result.after is target:
+                self.result.verified = True
+                return
+        if last is not None:
+            raise last
+        raise NotVerified(
+            f"the controller accepted {action.value!r} {attempts} times, and after {timeout:g} s the machine is still "
+            f"{self.result.after.value}, not {target.value}",
+            action=action.value,
+            state=self.result.after.value,
+        )
+
+    def _once(self, action: PowerAction) -> None:
+        begin = self._begin()
+        try:
+            self._driver.set_power(action)
+        except FleetError as error:
+            self._step(action.value, begin, f"{error.code}: {error.message}")
+            raise
+        self._step(action.value, begin, "accepted")
+
+    def _wait(self, target: PowerState, seconds: float) -> None:
+        """Ask until the target is reported or the time is over; a controller that does not answer may come back."""
+        begin = self._begin()
+        while True:
+            try:
+                self.result.after = self._driver.power_state()
+            except TransientError:
+                self.result.after = PowerState.UNKNOWN
+            waited = self._clock.monotonic() - begin[0]
+            if self.result.after is target or waited >= seconds:
+                break
+            self._clock.sleep(min(self._options.poll_seconds, max(0.05, seconds - waited)))
+        self._step(f"wait for {target.value}", begin, self.result.after.value)
+
+    def _query(self) -> PowerState:
+        """The state, with three tries.
+
+        :raises FleetError: the last error.
+        """
+        for pause in (1.0, 3.0, 0.0):
+            try:
+                return self._driver.power_state()
+            except TransientError as error:
+                if not pause or isinstance(error, TimedOut):
+                    raise
+                self._clock.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _begin(self) -> tuple[float, str]:
+        return self._clock.monotonic(), self._clock.now()
+
+    def _step(self, action: str, begin: tuple[float, str], result: str) -> None:
+        self.result.steps.append(PowerStep(action, begin[1], round(self._clock.monotonic() - begin[0], 3), result))

@@ -1,0 +1,355 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""IPMI over LAN with pyghmi: chassis power, and what FRU, SDR, SEL, the controller and its LAN settings say about the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, Optional
+
+from ..errors import (
+    AuthenticationFailed,
+    BadResponse,
+    Busy,
+    FleetError,
+    InvalidInput,
+    MissingDependency,
+    PermissionDenied,
+    SessionLimit,
+    TimedOut,
+    TransientError,
+    Unreachable,
+    Unsupported,
+)
+from ..model import (
+    Bmc,
+    Collector,
+    Coverage,
+    Device,
+    Firmware,
+    LogEntry,
+    Mainboard,
+    Nic,
+    NicPort,
+    Sensor,
+    Source,
+    Stats,
+    Status,
+    Verdict,
+    clean_mac,
+    clean_serial,
+)
+from ..ports import Clock, PowerAction, PowerState
+from ..redfish.rules import SECTIONS
+from .options import BmcOptions
+
+try:
+    from pyghmi import exceptions as pyghmi_exceptions
+    from pyghmi.ipmi import command as pyghmi_command
+    from pyghmi.ipmi import fru as pyghmi_fru
+except ImportError:
+    pyghmi_command = None
+
+# Chassis Control (IPMI 2.0, table 28-4).
+_CONTROL = {
+    PowerAction.OFF: 0,
+    PowerAction.ON: 1,
+    PowerAction.RESET: 3,
+    PowerAction.NMI: 4,
+    PowerAction.SHUTDOWN: 5,
+}
+_NO_ANSWER = 0xFFFF  # pyghmi's own
+# Completion codes (IPMI 2.0, table 5-2) by what they mean for us; the rest are bad responses.
+_CODES: dict[int, tuple[type[FleetError], str]] = {
+    0xC0: (Busy, "the BMC is busy"),
+    0xC1: (Unsupported, "the BMC does not know this command"),
+    0xC3: (Busy, "the BMC's own time-out"),
+    0xCC: (Unsupported, "the BMC does not accept this value"),
+    0xD4: (PermissionDenied, "this account may not do this"),
+    0xD5: (Busy, "not possible in the present state"),
+    _NO_ANSWER: (Unreachable, "no answer"),
+}
+_LOG_TAIL = 20
+_FRU_PIECE = 16
+_FRU_LIMIT = 4096
+_HEALTH = {0: "OK", 1: "Warning", 2: "Critical"}
+
+
+class IpmiDriver:
+    """:class:`fleetcore.ports.PowerDriver`. Logs in at the first use.
+
+    :raises MissingDependency: pyghmi is not installed (from the constructor).
+    """
+
+    name = "ipmi"
+
+    def __init__(self, options: BmcOptions, clock: Clock) -> None:
+        if pyghmi_command is None:
+            raise MissingDependency(
+                "the Python package pyghmi is not installed where the module runs: pip install pyghmi", package="pyghmi"
+            )
+        if options.system is not None:
+            raise InvalidInput(
+                "IPMI can't choose among several systems: leave out `system`, or use the redfish driver", field="system"
+            )
+        self._options = options
+        self._clock = clock
+        self._connection: Any = None
+
+    def power_state(self) -> PowerState:
+        data = self.raw(netfn=0, command=1)  # Get Chassis Status
+        return PowerState.ON if data and data[0] & 1 else PowerState.OFF
+
+    def set_power(self, action: PowerAction) -> None:
+        self.raw(netfn=0, command=2, data=[_CONTROL[action]])  # Chassis Control
+
+    def raw(self, **request: Any) -> list[int]:
+        """One IPMI command; the bytes of the answer after the completion code."""
+        response = self.call(lambda connection: connection.raw_command(**request))
+        if "error" in response:
+            code = int(response.get("code") or 0)
+            if code == _NO_ANSWER:
+                self.drop()
+            kind, words = _CODES.get(code, (BadResponse, str(response["error"])))
+            raise kind(f"{self._options.host}: IPMI: {words} (completion code 0x{code:02x})", code=code)
+        return list(response.get("data") or [])
+
+    def call(self, function: Callable[[Any], Any]) -> Any:
+        """Call into pyghmi with a logged-in connection; its errors become ours."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return function(self._connection)
+        except FleetError:
+            raise
+        except pyghmi_exceptions.IpmiException as error:
+            if not getattr(error, "ipmicode", 0):  # no completion code: the connection is at fault
+                self.drop()
+            raise _translate(self._options.host, error) from error
+        except Exception as error:  # pyghmi trips over unexpected bytes with any built-in exception
+            raise BadResponse(
+                f"{self._options.host}: IPMI: the answer can't be used ({type(error).__name__}: {str(error)[:200]})"
+            ) from error
+
+    def _connect(self) -> Any:
+        try:
+            return pyghmi_command.Command(
+                bmc=self._options.host,
+                # As bytes: given text, pyghmi finds its closed session of the same login again, and fails.
+                userid=(self._options.username or "").encode(),
+                password=(self._options.password or "").encode(),
+                port=self._options.ipmi_port,
+                keepalive=False,
+            )
+        except OSError as error:
+            raise Unreachable(
+                f"{self._options.host}: IPMI: {error.strerror or error}", address=self._options.host
+            ) from error
+
+    def drop(self) -> None:
+        """Forget the connection; the next command logs in anew."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):  # a session that can't be closed ends by itself
+                connection.ipmi_session.logout()
+
+    def close(self) -> None:
+        """Log out. Idempotent."""
+        self.drop()
+
+
+def _translate(host: str, error: Exception) -> FleetError:
+    words = str(error) or type(error).__name__
+    lower = words.lower()
+    if "password" in lower or "unauthorized name" in lower or "rakp4" in lower:
+        return AuthenticationFailed(
+            f"{host}: IPMI: the BMC refused the login ({words}). Check username and password; not tried again, so as not to "
+            "lock the account",
+            address=host,
+        )
+    if "insufficient resources" in lower:
+        return SessionLimit(f"{host}: IPMI: the BMC has no session left ({words})", address=host)
+    if words in ("None", "IpmiException"):  # pyghmi has no words for a port that nobody listens on
+        return Unreachable(f"{host}: IPMI: no answer", address=host)
+    if "timeout" in lower or "no longer connected" in lower or "disconnected" in lower:
+        return TimedOut(f"{host}: IPMI: no answer", address=host)
+    if "privilege" in lower or "role" in lower:
+        return PermissionDenied(f"{host}: IPMI: {words}", address=host)
+    return BadResponse(f"{host}: IPMI: {words}", address=host)
+
+
+# -- the device document ------------------------------------------------------------------------------------------------------
+
+
+def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None) -> Device:
+    """What IPMI knows of a machine: identity from the FRU, the BMC, its LAN port, sensors and the last log entries.
+
+    Parts that fail are recorded in the coverage; sections that IPMI has no words for are ``absent``.
+
+    :raises FleetError: not even the power state can be read.
+    """
+    asked = frozenset(SECTIONS if sections is None else sections)
+    driver = IpmiDriver(options, clock)
+    begin = clock.monotonic()
+    coverage = {
+        name: Coverage(Verdict.ABSENT, "IPMI does not have it") if name in asked else Coverage(Verdict.SKIPPED)
+        for name in SECTIONS
+    }
+
+    def section(name: str, read: Callable[[], Any], empty: Any) -> Any:
+        if name not in asked and name not in ("system", "power"):
+            return empty
+        if clock.monotonic() - begin > options.deadline:
+            coverage[name] = Coverage(Verdict.TIMEOUT, "the deadline was reached")
+            return empty
+        try:
+            found = read()
+        except TimedOut as error:
+            coverage[name] = Coverage(Verdict.TIMEOUT, error.message)
+        except PermissionDenied as error:
+            coverage[name] = Coverage(Verdict.DENIED, error.message)
+        except Unsupported as error:
+            coverage[name] = Coverage(Verdict.ABSENT, error.message)
+        except TransientError as error:
+            coverage[name] = Coverage(Verdict.FAILED, error.message)
+        else:
+            coverage[name] = Coverage()
+            return found
+        return empty
+
+    try:
+        state = driver.power_state()
+        coverage["power"] = Coverage()
+        fru = section("system", lambda: _fru(driver), {}) if asked != {"power"} else {}
+        controller = section("manager", lambda: _controller(driver), None)
+        lan = section("network", lambda: driver.call(lambda bmc: bmc.get_net_configuration(gateway_macs=False)), {})
+        sensors = section("sensors", lambda: _sensors(driver), ())
+        log = section("log", lambda: _log(driver), ())
+    finally:
+        driver.close()
+    if "network" in asked and coverage["network"].verdict is Verdict.COLLECTED:
+        coverage["network"] = Coverage(Verdict.ABSENT, "IPMI knows the BMC's port only")
+    fru = fru if isinstance(fru, Mapping) else {}
+    return Device(
+        **_identity(fru),
+        source=Source.OOB,
+        collected_at=clock.now(),
+        collector=Collector(name="ipmi", version="1"),
+        stats=Stats(logins=1, seconds=round(clock.monotonic() - begin, 3)),
+        power_state=state.value,
+        mainboard=_board(fru),
+        bmc=_bmc(controller, lan if isinstance(lan, Mapping) else {}),
+        sensors=sensors,
+        log=log,
+        coverage=coverage,
+    )
+
+
+def _text(value: Any) -> Optional[str]:
+    clean = str(value).strip().strip("\x00") if value is not None else ""
+    return clean or None
+
+
+def _identity(fru: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "vendor": _text(fru.get("Manufacturer")) or _text(fru.get("Board manufacturer")),
+        "model": _text(fru.get("Product name")) or _text(fru.get("Board product name")),
+        "serial": clean_serial(_text(fru.get("Serial Number")))
+        or clean_serial(_text(fru.get("Chassis serial number"))),
+        "asset_tag": clean_serial(_text(fru.get("Asset Number"))),
+        "uuid": (_text(fru.get("UUID")) or "").lower() or None,
+        "chassis": _text(fru.get("Chassis type")),
+    }
+
+
+def _board(fru: Mapping[str, Any]) -> Optional[Mainboard]:
+    serial = clean_serial(_text(fru.get("Board serial number")))
+    if serial is None and _text(fru.get("Board product name")) is None:
+        return None
+    return Mainboard(
+        vendor=_text(fru.get("Board manufacturer")),
+        model=_text(fru.get("Board product name")),
+        serial=serial,
+        part_number=_text(fru.get("Board model")),
+    )
+
+
+def _fru(driver: IpmiDriver) -> dict[str, Any]:
+    """FRU 0 (IPMI 2.0 section 34), read in small pieces: pyghmi asks for more at once than some BMCs can send."""
+    size = driver.raw(netfn=0x0A, command=0x10, data=[0])
+    total = min(size[0] | size[1] << 8, _FRU_LIMIT) if len(size) > 1 else 0
+    data = bytearray()
+    while len(data) < total:
+        count = min(_FRU_PIECE, total - len(data))
+        piece = driver.raw(netfn=0x0A, command=0x11, data=[0, len(data) & 0xFF, len(data) >> 8, count])
+        if len(piece) < 2 or not piece[0]:
+            break
+        data += bytes(piece[1 : 1 + piece[0]])
+    found = dict(driver.call(lambda _bmc: pyghmi_fru.FRU(rawdata=data)).info or {}) if data else {}
+    guid = driver.raw(netfn=6, command=0x37)  # Get System GUID; the SMBIOS order of bytes
+    if len(guid) == 16 and any(guid):
+        found["UUID"] = str(uuid.UUID(bytes_le=bytes(guid)))
+    return found
+
+
+def _controller(driver: IpmiDriver) -> Bmc:
+    """Get Device ID (IPMI 2.0 section 20.1): manufacturer, product and firmware revision of the BMC."""
+    data = driver.raw(netfn=6, command=1)
+    if len(data) < 11:
+        raise BadResponse("IPMI: the answer to Get Device ID is too short")
+    manufacturer = data[6] | data[7] << 8 | (data[8] & 0x0F) << 16
+    return Bmc(
+        id=str(data[0]),
+        firmware=Firmware(installed=f"{data[2] & 0x7F}.{data[3]:02x}"),
+        metadata={"manufacturer_id": str(manufacturer), "product_id": str(data[9] | data[10] << 8)},
+    )
+
+
+def _bmc(controller: Optional[Bmc], lan: Mapping[str, Any]) -> Optional[Bmc]:
+    mac = clean_mac(_text(lan.get("mac_address")))
+    address = (_text(lan.get("ipv4_address")) or "").split("/", maxsplit=1)[0]
+    nic = None
+    if mac:
+        nic = Nic(nic_ports=(NicPort(macaddress=mac, ip_addresses=(address,) if address.strip("0.") else ()),))
+    if controller is None:
+        return Bmc(nic=nic) if nic else None
+    return Bmc(id=controller.id, firmware=controller.firmware, metadata=controller.metadata, nic=nic)
+
+
+def _sensors(driver: IpmiDriver) -> tuple[Sensor, ...]:
+    readings = driver.call(lambda bmc: list(bmc.get_sensor_data()))
+    out = []
+    for item in readings:
+        value = getattr(item, "value", None)
+        health = getattr(item, "health", None)
+        out.append(
+            Sensor(
+                id=_text(getattr(item, "name", None)),
+                name=_text(getattr(item, "name", None)),
+                kind=_text(getattr(item, "type", None)),
+                reading=float(value) if isinstance(value, (int, float)) else None,
+                units=_text(getattr(item, "units", None)),
+                status=Status(Health=_HEALTH.get(health)) if isinstance(health, int) else None,
+            )
+        )
+    return tuple(out)
+
+
+def _log(driver: IpmiDriver) -> tuple[LogEntry, ...]:
+    entries = driver.call(lambda bmc: list(itertools.islice(bmc.get_event_log(), 4096)))[-_LOG_TAIL:]
+    return tuple(
+        LogEntry(
+            id=_text(item.get("record_id")),
+            created_at=_text(item.get("timestamp")),
+            severity=_HEALTH.get(int(item.get("severity") or 0)),
+            message=_text(item.get("event")),
+            sensor=_text(item.get("component")),
+        )
+        for item in entries
+        if isinstance(item, Mapping)
+    )

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""How to reach one BMC: the options that all BMC modules share, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from ..errors import InvalidInput
+from ..http import HttpClient, HttpOptions, clean_fingerprint
+
+DRIVERS = ("redfish", "ipmi")
+_HOST = re.compile(r"^[A-Za-z0-9._:%-]{1,253}$")
+
+
+@dataclass(frozen=True)
+class BmcOptions:
+    """:ivar host: name or IP address. ``timeout`` per request and ``deadline`` for everything, in seconds."""
+
+    host: str
+    username: Optional[str] = None
+    password: Optional[str] = field(default=None, repr=False)
+    drivers: tuple[str, ...] = DRIVERS
+    redfish_scheme: str = "https"
+    redfish_port: Optional[int] = None
+    ipmi_port: int = 623
+    validate_certs: bool = True
+    ca_path: Optional[str] = None
+    fingerprint: Optional[str] = None
+    timeout: float = 30.0
+    deadline: float = 300.0
+    system: Optional[str] = None
+
+    @property
+    def base_url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.redfish_scheme == "https" else 80
+        port = self.redfish_port or default
+        return f"{self.redfish_scheme}://{host}" + ("" if port == default else f":{port}")
+
+    def http(self) -> HttpClient:
+        """A connection to the BMC's web server."""
+        return HttpClient(
+            HttpOptions(
+                self.base_url,
+                ca_path=self.ca_path,
+                fingerprint=self.fingerprint,
+                validate_certs=self.validate_certs,
+                timeout=self.timeout,
+            )
+        )
+
+
+def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
+    """The module parameters of the argspec piece ``BMC``, checked.
+
+    :raises InvalidInput: a malformed address, port, fingerprint or time; ``details["field"]`` names it.
+    """
+    address = str(params.get("address") or "").strip()
+    scheme, port, host = params.get("redfish_scheme") or "https", params.get("redfish_port"), address
+    if "://" in address:
+        try:
+            parts = urlsplit(address)
+            host, url_port = parts.hostname or "", parts.port
+        except ValueError:
+            raise _wrong("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
+        if parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query or parts.username:
+            raise _wrong("address", f"{address!r}: a URL must be of the form https://host[:port]")
+        scheme = parts.scheme
+        port = url_port or port
+    host = host.strip("[]")
+    if not _HOST.match(host) or host.startswith("-"):
+        raise _wrong("address", f"{address!r} is not a host name, IP address or URL")
+    drivers = tuple(params.get("drivers") or DRIVERS)
+    for name in drivers:
+        if name not in DRIVERS:
+            raise _wrong("drivers", f"{name!r} is not one of {', '.join(DRIVERS)}")
+    system = params.get("system")
+    if system is not None and not str(system).strip():
+        raise _wrong("system", "an empty name selects nothing; leave the option out or name a system")
+    for name in ("timeout", "deadline"):
+        if params.get(name) is not None and float(params[name]) <= 0:
+            raise _wrong(name, "must be more than 0 seconds")
+    for name, value in (("redfish_port", port), ("ipmi_port", params.get("ipmi_port"))):
+        if value is not None and not 0 < int(value) < 65536:
+            raise _wrong(name, f"{value} is not a port from 1 to 65535")
+    return BmcOptions(
+        host=host,
+        username=params.get("username"),
+        password=params.get("password"),
+        drivers=drivers,
+        redfish_scheme=scheme,
+        redfish_port=int(port) if port is not None else None,
+        ipmi_port=int(params.get("ipmi_port") or 623),
+        validate_certs=params.get("validate_certs") is not False,
+        ca_path=params.get("ca_path"),
+        fingerprint=clean_fingerprint(params.get("fingerprint")),
+        timeout=float(params.get("timeout") or 30.0),
+        deadline=float(params.get("deadline") or 300.0),
+        system=str(system).strip() if system is not None else None,
+    )
+
+
+def _wrong(name: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{name}: {message}", field=name)

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Power over Redfish: sushy's model of the service over our own session.
+
+sushy's own connector repeats POSTs after a broken connection and sends a refused password again; ours does neither, has one TLS
+context, and can pin a certificate. What sushy knows (collections, actions, allowed values, vendors' gaps) is used as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import (
+    AuthenticationFailed,
+    BadResponse,
+    Busy,
+    FleetError,
+    InvalidInput,
+    MissingDependency,
+    NotFound,
+    PermissionDenied,
+    Unsupported,
+)
+from ..ports import Clock, HttpResponse, PowerAction, PowerState
+from ..redfish.session import Session
+from ..redfish.walker import REAL_SYSTEMS
+from .options import BmcOptions
+
+try:
+    import sushy
+    from sushy import auth as sushy_auth
+    from sushy import connector as sushy_connector
+except ImportError:
+    sushy = None
+
+# The first one that the service allows is used.
+_RESETS = {
+    PowerAction.ON: ("On", "ForceOn"),
+    PowerAction.OFF: ("ForceOff",),
+    PowerAction.SHUTDOWN: ("GracefulShutdown",),
+    PowerAction.RESET: ("ForceRestart", "PowerCycle", "FullPowerCycle"),
+    PowerAction.NMI: ("Nmi",),
+}
+
+
+class RedfishDriver:
+    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use.
+
+    :raises MissingDependency: sushy is not installed (from the constructor).
+    """
+
+    name = "redfish"
+
+    def __init__(self, options: BmcOptions, clock: Clock) -> None:
+        if sushy is None:
+            raise MissingDependency(
+                "the Python package sushy is not installed where the module runs: pip install sushy", package="sushy"
+            )
+        self._options = options
+        self._session = Session(
+            options.http(),
+            clock,
+            options.host,
+            username=options.username,
+            password=options.password,
+            timeout=options.timeout,
+        )
+        self._opened = False
+        self._system: Any = None
+
+    def power_state(self) -> PowerState:
+        system = self._find()
+        self._call(lambda: system.refresh(force=True))
+        value = str(getattr(system.power_state, "value", system.power_state) or "").lower()
+        return {"on": PowerState.ON, "off": PowerState.OFF}.get(value, PowerState.UNKNOWN)
+
+    def set_power(self, action: PowerAction) -> None:
+        system = self._find()
+        allowed = {item.value for item in self._call(system.get_allowed_reset_system_values)}
+        value = next((item for item in _RESETS[action] if item in allowed), None)
+        if value is None:
+            raise Unsupported(
+                f"{self._options.host}: the BMC does not offer {' or '.join(_RESETS[action])}; it offers "
+                f"{', '.join(sorted(allowed)) or 'nothing'}",
+                action=action.value,
+                allowed=sorted(allowed),
+            )
+        self._call(lambda: system.reset_system(sushy.ResetType(value)))
+
+    def close(self) -> None:
+        """Log out. Idempotent."""
+        self._session.close()
+
+    # -- which system ------------------------------------------------------------------------------------------------------
+
+    def _find(self) -> Any:
+        if self._system is None:
+            if not self._opened:
+                self._session.open()
+                self._opened = True
+            self._system = self._call(self._choose)
+        return self._system
+
+    def _choose(self) -> Any:
+        connector = _Connector(self._options, self._session)
+        root = sushy.Sushy(self._options.base_url, auth=_NoAuth(), connector=connector)
+        systems = root.get_system_collection().get_members()
+        names = [str(system.identity) for system in systems]
+        if not systems:
+            raise NotFound(f"{self._options.host}: the BMC lists no system")
+        if self._options.system is not None:
+            for system in systems:
+                if self._options.system in (system.identity, system.path.rstrip("/").rsplit("/", 1)[-1]):
+                    return system
+            raise NotFound(
+                f"{self._options.host}: system {self._options.system!r} is not behind this BMC; there are: "
+                f"{', '.join(sorted(names))}",
+                system=self._options.system,
+                systems=sorted(names),
+            )
+        real = [system for system in systems if system.json.get("SystemType") in REAL_SYSTEMS]
+        chosen = real if len(real) == 1 else systems
+        if len(chosen) > 1:
+            raise InvalidInput(
+                f"{self._options.host}: several systems are behind this BMC: name one of them with `system`: "
+                f"{', '.join(sorted(names))}",
+                systems=sorted(names),
+            )
+        return chosen[0]
+
+    def _call(self, function: Any) -> Any:
+        """Call into sushy; its errors become ours."""
+        try:
+            return function()
+        except FleetError:
+            raise
+        except sushy.exceptions.HTTPError as error:
+            raise _translate(self._options.host, error) from error
+        except sushy.exceptions.MissingActionError as error:
+            raise Unsupported(f"{self._options.host}: the BMC can't do this over Redfish ({error})") from error
+        except Exception as error:  # sushy reads attributes of any vendor's JSON without checking their types
+            raise BadResponse(
+                f"{self._options.host}: the BMC's answer can't be used ({type(error).__name__}: {str(error)[:200]})"
+            ) from error
+
+
+def _translate(host: str, error: Any) -> FleetError:
+    status = int(error.status_code)
+    words = " ".join(str(error).split())[:300]
+    if status == 401:
+        return AuthenticationFailed(f"{host}: the BMC does not accept the login any more ({words})", status=status)
+    if status == 403:
+        return PermissionDenied(f"{host}: this account may not do this ({words})", status=status)
+    if status in (409, 429, 502, 503, 504):
+        return Busy(f"{host}: the BMC can't do this now ({words})", status=status)
+    if status in (404, 405, 501):
+        return Unsupported(f"{host}: the BMC can't do this ({words})", status=status)
+    return BadResponse(f"{host}: HTTP {status} ({words})", status=status)
+
+
+class _Answer:
+    """An HTTP answer with the face of requests.Response that sushy looks at."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        self.status_code = response.status
+        self.headers = dict(response.headers)
+        self.content = response.body
+        self.text = response.body.decode("utf-8", "replace")
+        self.ok = response.status < 400
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+if sushy is not None:
+
+    class _NoAuth(sushy_auth.AuthBase):  # type: ignore[misc]
+        """The session is already logged in."""
+
+        def _do_authenticate(self) -> None:
+            return None
+
+        def can_refresh_session(self) -> bool:
+            return False
+
+    class _Connector(sushy_connector.Connector):  # type: ignore[misc]
+        def __init__(self, options: BmcOptions, session: Session) -> None:
+            super().__init__(options.base_url)
+            self._own = session
+
+        def _op(
+            self,
+            method: str,
+            path: str = "",
+            data: Any = None,
+            **_unused: Any,
+        ) -> _Answer:
+            body = json.dumps(data).encode() if data is not None else None
+            response = self._own.send(method, path, body)
+            if response.status == 401 and self._own.renew():
+                response = self._own.send(method, path, body)
+            answer = _Answer(response)
+            sushy.exceptions.raise_for_response(method, path, answer)
+            return answer

@@ -1,0 +1,294 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""One login to one Redfish service, and GETs that never raise for what a single resource does wrong.
+
+A wrong password stops at once: nothing here sends a refused password twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, NoReturn, Optional
+
+from ..errors import (
+    AuthenticationFailed,
+    BadResponse,
+    Busy,
+    FleetError,
+    SessionLimit,
+    TimedOut,
+    Unsupported,
+)
+from ..model import Verdict
+from ..ports import Clock, Http, HttpRequest, HttpResponse
+from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS
+from .values import at, items, link, text
+from .walker import ROOT, Outcome
+
+DEFAULT_SESSIONS = ROOT + "/SessionService/Sessions"
+_HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}
+_BUSY_RETRIES = 2
+
+
+class Session:
+    """Context manager: logs in when entered, always logs out when left.
+
+    Without a user name it does not log in. When the service has no sessions it uses Basic authentication.
+
+    :ivar root: the service root as it was read before the login.
+    :ivar requests: HTTP requests sent; ``logins``: passwords sent; ``received``: bytes of bodies.
+    :raises AuthenticationFailed: (on entering) the login was refused; it is not tried again.
+    :raises SessionLimit: the service has no session left.
+    :raises Unsupported: the address answers, but not as a Redfish service.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        clock: Clock,
+        address: str,
+        *,
+        username: Optional[str] = None,
+        password: Optional[str] = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self._http = http
+        self._timeout = timeout
+        self._username = username
+        self._password = password
+        self._clock = clock
+        self._address = address
+        self._lock = threading.Lock()
+        self._auth: dict[str, str] = {}
+        self._location: Optional[str] = None
+        self.root: Optional[Mapping[str, Any]] = None
+        self.requests = 0
+        self.logins = 0
+        self.received = 0
+
+    def __enter__(self) -> Session:
+        self.open()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Log in; errors as of the class."""
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Log out. Never raises: a BMC that can't end a session ends it by its own time-out."""
+        location, self._location = self._location, None
+        try:
+            if location:
+                self.send("DELETE", location, timeout=10)
+        except FleetError:
+            pass
+        finally:
+            self._auth = {}
+            self._http.close()
+
+    def renew(self) -> bool:
+        """Log in anew after the service forgot the session. False if there is no session to renew."""
+        if "X-Auth-Token" not in self._auth:
+            return False
+        self._auth, self._location = {}, None
+        self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
+        return True
+
+    # -- GET ------------------------------------------------------------------------------------------------------------
+
+    def get(self, url: str, deadline: Optional[float] = None) -> Outcome:
+        """Fetch one resource. Thread-safe.
+
+        What is wrong with this resource is in the outcome. Busy answers (503, 429) are asked again, twice.
+
+        :param deadline: on the clock's ``monotonic``; the request's time-out is never longer than what is left.
+        """
+        try:
+            response = self._patient_get(url, deadline)
+        except TimedOut as error:
+            return Outcome(Verdict.TIMEOUT, reason=error.message)
+        except FleetError as error:
+            return Outcome(Verdict.FAILED, reason=error.message)
+        return outcome_of(response)
+
+    def _patient_get(self, url: str, deadline: Optional[float]) -> HttpResponse:
+        response = self.send("GET", url, deadline=deadline)
+        for attempt in range(_BUSY_RETRIES):
+            if response.status not in (429, 503):
+                break
+            self._clock.sleep(min(_retry_after(response) or 1.0 + attempt, 5.0))
+            response = self.send("GET", url, deadline=deadline)
+        return response
+
+    # -- login ------------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        response = self.send("GET", ROOT + "/")
+        if response.status == 401:
+            self._use_basic()
+            response = self.send("GET", ROOT + "/")
+        outcome = outcome_of(response)
+        if response.status == 401:
+            self._refused(response)
+        if outcome.status in (502, 503, 504, 429):
+            raise Busy(
+                f"{self._address}: the BMC is busy or starting (HTTP {outcome.status})",
+                address=self._address,
+                status=outcome.status,
+            )
+        if outcome.body is None or not any(name in outcome.body for name in ("Systems", "RedfishVersion", "Chassis")):
+            raise Unsupported(
+                f"{self._address}: no Redfish service here ({outcome.reason or 'the answer is not a service root'})",
+                address=self._address,
+                status=outcome.status,
+            )
+        self.root = outcome.body
+        if self._username is not None and not self._auth:
+            sessions = link(at(self.root, "Links.Sessions"))
+            if sessions or link(at(self.root, "SessionService")):
+                self._login(sessions or DEFAULT_SESSIONS)
+            else:
+                self._use_basic()
+        if self._username is None or "Authorization" in self._auth:
+            self._probe()
+
+    def _login(self, sessions: str) -> None:
+        body = json.dumps({"UserName": self._username, "Password": self._password or ""}).encode()
+        self.logins += 1
+        response = self.send("POST", sessions, body)
+        token = response.headers.get("x-auth-token")
+        answer = outcome_of(response)
+        words = _message(response)
+        if any(word in words.lower() for word in SESSION_LIMIT_WORDS):
+            raise SessionLimit(
+                f"{self._address}: the BMC has no session left: log others out or wait until they expire ({words[:200]})",
+                address=self._address,
+            )
+        if response.status in (200, 201, 202, 204) and token:
+            self._auth = {"X-Auth-Token": token}
+            self._location = link(response.headers.get("location", "")) or link(answer.body or {}, sessions)
+            return
+        if response.status in (404, 405, 501) and not any(word in words.lower() for word in BAD_LOGIN_WORDS):
+            self._use_basic()  # the service has no sessions: the password was not looked at
+            return
+        basic = response.headers.get("www-authenticate", "").lower().startswith("basic")
+        if response.status == 401 and basic and not link(at(self.root, "Links.Sessions")):
+            self._use_basic()  # no sessions either: it asks for Basic authentication before it says 404
+            return
+        if response.status in (429, 502, 503, 504):
+            raise Busy(
+                f"{self._address}: the BMC is too busy to log in (HTTP {response.status})", address=self._address
+            )
+        if response.status >= 500:
+            raise BadResponse(
+                f"{self._address}: the login failed with HTTP {response.status} ({words[:200]})", address=self._address
+            )
+        self._refused(response)
+
+    def _use_basic(self) -> None:
+        if self._username is None:
+            return
+        pair = f"{self._username}:{self._password or ''}".encode()
+        self._auth = {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+        self.logins += 1
+
+    def _probe(self) -> None:
+        """Without a session nothing has checked the password yet: look at one protected resource."""
+        target = link(at(self.root, "Systems")) or link(at(self.root, "Chassis"))
+        if target:
+            response = self.send("GET", target)
+            if response.status == 401:
+                self._refused(response)
+
+    def _refused(self, response: HttpResponse) -> NoReturn:
+        words = _message(response)
+        who = f"user {self._username!r}" if self._username is not None else "no user name was given"
+        raise AuthenticationFailed(
+            f"{self._address}: the BMC refused the login ({who}, HTTP {response.status}"
+            f"{': ' + words[:160] if words else ''}). Check username and password; not tried again, so as not to lock the account",
+            address=self._address,
+            status=response.status,
+        )
+
+    # -- one request ------------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: Optional[bytes] = None,
+        *,
+        timeout: float = 0,
+        deadline: Optional[float] = None,
+    ) -> HttpResponse:
+        """One authenticated request of any method; follows redirects on the same host. Errors as :class:`fleetcore.ports.Http`."""
+        headers = {**_HEADERS, **self._auth}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        for _hop in range(3):
+            seconds = timeout or self._timeout
+            if deadline is not None:
+                seconds = max(0.1, min(seconds, deadline - self._clock.monotonic()))
+            with self._lock:
+                self.requests += 1
+            response = self._http.send(HttpRequest(method, url, headers, body, seconds))
+            with self._lock:
+                self.received += len(response.body)
+            moved = link(response.headers.get("location", "")) if response.status in (301, 302, 307, 308) else None
+            if moved is None or moved == url:
+                return response
+            # Only the path of the location is used: another host would get the credentials. Some services redirect to
+            # the same path with a slash, which link() takes away.
+            url = moved + "/" if response.headers["location"].endswith("/") else moved
+        return response
+
+
+def outcome_of(response: HttpResponse) -> Outcome:
+    """An HTTP answer as the walker takes it. Errors inside a 200 (an object with only ``error`` in it) count as errors."""
+    status = response.status
+    body = _json(response.body)
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if status == 200 and isinstance(body, Mapping) and error is not None and "@odata.id" not in body:
+        words = _message(response)
+        missing = "resourcemissing" in words.lower() or "resourcenotfound" in words.lower()
+        return Outcome(Verdict.ABSENT if missing else Verdict.FAILED, reason=words[:200] or "an error", status=status)
+    if status in (200, 203, 206) and isinstance(body, Mapping):
+        return Outcome(Verdict.COLLECTED, body, status=status)
+    if status in (200, 203, 206):
+        return Outcome(Verdict.FAILED, reason="the answer is not a JSON object", status=status)
+    reason = f"HTTP {status}" + (f": {_message(response)[:160]}" if error is not None else "")
+    verdict = {401: Verdict.DENIED, 403: Verdict.DENIED, 404: Verdict.ABSENT, 410: Verdict.ABSENT, 501: Verdict.ABSENT}
+    return Outcome(verdict.get(status, Verdict.FAILED), reason=reason, status=status)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _message(response: HttpResponse) -> str:
+    """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; an empty string if there are none."""
+    error = at(_json(response.body), "error")
+    extended = items(at(error, "@Message.ExtendedInfo"))
+    words = [text(item.get(name)) for item in extended[:3] for name in ("MessageId", "Message")]
+    words = words or [text(at(error, "code")), text(at(error, "message"))]
+    return " ".join(item for item in words if item)
+
+
+def _retry_after(response: HttpResponse) -> Optional[float]:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() and len(value) < 6 else None

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Processors, accelerators and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ...model import Accelerator, Cpu, Gpu, Memory, clean_serial
+from ..values import at, first, integer, positive, text, word
+from ..walker import Tree
+from .common import common, identity, is_absent, part, slot
+
+_NOT_A_PACKAGE = ("Core", "Thread", "Partition")
+
+
+def processors(tree: Tree) -> tuple[tuple[Cpu, ...], tuple[Gpu, ...], tuple[Accelerator, ...]]:
+    """Processor resources by what they are; GraphicsControllers count as GPUs when no GPU is among the processors."""
+    cpus: list[Cpu] = []
+    gpus: list[Gpu] = []
+    others: list[Accelerator] = []
+    for path, body in tree.of("processor"):
+        kind = text(body.get("ProcessorType")) or "CPU"
+        if is_absent(body) or kind in _NOT_A_PACKAGE:
+            continue
+        if kind == "CPU":
+            cpus.append(_cpu(path, body))
+        elif kind == "GPU":
+            gpus.append(Gpu(**_accelerator(path, body)))
+        else:
+            others.append(Accelerator(kind=kind, **_accelerator(path, body)))
+    if not gpus:
+        gpus = [Gpu(**_accelerator(path, body)) for path, body in tree.of("graphics_controller") if not is_absent(body)]
+    return tuple(cpus), tuple(gpus), tuple(others)
+
+
+def _cpu(path: str, body: Mapping[str, Any]) -> Cpu:
+    fields = common(body)
+    fields["firmware"] = None  # Version of a processor is its stepping
+    return Cpu(
+        **fields,
+        id=identity(path, body),
+        slot=word(body.get("Socket")) or slot(body),
+        architecture=word(first(body, "InstructionSet", "ProcessorArchitecture")),
+        clock_speed_hz=positive(first(body, "MaxSpeedMHz", "OperatingSpeedMHz"), 1_000_000),
+        cores=positive(body.get("TotalCores")),
+        threads=positive(body.get("TotalThreads")),
+        microcode=word(at(body, "ProcessorId.MicrocodeInfo")),
+    )
+
+
+def _accelerator(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **common(body),
+        "id": identity(path, body),
+        "slot": word(body.get("Socket")) or slot(body),
+        "uuid": (word(body.get("UUID")) or "").lower() or None,
+        "part_number": part(body),
+        "memory_bytes": _accelerator_memory(body),
+        "memory_type": word(at(body, "ProcessorMemory.MemoryType")),
+    }
+
+
+def _accelerator_memory(body: Mapping[str, Any]) -> Optional[int]:
+    mebibytes = positive(first(body, "MemorySummary.TotalMemorySizeMiB"), 1 << 20)
+    if mebibytes:
+        return mebibytes
+    banks = body.get("ProcessorMemory")
+    sizes = [positive(at(bank, "CapacityMiB"), 1 << 20) or 0 for bank in banks] if isinstance(banks, list) else []
+    return sum(sizes) or None
+
+
+def memory(tree: Tree) -> tuple[Memory, ...]:
+    """Modules that are there. The size is CapacityMiB, or volatile and non-volatile together."""
+    return tuple(item for item in (_module(path, body) for path, body in tree.of("memory")) if item is not None)
+
+
+def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:
+    volatile = integer(body.get("VolatileSizeMiB"), 1 << 20) or 0
+    lasting = positive(body.get("NonVolatileSizeMiB"), 1 << 20)
+    size = positive(first(body, "CapacityMiB", "SizeMB"), 1 << 20) or volatile + (lasting or 0) or None
+    if is_absent(body) or (size is None and clean_serial(text(body.get("SerialNumber"))) is None):
+        return None
+    fields = common(body)
+    fields["firmware"] = fields["firmware"] if "FirmwareRevision" in body else None
+    return Memory(
+        **fields,
+        id=identity(path, body),
+        slot=word(body.get("DeviceLocator")) or slot(body) or word(first(body, "Name")),
+        type=word(first(body, "MemoryDeviceType", "DIMMType")),
+        size_bytes=size,
+        form_factor=word(first(body, "BaseModuleType", "FormFactor")),
+        part_number=part(body),
+        clock_speed_hz=positive(first(body, "OperatingSpeedMhz", "OperatingSpeedMHz"), 1_000_000),
+        rank_count=positive(body.get("RankCount")),
+        nonvolatile_bytes=lasting,
+    )

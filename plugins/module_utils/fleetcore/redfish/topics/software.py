@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""BIOS, boot, secure boot, TPM, managers, firmware inventory, licences and the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ...model import (
+    Bios,
+    BiosConfiguration,
+    Bmc,
+    Boot,
+    Cpld,
+    Firmware,
+    FirmwareEntry,
+    Licence,
+    LogEntry,
+    SecureBoot,
+    Tpm,
+)
+from ..quirks import BIOS_KEYS, DUPLICATE_PREFIXES, NOT_CURRENT_PREFIXES, SECRET_WORDS
+from ..values import at, boolean, first, items, text, word
+from ..walker import Tree
+from .common import common, firmware, identity, is_absent, status
+from .network import manager_nic
+
+LOG_TAIL = 20
+
+
+def bios(system: Mapping[str, Any]) -> Optional[Bios]:
+    version = firmware(system.get("BiosVersion"))
+    return Bios(vendor=word(system.get("Manufacturer")), firmware=version) if version else None
+
+
+def bios_configuration(tree: Tree) -> Optional[BiosConfiguration]:
+    """Attributes without passwords; ``pending`` are those of the settings resource that differ from the current ones."""
+    found = tree.of("bios")
+    if not found:
+        return None
+    raw = _attributes(found[0][1])
+    pending: dict[str, Any] = {}
+    for _path, body in tree.of("bios_settings"):
+        pending.update({name: value for name, value in _attributes(body).items() if raw.get(name) != value})
+    settings = {}
+    by_name = {name.lower(): value for name, value in raw.items()}
+    for key, names in BIOS_KEYS.items():
+        value = next((by_name[name] for name in names if by_name.get(name) not in (None, "")), None)
+        if value is not None:
+            settings[key] = str(value)
+    return BiosConfiguration(settings=settings, raw=raw, pending=pending) if raw or pending else None
+
+
+def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = body.get("Attributes")
+    out: dict[str, Any] = {}
+    if isinstance(attributes, Mapping):
+        for name, value in attributes.items():
+            secret = any(item in str(name).lower() for item in SECRET_WORDS)
+            clean = value if isinstance(value, bool) else text(value) if isinstance(value, str) else value
+            if not secret and (isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)):
+                out[str(name)[:200]] = clean
+    return out
+
+
+def secure_boot(tree: Tree) -> Optional[SecureBoot]:
+    for _path, body in tree.of("secure_boot"):
+        return SecureBoot(
+            enabled=boolean(body.get("SecureBootEnable")),
+            mode=word(body.get("SecureBootMode")),
+            current_boot=word(body.get("SecureBootCurrentBoot")),
+        )
+    return None
+
+
+def boot(tree: Tree, system: Mapping[str, Any]) -> Optional[Boot]:
+    order = at(system, "Boot.BootOrder")
+    names = tuple(name for name in (text(item) for item in (order if isinstance(order, list) else [])) if name)
+    options = {}
+    for path, body in tree.of("boot_option"):
+        reference = word(body.get("BootOptionReference")) or identity(path, body)
+        options[reference] = word(first(body, "DisplayName", "UefiDevicePath", "Name")) or ""
+    if not names and not options and not isinstance(system.get("Boot"), Mapping):
+        return None
+    return Boot(
+        order=names,
+        options=options,
+        mode=word(at(system, "Boot.BootSourceOverrideMode")),
+        override_enabled=text(at(system, "Boot.BootSourceOverrideEnabled")),
+        override_target=text(at(system, "Boot.BootSourceOverrideTarget")),
+    )
+
+
+def tpms(tree: Tree, system: Mapping[str, Any]) -> tuple[Tpm, ...]:
+    """TrustedComponents of type TPM, else the deprecated TrustedModules of the system."""
+    out = []
+    for _path, body in tree.of("trusted_component"):
+        kind = " ".join(str(body.get(name, "")) for name in ("Id", "Name", "Model", "Description")).lower()
+        if "tpm" in kind and not is_absent(body):
+            out.append(Tpm(**common(body), interface_type=word(body.get("TrustedComponentType"))))
+    if not out:
+        out = [
+            Tpm(**common(body), interface_type=word(body.get("InterfaceType")))
+            for body in items(system.get("TrustedModules"))
+            if not is_absent(body) and (body.get("InterfaceType") or body.get("FirmwareVersion"))
+        ]
+    return tuple(out)
+
+
+def bmc(tree: Tree) -> Optional[Bmc]:
+    """The manager that is a BMC, else the first one."""
+    managers = tree.of("manager")
+    if not managers:
+        return None
+    types = ("BMC", "EnclosureManager", "ManagementController")
+    managers.sort(key=lambda item: types.index(item[1]["ManagerType"]) if item[1].get("ManagerType") in types else 9)
+    path, body = managers[0]
+    nic = manager_nic(tree, path)
+    names = [text(item.get("HostName")) for _path, item in tree.of("manager_ethernet", parent=path)]
+    return Bmc(
+        **common(body),
+        id=identity(path, body),
+        uuid=(word(first(body, "UUID", "ServiceEntryPointUUID")) or "").lower() or None,
+        hostname=next((name for name in names if name), None),
+        nic=nic,
+    )
+
+
+def firmware_inventory(tree: Tree) -> tuple[FirmwareEntry, ...]:
+    """What runs now; older versions that the service keeps are ``firmware.previous`` of the row with the same software id."""
+    rows: dict[str, FirmwareEntry] = {}
+    previous: dict[str, list[Firmware]] = {}
+    duplicates = []
+    for path, body in tree.of("firmware"):
+        name = identity(path, body)
+        version = word(body.get("Version"))
+        software_id = word(body.get("SoftwareId"))
+        if is_absent(body) or (version is None and software_id is None):
+            continue
+        if name.startswith(NOT_CURRENT_PREFIXES):
+            key = f"{software_id}/{text(body.get('Name'))}"
+            previous.setdefault(key, []).append(Firmware(installed=version, software_id=software_id))
+            continue
+        if name.startswith(DUPLICATE_PREFIXES):
+            duplicates.append((path, body))
+            continue
+        rows[path] = _row(path, body)
+    have = {(row.name, row.firmware.installed if row.firmware else None) for row in rows.values()}
+    for path, body in duplicates:
+        row = _row(path, body)
+        if (row.name, row.firmware.installed if row.firmware else None) not in have:
+            rows[path] = row
+    out = []
+    for row in rows.values():
+        older = previous.get(f"{row.firmware.software_id}/{row.name}", []) if row.firmware else []
+        out.append(_with_previous(row, older))
+    return tuple(out)
+
+
+def _row(path: str, body: Mapping[str, Any]) -> FirmwareEntry:
+    return FirmwareEntry(
+        id=identity(path, body),
+        name=word(body.get("Name")),
+        vendor=word(body.get("Manufacturer")),
+        updateable=boolean(body.get("Updateable")),
+        firmware=Firmware(installed=word(body.get("Version")), software_id=word(body.get("SoftwareId"))),
+        status=status(body),
+    )
+
+
+def _with_previous(row: FirmwareEntry, older: list[Firmware]) -> FirmwareEntry:
+    if not older or row.firmware is None:
+        return row
+    fields = {name: getattr(row, name) for name in ("id", "name", "vendor", "updateable", "status")}
+    return FirmwareEntry(
+        **fields,
+        firmware=Firmware(
+            installed=row.firmware.installed, software_id=row.firmware.software_id, previous=tuple(older)
+        ),
+    )
+
+
+def cplds(rows: tuple[FirmwareEntry, ...]) -> tuple[Cpld, ...]:
+    return tuple(
+        Cpld(id=row.id, description=row.name, firmware=row.firmware, status=row.status)
+        for row in rows
+        if "cpld" in (row.name or "").lower()
+    )
+
+
+def licences(tree: Tree) -> tuple[Licence, ...]:
+    return tuple(
+        Licence(
+            **{**common(body), "firmware": None},
+            id=identity(path, body),
+            expires_at=word(body.get("ExpirationDate")),
+        )
+        for path, body in tree.of("licence")
+    )
+
+
+def log(tree: Tree) -> tuple[LogEntry, ...]:
+    """The last entries of the hardware event log, oldest first."""
+    entries = [
+        LogEntry(
+            id=identity(path, body),
+            created_at=word(first(body, "Created", "EventTimestamp")),
+            severity=word(first(body, "Severity", "MessageSeverity")),
+            message=word(body.get("Message")),
+            sensor=word(body.get("SensorType")),
+        )
+        for path, body in tree.of("log_entry")
+    ]
+    entries.sort(key=lambda entry: entry.created_at or "")
+    return tuple(entries[-LOG_TAIL:])

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Reading untrusted JSON: every function takes anything and returns a clean value or None. One bad property loses itself only."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Optional
+from urllib.parse import quote, urljoin, urlsplit
+
+MAX_TEXT = 4096
+MAX_LINK = 2048
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
+
+
+def at(body: Any, path: str) -> Any:
+    """The value at a dotted property path, or None. Property names hold dots only in annotations (``@Redfish.Settings``)."""
+    value = body
+    for name in _split(path):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _split(path: str) -> list[str]:
+    if path.startswith("@Redfish."):
+        head, _dot, rest = path[len("@Redfish.") :].partition(".")
+        return ["@Redfish." + head] + (rest.split(".") if rest else [])
+    return path.split(".")
+
+
+def first(body: Any, *paths: str) -> Any:
+    """The first value of these dotted paths that is not None, "" or an empty list or object."""
+    for path in paths:
+        value = at(body, path)
+        if value is not None and value not in ("", [], {}):
+            return value
+    return None
+
+
+def text(value: Any) -> Optional[str]:
+    """Trimmed text without control characters, numbers as text; None if nothing is left."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, int) and abs(value) > 10**300:
+        return None
+    clean = _CONTROL.sub(" ", str(value)[: MAX_TEXT * 2]).strip()[:MAX_TEXT]
+    return clean or None
+
+
+def word(value: Any) -> Optional[str]:
+    """Like :func:`text`, but None for the words by which BMCs say that they don't know."""
+    clean = text(value)
+    if clean is None or clean.lower() in (
+        "n/a",
+        "na",
+        "none",
+        "null",
+        "unknown",
+        "not available",
+        "not specified",
+        "-",
+    ):
+        return None
+    return clean
+
+
+def number(value: Any) -> Optional[float]:
+    """A finite number; numbers written as text count."""
+    if isinstance(value, str):
+        try:
+            value = float(value.strip()[:40])
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        out = float(value)
+    except OverflowError:
+        return None
+    return out if math.isfinite(out) else None
+
+
+def integer(value: Any, scale: float = 1) -> Optional[int]:
+    """``value * scale`` as a whole number that fits 63 bits, or None."""
+    if isinstance(value, int) and not isinstance(value, bool) and scale == int(scale):
+        out = value * int(scale)
+    else:
+        real = number(value)
+        if real is None or not math.isfinite(real * scale):
+            return None
+        out = round(real * scale)
+    return out if abs(out) < 2**63 else None
+
+
+def positive(value: Any, scale: float = 1) -> Optional[int]:
+    """:func:`integer`, None for 0 and less: by 0 BMCs mean that they don't know."""
+    out = integer(value, scale)
+    return out if out is not None and out > 0 else None
+
+
+def boolean(value: Any) -> Optional[bool]:
+    return value if isinstance(value, bool) else None
+
+
+def items(value: Any) -> list[Any]:
+    """The objects of a list; of a single object that object."""
+    if isinstance(value, Mapping):
+        return [value]
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def link(value: Any, base: str = "/redfish/v1") -> Optional[str]:
+    """The resource that ``{"@odata.id": ...}`` (or a bare string) points to, as a normal path, or None.
+
+    Scheme, host, fragment and trailing slashes go; relative links are resolved against ``base``.
+    """
+    raw = value.get("@odata.id") if isinstance(value, Mapping) else value
+    if not isinstance(raw, str) or not raw or len(raw) > MAX_LINK:
+        return None
+    try:
+        joined = urljoin("http://bmc" + base.rstrip("/") + "/", raw.strip())
+        parts = urlsplit(joined)
+    except ValueError:
+        return None
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~#-._")
+    if not path.startswith("/"):
+        return None
+    return path + ("?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?-._") if parts.query else "")
+
+
+def links(value: Any, base: str = "/redfish/v1") -> list[str]:
+    """All links of one link, or of a list of links, without repeats, in order."""
+    found = [link(item, base) for item in (value if isinstance(value, list) else [value])]
+    return list(dict.fromkeys(path for path in found if path))

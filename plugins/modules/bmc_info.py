@@ -1,0 +1,141 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_info
+short_description: Read a machine's whole hardware inventory from its BMC
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Reads what the BMC knows of the machine and returns it as a device document, the same for every vendor.
+  - Over Redfish it follows links, never vendors' paths, logs in once, reads each resource once, and always logs out.
+    Over IPMI it reads the FRU, the sensors, the event log, and the controller.
+  - What a BMC does not have, refuses or breaks is recorded in RV(device.coverage). The rest is returned all the same.
+options:
+  sections:
+    description:
+      - Sections to read. Default is all.
+      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login works.
+    type: list
+    elements: str
+    choices: [system, power, processors, memory, storage, network, pcie, bios, secure_boot, boot, tpm, chassis, power_supplies, thermal, sensors, manager, firmware, licences, log]
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Reads only, so that check mode is the same.
+    support: full
+  diff_mode:
+    description: Nothing is changed.
+    support: none
+  idempotent:
+    description: Reads only.
+    support: full
+seealso:
+  - module: baremetal.fleet.bmc_power
+  - module: baremetal.fleet.device_publish
+"""
+
+EXAMPLES = r"""
+- name: Read everything
+  baremetal.fleet.bmc_info:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+  register: found
+
+- name: Show the memory modules
+  ansible.builtin.debug:
+    msg: "{{ found.device.memory | map(attribute='slot') }}"
+
+- name: Does the BMC answer, with a self-signed certificate that we know?
+  baremetal.fleet.bmc_info:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    fingerprint: "{{ bmc_fingerprint }}"
+    sections: [power]
+
+- name: One blade of a chassis with one BMC for two
+  baremetal.fleet.bmc_info:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    system: Node1
+    sections: [processors, memory, network]
+"""
+
+RETURN = r"""
+device:
+  description:
+    - The device document. Its JSON schema is in C(docs/schema/device.schema.json) of the collection. Fields that the BMC does not
+      know are left out.
+  type: dict
+  returned: success
+  contains:
+    vendor:
+      description: Maker of the machine.
+      type: str
+    model:
+      description: Model of the machine.
+      type: str
+    serial:
+      description: Serial number of the machine. Placeholders of makers are no serial numbers and are left out.
+      type: str
+    power_state:
+      description: Power as the BMC reports it.
+      type: str
+      sample: "on"
+    cpus:
+      description: Processors. Likewise C(memory), C(drives), C(nics), C(power_supplies), C(storage_controller), C(pcie_devices) and others.
+      type: list
+      elements: dict
+    coverage:
+      description: The verdict of every section, V(collected), V(absent), V(denied), V(failed), V(timeout) or V(skipped), and the reason.
+      type: dict
+    stats:
+      description: What it cost, in requests, logins, bytes and seconds.
+      type: dict
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) gave the document.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: >-
+        For example V(unreachable), V(timeout), V(authentication_failed), V(certificate_invalid), V(session_limit), V(unsupported),
+        V(invalid_input), V(missing_dependency).
+      type: str
+    details:
+      description: For example C(address), C(attempts), and C(fingerprint) of an untrusted certificate.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import BMC, info_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+
+SPEC = {
+    "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
+    **BMC,
+}
+
+
+def main() -> None:
+    run(info_plan, SPEC)
+
+
+if __name__ == "__main__":
+    main()

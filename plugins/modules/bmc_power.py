@@ -1,0 +1,163 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_power
+short_description: Switch a machine on or off, or power cycle it, and verify that it happened
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Brings a machine to a power state through its BMC and reads the state back. A BMC that accepts an action and does nothing is a failure.
+  - A power cycle guarantees power-on. Once the machine may be off, switching on is tried again and again, and if that fails the
+    message says that the machine may be off.
+options:
+  state:
+    description:
+      - V(on) and V(off) do nothing to a machine that is already on or off.
+      - >-
+        V(off) asks the operating system to shut down, and fails when it does not within O(graceful_timeout); with O(force=true)
+        the power is then cut.
+      - >-
+        V(cycle) switches off (asks the operating system first, cuts the power after O(graceful_timeout)), waits O(off_seconds), and
+        switches on. A machine that is off is switched on.
+      - V(reset) restarts without asking the operating system and without cutting the power. V(nmi) sends a diagnostic interrupt.
+    type: str
+    choices: ["on", "off", cycle, reset, nmi]
+    required: true
+  graceful_timeout:
+    description: Seconds that the operating system has to shut down. With V(0) it is not asked and the power is cut at once.
+    type: float
+    default: 60
+  force:
+    description: Whether O(state=off) cuts the power when the operating system did not shut down in time. A cycle always does.
+    type: bool
+    default: false
+  off_seconds:
+    description: Seconds that a power cycle leaves the machine without power.
+    type: float
+    default: 5
+  verify_timeout:
+    description: Seconds that the BMC has, after an action, to report the state that was asked for.
+    type: float
+    default: 60
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Reads the power state and returns the actions that would be taken.
+    support: full
+  diff_mode:
+    description: Shows the power state, and the actions.
+    support: full
+  idempotent:
+    description: V(on) and V(off) are. V(cycle), V(reset) and V(nmi) act each time.
+    support: partial
+seealso:
+  - module: baremetal.fleet.bmc_info
+"""
+
+EXAMPLES = r"""
+- name: Switch on
+  baremetal.fleet.bmc_power:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    state: "on"
+
+- name: Power cycle a machine that hangs
+  baremetal.fleet.bmc_power:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    state: cycle
+    graceful_timeout: 0
+
+- name: Shut down over IPMI, cut the power after five minutes
+  baremetal.fleet.bmc_power:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    drivers: [ipmi]
+    state: "off"
+    graceful_timeout: 300
+    force: true
+"""
+
+RETURN = r"""
+power:
+  description: What was done. In check mode what would be done.
+  type: dict
+  returned: success
+  contains:
+    driver:
+      description: The driver that did it.
+      type: str
+      sample: redfish
+    before:
+      description: Power state before, V(on), V(off) or V(unknown).
+      type: str
+    after:
+      description: Power state after, read back.
+      type: str
+    verified:
+      description: Whether the state after was read back and is the one that was asked for.
+      type: bool
+    soft:
+      description: Whether the operating system shut down by itself.
+      type: bool
+    steps:
+      description: Each action and each wait, with the time it began (UTC), the seconds it took, and its result.
+      type: list
+      elements: dict
+      sample:
+        - action: "off"
+          at: "2026-01-31T12:00:00Z"
+          seconds: 0.21
+          result: accepted
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: >-
+        For example V(unreachable), V(authentication_failed), V(certificate_invalid), V(unsupported), V(not_verified) when the BMC
+        accepted the action and nothing happened.
+      type: str
+    details:
+      description: C(power) is what was done until then. C(may_be_off) is true when a machine that was to be on may be off.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import BMC, power_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.drivers.base import STATES
+
+SPEC = {
+    "state": {"type": "str", "choices": list(STATES), "required": True},
+    "graceful_timeout": {"type": "float", "default": 60},
+    "force": {"type": "bool", "default": False},
+    "off_seconds": {"type": "float", "default": 5},
+    "verify_timeout": {"type": "float", "default": 60},
+    **BMC,
+}
+
+
+def main() -> None:
+    run(power_plan, SPEC)
+
+
+if __name__ == "__main__":
+    main()

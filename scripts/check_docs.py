@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Published documents that are derived from code are current. `--write` makes them so.
+
+docs/schema/device.schema.json is the JSON schema of the device document.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
+
+from fleetcore import model  # noqa: E402 - needs the path above
+
+
+def derived() -> dict[Path, str]:
+    """Path and content of every derived document."""
+    schema = json.dumps(model.json_schema(), indent=2, sort_keys=True) + "\n"
+    return {ROOT / "docs" / "schema" / "device.schema.json": schema}
+
+
+def main() -> int:
+    stale = [path for path, text in derived().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if "--write" in sys.argv[1:]:
+        for path in stale:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(derived()[path], encoding="utf-8")
+        return 0
+    for path in stale:
+        sys.stderr.write(
+            f"{path.relative_to(ROOT)} is not current: run .venv/bin/python scripts/check_docs.py --write\n"
+        )
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,353 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Playbooks through ansible-runner, each run in a process of its own that outlives the runner.
+
+A run is a directory (mode 0700) below the adapter's root::
+
+    run.json       what to do; no secrets: those travel in the environment and in the inventory's own files
+    group.yml      one group with exactly the hosts of this run, which --limit names
+    lock           locked by the worker as long as it lives
+    events.jsonl   "launched", one line per host outcome, "done": written through line by line
+    worker.log     stdout and stderr of the worker
+    private/       ansible-runner's directory; its artifacts are removed at the end, but for stdout
+
+The worker (``python -m fleetd.adapters.ansible_runner DIR``) has its own session and ignores SIGTERM, so neither a stop nor a
+SIGKILL of the runner interrupts a power cycle half way; a runner that starts again finds the directory and reads on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
+
+from fleetd.runner_ports import HostOutcome, PlaybookRun, RunProgress
+
+RUN_ID = "FLEETD_RUN_ID"  # in the environment of the worker and of everything below it
+_LOCK_FD = "FLEETD_LOCK_FD"
+_GROUP = "fleetd_run"
+_RESULT_KEYS = ("power", "changed")
+_PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class AnsibleRunner:
+    """Adapter of :class:`fleetd.runner_ports.PlaybookRunner`.
+
+    :param root: directory for the runs; created with mode 0700.
+    :param environment: added to this process's own environment: tokens and the like.
+    :param forks: hosts at a time within one run.
+    :param timeout: seconds after which a run is ended. Modules have tighter limits of their own: this is the last resort.
+    :param keep: how many ended runs' logs stay for people to read.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        forks: int = 20,
+        timeout: float = 1800.0,
+        keep: int = 20,
+    ) -> None:
+        self._root = root
+        self._environment = dict(environment or {})
+        self._forks = forks
+        self._timeout = timeout
+        self._keep = keep
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def check(self, inventories: Sequence[str], pattern: str) -> None:
+        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern."""
+        if not inventories or not all(inventories):
+            raise InvalidInput("runner.inventory is empty: name at least one inventory", field="runner.inventory")
+        if not pattern.strip():
+            raise InvalidInput("runner.pattern is empty: name hosts or groups, or `all`", field="runner.pattern")
+        for inventory in inventories:
+            _source(inventory)
+
+    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+        self.check(inventories, pattern)
+        argv = [_tool("ansible-inventory"), "--list", f"--limit={pattern}"]
+        for inventory in inventories:
+            argv += ["-i", _source(inventory)]
+        env = self._env() | {"ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true", "ANSIBLE_NOCOLOR": "1"}
+        try:
+            done = subprocess.run(  # noqa: S603
+                argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimedOut("ansible-inventory gave no answer within 120 s", seconds=120) from error
+        if done.returncode != 0:
+            raise InvalidInput(f"the inventory can't be read: {_first_error(done.stderr)}", field="runner.inventory")
+        groups = json.loads(done.stdout)
+        return sorted({h for name, g in groups.items() if name != "_meta" for h in g.get("hosts", [])})
+
+    def start(self, run: PlaybookRun) -> None:
+        if not run.hosts or not _SAFE_ID.fullmatch(run.id):
+            raise InvalidInput("a run needs a plain id and at least one host: an empty limit would select everything")
+        directory = self._root / run.id
+        try:
+            directory.mkdir(mode=0o700)
+            (directory / "private" / "project").mkdir(mode=0o700, parents=True)
+            _write(directory / "group.yml", json.dumps({_GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
+            spec = asdict(run) | {
+                "inventories": [_source(i) for i in run.inventories],
+                "forks": self._forks,
+                "timeout": self._timeout,
+            }
+            spec["started_at"] = time.time()
+            _write(directory / "run.json", json.dumps(spec))
+            with open(directory / "worker.log", "wb") as log, open(directory / "lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                env = self._env() | {RUN_ID: run.id, _LOCK_FD: str(lock.fileno())}
+                self._workers[run.id] = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-P", "-m", "fleetd.adapters.ansible_runner", str(directory)],
+                    env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock.fileno(),),
+                )  # fmt: skip
+        except OSError as error:
+            raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
+
+    def progress(self, run_id: str) -> RunProgress:
+        directory = self._root / run_id
+        alive = self._alive(run_id, directory)  # before reading: what is written by then is seen
+        outcomes: dict[str, HostOutcome] = {}
+        launched = alive
+        problem = ""
+        for line in _lines(directory / "events.jsonl"):
+            launched = True
+            if "host" in line:
+                outcomes.setdefault(line["host"], HostOutcome(**line))
+            problem = line.get("problem", problem)
+        if not alive and not problem and launched and not outcomes:
+            problem = _tail(directory / "worker.log")
+        return RunProgress(tuple(outcomes.values()), not alive, launched, problem)
+
+    def known(self) -> list[str]:
+        return sorted(p.parent.name for p in self._root.glob("*/run.json"))
+
+    def discard(self, run_id: str) -> None:
+        directory = self._root / run_id
+        for path in (directory / "run.json", directory / "group.yml", directory / "lock"):
+            path.unlink(missing_ok=True)
+        self._workers.pop(run_id, None)
+        ended = sorted(
+            (p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
+        )
+        for old in ended[: max(len(ended) - self._keep, 0)]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _env(self) -> dict[str, str]:
+        env = dict(os.environ) | self._environment
+        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+        for name in _PATH_LISTS:  # ansible-runner changes the directory
+            if env.get(name):
+                env[name] = os.pathsep.join(os.path.abspath(os.path.expanduser(p)) for p in env[name].split(os.pathsep))
+        return env
+
+    def _alive(self, run_id: str, directory: Path) -> bool:
+        worker = self._workers.get(run_id)
+        if worker is not None and worker.poll() is None:
+            return True
+        try:
+            spec = json.loads((directory / "run.json").read_text())
+            with open(directory / "lock") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except (OSError, ValueError):
+            return False  # it was never started
+        # The worker is gone, but what it started may still be switching. Not for ever, though.
+        return time.time() < spec["started_at"] + 2 * spec["timeout"] and _has_process(run_id)
+
+
+def _has_process(run_id: str) -> bool:
+    cookie = f"{RUN_ID}={run_id}".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if cookie in path.read_bytes().split(b"\0"):
+                return True
+    return False
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(
+        name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    )
+    if found is None:
+        raise MissingDependency(f"{name} is not installed: pip install 'fleetd[runner]'", tool=name)
+    return found
+
+
+def _source(inventory: str) -> str:
+    if "," in inventory:
+        return inventory  # a host list
+    path = os.path.abspath(os.path.expanduser(inventory))
+    if not os.path.exists(path):
+        raise InvalidInput(f"runner.inventory: {inventory} does not exist", field="runner.inventory")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text()
+    except OSError:
+        return
+    for line in text.splitlines(keepends=True):
+        if line.endswith("\n"):  # the last one may be half written
+            yield json.loads(line)
+
+
+def _first_error(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = next(
+        (line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "no message"
+    )
+    return found[:400]
+
+
+def _tail(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:400] if lines else ""
+
+
+# --- the worker --------------------------------------------------------------------------------------------------------
+
+
+class _Recorder:
+    """Turns ansible-runner's events into lines of events.jsonl."""
+
+    def __init__(self, write: Callable[[Mapping[str, Any]], None], report: Sequence[str]) -> None:
+        self._write = write
+        self._report = set(report)
+        self.begun: set[str] = set()  # hosts on which a reported module was started
+        self.settled: set[str] = set()
+
+    def __call__(self, event: Mapping[str, Any]) -> bool:
+        data = event.get("event_data") or {}
+        host = data.get("host")
+        kind = event.get("event")
+        reported = bool(self._report & {data.get("task_action"), data.get("resolved_action")})
+        if host and kind == "runner_on_start" and reported:
+            self.begun.add(host)
+        if host and host not in self.settled:
+            if kind == "runner_on_ok" and reported:
+                self._settle(host, True, data.get("res") or {})
+            elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
+                self._settle(host, False, data.get("res") or {})
+        return False  # ansible-runner keeps no copy: results are larger than what is needed, and may hold more than is good
+
+    def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
+        error: Mapping[str, Any] = {}
+        if not ok:
+            error = result.get("failure") or {
+                "code": "failed",
+                "message": str(result.get("msg", "the task failed"))[:500],
+                "details": {},
+            }
+        self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
+
+    def settle(self, outcome: HostOutcome) -> None:
+        self.settled.add(outcome.host)
+        self._write(asdict(outcome))
+
+
+def _work(directory: Path) -> int:
+    import ansible_runner  # noqa: PLC0415 (half a second that only the worker needs)
+
+    spec = json.loads((directory / "run.json").read_text())
+    private = directory / "private"
+    artifacts = private / "artifacts" / "run"
+
+    def status(data: Mapping[str, Any], **_kwargs: Any) -> bool:
+        if data.get("status") == "running":  # ansible-runner has just written the whole environment there
+            (artifacts / "command").unlink(missing_ok=True)
+        return True
+
+    with open(os.open(directory / "events.jsonl", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w") as events:
+
+        def write(line: Mapping[str, Any]) -> None:
+            events.write(json.dumps(line) + "\n")
+            events.flush()
+            os.fsync(events.fileno())
+
+        recorder = _Recorder(write, spec["report"])
+        write({"launched": True})
+        result = ansible_runner.run(
+            private_data_dir=str(private),
+            ident="run",
+            playbook=spec["playbook"],
+            inventory=[*spec["inventories"], str(directory / "group.yml")],
+            limit=_GROUP,
+            extravars=spec["extra_vars"],
+            forks=spec["forks"],
+            timeout=int(spec["timeout"]),
+            envvars={
+                "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_RETRY_FILES_ENABLED": "false",
+            },
+            event_handler=recorder,
+            status_handler=status,
+            cancel_callback=lambda: False,
+            quiet=True,
+            suppress_env_files=True,
+        )
+        output = artifacts / "stdout"
+        text = output.read_text(errors="replace") if output.exists() else ""
+        problem = (
+            ""
+            if result.rc in (0, 2)
+            else f"ansible-playbook ended with {result.status} ({result.rc}): {_first_error(text)}"
+        )
+        for host in spec["hosts"]:
+            # All events were seen: no start means that nothing was done on this host.
+            if host not in recorder.settled and host not in recorder.begun:
+                error = {
+                    "code": "not_started",
+                    "message": problem or "the playbook did nothing for this host",
+                    "details": {},
+                }
+                recorder.settle(HostOutcome(host, False, {}, error))
+        write({"done": result.status, "problem": problem})
+    if output.exists():
+        shutil.move(output, directory / "stdout")
+    shutil.rmtree(private, ignore_errors=True)
+    return 0
+
+
+def _main(argv: Sequence[str]) -> int:
+    os.set_inheritable(int(os.environ.pop(_LOCK_FD)), False)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # a handler, not SIG_IGN: children start with the default
+    return _work(Path(argv[0]))
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The runner's journal: one SQLite file, written through before anything is done and after anything was done."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from fleetcore.errors import ConflictError
+
+from fleetd.runner_ports import Entry, State
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS cycle (
+  key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL,
+  run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS served (machine TEXT PRIMARY KEY);
+"""
+_VERSION = 1
+_COLUMNS = "key, machine, request, state, attempts, run, changed_at, not_before, detail"
+
+
+class SqliteJournal:
+    """One runner's journal. It is locked while open: two runners on one state directory would cycle machines twice.
+
+    :raises ConflictError: another runner has it open, or a newer version wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, timeout=5, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("BEGIN EXCLUSIVE")
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version > _VERSION:
+                raise ConflictError(f"{path} was written by a newer version of fleetd", path=str(path))
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version={_VERSION}")
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise ConflictError(
+                f"{path}: {error}; is another runner using this state directory?", path=str(path)
+            ) from error
+        except ConflictError:
+            self._db.close()
+            raise
+
+    def entries(self) -> list[Entry]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM cycle ORDER BY changed_at, key")  # noqa: S608 (a constant)
+        return [Entry(k, m, r, State(s), a, run, at, nb, json.loads(d)) for k, m, r, s, a, run, at, nb, d in rows]
+
+    def save(self, entries: Sequence[Entry]) -> None:
+        rows = [
+            (
+                e.key,
+                e.machine,
+                e.request,
+                e.state.value,
+                e.attempts,
+                e.run,
+                e.changed_at,
+                e.not_before,
+                json.dumps(dict(e.detail)),
+            )
+            for e in entries
+        ]
+        with self._transaction():
+            self._db.executemany(f"INSERT OR REPLACE INTO cycle ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+
+    def forget(self, keys: Sequence[str]) -> None:
+        with self._transaction():
+            self._db.executemany("DELETE FROM cycle WHERE key = ?", [(k,) for k in keys])
+
+    def served(self) -> list[str]:
+        return [m for (m,) in self._db.execute("SELECT machine FROM served ORDER BY machine")]
+
+    def save_served(self, machines: Sequence[str]) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM served")
+            self._db.executemany("INSERT INTO served (machine) VALUES (?)", [(m,) for m in machines])
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _transaction(self) -> sqlite3.Connection:
+        self._db.execute("BEGIN IMMEDIATE")
+        return self._db  # as a context manager it commits, or rolls back on an exception

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The availability process: which machines this runner serves, and whether their power controllers answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleetcore.errors import FleetError, TransportError
+from fleetcore.ports import Clock
+
+from fleetd import logs
+from fleetd.runner import core
+from fleetd.runner.loop import Link
+from fleetd.runner_ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
+
+CHECK_MODULE = "baremetal.fleet.bmc_info"
+RUN_PREFIX = "check-"
+RETRY_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class AvailabilityOptions:
+    """What to check, and every how many seconds."""
+
+    inventories: tuple[str, ...]
+    pattern: str
+    playbook: str
+    check_seconds: float = 300.0
+    extra_vars: dict[str, Any] = field(default_factory=dict)
+
+
+class Availability:
+    """See :class:`fleetd.runner.loop.Process`.
+
+    The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
+    served and one line says why; a machine that left the inventory is told to the server as ``not_available``.
+    """
+
+    name = "availability"
+    finish_before_stop = False
+
+    def __init__(
+        self,
+        options: AvailabilityOptions,
+        *,
+        runner: PlaybookRunner,
+        journal: Journal,
+        server: WorkServer,
+        link: Link,
+        clock: Clock,
+        random: Callable[[], float],
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
+    ) -> None:
+        self._options = options
+        self._runner = runner
+        self._journal = journal
+        self._server = server
+        self._link = link
+        self._clock = clock
+        self._random = random
+        self._new_id = new_id
+        self._log = logs.get("fleetd.runner")
+        self._next_check = 0.0
+        self._run: str | None = None
+        self._states: dict[str, str] = {}
+        self._untold: dict[str, str] = {}
+        self._said = ""
+        self.served: frozenset[str] = frozenset()
+        self.failures = 0
+
+    @property
+    def busy(self) -> bool:
+        return self._run is not None
+
+    def step(self, *, accept_work: bool) -> float:
+        if self._run is not None:
+            self._collect(self._run)
+        elif accept_work and self._clock.monotonic() >= self._next_check:
+            self._check()
+        self._tell()
+        if self._run is not None:
+            return 0.3
+        return max(self._link.wait(), 0.3) if self._untold else max(0.0, self._next_check - self._clock.monotonic())
+
+    def _check(self) -> None:
+        options = self._options
+        served = self._select()
+        self._next_check = self._clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (
+            0.9 + self._random() / 5
+        )
+        if not served:
+            self.failures += 1
+            return
+        gone = set(self._journal.served()) | self.served
+        self._untold.update(dict.fromkeys(sorted(gone - served), "not_available"))
+        if served != self.served:
+            self._log.info("serving", machines=len(served), gone=sorted(gone - served))
+        self.served = served
+        self._journal.save_served(sorted(served | set(self._untold)))
+        run = f"{RUN_PREFIX}{self._new_id()}"
+        try:
+            self._runner.start(
+                PlaybookRun(
+                    run,
+                    options.playbook,
+                    options.inventories,
+                    tuple(sorted(served)),
+                    (CHECK_MODULE,),
+                    options.extra_vars,
+                )
+            )
+            self._run = run
+        except FleetError as error:
+            self._log.error("run_not_started", run=run, message=error.message)
+
+    def _select(self) -> frozenset[str]:
+        options = self._options
+        try:
+            names, inexact = core.exact_names(self._runner.hosts(options.inventories, options.pattern))
+        except FleetError as error:
+            self._say("inventory_failed", error.message)
+            return frozenset()
+        if inexact:
+            self._log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
+        if not names:
+            self._say(
+                "nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}"
+            )
+            return frozenset()
+        self._said = ""
+        return frozenset(names)
+
+    def _say(self, event: str, message: str) -> None:
+        if message != self._said:
+            self._said = message
+            self._log.error(event, message=message, served=len(self.served))
+
+    def _collect(self, run: str) -> None:
+        progress = self._runner.progress(run)
+        for outcome in progress.outcomes:
+            self._note(outcome.host, "available" if outcome.ok else "in_error", outcome.error.get("message"))
+        if progress.finished:
+            seen = {o.host for o in progress.outcomes}
+            for machine in sorted(self.served - seen):
+                self._note(machine, "in_error", progress.problem or "the check gave no result")
+            # All of them once per check, so that a server that lost its state learns it again.
+            self._untold.update({m: s for m, s in self._states.items() if m in self.served})
+            self._runner.discard(run)
+            self._run = None
+
+    def _note(self, machine: str, state: str, why: Any) -> None:
+        if self._states.get(machine) == state:
+            return
+        self._states[machine] = self._untold[machine] = state
+        if state == "available":
+            self._log.info("controller_available", machine=machine)
+        else:
+            self._log.warning("controller_in_error", machine=machine, message=why)
+
+    def _tell(self) -> None:
+        if not self._untold or self._link.wait():
+            return
+        try:
+            self._server.availability(self._untold)
+            self._link.worked()
+        except TransportError as error:
+            self._link.failed(error)
+            return
+        except FleetError as error:
+            self._log.error("report_refused", message=error.message)
+        self._untold.clear()
+        self._journal.save_served(sorted(self.served))

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the runner decides, as pure functions: which requests to start, which to forget, when to try again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fleetd.runner_ports import Entry, HostOutcome, State, Wanted
+
+KEEP_SECONDS = 7 * 86400.0
+"""How long a settled request is remembered: longer than a server shows a stale list."""
+
+# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator.
+_EXACT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@/+-]*")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """After failure n, wait ``initial * 2**(n-1)`` seconds, at most ``maximum``; ``attempts`` in all."""
+
+    initial: float = 60.0
+    maximum: float = 3600.0
+    attempts: int = 3
+
+    def delay(self, attempts: int) -> float:
+        return min(self.maximum, self.initial * 2.0 ** min(max(attempts - 1, 0), 30))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``start``: entries to record and run. ``again``: cycled, but the server still lists them: tell it again."""
+
+    start: tuple[Entry, ...] = ()
+    again: tuple[Entry, ...] = ()
+    forget: tuple[str, ...] = ()
+
+
+def exact_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Split into names that can be targeted exactly and names that a pattern could mistake."""
+    good: list[str] = []
+    bad: list[str] = []
+    for name in names:
+        (good if _EXACT.fullmatch(name) else bad).append(name)
+    return good, bad
+
+
+def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[str], now: float) -> Plan:
+    """Compare what the server asks for with what the journal knows.
+
+    ``wanted`` must have been fetched after the last acknowledgement was sent. On a server without request ids a machine
+    that is listed again after its acknowledgement is a new request; one that is no longer listed was withdrawn.
+    """
+    by_key = {e.key: e for e in entries}
+    by_machine: dict[str, list[Entry]] = {}
+    for entry in by_key.values():
+        by_machine.setdefault(entry.machine, []).append(entry)
+    start: dict[str, Entry] = {}
+    again: list[Entry] = []
+    for want in wanted:
+        of_machine = by_machine.get(want.machine, [])
+        if (
+            want.machine not in served
+            or want.machine in start
+            or any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine)
+        ):
+            continue
+        entry = _known(want, by_key, of_machine) or Entry(
+            key=want.request or f"{want.machine}@{now:.6f}",
+            machine=want.machine,
+            request=want.request,
+            state=State.WAITING,
+        )
+        if entry.state is State.DONE:
+            again.append(entry)
+        elif entry.state is State.WAITING and entry.not_before <= now:
+            start[want.machine] = replace(
+                entry, state=State.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={}
+            )
+    listed = {w.machine for w in wanted}
+    forget = [
+        e.key for e in by_key.values() if _forgettable(e, listed, now) and e.key not in {s.key for s in start.values()}
+    ]
+    return Plan(tuple(start.values()), tuple(again), tuple(forget))
+
+
+def _known(want: Wanted, by_key: Mapping[str, Entry], of_machine: Sequence[Entry]) -> Entry | None:
+    if want.request is not None:
+        return by_key.get(want.request)
+    return next((e for e in of_machine if e.request is None and e.state is not State.DONE), None)
+
+
+def _forgettable(entry: Entry, listed: set[str], now: float) -> bool:
+    if entry.state not in (State.DONE, State.WAITING, State.GIVEN_UP):
+        return False
+    if entry.request is None:
+        return entry.state is State.DONE or entry.machine not in listed
+    return now - entry.changed_at > KEEP_SECONDS
+
+
+def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
+    """The entry after its host's outcome: verified, failed, or unknown when the failure says that the machine may be off."""
+    if outcome.ok:
+        power = dict(outcome.result.get("power") or {})
+        if power.get("verified"):
+            return replace(entry, state=State.VERIFIED, changed_at=now, detail={"power": power})
+        error: Mapping[str, Any] = {
+            "code": "not_verified",
+            "message": "the playbook ended without a verified power cycle",
+            "details": {},
+        }
+        return replace(entry, state=State.FAILED, changed_at=now, detail={"error": dict(error)})
+    detail = {"error": dict(outcome.error)}
+    if _may_be_off(outcome):
+        return replace(entry, state=State.UNKNOWN, changed_at=now, detail=detail)
+    return replace(entry, state=State.FAILED, changed_at=now, detail=detail)
+
+
+def _may_be_off(outcome: HostOutcome) -> bool:
+    details = outcome.error.get("details") or {}
+    power = outcome.result.get("power") or details.get("power") or {}
+    after = power.get("after") if isinstance(power, Mapping) else power
+    return bool(details.get("may_be_off")) or after == "off"
+
+
+def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
+    """The entry after its machine was made sure to be on. A machine that had to be switched on has been off: cycled.
+
+    One that was on may have been cycled or not; nobody can tell, so this attempt counts as failed and says so.
+    """
+    if not outcome.ok:
+        return replace(entry, changed_at=now, detail={**entry.detail, "recovery": dict(outcome.error)})
+    power = dict(outcome.result.get("power") or {})
+    error = dict(entry.detail.get("error") or {})
+    if power.get("before") == "off":
+        return replace(entry, state=State.VERIFIED, changed_at=now, detail={"power": {**power, "recovered": True}})
+    error = error or {
+        "code": "interrupted",
+        "message": "the run was interrupted; the machine is on, whether it was power cycled is not known",
+        "details": {},
+    }
+    return replace(entry, state=State.FAILED, changed_at=now, detail={"error": error, "power": power})
+
+
+def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -> Entry:
+    """The entry once the server knows its outcome. ``jitter`` in 0..1 stretches the delay by up to a quarter.
+
+    A server with request ids counts the attempts and leaves the request out of its list until the next is due.
+    """
+    if entry.state is State.VERIFIED:
+        return replace(entry, state=State.DONE, changed_at=now)
+    if entry.request is not None:
+        return replace(entry, state=State.WAITING, changed_at=now, not_before=now)
+    if entry.attempts >= policy.attempts:
+        return replace(entry, state=State.GIVEN_UP, changed_at=now)
+    return replace(
+        entry, state=State.WAITING, changed_at=now, not_before=now + policy.delay(entry.attempts) * (1 + jitter / 4)
+    )

@@ -1,0 +1,248 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The power cycle process: take what the server wants cycled, run it, report each machine as it ends."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fleetcore.errors import FleetError, TransportError
+from fleetcore.ports import Clock
+
+from fleetd import logs
+from fleetd.runner import core
+from fleetd.runner.loop import Link
+from fleetd.runner_ports import Entry, HostOutcome, Journal, PlaybookRun, PlaybookRunner, State, WorkServer
+
+POWER_MODULE = "baremetal.fleet.bmc_power"
+BUSY_SECONDS = 0.3
+RECOVER_MAXIMUM = 300.0
+
+
+@dataclass(frozen=True)
+class PowercycleOptions:
+    """``playbook`` cycles, ``recover_playbook`` makes sure that machines are on. Times in seconds."""
+
+    inventories: tuple[str, ...]
+    playbook: str
+    recover_playbook: str
+    poll_seconds: float = 5.0
+    max_runs: int = 4
+    retry: core.RetryPolicy = field(default_factory=core.RetryPolicy)
+    extra_vars: dict[str, Any] = field(default_factory=dict)
+
+
+class Powercycles:
+    """See :class:`fleetd.runner.loop.Process`. ``served`` returns the machines of this runner.
+
+    The order of writes makes a cycle happen once: the intent is in the journal before the playbook starts, the outcome
+    before the server is told, the acknowledgement after it has answered. ``wall`` gives seconds since the epoch.
+    """
+
+    name = "powercycle"
+    finish_before_stop = True
+
+    def __init__(
+        self,
+        options: PowercycleOptions,
+        *,
+        runner: PlaybookRunner,
+        journal: Journal,
+        server: WorkServer,
+        served: Callable[[], frozenset[str]],
+        link: Link,
+        clock: Clock,
+        wall: Callable[[], float],
+        random: Callable[[], float],
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
+    ) -> None:
+        self._options = options
+        self._runner = runner
+        self._journal = journal
+        self._server = server
+        self._served = served
+        self._link = link
+        self._clock = clock
+        self._wall = wall
+        self._random = random
+        self._new_id = new_id
+        self._log = logs.get("fleetd.runner")
+        self._entries = {e.key: e for e in journal.entries()}
+        self._recovering: dict[str, list[str]] = {}  # run -> keys
+        self._next_poll = 0.0
+        self.failures = 0
+        for entry in self._of(State.RUNNING, State.UNKNOWN):
+            self._log.info("cycle_found", machine=entry.machine, state=entry.state.value, run=entry.run)
+
+    @property
+    def busy(self) -> bool:
+        return any(self._of(State.RUNNING, State.UNKNOWN))
+
+    def step(self, *, accept_work: bool) -> float:
+        self._collect()
+        self._recover()
+        self._tell()
+        now = self._clock.monotonic()
+        if accept_work and now >= self._next_poll and not self._link.wait():
+            self._poll()
+            self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
+        if self.busy:
+            return BUSY_SECONDS
+        return max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0)
+
+    # --- runs ----------------------------------------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Read what the runs have come to; the journal learns it before anybody else."""
+        for run in sorted({e.run for e in self._of(State.RUNNING) if e.run}):
+            progress = self._runner.progress(run)
+            outcomes = {o.host: o for o in progress.outcomes}
+            now = self._wall()
+            changed: list[Entry] = []
+            for entry in self._of(State.RUNNING):
+                if entry.run != run:
+                    continue
+                if entry.machine in outcomes:
+                    changed.append(core.settle(entry, outcomes[entry.machine], now))
+                elif progress.finished and not progress.launched:
+                    # Recorded, never started: nothing was done, so it is as if it had not been taken.
+                    changed.append(
+                        replace(entry, state=State.WAITING, attempts=entry.attempts - 1, not_before=0.0, changed_at=now)
+                    )
+                elif progress.finished:
+                    self._log.warning("cycle_lost", machine=entry.machine, run=run, problem=progress.problem)
+                    changed.append(replace(entry, state=State.UNKNOWN, changed_at=now, detail={}))
+            self._save(changed)
+            for entry in changed:
+                self._log_outcome(entry)
+            if progress.finished:
+                self._runner.discard(run)
+
+    def _recover(self) -> None:
+        """Make sure that machines with an unknown outcome are on, and settle them."""
+        for run, keys in list(self._recovering.items()):
+            progress = self._runner.progress(run)
+            if not progress.finished:
+                continue
+            outcomes = {o.host: o for o in progress.outcomes}
+            now = self._wall()
+            changed = []
+            for entry in (self._entries[k] for k in keys):
+                lost = HostOutcome(entry.machine, False, {}, {"code": "interrupted", "message": progress.problem})
+                settled = core.resolve(entry, outcomes.get(entry.machine, lost), now)
+                if settled.state is State.UNKNOWN:
+                    tries = int(entry.detail.get("recoveries", 0)) + 1
+                    delay = min(RECOVER_MAXIMUM, 5.0 * 2.0 ** min(tries, 10))
+                    settled = replace(settled, not_before=now + delay, detail={**settled.detail, "recoveries": tries})
+                    self._log.error("power_unknown", machine=entry.machine, message="the machine may be off", retry_seconds=delay,
+                                    error=settled.detail.get("recovery"))  # fmt: skip
+                changed.append(settled)
+                self._log_outcome(settled)
+            self._save(changed)
+            self._runner.discard(run)
+            del self._recovering[run]
+        waiting = {k for keys in self._recovering.values() for k in keys}
+        todo = [e for e in self._of(State.UNKNOWN) if e.key not in waiting and e.not_before <= self._wall()]
+        if todo:
+            run = f"recover-{self._new_id()}"
+            self._log.info("recovering", machines=[e.machine for e in todo], run=run)
+            if self._start(run, self._options.recover_playbook, todo):
+                self._recovering[run] = [e.key for e in todo]
+            else:
+                self._save([replace(e, not_before=self._wall() + RECOVER_MAXIMUM) for e in todo])
+
+    def _start(self, run: str, playbook: str, entries: Sequence[Entry]) -> bool:
+        options = self._options
+        hosts = tuple(sorted(e.machine for e in entries))
+        try:
+            self._runner.start(
+                PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), options.extra_vars)
+            )
+        except FleetError as error:
+            self._log.error("run_not_started", run=run, message=error.message)
+            return False
+        return True
+
+    # --- the server ----------------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Report outcomes that the server does not know; what it does not take stays in the journal."""
+        for entry in sorted(self._of(State.VERIFIED, State.FAILED), key=lambda e: e.changed_at):
+            if self._link.wait():
+                return
+            try:
+                if entry.state is State.VERIFIED:
+                    self._server.verified(entry.machine, entry.request, entry.detail.get("power") or {})
+                else:
+                    self._server.failed(entry.request, entry.detail.get("error") or {})
+            except TransportError as error:
+                self._link.failed(error)
+                return
+            except FleetError as error:  # refused for good: telling it again would not help
+                self._log.error("report_refused", machine=entry.machine, request=entry.request, message=error.message)
+            self._link.worked()
+            after = core.after_report(entry, self._wall(), self._options.retry, self._random())
+            self._save([after])
+            self._log.info(
+                "reported",
+                machine=entry.machine,
+                request=entry.request,
+                outcome=entry.state.value,
+                next=after.state.value,
+            )
+
+    def _poll(self) -> None:
+        served = self._served()
+        if not served:
+            return
+        try:
+            wanted = self._server.wanted(served)
+            self._link.worked()
+        except TransportError as error:
+            self._link.failed(error)
+            return
+        plan = core.plan(wanted, self._entries.values(), served, self._wall())
+        self._journal.forget(plan.forget)
+        for key in plan.forget:
+            del self._entries[key]
+        self._save([replace(e, state=State.VERIFIED) for e in plan.again])
+        active = len({e.run for e in self._of(State.RUNNING)})
+        if not plan.start or active >= self._options.max_runs:
+            return
+        run = f"cycle-{self._new_id()}"
+        entries = [replace(e, run=run) for e in plan.start]
+        self._save(entries)
+        self._log.info("cycling", machines=[e.machine for e in entries], run=run)
+        if not self._start(run, self._options.playbook, entries):
+            later = self._wall() + self._options.retry.initial
+            self._save([replace(e, state=State.WAITING, attempts=e.attempts - 1, not_before=later) for e in entries])
+            return
+
+    # --- bookkeeping ---------------------------------------------------------------------------------------------------
+
+    def _of(self, *states: State) -> Iterable[Entry]:
+        return [e for e in self._entries.values() if e.state in states]
+
+    def _save(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            self._journal.save(entries)
+            self._entries.update((e.key, e) for e in entries)
+
+    def _log_outcome(self, entry: Entry) -> None:
+        if entry.state is State.VERIFIED:
+            self._log.info(
+                "cycled",
+                machine=entry.machine,
+                request=entry.request,
+                driver=(entry.detail.get("power") or {}).get("driver"),
+            )
+        elif entry.state is State.FAILED:
+            self.failures += 1
+            error = entry.detail.get("error") or {}
+            self._log.error("cycle_failed", machine=entry.machine, request=entry.request, attempt=entry.attempts,
+                            code=error.get("code"), message=error.get("message"))  # fmt: skip

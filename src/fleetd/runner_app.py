@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Composition root of ``fleetd runner``: puts the runner's adapters and processes together."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import click
+from fleetcore.client import ServerClient
+from fleetcore.clock import SystemClock
+from fleetcore.errors import FleetError
+from fleetcore.http import HttpClient, HttpOptions
+
+from fleetd import cli, config, logs
+from fleetd.adapters.ansible_runner import AnsibleRunner
+from fleetd.adapters.journal import SqliteJournal
+from fleetd.runner.availability import Availability, AvailabilityOptions
+from fleetd.runner.core import RetryPolicy
+from fleetd.runner.loop import Link, Stop, run_loop
+from fleetd.runner.powercycle import PowercycleOptions, Powercycles
+from fleetd.runner.server import HttpWorkServer
+
+
+@click.command()
+@click.option("-i", "--inventory", multiple=True, help="Ansible inventory; may be given several times.")
+@click.option("-l", "--pattern", help="Ansible host pattern that narrows the inventory.")
+@click.option("--server-url", help="The machine server. Default: $FLEETD_URL.")
+@click.option(
+    "--state-dir", type=click.Path(file_okay=False, path_type=Path), help="Journal and runs; one runner each."
+)
+@click.option(
+    "--once", is_flag=True, help="Check, poll once, finish what that started, then exit (1 if anything failed)."
+)
+@click.pass_context
+def command(  # noqa: PLR0917 - one parameter per option
+    ctx: click.Context,
+    inventory: tuple[str, ...],
+    pattern: str | None,
+    server_url: str | None,
+    state_dir: Path | None,
+    once: bool,
+) -> None:
+    """Power cycle the machines that the server asks for, with the playbooks of baremetal.fleet.
+
+    The token comes from $FLEETD_TOKEN or the configuration (runner.token), never from the command line. BMC credentials are
+    the inventory's (host variables bmc_username and bmc_password, vault) or $BMC_USERNAME and $BMC_PASSWORD.
+
+    SIGTERM: take no new work, finish running cycles, exit. A second one: exit at once; running cycles finish by
+    themselves and are picked up at the next start.
+    """
+    given = {"inventory": list(inventory) or None, "pattern": pattern, "server_url": server_url, "state_dir": state_dir}
+    settings = cli.load_settings(ctx, runner=given)
+    try:
+        sys.exit(0 if run(settings, once=once) else 1)
+    except FleetError as error:
+        click.echo(f"fleetd runner: {error.message}", err=True)
+        sys.exit(2 if error.code == "invalid_input" else 1)
+
+
+def run(settings: config.Settings, *, once: bool = False) -> bool:
+    """Run until stopped. True when it ended orderly, and with ``once`` when nothing failed.
+
+    :raises InvalidInput: the settings can't work: no inventory, an empty pattern.
+    :raises ConflictError: another runner uses the state directory.
+    """
+    own = settings.runner
+    url = own.server_url or os.environ.get("FLEETD_URL") or settings.server.url or f"http://{settings.server.listen}"
+    token = own.token.get_secret_value() if own.token else os.environ.get("FLEETD_TOKEN", "")
+    clock = SystemClock()
+    http = HttpClient(HttpOptions(url, ca_path=own.ca_path, validate_certs=own.validate_certs, option_prefix="runner."))
+    client = ServerClient(http, clock, url, token=token, attempts=1, option_prefix="runner.")
+    state_dir = own.state_dir.absolute()
+    environment = {"FLEETD_URL": url} | ({"FLEETD_TOKEN": token} if token else {})
+    runner = AnsibleRunner(state_dir / "runs", environment, forks=own.forks, timeout=own.run_seconds)
+    inventories = tuple(own.inventory)
+    runner.check(inventories, own.pattern)
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.request())
+    journal = SqliteJournal(state_dir / "journal.sqlite")
+    try:
+        server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}")
+        link = Link(clock, random.random)
+        availability = Availability(
+            AvailabilityOptions(inventories, own.pattern, own.check_playbook, own.check_seconds, own.extra_vars),
+            runner=runner, journal=journal, server=server, link=link, clock=clock, random=random.random,
+        )  # fmt: skip
+        powercycles = Powercycles(
+            PowercycleOptions(
+                inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs,
+                RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), own.extra_vars,
+            ),
+            runner=runner, journal=journal, server=server, served=lambda: availability.served, link=link,
+            clock=clock, wall=time.time, random=random.random,
+        )  # fmt: skip
+        ours = {e.run for e in journal.entries()}
+        for old in runner.known():
+            if old not in ours and runner.progress(old).finished:
+                runner.discard(old)
+        logs.get("fleetd.runner").info("runner_started", server=url, inventory=list(inventories), pattern=own.pattern)
+        ended = run_loop([availability, powercycles], clock, stop, stop_seconds=own.stop_seconds, once=once)
+        logs.get("fleetd.runner").info("runner_stopped", complete=ended)
+        return ended and not (once and (availability.failures or powercycles.failures or link.wait()))
+    finally:
+        journal.close()
+        client.close()

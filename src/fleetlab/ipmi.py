@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A virtual BMC that speaks IPMI: Debian's `ipmi_sim` with contents of our making, as an ordinary user on a high port.
+
+It answers power, boot device, sensors (SDR), event log (SEL) and FRU. Its power switch is a small script in the working
+directory that keeps the state, writes a power log and calls a hook, which may start and stop something real.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+from fleetlab.process import Child, LabError, Missing, free_port, tail
+
+ADVICE = "apt-get install openipmi (as root)"
+MC = 0x20
+
+
+def available() -> tuple[bool, str]:
+    """Tell whether ipmi_sim is installed, and else what to do."""
+    return (True, "") if shutil.which("ipmi_sim") else (False, ADVICE)
+
+
+@dataclass(frozen=True)
+class Fru:
+    """What the FRU inventory says of the machine; each field 2 to 63 ASCII characters or empty."""
+
+    manufacturer: str = "Fleetlab"
+    product: str = "Virtual Server V1"
+    part_number: str = "FL-V1"
+    version: str = "A1"
+    serial: str = "FLV1000001"
+    asset_tag: str = ""
+    board_product: str = "Virtual Board B1"
+    board_serial: str = "FLB1000001"
+    chassis_serial: str = "FLC1000001"
+
+    def encode(self) -> bytes:
+        """Return the FRU information storage (Platform Management FRU v1.0): header, chassis, board and product area."""
+        english = 25
+        # Minutes since 1996, little endian: zero means unspecified.
+        board_time = b"\0\0\0"
+        areas = [
+            _area(bytes([0x17]), [self.part_number, self.chassis_serial]),
+            _area(
+                bytes([english]) + board_time,
+                [self.manufacturer, self.board_product, self.board_serial, self.part_number, ""],
+            ),
+            _area(
+                bytes([english]),
+                [
+                    self.manufacturer,
+                    self.product,
+                    self.part_number,
+                    self.version,
+                    self.serial,
+                    self.asset_tag,
+                    "",
+                ],
+            ),
+        ]
+        offsets, position = [], 8
+        for area in areas:
+            offsets.append(position // 8)
+            position += len(area)
+        return _checked(bytes([1, 0, *offsets, 0, 0])) + b"".join(areas)
+
+
+def _checked(data: bytes) -> bytes:
+    """Append the byte that makes the sum zero."""
+    return data + bytes([-sum(data) & 0xFF])
+
+
+def _area(head: bytes, fields: Iterable[str]) -> bytes:
+    body = head
+    for text in fields:
+        data = text.encode("ascii")
+        if len(data) == 1 or len(data) > 63:
+            raise ValueError(f"a FRU field has no or 2 to 63 characters: {text!r}")
+        body += bytes([0xC0 | len(data)]) + data
+    body += b"\xc1"
+    blocks = -(-(2 + len(body) + 1) // 8)
+    return _checked(bytes([1, blocks]) + body.ljust(blocks * 8 - 3, b"\0"))
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A threshold sensor: `value` in the unit of its kind; `warning` and `critical` are upper thresholds."""
+
+    name: str
+    kind: Literal["temperature", "fan", "voltage", "power"]
+    value: float
+    warning: float
+    critical: float
+
+    # Sensor type (IPMI 2.0 table 42-3), base unit (table 43-15), factor of a raw step, its decimal exponent, entity.
+    _KINDS = {
+        "temperature": (0x01, 1, 1, 0, 0x07),
+        "fan": (0x04, 18, 100, 0, 0x1D),
+        "voltage": (0x02, 4, 1, -1, 0x0A),
+        "power": (0x0B, 6, 5, 0, 0x0A),
+    }
+
+    def _raw(self, value: float) -> int:
+        _, _, factor, exponent, _ = self._KINDS[self.kind]
+        raw = round(value / (factor * 10.0**exponent))
+        if not 0 <= raw <= 255:
+            raise ValueError(f"sensor {self.name}: {value} does not fit")
+        return raw
+
+    def sdr(self, number: int) -> bytes:
+        """Return the full sensor record (IPMI 2.0, 43.1), with `number` as the sensor's and the record's."""
+        kind, unit, factor, exponent, entity = self._KINDS[self.kind]
+        name = self.name.encode("ascii")[:16]
+        body = bytes([MC, 0, number, entity, number, 0x7F, 0x68, kind, 0x01])
+        body += bytes([0x80, 0x02, 0x80, 0x02, 0x18, 0x18])  # upper non-critical and critical: events, readable
+        body += bytes([0, unit, 0, 0, factor, 0, 0, 0, 0, (exponent & 0xF) << 4, 0x01])
+        body += bytes([self._raw(self.value), 0xFF, 0, 0xFF, 0])
+        body += bytes([0, self._raw(self.critical), self._raw(self.warning), 0, 0, 0, 1, 1, 0, 0, 0])
+        body += bytes([0xC0 | len(name)]) + name
+        return number.to_bytes(2, "little") + bytes([0x51, 0x01, len(body)]) + body
+
+    def commands(self, number: int) -> list[str]:
+        """Return the simulator's commands that make this sensor."""
+        kind = self._KINDS[self.kind][0]
+        where = f"{MC:#x} 0 {number}"
+        thresholds = f"0 {self._raw(self.critical)} {self._raw(self.warning)} 0 0 0"
+        none = "0" * 15
+        return [
+            f"sensor_add {where} {kind:#x} 0x01",
+            f"sensor_set_value {where} {self._raw(self.value)} 0",
+            f"sensor_set_threshold {where} settable 011000 {thresholds}",
+            f"sensor_set_event_support {where} enable scanning per-state {none} {none} {none} {none}",
+            f"main_sdr_add {MC:#x} {_octets(self.sdr(number))}",
+        ]
+
+
+SENSORS = (
+    Sensor("CPU0 Temp", "temperature", 41, 85, 95),
+    Sensor("Inlet Temp", "temperature", 22, 38, 42),
+    Sensor("FAN1", "fan", 5400, 20000, 24000),
+    Sensor("FAN2", "fan", 5300, 20000, 24000),
+    Sensor("P12V", "voltage", 12.1, 12.9, 13.2),
+    Sensor("PSU0 Input", "power", 185, 750, 800),
+)
+
+
+def _octets(data: bytes) -> str:
+    return " ".join(f"{byte:#04x}" for byte in data)
+
+
+@dataclass
+class IpmiSim:
+    """Run `ipmi_sim` on 127.0.0.1 (UDP); a context manager. `port` 0 takes a free one, valid once started.
+
+    `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off), `soft` (press
+    the power button) or `state` (exit status 0: it is on, 3: it is off, else: what was set last counts). Its output goes
+    to hook.log in `workdir`; when `on` or `off` fails, so does the IPMI command. `initial` is the power state to start with;
+    with a hook that is done by calling it, and it is called with `off` in the end. A second instance on the same `workdir`
+    after the first keeps the power log.
+
+    The simulator's limits: user name and password have at most 16 characters of printable ASCII without space and `"`.
+    """
+
+    workdir: Path
+    port: int = 0
+    username: str = "admin"
+    password: str = "password"  # noqa: S105 (virtual)
+    on_power: Sequence[str | os.PathLike[str]] | None = None
+    initial: Literal["on", "off"] = "on"
+    fru: Fru = field(default_factory=Fru)
+    sensors: Sequence[Sensor] = SENSORS
+    uuid: UUID | None = None
+    start_timeout: float = 20.0
+    _child: Child | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.workdir = Path(self.workdir).absolute()
+        for text in (self.username, self.password):
+            if not 1 <= len(text) <= 16 or not all("!" <= letter <= "~" and letter != '"' for letter in text):
+                raise ValueError('user name and password: 1 to 16 printable ASCII characters, no space, no "')
+        if self.uuid is None:
+            self.uuid = uuid5(NAMESPACE_DNS, f"{self.fru.serial}.fleetlab")
+
+    @property
+    def address(self) -> str:
+        return "127.0.0.1"
+
+    @property
+    def log(self) -> Path:
+        return self.workdir / "ipmi_sim.log"
+
+    @property
+    def power_log_path(self) -> Path:
+        return self.workdir / "power.log"
+
+    def power_log(self) -> list[dict[str, str]]:
+        """Return what happened to the power, oldest first: {"at", "action": "on" | "off" | "reset" | "soft"}.
+
+        `on` and `off` are changes of state; a reset is one entry; `soft` is the pressed button: without a hook `off`
+        follows, with one the machine turns itself off, which is not logged.
+        """
+        if not self.power_log_path.exists():
+            return []
+        return [json.loads(line) for line in self.power_log_path.read_text().splitlines()]
+
+    def state(self) -> Literal["on", "off"]:
+        """Return the power state as the simulator sees it, asked at the switch and not over IPMI."""
+        return "on" if self._switch("get", "power").strip() == "power:1" else "off"
+
+    def _switch(self, *words: str) -> str:
+        command = ["./chassis-control", hex(MC), *words]
+        answer = subprocess.run(command, cwd=self.workdir, capture_output=True, text=True, check=False)  # noqa: S603
+        if answer.returncode:
+            raise LabError(f"the power switch failed; hook.log ends with:\n{tail(self.workdir / 'hook.log')}")
+        return answer.stdout
+
+    @property
+    def pid(self) -> int:
+        if self._child is None:
+            raise RuntimeError("not started")
+        return self._child.pid
+
+    def __enter__(self) -> Self:
+        usable, advice = available()
+        if not usable:
+            raise Missing(f"ipmi_sim is not installed: {advice}")
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port(socket.SOCK_DGRAM)
+        self._write()
+        # All paths are relative to the working directory: the simulator's files know no quoting.
+        self._child = Child(
+            ["ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], log=self.log, cwd=self.workdir
+        ).start()
+        try:
+            self._child.wait_for(self._answers, self.start_timeout, f"an answer on UDP port {self.port}")
+            if self.on_power and self.initial == "on":
+                self._switch("set", "power", "1")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+            if self.on_power:
+                self._switch("set", "power", "0")
+
+    def _answers(self) -> bool:
+        # RMCP header, session-less IPMI 1.5 header, Get Channel Authentication Capabilities.
+        question = bytes.fromhex("0600ff07 00 00000000 00000000 09 2018c88100388e04b5")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.5)
+            try:
+                client.connect((self.address, self.port))
+                client.send(question)
+                return len(client.recv(512)) > 20
+            except OSError:
+                return False
+
+    def _write(self) -> None:
+        assert self.uuid is not None  # noqa: S101 (set above)
+        auths = "none md2 md5 straight"
+        self._put("fru.bin", self.fru.encode())
+        lan = f"""
+            name "fleetlab"
+            set_working_mc {MC:#x}
+              startlan 1
+                addr {self.address} {self.port}
+                priv_limit admin
+                allowed_auths_callback {auths}
+                allowed_auths_user {auths}
+                allowed_auths_operator {auths}
+                allowed_auths_admin {auths}
+                guid {self.uuid.bytes[::-1].hex()}
+              endlan
+              chassis_control "./chassis-control {MC:#x}"
+              user 2 true "{self.username}" "{self.password}" admin 10 {auths}
+        """
+        self._put("lan.conf", lan.encode(), 0o600)
+        commands = [
+            f"mc_setbmc {MC:#x}",
+            f"mc_add {MC:#x} 0 no-device-sdrs 0x23 1 0x10 0x9f 0x1291 0xf02",
+            # IPMI sends the least significant byte first.
+            f"mc_set_guid {MC:#x} {self.uuid.bytes[::-1].hex()}",
+            f"sel_enable {MC:#x} 1000 0x0a",
+            # Record type 2: time, generator, format, sensor type and number, event type, three bytes of data:
+            # system event, OEM system boot.
+            f"sel_add {MC:#x} 0x02 {_octets(bytes.fromhex('00000000 2000 04 12 83 6f 01ffff'))}",
+            f'mc_add_fru_data {MC:#x} 0 {len(self.fru.encode())} file 0 "fru.bin"',
+        ]
+        for number, sensor in enumerate(self.sensors, start=1):
+            commands += sensor.commands(number)
+        commands.append(f"mc_enable {MC:#x}")
+        self._put("sim.emu", ("\n".join(commands) + "\n").encode())
+        self._put("power", b"1\n" if self.initial == "on" and not self.on_power else b"0\n")
+        hook = shlex.join(os.fspath(part) for part in self.on_power) if self.on_power else ""
+        self._put("chassis-control", SWITCH.replace("@HOOK@", hook or "unhooked").encode(), 0o700)
+
+    def _put(self, name: str, data: bytes, mode: int = 0o644) -> None:
+        path = self.workdir / name
+        path.touch(mode)
+        path.chmod(mode)
+        path.write_bytes(data)
+
+
+# Called by the simulator in its working directory as `chassis-control 0x20 get <what>...` and `... set <what> <value>`.
+# A power cycle arrives as `set power 0`, `get power` every second until it is off, `set power 1`.
+SWITCH = r"""#!/bin/sh
+unhooked() {
+    case $1 in
+    state) return 2 ;;
+    soft) echo soft >soft ;;
+    esac
+}
+
+hook() { @HOOK@ "$1" </dev/null >>hook.log 2>&1; }
+
+power() {
+    hook state
+    case $? in
+    0) echo 1 ;;
+    3) echo 0 ;;
+    *) cat power ;;
+    esac
+}
+
+note() { printf '{"at":"%s","action":"%s"}\n' "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" "$1" >>power.log; }
+
+switch() { # on|off
+    case $1 in on) want=1 ;; off) want=0 ;; esac
+    had=$(power)
+    if [ "$had" = "$want" ]; then return 0; fi
+    hook "$1" || exit 1
+    echo "$want" >power.new && mv power.new power
+    note "$1"
+}
+
+operation=$2
+shift 2
+if [ "$operation" = get ]; then
+    for what; do
+        case $what in
+        power) echo "power:$(power)" ;;
+        boot) echo "boot:$(cat boot 2>/dev/null || echo default)" ;;
+        *) echo "$what:0" ;;
+        esac
+    done
+    exit 0
+fi
+while [ $# -ge 2 ]; do
+    case $1 in
+    power) if [ "$2" = 1 ]; then switch on; else switch off; fi ;;
+    boot) echo "$2" >boot ;;
+    reset)
+        if [ "$(power)" = 1 ]; then
+            { hook off && hook on; } || exit 1
+            note reset
+        fi
+        ;;
+    shutdown)
+        if [ "$(power)" = 1 ]; then
+            note soft
+            hook soft || exit 1
+            if [ -e soft ]; then rm soft; switch off; fi
+        fi
+        ;;
+    esac
+    shift 2
+done
+"""

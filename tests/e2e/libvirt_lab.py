@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A libvirt of our own, without systemd: private directories, network and processes, all gone when it stops.
+
+libvirtd runs in new mount, network and process-id namespaces, so it neither sees nor changes the host's libvirt, and whatever
+it started ends with it, even if this process is killed. Only its socket is reachable from outside. Needs root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID, uuid4
+
+from fleetlab.process import Child
+from fleetlab.vm import Console, Guest
+
+if TYPE_CHECKING:
+    libvirt: Any
+else:
+    try:
+        import libvirt
+    except ImportError:
+        libvirt = None
+
+ADVICE = "scripts/install-test-deps, then pip install libvirt-python==9.0.0"
+
+# The first process of the namespaces. It stays, to reap what libvirtd leaves.
+INSIDE = r"""
+set -eu
+cd "$1"
+mount --make-rprivate /
+for pair in etc:/etc/libvirt lib:/var/lib/libvirt cache:/var/cache/libvirt log:/var/log/libvirt run:/run/libvirt; do
+    mkdir -p "${pair%%:*}" "${pair#*:}"
+    mount --bind "${pair%%:*}" "${pair#*:}"
+done
+# A KVM that does not work costs two minutes of probing; software emulation is all we want.
+if [ -e /dev/kvm ]; then
+    : >no-kvm
+    chmod 600 no-kvm
+    mount --bind no-kvm /dev/kvm
+fi
+# libvirt's QEMU driver wants its user to exist, though qemu.conf names root. Debian's libvirt-daemon-system would make it.
+for file in passwd group; do cp "/etc/$file" "$file"; done
+echo 'libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin' >>passwd
+printf 'libvirt-qemu:x:64055:\nkvm:x:64056:\n' >>group
+for file in passwd group; do mount --bind "$file" "/etc/$file"; done
+ip link set lo up
+libvirtd --config "$1/libvirtd.conf" --pid-file "$1/libvirtd.pid" &
+wait $!
+"""
+
+
+def available() -> tuple[bool, str]:
+    """Tell whether this machine and user can run it, and else what to do."""
+    if os.geteuid() != 0:
+        return False, "needs root (namespaces, mounts)"
+    missing = [name for name in ("libvirtd", "unshare", "ip") if not shutil.which(name)]
+    if libvirt is None:
+        missing.append("libvirt-python")
+    return (not missing, f"missing {', '.join(missing)}: {ADVICE}" if missing else "")
+
+
+@dataclass
+class Domain:
+    """A defined virtual machine."""
+
+    uuid: UUID
+    name: str
+    mac: str
+    console: Console
+
+
+@dataclass
+class LibvirtLab:
+    """Run the private libvirtd; a context manager."""
+
+    # A path of ours: a Unix socket's may not be longer than 108 bytes.
+    workdir: Path = field(init=False)
+    _child: Child | None = field(default=None, init=False, repr=False)
+
+    @property
+    def uri(self) -> str:
+        return f"qemu+unix:///system?socket={self.workdir}/run/libvirt-sock"
+
+    def __enter__(self) -> Self:
+        self.workdir = Path(tempfile.mkdtemp(prefix="fleet-libvirt-"))
+        # The directories and the sockets must be reachable for QEMU only, which runs as root here.
+        etc = self.workdir / "etc"
+        etc.mkdir()
+        (etc / "qemu.conf").write_text(
+            'user = "root"\ngroup = "root"\nnamespaces = []\nsecurity_driver = "none"\n'
+            'cgroup_controllers = []\nstdio_handler = "file"\n'
+        )
+        (self.workdir / "libvirtd.conf").write_text(
+            'unix_sock_dir = "/run/libvirt"\nauth_unix_rw = "none"\nauth_unix_ro = "none"\n'
+            'unix_sock_group = "root"\nunix_sock_rw_perms = "0700"\nlog_outputs = "2:stderr"\n'
+        )
+        socket = self.workdir / "run" / "libvirt-sock"
+        self._child = Child(
+            [
+                *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *("sh", "-c", INSIDE, "sh", self.workdir),
+            ],
+            log=self.workdir / "libvirtd.log",
+            name="libvirtd",
+        ).start()
+        try:
+            self._child.wait_for(socket.is_socket, 60, f"the socket {socket}")
+            libvirt.open(self.uri).close()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+        shutil.rmtree(self.workdir, ignore_errors=True)
+
+    def define(self, name: str, guest: Guest, mac: str = "52:54:00:f1:ee:01", memory: int = 256) -> Domain:
+        """Define a machine that is off. Its serial console's log is one file for all boots."""
+        uuid = uuid4()
+        console = Console(self.workdir / f"{name}.console")
+        connection = libvirt.open(self.uri)
+        try:
+            connection.defineXML(
+                DOMAIN.format(name=name, uuid=uuid, guest=guest, mac=mac, memory=memory, console=console.path)
+            )
+        finally:
+            connection.close()
+        return Domain(uuid, name, mac, console)
+
+
+DOMAIN = """
+<domain type='qemu'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <memory unit='MiB'>{memory}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <boot dev='hd'/>
+    <kernel>{guest.kernel}</kernel>
+    <initrd>{guest.initramfs}</initrd>
+    <cmdline>{guest.arguments}</cmdline>
+  </os>
+  <features><acpi/></features>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <interface type='user'><mac address='{mac}'/><model type='virtio'/><rom enabled='no'/></interface>
+    <serial type='file'><source path='{console}' append='on'/><target port='0'/></serial>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+"""

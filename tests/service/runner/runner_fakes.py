@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fakes of the runner's ports, and a stand-in collection whose bmc_power switches a machine that is a file."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fleetcore.errors import FleetError, Unreachable
+
+from fleetd.runner_ports import Entry, HostOutcome, PlaybookRun, RunProgress, Wanted
+
+
+class FakeClock:
+    """Time that only passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def now(self) -> str:
+        return "2026-01-01T00:00:00Z"
+
+    def sleep(self, seconds: float) -> None:
+        self.time += max(seconds, 0.01)
+
+
+class MemoryJournal:
+    def __init__(self) -> None:
+        self.rows: dict[str, Entry] = {}
+        self.machines: list[str] = []
+
+    def entries(self) -> list[Entry]:
+        return list(self.rows.values())
+
+    def save(self, entries: Sequence[Entry]) -> None:
+        self.rows.update((e.key, e) for e in entries)
+
+    def forget(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            del self.rows[key]
+
+    def served(self) -> list[str]:
+        return self.machines
+
+    def save_served(self, machines: Sequence[str]) -> None:
+        self.machines = list(machines)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeRunner:
+    """Runs whose progress the test sets."""
+
+    def __init__(self, hosts: Sequence[str] = ("a", "b")) -> None:
+        self.names: list[str] | FleetError = list(hosts)
+        self.runs: dict[str, PlaybookRun] = {}
+        self.results: dict[str, RunProgress] = {}
+        self.discarded: list[str] = []
+        self.refuse: FleetError | None = None
+
+    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+        if isinstance(self.names, FleetError):
+            raise self.names
+        return self.names
+
+    def start(self, run: PlaybookRun) -> None:
+        if self.refuse:
+            raise self.refuse
+        self.runs[run.id] = run
+
+    def progress(self, run_id: str) -> RunProgress:
+        if run_id not in self.runs:
+            return RunProgress(finished=True, launched=False)
+        return self.results.get(run_id, RunProgress())
+
+    def known(self) -> list[str]:
+        return list(self.runs)
+
+    def discard(self, run_id: str) -> None:
+        self.discarded.append(run_id)
+
+    def of(self, prefix: str) -> list[PlaybookRun]:
+        return [r for r in self.runs.values() if r.id.startswith(prefix)]
+
+
+class FakeServer:
+    """A machine server with, or without (``plain``), request ids."""
+
+    def __init__(self) -> None:
+        self.open: list[Wanted] = []
+        self.down = False
+        self.calls: list[tuple[Any, ...]] = []
+        self.states: dict[str, str] = {}
+
+    def _check(self) -> None:
+        if self.down:
+            raise Unreachable("machine server http://x: connection refused")
+
+    def wanted(self, served: frozenset[str]) -> list[Wanted]:
+        self._check()
+        return [w for w in self.open if w.machine in served]
+
+    def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
+        self._check()
+        self.calls.append(("verified", machine, request))
+        self.open = [w for w in self.open if (w.request or w.machine) != (request or machine)]
+
+    def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
+        self._check()
+        self.calls.append(("failed", request, error["code"]))
+
+    def availability(self, states: Mapping[str, str]) -> None:
+        self._check()
+        self.states.update(states)
+
+
+def cycled(host: str) -> HostOutcome:
+    return HostOutcome(host, True, {"power": {"before": "on", "after": "on", "verified": True, "driver": "redfish"}})
+
+
+def broken(host: str, code: str = "unreachable", **details: Any) -> HostOutcome:
+    return HostOutcome(host, False, {}, {"code": code, "message": f"{host} did not work", "details": details})
+
+
+BMC_POWER = """
+    import json, os, time
+    from ansible.module_utils.basic import AnsibleModule
+
+    def main():
+        module = AnsibleModule(dict(state=dict(), machine=dict(type="path"), password=dict(no_log=True)))
+        path = module.params["machine"]
+        with open(path) as f:
+            machine = json.load(f)
+
+        def switch(power):
+            with open(path + ".log", "a") as log:
+                log.write(power + "\\n")
+            machine["power"] = power
+            with open(path + ".tmp", "w") as f:
+                json.dump(machine, f)
+            os.replace(path + ".tmp", path)
+
+        before = machine["power"]
+        if machine.get("fail"):
+            module.fail_json(msg="no", failure=machine["fail"])
+        if module.params["state"] == "cycle":
+            switch("off")
+            time.sleep(machine.get("off_seconds", 0))
+        if machine["power"] != "on":
+            switch("on")
+        module.exit_json(changed=True, power=dict(before=before, after="on", verified=True, driver="file"))
+
+    main()
+"""
+
+BMC_INFO = """
+    from ansible.module_utils.basic import AnsibleModule
+    AnsibleModule({}).exit_json()
+"""
+
+PLAYBOOK = """
+    - hosts: all
+      gather_facts: false
+      connection: local
+      vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+      tasks:
+        - baremetal.fleet.bmc_power:
+            state: "STATE"
+            machine: "{{ machine_file }}"
+            password: "{{ bmc_password | default('none') }}"
+"""
+
+
+class FileLab:
+    """Machines that are files, below one directory, and a collection that switches them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        collection = root / "collections" / "ansible_collections" / "baremetal" / "fleet"
+        (collection / "plugins" / "modules").mkdir(parents=True)
+        (collection / "playbooks").mkdir()
+        (collection / "plugins" / "modules" / "bmc_power.py").write_text(textwrap.dedent(BMC_POWER))
+        (collection / "plugins" / "modules" / "bmc_info.py").write_text(textwrap.dedent(BMC_INFO))
+        check = textwrap.dedent(PLAYBOOK).partition("tasks:")[0] + "tasks: [{baremetal.fleet.bmc_info: {}}]"
+        (collection / "playbooks" / "powercycle_check.yml").write_text(check)
+        for name, state in (("powercycle", "cycle"), ("power_on", "on")):
+            (collection / "playbooks" / f"{name}.yml").write_text(textwrap.dedent(PLAYBOOK).replace("STATE", state))
+        (root / "ansible.cfg").touch()
+        self.hosts: dict[str, dict[str, Any]] = {}
+        self.inventory = root / "inventory.json"
+
+    def machine(self, name: str, **state: Any) -> None:
+        path = self.root / f"machine-{len(self.hosts)}.json"
+        path.write_text(json.dumps({"power": "on", **state}))
+        self.hosts[name] = {"machine_file": str(path), "bmc_password": "s3cret-pw"}
+        self.inventory.write_text(json.dumps({"all": {"hosts": self.hosts}}))
+
+    def log(self, name: str) -> list[str]:
+        path = Path(self.hosts[name]["machine_file"] + ".log")
+        return path.read_text().split() if path.exists() else []
+
+    def power(self, name: str) -> str:
+        return str(json.loads(Path(self.hosts[name]["machine_file"]).read_text())["power"])
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            "ANSIBLE_COLLECTIONS_PATH": str(self.root / "collections"),
+            "ANSIBLE_CONFIG": str(self.root / "ansible.cfg"),
+        }

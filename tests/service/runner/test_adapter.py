@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ansible-runner adapter, with real ansible-runner and ansible-playbook."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from fleetcore.errors import InvalidInput
+from runner_fakes import FileLab
+
+from fleetd.adapters.ansible_runner import AnsibleRunner
+from fleetd.runner_ports import PlaybookRun, RunProgress
+
+POWER = "baremetal.fleet.bmc_power"
+
+
+def run_of(lab: FileLab, *hosts: str, playbook: str = "baremetal.fleet.powercycle") -> PlaybookRun:
+    return PlaybookRun("r1", playbook, (str(lab.inventory),), hosts, (POWER,))
+
+
+def wait(runner: AnsibleRunner, run_id: str, seconds: float = 60) -> RunProgress:
+    end = time.monotonic() + seconds
+    while not (progress := runner.progress(run_id)).finished:
+        assert time.monotonic() < end, f"{run_id} did not end"
+        time.sleep(0.1)
+    return progress
+
+
+def test_exactly_the_named_hosts_are_touched(lab: FileLab, tmp_path: Path) -> None:
+    for name in ("m1", "m10", "m2", "all_of_them", "rack/1"):
+        lab.machine(name)
+    runner = AnsibleRunner(tmp_path / "runs")
+    runner.start(run_of(lab, "m1", "rack/1"))
+    progress = wait(runner, "r1")
+    assert sorted((o.host, o.ok) for o in progress.outcomes) == [("m1", True), ("rack/1", True)]
+    assert {n: lab.log(n) for n in lab.hosts} == {
+        "m1": ["off", "on"], "rack/1": ["off", "on"], "m10": [], "m2": [], "all_of_them": [],
+    }  # fmt: skip
+
+
+def test_a_failing_host_has_its_error_and_others_go_on(lab: FileLab, tmp_path: Path) -> None:
+    lab.machine("good")
+    lab.machine(
+        "bad", fail={"code": "authentication_failed", "message": "password refused", "details": {"address": "x"}}
+    )
+    runner = AnsibleRunner(tmp_path / "runs")
+    runner.start(run_of(lab, "good", "bad"))
+    outcomes = {o.host: o for o in wait(runner, "r1").outcomes}
+    assert outcomes["good"].ok
+    assert outcomes["good"].result["power"]["driver"] == "file"
+    assert outcomes["bad"].error == {
+        "code": "authentication_failed",
+        "message": "password refused",
+        "details": {"address": "x"},
+    }
+
+
+def test_a_host_that_left_the_inventory_fails_and_nothing_else_is_selected(lab: FileLab, tmp_path: Path) -> None:
+    lab.machine("m1")
+    runner = AnsibleRunner(tmp_path / "runs")
+    runner.start(run_of(lab, "gone"))
+    (outcome,) = wait(runner, "r1").outcomes
+    assert (outcome.host, outcome.ok) == ("gone", False)
+    assert lab.log("m1") == []
+
+
+def test_a_playbook_that_does_not_start_says_so_for_each_host(lab: FileLab, tmp_path: Path) -> None:
+    lab.machine("m1")
+    runner = AnsibleRunner(tmp_path / "runs")
+    runner.start(run_of(lab, "m1", playbook="baremetal.fleet.no_such_playbook"))
+    progress = wait(runner, "r1")
+    assert [(o.host, o.error["code"]) for o in progress.outcomes] == [("m1", "not_started")]
+    assert "no_such_playbook" in progress.problem
+
+
+def test_no_host_is_refused(lab: FileLab, tmp_path: Path) -> None:
+    lab.machine("m1")
+    with pytest.raises(InvalidInput, match="empty limit"):
+        AnsibleRunner(tmp_path / "runs").start(run_of(lab))
+
+
+def test_no_secret_is_left_in_the_runs(lab: FileLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMC_PASSWORD", "s3cret-env")
+    lab.machine("m1")
+    lab.machine("m2", fail={"code": "failed", "message": "no", "details": {}})
+    runner = AnsibleRunner(tmp_path / "runs", {"FLEETD_TOKEN": "s3cret-token"})
+    runner.start(run_of(lab, "m1", "m2"))
+    wait(runner, "r1")
+    runner.discard("r1")
+    left = [p for p in (tmp_path / "runs").rglob("*") if p.is_file()]
+    assert left, "the log of the run is kept for people"
+    assert [p for p in left if b"s3cret" in p.read_bytes()] == []
+    assert [p for p in (tmp_path / "runs").rglob("*") if p.stat().st_mode & 0o077 and p.name != "worker.log"] == []
+
+
+def test_the_run_survives_its_parent_and_its_outcome_is_found(lab: FileLab, tmp_path: Path) -> None:
+    lab.machine("m1", off_seconds=1)
+    AnsibleRunner(tmp_path / "runs").start(run_of(lab, "m1"))
+    other = AnsibleRunner(tmp_path / "runs")  # knows no child process, as after a restart
+    assert other.known() == ["r1"]
+    assert not other.progress("r1").finished
+    assert [o.ok for o in wait(other, "r1").outcomes] == [True]
+    assert lab.log("m1") == ["off", "on"]
+
+
+def test_a_killed_worker_is_not_finished_before_its_module_is(lab: FileLab, tmp_path: Path) -> None:
+    lab.machine("m1", off_seconds=3)
+    runner = AnsibleRunner(tmp_path / "runs")
+    runner.start(run_of(lab, "m1"))
+    end = time.monotonic() + 30
+    while lab.log("m1") != ["off"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.kill(runner._workers["r1"].pid, signal.SIGKILL)
+    progress = wait(runner, "r1")
+    assert (progress.outcomes, progress.launched) == ((), True)
+    assert lab.log("m1") == ["off", "on"], "the module had ended when the run was called finished"
+
+
+def test_a_run_that_nobody_knows_was_never_launched(tmp_path: Path) -> None:
+    assert AnsibleRunner(tmp_path / "runs").progress("r9") == RunProgress(finished=True, launched=False)
+
+
+def test_hosts_are_those_of_the_pattern(lab: FileLab, tmp_path: Path) -> None:
+    for name in ("m1", "m2", "x1"):
+        lab.machine(name)
+    runner = AnsibleRunner(tmp_path / "runs")
+    assert runner.hosts([str(lab.inventory)], "m*:!m2") == ["m1"]
+    assert runner.hosts([str(lab.inventory)], "nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("inventory", "pattern"), [((), "all"), (("",), "all"), (("no/such",), "all"), (("HERE",), " ")]
+)
+def test_unusable_selections_are_refused(
+    lab: FileLab, tmp_path: Path, inventory: tuple[str, ...], pattern: str
+) -> None:
+    lab.machine("m1")
+    here = tuple(str(lab.inventory) if i == "HERE" else i for i in inventory)
+    with pytest.raises(InvalidInput, match="runner"):
+        AnsibleRunner(tmp_path / "runs").hosts(here, pattern)
+
+
+def test_an_inventory_that_does_not_parse_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.yml").write_text("all: [")
+    with pytest.raises(InvalidInput, match="can't be read"):
+        AnsibleRunner(tmp_path / "runs").hosts([str(tmp_path / "bad.yml")], "all")

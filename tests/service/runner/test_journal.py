@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The SQLite journal."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fleetcore.errors import ConflictError
+
+from fleetd.adapters.journal import SqliteJournal
+from fleetd.runner_ports import Entry, State
+
+ENTRY = Entry("q1", "rack/1", "q1", State.RUNNING, 1, "run-1", 5.0, 7.5, {"error": {"code": "x", "message": "ü"}})
+
+
+def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "state" / "j.sqlite")
+    other = replace(ENTRY, key="b@1", request=None, run=None, state=State.DONE, changed_at=1.0, detail={})
+    journal.save([ENTRY, other])
+    journal.save([replace(ENTRY, state=State.VERIFIED)])
+    journal.save_served(["b", "a"])
+    journal.close()
+    journal = SqliteJournal(tmp_path / "state" / "j.sqlite")
+    assert journal.entries() == [other, replace(ENTRY, state=State.VERIFIED)]
+    assert journal.served() == ["a", "b"]
+    journal.forget(["q1", "unknown"])
+    assert journal.entries() == [other]
+
+
+def test_one_runner_per_state_directory(tmp_path: Path) -> None:
+    first = SqliteJournal(tmp_path / "j.sqlite")
+    script = f"from pathlib import Path; from fleetd.adapters.journal import SqliteJournal; SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
+    second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "another runner" in second.stderr
+    first.close()
+    SqliteJournal(tmp_path / "j.sqlite").close()
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "j.sqlite") as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(ConflictError, match="newer version"):
+        SqliteJournal(tmp_path / "j.sqlite")
+
+
+def test_only_its_user_can_read_it(tmp_path: Path) -> None:
+    SqliteJournal(tmp_path / "j.sqlite").close()
+    assert stat.S_IMODE((tmp_path / "j.sqlite").stat().st_mode) == 0o600
+
+
+def test_what_was_saved_survives_sigkill(tmp_path: Path) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from fleetd.adapters.journal import SqliteJournal
+from fleetd.runner_ports import Entry, State
+journal = SqliteJournal(Path({str(tmp_path / "j.sqlite")!r}))
+for state in State:
+    journal.save([Entry(state.value, "m", None, state)])
+journal._db.execute("BEGIN")
+journal._db.execute("DELETE FROM cycle")  # a transaction that never ends
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert {e.state for e in SqliteJournal(tmp_path / "j.sqlite").entries()} == set(State)

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes and the loop, on fakes of every port: no time passes, nothing is started."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import structlog
+from fleetcore.errors import AuthenticationFailed, FatalError, InvalidInput, Unreachable
+from runner_fakes import FakeClock, FakeRunner, FakeServer, MemoryJournal, broken, cycled
+
+from fleetd.runner.availability import Availability, AvailabilityOptions
+from fleetd.runner.loop import Link, Stop, run_loop
+from fleetd.runner.powercycle import PowercycleOptions, Powercycles
+from fleetd.runner_ports import HostOutcome, RunProgress, State, Wanted
+
+
+class World:
+    def __init__(self, hosts: tuple[str, ...] = ("a", "b")) -> None:
+        self.clock = FakeClock()
+        self.runner = FakeRunner(hosts)
+        self.journal = MemoryJournal()
+        self.server = FakeServer()
+        self.ids = itertools.count(1)
+        self.served = frozenset(hosts)
+        self.cycles = self.restart()
+
+    def restart(self) -> Powercycles:
+        self.link = Link(self.clock, lambda: 0.5)
+        self.cycles = Powercycles(
+            PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2),
+            runner=self.runner, journal=self.journal, server=self.server, served=lambda: self.served, link=self.link,
+            clock=self.clock, wall=self.clock.monotonic, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+        )  # fmt: skip
+        return self.cycles
+
+    def step(self, *, accept: bool = True) -> float:
+        wait = self.cycles.step(accept_work=accept)
+        self.clock.sleep(wait)
+        return wait
+
+    def end(self, run: str, *outcomes: HostOutcome, **fields: Any) -> None:
+        self.runner.results[run] = RunProgress(outcomes, finished=True, **fields)
+
+    def states(self) -> dict[str, State]:
+        return {e.key: e.state for e in self.journal.entries()}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_all_requests_are_one_run_and_each_is_reported_as_it_ends(world: World) -> None:
+    world.server.open = [Wanted("a", "q1"), Wanted("b", "q2"), Wanted("c", "q3")]
+    world.step()
+    (run,) = world.runner.runs.values()
+    assert (run.hosts, run.playbook, run.inventories) == (("a", "b"), "cycle.yml", ("inv",))
+    world.runner.results[run.id] = RunProgress([cycled("b")])
+    world.step()
+    assert world.server.calls == [("verified", "b", "q2")]
+    world.end(run.id, cycled("b"), broken("a"))
+    world.step()
+    assert world.server.calls[1:] == [("failed", "q1", "unreachable")]
+    assert world.runner.discarded == [run.id]
+
+
+def test_the_intent_is_in_the_journal_before_the_playbook_starts(world: World) -> None:
+    seen: list[dict[str, State]] = []
+    start = world.runner.start
+    world.runner.start = lambda run: (seen.append(world.states()), start(run))[1]  # type: ignore[method-assign]
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    assert seen == [{"q1": State.RUNNING}]
+
+
+def test_a_lost_completion_is_told_later_and_not_cycled_again(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.server.down = True
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    assert world.states() == {"q1": State.VERIFIED}
+    world.restart()  # as after a SIGKILL
+    world.server.down = False
+    world.step()
+    world.step()
+    assert world.server.calls == [("verified", "a", "q1")]
+    assert list(world.runner.runs) == ["cycle-1"]
+
+
+def test_after_a_restart_a_running_cycle_is_picked_up(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.restart()
+    world.step()
+    assert list(world.runner.runs) == ["cycle-1"]
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    assert world.server.calls == [("verified", "a", "q1")]
+
+
+def test_an_intent_whose_playbook_never_started_is_taken_again_at_once(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.runner.runs.clear()  # killed between the journal and the start
+    world.restart()
+    world.step()
+    world.step()
+    (run,) = world.runner.runs.values()
+    assert (run.playbook, run.hosts) == ("cycle.yml", ("a",))
+    assert world.journal.entries()[0].attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "call"), [("off", ("verified", "a", "q1")), ("on", ("failed", "q1", "interrupted"))]
+)
+def test_a_lost_run_ends_with_the_machine_on(world: World, before: str, call: tuple[str, ...]) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.end("cycle-1", problem="killed")
+    world.step()
+    (recovery,) = world.runner.of("recover-")
+    assert (recovery.playbook, recovery.hosts) == ("on.yml", ("a",))
+    world.end(recovery.id, HostOutcome("a", True, {"power": {"before": before, "after": "on", "verified": True}}))
+    world.step()
+    assert world.server.calls == [call]
+
+
+def test_a_machine_that_may_be_off_is_tried_until_it_is_on(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.end("cycle-1", broken("a", "not_verified", may_be_off=True))
+    for _ in range(2000):
+        world.step()
+        for run in world.runner.of("recover-"):
+            world.end(run.id, broken("a"))
+    tries = len(world.runner.of("recover-"))
+    assert 3 <= tries <= 12, "again and again, but not in a hurry"
+    assert world.server.calls == [], "neither done nor failed: it is not settled"
+
+
+def test_a_failure_on_a_server_without_request_ids_backs_off_and_ends(world: World) -> None:
+    world.server.open = [Wanted("a")]
+    times: list[float] = []
+    for _ in range(600):
+        known = len(world.runner.runs)
+        world.step()
+        if len(world.runner.runs) > known:
+            times.append(world.clock.time)
+        for run in world.runner.of("cycle-"):
+            world.end(run.id, broken("a"))
+    assert len(times) == 3
+    assert [times[1] - times[0] >= 60, times[2] - times[1] >= 120] == [True, True]
+
+
+def test_a_run_that_can_not_be_started_is_tried_later(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.runner.refuse = FatalError("disk full")
+    world.step()
+    (entry,) = world.journal.entries()
+    assert (entry.state, entry.attempts) == (State.WAITING, 0)
+
+
+def test_no_more_runs_than_allowed_and_a_hanging_one_does_not_hold_up_others() -> None:
+    world = World(("a", "b", "c"))
+    for machine, number in (("a", 1), ("b", 2), ("c", 3)):
+        world.server.open.append(Wanted(machine, f"q{number}"))
+        for _ in range(30):
+            world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a",), ("b",)]
+
+
+def test_a_server_that_is_down_costs_one_line_and_is_asked_less_and_less(world: World) -> None:
+    world.server.down = True
+    with structlog.testing.capture_logs() as lines:
+        waits = [world.step() for _ in range(12)]
+        world.server.down = False
+        world.step()
+    assert [line["event"] for line in lines] == ["server_down", "server_back"]
+    assert "connection refused" in lines[0]["message"]
+    assert waits[-1] > 40
+    assert max(waits) <= 60
+
+
+def test_nothing_is_asked_when_nothing_is_served() -> None:
+    world = World(())
+    world.server.down = True
+    world.step()
+    assert world.link.wait() == 0
+
+
+# --- availability ------------------------------------------------------------------------------------------------------
+
+
+def availability(world: World, pattern: str = "all") -> Availability:
+    return Availability(
+        AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300),
+        runner=world.runner, journal=world.journal, server=world.server, link=world.link, clock=world.clock,
+        random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+    )  # fmt: skip
+
+
+def turn(world: World, process: Availability) -> None:
+    world.clock.sleep(process.step(accept_work=True))
+
+
+def test_controllers_are_reported_and_one_that_comes_back_becomes_available(world: World) -> None:
+    process = availability(world)
+    turn(world, process)
+    assert process.served == {"a", "b"}
+    world.end("check-1", HostOutcome("a", True), broken("b"))
+    turn(world, process)
+    assert world.server.states == {"a": "available", "b": "in_error"}
+    turn(world, process)
+    world.end("check-2", HostOutcome("a", True), HostOutcome("b", True))
+    turn(world, process)
+    assert world.server.states == {"a": "available", "b": "available"}
+    assert world.clock.time == pytest.approx(1600, abs=2), "two intervals"
+
+
+def test_machines_that_left_are_not_available_even_across_a_restart(world: World) -> None:
+    world.journal.machines = ["a", "old"]
+    turn(world, availability(world))
+    assert world.server.states == {"old": "not_available"}
+    assert world.journal.machines == ["a", "b"]
+
+
+def test_states_reach_the_server_once_it_is_back(world: World) -> None:
+    process = availability(world)
+    world.server.down = True
+    turn(world, process)
+    world.end("check-1", HostOutcome("a", True), HostOutcome("b", True))
+    for _ in range(5):
+        turn(world, process)
+    world.server.down = False
+    for _ in range(5):
+        turn(world, process)
+    assert world.server.states == {"a": "available", "b": "available"}
+
+
+@pytest.mark.parametrize("trouble", [InvalidInput("the inventory can't be read: x"), []])
+def test_an_inventory_that_fails_keeps_what_was_served(world: World, trouble: Any) -> None:
+    process = availability(world)
+    turn(world, process)
+    world.end("check-1", HostOutcome("a", True), HostOutcome("b", True))
+    turn(world, process)
+    world.runner.names = trouble
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(5):
+            turn(world, process)
+    assert process.served == {"a", "b"}
+    assert "not_available" not in world.server.states.values()
+    assert len([line for line in lines if line["log_level"] == "error"]) == 1
+
+
+def test_a_check_that_ends_badly_is_an_error_of_every_controller(world: World) -> None:
+    process = availability(world)
+    turn(world, process)
+    world.end("check-1", problem="ansible-playbook ended with failed (4)")
+    turn(world, process)
+    assert world.server.states == {"a": "in_error", "b": "in_error"}
+
+
+# --- the loop ----------------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    finish_before_stop = True
+
+    def __init__(self, name: str, wait: float, work: int = 0) -> None:
+        self.name = name
+        self.wait = wait
+        self.work = work
+        self.accepted: list[bool] = []
+
+    @property
+    def busy(self) -> bool:
+        return self.work > 0
+
+    def step(self, *, accept_work: bool) -> float:
+        self.accepted.append(accept_work)
+        self.work = max(0, self.work - 1)
+        return self.wait
+
+
+def test_each_process_is_called_when_it_is_due() -> None:
+    clock = FakeClock()
+    stop = Stop()
+    fast, slow = Counting("fast", 1), Counting("slow", 10)
+    clock_sleep = clock.sleep
+
+    def sleep(seconds: float) -> None:
+        clock_sleep(seconds)
+        if clock.time > 1100:
+            stop.request()
+
+    clock.sleep = sleep  # type: ignore[method-assign]
+    assert run_loop([fast, slow], clock, stop, stop_seconds=10)
+    assert 90 <= len(fast.accepted) <= 102
+    assert 10 <= len(slow.accepted) <= 12
+    assert fast.accepted[-1] is False, "the last turn takes no new work"
+
+
+def test_a_stop_waits_for_running_work_and_no_longer_than_allowed() -> None:
+    stop = Stop()
+    stop.request()
+    assert run_loop([Counting("p", 0.1, work=5)], FakeClock(), stop, stop_seconds=10)
+    assert not run_loop([Counting("p", 0.1, work=500)], FakeClock(), stop, stop_seconds=10)
+
+
+def test_a_second_stop_leaves_at_once() -> None:
+    stop = Stop()
+    stop.request()
+    stop.request()
+    process = Counting("p", 0.1, work=5)
+    assert not run_loop([process], FakeClock(), stop, stop_seconds=10)
+    assert process.accepted == []
+
+
+def test_once_ends_when_nothing_is_busy() -> None:
+    process = Counting("p", 5, work=3)
+    assert run_loop([process], FakeClock(), Stop(), stop_seconds=10, once=True)
+    assert process.accepted == [True, False, False]
+
+
+def test_an_error_that_trying_again_does_not_mend_is_retried_slowly() -> None:
+    clock = FakeClock()
+    link = Link(clock, lambda: 1.0, initial=1, maximum=60)
+    link.failed(Unreachable("x"))
+    assert link.wait() == pytest.approx(1)
+    link.failed(AuthenticationFailed("x"))
+    assert link.wait() == pytest.approx(60)
