@@ -380,6 +380,7 @@ def test_failures_back_off_and_end(admin: httpx.Client, clock: Any) -> None:
         assert failed["error"] == {"code": "timeout", "message": "no answer", "details": {"s": 30}}
         assert admin.get("/json/v1/machine/description/m1").json()["PowerCycle"] is True
         clock.forward(wait - 1)
+        assert report(admin, asked, "failed", message="sent again").json() == failed
         assert admin.get("/json/v1/powercycle/list").json() == []
         clock.forward(1)
         assert admin.get("/json/v1/powercycle/list").json() == ["m1"]
