@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from fleetcore.errors import ConflictError, InvalidInput
 
 from fleetd.domain import Scope
@@ -136,8 +137,6 @@ def test_security_headers(admin: httpx.Client, path: str) -> None:
 
 
 def test_a_defect_is_one_sentence(api: Any) -> None:
-    from fastapi.testclient import TestClient
-
     def broken(machine_id: str) -> None:
         raise RuntimeError("secret detail")
 

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+import fleetd.api
+
 EVIL = "<script>alert(1)</script>"
 
 
@@ -117,8 +119,6 @@ def test_values_are_escaped(fleet: Any, path: str) -> None:
 
 
 def test_no_external_assets() -> None:
-    import fleetd.api
-
     for path in Path(fleetd.api.__file__).parent.glob("*/*.*"):
         if path.suffix in (".html", ".css", ".js"):
             assert not re.search(r"(src|href|url|import)\W+(https?:)?//", path.read_text()), path

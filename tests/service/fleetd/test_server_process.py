@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 import fleetd
+from fleetd import config
 
 
 @pytest.fixture
@@ -100,6 +101,25 @@ def test_on_postgresql(tmp_path: Path, clean_postgres_url: str, run_fleetd: Any,
         assert httpx.post(f"{second}/api/v1/powercycles", json={"machine": "m1"}, auth=auth).status_code == 201
         assert httpx.post(f"{first}/api/v1/powercycles", json={"machine": "m1"}, auth=auth).status_code == 200
         assert httpx.get(f"{first}/healthz").status_code == 200
+
+
+def test_changes_are_streamed(home: Any, serve_fleetd: Any) -> None:
+    directory, auth = home
+    with serve_fleetd(directory, FLEETD_SERVER__SHUTDOWN_SECONDS="1") as (url, process):
+        client = httpx.Client(base_url=url, auth=auth, timeout=20)
+        client.post("/api/v1/machines", json={"id": "m1"})
+        path = "/json/v1/machine/sse/description/updated"
+        assert client.get(path).status_code == 400
+        with client.stream("GET", path, params={"stream": "m1"}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            lines = answer.iter_lines()
+            assert next(lines) == ": connected"
+            httpx.post(f"{url}/_/machine/toggle_powercycle/m1", auth=auth)
+            sent = time.monotonic()
+            assert next(line for line in lines if line.startswith("data:")) == "data: update"
+            assert 0 <= time.monotonic() - sent < 10
+            process.terminate()
+            assert process.wait(20) == 0
 
 
 def test_serve_says_why_it_can_not(home: Any, run_fleetd: Any) -> None:
@@ -223,8 +243,6 @@ def test_bad_environment_is_one_line(run_fleetd: Any, name: str, value: str, wor
 
 
 def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleetd import config
-
     file = tmp_path / "x.yml"
     file.write_text("server: {listen: '127.0.0.1:1', max_body_bytes: 5000}\nlog:\n")
     assert config.load(file).server.listen == "127.0.0.1:1"
