@@ -130,7 +130,7 @@ class Endpoint:
 
     def timed_out(self, seconds: float, request: HttpRequest) -> TimedOut:
         return TimedOut(
-            f"{self.address}: no answer within {seconds:g} s ({request.method} {request.url[:200]})",
+            f"{self.address}: no answer within {round(seconds, 1):g} s ({request.method} {request.url[:200]})",
             address=self.address,
             seconds=seconds,
         )
