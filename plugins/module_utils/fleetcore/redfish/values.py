@@ -146,3 +146,17 @@ def links_at(body: Any, path: str, base: str) -> list[str]:
     if not each:
         return links(at(body, path), base)
     return list(dict.fromkeys(found for item in items(at(body, head)) for found in links_at(item, rest, base)))
+
+
+def objects_at(body: Any, path: str, base: str) -> list[tuple[str, Any]]:
+    """Like :func:`links_at`, each link with the value that holds it: after ``$expand`` that is the resource itself."""
+    head, each, rest = path.partition("[].")
+    if each:
+        return [pair for item in items(at(body, head)) for pair in objects_at(item, rest, base)]
+    value = at(body, path)
+    found: dict[str, Any] = {}
+    for item in value if isinstance(value, list) else [value]:
+        target = link(item, base)
+        if target and target not in found:
+            found[target] = item
+    return list(found.items())
