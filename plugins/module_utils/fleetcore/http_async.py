@@ -19,7 +19,7 @@ from .errors import BadResponse, InvalidInput
 from .http import IDEMPOTENT, Endpoint, HttpOptions, fingerprint_of, tls_context
 from .ports import HttpRequest, HttpResponse
 
-PATIENCE = 0.1
+PATIENCE = 0.5
 """Seconds that a request waits for an open connection before another one is opened."""
 _CHUNK = 64 * 1024
 _MAX_HEAD = 64 * 1024
