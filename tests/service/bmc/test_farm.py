@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 
@@ -160,6 +161,45 @@ def test_a_session_limit_is_said(farm):
     bmc = farm(tree="server", session_limit=0)
     with pytest.raises(SessionLimit, match="no session left"):
         collect(options(bmc), SystemClock())
+
+
+def test_the_session_limit_says_what_to_do_and_passes(farm):
+    bmc = farm(tree="server", session_limit=1)
+    somebody, _attempts = open_power(options(bmc), SystemClock())
+    with contextlib.closing(somebody):
+        with pytest.raises(SessionLimit, match="log others out or wait until they expire") as caught:
+            collect(options(bmc, drivers=["redfish", "ipmi"]), SystemClock())
+        assert caught.value.code == "session_limit"
+    assert collect(options(bmc, sections=["power"]), SystemClock()).power_state == "on"
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_basic_where_there_are_no_sessions(farm, status):
+    no_sessions = Fault("status", path="*/SessionService/Sessions", method="POST", status=status)
+    bmc = farm(tree="server", faults=(no_sessions,))
+    device = collect(options(bmc), SystemClock())
+    assert len(device.memory) == 12
+    assert {item.verdict for item in device.coverage.values()} <= {Verdict.COLLECTED, Verdict.ABSENT}
+    bmc.counters.reset()
+    with pytest.raises(AuthenticationFailed):
+        collect(options(bmc, password="wrong"), SystemClock())
+    assert bmc.counters.refused == 1, "a wrong password is sent once with Basic, too"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", path="*/Chassis*", status=500),
+        Fault("garbage", path="*/Systems/*"),
+        Fault("status", path="*/Systems", status=403),
+        Fault("hang", path="*/Systems"),
+    ],
+)
+def test_logout_whatever_goes_wrong(farm, fault):
+    bmc = farm(tree="server", faults=(fault,))
+    with contextlib.suppress(FleetError):
+        collect(options(bmc, timeout=0.5), SystemClock())
+    assert bmc.counters.logins == bmc.counters.logouts == 1
 
 
 @pytest.mark.parametrize("certificate", ["self-signed", "expired", "wrong-name"])
