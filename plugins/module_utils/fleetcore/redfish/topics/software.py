@@ -93,11 +93,12 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def secure_boot(tree: Tree) -> Optional[SecureBoot]:
     for _path, body in tree.of("secure_boot"):
-        return SecureBoot(
+        found = SecureBoot(
             enabled=boolean(body.get("SecureBootEnable")),
             mode=word(body.get("SecureBootMode")),
             current_boot=word(body.get("SecureBootCurrentBoot")),
         )
+        return None if found == SecureBoot() else found
     return None
 
 
