@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,7 +82,8 @@ class Powercycles:
 
     @property
     def busy(self) -> bool:
-        return any(self._of(State.RUNNING, State.UNKNOWN))
+        # A machine that could not be switched on yet is tried again later: neither a stop nor --once waits for that.
+        return bool(self._recovering or self._of(State.RUNNING))
 
     def step(self, *, accept_work: bool) -> float:
         self._collect()
@@ -94,7 +95,8 @@ class Powercycles:
             self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
         if self.busy:
             return BUSY_SECONDS
-        return max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0)
+        waits = [e.not_before - self._wall() for e in self._of(State.UNKNOWN)]
+        return max(min([max(self._link.wait(), self._next_poll - self._clock.monotonic()), *waits]), 0.0)
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
@@ -140,6 +142,7 @@ class Powercycles:
                     tries = int(entry.detail.get("recoveries", 0)) + 1
                     delay = min(RECOVER_MAXIMUM, 5.0 * 2.0 ** min(tries, 10))
                     settled = replace(settled, not_before=now + delay, detail={**settled.detail, "recoveries": tries})
+                    self.failures += 1
                     self._log.error("power_unknown", machine=entry.machine, message="the machine may be off", retry_seconds=delay,
                                     error=settled.detail.get("recovery"))  # fmt: skip
                 changed.append(settled)
@@ -229,7 +232,7 @@ class Powercycles:
 
     # --- bookkeeping ---------------------------------------------------------------------------------------------------
 
-    def _of(self, *states: State) -> Iterable[Entry]:
+    def _of(self, *states: State) -> list[Entry]:
         return [e for e in self._entries.values() if e.state in states]
 
     def _save(self, entries: Sequence[Entry]) -> None:
