@@ -183,7 +183,9 @@ class Powercycles:
                 if entry.state is State.VERIFIED:
                     self._server.verified(entry.machine, entry.request, entry.detail.get("power") or {})
                 else:
-                    self._server.failed(entry.request, entry.detail.get("error") or {})
+                    error = dict(entry.detail.get("error") or {})
+                    error["details"] = {**(error.get("details") or {}), "run": entry.run}  # tells attempts apart
+                    self._server.failed(entry.request, error)
             except TransportError as error:
                 self._link.failed(error)
                 return

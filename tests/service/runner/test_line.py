@@ -88,7 +88,7 @@ class Line:
         return [e["event"] for e in self.bmcs[machine].power_log]
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 90) -> None:
+def until(condition: Callable[[], Any], what: str, seconds: float = 150) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
