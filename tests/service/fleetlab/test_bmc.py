@@ -69,26 +69,26 @@ def test_session_lives_from_login_to_logout(connect, log_in):
 
 
 def test_session_limit_and_timeout(connect, log_in):
-    with running_farm(BmcSpec(tls=False, session_limit=2, session_timeout=0.2)) as farm:
+    with running_farm(BmcSpec(tls=False, session_limit=2)) as farm:
         connect(farm.bmcs[0])
         connect(farm.bmcs[0])
         stranger = connect(farm.bmcs[0], login=False)
         full = log_in(stranger, farm.bmcs[0])
         assert full.status_code == 503
         assert full.json()["error"]["@Message.ExtendedInfo"][0]["MessageId"].endswith("RAC0218")
-        time.sleep(0.25)
+        farm.bmcs[0].access.timeout = 0.0
         assert log_in(stranger, farm.bmcs[0]).status_code == 201
 
 
 def test_wrong_passwords_are_counted_and_lock_the_account(connect, log_in):
-    with running_farm(BmcSpec(tls=False, lockout_after=2, lockout_seconds=0.3)) as farm:
+    with running_farm(BmcSpec(tls=False, lockout_after=2, lockout_seconds=2.0)) as farm:
         bmc = farm.bmcs[0]
         stranger = connect(bmc, login=False)
         assert [log_in(stranger, bmc, "wrong").status_code for _ in range(2)] == [401, 401]
         assert bmc.access.failed == 2
         assert bmc.access.locked
         assert log_in(stranger, bmc).status_code == 401
-        time.sleep(0.35)
+        eventually(lambda: not bmc.access.locked)
         assert log_in(stranger, bmc).status_code == 201
 
 
@@ -262,7 +262,7 @@ def test_bios_settings_are_staged_and_applied_at_boot():
 
 
 def test_delays_of_power(connect, reset):
-    slow = PowerBehaviour(off_seconds=0.2, on_seconds=0.3, transition_states=True)
+    slow = PowerBehaviour(off_seconds=1.0, on_seconds=0.3, transition_states=True)
     with running_farm(BmcSpec(tls=False, behaviour=slow)) as farm:
         bmc = farm.bmcs[0]
         client = connect(bmc)
@@ -270,7 +270,7 @@ def test_delays_of_power(connect, reset):
         assert reset(client, SYSTEM, "PowerCycle").status_code == 204
         assert client.get(SYSTEM).json()["PowerState"] == "PoweringOff"
         eventually(lambda: [event["event"] for event in bmc.power_log] == ["off", "on"])
-        assert time.monotonic() - start >= 0.5
+        assert time.monotonic() - start >= 1.3
         assert client.get(SYSTEM).json()["PowerState"] == "On"
 
 
@@ -327,7 +327,7 @@ def test_nodes_behind_one_bmc_are_switched_apart(connect, reset):
 
 
 def test_restarting_bmc_is_gone_and_forgets_its_sessions(connect):
-    with running_farm(BmcSpec(tls=False, bmc_reset_seconds=0.3)) as farm:
+    with running_farm(BmcSpec(tls=False, bmc_reset_seconds=1.0)) as farm:
         bmc = farm.bmcs[0]
         client = connect(bmc)
         path = "/redfish/v1/Managers/BMC/Actions/Manager.Reset"

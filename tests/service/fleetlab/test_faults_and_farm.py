@@ -86,9 +86,9 @@ def test_slow_resource_and_latency(bmc, connect):
         client.get(path)
         return time.monotonic() - start
 
-    bmc.faults.add(f"slow:path={SYSTEM},seconds=0.4")
-    assert seconds(SYSTEM) >= 0.4
-    assert seconds(f"{SYSTEM}/Bios") < 0.4
+    bmc.faults.add(f"slow:path={SYSTEM},seconds=1.0")
+    assert seconds(SYSTEM) >= 1.0
+    assert seconds(f"{SYSTEM}/Bios") < 1.0
     bmc.latency = 0.2
     assert seconds(f"{SYSTEM}/Bios") >= 0.2
 
@@ -140,6 +140,17 @@ def test_hundreds_of_bmcs_start_quickly_and_keep_their_state_apart(connect):
         farm.bmcs[7].set_power(False)
         states = [connect(farm.bmcs[number]).get(SYSTEM).json()["PowerState"] for number in (6, 7)]
         assert states == ["On", "Off"]
+
+
+def test_fleet_by_address(connect):
+    with running_farm(BmcSpec(tls=False)) as probe:
+        port = probe.bmcs[0].port
+    specs = fleet(BmcSpec(tls=False, address="127.0.3.254", port=port, index=40), 3, by_address=True)
+    with running_farm(specs) as farm:
+        assert [bmc.address for bmc in farm.bmcs] == ["127.0.3.254", "127.0.3.255", "127.0.4.0"]
+        assert {bmc.port for bmc in farm.bmcs} == {port}
+        serials = [connect(bmc).get(SYSTEM).json()["SerialNumber"] for bmc in farm.bmcs]
+        assert serials == ["FL000041", "FL000042", "FL000043"]
 
 
 def test_taken_port_and_unknown_tree_are_said():
@@ -197,6 +208,23 @@ def test_command_line_runs_until_a_signal(start_farm, number, connect, reset):
     assert (process.returncode, errors) == (0, "")
 
 
+def test_faulty_bmc_on_the_command_line_says_nothing_on_stderr(start_farm):
+    faults = [
+        "fault=reset:times=1",
+        "fault=truncate:times=1",
+        "fault=hang:path=*/v1;times=2",
+    ]
+    process = start_farm(*(f"--bmc={fault}" for fault in faults))
+    urls = [json.loads(process.stdout.readline())["url"] for _ in faults]
+    for url in urls:
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{url}/redfish/v1", verify=False, timeout=0.5)
+    assert [httpx.get(f"{url}/redfish/v1", verify=False).status_code for url in urls[:2]] == [200, 200]
+    process.send_signal(signal.SIGTERM)
+    _out, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -204,6 +232,9 @@ def test_command_line_runs_until_a_signal(start_farm, number, connect, reset):
         (["--fault", "explode"], "unknown fault 'explode'"),
         (["--bmc", "colour=red"], "'colour' is none of"),
         (["--bmc", "latency=soon"], "latency='soon' is no valid value"),
+        (["--bmc", "fault=explode"], "unknown fault 'explode'"),
+        (["--bmc", "power=Sideways"], "power must be On or Off"),
+        (["--bmc", "certificate=none"], "unknown certificate 'none'"),
         (["--latency", "soon"], "soon"),
     ],
 )

@@ -11,7 +11,10 @@ import json
 import re
 import tarfile
 
+import httpx
 import pytest
+import sushy
+import sushy.auth
 from fixtures_dir import fixture_dir
 
 from fleetlab.farm import BmcSpec, fleet, running_farm
@@ -86,6 +89,30 @@ def test_capture_is_served_whole(name, connect):
                 # Dell's OEM resources below FirmwareInventory call themselves by paths where nothing is.
                 if canonical(own_name) != path and "/FirmwareInventory/Oem/Dell/" not in own_name:
                     assert client.get(own_name.replace("#", "%23")).status_code == 200, own_name
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_captured_machine_obeys(name):
+    """Real trees describe their actions in different ways: allowable values in the action, or in an ActionInfo."""
+    archive = str(fixture_dir("redfish", f"{name}.tar.gz"))
+    with (
+        running_farm(BmcSpec(tree=archive, tls=False)) as farm,
+        sushy.auth.BasicAuth("admin", "password") as login,
+    ):
+        bmc = farm.bmcs[0]
+        system = sushy.Sushy(bmc.url, auth=login).get_system(bmc.systems[0])
+        for kind, state in ((sushy.ResetType.FORCE_OFF, "OFF"), (sushy.ResetType.ON, "ON")):
+            system.reset_system(kind)
+            system.refresh(force=True)
+            assert system.power_state.name == state
+        assert [event["event"] for event in bmc.power_log] == ["off", "on"]
+        answer = httpx.post(
+            f"{bmc.url}{bmc.systems[0]}/Actions/ComputerSystem.Reset",
+            json={"ResetType": "Sideways"},
+            auth=("admin", "password"),
+        )
+        assert answer.status_code == 400
+        assert "ActionParameterNotSupported" in answer.json()["error"]["code"]
 
 
 def test_directory_and_short_mockups_load_and_others_are_refused(tmp_path):
