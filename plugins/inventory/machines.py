@@ -235,8 +235,11 @@ def _only(data: Mapping[str, Any], lifecycle: Iterable[str]) -> Mapping[str, Any
 
 
 def _marked(value: str) -> str:
-    """The string, marked so that it is never evaluated. What can't be a template is left or made an ordinary string:
-    ansible-inventory prints the others as ``{"__ansible_unsafe": ...}``, which not every reader understands."""
+    """The string, so that Ansible never evaluates it.
+
+    Strings that can't be a template become ordinary ones: others are printed by ansible-inventory as
+    ``{"__ansible_unsafe": ...}``, which not every reader understands.
+    """
     if "{" in value or "#jinja2" in value:
         return value if trust_as_template else wrap_var(value)
     return trust_as_template(value) if trust_as_template else value

@@ -253,7 +253,7 @@ class ServerClient:
         error: Optional[Mapping[str, Any]] = None,
         runner: Optional[str] = None,
     ) -> dict[str, Any]:
-        """Report progress (``off``, ``on``) or the end (``verified``, ``failed``) and return the request.
+        """Report progress (``claimed``, ``off``, ``on``) or the end (``verified``, ``failed``) and return the request.
 
         Sent once: each ``failed`` counts as an attempt.
 
