@@ -243,7 +243,9 @@ def test_an_event_updates_the_description_and_touches_no_hold_of_people(client: 
 
 def test_only_a_person_lifts_the_quarantine(client: httpx.Client) -> None:
     for forced in (True, False):
-        client.post("/json/v1/machine/event/", json={"type": "raw_state", "host": {"name": "m1"}, "forced_quarantine": forced})
+        client.post(
+            "/json/v1/machine/event/", json={"type": "raw_state", "host": {"name": "m1"}, "forced_quarantine": forced}
+        )
     assert description(client)["Dimensions"]["quarantined"] == ["Forced Quarantine"]
     done(client.post("/_/machine/clear_quarantined/m1"))
     assert description(client)["IsQuarantined"] is False

@@ -11,7 +11,11 @@ OOB = Device(
     power_state="on",
     bmc=Bmc(model="iBMC"),
     cpus=(Cpu(cores=1),),
-    coverage={"cpus": Coverage(), "drives": Coverage(Verdict.DENIED, "HTTP 403"), "memory": Coverage(Verdict.FAILED, "500")},
+    coverage={
+        "cpus": Coverage(),
+        "drives": Coverage(Verdict.DENIED, "HTTP 403"),
+        "memory": Coverage(Verdict.FAILED, "500"),
+    },
 )
 INBAND = Device(
     source=Source.INBAND,
