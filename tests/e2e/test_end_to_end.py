@@ -13,6 +13,8 @@ import pytest
 from fleet import Fleet
 from machines import Machine
 
+from fleetlab.process import free_port
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 DOCUMENT = "/api/v1/machines/{}/device"
@@ -43,6 +45,37 @@ def test_over_ipmi(ipmi_vm: Machine, tmp_path: Path) -> None:
     # On when the lab started; then the button (graceful) or the plug, and on again.
     assert actions[-1] == "on"
     assert len(actions) >= 3
+
+
+def test_a_bmc_that_is_down_stops_nobody_else(ipmi_vm: Machine, tmp_path: Path) -> None:
+    nobody = {"address": "127.0.0.1", "drivers": ["redfish"], "redfish_scheme": "http", "redfish_port": free_port()}
+    with Fleet(tmp_path / "fleet", ipmi_vm.username, ipmi_vm.password) as fleet:
+        fleet.module("machine", name="node-down", bmc=nobody)
+        fleet.module("machine", name=ipmi_vm.name, bmc=ipmi_vm.bmc)
+        out = fleet.playbook("collect_oob.yml", status=2)
+        assert "fatal: [node-down]: FAILED!" in out
+        assert "Traceback" not in out
+        assert ipmi_vm.facts["serial"] in json.dumps(fleet.get(DOCUMENT.format(ipmi_vm.name)))
+
+        # Both in one request list: one is cycled, the other's request stays open and says why.
+        for name in (ipmi_vm.name, "node-down"):
+            ask_through_the_api(fleet, name)
+        with fleet.runner():
+            ipmi_vm.console.wait_for_boot(after=1, timeout=240)
+            answers = fleet.wait_for(
+                "/api/v1/powercycles",
+                lambda answer: (
+                    {item["machine"]: bool(item["finished_at"] or item["error"]) for item in answer["items"]}
+                    == {ipmi_vm.name: True, "node-down": True}
+                ),
+                120,
+                "a word on both requests",
+            )
+        found = {item["machine"]: item for item in answers["items"]}
+        assert found[ipmi_vm.name]["state"] == "verified"
+        assert found["node-down"]["finished_at"] is None
+        assert found["node-down"]["error"]
+        assert len(ipmi_vm.console.boots()) == 2
 
 
 def walk_the_line(fleet: Fleet, machine: Machine, ask: Callable[[Fleet, str], None]) -> None:
