@@ -498,8 +498,10 @@ class Demo:
         if child.returncode:
             raise DemoError(f"{name} ended with status {child.returncode}", child.log)
         recap = child.log.read_text(errors="replace").partition("PLAY RECAP")[2].splitlines()[1:]
-        for line in filter(None, (line.strip() for line in recap)):
-            self.say(f"[dim]{escape(' '.join(w for w in line.split() if not w.endswith('=0')))}[/]")
+        for host, _colon, counts in (line.partition(":") for line in recap if ":" in line):
+            self.say(
+                f"{host.strip():<8} [dim]{' '.join(word for word in counts.split() if not word.endswith('=0'))}[/]"
+            )
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path)
