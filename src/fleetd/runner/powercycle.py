@@ -112,6 +112,9 @@ class Powercycles:
                     continue
                 if entry.machine in outcomes:
                     changed.append(core.settle(entry, outcomes[entry.machine], now))
+                elif progress.finished and not progress.launched and progress.problem:
+                    error = {"code": "not_started", "message": progress.problem, "details": {}}
+                    changed.append(core.settle(entry, HostOutcome(entry.machine, False, {}, error), now))
                 elif progress.finished and not progress.launched:
                     # Recorded, never started: nothing was done, so it is as if it had not been taken.
                     changed.append(
