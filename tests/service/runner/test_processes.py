@@ -114,6 +114,15 @@ def test_an_intent_whose_playbook_never_started_is_taken_again_at_once(world: Wo
     assert world.journal.entries()[0].attempts == 1
 
 
+def test_a_run_that_dies_before_its_playbook_is_a_failure_with_its_reason(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.end("cycle-1", launched=False, problem="No module named 'ansible_runner'")
+    world.step()
+    assert world.server.calls == [("failed", "q1", "not_started")]
+    assert world.runner.of("recover-") == []
+
+
 @pytest.mark.parametrize(
     ("before", "call"), [("off", ("verified", "a", "q1")), ("on", ("failed", "q1", "interrupted"))]
 )
