@@ -103,6 +103,25 @@ def test_on_postgresql(tmp_path: Path, clean_postgres_url: str, run_fleetd: Any,
         assert httpx.get(f"{first}/healthz").status_code == 200
 
 
+def test_changes_are_streamed(home: Any, serve_fleetd: Any) -> None:
+    directory, auth = home
+    with serve_fleetd(directory, FLEETD_SERVER__SHUTDOWN_SECONDS="1") as (url, process):
+        client = httpx.Client(base_url=url, auth=auth, timeout=20)
+        client.post("/api/v1/machines", json={"id": "m1"})
+        path = "/json/v1/machine/sse/description/updated"
+        assert client.get(path).status_code == 400
+        with client.stream("GET", path, params={"stream": "m1"}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            lines = answer.iter_lines()
+            assert next(lines) == ": connected"
+            httpx.post(f"{url}/_/machine/toggle_powercycle/m1", auth=auth)
+            sent = time.monotonic()
+            assert next(line for line in lines if line.startswith("data:")) == "data: update"
+            assert 0 <= time.monotonic() - sent < 10
+            process.terminate()
+            assert process.wait(20) == 0
+
+
 def test_serve_says_why_it_can_not(home: Any, run_fleetd: Any) -> None:
     directory, _auth = home
     with socket.socket() as taken:

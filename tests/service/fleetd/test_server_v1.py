@@ -203,7 +203,7 @@ def test_bad_queries(admin: httpx.Client, params: dict[str, str], field: str) ->
 def test_an_id_with_slashes_is_one_encoded_segment(admin: httpx.Client) -> None:
     make(admin, "r1/n1/bmc")
     assert admin.get("/api/v1/machines/r1%2Fn1%2Fbmc").json()["id"] == "r1/n1/bmc"
-    assert admin.put("/api/v1/machines/r1%2fn1%2fbmc/device/oob", json=DEVICE).json() == {"changed": True, "changes": 6}
+    assert admin.put("/api/v1/machines/r1%2fn1%2fbmc/device/oob", json=DEVICE).json() == {"changed": True, "changes": 8}
     error(admin.get("/api/v1/machines/r1/n1/bmc"), 404, "not_found")
     assert admin.delete("/api/v1/machines/r1%2Fn1%2Fbmc").status_code == 204
 
@@ -220,7 +220,7 @@ def test_large_bodies_are_refused(admin: httpx.Client) -> None:
 def test_publishing_is_idempotent(admin: httpx.Client) -> None:
     make(admin)
     path = "/api/v1/machines/m1/device/oob"
-    assert admin.put(path, json=DEVICE).json() == {"changed": True, "changes": 6}
+    assert admin.put(path, json=DEVICE).json() == {"changed": True, "changes": 8}
     later = {**DEVICE, "collected_at": "2026-03-02T00:00:00Z", "stats": {"requests": 9}}
     assert admin.put(path, json=later).json() == {"changed": False, "changes": 0}
     assert admin.get("/api/v1/machines/m1/device", params={"source": "oob"}).json() == later
@@ -241,7 +241,7 @@ def test_publishing_is_idempotent(admin: httpx.Client) -> None:
     }
     assert admin.put(path, json={**DEVICE, "serial": "S2"}).json() == {"changed": True, "changes": 1}
     history = admin.get("/api/v1/machines/m1/device/history").json()
-    assert [len(item["changes"]) for item in history["items"]] == [1, 6]
+    assert [len(item["changes"]) for item in history["items"]] == [1, 8]
     assert history["items"][0]["source"] == "oob"
     assert history["items"][0]["changes"] == [
         {"op": "changed", "component": "device", "field": "serial", "before": "S1", "after": "S2"}
@@ -307,7 +307,7 @@ def test_bulk_publication_answers_per_item(admin: httpx.Client) -> None:
     answer = admin.post("/api/v1/devices", json={"items": items})
     assert answer.status_code == 200
     good, unknown, no_source = answer.json()["items"]
-    assert good == {"machine": "m1", "changed": True, "changes": 6, "error": None}
+    assert good == {"machine": "m1", "changed": True, "changes": 8, "error": None}
     assert (unknown["error"]["code"], no_source["error"]["details"]["field"]) == ("not_found", "device.source")
 
 
@@ -380,6 +380,7 @@ def test_failures_back_off_and_end(admin: httpx.Client, clock: Any) -> None:
         assert failed["error"] == {"code": "timeout", "message": "no answer", "details": {"s": 30}}
         assert admin.get("/json/v1/machine/description/m1").json()["PowerCycle"] is True
         clock.forward(wait - 1)
+        assert report(admin, asked, "failed", message="sent again").json() == failed
         assert admin.get("/json/v1/powercycle/list").json() == []
         clock.forward(1)
         assert admin.get("/json/v1/powercycle/list").json() == ["m1"]

@@ -179,6 +179,32 @@ def test_an_interrupted_cycle_comes_back_on(interrupt):
     assert machine.state is ON
 
 
+def test_a_cycle_interrupted_while_it_switches_on():
+    machine = Machine(on=[SystemExit("TERM"), 0])
+    with pytest.raises(SystemExit):
+        run(machine, "cycle", graceful_timeout=0)
+    assert machine.state is ON
+
+
+@pytest.mark.parametrize("seconds", [0, 3, 40])
+def test_a_cycle_interrupted_while_the_machine_is_going_off(seconds):
+    machine = Machine(off=seconds)
+    query = machine.power_state
+
+    def interrupted():
+        if machine.actions == ["off"]:
+            machine.power_state = query
+            raise SystemExit("TERM")
+        return query()
+
+    machine.power_state = interrupted
+    with pytest.raises(SystemExit):
+        run(machine, "cycle", graceful_timeout=0)
+    machine.sleep(1000)
+    assert query() is ON
+    assert machine.actions == ["off", "on"]
+
+
 def test_a_bmc_that_reboots_in_the_middle():
     machine = Machine(off=3, on=3)
     machine.queries = [None, Unreachable("a"), Unreachable("b"), Unreachable("c")]
