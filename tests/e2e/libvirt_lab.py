@@ -129,7 +129,7 @@ class LibvirtLab:
     def define(self, name: str, guest: Guest, mac: str = "52:54:00:f1:ee:01", memory: int = 256) -> Domain:
         """Define a machine that is off. Its serial console's log is one file for all boots."""
         uuid = uuid4()
-        console = Console(self.workdir / f"{name}.console")
+        console = Console(self.workdir / f"{uuid}.console")
         with contextlib.closing(libvirt.open(self.uri)) as connection:
             connection.defineXML(
                 DOMAIN.format(name=name, uuid=uuid, guest=guest, mac=mac, memory=memory, console=console.path)
