@@ -95,7 +95,7 @@ def _steps(power: Mapping[str, Any]) -> list[tuple[str, str]]:
         action = str(step.get("action", ""))
         state = "on" if action == "on" else "off" if action in ("off", "shutdown", "graceful") else None
         if state:
-            found[state] = f"{action} at {step.get('at')}, after {step.get('seconds')} s: {step.get('result')}"
+            found[state] = f"{action} {step.get('result')} at {step.get('at')}"
     return [(state, found[state]) for state in ("off", "on") if state in found]
 
 

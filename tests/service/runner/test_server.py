@@ -97,8 +97,12 @@ POWER = {
 def test_a_cycle_is_told_step_by_step_to_its_request() -> None:
     work, table = server({"POST /api/v1/powercycles/q1/report": (200, {})})
     work.verified("a", "q1", POWER)
-    told = [(body["state"], body["message"][:9], body["runner"]) for _line, body in table.sent]
-    assert told == [("off", "off at T2", "me"), ("on", "on at T4,", "me"), ("verified", "power rea", "me")]
+    told = [(body["state"], body["message"][:14], body["runner"]) for _line, body in table.sent]
+    assert told == [
+        ("off", "off accepted a", "me"),
+        ("on", "on accepted at", "me"),
+        ("verified", "power read bac", "me"),
+    ]
 
 
 def test_a_request_that_is_closed_or_gone_is_not_an_error() -> None:
