@@ -21,6 +21,8 @@ from fleetd.runner.loop import Link
 from fleetd.runner_ports import Entry, HostOutcome, Journal, PlaybookRun, PlaybookRunner, State, WorkServer
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
+CYCLE = "cycle-"
+RECOVER = "recover-"
 BUSY_SECONDS = 0.3
 RECOVER_MAXIMUM = 300.0
 
@@ -75,6 +77,8 @@ class Powercycles:
         self._log = logs.get("fleetd.runner")
         self._entries = {e.key: e for e in journal.entries()}
         self._recovering: dict[str, list[str]] = {}  # run -> keys
+        # Runs whose directory is to be discarded once they have ended; those of earlier lives too.
+        self._ending = {run for run in runner.known() if run.startswith((CYCLE, RECOVER))}
         self._next_poll = 0.0
         self.failures = 0
         for entry in self._of(State.RUNNING, State.UNKNOWN):
@@ -96,13 +100,16 @@ class Powercycles:
         if self.busy:
             return BUSY_SECONDS
         waits = [e.not_before - self._wall() for e in self._of(State.UNKNOWN)]
+        if self._ending:
+            return 1.0
         return max(min([max(self._link.wait(), self._next_poll - self._clock.monotonic()), *waits]), 0.0)
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
     def _collect(self) -> None:
         """Read what the runs have come to; the journal learns it before anybody else."""
-        for run in sorted({e.run for e in self._of(State.RUNNING) if e.run}):
+        self._ending.update(e.run for e in self._of(State.RUNNING) if e.run)
+        for run in sorted(self._ending - self._recovering.keys()):
             progress = self._runner.progress(run)
             outcomes = {o.host: o for o in progress.outcomes}
             now = self._wall()
@@ -128,6 +135,7 @@ class Powercycles:
                 self._log_outcome(entry)
             if progress.finished:
                 self._runner.discard(run)
+                self._ending.discard(run)
 
     def _recover(self) -> None:
         """Make sure that machines with an unknown outcome are on, and settle them."""
@@ -156,7 +164,7 @@ class Powercycles:
         waiting = {k for keys in self._recovering.values() for k in keys}
         todo = [e for e in self._of(State.UNKNOWN) if e.key not in waiting and e.not_before <= self._wall()]
         if todo:
-            run = f"recover-{self._new_id()}"
+            run = f"{RECOVER}{self._new_id()}"
             self._log.info("recovering", machines=[e.machine for e in todo], run=run)
             if self._start(run, self._options.recover_playbook, todo):
                 self._recovering[run] = [e.key for e in todo]
@@ -223,7 +231,7 @@ class Powercycles:
         active = len({e.run for e in self._of(State.RUNNING)})
         if not plan.start or active >= self._options.max_runs:
             return
-        run = f"cycle-{self._new_id()}"
+        run = f"{CYCLE}{self._new_id()}"
         entries = [replace(e, run=run) for e in plan.start]
         self._save(entries)
         self._log.info("cycling", machines=[e.machine for e in entries], run=run)

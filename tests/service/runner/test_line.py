@@ -113,6 +113,8 @@ def test_a_request_ends_verified_and_the_bmc_saw_one_cycle(line: Line) -> None:
         with line.runner():
             until(lambda: line.client.powercycle(request)["state"] == "verified", "verified")
             until(lambda: line.client.description("other")["PowerCycleState"] == "available", "available")
+            runs = line.directory / "runner" / "runs"
+            until(lambda: not list(runs.glob("*/run.json")), "ended runs are discarded")
         seen = line.client.powercycle(request)
         assert [s["state"] for s in seen["steps"]] == ["queued", "claimed", "off", "on", "verified"]
         assert not line.client.description("good")["PowerCycle"]

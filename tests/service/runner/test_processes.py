@@ -67,6 +67,19 @@ def test_all_requests_are_one_run_and_each_is_reported_as_it_ends(world: World) 
     assert world.runner.discarded == [run.id]
 
 
+def test_a_run_is_discarded_when_it_ends_after_its_last_outcome(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.runner.results["cycle-1"] = RunProgress([cycled("a")])
+    world.step()
+    assert world.runner.discarded == []
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    world.step()
+    assert world.runner.discarded == ["cycle-1"]
+    assert world.server.calls == [("verified", "a", "q1")]
+
+
 def test_the_intent_is_in_the_journal_before_the_playbook_starts(world: World) -> None:
     seen: list[dict[str, State]] = []
     start = world.runner.start
