@@ -144,7 +144,7 @@ class Machine:
             *device.macs,
             *(f"{key}={value}" for key, value in sorted(self.labels.items())),
         ]
-        return " ".join(part for part in parts if part).lower()
+        return " ".join(part for part in parts if part).lower().replace("\x00", "")  # which PostgreSQL can't keep
 
 
 class State(enum.StrEnum):

@@ -51,7 +51,9 @@ class Devices:
             )
         clean = {**to_dict(device), "source": kind.value}
         try:
-            json.dumps(clean, allow_nan=False)
+            json.dumps(clean, allow_nan=False, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ParseError("device: a text has half a character (a lone surrogate)", field="device") from None
         except ValueError:
             raise ParseError("device: NaN and Infinity are not JSON", field="device") from None
 

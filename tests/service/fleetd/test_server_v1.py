@@ -280,9 +280,9 @@ def test_bad_documents(admin: httpx.Client, body: dict[str, Any], field: str) ->
     error(admin.get("/api/v1/machines/m1/device"), 404, "not_found")
 
 
-def test_nan_is_refused(admin: httpx.Client) -> None:
+@pytest.mark.parametrize("body", [b'{"bios_configuration": {"raw": {"x": NaN}}}', b'{"vendor": "\\ud800"}'])
+def test_what_is_not_json_is_refused(admin: httpx.Client, body: bytes) -> None:
     make(admin)
-    body = b'{"bios_configuration": {"raw": {"x": NaN}}}'
     answer = admin.put("/api/v1/machines/m1/device/oob", content=body, headers={"Content-Type": "application/json"})
     error(answer, 422, "parse_error", field="device")
 
