@@ -119,6 +119,25 @@ def test_a_whole_system_that_can_not_be_expanded_costs_one_request(farm):
     assert {item.verdict for item in device.coverage.values()} <= {Verdict.COLLECTED, Verdict.ABSENT}
 
 
+def test_an_expanded_answer_that_takes_too_long_is_done_without(farm):
+    slow = Fault("hang", path="*/Systems/System.Embedded.1", times=1)
+    bmc = farm(tree=str(fixture_dir("redfish", "dell-r750.tar.gz")), faults=(slow,))
+    device = collect(options(bmc, timeout=1), SystemClock())
+    assert (len(device.memory), len(device.drives), len(device.pcie_devices)) == (16, 3, 13)
+    assert {item.verdict for item in device.coverage.values()} == {Verdict.COLLECTED}
+
+
+def test_what_could_be_read_of_a_section_is_kept(farm):
+    broken = (Fault("status", path="*/Memory/A1", status=500), Fault("status", path="*/Memory/B1", status=403))
+    bmc = farm(tree="server", expand=0, faults=broken)
+    device = collect(options(bmc), SystemClock())
+    assert len(device.memory) == 10
+    coverage = device.coverage["memory"]
+    assert coverage.verdict is Verdict.DENIED, "the account's rights are what to look at first"
+    assert "/Memory/B1" in coverage.reason
+    assert "(and 1 more)" in coverage.reason
+
+
 @pytest.mark.parametrize(
     ("fault", "section", "verdict"),
     [

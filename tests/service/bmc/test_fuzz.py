@@ -18,6 +18,6 @@ def test_mutated_trees_give_a_document_or_a_reason():
     fuzzer = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fuzzer)
     seconds = float(os.environ.get("FLEET_FUZZ_SECONDS", "8"))
-    done, findings = fuzzer.run(fuzzer.sources([]), seed=20, seconds=seconds, rounds=60 if seconds == 8 else 10**9)
+    done, findings = fuzzer.run(fuzzer.sources([]), seed=20, seconds=seconds, rounds=200 if seconds == 8 else 10**9)
     assert done
     assert findings == 0
