@@ -103,7 +103,7 @@ def secure_boot(tree: Tree) -> Optional[SecureBoot]:
 
 
 def boot(tree: Tree, system: Mapping[str, Any]) -> Optional[Boot]:
-    order = at(system, "Boot.BootOrder")
+    order = first(system, "Boot.BootOrder", "BootOrder")
     names = tuple(name for name in (text(item) for item in (order if isinstance(order, list) else [])) if name)
     options = {}
     for path, body in tree.of("boot_option"):
