@@ -262,12 +262,20 @@ class Fleetd:
         return {"server_url": self.url, "server_token": self.runner_token}
 
 
-@pytest.fixture
-def server(tmp_path):
-    server = Fleetd(tmp_path)
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory):
+    server = Fleetd(tmp_path_factory.mktemp("fleetd"))
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def server(one_server):
+    """A machine server without machines."""
+    for machine in list(one_server.client.machines()):
+        one_server.client.delete_machine(machine["id"])
+    return one_server
 
 
 def test_machines_of_the_server(module, server):
