@@ -180,7 +180,7 @@ def _match(
 ) -> tuple[list[tuple[Mapping[str, Any], Mapping[str, Any]]], list[Mapping[str, Any]], list[Mapping[str, Any]]]:
     """Pairs, what is gone, what has come. First by serial and the like, then by place where that does not contradict."""
     pairs = []
-    for keys in (_STRONG + _PLACE, _STRONG, _PLACE):
+    for keys in (_STRONG + _PLACE, _STRONG, _PLACE, ()):  # (): nothing to know them by, so by being equal
         waiting: dict[Any, list[Mapping[str, Any]]] = {}
         for old in before:
             waiting.setdefault(_all(old, keys), []).append(old)
@@ -200,6 +200,8 @@ def _match(
 
 
 def _all(item: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    if not names:
+        return json.dumps(item, sort_keys=True)
     if names == _STRONG:
         return _key(item, _STRONG)
     if names == _PLACE:

@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 def at(body: Any, path: str) -> Any:
-    """The value at a dotted property path, or None. Property names hold dots only in annotations (``@Redfish.Settings``)."""
+    """The value at a dotted property path, or None. A leading annotation (``@Redfish.Settings``) is one name."""
     value = body
     for name in _split(path):
         if not isinstance(value, Mapping):
@@ -28,10 +28,8 @@ def at(body: Any, path: str) -> Any:
 
 
 def _split(path: str) -> list[str]:
-    if path.startswith("@Redfish."):
-        head, _dot, rest = path[len("@Redfish.") :].partition(".")
-        return ["@Redfish." + head] + (rest.split(".") if rest else [])
-    return path.split(".")
+    names = path.split(".")
+    return [".".join(names[:2]), *names[2:]] if path.startswith("@") else names
 
 
 def first(body: Any, *paths: str) -> Any:
