@@ -41,7 +41,7 @@ from fleetd.runner.server import HttpWorkServer
     "--once", is_flag=True, help="Check, poll once, finish what that started, then exit (1 if anything failed)."
 )
 @click.pass_context
-def command(  # noqa: PLR0917 - one parameter per option
+def command(
     ctx: click.Context,
     inventory: tuple[str, ...],
     pattern: str | None,

@@ -140,6 +140,9 @@ class WorkServer(Protocol):
     def wanted(self, served: frozenset[str]) -> list[Wanted]:
         """What is to be power cycled now, of the machines in ``served``."""
 
+    def begun(self, request: str | None) -> None:
+        """A cycle was started. For people who watch: nothing depends on it, and it may get lost."""
+
     def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
         """The machine went off and came on again. May be told twice. A request that is gone is not an error."""
 

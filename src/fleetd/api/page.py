@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from fleetcore.errors import NotFound
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
@@ -302,7 +302,7 @@ def login(
     response.set_cookie(
         COOKIE,
         made.secret,
-        expires=made.expires_at,
+        max_age=made.seconds,
         httponly=True,
         samesite="strict",
         secure=policy.secure_cookies,
@@ -368,7 +368,6 @@ def _stamp(value: datetime | None) -> str:
 _environment = Environment(
     loader=PackageLoader("fleetd.api"),
     autoescape=select_autoescape(default=True, default_for_string=True),
-    undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -222,6 +223,9 @@ class Powercycles:
             later = self._wall() + self._options.retry.initial
             self._save([replace(e, state=State.WAITING, attempts=e.attempts - 1, not_before=later) for e in entries])
             return
+        with contextlib.suppress(FleetError):  # a server that is down is noticed by the next exchange that matters
+            for entry in entries:
+                self._server.begun(entry.request)
 
     # --- bookkeeping ---------------------------------------------------------------------------------------------------
 

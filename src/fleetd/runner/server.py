@@ -52,6 +52,11 @@ class HttpWorkServer:
                 return None
             raise
 
+    def begun(self, request: str | None) -> None:
+        if request is not None:
+            with contextlib.suppress(NotFound, ConflictError):
+                self._client.report_powercycle(request, "claimed", runner=self._name)
+
     def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
         with contextlib.suppress(NotFound):
             if request is None:
