@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
+from ..redfish.capture import Record, RecordingWalker
 from ..redfish.collector import collect as collect_redfish
 from .options import BmcOptions
 
@@ -54,9 +55,12 @@ def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[At
     return _first(options, attempt)
 
 
-def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None) -> Device:
+def collect(
+    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, record: Optional[Record] = None
+) -> Device:
     """The device document from the first driver that can collect one; ``attempts`` in it says what was tried.
 
+    :param record: takes down what comes over Redfish, also when it ends with an error.
     :raises FleetError: see :func:`open_power`.
     """
     asked = None if sections is None else tuple(sections)
@@ -76,6 +80,7 @@ def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]]
             system=options.system,
             timeout=options.timeout,
             deadline=options.deadline,
+            walker=RecordingWalker(record, asked, options.system) if record is not None else None,
         )
 
     device, attempts = _first(options, attempt)

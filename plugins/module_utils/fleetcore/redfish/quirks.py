@@ -46,9 +46,6 @@ EVENT_LOG_NAMES = (
     "activelog",
 )
 
-# Strings in BIOS attribute names whose values must not be collected.
-SECRET_WORDS = ("password", "passphrase", "passwd", "secret")
-
 
 def is_event_log(service: Mapping[str, Any]) -> bool:
     """Is this LogService the one with hardware events (SEL, IML)? Life cycle and audit logs are not."""

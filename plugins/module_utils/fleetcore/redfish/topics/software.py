@@ -22,7 +22,8 @@ from ...model import (
     SecureBoot,
     Tpm,
 )
-from ..quirks import BIOS_KEYS, DUPLICATE_PREFIXES, NOT_CURRENT_PREFIXES, SECRET_WORDS
+from ..quirks import BIOS_KEYS, DUPLICATE_PREFIXES, NOT_CURRENT_PREFIXES
+from ..redact import is_secret
 from ..values import at, boolean, first, items, text, word
 from ..walker import Tree
 from .common import common, firmware, identity, is_absent, status
@@ -59,9 +60,10 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if isinstance(attributes, Mapping):
         for name, value in attributes.items():
-            secret = any(item in str(name).lower() for item in SECRET_WORDS)
             clean = value if isinstance(value, bool) else text(value) if isinstance(value, str) else value
-            if not secret and (isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)):
+            if not is_secret(str(name)) and (
+                isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)
+            ):
                 out[str(name)[:200]] = clean
     return out
 
