@@ -43,6 +43,6 @@ def write_private(path: str, data: bytes, field: str = "path") -> None:
 
 def safe_name(name: str) -> str:
     """A name as one file name: slashes and other specials percent-encoded, never hidden, never a path, at most 150 characters."""
-    quoted = quote(name, safe=" !()+,=@")
+    quoted = quote(name, safe="")
     quoted = "%2E" + quoted[1:] if quoted.startswith(".") else quoted
     return quoted[:150] or "_"

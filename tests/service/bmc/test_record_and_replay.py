@@ -149,3 +149,20 @@ def test_ipmi_is_not_captured_and_that_is_said(module, tmp_path):
     assert result["device"]["power_state"] == "on"
     assert "nothing was read over Redfish" in str(result["warnings"])
     assert not path.exists()
+
+
+def test_the_playbook_keeps_captures(playbook, module, tmp_path):
+    folder = tmp_path / "dump"
+    with running_farm([BmcSpec(tree="server", password=SECRET)] * 2) as farm:
+        hosts = {
+            f"rack1/m{number}": {f"bmc_{name}": value for name, value in login(bmc).items()}
+            for number, bmc in enumerate(farm.bmcs)
+        }
+        done, _recap = playbook("collect_oob", hosts, "-e", f"dump_dir={folder}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    serials = {
+        module("bmc_info", from_capture=str(path))["device"]["serial"]
+        for path in folder.glob("rack1%2Fm?.capture.tar.gz")
+    }
+    assert serials == {bmc.serial for bmc in farm.bmcs}
