@@ -23,7 +23,7 @@ class Plan:
     :param before: the managed part of what is there; shown as diff.
     :param after: the same part as it is to be. Equal to ``before``: nothing to do, unless ``always``.
     :param preview: the return values if nothing is done.
-    :param apply: does it and returns the return values.
+    :param apply: does it and returns the return values. ``warnings`` among them are shown as such.
     :param always: apply even if there is no difference to be seen; what it returns may then say ``changed``.
     """
 
@@ -50,4 +50,7 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
             failure={"code": "bug", "details": {}},
         )
     else:
+        result = dict(result)
+        for warning in result.pop("warnings", ()):
+            module.warn(warning)
         module.exit_json(**{"changed": changed, "diff": {"before": plan.before, "after": plan.after}, **result})

@@ -22,6 +22,7 @@ import ssl
 import threading
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -29,7 +30,7 @@ from urllib.parse import urlsplit
 from .errors import BadResponse, CertificateInvalid, InvalidInput, TimedOut, Unreachable
 from .ports import HttpRequest, HttpResponse
 
-_IDEMPOTENT = frozenset(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+IDEMPOTENT = frozenset(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 _CHUNK = 64 * 1024
 
 
@@ -57,13 +58,10 @@ class HttpOptions:
     option_prefix: str = ""
 
 
-class HttpClient:
-    """Thread-safe :class:`fleetcore.ports.Http`.
+class Endpoint:
+    """One server: where it is, what is believed of it, and what its failures are called. The part that clients share.
 
-    A request that found its kept connection closed by the server is sent once more on a new one, when its method is idempotent.
-
-    :raises InvalidInput: the URL, ``ca_path`` or fingerprint can't be used (from the constructor), or a request's URL
-        leads to another host than ``base_url``.
+    :raises InvalidInput: the URL, ``ca_path`` or fingerprint can't be used.
     """
 
     def __init__(self, options: HttpOptions) -> None:
@@ -84,69 +82,26 @@ class HttpClient:
         self._tls = parts.scheme == "https"
         self._fingerprint = clean_fingerprint(options.fingerprint)
         if self._tls:
-            _context(options.ca_path, options.validate_certs and self._fingerprint is None)
-        self._idle: list[http.client.HTTPConnection] = []
-        self._lock = threading.Lock()
-        self._closed = False
+            self.context()
 
     @property
     def address(self) -> str:
         """``host:port`` for messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def send(self, request: HttpRequest) -> HttpResponse:
-        """See :class:`fleetcore.ports.Http`; besides, ``BadResponse`` for an answer that is not HTTP, truncated or too large."""
-        target = self._target(request.url)
-        seconds = self.options.timeout if request.timeout is None else request.timeout
-        deadline = time.monotonic() + seconds
-        try:
-            connection = self._take()
-            if connection is not None:
-                try:
-                    return self._exchange(connection, request, target, deadline)
-                except (ConnectionError, http.client.RemoteDisconnected):
-                    if request.method not in _IDEMPOTENT:
-                        raise
-            return self._exchange(self._connect(deadline), request, target, deadline)
-        except socket.timeout as error:
-            raise TimedOut(
-                f"{self.address}: no answer within {seconds:g} s ({request.method} {target[:200]})",
-                address=self.address,
-                seconds=seconds,
-            ) from error
-        except ssl.SSLCertVerificationError as error:
-            raise self._certificate_invalid(error.verify_message, deadline) from error
-        except ssl.SSLError as error:
-            raise Unreachable(
-                f"{self.address}: TLS failed ({error.reason or error}); is this an HTTPS port, and does it speak TLS 1.2?",
-                address=self.address,
-            ) from error
-        except socket.gaierror as error:
-            raise Unreachable(f"{self.host}: the name can't be resolved", address=self.address) from error
-        except OSError as error:
-            raise Unreachable(
-                f"{self.address}: {(error.strerror or str(error) or type(error).__name__).lower()}",
-                address=self.address,
-            ) from error
-        except http.client.InvalidURL as error:
-            raise InvalidInput(f"{self.address}: {target[:200]!r} is not a path") from error
-        except http.client.HTTPException as error:
-            raise BadResponse(
-                f"{self.address}: not a complete HTTP answer ({type(error).__name__}: {str(error)[:100]})",
-                address=self.address,
-            ) from error
+    def context(self) -> Optional[ssl.SSLContext]:
+        """How to speak TLS to it; None: not at all."""
+        return tls_context(self.options.ca_path, self._trusted) if self._tls else None
 
-    def close(self) -> None:
-        """Close the idle connections; those in use are closed when their request ends. Idempotent."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+    @property
+    def _trusted(self) -> bool:
+        return self.options.validate_certs and self._fingerprint is None
 
-    # -- one exchange ---------------------------------------------------------------------------------------------------
+    def target(self, url: str) -> str:
+        """A request's URL as it stands in the request line.
 
-    def _target(self, url: str) -> str:
+        :raises InvalidInput: it leads to another host.
+        """
         if "://" not in url.split("?", 1)[0]:
             return self._prefix + (url if url.startswith("/") else "/" + url)
         parts = urlsplit(url)
@@ -160,6 +115,124 @@ class HttpClient:
                 address=self.address,
             )
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def check_pin(self, sock: Any) -> None:
+        """:raises CertificateInvalid: a fingerprint is pinned, and this connection's certificate has another one."""
+        if self._fingerprint is not None and fingerprint_of(sock) != self._fingerprint:
+            raise CertificateInvalid(
+                f"{self.address}: the certificate is not the pinned one; it has the fingerprint "
+                f"{fingerprint_of(sock)}. Replaced certificate or an impostor: check it, then change the fingerprint",
+                address=self.address,
+                fingerprint=fingerprint_of(sock),
+            )
+
+    # -- failures -----------------------------------------------------------------------------------------------------------
+
+    def timed_out(self, seconds: float, request: HttpRequest) -> TimedOut:
+        return TimedOut(
+            f"{self.address}: no answer within {round(seconds, 1):g} s ({request.method} {request.url[:200]})",
+            address=self.address,
+            seconds=seconds,
+        )
+
+    def failed(self, error: OSError) -> Unreachable:
+        """A connection that could not be made or broke, in words."""
+        if isinstance(error, ssl.SSLError):
+            why = f"TLS failed ({error.reason or error}); is this an HTTPS port, and does it speak TLS 1.2?"
+        elif isinstance(error, socket.gaierror):
+            return Unreachable(f"{self.host}: the name can't be resolved", address=self.address)
+        else:
+            why = os.strerror(error.errno).lower() if error.errno else (str(error) or type(error).__name__).lower()
+        return Unreachable(f"{self.address}: {why}", address=self.address)
+
+    def incomplete(self, why: str) -> BadResponse:
+        return BadResponse(f"{self.address}: not a complete HTTP answer ({why[:120]})", address=self.address)
+
+    def too_large(self) -> BadResponse:
+        return BadResponse(
+            f"{self.address}: the body is larger than {self.options.max_body_bytes} bytes", address=self.address
+        )
+
+    def untrusted(self, why: str, fingerprint: Optional[str]) -> CertificateInvalid:
+        """:param fingerprint: of the refused certificate, if it is known."""
+        prefix = self.options.option_prefix
+        pin = f"{prefix}fingerprint: {fingerprint} once you have checked it" if fingerprint else f"{prefix}fingerprint"
+        return CertificateInvalid(
+            f"{self.address}: the TLS certificate is not trusted ({why}). Give its CA as {prefix}ca_path, "
+            f"pin it with {pin}, or turn the check off with {prefix}validate_certs: false",
+            address=self.address,
+            reason=why,
+            fingerprint=fingerprint,
+        )
+
+    def unpacked(self, headers: Mapping[str, str], body: bytes) -> bytes:
+        """The body without its content encoding.
+
+        :raises BadResponse: it is not gzip as its header says, or too large.
+        """
+        if headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip") or not body:
+            return body
+        limit = self.options.max_body_bytes
+        try:
+            plain = zlib.decompressobj(31).decompress(body, limit + 1)
+        except zlib.error as error:
+            raise BadResponse(
+                f"{self.address}: a body that is not gzip as its header says", address=self.address
+            ) from error
+        if len(plain) > limit:
+            raise self.too_large()
+        return plain
+
+
+class HttpClient(Endpoint):
+    """Thread-safe :class:`fleetcore.ports.Http`.
+
+    A request that found its kept connection closed by the server is sent once more on a new one, when its method is idempotent.
+
+    :raises InvalidInput: the URL, ``ca_path`` or fingerprint can't be used (from the constructor), or a request's URL
+        leads to another host than ``base_url``.
+    """
+
+    def __init__(self, options: HttpOptions) -> None:
+        super().__init__(options)
+        self._idle: list[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """See :class:`fleetcore.ports.Http`; besides, ``BadResponse`` for an answer that is not HTTP, truncated or too large."""
+        target = self.target(request.url)
+        seconds = self.options.timeout if request.timeout is None else request.timeout
+        deadline = time.monotonic() + seconds
+        try:
+            connection = self._take()
+            if connection is not None:
+                try:
+                    return self._exchange(connection, request, target, deadline)
+                except (ConnectionError, http.client.RemoteDisconnected):
+                    if request.method not in IDEMPOTENT:
+                        raise
+            return self._exchange(self._connect(deadline), request, target, deadline)
+        except socket.timeout as error:
+            raise self.timed_out(seconds, request) from error
+        except ssl.SSLCertVerificationError as error:
+            raise self.untrusted(error.verify_message, self._refused_fingerprint(deadline)) from error
+        except OSError as error:
+            raise self.failed(error) from error
+        except http.client.InvalidURL as error:
+            raise InvalidInput(f"{self.address}: {target[:200]!r} is not a path") from error
+        except http.client.HTTPException as error:
+            raise self.incomplete(f"{type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when their request ends. Idempotent."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    # -- one exchange ---------------------------------------------------------------------------------------------------
 
     def _take(self) -> Optional[http.client.HTTPConnection]:
         while True:
@@ -177,19 +250,10 @@ class HttpClient:
             plain = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
             plain.connect()
             return plain
-        trusted = self.options.validate_certs and self._fingerprint is None
-        connection = http.client.HTTPSConnection(
-            self.host, self.port, timeout=seconds, context=_context(self.options.ca_path, trusted)
-        )
+        connection = http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=self.context())
         try:
             connection.connect()
-            if self._fingerprint is not None and fingerprint_of(connection.sock) != self._fingerprint:
-                raise CertificateInvalid(
-                    f"{self.address}: the certificate is not the pinned one; it has the fingerprint "
-                    f"{fingerprint_of(connection.sock)}. Replaced certificate or an impostor: check it, then change the fingerprint",
-                    address=self.address,
-                    fingerprint=fingerprint_of(connection.sock),
-                )
+            self.check_pin(connection.sock)
         except BaseException:
             connection.close()
             raise
@@ -227,46 +291,19 @@ class HttpClient:
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise self._too_large()
+                raise self.too_large()
         if answer.length:  # read(n) does not notice that the server closed before Content-Length bytes came
             raise http.client.IncompleteRead(b"", answer.length)
-        body = b"".join(chunks)
-        if headers.get("content-encoding", "").strip().lower() not in ("gzip", "x-gzip") or not body:
-            return body
-        unpacker = zlib.decompressobj(31)
-        try:
-            unpacked = unpacker.decompress(body, limit + 1)
-        except zlib.error as error:
-            raise BadResponse(
-                f"{self.address}: a body that is not gzip as its header says", address=self.address
-            ) from error
-        if len(unpacked) > limit:
-            raise self._too_large()
-        return unpacked
+        return self.unpacked(headers, b"".join(chunks))
 
-    def _too_large(self) -> BadResponse:
-        return BadResponse(
-            f"{self.address}: the body is larger than {self.options.max_body_bytes} bytes", address=self.address
-        )
-
-    def _certificate_invalid(self, why: str, deadline: float) -> CertificateInvalid:
+    def _refused_fingerprint(self, deadline: float) -> Optional[str]:
         """Look at the refused certificate once more, sending nothing, so that the message can name its fingerprint."""
-        prefix = self.options.option_prefix
-        fingerprint = None
         try:
             raw = socket.create_connection((self.host, self.port), timeout=_left(deadline))
-            with raw, _context(None, False).wrap_socket(raw, server_hostname=self.host) as sock:
-                fingerprint = fingerprint_of(sock)
+            with raw, tls_context(None, False).wrap_socket(raw, server_hostname=self.host) as sock:
+                return fingerprint_of(sock)
         except OSError:
-            pass
-        pin = f"{prefix}fingerprint: {fingerprint} once you have checked it" if fingerprint else f"{prefix}fingerprint"
-        return CertificateInvalid(
-            f"{self.address}: the TLS certificate is not trusted ({why}). Give its CA as {prefix}ca_path, "
-            f"pin it with {pin}, or turn the check off with {prefix}validate_certs: false",
-            address=self.address,
-            reason=why,
-            fingerprint=fingerprint,
-        )
+            return None
 
 
 # -- TLS -----------------------------------------------------------------------------------------------------------------
@@ -297,7 +334,11 @@ def fingerprint_of(sock: Any) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _context(ca_path: Optional[str], verify: bool) -> ssl.SSLContext:
+def tls_context(ca_path: Optional[str], verify: bool) -> ssl.SSLContext:
+    """One per setting for the whole process.
+
+    :raises InvalidInput: no certificates in ``ca_path``.
+    """
     try:
         if ca_path is None:
             context = ssl.create_default_context()

@@ -550,12 +550,19 @@ def clean_mac(value: Any) -> Optional[str]:
 
 def to_dict(value: Any) -> Any:
     """A dataclass as plain JSON data: absent fields (None, empty tuples and maps) are left out."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if dataclasses.is_dataclass(kind):
         out: dict[str, Any] = {}
-        for name in _hints(type(value)):
-            item = to_dict(getattr(value, name))
-            if item is None or item in ([], {}):
+        for name in _hints(kind):
+            item = getattr(value, name)
+            if item is None:
                 continue
+            if type(item) not in _PLAIN:
+                item = to_dict(item)
+                if item in ([], {}):
+                    continue
             out[name] = item
         return out
     if isinstance(value, enum.Enum):
@@ -565,6 +572,9 @@ def to_dict(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): to_dict(item) for key, item in value.items()}
     return value
+
+
+_PLAIN = frozenset([str, int, float, bool, type(None)])
 
 
 def device_from_dict(data: Any) -> Device:

@@ -43,6 +43,14 @@ class Http(Protocol):
     def close(self) -> None: ...
 
 
+class AsyncHttp(Protocol):
+    """:class:`Http` in an event loop."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse: ...
+
+    def close(self) -> None: ...
+
+
 class Clock(Protocol):
     """Time, injected. ``monotonic`` in seconds, ``now`` as a UTC RFC 3339 string with a trailing ``Z``."""
 

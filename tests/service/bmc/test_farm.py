@@ -73,6 +73,7 @@ def test_a_server_with_expand_over_tls(farm):
     assert device.stats.logins == bmc.counters.logins == bmc.counters.logouts == 1
     assert device.stats.requests == bmc.counters.requests
     assert max(bmc.counters.by_path.values()) == 1, "each resource is asked for once"
+    assert device.stats.requests <= 36, "login and logout included"
 
 
 def test_expand_only_makes_it_cheaper(farm):
@@ -93,8 +94,28 @@ def test_dell_r750_in_few_requests(farm):
     bmc = farm(tree=str(fixture_dir("redfish", "dell-r750.tar.gz")))
     device = collect(options(bmc), SystemClock())
     assert (len(device.cpus), len(device.memory), len(device.drives), len(device.nics)) == (2, 16, 3, 4)
-    assert device.stats.requests <= 60
+    assert device.stats.requests == bmc.counters.requests <= 30, "login and logout included"
+    assert max(bmc.counters.by_path.values()) == 1
     assert device.stats.logins == 1
+
+
+def test_dell_r750_without_expand_each_resource_once_and_the_same_document(farm):
+    archive = str(fixture_dir("redfish", "dell-r750.tar.gz"))
+    with_expand, without = farm(tree=archive), farm(tree=archive, expand=0, index=0)
+    first, second = (collect(options(bmc), SystemClock()) for bmc in (with_expand, without))
+    assert max(without.counters.by_path.values()) == 1
+    moment = {"stats": None, "collected_at": None}
+    assert dataclasses.replace(first, **moment) == dataclasses.replace(second, **moment)
+
+
+def test_a_whole_system_that_can_not_be_expanded_costs_one_request(farm):
+    bmc = farm(
+        tree=str(fixture_dir("redfish", "dell-r750.tar.gz")),
+        faults=(Fault("status", path="*/Systems/System.Embedded.1", status=501),),
+    )
+    device = collect(options(bmc), SystemClock())
+    assert (len(device.memory), len(device.drives), len(device.pcie_devices)) == (16, 3, 13)
+    assert {item.verdict for item in device.coverage.values()} <= {Verdict.COLLECTED, Verdict.ABSENT}
 
 
 @pytest.mark.parametrize(

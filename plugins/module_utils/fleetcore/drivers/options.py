@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InvalidInput
 from ..http import HttpClient, HttpOptions, clean_fingerprint
+from ..http_async import AsyncHttpClient
 
 DRIVERS = ("redfish", "ipmi")
 _HOST = re.compile(r"^[A-Za-z0-9._:%-]{1,253}$")
@@ -46,14 +47,19 @@ class BmcOptions:
 
     def http(self) -> HttpClient:
         """A connection to the BMC's web server."""
-        return HttpClient(
-            HttpOptions(
-                self.base_url,
-                ca_path=self.ca_path,
-                fingerprint=self.fingerprint,
-                validate_certs=self.validate_certs,
-                timeout=self.timeout,
-            )
+        return HttpClient(self._http_options())
+
+    def http_async(self) -> AsyncHttpClient:
+        """The same in an event loop."""
+        return AsyncHttpClient(self._http_options())
+
+    def _http_options(self) -> HttpOptions:
+        return HttpOptions(
+            self.base_url,
+            ca_path=self.ca_path,
+            fingerprint=self.fingerprint,
+            validate_certs=self.validate_certs,
+            timeout=self.timeout,
         )
 
 

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Iterable
-from typing import Callable, Optional, TypeVar
+from concurrent.futures import Executor
+from typing import Any, Callable, Optional, TypeVar
 
 from ..errors import (
     BadResponse,
@@ -25,6 +27,7 @@ from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
 from ..redfish.capture import Record, RecordingWalker
 from ..redfish.collector import collect as collect_redfish
+from ..redfish.collector import collect_async as collect_redfish_async
 from .options import BmcOptions
 
 # Drivers are imported when they are used: sushy costs 0.5 s of CPU to import, pyghmi 0.2 s, and each module run pays it.
@@ -60,31 +63,70 @@ def collect(
 ) -> Device:
     """The device document from the first driver that can collect one; ``attempts`` in it says what was tried.
 
+    The deadline of the options is for all drivers together.
+
     :param record: takes down what comes over Redfish, also when it ends with an error.
     :raises FleetError: see :func:`open_power`.
     """
     asked = None if sections is None else tuple(sections)
+    end = clock.monotonic() + options.deadline
 
     def attempt(name: str) -> Device:
+        left = _left(options, clock, end)
         if name == "ipmi":
-            from .ipmi import collect_ipmi
-
-            return collect_ipmi(options, clock, asked)
-        return collect_redfish(
-            options.http(),
-            clock,
-            options.host,
-            username=options.username,
-            password=options.password,
-            sections=asked,
-            system=options.system,
-            timeout=options.timeout,
-            deadline=options.deadline,
-            walker=RecordingWalker(record, asked, options.system) if record is not None else None,
-        )
+            return _collect_ipmi(left, clock, asked)
+        walker = RecordingWalker(record, asked, options.system) if record is not None else None
+        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked), walker=walker)
 
     device, attempts = _first(options, attempt)
     return dataclasses.replace(device, attempts=attempts)
+
+
+async def collect_async(
+    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, pool: Optional[Executor] = None
+) -> Device:
+    """:func:`collect` in an event loop.
+
+    :param pool: threads for drivers that block (IPMI); None: the loop's own.
+    """
+    asked = None if sections is None else tuple(sections)
+    end = clock.monotonic() + options.deadline
+    tried = _Tried()
+    for name in options.drivers:
+        try:
+            left = _left(options, clock, end)
+            if name == "ipmi":
+                loop = asyncio.get_running_loop()
+                device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked)
+            else:
+                device = await collect_redfish_async(left.http_async(), clock, left.host, **_redfish(left, asked))
+        except FleetError as error:
+            if not tried.goes_on(name, error):
+                break
+        else:
+            return dataclasses.replace(device, attempts=tried.until(name))
+    raise tried.error()
+
+
+def _left(options: BmcOptions, clock: Clock, end: float) -> BmcOptions:
+    return dataclasses.replace(options, deadline=max(1.0, end - clock.monotonic()))
+
+
+def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]]) -> dict[str, Any]:
+    return {
+        "username": options.username,
+        "password": options.password,
+        "sections": sections,
+        "system": options.system,
+        "timeout": options.timeout,
+        "deadline": options.deadline,
+    }
+
+
+def _collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[tuple[str, ...]]) -> Device:
+    from .ipmi import collect_ipmi
+
+    return collect_ipmi(options, clock, sections)
 
 
 def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:
@@ -98,23 +140,45 @@ def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:
 
 
 def _first(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
-    tried: list[Attempt] = []
-    errors: list[FleetError] = []
+    tried = _Tried()
     for name in options.drivers:
         try:
             found = attempt(name)
         except FleetError as error:
-            tried.append(Attempt(name, error.code, error.message))
-            errors.append(error)
-            if not isinstance(error, NEXT_DRIVER):
+            if not tried.goes_on(name, error):
                 break
         else:
-            return found, (*tried, Attempt(name))
-    if not errors:
-        raise InvalidInput("drivers: the list is empty", field="drivers")
-    last = errors[-1] if not isinstance(errors[-1], NEXT_DRIVER) else errors[0]
-    if len(errors) > 1:
-        last.message = "; ".join(f"{item.driver}: {item.reason}" for item in tried)
-        last.args = (last.message,)
-    last.details["attempts"] = [{"driver": item.driver, "error": item.error, "reason": item.reason} for item in tried]
-    raise last
+            return found, tried.until(name)
+    raise tried.error()
+
+
+class _Tried:
+    """The drivers that failed, and what that means."""
+
+    def __init__(self) -> None:
+        self._attempts: list[Attempt] = []
+        self._errors: list[FleetError] = []
+
+    def goes_on(self, name: str, error: FleetError) -> bool:
+        """Note the failure. Is the next driver tried?"""
+        self._attempts.append(Attempt(name, error.code, error.message))
+        self._errors.append(error)
+        return isinstance(error, NEXT_DRIVER)
+
+    def until(self, name: str) -> tuple[Attempt, ...]:
+        """All attempts, when this one succeeded."""
+        return (*self._attempts, Attempt(name))
+
+    def error(self) -> FleetError:
+        """The one error of all of them."""
+        errors, tried = self._errors, self._attempts
+        if not errors:
+            return InvalidInput("drivers: the list is empty", field="drivers")
+        last = errors[-1] if not isinstance(errors[-1], NEXT_DRIVER) else errors[0]
+        if len(errors) > 1:
+            last.message = "; ".join(f"{item.driver}: {item.reason}" for item in tried)
+            last.args = (last.message,)
+        last.details["attempts"] = [
+            {"driver": item.driver, "error": item.error, "reason": item.reason} for item in tried
+        ]
+        return last

@@ -2,19 +2,21 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Live collection of one BMC: drives the walker over a session, a few requests at a time."""
+"""Live collection of one BMC: drives the walker over a session, a few requests at a time, on threads or in an event loop."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Optional
 
 from ..errors import AuthenticationFailed, TimedOut, Unreachable
 from ..model import Device, Stats, Verdict
-from ..ports import Clock, Http
+from ..ports import AsyncHttp, Clock, Http
 from .interpret import interpret
-from .session import Session
+from .session import AsyncSession, Protocol, Session
 from .walker import Outcome, Walker, Want
 
 CONCURRENCY = 4
@@ -45,48 +47,105 @@ def collect(
     :param walker: a new one, instead of one made of ``sections`` and ``system``.
     :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no ``system`` named.
     """
-    walker = walker or Walker(sections, system)
-    begin = clock.monotonic()
-    end = begin + deadline
-    with Session(http, clock, address, username=username, password=password, timeout=timeout) as session:
+    work = _Collection(walker or Walker(sections, system), clock, address, deadline)
+    login = {"username": username, "password": password, "timeout": timeout, "end": work.end}
+    with Session(http, clock, address, **login) as session:
+        work.start(session)
+        with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="bmc") as pool:
+            running: dict[Future[Outcome], Want] = {}
+            while not work.done:
+                for want in work.ready(max(1, concurrency) - len(running)):
+                    running[pool.submit(session.get, want.url)] = want
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    work.took(running.pop(future), future.result())
+    return work.document(session)
+
+
+async def collect_async(
+    http: AsyncHttp,
+    clock: Clock,
+    address: str,
+    *,
+    username: Optional[str] = None,
+    password: Optional[str] = None,
+    sections: Optional[Iterable[str]] = None,
+    system: Optional[str] = None,
+    timeout: float = 30.0,
+    deadline: float = 300.0,
+    concurrency: int = CONCURRENCY,
+) -> Device:
+    """:func:`collect` in an event loop. Logs out when it is cancelled, too."""
+    work = _Collection(Walker(sections, system), clock, address, deadline)
+    login = {"username": username, "password": password, "timeout": timeout, "end": work.end}
+    async with AsyncSession(http, clock, address, **login) as session:
+        work.start(session)
+        running: dict[asyncio.Task[Outcome], Want] = {}
+        try:
+            while not work.done:
+                for want in work.ready(max(1, concurrency) - len(running)):
+                    running[asyncio.ensure_future(session.get(want.url))] = want
+                if running:
+                    finished, _rest = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for task in finished:
+                        work.took(running.pop(task), task.result())
+        finally:
+            for task in running:
+                task.cancel()
+    return work.document(session)
+
+
+class _Collection:
+    """The walk over one BMC, between walker and session: what is fetched next, when it is given up, and what came of it."""
+
+    def __init__(self, walker: Walker, clock: Clock, address: str, deadline: float) -> None:
+        self._walker = walker
+        self._clock = clock
+        self._address = address
+        self._begin = clock.monotonic()
+        self.end = self._begin + deadline
+        self._waiting: deque[Want] = deque()
+        self._misses = 0
+
+    def start(self, session: Protocol) -> None:
+        """The service root was read before the login."""
         if session.root is not None:
-            for want in walker.wants():  # the service root was read before the login
-                walker.took(want, Outcome(Verdict.COLLECTED, session.root, status=200))
-        _drive(walker, session, clock, end, max(1, concurrency))
-    if walker.problem is not None:
-        raise walker.problem
-    stats = Stats(
-        requests=session.requests,
-        logins=session.logins,
-        bytes=session.received,
-        seconds=round(clock.monotonic() - begin, 3),
-    )
-    if not walker.tree.of("system") and not walker.tree.of("chassis"):
-        raise _nothing(walker, address)
-    return interpret(walker.tree, walker.coverage(), collected_at=clock.now(), stats=stats)
+            for want in self._walker.wants():
+                self._walker.took(want, Outcome(Verdict.COLLECTED, session.root, status=200))
 
+    @property
+    def done(self) -> bool:
+        return self._walker.done
 
-def _drive(walker: Walker, session: Session, clock: Clock, end: float, concurrency: int) -> None:
-    misses = 0
-    waiting: list[Want] = []
-    running: dict[Future[Outcome], Want] = {}
-    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="bmc") as pool:
-        while not walker.done:
-            waiting.extend(walker.wants())
-            if misses >= GIVE_UP_AFTER or clock.monotonic() >= end:
-                reason = "the BMC stopped answering" if misses >= GIVE_UP_AFTER else "the deadline was reached"
-                for want in waiting:
-                    walker.took(want, Outcome(Verdict.TIMEOUT, reason=reason))
-                waiting.clear()
-                walker.skip_rest(Verdict.TIMEOUT, reason)
-            while waiting and len(running) < concurrency:
-                want = waiting.pop(0)
-                running[pool.submit(session.get, want.url, end)] = want
-            finished = wait(running, return_when=FIRST_COMPLETED).done if running else set()
-            for future in finished:
-                outcome = future.result()
-                misses = misses + 1 if outcome.status is None else 0
-                walker.took(running.pop(future), outcome)
+    def ready(self, room: int) -> list[Want]:
+        """What to fetch now, no more than ``room``. Each must be answered with :meth:`took`."""
+        self._waiting.extend(self._walker.wants())
+        gone = self._misses >= GIVE_UP_AFTER
+        if gone or self._clock.monotonic() >= self.end:
+            reason = "the BMC stopped answering" if gone else "the deadline was reached"
+            for want in self._waiting:
+                self._walker.took(want, Outcome(Verdict.TIMEOUT, reason=reason))
+            self._waiting.clear()
+            self._walker.skip_rest(Verdict.TIMEOUT, reason)
+        return [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+
+    def took(self, want: Want, outcome: Outcome) -> None:
+        self._misses = self._misses + 1 if outcome.status is None else 0
+        self._walker.took(want, outcome)
+
+    def document(self, session: Protocol) -> Device:
+        """:raises FleetError: see :func:`collect`."""
+        walker = self._walker
+        if walker.problem is not None:
+            raise walker.problem
+        stats = Stats(
+            requests=session.requests,
+            logins=session.logins,
+            bytes=session.received,
+            seconds=round(self._clock.monotonic() - self._begin, 3),
+        )
+        if not walker.tree.of("system") and not walker.tree.of("chassis"):
+            raise _nothing(walker, self._address)
+        return interpret(walker.tree, walker.coverage(), collected_at=self._clock.now(), stats=stats)
 
 
 def _nothing(walker: Walker, address: str) -> Exception:

@@ -47,8 +47,14 @@ EVENT_LOG_NAMES = (
 )
 
 
+# Logs that call themselves SEL and are not: a list of what is wrong at the moment.
+NOT_EVENT_LOGS = ("faultlist",)
+
+
 def is_event_log(service: Mapping[str, Any]) -> bool:
     """Is this LogService the one with hardware events (SEL, IML)? Life cycle and audit logs are not."""
+    if str(service.get("Id", "")).strip().lower() in NOT_EVENT_LOGS:
+        return False
     if service.get("LogEntryType") == "SEL":
         return True
     names = [str(service.get(name, "")).strip().lower() for name in ("Id", "Name")]

@@ -49,7 +49,11 @@ class Follow:
     :param section: in whose coverage it counts; the link is not followed when the section was not asked for.
     :param many: the link leads to a collection (worth ``$expand``).
     :param unless: follow only at the end, and only if no resource of this kind was found till then: the deprecated second.
-    :param limit: of a collection's members, fetch no more than this many (members that came inline are all kept).
+    :param limit: of a collection's members, or of a list of links, fetch no more than this many (what came inline is all kept).
+    :param inline_only: take what an expanded answer holds, never fetch it from here.
+    :param without: not followed when this property holds a link.
+    :param complete: a property with a list, and names: not followed when every object of the list has all of these properties, so that
+        the resource would add nothing.
     """
 
     paths: tuple[str, ...]
@@ -58,7 +62,24 @@ class Follow:
     many: bool = True
     unless: Optional[str] = None
     limit: Optional[int] = None
+    inline_only: bool = False
+    without: Optional[str] = None
+    complete: Optional[tuple[str, tuple[str, ...]]] = None
 
+
+WHOLE_CONTROLLER = (
+    "Name",
+    "Manufacturer",
+    "Model",
+    "FirmwareVersion",
+    "Identifiers",
+    "CacheSummary",
+    "SupportedControllerProtocols",
+    "SupportedDeviceProtocols",
+    "SupportedRAIDTypes",
+    "Status",
+)
+"""What a controller inside of Storage has when the resource of its own says no more."""
 
 RULES: dict[str, tuple[Follow, ...]] = {
     "root": (
@@ -82,7 +103,8 @@ RULES: dict[str, tuple[Follow, ...]] = {
             "network",
             unless="network_adapter",
         ),
-        Follow(("PCIeDevices",), "pcie_device", "pcie", many=False, unless="pcie_device"),
+        Follow(("PCIeFunctions",), "pcie_function", "pcie", many=False, inline_only=True),
+        Follow(("PCIeDevices",), "pcie_device", "pcie", many=False),
         Follow(("Bios", "BIOS"), "bios", "bios", many=False),
         Follow(("SecureBoot",), "secure_boot", "secure_boot", many=False),
         Follow(("Boot.BootOptions",), "boot_option", "boot"),
@@ -95,7 +117,7 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Links.LogicalDrives", "LogicalDrives"), "hpe_volume", "storage"),
     ),
     "storage": (
-        Follow(("Controllers",), "storage_controller", "storage"),
+        Follow(("Controllers",), "storage_controller", "storage", complete=("StorageControllers", WHOLE_CONTROLLER)),
         Follow(("Drives",), "drive", "storage", many=False),
         Follow(("Volumes",), "volume", "storage"),
     ),
@@ -104,14 +126,15 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Ports", "NetworkPorts"), "network_port", "network"),
         Follow(("NetworkDeviceFunctions",), "network_function", "network"),
         # Some collections leave out ports that the controller links to.
-        Follow(
-            ("Controllers[].Links.Ports", "Controllers[].Links.NetworkPorts"), "network_port", "network", unless=LAST
-        ),
+        Follow(("Controllers[].Links.Ports",), "network_port", "network", unless=LAST),
+        Follow(("Controllers[].Links.NetworkPorts",), "network_port", "network", unless=LAST, without="Ports"),
+        Follow(("Controllers[].Links.NetworkDeviceFunctions",), "network_function", "network", unless=LAST),
     ),
     "bios": (Follow(("@Redfish.Settings.SettingsObject",), "bios_settings", "bios", many=False),),
     "chassis": (
         Follow(("NetworkAdapters",), "network_adapter", "network"),
-        Follow(("PCIeDevices", "Links.PCIeDevices"), "pcie_device", "pcie"),
+        # At the end: systems list the same devices, and then nothing is left to read here.
+        Follow(("PCIeDevices", "Links.PCIeDevices"), "pcie_device", "pcie", unless=LAST),
         Follow(("PowerSubsystem",), "power_subsystem", "power_supplies", many=False),
         Follow(("Power",), "power", "power_supplies", many=False, unless="power_supply"),
         Follow(("ThermalSubsystem",), "thermal_subsystem", "thermal", many=False),
@@ -128,7 +151,8 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Batteries",), "battery", "power_supplies"),
     ),
     "thermal_subsystem": (Follow(("Fans",), "fan", "thermal"),),
-    "pcie_device": (Follow(("PCIeFunctions", "Links.PCIeFunctions"), "pcie_function", "pcie"),),
+    # One function says what the device is.
+    "pcie_device": (Follow(("Links.PCIeFunctions", "PCIeFunctions"), "pcie_function", "pcie", limit=1),),
     "manager": (
         Follow(("EthernetInterfaces",), "manager_ethernet", "manager"),
         Follow(("LogServices",), "log_service", "log"),
@@ -137,3 +161,12 @@ RULES: dict[str, tuple[Follow, ...]] = {
     "update_service": (Follow(("FirmwareInventory",), "firmware", "firmware"),),
     "licence_service": (Follow(("Licenses",), "licence", "licences"),),
 }
+
+EXPAND_WHOLE: dict[str, tuple[tuple[str, int], ...]] = {
+    "system": ((".", 1),),
+    "chassis": ((".", 1),),
+    "storage": ((".", 2), (".", 1)),
+    "network_adapter": ((".", 2), ("*", 1)),
+}
+"""Kinds of resources that are worth asking for with what is below them in one answer, where the service offers ``$expand``; the
+first of these (properties, levels) that it offers. ``*`` reaches the ports that a controller links to."""

@@ -5,15 +5,20 @@
 """One login to one Redfish service, and GETs that never raise for what a single resource does wrong.
 
 A wrong password stops at once: nothing here sends a refused password twice.
+
+What is sent when is decided sans-IO in :class:`Protocol`, by generators that yield a request or a :class:`Pause` and are told
+what came back. :class:`Session` performs them on threads, :class:`AsyncSession` in an event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import threading
-from collections.abc import Mapping
-from typing import Any, NoReturn, Optional
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, Optional, TypeVar, Union
 
 from ..errors import (
     AuthenticationFailed,
@@ -25,7 +30,7 @@ from ..errors import (
     Unsupported,
 )
 from ..model import Verdict
-from ..ports import Clock, Http, HttpRequest, HttpResponse
+from ..ports import AsyncHttp, Clock, Http, HttpRequest, HttpResponse
 from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS
 from .values import at, items, link, text
 from .walker import ROOT, Outcome
@@ -33,36 +38,45 @@ from .walker import ROOT, Outcome
 DEFAULT_SESSIONS = ROOT + "/SessionService/Sessions"
 _HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}
 _BUSY_RETRIES = 2
+LOGOUT_SECONDS = 10.0
 
 
-class Session:
-    """Context manager: logs in when entered, always logs out when left.
+@dataclass(frozen=True)
+class Pause:
+    """A step that waits so many seconds."""
 
-    Without a user name it does not log in. When the service has no sessions it uses Basic authentication.
+    seconds: float
+
+
+T = TypeVar("T")
+Steps = Generator[Union[HttpRequest, Pause], Optional[HttpResponse], T]
+"""What to do, step by step: each request is answered with its response or the transport's error, a pause with None."""
+
+
+class Protocol:
+    """What a session sends and makes of the answers. Its public methods are steps for a driver to perform.
 
     :ivar root: the service root as it was read before the login.
     :ivar requests: HTTP requests sent; ``logins``: passwords sent; ``received``: bytes of bodies.
-    :raises AuthenticationFailed: (on entering) the login was refused; it is not tried again.
-    :raises SessionLimit: the service has no session left.
-    :raises Unsupported: the address answers, but not as a Redfish service.
+    :param end: on the clock's ``monotonic``: no request lasts longer than till then. Only the logout gets a little more.
     """
 
     def __init__(
         self,
-        http: Http,
         clock: Clock,
         address: str,
         *,
         username: Optional[str] = None,
         password: Optional[str] = None,
         timeout: float = 30.0,
+        end: Optional[float] = None,
     ) -> None:
-        self._http = http
         self._timeout = timeout
         self._username = username
         self._password = password
         self._clock = clock
         self._address = address
+        self._end = end
         self._lock = threading.Lock()
         self._auth: dict[str, str] = {}
         self._location: Optional[str] = None
@@ -71,74 +85,19 @@ class Session:
         self.logins = 0
         self.received = 0
 
-    def __enter__(self) -> Session:
-        self.open()
-        return self
+    # -- login and logout -------------------------------------------------------------------------------------------------
 
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
+    def opening(self) -> Steps[None]:
+        """Log in.
 
-    def open(self) -> None:
-        """Log in; errors as of the class."""
-        try:
-            self._open()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Log out. Never raises: a BMC that can't end a session ends it by its own time-out."""
-        location, self._location = self._location, None
-        try:
-            if location:
-                self.send("DELETE", location, timeout=10)
-        except FleetError:
-            pass
-        finally:
-            self._auth = {}
-            self._http.close()
-
-    def renew(self) -> bool:
-        """Log in anew after the service forgot the session. False if there is no session to renew."""
-        if "X-Auth-Token" not in self._auth:
-            return False
-        self._auth, self._location = {}, None
-        self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
-        return True
-
-    # -- GET ------------------------------------------------------------------------------------------------------------
-
-    def get(self, url: str, deadline: Optional[float] = None) -> Outcome:
-        """Fetch one resource. Thread-safe.
-
-        What is wrong with this resource is in the outcome. Busy answers (503, 429) are asked again, twice.
-
-        :param deadline: on the clock's ``monotonic``; the request's time-out is never longer than what is left.
+        :raises AuthenticationFailed: the login was refused; it is not tried again.
+        :raises SessionLimit: the service has no session left.
+        :raises Unsupported: the address answers, but not as a Redfish service.
         """
-        try:
-            response = self._patient_get(url, deadline)
-        except TimedOut as error:
-            return Outcome(Verdict.TIMEOUT, reason=error.message)
-        except FleetError as error:
-            return Outcome(Verdict.FAILED, reason=error.message)
-        return outcome_of(response)
-
-    def _patient_get(self, url: str, deadline: Optional[float]) -> HttpResponse:
-        response = self.send("GET", url, deadline=deadline)
-        for attempt in range(_BUSY_RETRIES):
-            if response.status not in (429, 503):
-                break
-            self._clock.sleep(min(_retry_after(response) or 1.0 + attempt, 5.0))
-            response = self.send("GET", url, deadline=deadline)
-        return response
-
-    # -- login ------------------------------------------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        response = self.send("GET", ROOT + "/")
+        response = yield from self.sending("GET", ROOT + "/")
         if response.status == 401:
             self._use_basic()
-            response = self.send("GET", ROOT + "/")
+            response = yield from self.sending("GET", ROOT + "/")
         outcome = outcome_of(response)
         if response.status == 401:
             self._refused(response)
@@ -158,16 +117,36 @@ class Session:
         if self._username is not None and not self._auth:
             sessions = link(at(self.root, "Links.Sessions"))
             if sessions or link(at(self.root, "SessionService")):
-                self._login(sessions or DEFAULT_SESSIONS)
+                yield from self._login(sessions or DEFAULT_SESSIONS)
             else:
                 self._use_basic()
         if self._username is None or "Authorization" in self._auth:
-            self._probe()
+            yield from self._probe()
 
-    def _login(self, sessions: str) -> None:
+    def closing(self) -> Steps[None]:
+        """Log out. Never raises a FleetError: a BMC that can't end a session ends it by its own time-out."""
+        location, self._location = self._location, None
+        try:
+            if location:
+                left = LOGOUT_SECONDS if self._end is None else self._end - self._clock.monotonic()
+                yield from self.sending("DELETE", location, timeout=max(2.0, min(LOGOUT_SECONDS, left)))
+        except FleetError:
+            pass
+        finally:
+            self._auth = {}
+
+    def renewing(self) -> Steps[bool]:
+        """Log in anew after the service forgot the session. False if there is no session to renew."""
+        if "X-Auth-Token" not in self._auth:
+            return False
+        self._auth, self._location = {}, None
+        yield from self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
+        return True
+
+    def _login(self, sessions: str) -> Steps[None]:
         body = json.dumps({"UserName": self._username, "Password": self._password or ""}).encode()
         self.logins += 1
-        response = self.send("POST", sessions, body)
+        response = yield from self.sending("POST", sessions, body)
         token = response.headers.get("x-auth-token")
         answer = outcome_of(response)
         words = _message(response)
@@ -204,11 +183,11 @@ class Session:
         self._auth = {"Authorization": "Basic " + base64.b64encode(pair).decode()}
         self.logins += 1
 
-    def _probe(self) -> None:
+    def _probe(self) -> Steps[None]:
         """Without a session nothing has checked the password yet: look at one protected resource."""
         target = link(at(self.root, "Systems")) or link(at(self.root, "Chassis"))
         if target:
-            response = self.send("GET", target)
+            response = yield from self.sending("GET", target)
             if response.status == 401:
                 self._refused(response)
 
@@ -222,7 +201,103 @@ class Session:
             status=response.status,
         )
 
-    # -- one request ------------------------------------------------------------------------------------------------------
+    # -- GET ----------------------------------------------------------------------------------------------------------------
+
+    def getting(self, url: str, deadline: Optional[float] = None) -> Steps[Outcome]:
+        """Fetch one resource. What is wrong with it is in the outcome. Busy answers (503, 429) are asked again, twice.
+
+        :param deadline: on the clock's ``monotonic``; the request's time-out is never longer than what is left.
+        """
+        end = self._end if deadline is None else deadline
+        try:
+            response = yield from self.sending("GET", url, deadline=end)
+            for attempt in range(_BUSY_RETRIES):
+                if response.status not in (429, 503):
+                    break
+                seconds = min(_retry_after(response) or 1.0 + attempt, 5.0)
+                if end is not None and self._clock.monotonic() + seconds >= end:
+                    break
+                yield Pause(seconds)
+                response = yield from self.sending("GET", url, deadline=end)
+        except TimedOut as error:
+            return Outcome(Verdict.TIMEOUT, reason=error.message)
+        except FleetError as error:
+            return Outcome(Verdict.FAILED, reason=error.message)
+        return outcome_of(response)
+
+    # -- one request --------------------------------------------------------------------------------------------------------
+
+    def sending(
+        self,
+        method: str,
+        url: str,
+        body: Optional[bytes] = None,
+        *,
+        timeout: float = 0,
+        deadline: Optional[float] = None,
+    ) -> Steps[HttpResponse]:
+        """One authenticated request of any method; follows redirects on the same host. Errors as :class:`fleetcore.ports.Http`."""
+        headers = {**_HEADERS, **self._auth}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        end = deadline if deadline is not None or timeout else self._end
+        hops = 2
+        while True:
+            seconds = timeout or self._timeout
+            if end is not None:
+                seconds = max(0.1, min(seconds, end - self._clock.monotonic()))
+            with self._lock:
+                self.requests += 1
+            response = yield HttpRequest(method, url, headers, body, seconds)
+            assert response is not None  # noqa: S101  (a request is answered)
+            with self._lock:
+                self.received += len(response.body)
+            moved = _moved(response)
+            if moved is None or moved == url or not hops:
+                return response
+            url, hops = moved, hops - 1
+
+
+class Session(Protocol):
+    """The protocol on threads, as a context manager: logs in when entered, always logs out when left, and closes ``http``.
+
+    Without a user name it does not log in. When the service has no sessions it uses Basic authentication.
+    Errors on entering are those of :meth:`Protocol.opening`.
+    """
+
+    def __init__(self, http: Http, clock: Clock, address: str, **options: Any) -> None:
+        super().__init__(clock, address, **options)
+        self._http = http
+
+    def __enter__(self) -> Session:
+        self.open()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Log in; errors as of the class."""
+        try:
+            self._perform(self.opening())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Log out. Never raises for what the BMC does. Idempotent."""
+        try:
+            self._perform(self.closing())
+        finally:
+            self._http.close()
+
+    def renew(self) -> bool:
+        """See :meth:`Protocol.renewing`."""
+        return self._perform(self.renewing())
+
+    def get(self, url: str, deadline: Optional[float] = None) -> Outcome:
+        """See :meth:`Protocol.getting`. Thread-safe."""
+        return self._perform(self.getting(url, deadline))
 
     def send(
         self,
@@ -233,24 +308,80 @@ class Session:
         timeout: float = 0,
         deadline: Optional[float] = None,
     ) -> HttpResponse:
-        """One authenticated request of any method; follows redirects on the same host. Errors as :class:`fleetcore.ports.Http`."""
-        headers = {**_HEADERS, **self._auth}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        for _hop in range(3):
-            seconds = timeout or self._timeout
-            if deadline is not None:
-                seconds = max(0.1, min(seconds, deadline - self._clock.monotonic()))
-            with self._lock:
-                self.requests += 1
-            response = self._http.send(HttpRequest(method, url, headers, body, seconds))
-            with self._lock:
-                self.received += len(response.body)
-            moved = _moved(response)
-            if moved is None or moved == url:
-                return response
-            url = moved
-        return response
+        """See :meth:`Protocol.sending`."""
+        return self._perform(self.sending(method, url, body, timeout=timeout, deadline=deadline))
+
+    def _perform(self, steps: Steps[T]) -> T:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = self._do(step)
+                except BaseException as error:  # noqa: BLE001  (the steps decide what becomes of it)
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    def _do(self, step: Union[HttpRequest, Pause]) -> Optional[HttpResponse]:
+        if isinstance(step, Pause):
+            self._clock.sleep(step.seconds)
+            return None
+        return self._http.send(step)
+
+
+class AsyncSession(Protocol):
+    """The protocol in an event loop, as an asynchronous context manager. Like :class:`Session`; logs out when cancelled, too."""
+
+    def __init__(self, http: AsyncHttp, clock: Clock, address: str, **options: Any) -> None:
+        super().__init__(clock, address, **options)
+        self._http = http
+
+    async def __aenter__(self) -> AsyncSession:
+        opening = asyncio.ensure_future(self._perform(self.opening()))
+        try:
+            await asyncio.shield(opening)
+        except BaseException:
+            if not opening.done():  # cancelled: a login under way would leave a session behind that nobody knows
+                await asyncio.wait([opening], timeout=LOGOUT_SECONDS)
+                opening.cancel()
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Log out. Never raises for what the BMC does. Idempotent."""
+        try:
+            await self._perform(self.closing())
+        finally:
+            self._http.close()
+
+    async def get(self, url: str, deadline: Optional[float] = None) -> Outcome:
+        """See :meth:`Protocol.getting`."""
+        return await self._perform(self.getting(url, deadline))
+
+    async def _perform(self, steps: Steps[T]) -> T:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = await self._do(step)
+                except BaseException as error:  # noqa: BLE001  (the steps decide what becomes of it)
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    async def _do(self, step: Union[HttpRequest, Pause]) -> Optional[HttpResponse]:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        return await self._http.send(step)
 
 
 def outcome_of(response: HttpResponse) -> Outcome:

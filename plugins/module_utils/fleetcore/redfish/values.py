@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 MAX_TEXT = 4096
 MAX_LINK = 2048
+# An absolute path in which nothing is to be resolved, cut off or quoted: nearly every link, and urljoin is slow.
+_USUAL_LINK = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9%:@!$&'()*+,=~._-]+)+/*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 
 
@@ -21,12 +24,13 @@ def at(body: Any, path: str) -> Any:
     """The value at a dotted property path, or None. A leading annotation (``@Redfish.Settings``) is one name."""
     value = body
     for name in _split(path):
-        if not isinstance(value, Mapping):
+        if value is None or not isinstance(value, (dict, Mapping)):  # dict first: it is one, and quicker to tell
             return None
         value = value.get(name)
     return value
 
 
+@functools.lru_cache(maxsize=4096)
 def _split(path: str) -> list[str]:
     names = path.split(".")
     return [".".join(names[:2]), *names[2:]] if path.startswith("@") else names
@@ -43,6 +47,8 @@ def first(body: Any, *paths: str) -> Any:
 
 def text(value: Any) -> Optional[str]:
     """Trimmed text without control characters, numbers as text; None if nothing is left."""
+    if type(value) is str and len(value) <= MAX_TEXT and value.isprintable():
+        return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -120,9 +126,11 @@ def link(value: Any, base: str = "/redfish/v1") -> Optional[str]:
 
     Scheme, host, fragment and trailing slashes go; relative links are resolved against ``base``.
     """
-    raw = value.get("@odata.id") if isinstance(value, Mapping) else value
+    raw = value.get("@odata.id") if isinstance(value, (dict, Mapping)) else value
     if not isinstance(raw, str) or not raw or len(raw) > MAX_LINK:
         return None
+    if _USUAL_LINK.fullmatch(raw):
+        return raw.rstrip("/")
     try:
         joined = urljoin("http://bmc" + base.rstrip("/") + "/", raw.strip())
         parts = urlsplit(joined)
@@ -146,3 +154,17 @@ def links_at(body: Any, path: str, base: str) -> list[str]:
     if not each:
         return links(at(body, path), base)
     return list(dict.fromkeys(found for item in items(at(body, head)) for found in links_at(item, rest, base)))
+
+
+def objects_at(body: Any, path: str, base: str) -> list[tuple[str, Any]]:
+    """Like :func:`links_at`, each link with the value that holds it: after ``$expand`` that is the resource itself."""
+    head, each, rest = path.partition("[].")
+    if each:
+        return [pair for item in items(at(body, head)) for pair in objects_at(item, rest, base)]
+    value = at(body, path)
+    found: dict[str, Any] = {}
+    for item in value if isinstance(value, list) else [value]:
+        target = link(item, base)
+        if target and target not in found:
+            found[target] = item
+    return list(found.items())

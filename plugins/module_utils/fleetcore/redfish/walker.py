@@ -26,8 +26,8 @@ from typing import Any, Optional
 from ..errors import InvalidInput, NotFound
 from ..model import Coverage, Verdict
 from .quirks import is_event_log
-from .rules import RULES, SECTIONS, Follow
-from .values import at, link, links, links_at, text
+from .rules import EXPAND_WHOLE, LAST, RULES, SECTIONS, Follow
+from .values import at, integer, items, link, links, links_at, objects_at, text
 
 ROOT = "/redfish/v1"
 REAL_SYSTEMS = (None, "Physical", "PhysicallyPartitioned")
@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Want:
-    """One resource to fetch: ``url`` is a path, with a query when it is to be expanded."""
+    """One resource to fetch: ``url`` is a path, with a query when it is to be expanded (``whole``: one resource, no collection)."""
 
     url: str
     path: str
@@ -56,6 +56,7 @@ class Want:
     expanded: bool = False
     limit: Optional[int] = None
     page_of: Optional[str] = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,13 @@ class Walker:
         self._limits = limits or Limits()
         self._report: dict[str, _Section] = {name: _Section() for name in SECTIONS}
         self._queue: deque[Want] = deque([Want(ROOT + "/", ROOT, "root", "system")])
-        self._later: list[tuple[Follow, str, int]] = []
+        self._later: list[tuple[Follow, str, int, Mapping[str, Any]]] = []
         self._seen: set[str] = {ROOT}
         self._open = 0
         self._pages: dict[str, int] = {}
         self._expand: Optional[str] = None
+        self._whole: dict[str, str] = {}
+        self._inline: set[str] = set()
         self._refusals = 0
         self._chosen = False
         self._other_names: set[Optional[str]] = set()
@@ -154,7 +157,7 @@ class Walker:
         self._open -= 1
         report = self._report[want.section]
         if outcome.verdict is not Verdict.COLLECTED or outcome.body is None:
-            if want.expanded and outcome.status is not None and outcome.status not in (401, 403, 404):
+            if want.expanded and outcome.status not in (401, 403, 404):
                 self._refused(want)
             elif outcome.verdict is Verdict.ABSENT:
                 report.missing += 1
@@ -168,7 +171,7 @@ class Walker:
         """Give up: what is still wanted is recorded with this verdict (a deadline, a BMC that stopped answering)."""
         for want in self._queue:
             self._report[want.section].failures.append((verdict, reason))
-        for follow, _path, _depth in self._later:
+        for follow, _path, _depth, _body in self._later:
             if not self.tree.kinds.get(follow.unless or ""):
                 self._report[follow.section].failures.append((verdict, reason))
         self._queue.clear()
@@ -198,14 +201,17 @@ class Walker:
         if want.kind == "root":
             self.tree.bodies[ROOT] = body
             self._expand = _expand_query(body)
+            self._whole = _whole_queries(body)
             systems = link(at(body, "Systems"))
             if systems:
                 self._want(systems, Follow(("Systems",), "system", "system"), ROOT, 1, many=True)
             return
         if isinstance(body.get("Members"), list):
             self._absorb_collection(want, body)
-            return
-        self._keep(want, body)
+        elif want.whole:
+            self._absorb_whole(want, body)
+        else:
+            self._keep(want, body)
 
     def _absorb_collection(self, want: Want, body: Mapping[str, Any]) -> None:
         collection = want.page_of or want.path
@@ -219,9 +225,7 @@ class Walker:
                 continue
             if _is_whole(member):
                 inline += 1
-                if path not in self._seen:
-                    self._seen.add(path)
-                    self._keep(dataclasses.replace(want, path=path, depth=want.depth + 1), member)
+                self._take(dataclasses.replace(want, path=path, depth=want.depth + 1), member)
             elif want.limit is None or fetched < want.limit:
                 fetched += 1
                 self._want(path, follow, want.parent, want.depth + 1)
@@ -247,29 +251,105 @@ class Walker:
             )
 
     def _keep(self, want: Want, body: Mapping[str, Any]) -> None:
+        if self._store(want, body) and want.kind != "system":  # what hangs below systems waits until one is chosen
+            self._descend(want, body)
+
+    def _store(self, want: Want, body: Mapping[str, Any]) -> bool:
+        """Put a resource into the tree, if it is wanted there."""
         path, kind = want.path, want.kind
         if kind in ("chassis", "manager") and not self._concerns(kind, body):
-            return
+            return False
         if kind == "log_service" and not is_event_log(body):
-            return
+            return False
         if len(self.tree.bodies) >= self._limits.resources:
             self._failed(want.section, f"more than {self._limits.resources} resources")
-            return
+            return False
         if path in self.tree.bodies:
-            return
+            return False
         self.tree.bodies[path] = body
         self.tree.kinds.setdefault(kind, []).append(path)
         self.tree.parents[path] = want.parent
-        if kind != "system":  # what hangs below systems waits until one is chosen
-            self._follow_all(path, kind, want.depth, body)
+        return True
+
+    def _take(self, want: Want, body: Mapping[str, Any]) -> None:
+        """A resource that came inside of another one."""
+        if want.path not in self._seen:
+            self._seen.add(want.path)
+            self._inline.add(want.path)
+            self._keep(want, body)
+
+    def _descend(self, want: Want, body: Mapping[str, Any]) -> None:
+        """To what is below a resource: by one expanded answer if that saves requests, else link by link."""
+        query = self._whole.get(want.kind)
+        if query and want.path in self._inline and self._saves(want, body) > 1:
+            self._queue.append(_whole_want(want, query))
+        else:
+            self._follow_all(want.path, want.kind, want.depth, body)
+
+    def _saves(self, want: Want, body: Mapping[str, Any]) -> int:
+        """How many requests an expanded answer is expected to make needless."""
+        count = 0
+        rules = [item for item in RULES.get(want.kind, ()) if item.section in self.sections or self._needed(item)]
+        found = {item: list(self._targets(item, body, want.path)) for item in rules}
+        newer = {item.section for item in rules if item.unless is None and found[item]}
+        for follow, targets in found.items():
+            collection = follow.many and len(targets) == 1
+            deep = "levels=2" in self._whole.get(want.kind, "") or follow.kind in self._whole
+            if follow.unless == LAST:
+                count += bool(targets) if want.kind == "network_adapter" else 0
+            elif follow.unless is None or (follow.unless != follow.kind and follow.section not in newer):
+                count += int(deep) if collection else len(targets)
+        return count
+
+    def _absorb_whole(self, want: Want, body: Mapping[str, Any]) -> None:
+        """A resource with what is below it. What did not come inside is followed as ever."""
+        before = len(self._inline)
+        if want.path not in self.tree.bodies and not self._store(want, body):
+            return
+        for follow in RULES.get(want.kind, ()):
+            if (follow.section in self.sections or self._needed(follow)) and not self._left_out(
+                follow, body, want.path
+            ):
+                if follow.unless in (None, LAST):
+                    self._inline_objects(follow, want.path, want.depth, body)
+        if len(self._inline) == before:
+            self._whole.clear()  # it was not expanded: don't try again
+        self._follow_all(want.path, want.kind, want.depth, body)
+
+    def _inline_objects(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
+        for item in follow.paths:
+            for target, found in objects_at(body, item, path):
+                if _is_whole(found) and not isinstance(found.get("Members"), list):
+                    self._take(Want(target, target, follow.kind, follow.section, path, depth + 1), found)
+                    self._report[follow.section].collected += 1
+
+    def _left_out(self, follow: Follow, body: Mapping[str, Any], path: str) -> bool:
+        """Says the body itself that this rule would find nothing new?"""
+        if follow.complete is not None:
+            inside = items(at(body, follow.complete[0]))
+            if inside and all(name in item for item in inside for name in follow.complete[1]):
+                return True
+        return follow.without is not None and bool(links_at(body, follow.without, path))
+
+    def _targets(self, follow: Follow, body: Mapping[str, Any], path: str) -> Iterable[str]:
+        """What is still to be fetched of a rule's links."""
+        if self._left_out(follow, body, path):
+            return ()
+        for item in follow.paths:
+            found = links_at(body, item, path)
+            if found:
+                return [target for target in found if target not in self._seen]
+        return ()
 
     def _follow_all(self, path: str, kind: str, depth: int, body: Mapping[str, Any]) -> None:
         for follow in RULES.get(kind, ()):
             if follow.section not in self.sections and not self._needed(follow):
                 continue
+            if follow.inline_only or self._left_out(follow, body, path):
+                continue
             if follow.unless is not None:
                 if any(links_at(body, item, path) for item in follow.paths):
-                    self._later.append((follow, path, depth))
+                    self._later.append((follow, path, depth, body))
                 continue
             self._follow(follow, path, depth, body)
 
@@ -279,12 +359,41 @@ class Walker:
         return below is not None and bool(below & self.sections)
 
     def _follow(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
+        if self._known(follow, path, body):
+            return
         for item in follow.paths:
-            found = links_at(body, item, path)
-            for target in found[: self._limits.members]:
-                self._want(target, follow, path, depth + 1, many=follow.many and len(found) == 1)
+            found = objects_at(body, item, path)
+            if follow.limit is not None and len(found) > 1:
+                found = sorted(found, key=lambda target: _natural(target[0]))[: follow.limit]
+            many = follow.many and len(found) == 1
+            for target, inside in found[: self._limits.members]:
+                if many and self._absorb_inline_collection(follow, path, depth, target, inside):
+                    continue
+                self._want(target, follow, path, depth + 1, many=many)
             if found:
                 return
+
+    def _known(self, follow: Follow, path: str, body: Mapping[str, Any]) -> bool:
+        """Is everything that the resource lists in a second property (``Links``) already here? Then the collection is needless."""
+        if len(follow.paths) < 2 or not self.tree.kinds.get(follow.kind):
+            return False
+        for item in follow.paths:
+            if isinstance(at(body, item), list) and all(target in self._seen for target in links_at(body, item, path)):
+                return True
+        return False
+
+    def _absorb_inline_collection(self, follow: Follow, path: str, depth: int, target: str, inside: Any) -> bool:
+        """A collection that came inside of an expanded answer. False: its members are better fetched with it."""
+        members = inside.get("Members") if isinstance(inside, Mapping) else None
+        if not isinstance(members, list) or inside.get("Members@odata.nextLink") or target in self._seen:
+            return False
+        missing = [item for item in members if not _is_whole(item) and link(item, target) not in self._seen]
+        if len(missing) > 1 and not (follow.kind in self._whole and len(missing) <= 8):
+            return False
+        self._seen.add(target)
+        self._report[follow.section].collected += 1
+        self._absorb_collection(Want(target, target, follow.kind, follow.section, path, depth + 1), inside)
+        return True
 
     def _want(self, path: str, follow: Follow, parent: str, depth: int, many: bool = False) -> None:
         if path in self._seen:
@@ -295,9 +404,15 @@ class Walker:
         if not self._room(follow.section):
             return
         self._seen.add(path)
-        expanded = many and self._expand is not None and "?" not in path
-        url = f"{path}?{self._expand}" if expanded else path
-        self._queue.append(Want(url, path, follow.kind, follow.section, parent, depth, expanded, follow.limit))
+        want = Want(path, path, follow.kind, follow.section, parent, depth, limit=follow.limit)
+        if "?" in path:
+            self._queue.append(want)
+        elif many and self._expand is not None:
+            self._queue.append(dataclasses.replace(want, url=f"{path}?{self._expand}", expanded=True))
+        elif not many and follow.kind in self._whole and follow.kind not in ("system", "chassis"):
+            self._queue.append(_whole_want(want, self._whole[follow.kind]))
+        else:
+            self._queue.append(want)
 
     def _room(self, section: str) -> bool:
         if len(self._seen) >= 2 * self._limits.resources:
@@ -312,12 +427,17 @@ class Walker:
 
     def _refused(self, want: Want) -> None:
         """``$expand`` was advertised and answered with an error: ask plainly, and after the second time always."""
-        self._refusals += 1
-        if self._refusals >= 2:
-            self._expand = None
-        self._queue.append(
-            Want(want.path, want.path, want.kind, want.section, want.parent, want.depth, limit=want.limit)
-        )
+        if want.whole:
+            self._whole.clear()
+            known = self.tree.bodies.get(want.path)
+            if known is not None:
+                self._follow_all(want.path, want.kind, want.depth, known)
+                return
+        else:
+            self._refusals += 1
+            if self._refusals >= 2:
+                self._expand = None
+        self._queue.append(dataclasses.replace(want, url=want.path, expanded=False, whole=False))
 
     # -- the order of things ---------------------------------------------------------------------------------------------
 
@@ -329,10 +449,11 @@ class Walker:
                 self._choose_system()
             elif self._later:
                 later, self._later = self._later, []
-                done = {follow.unless for follow, _path, _depth in later if self.tree.kinds.get(follow.unless or "")}
-                for follow, path, depth in later:
+                done = {item[0].unless for item in later if self.tree.kinds.get(item[0].unless or "")}
+                for follow, path, depth, body in later:
                     if follow.unless not in done:
-                        self._follow(follow, path, depth, self.tree.bodies[path])
+                        self._inline_objects(follow, path, depth, body)
+                        self._follow(follow, path, depth, body)
             else:
                 return False
         return bool(self._queue) and self.problem is None
@@ -365,7 +486,8 @@ class Walker:
         self._other_names = {name for path, name in names.items() if path != self.tree.system}
         self._follow_all(ROOT, "root", 0, root)
         if self.tree.system:
-            self._follow_all(self.tree.system, "system", 1, self.tree.bodies[self.tree.system])
+            path = self.tree.system
+            self._descend(Want(path, path, "system", "system", ROOT, 1), self.tree.bodies[path])
 
     def _concerns(self, kind: str, body: Mapping[str, Any]) -> bool:
         """Does a chassis or manager belong to the chosen system, or to nobody else in particular?"""
@@ -391,6 +513,25 @@ def _natural(path: str) -> list[tuple[int, str]]:
 def _is_whole(member: Any) -> bool:
     """Is a collection's member the resource itself, not only a link to it?"""
     return isinstance(member, Mapping) and ("Id" in member or "@odata.type" in member) and "error" not in member
+
+
+def _whole_want(want: Want, query: str) -> Want:
+    return dataclasses.replace(want, url=f"{want.path}?{query}", expanded=True, whole=True)
+
+
+def _whole_queries(root: Mapping[str, Any]) -> dict[str, str]:
+    """The ``$expand`` by kind of resource, for single resources, as far as the service offers it."""
+    feature = at(root, "ProtocolFeaturesSupported.ExpandQuery")
+    if not isinstance(feature, Mapping) or feature.get("Levels") is not True:
+        return {}
+    most = integer(feature.get("MaxLevels")) or 1
+    offered = {".": feature.get("NoLinks") is True, "*": feature.get("ExpandAll") is True}
+    found = {}
+    for kind, choices in EXPAND_WHOLE.items():
+        usable = [(mark, levels) for mark, levels in choices if offered[mark] and levels <= most]
+        if usable:
+            found[kind] = f"$expand={usable[0][0]}($levels={usable[0][1]})"
+    return found
 
 
 def _expand_query(root: Mapping[str, Any]) -> Optional[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...model import Battery, Enclosure, Fan, PcieDevice, PowerSupply, Sensor, clean_serial
-from ..values import at, first, items, number, positive, text, word
+from ..values import at, first, items, links, number, positive, text, word
 from ..walker import Tree
 from .common import common, identity, is_absent, part, pci_id, slot, status
 
@@ -49,13 +49,26 @@ def location(body: Mapping[str, Any]) -> Optional[str]:
     return info if info and len(info.strip("; 0123456789")) > 0 else None
 
 
+def _functions(tree: Tree) -> dict[str, Mapping[str, Any]]:
+    """The first function of each device, by the device's path; who belongs to whom may be said at either end."""
+    owners: dict[str, str] = {}
+    for path, body in tree.of("pcie_device"):
+        owners.update(dict.fromkeys(links(at(body, "Links.PCIeFunctions"), path), path))
+    found: dict[str, Mapping[str, Any]] = {}
+    for path, body in tree.of("pcie_function"):
+        device = owners.get(path) or next(iter(links(at(body, "Links.PCIeDevice"), path)), tree.parents.get(path, ""))
+        found.setdefault(device, body)
+    return found
+
+
 def pcie_devices(tree: Tree) -> tuple[PcieDevice, ...]:
+    """Devices; one that a system and a chassis list by two addresses counts once."""
     out = []
+    functions = _functions(tree)
     for path, body in tree.of("pcie_device"):
         if is_absent(body):
             continue
-        functions = [function for _path, function in tree.of("pcie_function", parent=path)]
-        function = functions[0] if functions else {}
+        function = functions.get(path, {})
         fields = common(body)
         fields["model"] = fields["model"] or fields["description"]
         out.append(

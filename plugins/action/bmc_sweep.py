@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the module of the same name and shows what it writes into its progress file while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from typing import Any, Optional, TextIO
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+POLL_SECONDS = 0.5
+display = Display()
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: Any = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        background = bool(self._task.async_val) and not self._connection.has_native_async
+        own = None
+        # Elsewhere the file can't be read, in the background there is nobody to show it to.
+        here = self._connection.transport == "local" and not background and not self._task.check_mode
+        if here and not arguments.get("progress_file"):
+            descriptor, own = tempfile.mkstemp(prefix="bmc_sweep-", suffix=".progress")
+            os.close(descriptor)
+            arguments["progress_file"] = own
+        follower = Follower(os.path.expanduser(str(arguments["progress_file"])), display.display) if here else None
+        try:
+            if follower is not None:
+                follower.start()
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars or {}, wrap_async=background))
+        finally:
+            if follower is not None:
+                follower.stop()
+            if own is not None:
+                os.unlink(own)
+            if not background:
+                self._remove_tmp_path(self._connection._shell.tmpdir)
+        if own is not None:
+            result.get("invocation", {}).get("module_args", {}).pop("progress_file", None)
+        return result
+
+
+class Follower:
+    """Shows what is added to a progress file from now on, in a thread."""
+
+    def __init__(self, path: str, show: Callable[[str], None]) -> None:
+        self._path = path
+        self._show = show
+        self._begin = os.path.getsize(path) if os.path.exists(path) else 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Show the rest, then end."""
+        self._over.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        file: Optional[TextIO] = None
+        rest = ""
+        try:
+            last = False
+            while not last:
+                last = self._over.wait(POLL_SECONDS)
+                if file is None and os.path.exists(self._path):
+                    file = open(self._path, encoding="utf-8", errors="replace")  # noqa: SIM115  (closed below)
+                    file.seek(self._begin)
+                if file is not None:
+                    *lines, rest = (rest + file.read()).split("\n")
+                    for line in lines:
+                        text = sentence(line)
+                        if text:
+                            self._show(text)
+        except OSError:
+            pass
+        finally:
+            if file is not None:
+                file.close()
+
+
+def sentence(line: str) -> str:
+    """One line of the progress file for a person; empty if there is nothing to say."""
+    try:
+        entry = json.loads(line)
+        event = entry["event"]
+        if event == "failure":
+            return f"  sweep: {entry['machine']} failed ({entry['code']}): {entry['message'][:200]}"
+        if event in ("progress", "end"):
+            left = entry.get("seconds_left")
+            more = f", about {left:.0f} s left" if left and event == "progress" else ""
+            return (
+                f"  sweep: {entry['done']} of {entry['total']} done in {entry['seconds']:.0f} s, {entry['failed']} failed, "
+                f"{entry['published']} published, {entry['running']} running{more}"
+            )
+        if event == "stopping":
+            return f"  sweep: stopping, logging out of {entry['running']} BMCs"
+        return f"  sweep: {entry['message']}"
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""

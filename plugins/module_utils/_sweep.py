@@ -1,0 +1,377 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module ``bmc_sweep`` does with its options: machines -> sweep -> result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Optional
+
+from ._bmc import BMC
+from ._boundary import Plan
+from ._server import SERVER, server_client
+from .fleetcore.client import ServerClient, check_id
+from .fleetcore.clock import SystemClock
+from .fleetcore.drivers.options import BmcOptions, bmc_options
+from .fleetcore.drivers.registry import collect_async
+from .fleetcore.errors import FleetError, InvalidInput, NotFound
+from .fleetcore.model import Device
+from .fleetcore.sweep.engine import Summary, Sweep, Target
+from .fleetcore.sweep.journal import Journal
+from .fleetcore.sweep.outbox import Spool
+
+IPMI_THREADS = 8
+BMC_FIELDS = tuple(name for name in BMC if name != "address")
+
+
+def _without_default(option: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in option.items() if key != "default"}
+
+
+# The options of a BMC, once for all and once for each; the defaults are those of the fragment `bmc`, applied by bmc_options.
+SHARED: dict[str, Any] = {name: _without_default(BMC[name]) for name in BMC_FIELDS}
+ENTRY: dict[str, Any] = {
+    "machine": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    **{name: {key: value for key, value in SHARED[name].items() if key != "fallback"} for name in BMC_FIELDS},
+}
+SELECT: dict[str, Any] = {
+    "all": {"type": "bool"},
+    "machines": {"type": "list", "elements": "str"},
+    "site": {"type": "str"},
+    "rack": {"type": "str"},
+    "labels": {"type": "dict"},
+}
+SERVER_OPTIONS: dict[str, Any] = {**SERVER, "server_url": {**SERVER["server_url"], "required": False}}
+
+
+def plan(params: Mapping[str, Any]) -> Plan:
+    """Find the machines, check all that can be checked before the first BMC is asked.
+
+    :raises InvalidInput: options that can't be used, or nothing selected.
+    """
+    for name in ("concurrency", "ipmi_threads"):
+        if params[name] is not None and params[name] < 1:
+            raise InvalidInput(f"{name}: {params[name]} is less than 1", field=name)
+    client = server_client(params) if params["server_url"] else None
+    try:
+        targets = _listed(params) if params["bmcs"] is not None else _selected(params, client)
+    except BaseException:
+        if client is not None:
+            client.close()
+        raise
+
+    def preview() -> Mapping[str, Any]:
+        if client is not None:
+            client.close()
+        return _preview(params, targets)
+
+    def apply() -> Mapping[str, Any]:
+        try:
+            return _run(params, targets, client)
+        finally:
+            if client is not None:
+                client.close()
+
+    return Plan({}, {}, preview, apply, always=True)
+
+
+# -- which machines --------------------------------------------------------------------------------------------------------
+
+
+def _listed(params: Mapping[str, Any]) -> list[Target]:
+    entries = params["bmcs"]
+    if not entries:
+        raise InvalidInput("bmcs: the list is empty, so nothing is selected", field="bmcs")
+    targets = []
+    seen: set[str] = set()
+    for number, entry in enumerate(entries):
+        machine = check_id(entry["machine"], f"bmcs[{number}].machine")
+        if machine in seen:
+            raise InvalidInput(f"bmcs[{number}]: machine {machine!r} is in the list twice", field="bmcs")
+        seen.add(machine)
+        target = _target(params, machine, entry)
+        try:
+            target.options()
+        except InvalidInput as error:
+            field = error.details.get("field", "bmcs")
+            raise InvalidInput(f"bmcs[{number}] ({machine}): {error.message}", field=field, machine=machine) from error
+        targets.append(target)
+    return targets
+
+
+def _selected(params: Mapping[str, Any], client: Optional[ServerClient]) -> list[Target]:
+    select_by = {key: value for key, value in (params["select"] or {}).items() if value is not None}
+    if client is None:
+        raise InvalidInput("select: asks the machine server; give server_url or FLEETD_URL", field="server_url")
+    if not any(select_by.values()):
+        raise InvalidInput(
+            "select: nothing is selected. Name machines, a site, a rack or labels, or say all: true", field="select"
+        )
+    wanted = [check_id(name, "select.machines") for name in select_by.get("machines", [])]
+    if select_by.get("machines") == []:
+        raise InvalidInput("select.machines: the list is empty, so nothing is selected", field="select")
+    labels = {str(key): str(value) for key, value in (select_by.get("labels") or {}).items()}
+    found = {
+        str(machine["id"]): machine.get("bmc")
+        for machine in client.machines(site=select_by.get("site"), rack=select_by.get("rack"), labels=labels)
+        if not wanted or machine["id"] in wanted
+    }
+    missing = sorted(set(wanted) - set(found))
+    if missing:
+        raise NotFound(
+            f"select.machines: the server does not have {', '.join(missing[:10])}"
+            + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+            + (" among those of the other filters" if len(select_by) > 1 else ""),
+            machines=missing,
+        )
+    if not found:
+        raise NotFound("select: no machine of the server matches", field="select")
+    return [_target(params, machine, bmc) for machine, bmc in found.items()]
+
+
+def _target(params: Mapping[str, Any], machine: str, bmc: Optional[Mapping[str, Any]]) -> Target:
+    own = {key: value for key, value in (bmc or {}).items() if value is not None and key in ENTRY and key != "machine"}
+    return Target(machine, partial(_options, params, machine, own))
+
+
+def _options(params: Mapping[str, Any], machine: str, own: Mapping[str, Any]) -> BmcOptions:
+    if not own.get("address"):
+        raise NotFound(f"machine {machine}: no address of its BMC is known", machine=machine)
+    return bmc_options({**{name: params[name] for name in BMC_FIELDS}, **own})
+
+
+# -- check mode ------------------------------------------------------------------------------------------------------------
+
+
+def _preview(params: Mapping[str, Any], targets: Sequence[Target]) -> Mapping[str, Any]:
+    done: set[str] = set()
+    if params["state_file"] and os.path.exists(params["state_file"]):
+        with contextlib.closing(Journal(params["state_file"], SystemClock().now(), read_only=True)) as journal:
+            done = journal.done
+    rows = []
+    for target in targets:
+        row: dict[str, Any] = {"machine": target.machine, "skipped": target.machine in done}
+        try:
+            options = target.options()
+            row.update(address=options.host, drivers=list(options.drivers))
+        except FleetError as error:
+            row["error"] = error.message
+        rows.append(row)
+    summary = Summary(total=len(targets), skipped=sum(row["skipped"] for row in rows))
+    return {"changed": summary.total > summary.skipped, "plan": rows, "summary": _counts(summary), "failures": []}
+
+
+# -- the sweep -------------------------------------------------------------------------------------------------------------
+
+
+def _run(params: Mapping[str, Any], targets: Sequence[Target], client: Optional[ServerClient]) -> Mapping[str, Any]:
+    clock = SystemClock()
+    documents: Optional[dict[str, Any]] = {} if params["return_documents"] else None
+    if params["directory"]:
+        _make_directory(params["directory"])
+    with contextlib.ExitStack() as stack:
+        journal = None
+        if params["state_file"]:
+            journal = stack.enter_context(contextlib.closing(Journal(params["state_file"], clock.now())))
+        spool = Spool(params["spool"] or _default_spool()) if client is not None else None
+        progress = stack.enter_context(Progress(params["progress_file"], clock, params["progress_seconds"]))
+        pool = stack.enter_context(ThreadPoolExecutor(params["ipmi_threads"], thread_name_prefix="ipmi"))
+        sections = params["sections"]
+
+        async def collect(options: BmcOptions) -> Device:
+            return await collect_async(options, clock, sections, pool)
+
+        sweep = Sweep(
+            targets,
+            collect,
+            clock,
+            publish=client.publish_devices if client is not None else None,
+            spool=spool,
+            directory=params["directory"],
+            journal=journal,
+            keep=documents,
+            concurrency=params["concurrency"],
+            on_event=progress.event,
+        )
+        asyncio.run(_supervised(sweep, progress))
+        progress.end(sweep)
+    result = _result(sweep.summary, params, spool)
+    if documents is not None:
+        result["documents"] = documents
+    return result
+
+
+async def _supervised(sweep: Sweep, progress: Progress) -> None:
+    """The sweep, with signals that stop it and somebody who says how far it is."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted(number: int) -> None:
+        loop.remove_signal_handler(number)  # the second time it is not asked
+        sweep.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted, number)
+    reporting = asyncio.ensure_future(progress.watch(sweep))
+    try:
+        await sweep.run()
+    finally:
+        reporting.cancel()
+
+
+def _result(summary: Summary, params: Mapping[str, Any], spool: Optional[Spool]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "changed": bool(summary.changed) or bool(params["directory"] and summary.collected),
+        "summary": _counts(summary),
+        "failures": summary.failures,
+    }
+    warnings = []
+    if spool is not None and summary.spooled:
+        warnings.append(
+            f"{summary.spooled} documents could not be brought to the machine server; they are in {spool.path} and "
+            "the next sweep sends them"
+        )
+    bad = summary.failed + summary.refused
+    if bad:
+        kinds = ", ".join(f"{count} {code}" for code, count in summary.by_error.most_common(5))
+        warnings.append(f"{bad} of {summary.total} machines failed: {kinds}")
+    if warnings:
+        result["warnings"] = warnings
+    attempted = summary.total - summary.skipped
+    if summary.interrupted:
+        again = "run it again with the same state_file to go on" if params["state_file"] else "there was no state_file"
+        result.update(
+            failed=True,
+            msg=f"The sweep was interrupted: {summary.done} of {summary.total} machines are done; {again}",
+            failure={"code": "interrupted", "details": {}},
+        )
+    elif attempted and (bad == attempted or 100 * bad > params["failure_budget"] * attempted):
+        first = summary.failures[0]
+        result.update(
+            failed=True,
+            msg=f"{bad} of {attempted} machines failed. {first['machine']}: {first['message']}",
+            failure={"code": summary.by_error.most_common(1)[0][0], "details": {"by_error": dict(summary.by_error)}},
+        )
+    return result
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
+    return {
+        "total": summary.total,
+        "skipped": summary.skipped,
+        "collected": summary.collected,
+        "incomplete": summary.incomplete,
+        "failed": summary.failed,
+        "published": summary.published,
+        "changed": summary.changed,
+        "refused": summary.refused,
+        "spooled": summary.spooled,
+        "interrupted": summary.interrupted,
+        "requests": summary.requests,
+        "logins": summary.logins,
+        "bytes": summary.bytes,
+        "seconds": summary.seconds,
+        "by_driver": dict(summary.by_driver),
+        "by_error": dict(summary.by_error),
+    }
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"directory {path}: can't be made ({(error.strerror or str(error)).lower()})", field="directory"
+        ) from error
+
+
+def _default_spool() -> str:
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "baremetal.fleet", "spool")
+
+
+# -- progress --------------------------------------------------------------------------------------------------------------
+
+
+class Progress:
+    """What happens, as JSON lines in a file that others may follow; None: nowhere.
+
+    Events: ``progress`` (all counts), ``failure``, ``server_down``, ``server_up``, ``stopping``, ``end``.
+
+    :raises InvalidInput: the file can't be written.
+    """
+
+    def __init__(self, path: Optional[str], clock: SystemClock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = max(0.2, seconds)
+        self._begin = clock.monotonic()
+        self._file = None
+        if path:
+            try:
+                self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed by __exit__)
+            except OSError as error:
+                raise InvalidInput(
+                    f"progress_file {path}: can't be written ({(error.strerror or str(error)).lower()})",
+                    field="progress_file",
+                ) from error
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def event(self, event: str, facts: Mapping[str, Any]) -> None:
+        """Add a line. A full disk does not end a sweep."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.write(json.dumps({"at": self._clock.now(), "event": event, **facts}) + "\n")
+                self._file.flush()
+
+    async def watch(self, sweep: Sweep) -> None:
+        """Report how far the sweep is, and stop it when nobody waits for the result any more."""
+        reported = 0.0
+        while True:
+            await asyncio.sleep(min(1.0, self._seconds))
+            if _abandoned():
+                sweep.stop()
+            if self._clock.monotonic() - reported >= self._seconds:
+                reported = self._clock.monotonic()
+                self.event("progress", self._figures(sweep))
+
+    def end(self, sweep: Sweep) -> None:
+        self.event("end", self._figures(sweep))
+
+    def _figures(self, sweep: Sweep) -> dict[str, Any]:
+        summary = sweep.summary
+        seconds = self._clock.monotonic() - self._begin
+        now_done = summary.done - summary.skipped
+        left = summary.total - summary.done
+        return {
+            "done": summary.done,
+            "running": sweep.running,
+            **{name: getattr(summary, name) for name in ("total", "skipped", "collected", "failed", "published")},
+            "seconds": round(seconds, 1),
+            "seconds_left": round(seconds / now_done * left, 1) if now_done else None,
+        }
+
+
+def _abandoned() -> bool:
+    """Has whoever reads our output gone away? Ansible, killed, leaves its modules running."""
+    try:
+        poll = select.poll()
+        poll.register(1, 0)
+        return any(event & select.POLLERR for _fd, event in poll.poll(0))
+    except (OSError, ValueError):
+        return False

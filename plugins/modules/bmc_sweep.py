@@ -1,0 +1,397 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_sweep
+short_description: Read the hardware inventory of a whole fleet from its BMCs, in one task
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Does for many BMCs at once, in one process, what M(baremetal.fleet.bmc_info) does for one. It needs a small fraction of the CPU time
+    that one task per host needs, and no more memory for ten thousand machines than for a hundred.
+  - Publishes each document to the machine server as soon as it is there. While the server is down, documents are kept in files
+    and sent later, by this sweep or the next one.
+  - A BMC that fails, hangs or is slow costs nothing to the others. What failed is in RV(failures).
+  - Stopped by C(SIGINT) or C(SIGTERM) it begins no more, logs out of all BMCs, and delivers what it has. With O(state_file) the next
+    run goes on from there.
+options:
+  bmcs:
+    description:
+      - The machines to read and how to reach their BMCs. Options that an entry does not have are those of the task.
+      - An empty list is an error.
+    type: list
+    elements: dict
+    suboptions:
+      machine:
+        description: Name of the machine, under which it is published.
+        type: str
+        required: true
+      address:
+        description:
+          - Host name or IP address of the BMC.
+          - A URL V(https://host[:port]) sets O(bmcs[].redfish_scheme) and O(bmcs[].redfish_port) too.
+        type: str
+        required: true
+      username:
+        description: User of the BMC. Without one nobody logs in.
+        type: str
+      password:
+        description: Password of the user. A password that a BMC refuses is not sent to it a second time.
+        type: str
+      drivers:
+        description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
+        type: list
+        elements: str
+        choices: [redfish, ipmi]
+      redfish_scheme:
+        description: Default is V(https). V(http) sends the password in clear.
+        type: str
+        choices: [https, http]
+      redfish_port:
+        description: Port of the Redfish service. Default is V(443), or V(80) for V(http).
+        type: int
+      ipmi_port:
+        description: UDP port of IPMI over LAN. Default is V(623).
+        type: int
+      validate_certs:
+        description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an attacker's.
+        type: bool
+      ca_path:
+        description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against. Default is the system's.
+        type: path
+      fingerprint:
+        description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted, and no CA is needed.
+        type: str
+      timeout:
+        description: Seconds to wait for each answer of a BMC. Default is V(30).
+        type: float
+      deadline:
+        description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by then has the verdict V(timeout).
+        type: float
+      system:
+        description: Id of the ComputerSystem, for a BMC that has several behind it.
+        type: str
+  select:
+    description:
+      - Read the machines of the machine server that match every filter, and use the addresses and drivers that the server knows.
+      - A selection that is empty or names unknown machines is an error.
+    type: dict
+    suboptions:
+      all:
+        description: Say V(true) to read every machine.
+        type: bool
+      machines:
+        description: Names of machines.
+        type: list
+        elements: str
+      site:
+        description: All machines of this site.
+        type: str
+      rack:
+        description: All machines of this rack.
+        type: str
+      labels:
+        description: All machines that have these labels.
+        type: dict
+  username:
+    description:
+      - User of the BMC. Without one nobody logs in.
+      - Without it, the environment variable E(BMC_USERNAME) of the host that runs the module is used.
+    type: str
+  password:
+    description:
+      - Password of the user. A password that a BMC refuses is not sent to it a second time.
+      - Without it, the environment variable E(BMC_PASSWORD) of the host that runs the module is used.
+    type: str
+  drivers:
+    description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
+    type: list
+    elements: str
+    choices: [redfish, ipmi]
+  redfish_scheme:
+    description: Default is V(https). V(http) sends the password in clear.
+    type: str
+    choices: [https, http]
+  redfish_port:
+    description: Port of the Redfish service. Default is V(443), or V(80) for V(http).
+    type: int
+  ipmi_port:
+    description: UDP port of IPMI over LAN. Default is V(623).
+    type: int
+  validate_certs:
+    description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an attacker's.
+    type: bool
+  ca_path:
+    description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against. Default is the system's.
+    type: path
+  fingerprint:
+    description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted, and no CA is needed.
+    type: str
+  timeout:
+    description: Seconds to wait for each answer of a BMC. Default is V(30).
+    type: float
+  deadline:
+    description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by then has the verdict V(timeout).
+    type: float
+  system:
+    description: Id of the ComputerSystem, for a BMC that has several behind it.
+    type: str
+  sections:
+    description: Sections to read. Default is all. V(system) and V(power) are always read.
+    type: list
+    elements: str
+    choices:
+      - system
+      - power
+      - processors
+      - memory
+      - storage
+      - network
+      - pcie
+      - bios
+      - secure_boot
+      - boot
+      - tpm
+      - chassis
+      - power_supplies
+      - thermal
+      - sensors
+      - manager
+      - firmware
+      - licences
+      - log
+  concurrency:
+    description: How many BMCs are read at once.
+    type: int
+    default: 64
+  ipmi_threads:
+    description: How many of them over IPMI.
+    type: int
+    default: 8
+  directory:
+    description: Write each document as C(<machine>.json) into this directory, too.
+    type: path
+  return_documents:
+    description: Return all documents. They are then all held in memory, and crossing Ansible they take much more. For small fleets.
+    type: bool
+    default: false
+  state_file:
+    description:
+      - File that notes which machines are done. If the sweep is interrupted, the next one with the same file leaves them out.
+      - After a sweep that came to its end the next one begins anew. Machines that failed are not noted as done.
+    type: path
+  spool:
+    description:
+      - Directory for documents that could not be brought to the machine server. The next sweep sends what is in it first.
+      - Default is C(baremetal.fleet/spool) in E(XDG_STATE_HOME), or in C(~/.local/state).
+    type: path
+  progress_file:
+    description:
+      - File that gets a JSON line for every failure and, every O(progress_seconds), for how far the sweep is.
+      - Ansible shows the same lines while the task runs.
+    type: path
+  progress_seconds:
+    description: Seconds between two lines about the progress.
+    type: float
+    default: 10
+  failure_budget:
+    description:
+      - Percentage of machines that may fail before the task counts as failed. Failures are returned as RV(failures) in any case.
+      - When every machine fails the task always fails.
+    type: float
+    default: 100
+extends_documentation_fragment:
+  - baremetal.fleet.server
+attributes:
+  action_group:
+    description: >-
+      Belongs to both groups. In C(module_defaults) of C(group/baremetal.fleet.bmc) don't set C(address) for this module, it has one per machine.
+    support: full
+    membership:
+      - baremetal.fleet.bmc
+      - baremetal.fleet.server
+  check_mode:
+    description: Returns RV(plan), the machines and drivers. No BMC is asked.
+    support: full
+  diff_mode:
+    description: What changed is the machine server's to say.
+    support: none
+  idempotent:
+    description: Reads only. Publishing the same document again changes nothing.
+    support: full
+  platform:
+    description: Runs anywhere with a network path to the BMCs, usually the controller. Needs Python 3.9 and nothing else, but for IPMI.
+    support: full
+    platforms: posix
+requirements:
+  - pyghmi (for IPMI)
+notes:
+  - "Run it once and not per host: C(hosts: localhost), or C(run_once)."
+  - An IPMI read that is under way when the sweep is stopped is finished first.
+seealso:
+  - module: baremetal.fleet.bmc_info
+  - module: baremetal.fleet.device_publish
+"""
+
+EXAMPLES = r"""
+- name: Read every machine that the machine server knows, and publish what is found
+  baremetal.fleet.bmc_sweep:
+    server_url: https://fleet.example.net
+    select:
+      all: true
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    state_file: /var/lib/fleet/sweep.state
+  register: sweep
+
+- name: Who failed?
+  ansible.builtin.debug:
+    msg: "{{ sweep.failures | map(attribute='machine') }}"
+
+- name: Two racks, without a server, as files
+  baremetal.fleet.bmc_sweep:
+    bmcs:
+      - machine: r1-n1
+        address: 192.0.2.11
+      - machine: r1-n2
+        address: 192.0.2.12
+        drivers: [ipmi]
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    ca_path: /etc/ssl/bmc-ca.pem
+    directory: /tmp/inventory
+
+- name: Do all BMCs of a rack answer, and do the logins work?
+  baremetal.fleet.bmc_sweep:
+    server_url: https://fleet.example.net
+    select:
+      rack: r17
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    sections: [power]
+    deadline: 60
+    failure_budget: 0
+"""
+
+RETURN = r"""
+summary:
+  description: Counts of machines, and what it cost.
+  type: dict
+  returned: always
+  contains:
+    total:
+      description: Machines selected.
+      type: int
+    skipped:
+      description: Done already, according to O(state_file).
+      type: int
+    collected:
+      description: Documents read.
+      type: int
+    incomplete:
+      description: Documents of which a section is V(denied), V(failed) or V(timeout).
+      type: int
+    failed:
+      description: Machines whose BMC gave no document.
+      type: int
+    published:
+      description: Documents that the machine server took, those of an earlier sweep's spool included.
+      type: int
+    changed:
+      description: Documents that changed something on the machine server.
+      type: int
+    refused:
+      description: Documents that the machine server did not take, for example because it does not know the machine.
+      type: int
+    spooled:
+      description: Documents that wait in O(spool) for the machine server.
+      type: int
+    interrupted:
+      description: Whether it was stopped before its end.
+      type: bool
+    requests:
+      description: Requests to BMCs. Likewise C(logins) and C(bytes). Of the machines that gave a document.
+      type: int
+    seconds:
+      description: How long it took.
+      type: float
+    by_driver:
+      description: Documents by driver.
+      type: dict
+    by_error:
+      description: Failures by code.
+      type: dict
+failures:
+  description: The machines that failed, the first 1000 of them. All of them are in O(progress_file).
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    machine:
+      description: Name of the machine.
+      type: str
+    stage:
+      description: V(collect) when the BMC failed, V(publish) when the machine server refused the document.
+      type: str
+    code:
+      description: As RV(failure.code) of M(baremetal.fleet.bmc_info).
+      type: str
+    message:
+      description: What is wrong, for a person.
+      type: str
+plan:
+  description: In check mode, every machine with C(address), C(drivers), whether it is C(skipped), and C(error) if it can't be read.
+  type: list
+  elements: dict
+  returned: check mode
+documents:
+  description: The device documents by machine.
+  type: dict
+  returned: success and O(return_documents=true)
+failure:
+  description: Why the task failed, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(interrupted), V(invalid_input), V(not_found), or the most frequent code of RV(failures).
+      type: str
+    details:
+      description: More facts.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SERVER_OPTIONS, SHARED, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+
+SPEC = {
+    "bmcs": {"type": "list", "elements": "dict", "options": ENTRY},
+    "select": {"type": "dict", "options": SELECT},
+    "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
+    "concurrency": {"type": "int", "default": 64},
+    "ipmi_threads": {"type": "int", "default": 8},
+    "directory": {"type": "path"},
+    "return_documents": {"type": "bool", "default": False},
+    "state_file": {"type": "path"},
+    "spool": {"type": "path"},
+    "progress_file": {"type": "path"},
+    "progress_seconds": {"type": "float", "default": 10},
+    "failure_budget": {"type": "float", "default": 100},
+    **SHARED,
+    **SERVER_OPTIONS,
+}
+
+
+def main() -> None:
+    run(plan, SPEC, mutually_exclusive=[("bmcs", "select")], required_one_of=[("bmcs", "select")])
+
+
+if __name__ == "__main__":
+    main()
