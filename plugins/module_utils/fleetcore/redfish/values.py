@@ -68,6 +68,7 @@ def word(value: Any) -> Optional[str]:
         "none",
         "null",
         "unknown",
+        "nil",
         "not available",
         "not specified",
         "-",
