@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import tarfile
 from pathlib import Path
@@ -18,16 +19,21 @@ from fleetlab.ipmi import IpmiSim, available
 from tests.fixtures_dir import fixture_dir
 
 SECRET = "Tr0ub4dor&3"
-# Where real machines hide what must not leave: the numbers are how many values are replaced in their trees.
+# The system to read where there are several, and whether the tree holds something that must not leave.
 MACHINES = {
-    "server": (None, 0),
-    "multinode": ("Node1", 0),
-    "dell-r750": (None, 3),
-    "hpe-dl325": (None, 4),
-    "gigabyte": (None, 0),
-    "cray-ex425": ("Node0", 0),
-    "dmtf-rackmount1": (None, 0),
+    "server": (None, False),
+    "multinode": ("Node1", False),
+    "dell-r750": (None, True),
+    "hpe-dl325": (None, True),
+    "gigabyte": (None, False),
+    "cray-ex425": ("Node0", False),
+    "dmtf-rackmount1": (None, False),
 }
+# A text in a property that sounds secret, or a user's name; told apart here by other means than the code does.
+SPOKEN = re.compile(
+    r'"[\w. -]*(?:Password|Passwd|Secret|Token|Communit|EncryptionKey|LicenseKey)\w*": "(?!REDACTED")[^"]'
+    r'|"\w*User[Nn]ame": "(?!user-[0-9a-f]{12}")[^"]'
+)
 
 
 def tree(name):
@@ -56,7 +62,8 @@ def test_round_trip(module, tmp_path, name):
     with running_farm(BmcSpec(tree=tree(name), password=SECRET)) as farm:
         live = module("bmc_info", **login(farm.bmcs[0], system=system, capture=str(path)))
     assert live["changed"] is False
-    assert live["capture"] == {"path": str(path), "requests": live["capture"]["requests"], "redacted": redacted}
+    assert (live["capture"]["path"], live["capture"]["redacted"] > 0) == (str(path), redacted)
+    assert live["capture"]["requests"] > 10
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir() if "machine" in file.name] == ["machine.tar.gz"]
 
@@ -68,7 +75,9 @@ def test_round_trip(module, tmp_path, name):
         served = module("bmc_info", **login(farm.bmcs[0], system=system))
     assert observed(served, "collected_at") == observed(live, "collected_at")
 
-    assert SECRET not in str(texts(path))
+    for file, text in texts(path).items():
+        assert SECRET not in text, file
+        assert not SPOKEN.search(text), file
 
 
 @pytest.mark.parametrize("name", [name for name in MACHINES if name not in ("server", "multinode")])
@@ -94,7 +103,7 @@ def test_secrets_of_the_bmc_are_not_in_the_capture(module, tmp_path):
     everything = str(texts(path))
     for secret in ("bi0s-pass", "kms-key", "c0mmunity", "operator7", SECRET):
         assert secret not in everything
-    assert result["capture"]["redacted"] == 5
+    assert result["capture"]["redacted"] >= 5
     assert "bi0s-pass" not in str(result["device"])
     assert "kms-key" not in str(result["device"])
 
