@@ -24,6 +24,7 @@ options:
       - A URL V(https://host[:port]) sets O(redfish_scheme) and O(redfish_port) too.
       - Needed unless O(from_capture) is given.
     type: str
+    required: false
   sections:
     description:
       - Sections to read. Default is all.

@@ -18,6 +18,7 @@ for more, or the tree is somebody else's mockup) comes from the mockup. Secrets 
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import io
 import json
 import os
@@ -332,15 +333,21 @@ def from_capture(bodies: Mapping[str, bytes], system: Optional[str] = None, limi
 
 
 def _walk(recording: Recording, walker: Walker, stopped: Optional[str]) -> Walker:
+    """Walk over the recording. Answers come in the order in which they came when it was recorded, others at the end."""
     lower = {path.lower(): path for path in recording.bodies}
+    order = {url: number for number, url in enumerate(recording.requests)}
+    waiting: list[tuple[int, int, Want]] = []
+    asked = 0
     while not walker.done:
-        gave_up = False
         for want in walker.wants():
-            outcome = recording.requests.get(want.url)
-            if outcome is None and stopped is not None:
-                outcome = Outcome(Verdict.TIMEOUT, reason=stopped)
-                gave_up = True
-            walker.took(want, outcome or _answer(recording.bodies, lower, want.path))
+            asked += 1
+            heapq.heappush(waiting, (order.get(want.url, len(order)), asked, want))
+        _number, _asked, want = heapq.heappop(waiting)
+        outcome = recording.requests.get(want.url)
+        gave_up = outcome is None and stopped is not None
+        if gave_up:
+            outcome = Outcome(Verdict.TIMEOUT, reason=stopped)
+        walker.took(want, outcome or _answer(recording.bodies, lower, want.path))
         if gave_up and stopped is not None:
             walker.skip_rest(Verdict.TIMEOUT, stopped)
     if walker.problem is not None:
