@@ -14,9 +14,10 @@ Virtual BMCs (fleetlab) run in a process of their own, over TLS; the machine ser
 and system of the client's process and its children only (wait4), memory the peak of its resident set.
 
 - ``requests``: one whole inventory: requests, logins, and how often the most requested resource was asked for;
-- ``sweep``: the module bmc_sweep, started as Ansible starts it, all its CPU time counted, parsing and publishing included, against
-  ``community.general.redfish_info`` through ansible-playbook and sushy in threads, each on a few of the same BMCs, of which only what a
-  further BMC costs is counted, not the start. And the floor: the same number of requests by the same HTTP client, nothing parsed;
+- ``sweep``: the module bmc_sweep, started as Ansible starts it, parsing and publishing included, against ``community.general.redfish_info``
+  through ansible-playbook and sushy in threads, each on a few of the same BMCs. ``cpu_ms_per_bmc`` is what a further BMC costs,
+  ``start_cpu_s`` what the start costs (measured with one BMC), for all alike; the ratio is that of ``cpu_ms_per_bmc``. And the floor: the
+  same number of requests by the same HTTP client, nothing parsed;
 - ``memory``: peak of the sweep's memory by the size of the fleet;
 - ``faults``: what a BMC that hangs, one that needs 4 s per answer, and one that truncates cost the sweep in time.
 
@@ -393,9 +394,12 @@ def bench_sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
             if ours["summary"]["published"] != options.count:
                 missed.append(f"only {ours['summary']['published']} of {options.count} documents were published")
             requests = sum(row["requests"] for row in counted) / options.count
-            own = 1000 * ours["cpu"] / options.count
+            start = our_sweep(work, farm.bmcs[:1], server)
+            own = 1000 * (ours["cpu"] - start["cpu"]) / (options.count - 1)
 
-            def row(client: str, bmcs: int, cpu: float, requests: float, seconds: float, peak: float | None) -> None:
+            def row(
+                client: str, bmcs: int, cpu: float, base: float, requests: float, seconds: float, peak: float | None
+            ) -> None:
                 rows.append(
                     {
                         "latency_ms": round(1000 * latency),  # noqa: B023
@@ -403,23 +407,27 @@ def bench_sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
                         "bmcs": bmcs,
                         "requests_per_bmc": round(requests, 1),
                         "cpu_ms_per_bmc": round(cpu, 2),
+                        "start_cpu_s": round(base, 2),
                         "times_ours": round(cpu / own, 1),  # noqa: B023
                         "bmcs_per_second": round(bmcs / seconds, 1),
                         "peak_mib": round(peak) if peak else None,
                     }
                 )
 
-            row("bmc_sweep", options.count, own, requests, ours["seconds"], ours["peak_mib"])
+            row("bmc_sweep", options.count, own, start["cpu"], requests, ours["seconds"], ours["peak_mib"])
             base = floor(farm.bmcs[:1], round(requests))
             least = floor(farm.bmcs, round(requests))
             cpu = 1000 * (least["cpu"] - base["cpu"]) / (options.count - 1)
-            row("floor: TLS + HTTP", options.count, cpu, requests, least["seconds"], least["peak_mib"])
+            row("floor: TLS + HTTP", options.count, cpu, base["cpu"], requests, least["seconds"], least["peak_mib"])
             farm.counters()
 
             few = farm.bmcs[: options.peers]
-            none, some = sushy_in_threads([]), sushy_in_threads(few)
-            cpu = 1000 * (some["cpu"] - none["cpu"]) / len(few)
-            row("sushy, threads", len(few), cpu, farm.total("requests") / len(few), some["seconds"], some["peak_mib"])
+            one = sushy_in_threads(few[:1])
+            farm.counters()
+            more = sushy_in_threads(few)
+            cpu = 1000 * (more["cpu"] - one["cpu"]) / (len(few) - 1)
+            count = farm.total("requests") / len(few)
+            row("sushy, threads", len(few), cpu, one["cpu"], count, more["seconds"], more["peak_mib"])
             if cpu < TARGET_SUSHY * own:
                 missed.append(f"latency {latency}: sushy costs only {cpu / own:.1f} times as much")
 
@@ -429,7 +437,7 @@ def bench_sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
                 more = redfish_info(work, options.bundle, few)
                 cpu = 1000 * (more["cpu"] - one["cpu"]) / (len(few) - 1)
                 count = farm.total("requests") / len(few)
-                row("redfish_info, 4 tasks", len(few), cpu, count, more["seconds"], None)
+                row("redfish_info, 4 tasks", len(few), cpu, one["cpu"], count, more["seconds"], None)
                 rows[-1]["failed_tasks"] = more["ignored"]
                 if cpu < TARGET_ANSIBLE * own:
                     missed.append(f"latency {latency}: redfish_info costs only {cpu / own:.1f} times as much")
@@ -441,6 +449,7 @@ def bench_sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "bmcs",
         "requests_per_bmc",
         "cpu_ms_per_bmc",
+        "start_cpu_s",
         "times_ours",
         "bmcs_per_second",
         "peak_mib",

@@ -17,7 +17,7 @@ from ..errors import FleetError
 from ..model import Device, Verdict, to_dict
 from ..ports import Clock
 from .journal import Journal
-from .outbox import Outbox, Publish, Spool
+from .outbox import RETRY_SECONDS, Outbox, Publish, Spool
 
 CONCURRENCY = 64
 MAX_FAILURES = 1000
@@ -76,6 +76,7 @@ class Sweep:
     :param publish: see :class:`outbox.Outbox`; None: no server.
     :param journal: machines done before are skipped; those done now are added. A machine that failed is not done.
     :param keep: gets every document by machine, if they are wanted in memory.
+    :param retry_seconds: how long the server is left alone after it could not be reached.
     :param on_event: told what happens: ``(event, facts)``; called in the event loop, must be quick.
     """
 
@@ -91,6 +92,7 @@ class Sweep:
         journal: Optional[Journal] = None,
         keep: Optional[dict[str, Any]] = None,
         concurrency: int = CONCURRENCY,
+        retry_seconds: float = RETRY_SECONDS,
         on_event: OnEvent = lambda _event, _facts: None,
     ) -> None:
         done = journal.done if journal else set()
@@ -107,7 +109,11 @@ class Sweep:
         self._running: set[asyncio.Future[Any]] = set()
         self.summary = Summary(total=len(targets), skipped=len(targets) - len(self._targets))
         self._spool = spool
-        self._outbox_options: dict[str, Any] = {"directory": directory, "monotonic": clock.monotonic}
+        self._outbox_options: dict[str, Any] = {
+            "directory": directory,
+            "monotonic": clock.monotonic,
+            "retry_seconds": retry_seconds,
+        }
         self._publish = publish
 
     @property

@@ -120,6 +120,7 @@ class Outbox:
         self._retry_seconds = retry_seconds
         self._on_event = on_event
         self._retry_at = 0.0
+        self._left_behind = False  # something is in the spool
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
         self._queue: asyncio.Queue[Optional[Item]] = asyncio.Queue(maxsize=QUEUE)
         self.problem: Optional[FleetError] = None
@@ -147,7 +148,7 @@ class Outbox:
                 if items:
                     await self._deliver(items)
                 del batch, items
-                if self.down is not None and (last or self._monotonic() >= self._retry_at):
+                if self._left_behind and (last or not self._blocked()):
                     await self._flush_spool()
         finally:
             self._thread.shutdown(wait=False)
@@ -228,6 +229,7 @@ class Outbox:
                 message = f"spool {self._spool.path}: {(error_.strerror or str(error_)).lower()}"
                 self._delivered(machine, "refused", InvalidInput(message, field="spool").to_dict())
             else:
+                self._left_behind = True
                 self._delivered(machine, "spooled", None)
 
     async def _flush_spool(self) -> None:
@@ -238,7 +240,9 @@ class Outbox:
         while True:
             batch = await self._in_thread(_take, items, BATCH)
             if not batch:
+                self._left_behind = False
                 return
+            self._left_behind = True
             try:
                 results = await self._results(batch)
             except TransientError as error:
