@@ -54,8 +54,13 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
     # The password is looked for everywhere; the salt keeps user names from being guessed from their hashes.
     record = Record(secrets=(options.password or "",), salt=os.urandom(16)) if path else None
 
+    def collected() -> dict[str, Any]:
+        # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
+        signal.signal(signal.SIGTERM, _interrupted)
+        return to_dict(collect(options, SystemClock(), params.get("sections"), record))
+
     def preview() -> Mapping[str, Any]:
-        device = to_dict(collect(options, SystemClock(), params.get("sections")))
+        device = collected()
         return {"device": device, "attempts": device.get("attempts", [])}
 
     def apply() -> Mapping[str, Any]:
@@ -63,7 +68,7 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
             return preview()
         facts: dict[str, Any] = {"system": options.system, "sections": params.get("sections")}
         try:
-            found = to_dict(collect(options, SystemClock(), params.get("sections"), record))
+            found = collected()
         except FleetError as error:
             _write_capture(path, record, {**facts, "error": error.to_dict()})
             raise

@@ -72,6 +72,9 @@ BMC_FIRMWARE_NAMES = ("bmc", "ilo 4", "ilo 5", "ilo 6", "idrac", "xcc", "irmc", 
 BMC_GRAPHICS_VENDORS = ("102b", "1a03", "126f", "1050", "18ca", "19e5")
 GPU_CLASSES = ("DisplayController", "ProcessingAccelerators", "3DController", "VGAController")
 GPU_WORDS = ("nvidia", "tesla", "radeon", "instinct", "amd/ati", "gpu", "geforce", "quadro", "data center gpu")
+# What HPE lists as devices of type GPU and is none, and the names of its empty slots.
+NOT_A_GPU_WORDS = ("switch", "baseboard", "hgx", "riser")
+EMPTY_SLOT_WORDS = ("empty slot", "empty", "not present")
 BMC_GRAPHICS_WORDS = ("matrox", "aspeed", "embedded video", "integrated video", "g200")
 
 

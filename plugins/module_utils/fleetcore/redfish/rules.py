@@ -161,6 +161,7 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Thermal",), "thermal", "sensors", many=False, unless="sensor"),
         Follow(("Power",), "power", "sensors", many=False, unless="sensor", without="PowerSubsystem"),
         Follow(("PCIeSlots",), "pcie_slots", "pcie", many=False),
+        Follow(("Oem.Hpe.Links.Devices", "Oem.Hp.Links.Devices", "Oem.Hp.links.Devices"), "hpe_device", "pcie"),
         Follow(("Sensors",), "sensor", "sensors"),
         Follow(("Assembly",), "assembly", "chassis", many=False),
         Follow(("TrustedComponents",), "trusted_component", "tpm"),

@@ -14,14 +14,16 @@ from ..quirks import (
     BATTERY_PATHS,
     BMC_GRAPHICS_VENDORS,
     BMC_GRAPHICS_WORDS,
+    EMPTY_SLOT_WORDS,
     GPU_CLASSES,
     GPU_WORDS,
+    NOT_A_GPU_WORDS,
     PCIE_SLOT_PATHS,
     POWER_SUPPLY_SLOT_PATHS,
 )
 from ..values import at, first, items, links, number, positive, text, word
 from ..walker import Tree
-from .common import common, identity, is_absent, part, pci_id, slot, status
+from .common import common, firmware, identity, is_absent, part, pci_id, slot, status
 
 
 def enclosures(tree: Tree) -> tuple[Enclosure, ...]:
@@ -108,7 +110,35 @@ def pcie_devices(tree: Tree) -> tuple[PcieDevice, ...]:
                 part_number=part(body),
             )
         )
-    return tuple(out)
+    return (*out, *_hpe_devices(tree, out))
+
+
+def _hpe_devices(tree: Tree, known: list[PcieDevice]) -> list[PcieDevice]:
+    """HpeServerDevice: what is in the slots, also where the service shows nothing of it as PCIeDevice."""
+    serials = {device.serial for device in known if device.serial}
+    names = {device.description for device in known}
+    out = []
+    for path, body in tree.of("hpe_device"):
+        fields = common(body)
+        name = (fields["description"] or "").lower()
+        if not name or name.startswith(EMPTY_SLOT_WORDS) or fields["serial"] in serials:
+            continue
+        if fields["serial"] is None and fields["description"] in names:
+            continue
+        fields["firmware"] = firmware(at(body, "FirmwareVersion.Current.VersionString"))
+        fields["model"] = fields["description"]
+        number = clean_serial(text(body.get("ProductPartNumber"))) or part(body)
+        kind = word(body.get("DeviceType"))
+        out.append(
+            PcieDevice(
+                **fields,
+                id=identity(path, body),
+                slot=word(body.get("Location")),
+                device_class=kind,
+                part_number=number,
+            )
+        )
+    return out
 
 
 def _slots(tree: Tree) -> dict[str, str]:
@@ -131,6 +161,7 @@ def gpus(devices: tuple[PcieDevice, ...]) -> tuple[Gpu, ...]:
         shows = device.device_class in GPU_CLASSES or (
             device.device_class is None and any(item in name for item in GPU_WORDS)
         )
+        shows = shows or (device.device_class == "GPU" and not any(item in name for item in NOT_A_GPU_WORDS))
         if (
             shows
             and device.pci_vendor_id not in BMC_GRAPHICS_VENDORS

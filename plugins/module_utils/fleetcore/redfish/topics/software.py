@@ -94,16 +94,17 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def secure_boot(tree: Tree) -> Optional[SecureBoot]:
     for _path, body in tree.of("secure_boot"):
-        return SecureBoot(
+        found = SecureBoot(
             enabled=boolean(body.get("SecureBootEnable")),
             mode=word(body.get("SecureBootMode")),
             current_boot=word(body.get("SecureBootCurrentBoot")),
         )
+        return None if found == SecureBoot() else found
     return None
 
 
 def boot(tree: Tree, system: Mapping[str, Any]) -> Optional[Boot]:
-    order = at(system, "Boot.BootOrder")
+    order = first(system, "Boot.BootOrder", "BootOrder")
     names = tuple(name for name in (text(item) for item in (order if isinstance(order, list) else [])) if name)
     options = {}
     for path, body in tree.of("boot_option"):

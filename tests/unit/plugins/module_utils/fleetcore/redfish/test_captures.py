@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture, load
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import outcome_of
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
 
 GIB = 2**30
 
@@ -190,3 +195,45 @@ def test_dmtf_rackmount():
     assert [drive.capacity_bytes for drive in sample.drives] == [8000000000000, 4000000000000]
     assert macs(sample) == ["12:44:6a:3b:04:11", "12:44:6a:3b:88:90"]
     assert [psu.serial for psu in sample.power_supplies] == ["1Z0000001"]
+
+
+SECTION_FIELDS = {
+    "system": ("serial", "uuid", "model"),
+    "processors": ("cpus", "gpus", "accelerators"),
+    "memory": ("memory",),
+    "storage": ("drives", "volumes", "storage_controller"),
+    "network": ("nics", "fabric_ports", "transceivers", "dpus"),
+    "pcie": ("pcie_devices",),
+    "bios": ("bios", "bios_configuration"),
+    "secure_boot": ("secure_boot",),
+    "boot": ("boot",),
+    "tpm": ("tpms",),
+    "chassis": ("enclosures", "backplanes"),
+    "power_supplies": ("power_supplies", "batteries"),
+    "thermal": ("fans",),
+    "sensors": ("sensors",),
+    "manager": ("bmc",),
+    "firmware": ("firmware_inventory", "cplds"),
+    "licences": ("licences",),
+    "log": ("log",),
+}
+
+
+@pytest.mark.parametrize("name", ["dell-r750", "hpe-dl325", "dmtf-rackmount1"])
+def test_a_section_by_itself_is_as_whole_as_among_all(name):
+    assert set(SECTION_FIELDS) == set(SECTIONS) - {"power"}
+    bodies = load(fixture_file(f"{name}.tar.gz"))
+    lower = {path.lower(): path for path in bodies}
+    whole = machine(name)
+    for section, fields in SECTION_FIELDS.items():
+        walker = Walker([section])
+        while not walker.done:
+            for want in walker.wants():
+                body = bodies.get(want.path) or bodies.get(lower.get(want.path.lower(), ""))
+                answer = outcome_of(HttpResponse(200 if body else 404, {}, body or b""))
+                walker.took(want, answer)
+        alone = interpret(walker.tree, walker.coverage())
+        assert [getattr(alone, field) for field in fields] == [getattr(whole, field) for field in fields], section
+        assert alone.coverage[section] == whole.coverage[section]
+        read = {key for key, item in alone.coverage.items() if item.verdict is not Verdict.SKIPPED}
+        assert read == {section, "system", "power"}

@@ -630,3 +630,31 @@ def test_no_power_state_no_name_no_id(tree):
 def test_a_chassis_of_nobody(tree):
     tree[f"{V1}/Systems"] = members()
     assert [item.id for item in read(tree).enclosures] == ["yy"]
+
+
+def test_gpus_that_hpe_lists_as_devices_only(tree):
+    version = {"Current": {"VersionString": "92.00"}}
+    tree.add(
+        CHASSIS,
+        "Devices",
+        {
+            "Name": "NVIDIA A40",
+            "DeviceType": "GPU",
+            "SerialNumber": "G1",
+            "Location": "PCI-E Slot 2",
+            "FirmwareVersion": version,
+        },
+        {"Name": "NVIDIA NV Switch", "DeviceType": "GPU"},
+        {"Name": "Empty slot 3", "DeviceType": "Unknown"},
+        {"Name": "NIC", "DeviceType": "LOM/NIC", "SerialNumber": "N1"},
+        at="Oem.Hpe.Links.Devices",
+    )
+    tree.add(CHASSIS, "PCIeDevices", {"Name": "NIC", "SerialNumber": "N1"})
+    device = read(tree)
+    assert [(gpu.serial, gpu.slot, gpu.firmware.installed) for gpu in device.gpus] == [("G1", "PCI-E Slot 2", "92.00")]
+    assert [item.description for item in device.pcie_devices] == ["NIC", "NVIDIA A40", "NVIDIA NV Switch"]
+
+
+def test_the_boot_order_where_it_was_first(tree):
+    tree[SYSTEM]["BootOrder"] = ["Disk", "Network"]
+    assert read(tree).boot.order == ("Disk", "Network")
