@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +18,12 @@ from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.drivers.options import bmc_options
 from .fleetcore.drivers.registry import collect, open_power
-from .fleetcore.errors import InvalidInput
+from .fleetcore.errors import FleetError, InvalidInput
+from .fleetcore.files import safe_name, write_private
 from .fleetcore.model import to_dict
 from .fleetcore.ports import PowerState
+from .fleetcore.redfish.capture import Record, replay
+from .fleetcore.redfish.capture import read as read_capture
 
 # Documented by doc_fragments/bmc.py.
 BMC: dict[str, Any] = {
@@ -40,16 +44,55 @@ BMC: dict[str, Any] = {
 
 
 def info_plan(params: Mapping[str, Any]) -> Plan:
-    """Read only: the same in check mode."""
+    """Read only: the same in check mode, in which no capture is written."""
+    if params.get("from_capture"):
+        recording = read_capture(params["from_capture"])
+        old = to_dict(replay(recording, params.get("sections"), params.get("system")))
+        return _reading({"device": old, "attempts": old.get("attempts", [])})
     options = bmc_options(params)
+    path = params.get("capture")
+    # The password is looked for everywhere; the salt keeps user names from being guessed from their hashes.
+    record = Record(secrets=(options.password or "",), salt=os.urandom(16)) if path else None
 
-    def read() -> Mapping[str, Any]:
+    def collected() -> dict[str, Any]:
         # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
         signal.signal(signal.SIGTERM, _interrupted)
-        device = to_dict(collect(options, SystemClock(), params.get("sections")))
+        return to_dict(collect(options, SystemClock(), params.get("sections"), record))
+
+    def preview() -> Mapping[str, Any]:
+        device = collected()
         return {"device": device, "attempts": device.get("attempts", [])}
 
-    return Plan(before={}, after={}, preview=read, apply=read)
+    def apply() -> Mapping[str, Any]:
+        if not path or record is None:
+            return preview()
+        facts: dict[str, Any] = {"system": options.system, "sections": params.get("sections")}
+        try:
+            found = collected()
+        except FleetError as error:
+            _write_capture(path, record, {**facts, "error": error.to_dict()})
+            raise
+        of_device = {name: found.get(name) for name in ("collected_at", "collector", "attempts")}
+        return {
+            "device": found,
+            "attempts": found.get("attempts", []),
+            **_write_capture(path, record, {**facts, **of_device}),
+        }
+
+    return Plan(before={}, after={}, preview=preview, apply=apply, always=True)
+
+
+def _reading(result: Mapping[str, Any]) -> Plan:
+    return Plan(before={}, after={}, preview=lambda: result, apply=lambda: result)
+
+
+def _write_capture(path: str, record: Record, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write what was recorded; the module's return values about it. Nothing to write is a warning."""
+    if not record.requests:
+        return {"warnings": [f"capture: nothing was read over Redfish, which is all that can be captured; no {path}"]}
+    name = safe_name(os.path.basename(path).split(".tar", maxsplit=1)[0])
+    write_private(path, record.pack(name, facts), field="capture")
+    return {"capture": {"path": path, "requests": len(record.requests), "redacted": record.redacted}}
 
 
 def power_plan(params: Mapping[str, Any]) -> Plan:

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from ._boundary import Plan
 from .fleetcore.client import ServerClient, check_id
+from .fleetcore.dump import dump_options, write_dump
 from .fleetcore.errors import InvalidInput, NotFound
 from .fleetcore.model import device_from_dict, to_dict
 
@@ -22,19 +24,25 @@ def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
     """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close to it.
 
     :raises ParseError: the document is none; ``details["field"]`` is the place. Raised before anything is sent, as is
-    :raises InvalidInput: machine or source.
+    :raises InvalidInput: machine, source or dump_dir.
     """
     machine = check_id(params["machine"])
-    document = to_dict(device_from_dict(params["device"]))
+    device = device_from_dict(params["device"])
+    document = to_dict(device)
     source = _source(params["source"], document.get("source"))
+    dump = dump_options(params.get("dump_dir"), os.environ)
 
     def preview() -> Mapping[str, Any]:
         changed = _facts(_published(client, machine, source)) != _facts(document)
         return {"changed": changed, "changes": int(changed)}
 
     def apply() -> Mapping[str, Any]:
+        dumped: dict[str, Any] = {}
+        if dump is not None:
+            known = _published(client, machine, source)
+            dumped["dumped"] = write_dump(dump, machine, device_from_dict(known) if known else None, device)
         answer = client.publish_device(machine, {**document, "source": source}, source)
-        return {"changed": answer["changed"], "changes": answer.get("changes", 0)}
+        return {"changed": answer["changed"], "changes": answer.get("changes", 0), **dumped}
 
     return Plan({}, {}, preview, apply, always=True)
 

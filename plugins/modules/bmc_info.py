@@ -18,6 +18,13 @@ description:
     Over IPMI it reads the FRU, the sensors, the event log, and the controller.
   - What a BMC does not have, refuses or breaks is recorded in RV(device.coverage). The rest is returned all the same.
 options:
+  address:
+    description:
+      - Host name or IP address of the BMC.
+      - A URL V(https://host[:port]) sets O(redfish_scheme) and O(redfish_port) too.
+      - Needed unless O(from_capture) is given.
+    type: str
+    required: false
   sections:
     description:
       - Sections to read. Default is all.
@@ -44,11 +51,27 @@ options:
       - firmware
       - licences
       - log
+  capture:
+    description:
+      - Write everything that was read over Redfish to this file, a C(.tar.gz) with a Redfish mockup and a manifest of all requests,
+        for O(from_capture), for other tools, or to report a problem. It is written even when the module fails, as far as it came.
+      - Passwords, tokens, keys, community strings and session ids are replaced, user names are hashed. Serial numbers, addresses
+        and the texts of log messages stay. See C(docs/capture.md).
+      - The file is replaced atomically, with mode V(0600). Its folder must exist. Writing it does not count as a change.
+      - With O(sections) it holds those sections only. Over IPMI nothing is captured, which is a warning.
+    type: path
+  from_capture:
+    description:
+      - Read this capture instead of a BMC. It gives the document that the BMC gave, interpreted by this version of the collection.
+      - It is a file that O(capture) wrote, or any DMTF Redfish mockup, as a directory or C(.tar.gz).
+      - Nothing is contacted, and options of the BMC other than O(system) are not used. O(system) and O(sections) default to those
+        of the capture.
+    type: path
 extends_documentation_fragment:
   - baremetal.fleet.bmc
 attributes:
   check_mode:
-    description: Reads only, so that check mode is the same.
+    description: Reads only, so that check mode is the same; but O(capture) is not written.
     support: full
   diff_mode:
     description: Nothing is changed.
@@ -88,6 +111,18 @@ EXAMPLES = r"""
     password: "{{ bmc_password }}"
     system: Node1
     sections: [processors, memory, network]
+
+- name: Keep all that the BMC said
+  baremetal.fleet.bmc_info:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    capture: "/var/tmp/{{ inventory_hostname }}.tar.gz"
+
+- name: Read it again later, without the BMC
+  baremetal.fleet.bmc_info:
+    from_capture: "/var/tmp/{{ inventory_hostname }}.tar.gz"
+  register: found
 """
 
 RETURN = r"""
@@ -127,6 +162,20 @@ attempts:
   elements: dict
   returned: success
   sample: [{"driver": "redfish"}]
+capture:
+  description: What was written to O(capture).
+  type: dict
+  returned: success, with O(capture), when it was read over Redfish, not in check mode
+  contains:
+    path:
+      description: The file.
+      type: str
+    requests:
+      description: Number of requests in it.
+      type: int
+    redacted:
+      description: Number of values that were replaced.
+      type: int
 failure:
   description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
   type: dict
@@ -148,12 +197,20 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.
 
 SPEC = {
     "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
+    "capture": {"type": "path"},
+    "from_capture": {"type": "path"},
     **BMC,
+    "address": {"type": "str"},
 }
 
 
 def main() -> None:
-    run(info_plan, SPEC)
+    run(
+        info_plan,
+        SPEC,
+        required_one_of=[("address", "from_capture")],
+        mutually_exclusive=[("capture", "from_capture")],
+    )
 
 
 if __name__ == "__main__":

@@ -31,11 +31,21 @@ options:
       - Default is what the document says.
     type: str
     choices: [oob, inband]
+  dump_dir:
+    description:
+      - Folder for a dump of what is compared, to find out why something is a change. It is made, with mode V(0700), if it does not exist.
+      - >-
+        The files are C(<machine>.device.json) (the document), C(<machine>.current.components.json) (the components that the server has of
+        this source), C(<machine>.new.components.json) and C(<machine>.changes.json). They have mode V(0600) and replace those of before.
+      - Without it, the environment variables E(DEBUG_DUMP_FIXTURES) and E(DEBUG_DUMP_DIFFERS) of the host that runs the module, set to
+        V(true), dump to its working directory. With E(DEBUG_DUMP_DIFFERS) alone, files are only written if something has changed.
+      - The raw answers of a BMC are written by O(baremetal.fleet.bmc_info#module:capture).
+    type: path
 extends_documentation_fragment:
   - baremetal.fleet.server
 attributes:
   check_mode:
-    description: Checks the document and compares it with the one that the server has.
+    description: Checks the document and compares it with the one that the server has. Dumps nothing.
     support: full
   diff_mode:
     description: The server keeps the differences; it has them under C(device/history).
@@ -60,6 +70,12 @@ EXAMPLES = r"""
   baremetal.fleet.device_publish:
     machine: "{{ inventory_hostname }}"
     device: "{{ found.device }}"
+
+- name: Tell the machine server, and keep what was compared
+  baremetal.fleet.device_publish:
+    machine: "{{ inventory_hostname }}"
+    device: "{{ found.device }}"
+    dump_dir: /var/tmp/fleet-dump
 """
 
 RETURN = r"""
@@ -68,6 +84,11 @@ changes:
   type: int
   returned: success
   sample: 3
+dumped:
+  description: The files that were written.
+  type: list
+  elements: str
+  returned: success, with O(dump_dir) or one of the environment variables, not in check mode
 failure:
   description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
   type: dict
@@ -92,6 +113,7 @@ SPEC = {
     "machine": {"type": "str", "required": True},
     "device": {"type": "dict", "required": True},
     "source": {"type": "str", "choices": ["oob", "inband"]},
+    "dump_dir": {"type": "path"},
     **SERVER,
 }
 

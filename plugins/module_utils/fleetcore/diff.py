@@ -127,7 +127,7 @@ def _lists(
     changes: list[Change] = []
     pairs, gone, come = _match(list(before), list(after))
     for old, new in pairs:
-        component = f"{prefix}:{_label(new)}"
+        component = f"{prefix}:{label(new)}"
         place = next((name for name in _PLACE if old.get(name) and new.get(name)), None)
         moved = place is not None and old[place] != new[place] and _key(old, _STRONG) == _key(new, _STRONG)
         if moved and place is not None:
@@ -135,8 +135,8 @@ def _lists(
         skip = frozenset([*_PLACE[:3], "storage_controller"]) if moved else frozenset()
         changes += _values(component, old, new, seen, skip)
     if seen:
-        changes += [_change("removed", f"{prefix}:{_label(old)}", None, _summary(old), None) for old in gone]
-    changes += [_change("added", f"{prefix}:{_label(new)}", None, None, _summary(new)) for new in come]
+        changes += [_change("removed", f"{prefix}:{label(old)}", None, _summary(old), None) for old in gone]
+    changes += [_change("added", f"{prefix}:{label(new)}", None, None, _summary(new)) for new in come]
     return changes
 
 
@@ -225,7 +225,8 @@ def _key(item: Mapping[str, Any], names: tuple[str, ...]) -> Optional[tuple[str,
     return None
 
 
-def _label(item: Mapping[str, Any]) -> str:
+def label(item: Mapping[str, Any]) -> str:
+    """Identity of a component within its list, as in ``component`` of a change: ``serial=X``, ``slot=Y``, or ``?``."""
     key = _key(item, _STRONG) or _key(item, _PLACE)
     return f"{key[0]}={key[1]}" if key else "?"
 

@@ -97,6 +97,25 @@ def test_publish(ansible: Ansible, server: Server) -> None:
         client.delete_machine("known")
 
 
+def test_dump(ansible: Ansible, server: Server) -> None:
+    folder = ansible.work / "dump"
+    device = {"source": "oob", "serial": "EX1", "drives": [{"serial": "{{ drive }}", "slot": "1"}]}
+    publish = {"machine": "{{ inventory_hostname }}", "device": device, "dump_dir": str(folder)}
+    with server.client() as client:
+        client.create_machine({"id": "rack1/known"})
+        for drive in ("D1", "D2"):
+            done = ansible.play(
+                [{"name": "Publish", "baremetal.fleet.device_publish": publish}], "rack1/known", vars={"drive": drive}
+            )
+            assert done.rc == 0
+        client.delete_machine("rack1/known")
+    found = {path.name.partition(".")[2]: json.loads(path.read_text()) for path in folder.glob("rack1%2Fknown.*")}
+    assert found["device.json"]["drives"][0]["serial"] == "D2"
+    assert [item["serial"] for item in found["current.components.json"]] == ["D1"]
+    assert [item["serial"] for item in found["new.components.json"]] == ["D2"]
+    assert sorted(item["op"] for item in found["changes.json"]) == ["added", "removed"]
+
+
 def test_server_goes_down_in_mid_run(ansible: Ansible, server: Server) -> None:
     """One host after the stop needs the server, the other does not."""
     assert server.process

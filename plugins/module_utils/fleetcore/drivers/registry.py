@@ -25,6 +25,7 @@ from ..errors import (
 )
 from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
+from ..redfish.capture import Record, RecordingWalker
 from ..redfish.collector import collect as collect_redfish
 from ..redfish.collector import collect_async as collect_redfish_async
 from .options import BmcOptions
@@ -57,11 +58,14 @@ def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[At
     return _first(options, attempt)
 
 
-def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None) -> Device:
+def collect(
+    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, record: Optional[Record] = None
+) -> Device:
     """The device document from the first driver that can collect one; ``attempts`` in it says what was tried.
 
     The deadline of the options is for all drivers together.
 
+    :param record: takes down what comes over Redfish, also when it ends with an error.
     :raises FleetError: see :func:`open_power`.
     """
     asked = None if sections is None else tuple(sections)
@@ -71,7 +75,8 @@ def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]]
         left = _left(options, clock, end)
         if name == "ipmi":
             return _collect_ipmi(left, clock, asked)
-        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked))
+        walker = RecordingWalker(record, asked, options.system) if record is not None else None
+        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked), walker=walker)
 
     device, attempts = _first(options, attempt)
     return dataclasses.replace(device, attempts=attempts)

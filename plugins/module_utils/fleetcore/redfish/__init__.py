@@ -12,7 +12,8 @@
 ``interpret.py``   all topics -> ``model.Device``, with the coverage
 ``session.py``     one login, GETs that don't raise, guaranteed logout
 ``collector.py``   live: the walker over a session, a few requests at a time
-``capture.py``     replay: the walker over a recorded tree
+``capture.py``     record what a walk fetched, and replay: the walker over a recorded tree
+``redact.py``      secrets out of a capture, and which BIOS attributes are secret
 ``values.py``      reading untrusted JSON
 =================  ========================================================================================================
 """

@@ -37,15 +37,17 @@ def collect(
     timeout: float = 30.0,
     deadline: float = 300.0,
     concurrency: int = CONCURRENCY,
+    walker: Optional[Walker] = None,
 ) -> Device:
     """The device document of one machine. Logs in once and always logs out; closes ``http``.
 
     :param address: of the BMC, for messages.
     :param timeout: seconds for one request.
     :param deadline: seconds for everything; what was not collected by then has the verdict ``timeout``.
+    :param walker: a new one, instead of one made of ``sections`` and ``system``.
     :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no ``system`` named.
     """
-    work = _Collection(Walker(sections, system), clock, address, deadline)
+    work = _Collection(walker or Walker(sections, system), clock, address, deadline)
     login = {"username": username, "password": password, "timeout": timeout, "end": work.end}
     with Session(http, clock, address, **login) as session:
         work.start(session)

@@ -112,9 +112,6 @@ EVENT_LOG_NAMES = (
     "activelog",
 )
 
-# Strings in BIOS attribute names whose values must not be collected.
-SECRET_WORDS = ("password", "passphrase", "passwd", "secret")
-
 
 # Logs that call themselves SEL and are not: a list of what is wrong at the moment.
 NOT_EVENT_LOGS = ("faultlist",)

@@ -294,6 +294,23 @@ def publish(client, **given):
     return _publish.plan(client, {"machine": "node-1", "device": DEVICE, "source": None, **given})
 
 
+def test_a_dump_compares_with_what_the_server_had(client, tmp_path, monkeypatch):
+    run(client, **FULL)
+    publish(client).apply()
+    plan = publish(client, dump_dir=str(tmp_path), device={**DEVICE, "bios": {"firmware": {"installed": "2"}}})
+    plan.preview()
+    assert list(tmp_path.iterdir()) == [], "check mode writes nothing"
+    assert plan.apply()["dumped"][0] == str(tmp_path / "node-1.device.json")
+    changes = json.loads((tmp_path / "node-1.changes.json").read_text())
+    assert [(item["op"], item["field"], item["after"]) for item in changes] == [
+        ("added", "bios.firmware.installed", "2")
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEBUG_DUMP_DIFFERS", "true")
+    assert len(publish(client).apply()["dumped"]) == 4
+    assert publish(client).apply()["dumped"] == [], "published already"
+
+
 def test_what_is_a_change_is_the_servers_verdict(client):
     run(client, **FULL)
     plan = publish(client)

@@ -34,8 +34,8 @@ from ..quirks import (
     CPLD_WORDS,
     DUPLICATE_PREFIXES,
     PREVIOUS_PREFIXES,
-    SECRET_WORDS,
 )
+from ..redact import is_secret
 from ..values import at, boolean, first, items, text, word
 from ..walker import Tree
 from .common import common, firmware, identity, is_absent, status
@@ -81,12 +81,13 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if isinstance(attributes, Mapping):
         for name, value in attributes.items():
-            secret = any(item in str(name).lower() for item in SECRET_WORDS)
             inner = value
             if isinstance(value, Mapping):
                 inner = next((value[key] for key in ATTRIBUTE_VALUE_NAMES if key in value), None)
             clean = text(inner) if isinstance(inner, str) else inner
-            if not secret and (isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)):
+            if not is_secret(str(name)) and (
+                isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)
+            ):
                 out[str(name)[:200]] = clean
     return out
 
