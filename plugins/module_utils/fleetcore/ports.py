@@ -72,6 +72,27 @@ class CommandRunner(Protocol):
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult: ...
 
 
+class FileReader(Protocol):
+    """Reads files of the machine, above all of ``/sys`` and ``/proc``. Paths are absolute.
+
+    :raises NotFound: there is no such file, folder or link.
+    :raises PermissionDenied: only root may.
+    :raises TransportError: anything else; a device that went away while it was read.
+    """
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The first ``limit`` bytes."""
+        ...
+
+    def names(self, path: str) -> Sequence[str]:
+        """What is in a folder, sorted."""
+        ...
+
+    def link(self, path: str) -> str:
+        """Where a symbolic link points to, as it is written."""
+        ...
+
+
 class PowerState(str, enum.Enum):
     """Power as the controller reports it. Unknown vendor words become UNKNOWN."""
 
