@@ -51,8 +51,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sr_iov": ("sriovglobalenable", "sriovsupport", "sriov"),
     "tpm": ("tpmsecurity", "securitydevicesupport", "tpmstate", "tpmdevice", "tpmvisibility", "tpmsupport"),
 }
-_ON = frozenset(["enabled", "enable", "on", "yes", "true", "1", "checked", "onwithpbm", "onnopbm", "auto enabled"])
-_OFF = frozenset(["disabled", "disable", "off", "no", "false", "0", "unchecked"])
+_ON = frozenset(["enabled", "enable", "on", "yes", "true", "checked", "onwithpbm", "onnopbm", "auto enabled"])
+_OFF = frozenset(["disabled", "disable", "off", "no", "false", "unchecked"])
 _SECRET = re.compile(r"passw|passphrase|\bsecret|pin code|credential|sha256|\bhash\b.*passw|salt", re.IGNORECASE)
 # Not secrets although their names sound like it: how passwords are used, not what they are.
 _POLICY = re.compile(r"status|check|policy|lock|length|mode|enable|state|frozen", re.IGNORECASE)

@@ -80,8 +80,10 @@ def with_updates(installed: Device, preview: Device) -> Device:
     for row in installed.firmware_inventory:
         update = newer.pop((row.name or "").lower(), None) if row.firmware else None
         if update is not None and update.firmware is not None and row.firmware is not None:
-            fields = {"available": update.firmware.available, "software_id": update.firmware.software_id}
-            row = dataclasses.replace(row, firmware=dataclasses.replace(row.firmware, **fields))  # noqa: PLW2901
+            version = dataclasses.replace(
+                row.firmware, available=update.firmware.available, software_id=update.firmware.software_id
+            )
+            row = dataclasses.replace(row, firmware=version)  # noqa: PLW2901
         rows.append(row)
     return _named_parts([*rows, *newer.values()])
 

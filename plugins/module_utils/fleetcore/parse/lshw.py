@@ -55,6 +55,9 @@ def parse_lshw(raw: str) -> Device:
             device = dataclasses.replace(device, bios=_bios(node))
         else:
             _collect(node, parents, kind or "", pieces)
+    slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
+    if slots:
+        device = dataclasses.replace(device, metadata={"memory_slots": str(slots)})
     parts: dict[str, Any] = {name: tuple(found) for name, found in pieces.items()}
     return dataclasses.replace(device, **parts)
 
@@ -178,10 +181,14 @@ def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
     )
 
 
+def _is_bank(node: Node) -> bool:
+    return (text(node.get("id")) or "").startswith("bank")
+
+
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     description = text(node.get("description")) or ""
     size = positive(node.get("size"))
-    if not (text(node.get("id")) or "").startswith("bank") or "[empty]" in description or size is None:
+    if not _is_bank(node) or "[empty]" in description or size is None:
         return None
     words = description.split()
     kind = next((item for item in words if re.match(r"^(LP)?DDR[0-9]?$|^HBM[0-9]?$", item)), None)

@@ -42,14 +42,17 @@ def _mlxup(lines: list[str]) -> Nic:
     version = Firmware(
         installed=word(installed), available=word(available), software_id=word(values.get("PSID")), metadata=extra
     )
-    common = {
-        "vendor": "Mellanox",
-        "model": word(values.get("Device Type")),
-        "description": word(values.get("Description")),
-    }
     port = NicPort(id=address, bus_info=address, macaddress=clean_mac(values.get("Base MAC")), firmware=version)
     return Nic(
-        **common, id=card, bus_info=card, part_number=part, product_name=part, firmware=version, nic_ports=(port,)
+        vendor="Mellanox",
+        model=word(values.get("Device Type")),
+        description=word(values.get("Description")),
+        id=card,
+        bus_info=card,
+        part_number=part,
+        product_name=part,
+        firmware=version,
+        nic_ports=(port,),
     )
 
 
