@@ -17,6 +17,7 @@ import os
 import posixpath
 import re
 import tarfile
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,16 +139,25 @@ def _answer(outcome: Outcome[T]) -> T:
 
 
 def save(capture: Capture, path: str) -> None:
-    """Write the archive, for the owner only; the same capture gives the same bytes.
+    """Write the archive; the same capture gives the same bytes.
+
+    :raises InvalidInput: the file cannot be written.
+    """
+    write(packed(capture), path)
+
+
+def write(content: bytes, path: str) -> None:
+    """A new file for the owner only, in place of what was there: also of a link, which is not followed.
 
     :raises InvalidInput: the file cannot be written.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle, fresh = tempfile.mkstemp(prefix=".capture.", dir=os.path.dirname(path) or ".")
         with os.fdopen(handle, "wb") as out:
-            out.write(packed(capture))
+            out.write(content)
+        os.replace(fresh, path)
     except OSError as error:
-        raise InvalidInput(f"{path}: the capture cannot be written ({error.strerror})", field="capture") from None
+        raise InvalidInput(f"{path}: the capture cannot be written ({error.strerror})", field="capture_path") from None
 
 
 def packed(capture: Capture) -> bytes:

@@ -51,15 +51,15 @@ def collect(
     return _document(probes, late, options, now, seconds, version), recorder.capture
 
 
-def replay(capture: Capture, options: Optional[Options] = None) -> Device:
-    """The document of a capture. Without ``options`` those of the capture: then it is the same, byte for byte.
+def replay(capture: Capture, full: Optional[bool] = None) -> Device:
+    """The document of a capture. ``full`` None is as it was captured: then it is the same document, byte for byte.
 
     :raises InvalidInput: the capture's description of itself is damaged.
     """
     stored: Mapping[str, Any] = capture.about
     try:
-        if options is None:
-            options = Options(**stored["options"]) if "options" in stored else Options(updates=True)
+        options = Options(**stored["options"]) if "options" in stored else Options(updates=True)
+        options = options if full is None else replace(options, full=full)
         late = frozenset(str(name) for name in stored.get("late", ()))
         now, seconds, version = stored.get("collected_at"), stored.get("seconds"), stored.get("version")
     except TypeError as error:

@@ -37,7 +37,8 @@ MSECLI: Argv = ("msecli", "-L")
 DSU_INVENTORY: Argv = ("dsu", "--inventory")
 DSU_PREVIEW: Argv = ("dsu", "--preview")
 RACADM: Argv = ("racadm", "get", "-t", "json", "-f", OUTPUT_FILE, "-c", "BIOS.Setup.1-1")
-SUM: Argv = ("sum", "-c", "GetCurrentBiosCfg", "--overwrite", "--file", OUTPUT_FILE)
+# By its path: every Linux has another `sum`.
+SUM: Argv = ("/opt/supermicro/sum/sum", "-c", "GetCurrentBiosCfg", "--overwrite", "--file", OUTPUT_FILE)
 ASRR: Argv = ("asrr-bioscontrol", "-w", OUTPUT_FILE)
 
 STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli")

@@ -33,6 +33,10 @@ _FOLDERS = (
     *("/opt/smartstorageadmin/ssacli/bin", "/opt/rocm/bin", "/opt/marvell/bin", "/opt/msecli", "/usr/local/nvidia/bin"),
 )
 _GRACE = 2.0
+SEARCH_PATH = os.pathsep.join(
+    dict.fromkeys([*_FOLDERS, *(item for item in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(item))])
+)
+"""Where tools are looked for."""
 
 
 class SystemRunner:
@@ -42,9 +46,8 @@ class SystemRunner:
     time-out. What a killed tool had printed is kept.
     """
 
-    def __init__(self, path: Optional[str] = None) -> None:
-        inherited = [item for item in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(item)]
-        self._path = path if path is not None else os.pathsep.join(dict.fromkeys([*_FOLDERS, *inherited]))
+    def __init__(self, path: str = SEARCH_PATH) -> None:
+        self._path = path
 
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult:
         """:raises MissingDependency: not installed. :raises FatalError: it cannot be started."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from ..errors import FleetError, MissingDependency, NotFound, ParseError, PermissionDenied, TimedOut
@@ -43,7 +43,7 @@ _DENIED = re.compile(
 )
 _ABSENT = re.compile(
     r"no such (file|device)|could not open device at|not found|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
-    r"|couldn't communicate with the nvidia driver|driver not loaded|not supported|unsupported|no data available|is not installed",
+    r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink|not supported|unsupported|no data available|is not installed",
     re.IGNORECASE,
 )
 # When nothing was collected: the verdict that helps most, first.
@@ -189,12 +189,6 @@ class Probe:
             self.bytes += len(found)
             return found
         return None
-
-    def lean(self, piece: Device) -> Device:
-        """Without what only ``full`` asks for."""
-        if self.options.full or piece.bios_configuration is None:
-            return piece
-        return replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
 
 
 def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Callable, Optional
 
 from ..errors import ParseError
@@ -60,9 +61,17 @@ def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Prob
     def ask(probe: Probe) -> None:
         piece = probe.ask(argv, parse)
         if piece is not None:
-            probe.add(probe.lean(piece))
+            probe.add(piece if probe.options.full else _lean(piece))
 
     return ask
+
+
+def _lean(piece: Device) -> Device:
+    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard."""
+    if piece.bios_configuration is not None:
+        piece = replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
+    listed = tuple(item for item in piece.pcie_devices if sysfs.is_listed(item.device_class or ""))
+    return replace(piece, pcie_devices=listed)
 
 
 def _drives(probe: Probe) -> list[str]:
@@ -82,7 +91,9 @@ def smartctl(probe: Probe) -> None:
     if scanned is None:
         return
     probe.answered()
-    for item in scanned or [Scanned(name) for name in _drives(probe)]:
+    for item in scanned or [
+        Scanned(name) for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))
+    ]:
         argv = commands.smartctl(item.name, item.type)
         result = probe.run(argv)
         if result is None:
@@ -157,6 +168,8 @@ def ipmitool(probe: Probe) -> None:
         probe.tool(commands.IPMI_LAN, parse_ipmitool_lan)
         probe.tool(commands.IPMI_FRU, parse_ipmitool_fru)
         return
+    if probe.has("/sys/class", "ipmi") is False and probe.has("/sys", "class"):
+        return  # no interface to a BMC: nothing else to ask
     for argv, parse in ((commands.IPMI_LAN, parse_ipmitool_lan), (commands.IPMI_FRU, parse_ipmitool_fru)):
         probe.tool(argv, parse)
 

@@ -70,6 +70,11 @@ _LISTED_SUB = ("0c04", "0c06", "0207")
 _BLUEFIELD = ("a2d2", "a2d6", "a2d9", "a2dc", "a2df")
 
 
+def is_listed(kind: str) -> bool:
+    """Is a device of this PCI class in a lean document?"""
+    return kind[:2] in _LISTED or kind in _LISTED_SUB
+
+
 def _number(value: Optional[str]) -> Optional[int]:
     return integer(value) if value and re.match(r"^-?\d{1,18}$", value) else None
 
@@ -146,7 +151,7 @@ def pci(probe: Probe) -> None:
         if not _ADDRESS.match(address) or probe.link(f"{PCI}/{address}/physfn"):
             continue  # a virtual function is no device of its own
         kind = (probe.text(f"{PCI}/{address}/class") or "")[2:6].lower()
-        if not (probe.options.full or kind[:2] in _LISTED or kind in _LISTED_SUB):
+        if not (probe.options.full or is_listed(kind)):
             continue
         fields = _pci_fields(probe, address)
         lists.setdefault("pcie_devices", []).append(
@@ -316,7 +321,7 @@ def _drive(probe: Probe, name: str, target: str) -> Optional[Drive]:
         logical_name=name_,
         firmware=firmware(probe.text(f"{device}/firmware_rev") or probe.text(f"{device}/rev")),
         protocol=protocol,
-        drive_type=drive_type(protocol, rotating if protocol != "virtio" else None),
+        drive_type=drive_type(protocol, rotating),
         wwn=wwn(probe.text(f"{base}/wwid") or probe.text(f"{device}/wwid")),
         capacity_bytes=positive(sectors, 512),
         block_size_bytes=positive(_number(probe.text(f"{base}/queue/logical_block_size"))),

@@ -55,7 +55,9 @@ def protocol_of(words: Optional[str]) -> Optional[str]:
 
 
 def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[str]:
-    """``nvme``, ``ssd`` or ``hdd``; behind virtio and unknown buses too."""
+    """``nvme``, ``ssd`` or ``hdd``; None for virtio, where "rotating" is what nobody has set."""
     if protocol == "nvme":
         return "nvme"
+    if protocol == "virtio":
+        return None
     return {True: "hdd", False: "ssd", None: None}[rotating]

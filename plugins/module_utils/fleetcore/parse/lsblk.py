@@ -32,6 +32,7 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
     # KNAME tells namespaces apart where NAME repeats itself.
     name = device_name(text(row.get("kname")) or text(row.get("name")))
     vendor, model = word(row.get("vendor")), word(row.get("model"))
+    vendor = None if vendor in ("ATA", "NVMe") or (vendor or "").startswith("0x") else vendor
     if (
         name is None
         or _NO_DRIVE.match(name)
@@ -47,7 +48,7 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
     rotating = {"1": True, "true": True, "0": False, "false": False}.get(str(row.get("rota")).lower())
     size = row.get("size")
     return Drive(
-        vendor=drive_vendor(model) or (vendor if vendor != "ATA" else None),
+        vendor=drive_vendor(model) or vendor,
         model=model,
         serial=serial,
         logical_name=name,

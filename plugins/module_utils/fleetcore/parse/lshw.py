@@ -49,7 +49,7 @@ def parse_lshw(raw: str) -> Device:
         kind = text(node.get("class"))
         if not parents and kind == "system":
             device = _system(node)
-        elif text(node.get("id")) == "core":
+        elif text(node.get("id")) == "core" and _product(node)[0]:
             device = dataclasses.replace(device, mainboard=_mainboard(node))
         elif text(node.get("id")) == "firmware":
             device = dataclasses.replace(device, bios=_bios(node))
