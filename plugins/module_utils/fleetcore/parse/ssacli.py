@@ -73,12 +73,12 @@ def _sections(raw: str) -> list[tuple[str, list[str]]]:
         elif _OTHER.match(line[:300]):
             out.append(("", []))
         elif out:
-            out[-1][1].append(line[:500])
+            out[-1][1].append(line[:500].replace("(Domain:Bus:Device.Function)", "", 1))
     return out
 
 
 def _controller(model: str, slot: str, values: Mapping[str, str]) -> StorageController:
-    address = pci_address(re.sub(r"\s*\(.*", "", values.get("PCI Address (Domain:Bus:Device.Function)", "")))
+    address = pci_address(re.sub(r"\s*\(.*", "", values.get("PCI Address", "")))
     return StorageController(
         id=address or f"slot {slot}",
         bus_info=address,

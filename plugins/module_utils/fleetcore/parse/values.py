@@ -297,6 +297,8 @@ def health(word_: Any) -> Optional[Status]:
     if state is None:
         return None
     lower = state.lower()
+    if "predictive" in lower:
+        return Status(Health="Warning", State=state)
     for level, words in _HEALTH.items():
         if any(item in lower for item in words):
             return Status(Health=level, State=state)
@@ -309,7 +311,6 @@ _HEALTH: dict[str, tuple[str, ...]] = {
         "degrad",
         "warning",
         "rebuild",
-        "predictive",
         "partial",
         "attention",
         "dgrd",

@@ -27,7 +27,7 @@ def parse_zpool(raw: str) -> Device:
         if not line.strip() or line.strip() == "no pools available":
             continue
         fields = line[:1000].split()
-        if line[:1].isspace():
+        if line[:1].isspace() or (_GROUP.match(fields[0]) and fields[1:2] == ["-"]):
             if not pools:
                 raise ParseError("zpool: a device before the first pool", field="zpool")
             _member(pools[-1], fields)
