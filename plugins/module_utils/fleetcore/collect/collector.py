@@ -69,7 +69,7 @@ def replay(capture: Capture, full: Optional[bool] = None) -> Device:
     for name, source in SOURCES.items():
         probes[name] = Probe(adapter, adapter, options)
         if name not in late:
-            source(probes[name])
+            _guarded(name, source, probes[name])
     return _document(probes, late, options, now, seconds, version)
 
 

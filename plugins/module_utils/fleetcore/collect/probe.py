@@ -158,8 +158,13 @@ class Probe:
         except FleetError:
             return None
 
-    def names(self, path: str) -> Sequence[str]:
-        """What is in a folder; nothing if it is not there or cannot be read."""
+    def names(self, path: str, *, optional: bool = False) -> Sequence[str]:
+        """What is in a folder; nothing if it is not there or cannot be read, which is noted unless it is ``optional``."""
+        if optional:
+            try:
+                return self._files.names(path)
+            except FleetError:
+                return ()
         return self._kept(lambda: self._files.names(path)) or ()
 
     def link(self, path: str) -> Optional[str]:

@@ -239,7 +239,7 @@ def network(probe: Probe) -> None:
 def fabrics(probe: Probe) -> None:
     """Fibre Channel and InfiniBand ports."""
     ports = []
-    for host in probe.names("/sys/class/fc_host"):
+    for host in probe.names("/sys/class/fc_host", optional=True):
         base = f"/sys/class/fc_host/{host}"
         speed = re.match(r"^(\d{1,4}) Gbit", probe.text(f"{base}/speed") or "")
         ports.append(
@@ -251,7 +251,7 @@ def fabrics(probe: Probe) -> None:
                 link_status={"Online": "up", "Linkdown": "down"}.get(probe.text(f"{base}/port_state") or ""),
             )
         )
-    for card in probe.names("/sys/class/infiniband"):
+    for card in probe.names("/sys/class/infiniband", optional=True):
         base = f"/sys/class/infiniband/{card}"
         version = firmware(probe.text(f"{base}/fw_ver"))
         for number in probe.names(f"{base}/ports"):
@@ -284,7 +284,7 @@ def disks(probe: Probe) -> dict[str, str]:
         if re.match(r"^(sd|vd|hd|nvme|mmcblk|xvd)", name) and "/virtual/" not in target and "/usb" not in target:
             out[name] = target
     # Namespaces of NVMe drives with several paths are virtual devices; their controllers are not.
-    for name in probe.names("/sys/class/nvme"):
+    for name in probe.names("/sys/class/nvme", optional=True):
         out.setdefault(f"{name}n1", probe.link(f"/sys/class/nvme/{name}") or "")
     return out
 
