@@ -178,6 +178,16 @@ def service(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Whole line on virtual machines and virtual BMCs (Debian packages, partly root)."""
     _setup(session)
+    # Built against the libvirt that is installed and of its version, so it can be no requirement of .venv.
+    found = (
+        subprocess.run(["pkg-config", "--modversion", "libvirt"], capture_output=True, text=True, check=False)
+        if shutil.which("pkg-config")
+        else None
+    )
+    if found and found.returncode == 0:
+        session.run(
+            "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
+        )
     _pytest(session, "e2e", "tests/e2e")
 
 

@@ -77,13 +77,13 @@ cache_connection: /var/tmp/fleet-inventory
 cache_timeout: 300
 """
 
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
-from ansible import __version__ as ansible_version
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
@@ -103,8 +103,12 @@ TEMPLATED = (
 )
 SAFE_GROUP = re.compile("[a-z_][a-z0-9_]*")
 
-# Since 2.19 only marked strings are templates. Before, all were, unless marked.
-MARK_UNSAFE = tuple(int(part) for part in ansible_version.split(".")[:2]) < (2, 19)
+try:
+    # Since 2.19 strings are templates only if they are marked as trusted.
+    from ansible.template import trust_as_template
+except ImportError:
+    # Before, all were, unless they were marked as unsafe.
+    trust_as_template = None
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -120,7 +124,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             data = self._data(path, self._settings(config), cache)
         except FleetError as error:
-            raise AnsibleParserError(error.message) from error
+            raise AnsibleParserError(error.message) from None  # all is said
         names = self._populate(data)
         self._construct(names)
 
@@ -184,13 +188,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Add hosts, variables and groups.
 
         Variables and memberships go to the objects directly: one call per variable through ``set_variable`` takes longer
-        than all the rest. Data of the server are untrusted, and stay so.
+        than all the rest.
         """
         inventory = self.inventory
+        marked = functools.lru_cache(maxsize=None)(_marked)
         hosts = {}
         for name, variables in data["hosts"].items():
             host = inventory.hosts[inventory.add_host(name)]
-            host.vars.update(_unsafe(variables) if MARK_UNSAFE else variables)
+            host.vars.update(_strings(variables, marked))
             hosts[name] = host
         for name, content in data["groups"].items():
             safe = name if SAFE_GROUP.fullmatch(name) else self._sanitize_group_name(name)
@@ -206,8 +211,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return
         strict = self.get_option("strict")
         for name in names:
-            variables = self.inventory.get_host(name).get_vars()
+            host = self.inventory.hosts[name]
+            variables = host.get_vars()
             self._set_composite_vars(compose, variables, name, strict)
+            for composed in host.vars.keys() & (compose or {}).keys():
+                host.vars[composed] = _strings(host.vars[composed], _marked)
             self._add_host_to_composed_groups(groups, variables, name, strict)
             self._add_host_to_keyed_groups(keyed_groups, variables, name, strict)
 
@@ -226,12 +234,23 @@ def _only(data: Mapping[str, Any], lifecycle: Iterable[str]) -> Mapping[str, Any
     return {"hosts": hosts, "groups": groups}
 
 
-def _unsafe(value: Any) -> Any:
-    """Mark the strings that could be templates, for ansible-core before 2.19."""
+def _marked(value: str) -> str:
+    """The string, so that Ansible never evaluates it.
+
+    Strings that can't be a template become ordinary ones: others are printed by ansible-inventory as
+    ``{"__ansible_unsafe": ...}``, which not every reader understands.
+    """
+    if "{" in value or "#jinja2" in value:
+        return value if trust_as_template else wrap_var(value)
+    return trust_as_template(value) if trust_as_template else value
+
+
+def _strings(value: Any, change: Callable[[str], str]) -> Any:
+    """JSON data with all strings changed, the keys aside."""
     if isinstance(value, str):
-        return wrap_var(value) if "{" in value else value
-    if isinstance(value, Mapping):
-        return {key: _unsafe(item) for key, item in value.items()}
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _strings(item, change) for key, item in value.items()}
     if isinstance(value, list):
-        return [_unsafe(item) for item in value]
+        return [_strings(item, change) for item in value]
     return value

@@ -103,4 +103,5 @@ def _seconds(params: Mapping[str, Any], name: str) -> float:
 
 
 def _interrupted(_signal: int, _frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what follows is short, and must not be interrupted again
     raise SystemExit("interrupted")

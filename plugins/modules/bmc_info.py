@@ -24,7 +24,26 @@ options:
       - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login works.
     type: list
     elements: str
-    choices: [system, power, processors, memory, storage, network, pcie, bios, secure_boot, boot, tpm, chassis, power_supplies, thermal, sensors, manager, firmware, licences, log]
+    choices:
+      - system
+      - power
+      - processors
+      - memory
+      - storage
+      - network
+      - pcie
+      - bios
+      - secure_boot
+      - boot
+      - tpm
+      - chassis
+      - power_supplies
+      - thermal
+      - sensors
+      - manager
+      - firmware
+      - licences
+      - log
 extends_documentation_fragment:
   - baremetal.fleet.bmc
 attributes:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 PREFIX = "FLEETD_"
+_SECRET = ("url", "token")  # may hold a password: never repeated in a message
 SEARCH = (Path("fleetd.yml"), Path("/etc/fleetd/fleetd.yml"))
 
 
@@ -314,4 +315,6 @@ def _explain(exc: ValidationError, path: str, given: Mapping[str, Mapping[str, A
             model = annotation
         return f"{origin}: no such key; {_known(model)}"
     message = first["msg"].removeprefix("Value error, ")
+    if location[-1] in _SECRET:
+        return f"{origin}: {message}"
     return f"{origin}: {message} (got {str(first['input'])[:80]!r})"

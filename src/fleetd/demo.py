@@ -24,7 +24,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,6 +41,7 @@ from rich.table import Table
 DEFAULT_PORT = 8480
 COLLECTION = Path("ansible_collections", "baremetal", "fleet")
 _MARKER = ".fleetd-demo"
+_TOKEN = "admin.token"  # noqa: S105 (a file's name)
 _COOKIE = "FLEETD_DEMO_ID"  # in the environment of everything that the demo starts
 
 # Ends every process that carries the cookie once the demo is gone, however it went: its end of the pipe closes then.
@@ -97,9 +98,12 @@ class Member:
     show_default=True,
     help="0, or a port in use: a free one.",
 )
-@click.option("--no-wait", is_flag=True, help="Stop everything after the last step. Default without a terminal.")
-@click.option("--keep", is_flag=True, help="Leave the page running without a terminal too, until SIGTERM.")
-def command(work_dir: Path, port: int, no_wait: bool, keep: bool) -> None:
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Stop everything after the last step, without leaving the page running. Default where $CI is set.",
+)
+def command(work_dir: Path, port: int, no_wait: bool) -> None:
     """Try everything on virtual BMCs: serve, register, collect, power cycle, look.
 
     Starts the machine server on SQLite, virtual BMCs (our farm, sushy-emulator, and ipmi_sim if it is installed), collects
@@ -116,7 +120,7 @@ def command(work_dir: Path, port: int, no_wait: bool, keep: bool) -> None:
         with demo.running():
             demo.steps()
             console.print(f"\n[bold green]All steps worked[/] in {time.monotonic() - started:.0f} s.")
-            if (interactive or keep) and not no_wait:
+            if not (no_wait or os.environ.get("CI")):
                 demo.leave_running(interactive)
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing is left running.")
@@ -153,6 +157,8 @@ class Demo:
     def running(self) -> Iterator[None]:
         """Guard: when the block ends, for whatever reason, everything that was started is stopped and gone."""
         self._claim_directory()
+        for name in [name for name in os.environ if name.startswith("FLEETD_")]:
+            del os.environ[name]  # settings of a real server, and its database, are none of the demo's business
         os.environ[_COOKIE] = secrets.token_hex(8)
         with _watchdog(f"{_COOKIE}={os.environ[_COOKIE]}"):
             try:
@@ -213,6 +219,8 @@ class Demo:
         config = self.directory / "fleetd.yml"
         port = self.port if _is_free(self.port) else 0
         admin = self._fleetd("init", "--listen", f"127.0.0.1:{port}", "--token-only")
+        with open(os.open(self.directory / _TOKEN, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            file.write(admin + "\n")
         with config.open("a") as file:
             file.write("auth:\n  anonymous_scope: viewer\n")
         self._runner_token = self._fleetd(
@@ -232,12 +240,12 @@ class Demo:
     def _start_farm(self) -> None:
         from fleetlab.farm import BmcSpec, running_farm  # noqa: PLC0415 (installed with the extra `demo`)
 
-        login = {"username": self.username, "password": self.password}
+        like = BmcSpec(username=self.username, password=self.password)
         farm = self._stack.enter_context(
             running_farm([
-                BmcSpec(tree="server", name="node-1", index=1, tls=True, **login),
-                BmcSpec(tree="server", name="node-2", index=2, tls=False, **login),
-                BmcSpec(tree="multinode", name="chassis-3", index=3, tls=True, **login),
+                replace(like, name="node-1", index=1),
+                replace(like, name="node-2", index=2, tls=False),
+                replace(like, tree="multinode", name="chassis-3", index=3),
             ])
         )  # fmt: skip
         for name, bmc in zip(("node-1", "node-2"), farm.bmcs, strict=False):
@@ -290,7 +298,7 @@ class Demo:
         self.members.append(member)
         scheme = member.bmc.get("redfish_scheme", "ipmi")
         port = member.bmc.get("redfish_port") or member.bmc.get("ipmi_port")
-        pinned = ", certificate pinned by fingerprint" if member.bmc.get("fingerprint") else ""
+        pinned = ", certificate pinned" if member.bmc.get("fingerprint") else ""
         self.say(f"{member.id:<8} {scheme}://127.0.0.1:{port}  [dim]{member.what}{pinned}[/]")
 
     def _register(self) -> None:
@@ -321,12 +329,12 @@ class Demo:
         self.console.print(self._table())
 
     def _table(self) -> Table:
-        table = Table(box=None, header_style="bold", padding=(0, 1))
+        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
         for heading, justify in (
             ("Machine", "left"), ("Vendor", "left"), ("Model", "left"), ("Serial", "left"), ("CPUs", "right"),
             ("Memory", "right"), ("Drives", "right"), ("NICs", "right"), ("BMC", "left"), ("Power", "left"),
         ):  # fmt: skip
-            table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(heading, justify=justify, no_wrap=heading not in ("Vendor", "Model"))  # type: ignore[arg-type]
         for machine in self._server.machines():
             device = machine["device"] or {}
             bmc = machine["bmc"] or {}
@@ -335,11 +343,10 @@ class Demo:
             except NotFound:
                 power = "-"
             memory = device.get("memory_bytes")
-            port = bmc.get("ipmi_port") if bmc.get("drivers") == ["ipmi"] else bmc.get("redfish_port")
             table.add_row(
                 machine["id"], *(str(device.get(key) or "-") for key in ("vendor", "model", "serial", "cpus")),
                 f"{memory / 2**30:.0f} GiB" if memory else "-", *(str(device.get(key) or "-") for key in ("drives", "nics")),
-                f"{(bmc.get('drivers') or ['?'])[0]} :{port}", power,
+                str((bmc.get("drivers") or ["?"])[0]), power,
             )  # fmt: skip
         return table
 
@@ -403,11 +410,14 @@ class Demo:
     def leave_running(self, interactive: bool) -> None:
         """Keep the page up until a key, SIGTERM or Ctrl-C; all of them are a good end."""
         self.step = "Leave the page running"
-        self.console.print(f"\n  The page: [bold]{self.url}/[/]   (read only without a token)")
+        self.console.print(
+            f"\n  The page: [bold]{self.url}/[/]   (read only; to act on it, log in with the token in {self._relative(self.directory / _TOKEN)})",
+            soft_wrap=True,
+        )
         self.console.print(
             "  Press [bold]q[/] or Enter to stop everything."
             if interactive
-            else "  SIGTERM or Ctrl-C stops everything."
+            else f"  Ctrl-C, or kill {os.getpid()}, stops everything."
         )
         with contextlib.suppress(KeyboardInterrupt):
             if interactive:
@@ -491,8 +501,10 @@ class Demo:
         if child.returncode:
             raise DemoError(f"{name} ended with status {child.returncode}", child.log)
         recap = child.log.read_text(errors="replace").partition("PLAY RECAP")[2].splitlines()[1:]
-        for line in filter(None, (line.strip() for line in recap)):
-            self.say(f"[dim]{escape(line)}[/]")
+        for host, _colon, counts in (line.partition(":") for line in recap if ":" in line):
+            self.say(
+                f"{host.strip():<8} [dim]{' '.join(word for word in counts.split() if not word.endswith('=0'))}[/]"
+            )
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path)

@@ -140,11 +140,17 @@ class WorkServer(Protocol):
     def wanted(self, served: frozenset[str]) -> list[Wanted]:
         """What is to be power cycled now, of the machines in ``served``."""
 
+    def begun(self, request: str | None) -> None:
+        """A cycle was started. For people who watch: nothing depends on it, and it may get lost."""
+
     def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
         """The machine went off and came on again. May be told twice. A request that is gone is not an error."""
 
     def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
-        """This attempt failed. A server without request ids can't be told; that is not an error."""
+        """This attempt failed; ``error["details"]["run"]`` tells attempts apart, so that telling twice counts once.
+
+        A server without request ids can't be told; that is not an error.
+        """
 
     def availability(self, states: Mapping[str, str]) -> None:
         """Machine -> ``available``, ``in_error`` or ``not_available``."""

@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from fleetlab.replies import Refused, Reply
+from fleetlab.replies import Refused, Reply, reply
 from fleetlab.state import State
 from fleetlab.tree import ROOT, Resource, canonical, link
 
 _ALLOWABLE = "@Redfish.AllowableValues"
 
-# Properties that a PATCH may change where the resource has them; a dict names the writable ones inside.
+# Properties that a PATCH may change: in a system's Boot, and in any resource that has them.
 _BOOT = {
     "BootOrder",
     "BootSourceOverrideEnabled",
@@ -179,7 +179,7 @@ class Actions:
         if state.get(tasks) is None:
             raise Refused(501, "ActionNotSupported", "This service has no tasks.")
         number = str(next(self._task_numbers))
-        path, monitor = f"{tasks}/FL{number}", f"{link({'@odata.id': tasks})}/FL{number}/Monitor"
+        path, monitor = f"{tasks}/FL{number}", f"{canonical(service['@odata.id'])}/TaskMonitors/FL{number}"
         state.add_member(
             tasks,
             {
@@ -203,16 +203,14 @@ class Actions:
                 state.later(self._task_seconds / 4, lambda: go_on(percent + 25))
 
         state.later(self._task_seconds / 4, lambda: go_on(25))
-        return self.show_task(monitor, accepted=True)
+        return Reply(202, headers={"Location": monitor, "Retry-After": "1"})
 
-    def show_task(self, monitor: str, accepted: bool = False) -> Reply:
+    def show_task(self, monitor: str) -> Reply:
         """The answer of a task monitor: 202 while the task runs, then 200."""
-        from fleetlab.tree import encode  # noqa: PLC0415
-
         task = self._state.get(self.task_of_monitor[monitor]) or {}
-        running = accepted or task.get("TaskState") in {"New", "Running"}
-        headers = {"Location": monitor, "Retry-After": "1"} if running else {}
-        return Reply(202 if running else 200, encode(task), headers)
+        if task.get("TaskState") in {"New", "Running"}:
+            return reply(202, task, Location=monitor, Retry_After="1")
+        return reply(200, task)
 
     def patch(self, path: str, resource: Resource, changes: Resource) -> None:
         """Change properties of a resource. Raises Refused and changes nothing when one of them isn't allowed."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleetlab import certs
 from fleetlab.actions import Actions
 from fleetlab.expand import expand, only_member, page, parse_expand, select
 from fleetlab.faults import Fault, Faults
@@ -64,6 +65,12 @@ class BmcSpec:
     task_seconds: float = 1.0
     count_paths: bool = True
 
+    def __post_init__(self) -> None:
+        if self.certificate not in certs.KINDS:
+            raise ValueError(f"unknown certificate {self.certificate!r} (known: {', '.join(certs.KINDS)})")
+        if self.power not in {None, "On", "Off"}:
+            raise ValueError(f"power must be On or Off, not {self.power!r}")
+
 
 @dataclass
 class Counters:
@@ -77,7 +84,8 @@ class Counters:
     by_path: Counter[str] = field(default_factory=Counter)
 
     def reset(self) -> None:
-        self.__init__()  # type: ignore[misc]
+        """Start counting anew."""
+        vars(self).update(vars(Counters()))
 
 
 class Bmc:
@@ -258,7 +266,11 @@ class Bmc:
         if self.state.get(path) is None:
             raise missing(path)
         if request.query:
-            return Reply(200, self._cooked(path, request.query))
+            # Captures keep the further pages of a collection under their own address.
+            page_path = path + "?" + "&".join(f"{name}={value}" for name, value in request.query.items())
+            if self.tree.get(page_path) is None:
+                return Reply(200, self._cooked(path, request.query))
+            path = page_path
         changed = self.state.changed.get(path)
         etag = etag_of(changed) if changed else self.tree.etag(path)
         if matches(request.headers.get("If-None-Match"), etag):

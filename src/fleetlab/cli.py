@@ -68,7 +68,8 @@ _SHORT = {"user": "username"}
 def parse_bmc(text: str, default: BmcSpec) -> list[BmcSpec]:
     """Read `tree=server,port=8001,count=3,...`: the default with changes, `count` times. Raises click.BadParameter."""
     values: dict[str, Any] = {}
-    behaviour: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    faults = list(default.faults)
     count = 1
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
@@ -76,16 +77,22 @@ def parse_bmc(text: str, default: BmcSpec) -> list[BmcSpec]:
         try:
             if name == "count":
                 count = int(value)
+            elif name == "fault":
+                faults.append(Fault.parse(value.replace(";", ",")))
             elif name in _READERS:
                 values[name] = _READERS[name](value)
             elif name in _BEHAVIOUR_READERS:
-                behaviour[name] = _BEHAVIOUR_READERS[name](value)
+                changes[name] = _BEHAVIOUR_READERS[name](value)
             else:
-                known = ", ".join(sorted({"count", "user", *_READERS, *_BEHAVIOUR_READERS}))
+                known = ", ".join(sorted({"count", "fault", "user", *_READERS, *_BEHAVIOUR_READERS}))
                 raise click.BadParameter(f"{name!r} is none of: {known}")
-        except ValueError:
-            raise click.BadParameter(f"{name}={value!r} is no valid value") from None
-    return fleet(replace(default, behaviour=replace(default.behaviour, **behaviour), **values), count)
+        except ValueError as problem:
+            raise click.BadParameter(f"{name}={value!r} is no valid value: {problem}") from None
+    try:
+        behaviour = replace(default.behaviour, **changes)
+        return fleet(replace(default, behaviour=behaviour, faults=tuple(faults), **values), count)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,15 +100,15 @@ def main() -> None:
     """Virtual hardware to try the collection and the machine server on."""
 
 
-_FAULT_HELP = "\n".join(f"{name}: {text}" for name, text in KINDS.items())
-
-
 @main.command(
-    epilog="\b\nKinds of faults:\n"
+    epilog="Settings in --bmc: count, fault (as --fault, with ; for ,), "
+    + ", ".join([*_READERS, *_BEHAVIOUR_READERS])
+    + ".\n\n\b\nKinds of faults:\n"
     + "\n".join(f"  {name:14} {text}" for name, text in KINDS.items())
     + "\n\n\b\nExamples:\n"
     "  fleetlab farm --count 3 --base-port 8001\n"
     "  fleetlab farm --bmc tree=server,port=8001 --bmc tree=multinode,port=8002,off_seconds=3\n"
+    "  fleetlab farm --bmc 'count=9' --bmc 'fault=hang:path=*/Storage*;times=3'\n"
     "  fleetlab farm --tree dell-r750.tar.gz --unique --count 1000 --base-port 20000 --latency 20ms\n"
     "  fleetlab farm --fault slow:path=*/Storage*,seconds=4 --fault status:status=503,times=2\n"
 )
@@ -110,13 +117,13 @@ _FAULT_HELP = "\n".join(f"{name}: {text}" for name, text in KINDS.items())
     "bmcs",
     multiple=True,
     metavar="NAME=VALUE,...",
-    help="One BMC (or count=N) with settings of its own: tree, port, address, user, password, tls, latency, expand, "
-    "power, session_limit, off_seconds, on_seconds, ignore_graceful, ... May be repeated.",
+    help="One BMC with settings of its own; may be repeated. Names: see below.",
 )
 @click.option("--count", type=click.IntRange(1), help="This many BMCs alike (default: 1, or 0 with --bmc).")
 @click.option("--tree", default="server", show_default=True, help="Built-in server or multinode, or a mockup's path.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--base-port", type=int, default=0, help="Port of the first of --count BMCs (default: any free ones).")
+@click.option("--by-address", is_flag=True, help="With --count: one port, successive addresses from --address on.")
 @click.option("--username", default="admin", show_default=True)
 @click.option("--password", default="password", show_default=True, envvar="FLEETLAB_PASSWORD", show_envvar=True)
 @click.option("--tls/--no-tls", default=True, show_default=True, help="HTTPS with a certificate made at start.")
@@ -132,6 +139,7 @@ def farm(
     faults: tuple[str, ...],
     latency: str,
     base_port: int,
+    by_address: bool,
     log: TextIO | None,
     **settings: Any,
 ) -> None:
@@ -145,7 +153,7 @@ def farm(
         raise click.UsageError(str(problem)) from None
     default = BmcSpec(**settings)
     specs = [spec for text in bmcs for spec in parse_bmc(text, default)]
-    specs += fleet(replace(default, port=base_port), (0 if bmcs else 1) if count is None else count)
+    specs += fleet(replace(default, port=base_port), (0 if bmcs else 1) if count is None else count, by_address)
     try:
         asyncio.run(_run(specs, log or sys.stdout))
     except (TreeError, OSError) as problem:

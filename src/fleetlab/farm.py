@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import resource
 import socket
 import struct
@@ -34,9 +35,23 @@ _GRACE = 0.05  # seconds for answers under way at the end; 0 would mean for ever
 _HEADERS = {"OData-Version": "4.0", "Cache-Control": "no-cache"}
 
 
-def fleet(spec: BmcSpec, count: int) -> list[BmcSpec]:
-    """`count` BMCs like this one, on successive ports unless its port is 0."""
-    return [replace(spec, port=spec.port + number if spec.port else 0) for number in range(count)]
+def fleet(spec: BmcSpec, count: int, by_address: bool = False) -> list[BmcSpec]:
+    """`count` BMCs like this one, but each its own machine.
+
+    They get successive ports (unless the port is 0: any free ones), or with `by_address` successive addresses with the
+    same port; all of 127.0.0.0/8 is at hand on Linux.
+    """
+
+    def another(number: int) -> BmcSpec:
+        return replace(
+            spec,
+            name=f"{spec.name}-{number}" if spec.name and count > 1 else spec.name,
+            index=None if spec.index is None else spec.index + number,
+            address=str(ipaddress.ip_address(spec.address) + number) if by_address else spec.address,
+            port=spec.port + number if spec.port and not by_address else spec.port,
+        )
+
+    return [another(number) for number in range(count)]
 
 
 class Farm:

@@ -150,6 +150,21 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the child alone, not to what it started."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end and return the exit status; LabError with the log's tail when it goes on."""
+        process = self._process
+        if process is None:
+            raise LabError(f"{self.name} is not started")
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{self.name} still runs after {timeout:g} s; {self.log}:\n{tail(self.log)}") from None
+
     def wait_for(self, probe: Callable[[], object], timeout: float, what: str) -> None:
         """Wait until `probe` returns something true; LabError with the log's tail when it ends or the time does."""
 

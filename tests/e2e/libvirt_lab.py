@@ -7,6 +7,7 @@ it started ends with it, even if this process is killed. Only its socket is reac
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -128,15 +129,26 @@ class LibvirtLab:
     def define(self, name: str, guest: Guest, mac: str = "52:54:00:f1:ee:01", memory: int = 256) -> Domain:
         """Define a machine that is off. Its serial console's log is one file for all boots."""
         uuid = uuid4()
-        console = Console(self.workdir / f"{name}.console")
-        connection = libvirt.open(self.uri)
-        try:
+        console = Console(self.workdir / f"{uuid}.console")
+        with contextlib.closing(libvirt.open(self.uri)) as connection:
             connection.defineXML(
                 DOMAIN.format(name=name, uuid=uuid, guest=guest, mac=mac, memory=memory, console=console.path)
             )
-        finally:
-            connection.close()
         return Domain(uuid, name, mac, console)
+
+    def start(self, domain: Domain) -> None:
+        """Switch a machine on."""
+        with contextlib.closing(libvirt.open(self.uri)) as connection:
+            connection.lookupByUUIDString(str(domain.uuid)).create()
+
+    def remove(self, domain: Domain) -> None:
+        """Pull the plug of a machine and forget it; no error when it is not there."""
+        with contextlib.closing(libvirt.open(self.uri)) as connection:
+            for known in connection.listAllDomains():
+                if known.UUIDString() == str(domain.uuid):
+                    if known.isActive():
+                        known.destroy()
+                    known.undefine()
 
 
 DOMAIN = """

@@ -253,7 +253,7 @@ class ServerClient:
         error: Optional[Mapping[str, Any]] = None,
         runner: Optional[str] = None,
     ) -> dict[str, Any]:
-        """Report progress (``off``, ``on``) or the end (``verified``, ``failed``) and return the request.
+        """Report progress (``claimed``, ``off``, ``on``) or the end (``verified``, ``failed``) and return the request.
 
         Sent once: each ``failed`` counts as an attempt.
 
@@ -291,12 +291,8 @@ class ServerClient:
         if response.status == 304:
             return Inventory(etag, None)
         data = self._decode(response, path)
-        if (
-            not isinstance(data, dict)
-            or not isinstance(data.get("hosts"), dict)
-            or not isinstance(data.get("groups"), dict)
-        ):
-            raise self._not_ours(path, 'an object with "hosts" and "groups"')
+        if not _is_inventory(data):
+            raise self._not_ours(path, "hosts and groups")
         return Inventory(response.headers.get("etag"), data)
 
     # -- requests ------------------------------------------------------------------------------------------------------------
@@ -471,6 +467,16 @@ def check_id(machine: str, field: str = "machine") -> str:
     if any(part in ("", ".", "..") for part in machine.split("/")):
         raise InvalidInput(f"{field}: {machine!r} holds an empty part, '.' or '..' between its slashes", field=field)
     return machine
+
+
+def _is_inventory(data: Any) -> bool:
+    hosts, groups = (data.get("hosts"), data.get("groups")) if isinstance(data, dict) else (None, None)
+    if not isinstance(hosts, dict) or not isinstance(groups, dict):
+        return False
+    if not all(name and isinstance(variables, dict) for name, variables in hosts.items()):
+        return False
+    members = [group.get("hosts") if isinstance(group, dict) else None for group in groups.values()]
+    return all(groups) and all(isinstance(names, list) and all(name in hosts for name in names) for names in members)
 
 
 def _tail(machine: str) -> str:

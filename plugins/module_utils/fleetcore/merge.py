@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .model import Device, Source
+from .model import Coverage, Device, Source, Verdict
 
 # Of the observation, not of the machine.
 _OF_THE_OBSERVATION = frozenset(["source", "collected_at", "collector", "coverage", "stats", "attempts", "provenance"])
@@ -22,7 +22,8 @@ def merge(documents: Mapping[Source, Device]) -> Device:
     """The out-of-band observation overlaid by the in-band one, section by section.
 
     ``provenance`` says for every field that has a value which source it came from; ``collected_at`` is the latest. A
-    section that one source does not have is not removed by it. Without documents the answer is an empty device.
+    section that one source does not have is not removed by it. ``coverage`` has the verdict of the source that a section
+    came from, else the first one that says why there is nothing. Without documents the answer is an empty device.
     """
     order = [Source.OOB, Source.INBAND]
     merged: dict[str, Any] = {}
@@ -39,7 +40,15 @@ def merge(documents: Mapping[Source, Device]) -> Device:
                 continue
             merged[item.name] = value
             provenance[item.name] = source.value
+    coverage: dict[str, Coverage] = {}
+    for source in order:
+        for name, entry in (documents[source].coverage if source in documents else {}).items():
+            if name not in coverage or provenance.get(name) == source.value or entry.verdict == Verdict.COLLECTED:
+                coverage[name] = entry
     times = [device.collected_at for device in documents.values() if device.collected_at]
     return dataclasses.replace(
-        Device(source=Source.MERGED, collected_at=max(times) if times else None, provenance=provenance), **merged
+        Device(
+            source=Source.MERGED, collected_at=max(times) if times else None, provenance=provenance, coverage=coverage
+        ),
+        **merged,
     )

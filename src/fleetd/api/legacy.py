@@ -7,12 +7,16 @@ an empty value. An id may contain slashes, encoded or not.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from fleetcore.errors import InvalidInput
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from fleetcore.errors import InvalidInput, NotFound
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleetd.api import wire
@@ -25,6 +29,8 @@ from fleetd.services.tokens import May
 
 router = APIRouter(tags=["json/v1"])
 
+SSE_PERIOD = 1.0  # seconds between two looks: a replica's changes are seen too
+SSE_KEEP_ALIVE = 15.0
 _SSH_USER_IP = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.\-@_]*\Z")
 T = TypeVar("T", bound=BaseModel)
 
@@ -156,6 +162,36 @@ def event(request: Request, body: Body, who: Publisher) -> Response:
     )
     services(request).machines.observe(parsed.host.name, changes.raw_state(state))
     return Response()
+
+
+@router.get("/json/v1/machine/sse/description/updated")
+def description_updated(request: Request, _who: Reader, stream: str = "") -> Response:
+    """Server-sent events: `data: update` whenever the Description of machine `stream` changes."""
+    machine_id = _id(stream)
+
+    def look() -> Any:
+        try:
+            view = services(request).machines.get(machine_id)
+        except NotFound:
+            return None
+        return wire.description(view.machine, view.power_cycle)
+
+    async def updates() -> AsyncIterator[str]:
+        last = await run_in_threadpool(look)
+        quiet = 0.0
+        yield ": connected\n\n"
+        while True:
+            await asyncio.sleep(SSE_PERIOD)
+            now = await run_in_threadpool(look)
+            quiet += SSE_PERIOD
+            if now != last:
+                last, quiet = now, 0.0
+                yield "data: update\n\n"
+            elif quiet >= SSE_KEEP_ALIVE:
+                quiet = 0.0
+                yield ": still here\n\n"  # so that proxies keep the connection
+
+    return StreamingResponse(updates(), media_type="text/event-stream")
 
 
 @router.get("/_/machines")

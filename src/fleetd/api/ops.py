@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
+from fleetcore.errors import FleetError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -22,7 +23,10 @@ router = APIRouter(tags=["operations"])
 @router.get("/healthz", response_class=PlainTextResponse)
 def healthz(request: Request) -> Response:
     """200 if the database answers and its schema fits, else 503 with the reason."""
-    request.app.state.services.store.ready()
+    try:
+        request.app.state.services.store.ready()
+    except FleetError as exc:
+        return PlainTextResponse(f"{exc.message}\n", 503)
     return PlainTextResponse("ok\n")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from fleetcore.errors import NotFound
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
@@ -207,17 +207,21 @@ def components(document: Mapping[str, Any]) -> list[dict[str, str]]:
                 for part in (item.get("vendor"), item.get("model") or item.get("product_name") or item.get("name"))
                 if part
             ),
-            "serial": str(item.get("serial") or _macs(item)),
+            "serial": str(item.get("serial") or ""),
             "firmware": str((item.get("firmware") or {}).get("installed") or ""),
             "health": str((item.get("status") or {}).get("Health") or ""),
-            "details": ", ".join(quantity(name, item[name]) for name in details if item.get(name) is not None),
+            "details": ", ".join(
+                [quantity(name, item[name]) for name in details if item.get(name) is not None] + _macs(item)
+            ),
         }
         for title, item, details in entries
     ]
 
 
-def _macs(item: Mapping[str, Any]) -> str:
-    return ", ".join(port["macaddress"] for port in item.get("nic_ports", []) if port.get("macaddress"))
+def _macs(item: Mapping[str, Any]) -> list[str]:
+    """MAC addresses of a network card's ports, or of a BMC's."""
+    card = item.get("nic") or item
+    return [port["macaddress"] for port in card.get("nic_ports", []) if port.get("macaddress")]
 
 
 def quantity(name: str, value: Any) -> str:
@@ -302,7 +306,7 @@ def login(
     response.set_cookie(
         COOKIE,
         made.secret,
-        expires=made.expires_at,
+        max_age=made.seconds,
         httponly=True,
         samesite="strict",
         secure=policy.secure_cookies,
@@ -368,7 +372,6 @@ def _stamp(value: datetime | None) -> str:
 _environment = Environment(
     loader=PackageLoader("fleetd.api"),
     autoescape=select_autoescape(default=True, default_for_string=True),
-    undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fleetcore.diff import diff
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 from fleetcore.merge import merge
 from fleetcore.model import Device, Source, device_from_dict, to_dict
@@ -16,8 +17,6 @@ from fleetd.ports import Publication, Store
 from fleetd.services import Clock
 
 SOURCES = (Source.OOB, Source.INBAND)
-# Differ in every observation without a change of the machine.
-_NOISE = ("collected_at", "collector", "stats", "attempts", "sensors", "log", "coverage")
 
 
 def checked_source(source: str) -> Source:
@@ -52,14 +51,16 @@ class Devices:
             )
         clean = {**to_dict(device), "source": kind.value}
         try:
-            json.dumps(clean, allow_nan=False)
+            json.dumps(clean, allow_nan=False, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ParseError("device: a text has half a character (a lone surrogate)", field="device") from None
         except ValueError:
             raise ParseError("device: NaN and Infinity are not JSON", field="device") from None
 
         def change(present: Mapping[str, Mapping[str, Any]]) -> Publication:
             after = device_from_dict(clean)
             before = present.get(kind.value)
-            changes = compare(device_from_dict(before) if before else Device(source=kind), after)
+            changes = diff(device_from_dict(before) if before else None, after)
             return Publication(clean, tuple(changes), summarize({**present, kind.value: clean}))
 
         return self._store.publish_device(machine, kind.value, self._clock(), change)
@@ -96,19 +97,6 @@ class Devices:
 def merged_device(documents: Mapping[str, Mapping[str, Any]]) -> Device:
     """All sources as one device."""
     return merge({Source(source): device_from_dict(document) for source, document in documents.items()})
-
-
-def compare(before: Device, after: Device) -> list[dict[str, Any]]:
-    """What changed, readings and times aside: ``[{op, component, field, before, after}]`` by top-level field."""
-    old, new = to_dict(before), to_dict(after)
-    changes = []
-    for name in sorted({*old, *new} - {*_NOISE, "source"}):
-        if old.get(name) != new.get(name):
-            op = "added" if name not in old else "removed" if name not in new else "changed"
-            changes.append(
-                {"op": op, "component": "device", "field": name, "before": old.get(name), "after": new.get(name)}
-            )
-    return changes
 
 
 def summarize(documents: Mapping[str, Mapping[str, Any]]) -> DeviceSummary:

@@ -142,7 +142,8 @@ def reported(
 ) -> Powercycle:
     """The request after a runner's report.
 
-    A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed.
+    A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed. A
+    failure that is reported while it waits there is the same one, sent again, and counts once.
 
     :raises ConflictError: it is closed, and not by the same report.
     """
@@ -152,6 +153,9 @@ def reported(
         raise ConflictError(
             f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
         )
+    waits = previous.state == State.QUEUED and previous.not_before is not None and now < previous.not_before
+    if state == State.FAILED and waits:
+        return previous
     if state == State.VERIFIED:
         return previous.to(
             state, now, message, runner, finished_at=now, not_before=None, attempts=previous.attempts + 1, error=None

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from fleetcore.errors import InvalidInput
 
@@ -66,10 +66,10 @@ class Principal:
 
 @dataclass(frozen=True)
 class Login:
-    """A new login of the page: the cookie's value and when it ends."""
+    """A new login of the page: the cookie's value and how many seconds it lasts."""
 
     secret: str
-    expires_at: datetime
+    seconds: int
 
 
 def digest(secret: str) -> str:
@@ -136,8 +136,8 @@ class Tokens:
         now = self._clock()
         if token is None or not token.valid(now):
             return None
-        login = Login(secrets.token_urlsafe(32), now + self._session)
-        self._store.create_session(WebSession(digest(login.secret), token.id, login.expires_at), now)
+        login = Login(secrets.token_urlsafe(32), int(self._session.total_seconds()))
+        self._store.create_session(WebSession(digest(login.secret), token.id, now + self._session), now)
         return login
 
     def logout(self, secret: str) -> None:

@@ -20,7 +20,19 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import text
+
+from fleetd import api as fleetd_api
+from fleetd.adapters.memory import MemoryStore
+from fleetd.adapters.sql import migrate
+from fleetd.adapters.sql.engine import make_engine
+from fleetd.adapters.sql.store import SqlStore
+from fleetd.adapters.sql.tables import metadata
+from fleetd.api.auth import Policy
+from fleetd.domain import Scope
+from fleetd.services.container import Services
+from fleetd.services.powercycles import Backoff
 
 REPO = Path(__file__).resolve().parents[3]
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -107,8 +119,6 @@ def _exists(name: str) -> bool:
 
 
 def _wait_for_postgres(url: str, log: Path) -> str:
-    from fleetd.adapters.sql import migrate
-    from fleetd.adapters.sql.engine import make_engine
 
     engine = make_engine(url)
     for _ in range(100):
@@ -126,8 +136,6 @@ def _wait_for_postgres(url: str, log: Path) -> str:
 @pytest.fixture
 def clean_postgres_url(postgres_url: str) -> str:
     """The database without any rows."""
-    from fleetd.adapters.sql.engine import make_engine
-    from fleetd.adapters.sql.tables import metadata
 
     engine = make_engine(postgres_url)
     with engine.begin() as connection:
@@ -139,8 +147,6 @@ def clean_postgres_url(postgres_url: str) -> str:
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A migrated SQLite file."""
-    from fleetd.adapters.sql import migrate
-    from fleetd.adapters.sql.engine import make_engine
 
     url = f"sqlite:///{tmp_path / 'fleetd.db'}"
     engine = make_engine(url)
@@ -158,8 +164,6 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     """An empty store of each kind."""
-    from fleetd.adapters.memory import MemoryStore
-    from fleetd.adapters.sql.store import SqlStore
 
     if request.param == "memory":
         yield MemoryStore()
@@ -176,19 +180,10 @@ class Api:
     """The application over a store in memory, with one token of each scope."""
 
     def __init__(self, clock: MovableClock, **options: Any) -> None:
-        from fastapi.testclient import TestClient
-
-        from fleetd import api
-        from fleetd.adapters.memory import MemoryStore
-        from fleetd.api.auth import Policy
-        from fleetd.domain import Scope
-        from fleetd.services.container import Services
-        from fleetd.services.powercycles import Backoff
 
         limit = options.pop("max_body_bytes", 100_000)
         self.services = Services(MemoryStore(), clock, Backoff(max_attempts=3, initial=60, exponent=2, maximum=100))
-        self.app = api.create(self.services, Policy(**options), limit)
-        self._client = TestClient
+        self.app = fleetd_api.create(self.services, Policy(**options), limit)
         self.tokens = {
             scope.value: self.services.tokens.create(
                 scope.value, scope, machine="m1" if scope == Scope.AGENT else None
@@ -199,7 +194,7 @@ class Api:
     def client(self, scope: str | None) -> httpx.Client:
         """A client with the token of ``scope``, or without one."""
         headers = {"Authorization": f"Bearer {self.tokens[scope]}"} if scope else {}
-        client: httpx.Client = self._client(self.app, headers=headers, follow_redirects=False)
+        client: httpx.Client = TestClient(self.app, headers=headers, follow_redirects=False)
         return client
 
 

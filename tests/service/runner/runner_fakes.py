@@ -107,6 +107,9 @@ class FakeServer:
         self._check()
         return [w for w in self.open if w.machine in served]
 
+    def begun(self, request: str | None) -> None:
+        self._check()
+
     def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
         self._check()
         self.calls.append(("verified", machine, request))

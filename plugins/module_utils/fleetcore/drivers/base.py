@@ -112,6 +112,7 @@ class PowerController:
         self._clock = clock
         self._options = options or PowerOptions()
         self.result = PowerResult(driver=driver.name)
+        self._told_off = False
 
     def run(self, state: str) -> PowerResult:
         """Do it, and verify it.
@@ -155,20 +156,25 @@ class PowerController:
 
     def _cycle(self) -> None:
         self.result.changed = True
-        touched = False
         try:
             if self.result.before is not PowerState.OFF:
-                touched = True
                 self._off(True)
-            touched = True
             begin = self._begin()
             self._clock.sleep(self._options.off_seconds)
             self._step("wait", begin, f"{self._options.off_seconds:g} s without power")
         except BaseException as error:  # also when interrupted: a machine that we may have switched off comes back
-            if touched and self.result.after is not PowerState.ON:
+            if not isinstance(error, FleetError) and self._told_off and self.result.after is not PowerState.OFF:
+                self._wait(PowerState.OFF, self._options.verify_timeout)  # it may yet go off: too early for power-on
+            if self.result.after is not PowerState.ON:
                 self._come_back(error)
             raise
-        self._power_on()
+        try:
+            self._power_on()
+        except FleetError:
+            raise
+        except BaseException:
+            self._power_on()
+            raise
 
     def _power_on(self) -> None:
         try:
@@ -241,6 +247,7 @@ class PowerController:
 
     def _once(self, action: PowerAction) -> None:
         begin = self._begin()
+        self._told_off = self._told_off or action in (PowerAction.OFF, PowerAction.SHUTDOWN)
         try:
             self._driver.set_power(action)
         except FleetError as error:

@@ -291,10 +291,17 @@ def _fru(driver: IpmiDriver) -> dict[str, Any]:
             break
         data += bytes(piece[1 : 1 + piece[0]])
     found = dict(driver.call(lambda _bmc: pyghmi_fru.FRU(rawdata=data)).info or {}) if data else {}
-    guid = driver.raw(netfn=6, command=0x37)  # Get System GUID; the SMBIOS order of bytes
+    guid = bytes(driver.raw(netfn=6, command=0x37))  # Get System GUID
     if len(guid) == 16 and any(guid):
-        found["UUID"] = str(uuid.UUID(bytes_le=bytes(guid)))
+        found["UUID"] = _uuid(guid)
     return found
+
+
+def _uuid(data: bytes) -> str:
+    """BMCs send the GUID as SMBIOS has it, as IPMI says (section 20.8: last byte first), or as written: the one that is a valid UUID."""
+    readings = [uuid.UUID(bytes_le=data), uuid.UUID(bytes=data[::-1]), uuid.UUID(bytes=data)]
+    valid = [found for found in readings if found.variant == uuid.RFC_4122 and found.version in range(1, 6)]
+    return str((valid or readings)[0])
 
 
 def _controller(driver: IpmiDriver) -> Bmc:

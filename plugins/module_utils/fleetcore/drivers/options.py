@@ -62,21 +62,7 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
 
     :raises InvalidInput: a malformed address, port, fingerprint or time; ``details["field"]`` names it.
     """
-    address = str(params.get("address") or "").strip()
-    scheme, port, host = params.get("redfish_scheme") or "https", params.get("redfish_port"), address
-    if "://" in address:
-        try:
-            parts = urlsplit(address)
-            host, url_port = parts.hostname or "", parts.port
-        except ValueError:
-            raise _wrong("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
-        if parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query or parts.username:
-            raise _wrong("address", f"{address!r}: a URL must be of the form https://host[:port]")
-        scheme = parts.scheme
-        port = url_port or port
-    host = host.strip("[]")
-    if not _HOST.match(host) or host.startswith("-"):
-        raise _wrong("address", f"{address!r} is not a host name, IP address or URL")
+    scheme, host, port = _endpoint(params)
     drivers = tuple(params.get("drivers") or DRIVERS)
     for name in drivers:
         if name not in DRIVERS:
@@ -96,7 +82,7 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
         password=params.get("password"),
         drivers=drivers,
         redfish_scheme=scheme,
-        redfish_port=int(port) if port is not None else None,
+        redfish_port=port,
         ipmi_port=int(params.get("ipmi_port") or 623),
         validate_certs=params.get("validate_certs") is not False,
         ca_path=params.get("ca_path"),
@@ -105,6 +91,27 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
         deadline=float(params.get("deadline") or 300.0),
         system=str(system).strip() if system is not None else None,
     )
+
+
+def _endpoint(params: Mapping[str, Any]) -> tuple[str, str, Optional[int]]:
+    address = str(params.get("address") or "").strip()
+    scheme, port, host = params.get("redfish_scheme") or "https", params.get("redfish_port"), address
+    if "://" in address:
+        try:
+            parts = urlsplit(address)
+            host, url_port = parts.hostname or "", parts.port
+        except ValueError:
+            raise _wrong("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
+        if "@" in address:
+            raise _wrong("address", "a URL must not hold a user name or password: give them as options")
+        if parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query:
+            raise _wrong("address", f"{address!r}: a URL must be of the form https://host[:port]")
+        scheme = parts.scheme
+        port = url_port or port
+    host = host.strip("[]")
+    if not _HOST.match(host) or host.startswith("-"):
+        raise _wrong("address", f"{address!r} is not a host name, IP address or URL")
+    return scheme, host, int(port) if port is not None else None
 
 
 def _wrong(name: str, message: str) -> InvalidInput:

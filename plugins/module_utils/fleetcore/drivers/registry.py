@@ -24,9 +24,10 @@ from ..errors import (
 from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
 from ..redfish.collector import collect as collect_redfish
-from .ipmi import IpmiDriver, collect_ipmi
 from .options import BmcOptions
-from .redfish import RedfishDriver
+
+# Drivers are imported when they are used: sushy costs 0.5 s of CPU to import, pyghmi 0.2 s, and each module run pays it.
+# ruff: noqa: PLC0415
 
 T = TypeVar("T")
 
@@ -40,10 +41,9 @@ def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[At
 
     :raises FleetError: none did; the message has every driver's reason, ``details["attempts"]`` too.
     """
-    makers: dict[str, Callable[[BmcOptions, Clock], PowerDriver]] = {"redfish": RedfishDriver, "ipmi": IpmiDriver}
 
     def attempt(name: str) -> PowerDriver:
-        driver = makers[name](options, clock)
+        driver = _driver(name, options, clock)
         try:
             driver.power_state()
         except BaseException:
@@ -63,6 +63,8 @@ def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]]
 
     def attempt(name: str) -> Device:
         if name == "ipmi":
+            from .ipmi import collect_ipmi
+
             return collect_ipmi(options, clock, asked)
         return collect_redfish(
             options.http(),
@@ -78,6 +80,16 @@ def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]]
 
     device, attempts = _first(options, attempt)
     return dataclasses.replace(device, attempts=attempts)
+
+
+def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:
+    if name == "ipmi":
+        from .ipmi import IpmiDriver
+
+        return IpmiDriver(options, clock)
+    from .redfish import RedfishDriver
+
+    return RedfishDriver(options, clock)
 
 
 def _first(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:

@@ -55,7 +55,8 @@ def interpret(
                 Verdict.FAILED, f"could not be read: {type(error).__name__}: {str(error)[:200]}"
             )
             return empty  # type: ignore[no-any-return]
-        if found and section in verdicts and verdicts[section].verdict is Verdict.ABSENT:
+        something = any(found) if isinstance(found, tuple) else bool(found)
+        if something and section in verdicts and verdicts[section].verdict is Verdict.ABSENT:
             verdicts[section] = Coverage()  # it was inside of another section's resource
         return found
 

@@ -35,12 +35,16 @@ SECTIONS = (
 )
 """Names of the sections of a collection. ``system`` and ``power`` cost one resource and are always read."""
 
+LAST = "-"
+"""For ``unless``: follow at the end in any case, for what was not seen till then."""
+
 
 @dataclass(frozen=True)
 class Follow:
     """One property to follow.
 
-    :param paths: alternatives, newest schema first, each a dotted property path; the first that holds a link wins.
+    :param paths: alternatives, newest schema first, each a dotted property path (``[]``: every object of a list); the first that
+        holds a link wins.
     :param kind: what is found there, or what the members of the collection there are.
     :param section: in whose coverage it counts; the link is not followed when the section was not asked for.
     :param many: the link leads to a collection (worth ``$expand``).
@@ -99,6 +103,10 @@ RULES: dict[str, tuple[Follow, ...]] = {
     "network_adapter": (
         Follow(("Ports", "NetworkPorts"), "network_port", "network"),
         Follow(("NetworkDeviceFunctions",), "network_function", "network"),
+        # Some collections leave out ports that the controller links to.
+        Follow(
+            ("Controllers[].Links.Ports", "Controllers[].Links.NetworkPorts"), "network_port", "network", unless=LAST
+        ),
     ),
     "bios": (Follow(("@Redfish.Settings.SettingsObject",), "bios_settings", "bios", many=False),),
     "chassis": (

@@ -246,12 +246,10 @@ class Session:
             response = self._http.send(HttpRequest(method, url, headers, body, seconds))
             with self._lock:
                 self.received += len(response.body)
-            moved = link(response.headers.get("location", "")) if response.status in (301, 302, 307, 308) else None
+            moved = _moved(response)
             if moved is None or moved == url:
                 return response
-            # Only the path of the location is used: another host would get the credentials. Some services redirect to
-            # the same path with a slash, which link() takes away.
-            url = moved + "/" if response.headers["location"].endswith("/") else moved
+            url = moved
         return response
 
 
@@ -271,6 +269,13 @@ def outcome_of(response: HttpResponse) -> Outcome:
     reason = f"HTTP {status}" + (f": {_message(response)[:160]}" if error is not None else "")
     verdict = {401: Verdict.DENIED, 403: Verdict.DENIED, 404: Verdict.ABSENT, 410: Verdict.ABSENT, 501: Verdict.ABSENT}
     return Outcome(verdict.get(status, Verdict.FAILED), reason=reason, status=status)
+
+
+def _moved(response: HttpResponse) -> Optional[str]:
+    """Where a redirect leads. Only its path is used: another host would get the credentials."""
+    location = response.headers.get("location", "")
+    path = link(location) if response.status in (301, 302, 307, 308) else None
+    return path + "/" if path and location.endswith("/") else path
 
 
 def _json(body: bytes) -> Any:

@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 def at(body: Any, path: str) -> Any:
-    """The value at a dotted property path, or None. Property names hold dots only in annotations (``@Redfish.Settings``)."""
+    """The value at a dotted property path, or None. A leading annotation (``@Redfish.Settings``) is one name."""
     value = body
     for name in _split(path):
         if not isinstance(value, Mapping):
@@ -28,10 +28,8 @@ def at(body: Any, path: str) -> Any:
 
 
 def _split(path: str) -> list[str]:
-    if path.startswith("@Redfish."):
-        head, _dot, rest = path[len("@Redfish.") :].partition(".")
-        return ["@Redfish." + head] + (rest.split(".") if rest else [])
-    return path.split(".")
+    names = path.split(".")
+    return [".".join(names[:2]), *names[2:]] if path.startswith("@") else names
 
 
 def first(body: Any, *paths: str) -> Any:
@@ -140,3 +138,11 @@ def links(value: Any, base: str = "/redfish/v1") -> list[str]:
     """All links of one link, or of a list of links, without repeats, in order."""
     found = [link(item, base) for item in (value if isinstance(value, list) else [value])]
     return list(dict.fromkeys(path for path in found if path))
+
+
+def links_at(body: Any, path: str, base: str) -> list[str]:
+    """:func:`links` at a dotted path, in which ``[]`` after a name stands for every object of that list."""
+    head, each, rest = path.partition("[].")
+    if not each:
+        return links(at(body, path), base)
+    return list(dict.fromkeys(found for item in items(at(body, head)) for found in links_at(item, rest, base)))

@@ -17,6 +17,7 @@ number of resources, the depth, and the pages of a collection are bounded.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from ..errors import InvalidInput, NotFound
 from ..model import Coverage, Verdict
 from .quirks import is_event_log
 from .rules import RULES, SECTIONS, Follow
-from .values import at, link, links, text
+from .values import at, link, links, links_at, text
 
 ROOT = "/redfish/v1"
 REAL_SYSTEMS = (None, "Physical", "PhysicallyPartitioned")
@@ -69,7 +70,7 @@ class Outcome:
 
 @dataclass
 class Tree:
-    """What was collected: bodies by path, paths by kind (in the order of discovery), and who linked to whom."""
+    """What was collected: bodies by path, paths by kind, and who linked to whom."""
 
     bodies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     kinds: dict[str, list[str]] = field(default_factory=dict)
@@ -77,10 +78,13 @@ class Tree:
     system: Optional[str] = None
 
     def of(self, kind: str, parent: Optional[str] = None) -> list[tuple[str, Mapping[str, Any]]]:
-        """Path and body of every resource of a kind, of one parent if named."""
+        """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2 before DIMM10.
+
+        The order in which answers came must not show in the document.
+        """
         return [
             (path, self.bodies[path])
-            for path in self.kinds.get(kind, [])
+            for path in sorted(self.kinds.get(kind, []), key=_natural)
             if parent is None or self.parents.get(path) == parent
         ]
 
@@ -264,7 +268,7 @@ class Walker:
             if follow.section not in self.sections and not self._needed(follow):
                 continue
             if follow.unless is not None:
-                if any(links(at(body, item), path) for item in follow.paths):
+                if any(links_at(body, item, path) for item in follow.paths):
                     self._later.append((follow, path, depth))
                 continue
             self._follow(follow, path, depth, body)
@@ -276,7 +280,7 @@ class Walker:
 
     def _follow(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
         for item in follow.paths:
-            found = links(at(body, item), path)
+            found = links_at(body, item, path)
             for target in found[: self._limits.members]:
                 self._want(target, follow, path, depth + 1, many=follow.many and len(found) == 1)
             if found:
@@ -373,10 +377,15 @@ class Walker:
         return kind != "chassis" or text(body.get("Id")) not in self._other_names
 
 
+_DIGITS = re.compile(r"(\d+)")
 _SEVERITY = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verdict.ABSENT, Verdict.COLLECTED)
 _BELOW_CHASSIS = frozenset(
     ["network", "pcie", "power_supplies", "thermal", "sensors", "tpm", "storage", "memory", "processors"]
 )
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() and len(part) < 19 else (-1, part) for part in _DIGITS.split(path)]
 
 
 def _is_whole(member: Any) -> bool:

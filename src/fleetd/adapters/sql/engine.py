@@ -106,12 +106,20 @@ class Transactions:
                     raise
             except exc.DBAPIError as error:
                 if attempt >= ATTEMPTS or not _passes(error):
-                    if isinstance(error, exc.OperationalError | exc.InterfaceError):
-                        raise Busy(f"the database does not answer: {_line(error)}") from error
-                    raise
+                    raise translated(error) from error
             except exc.TimeoutError as error:
                 raise Busy("all database connections are in use") from error
             self._sleep(min(0.005 * 2**attempt, 0.5) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+
+
+def translated(error: exc.DBAPIError) -> Exception:
+    """The error that callers know: the database is gone, busy or full, or no database; else the same."""
+    line = " ".join(str(error.orig).split())[:300]
+    if isinstance(error, exc.OperationalError | exc.InterfaceError):
+        return Busy(f"the database does not answer: {line}")
+    if isinstance(error.orig, sqlite3.DatabaseError) and type(error.orig) is sqlite3.DatabaseError:
+        return InvalidInput(f"the SQLite file can't be used: {line}")
+    return error
 
 
 def _passes(error: exc.DBAPIError) -> bool:
@@ -120,7 +128,3 @@ def _passes(error: exc.DBAPIError) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         return getattr(original, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(original, "sqlstate", None) in _RETRIED_STATES
-
-
-def _line(error: exc.DBAPIError) -> str:
-    return " ".join(str(error.orig).split())[:300]

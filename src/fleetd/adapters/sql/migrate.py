@@ -10,7 +10,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from alembic.util import CommandError
+from fleetcore.errors import InvalidInput
+from sqlalchemy import Connection, Engine, exc
+
+from fleetd.adapters.sql.engine import translated
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x666C6565  # of PostgreSQL: one migration at a time
@@ -39,13 +43,19 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema to :func:`head` in one transaction; nothing happens if it is there.
 
     :returns: the revisions before and after.
+    :raises InvalidInput: a newer version made the schema. :raises Busy: the database does not answer.
     """
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        before = current(connection)
-        if before != head():
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-        return before, head()
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            before = current(connection)
+            if before != head():
+                config = _config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+            return before, head()
+    except CommandError as error:
+        raise InvalidInput(f"the database's schema is of a newer version: {error}; install that version") from None
+    except exc.DBAPIError as error:
+        raise translated(error) from error

@@ -129,6 +129,14 @@ def test_filters(store: Store, where: MachineFilter, expected: list[str]) -> Non
     assert [item.id for item in store.list_machines(where)] == expected
 
 
+def test_any_text_of_a_device_can_be_kept(store: Store) -> None:
+    summary = DeviceSummary(vendor="nul \x00 ünï ✓", serial="S1")
+    store.create_machine(machine())
+    store.publish_device("m1", "oob", NOW, lambda present: Publication({"vendor": summary.vendor}, (), summary))
+    assert store.get_devices("m1") == {"oob": {"vendor": summary.vendor}}
+    assert [item.device for item in store.list_machines(MachineFilter(q="s1"))] == [summary]
+
+
 def test_labels_that_are_gone_are_not_found(store: Store) -> None:
     store.create_machine(machine(labels={"a": "1", "b": "2"}))
     store.update_machine("m1", lambda previous: replace(previous, labels={"b": "3"}))

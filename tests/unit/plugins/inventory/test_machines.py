@@ -10,6 +10,11 @@ import pytest
 from ansible.utils.unsafe_proxy import AnsibleUnsafe
 from ansible_collections.baremetal.fleet.plugins.inventory import machines
 
+try:
+    from ansible.template import is_trusted_as_template
+except ImportError:  # before ansible-core 2.19
+    is_trusted_as_template = None
+
 DATA = {
     "hosts": {"a": {"fleet_lifecycle": "active"}, "b": {"fleet_lifecycle": "broken"}, "c": {}},
     "groups": {"site_x": {"hosts": ["a", "b"]}, "lifecycle_broken": {"hosts": ["b"]}, "rack_1": {"hosts": ["c"]}},
@@ -42,9 +47,19 @@ def test_lifecycle_keeps_hosts_and_drops_empty_groups():
     assert machines._only(DATA, ["typo"]) == {"hosts": {}, "groups": {}}
 
 
-def test_strings_that_could_be_templates_are_marked():
-    marked = machines._unsafe({"a": "{{ x }}", "b": ["{% y %}", 1, None], "c": {"d": "plain"}})
-    assert isinstance(marked["a"], AnsibleUnsafe) or not machines.MARK_UNSAFE
-    assert isinstance(marked["b"][0], AnsibleUnsafe) or not machines.MARK_UNSAFE
-    assert marked == {"a": "{{ x }}", "b": ["{% y %}", 1, None], "c": {"d": "plain"}}
-    assert marked["c"]["d"].__class__ is str
+@pytest.mark.parametrize("value", ["{{ x }}", "a {% y %}", "{# z #}", "#jinja2:variable_start_string:'[%'\n[% x %]"])
+def test_strings_that_could_be_templates_are_not_evaluated(value):
+    marked = machines._marked(value)
+    assert marked == value
+    if machines.trust_as_template:
+        assert not is_trusted_as_template(marked)
+    else:
+        assert isinstance(marked, AnsibleUnsafe)
+
+
+def test_ordinary_strings_stay_ordinary():
+    marked = machines._strings({"a": ["plain", 1, None, True], "b": {"c": "d"}}, machines._marked)
+    assert marked == {"a": ["plain", 1, None, True], "b": {"c": "d"}}
+    assert not isinstance(marked["b"]["c"], AnsibleUnsafe)
+    if machines.trust_as_template:
+        assert is_trusted_as_template(marked["a"][0])

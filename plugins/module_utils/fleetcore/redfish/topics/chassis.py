@@ -61,8 +61,8 @@ def pcie_devices(tree: Tree) -> tuple[PcieDevice, ...]:
         out.append(
             PcieDevice(
                 **fields,
-                pci_vendor_id=pci_id(function.get("VendorId")),
-                pci_product_id=pci_id(function.get("DeviceId")),
+                pci_vendor_id=pci_id(function.get("VendorId"), bare_is_decimal=True),
+                pci_product_id=pci_id(function.get("DeviceId"), bare_is_decimal=True),
                 id=identity(path, body),
                 slot=slot(body) or word(at(body, "Slot.Location.PartLocation.ServiceLabel")),
                 device_class=word(function.get("DeviceClass")),

@@ -68,14 +68,18 @@ def durable_name(body: Mapping[str, Any]) -> Optional[str]:
     return None
 
 
-def pci_id(value: Any) -> Optional[str]:
-    """A PCI vendor or device id as four lower-case hex digits."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:04x}" if 0 < value <= 0xFFFF else None
+def pci_id(value: Any, bare_is_decimal: bool = False) -> Optional[str]:
+    """A PCI vendor or device id as four lower-case hex digits.
+
+    :param bare_is_decimal: what text without 0x means: iLO writes the ids of PCIeFunction in decimal, Dell its own in hex.
+    """
     name = word(value)
     if name is None:
         return None
     digits = name.lower()
-    digits = digits[2:] if digits.startswith("0x") else digits
+    if digits.startswith("0x"):
+        digits = digits[2:]
+    elif (bare_is_decimal or isinstance(value, int)) and digits.isdigit() and int(digits) <= 0xFFFF:
+        digits = f"{int(digits):04x}"
     ok = 0 < len(digits) <= 4 and set(digits) <= set("0123456789abcdef") and digits.strip("0")
     return digits.zfill(4) if ok else None

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The device document in the exact shape of bmc-toolbox/common's ``Device``, for whoever feeds an existing FleetDB.
+
+Their spelling (``clock_speeed_hz``), their types (whole gigabits) and their always-present fields (``oem``, ``cplds``) included.
+What they have no field for is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .model import Device, to_dict
+
+_COMMON = (
+    "description",
+    "vendor",
+    "model",
+    "serial",
+    "product_name",
+    "logical_name",
+    "pci_vendor_id",
+    "pci_product_id",
+    "metadata",
+)
+# Own fields by kind; ``ours=theirs`` where the names differ.
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "bios": ("size_bytes", "capacity_bytes"),
+    "bmc": ("id",),
+    "mainboard": ("physid",),
+    "cplds": (),
+    "tpms": ("interface_type",),
+    "gpus": (),
+    "cpus": ("id", "slot", "architecture", "clock_speed_hz=clock_speeed_hz", "cores", "threads"),
+    "memory": ("id", "slot", "type", "size_bytes", "form_factor", "part_number", "clock_speed_hz"),
+    "nics": ("id",),
+    "nic_ports": (
+        "id",
+        "speed_bits",
+        "physid",
+        "bus_info",
+        "active_link_technology",
+        "macaddress",
+        "link_status",
+        "auto_neg",
+        "mtu_size",
+    ),
+    "drives": (
+        "id",
+        "oem_id",
+        "drive_type",
+        "storage_controller",
+        "bus_info",
+        "wwn",
+        "protocol",
+        "smart_status",
+        "smart_errors",
+        "smart_attributes",
+        "capacity_bytes",
+        "block_size_bytes",
+        "capable_speed_gbps",
+        "negotiated_speed_gbps",
+        "storage_controller_drive_id",
+    ),
+    "storage_controller": (
+        "id",
+        "supported_controller_protocol",
+        "supported_device_protocol",
+        "supported_raid_types",
+        "physid",
+        "bus_info",
+        "speed_gbps",
+        "max_physical_disks",
+        "max_virtual_disks",
+    ),
+    "power_supplies": ("id", "power_capacity_watts"),
+    "enclosures": ("id", "chassis_type"),
+}
+_LISTS = ("tpms", "gpus", "cpus", "memory", "nics", "drives", "storage_controller", "power_supplies", "enclosures")
+_ONE = ("bios", "bmc", "mainboard")
+
+
+def to_alloy(device: Device) -> dict[str, Any]:
+    """Their JSON of a device document; plain data."""
+    data = to_dict(device)
+    out = _common(data)
+    for name in ("hardware_type", "chassis"):
+        if data.get(name):
+            out[name] = data[name]
+    for name in _ONE:
+        if data.get(name):
+            out[name] = _component(name, data[name])
+    out["cplds"] = [_component("cplds", item) for item in data.get("cplds", [])]
+    for name in _LISTS:
+        if data.get(name):
+            out[name] = [_component(name, item) for item in data[name]]
+    return out
+
+
+def _component(kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    out = _common(data)
+    for field in _FIELDS[kind]:
+        ours, _equals, theirs = field.partition("=")
+        value = data.get(ours)
+        if isinstance(value, float):
+            value = int(value)  # whole numbers on their side
+        if value is not None:
+            out[theirs or ours] = value
+    if kind == "drives":
+        out.setdefault("storage_controller_drive_id", -1)
+    if kind == "nics" and data.get("nic_ports"):
+        out["nic_ports"] = [_component("nic_ports", port) for port in data["nic_ports"]]
+    if kind == "bmc" and data.get("nic"):
+        out["nic"] = _component("nics", data["nic"])
+    return out
+
+
+def _common(data: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {"oem": bool(data.get("oem"))}
+    out.update({name: data[name] for name in _COMMON if data.get(name)})
+    if data.get("capabilities"):
+        out["capabilities"] = [
+            {
+                "Name": item.get("name", ""),
+                "Description": item.get("description", ""),
+                "Enabled": bool(item.get("enabled")),
+            }
+            for item in data["capabilities"]
+        ]
+    for name in ("firmware", "status"):
+        value: Optional[Any] = data.get(name)
+        if value:
+            out[name] = value
+    return out

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The collection under its own name, for running modules and playbooks from this checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory):
+    """A folder for ANSIBLE_COLLECTIONS_PATH in which baremetal.fleet is this checkout."""
+    base = tmp_path_factory.mktemp("collections")
+    folder = base / "ansible_collections" / "baremetal"
+    folder.mkdir(parents=True)
+    (folder / "fleet").symlink_to(ROOT, target_is_directory=True)
+    return base
+
+
+@pytest.fixture
+def module(collections, tmp_path):
+    """Run a module in a process of its own, as Ansible does: `module("bmc_info", check=False, **options)` -> result."""
+
+    def run(name, check=False, environment=(), **options):
+        arguments = tmp_path / "arguments.json"
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check}}))
+        done = subprocess.run(
+            [sys.executable, "-m", f"ansible_collections.baremetal.fleet.plugins.modules.{name}", str(arguments)],
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(collections), **dict(environment)},
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert done.stdout.strip(), done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def playbook(collections, tmp_path):
+    """Run a playbook of the collection over `hosts` (name -> variables); the finished process, and each host's recap."""
+
+    def run(name, hosts, *arguments):
+        inventory = tmp_path / "hosts.json"
+        inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(collections),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"),
+            "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
+        }
+        command = str(Path(sys.executable).parent / "ansible-playbook")
+        done = subprocess.run(
+            [command, "-i", str(inventory), f"baremetal.fleet.{name}", *arguments],
+            check=False,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+        recap = {}
+        for line in done.stdout.partition("PLAY RECAP")[2].splitlines()[1:]:
+            host, _colon, counts = line.partition(":")
+            if counts:
+                recap[host.strip()] = {
+                    key: int(value) for key, _eq, value in (pair.partition("=") for pair in counts.split())
+                }
+        return done, recap
+
+    return run

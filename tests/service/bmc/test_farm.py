@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Collecting and power over real HTTPS, against virtual BMCs with faults, as the modules' own code does it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+from fixtures_dir import fixture_dir
+from fleetcore.clock import SystemClock
+from fleetcore.drivers.base import PowerController, PowerOptions
+from fleetcore.drivers.options import bmc_options
+from fleetcore.drivers.registry import collect, open_power
+from fleetcore.errors import (
+    AuthenticationFailed,
+    CertificateInvalid,
+    FleetError,
+    InvalidInput,
+    NotVerified,
+    SessionLimit,
+)
+from fleetcore.model import Verdict
+
+from fleetlab.farm import BmcSpec, Fault, PowerBehaviour, running_farm
+
+
+def options(bmc, **more):
+    values = {
+        "address": bmc.url,
+        "username": bmc.username,
+        "password": bmc.password,
+        "ca_path": bmc.ca_path or None,
+        "drivers": ["redfish"],
+        "timeout": 5,
+    }
+    return bmc_options({**values, **more})
+
+
+@pytest.fixture
+def farm():
+    """`start(spec, ...)` gives a running virtual BMC."""
+    stack = []
+
+    def start(**spec):
+        context = running_farm(BmcSpec(**spec))
+        running = context.__enter__()
+        stack.append(context)
+        return running.bmcs[0]
+
+    yield start
+    for context in stack:
+        context.__exit__(None, None, None)
+
+
+def cycle(bmc, state="cycle", **times):
+    driver, _attempts = open_power(options(bmc), SystemClock())
+    quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=6, poll_seconds=0.05)
+    try:
+        return PowerController(driver, SystemClock(), dataclasses.replace(quick, **times)).run(state)
+    finally:
+        driver.close()
+
+
+def test_a_server_with_expand_over_tls(farm):
+    bmc = farm(tree="server")
+    device = collect(options(bmc), SystemClock())
+    assert (len(device.cpus), len(device.memory), len(device.drives)) == (2, 12, 6)
+    assert {item.verdict for item in device.coverage.values()} <= {Verdict.COLLECTED, Verdict.ABSENT}
+    assert device.stats.logins == bmc.counters.logins == bmc.counters.logouts == 1
+    assert device.stats.requests == bmc.counters.requests
+    assert max(bmc.counters.by_path.values()) == 1, "each resource is asked for once"
+
+
+def test_expand_only_makes_it_cheaper(farm):
+    with_expand, without = farm(tree="server"), farm(tree="server", expand=0, index=0)
+    first, second = (collect(options(bmc), SystemClock()) for bmc in (with_expand, without))
+    moment = {"stats": None, "collected_at": None, "log": (), "sensors": (), "attempts": ()}
+    assert dataclasses.replace(first, **moment) == dataclasses.replace(second, **moment)
+    assert first.stats.requests < second.stats.requests / 2
+    assert max(without.counters.by_path.values()) == 1
+
+
+def test_pages(farm):
+    bmc = farm(tree="server", page_size=2, expand=0)
+    assert len(collect(options(bmc), SystemClock()).memory) == 12
+
+
+def test_dell_r750_in_few_requests(farm):
+    bmc = farm(tree=str(fixture_dir("redfish", "dell-r750.tar.gz")))
+    device = collect(options(bmc), SystemClock())
+    assert (len(device.cpus), len(device.memory), len(device.drives), len(device.nics)) == (2, 16, 3, 4)
+    assert device.stats.requests <= 60
+    assert device.stats.logins == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "section", "verdict"),
+    [
+        (Fault("truncate", path="*/Memory*"), "memory", Verdict.FAILED),
+        (Fault("garbage", path="*/Processors*"), "processors", Verdict.FAILED),
+        (Fault("status", path="*/Storage*", status=500), "storage", Verdict.FAILED),
+        (Fault("status", path="*/Storage*", status=403), "storage", Verdict.DENIED),
+        (Fault("reset", path="*/Memory*"), "memory", Verdict.FAILED),
+        (Fault("hang", path="*/Memory"), "memory", Verdict.TIMEOUT),
+    ],
+)
+def test_a_broken_subtree_costs_its_section_only(farm, fault, section, verdict):
+    bmc = farm(tree="server", faults=(fault,))
+    device = collect(options(bmc, timeout=1), SystemClock())
+    assert device.coverage[section].verdict is verdict, device.coverage[section]
+    assert device.coverage["network"].verdict is Verdict.COLLECTED
+    assert device.serial
+    assert bmc.counters.logouts == 1
+
+
+def test_a_bmc_that_hangs_altogether_costs_its_time_out(farm):
+    bmc = farm(tree="server", faults=(Fault("hang"),))
+    begin = time.monotonic()
+    with pytest.raises(FleetError) as caught:
+        collect(options(bmc, timeout=1), SystemClock())
+    assert caught.value.code == "timeout"
+    assert time.monotonic() - begin < 4
+
+
+def test_a_wrong_password_is_sent_once(farm):
+    bmc = farm(tree="server", lockout_after=2)
+    for act in (collect, open_power):
+        bmc.counters.reset()
+        with pytest.raises(AuthenticationFailed, match="refused the login"):
+            act(options(bmc, password="wrong", drivers=["redfish", "ipmi"]), SystemClock())
+        assert bmc.counters.refused == 1
+
+
+def test_a_session_limit_is_said(farm):
+    bmc = farm(tree="server", session_limit=0)
+    with pytest.raises(SessionLimit, match="no session left"):
+        collect(options(bmc), SystemClock())
+
+
+@pytest.mark.parametrize("certificate", ["self-signed", "expired", "wrong-name"])
+def test_certificates(farm, certificate):
+    bmc = farm(tree="server", certificate=certificate)
+    with pytest.raises(CertificateInvalid) as caught:
+        collect(options(bmc, ca_path=None), SystemClock())
+    assert bmc.counters.requests == 0, "nothing was sent, least of all the password"
+    for advice in ("ca_path", bmc.fingerprint.lower(), "validate_certs: false"):
+        assert advice.replace(":", "") in caught.value.message.replace(":", "")
+    for more in ({"fingerprint": bmc.fingerprint}, {"validate_certs": False}):
+        assert collect(options(bmc, ca_path=None, sections=["power"], **more), SystemClock()).serial
+    with pytest.raises(CertificateInvalid, match="not the pinned one"):
+        collect(options(bmc, fingerprint="00" * 32), SystemClock())
+
+
+def test_several_systems(farm):
+    bmc = farm(tree="multinode")
+    for act in (collect, open_power):
+        with pytest.raises(InvalidInput, match="several systems") as caught:
+            act(options(bmc), SystemClock())
+    names = caught.value.details["systems"]
+    serials = {collect(options(bmc, system=name), SystemClock()).serial for name in names}
+    assert len(serials) == len(names)
+    with pytest.raises(FleetError, match="not behind this BMC"):
+        open_power(options(bmc, system="nobody"), SystemClock())
+    assert bmc.power_log == []
+
+
+# -- power ------------------------------------------------------------------------------------------------------------------
+
+
+def test_cycle_switches_off_and_on(farm):
+    bmc = farm(tree="server", behaviour=PowerBehaviour(off_seconds=0.3, on_seconds=0.2, transition_states=True))
+    result = cycle(bmc)
+    assert (result.verified, result.before.value, result.after.value) == (True, "on", "on")
+    assert len(bmc.power_log) == 2
+    assert bmc.counters.logins == bmc.counters.logouts == 1
+
+
+def test_on_is_idempotent(farm):
+    bmc = farm(tree="server")
+    assert cycle(bmc, "on").changed is False
+    assert bmc.power_log == []
+
+
+def test_soft_first_then_hard(farm):
+    bmc = farm(tree="server", behaviour=PowerBehaviour(ignore_graceful=True))
+    result = cycle(bmc, graceful_timeout=0.5)
+    assert (result.soft, result.verified) == (False, True)
+    assert [step.action for step in result.steps][:3] == ["shutdown", "wait for off", "off"]
+
+
+def test_a_bmc_that_accepts_and_does_nothing(farm):
+    bmc = farm(tree="server", faults=(Fault("ignore", path="*Reset"),))
+    with pytest.raises(NotVerified, match="accepted 'off' 3 times"):
+        cycle(bmc, verify_timeout=0.6)
+
+
+def test_on_that_fails_twice(farm):
+    bmc = farm(tree="server", faults=(Fault("status", path="*Reset", match='"On"', status=503, times=2),))
+    assert cycle(bmc).verified
+    assert len(bmc.power_log) == 2
+
+
+def test_a_session_that_the_bmc_forgot(farm):
+    bmc = farm(tree="server", faults=(Fault("logout", path="*Reset", times=1),))
+    assert cycle(bmc).verified
+    assert bmc.counters.logins == 2
+
+
+def test_a_refused_off_is_no_silent_success(farm):
+    bmc = farm(tree="server", faults=(Fault("status", path="*Reset", match="ForceOff", status=403),))
+    with pytest.raises(FleetError) as caught:
+        cycle(bmc)
+    assert caught.value.code == "permission_denied"
+    assert bmc.power_log == []

@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules and playbooks, run by Ansible, against virtual BMCs over HTTPS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fleetlab.farm import BmcSpec, PowerBehaviour, running_farm
+
+SECRET = "Tr0ub4dor&3"
+QUICK = {"graceful_timeout": 0, "off_seconds": 0.1, "verify_timeout": 10}
+
+
+@pytest.fixture
+def bmc():
+    with running_farm(BmcSpec(tree="server", password=SECRET)) as farm:
+        yield farm.bmcs[0]
+
+
+def login(bmc, **more):
+    return {"address": bmc.url, "username": bmc.username, "password": bmc.password, "ca_path": bmc.ca_path, **more}
+
+
+def test_bmc_info(module, bmc):
+    result = module("bmc_info", **login(bmc))
+    assert result["changed"] is False
+    assert len(result["device"]["cpus"]) == 2
+    assert result["device"]["coverage"]["memory"] == {"verdict": "collected"}
+    assert result["attempts"] == [{"driver": "redfish"}]
+    assert bmc.password not in str(result)
+
+
+def test_the_login_from_the_environment(module, bmc):
+    environment = {"BMC_USERNAME": bmc.username, "BMC_PASSWORD": bmc.password}
+    result = module("bmc_info", environment=environment, address=bmc.url, ca_path=bmc.ca_path, sections=["power"])
+    assert result["device"]["power_state"] == "on"
+    assert "cpus" not in result["device"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"password": "wrong"}, "authentication_failed", "refused the login"),
+        ({"ca_path": None}, "certificate_invalid", "fingerprint"),
+        ({"address": "https://127.0.0.1:1"}, "unreachable", "connection refused"),
+        ({"address": "not a host"}, "invalid_input", "address"),
+        ({"fingerprint": "xyz"}, "invalid_input", "64 hex digits"),
+        ({"system": "nobody"}, "not_found", "not behind this BMC"),
+        ({"timeout": -1}, "invalid_input", "timeout"),
+    ],
+)
+def test_each_failure_is_one_clear_line(module, bmc, change, code, words):
+    for name, more in (("bmc_info", {}), ("bmc_power", {"state": "cycle"})):
+        result = module(name, **{**login(bmc, drivers=["redfish"]), **change, **more})
+        assert result["failed"] is True
+        assert result["failure"]["code"] == code
+        assert words in result["msg"]
+        assert "\n" not in result["msg"]
+        assert bmc.password not in result["msg"]
+    assert bmc.power_log == []
+
+
+def test_bmc_power_plans_in_check_mode(module, bmc):
+    result = module("bmc_power", check=True, state="cycle", **login(bmc))
+    assert result["changed"] is True
+    assert [step["action"] for step in result["power"]["steps"]] == ["shutdown|off", "wait", "on"]
+    assert result["diff"]["before"] == {"power_state": "on"}
+    assert bmc.power_log == []
+    assert bmc.counters.logouts == 1
+    assert module("bmc_power", check=True, state="on", **login(bmc))["changed"] is False
+
+
+def test_bmc_power(module, bmc):
+    off = module("bmc_power", state="off", **login(bmc), **QUICK)
+    assert (off["changed"], off["power"]["after"], off["power"]["verified"]) == (True, "off", True)
+    assert module("bmc_power", state="off", **login(bmc), **QUICK)["changed"] is False
+    assert module("bmc_power", state="reset", **login(bmc))["failure"]["code"] == "unsupported"
+    on = module("bmc_power", state="on", **login(bmc))
+    assert (on["changed"], on["power"]["before"], on["power"]["after"]) == (True, "off", "on")
+    cycle = module("bmc_power", state="cycle", **login(bmc), **QUICK)
+    assert (cycle["changed"], cycle["power"]["verified"]) == (True, True)
+    assert len(bmc.power_log) == 4
+
+
+def test_sigterm_in_the_middle_of_a_cycle_leaves_the_machine_on(collections, tmp_path):
+    with running_farm(BmcSpec(tree="server", behaviour=PowerBehaviour(off_seconds=0.1))) as farm:
+        bmc = farm.bmcs[0]
+        arguments = tmp_path / "arguments.json"
+        times = {**QUICK, "off_seconds": 30}
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"state": "cycle", **login(bmc), **times}}))
+        command = [
+            sys.executable,
+            "-m",
+            "ansible_collections.baremetal.fleet.plugins.modules.bmc_power",
+            str(arguments),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(collections)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+            deadline = time.monotonic() + 20
+            while not bmc.power_log and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert len(bmc.power_log) == 1, "it is off"
+            time.sleep(0.3)
+            running.send_signal(signal.SIGTERM)
+            output = running.communicate(timeout=20)
+        assert len(bmc.power_log) == 2, f"and on again: {output}"
+        assert bmc.counters.logouts == bmc.counters.logins
+
+
+# -- playbooks ----------------------------------------------------------------------------------------------------------------
+
+
+def variables(bmc, **more):
+    return {f"bmc_{name}": value for name, value in login(bmc, drivers=["redfish"]).items()} | more
+
+
+def test_one_failing_host_does_not_stop_the_others(playbook):
+    with running_farm([BmcSpec(tree="server", password=SECRET), BmcSpec(tree="multinode", password=SECRET)]) as farm:
+        server, chassis = farm.bmcs
+        node = next(iter(chassis.systems)).rstrip("/").rsplit("/", 1)[-1]
+        hosts = {
+            "m1": variables(server),
+            "m2": variables(chassis, bmc_system=node),
+            "m3": variables(server) | {"bmc_address": "https://127.0.0.1:1"},
+            "m4": variables(server) | {"bmc_password": "wrong"},
+        }
+        done, recap = playbook("collect_oob", hosts)
+        assert done.returncode == 2
+        assert {name for name, counts in recap.items() if counts["failed"]} == {"m3", "m4"}
+        assert {name for name, counts in recap.items() if counts["ok"]} == {"m1", "m2"}
+        assert "connection refused" in done.stdout + done.stderr
+        assert server.password not in done.stdout + done.stderr
+
+
+def test_the_powercycle_playbook(playbook):
+    with running_farm([BmcSpec(tree="server", password=SECRET)] * 3) as farm:
+        times = {"powercycle_graceful_timeout": 0, "powercycle_off_seconds": 0.1}
+        hosts = {f"m{number}": variables(bmc, **times) for number, bmc in enumerate(farm.bmcs)}
+
+        def cycled():
+            return [len(bmc.power_log) for bmc in farm.bmcs]
+
+        done, _recap = playbook("powercycle", hosts)
+        assert done.returncode == 2, "nobody said which machines"
+        assert "Say which machines" in done.stdout + done.stderr
+        assert cycled() == [0, 0, 0]
+
+        done, recap = playbook("powercycle", hosts, "--limit", "m0,m1", "--check", "--diff")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert sorted(recap) == ["m0", "m1"]
+        assert '"off"' in done.stdout
+        assert cycled() == [0, 0, 0]
+
+        done, recap = playbook("powercycle", hosts, "--limit", "m0,m1", "-e", "wave=1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {counts["changed"] for counts in recap.values()} == {1}
+        assert cycled() == [2, 2, 0]
+
+        done, _recap = playbook("powercycle_check", hosts)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert cycled() == [2, 2, 0]

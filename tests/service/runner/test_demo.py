@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`fleetd demo` as a process: it works, works again, and leaves nothing running however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SECONDS = 240  # on a machine that is busy with other tests
+
+
+class Demos:
+    """Starts demos whose processes, down to the last grandchild, carry a mark in their environment."""
+
+    def __init__(self, directory: Path) -> None:
+        self.work_dir = directory / "demo"
+        self.mark = f"DEMO_TEST_MARK={uuid.uuid4().hex}"
+        collections = directory / "collections" / "ansible_collections" / "baremetal"
+        collections.mkdir(parents=True)
+        (collections / "fleet").symlink_to(ROOT)
+        name, _, value = self.mark.partition("=")
+        self.env = {
+            **os.environ,
+            name: value,
+            "ANSIBLE_COLLECTIONS_PATH": str(directory / "collections"),
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "fleetd", "demo", "--work-dir", str(self.work_dir), *arguments]
+        return subprocess.Popen(
+            argv, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def left(self) -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if self.mark.encode() in path.read_bytes().split(b"\0"):
+                    found.append((path.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+    def none_left(self) -> None:
+        end = time.monotonic() + 20
+        while left := self.left():
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def demos(tmp_path: Path) -> Iterator[Demos]:
+    demos = Demos(tmp_path)
+    yield demos
+    demos.none_left()
+
+
+def test_the_demo_works_twice_and_without_its_port(demos: Demos) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for _ in range(2):
+            demo = demos.start("--no-wait", "--port", str(port))
+            output, _ = demo.communicate(timeout=SECONDS)
+            assert demo.returncode == 0, output
+            assert "All steps worked" in output
+            assert "node-1   off and on once; still requested: no" in output
+            assert demos.left() == []
+    token = (demos.work_dir / "admin.token").read_text().strip()
+    readable = [
+        p for p in demos.work_dir.rglob("*")
+        if p.is_file() and p.stat().st_mode & 0o077 and token.encode() in p.read_bytes()
+    ]  # fmt: skip
+    assert readable == []
+    assert token not in output
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "code"),
+    [
+        ("Start virtual BMCs", signal.SIGINT, 130),
+        ("Collect their inventory", signal.SIGTERM, 130),
+        ("claimed", signal.SIGINT, 130),
+        ("claimed", signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_nothing_is_left_when_it_is_interrupted(demos: Demos, line: str, number: signal.Signals, code: int) -> None:
+    demo = demos.start("--no-wait")
+    assert demo.stdout is not None
+    seen = []
+    for text in demo.stdout:
+        seen.append(text)
+        if line in text:
+            break
+    else:
+        pytest.fail("".join(seen))
+    time.sleep(0.5)
+    demo.send_signal(number)
+    assert demo.wait(60) == code
+    demos.none_left()
+
+
+def test_without_the_collection_it_says_what_to_do(demos: Demos) -> None:
+    demos.env["ANSIBLE_COLLECTIONS_PATH"] = "/nowhere"
+    demo = demos.start("--no-wait")
+    output, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "Step failed: Find the collection" in output
+    assert "make demo" in output
+
+
+def test_a_real_servers_settings_are_not_touched(demos: Demos) -> None:
+    database = demos.work_dir.parent / "real.db"
+    demos.env |= {"FLEETD_DATABASE__URL": f"sqlite:///{database}", "FLEETD_CONFIG": "/no/such/file"}
+    demo = demos.start("--no-wait")
+    assert demo.stdout is not None
+    assert any("Register the machines" in line for line in demo.stdout)
+    demo.terminate()
+    demo.wait(60)
+    assert not database.exists()
+
+
+def test_a_directory_that_is_not_a_demos_is_left_alone(demos: Demos) -> None:
+    demos.work_dir.mkdir()
+    (demos.work_dir / "thesis.txt").write_text("mine")
+    demo = demos.start("--no-wait")
+    output, _ = demo.communicate(timeout=60)
+    assert (demo.returncode, "not a demo's directory" in output) == (1, True)
+    assert (demos.work_dir / "thesis.txt").read_text() == "mine"
+
+
+def test_a_step_that_fails_is_named_with_its_log(demos: Demos) -> None:
+    empty = demos.work_dir.parent / "broken"
+    (empty / "ansible_collections" / "baremetal" / "fleet").mkdir(parents=True)
+    demos.env["ANSIBLE_COLLECTIONS_PATH"] = str(empty)
+    demo = demos.start("--no-wait")
+    output, _ = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 1, output
+    assert "Step failed: Collect their inventory" in output
+    assert "collect.log" in output
+    assert "Traceback" not in output
