@@ -31,12 +31,12 @@ MIRROR = os.environ.get("FLEET_DEBIAN_MIRROR", "")
 INIT = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
+mount -o remount,rw /
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
 mkdir -p /dev/pts /dev/shm /run/sshd
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
-mount -o remount,rw /
 hostname inband-guest
 modprobe -a virtio_pci virtio_net
 ip link set lo up

@@ -31,6 +31,7 @@ from .drives import device_name, is_virtual, protocol_of
 from .values import MAX_ITEMS, at, document, drive_vendor, firmware, parser, pci_address, positive, text, word, wwn
 
 _IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
+_DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
 Node = Mapping[str, Any]
 
 
@@ -269,7 +270,8 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
     name = device_name(_first_name(node))
     bus = text(node.get("businfo")) or ""
     identity = text(node.get("id")) or ""
-    if not name or re.match(r"^/dev/(sr|cdrom|fd|loop|dm-|md)", name) or identity.startswith(("cdrom", "medium")):
+    # Newer kernels show every NVMe namespace as /dev/ngXnY, too, and its thermometer as a child.
+    if not name or not _DISK_NAME.match(name) or identity.startswith(("cdrom", "medium")):
         return None
     if at(parents[-1], "configuration", "driver") == "usb-storage" if parents else False:
         return None
