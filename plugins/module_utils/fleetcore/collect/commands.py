@@ -120,7 +120,7 @@ _NAMES: tuple[tuple[str, Argv], ...] = (
         ("storcli64", *STORCLI_QUESTIONS[0]),
     ),
     (r"(?:^|/)ssacli(?:[/_-].{0,40})?$", SSACLI),
-    (r"(?:^|/)mvcli[/_-](?:info-)?(hba|pd|vd)" + _END, mvcli(r"\1")),
+    (r"(?:^|/)mvcli[/_-](?:info[_-])?(hba|pd|vd)" + _END, mvcli(r"\1")),
     (r"(?:^|/)msecli(?:[/_-](?:list|L))?" + _END, MSECLI),
     (r"(?:^|/)ipmitool[/_-]mc(?:[/_-]info)?" + _END, IPMI_MC),
     (r"(?:^|/)ipmitool[/_-]lan(?:[/_-]print)?" + _END, IPMI_LAN),

@@ -285,7 +285,7 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
     """Names that tools have for each other's components become their ids; PCI names and slots reach what is in them."""
     controllers: tuple[StorageController, ...] = parts.get("storage_controller", ())
     named = {alias: item.id for item in controllers for alias in _aliases(item) if item.id}
-    drives: tuple[Drive, ...] = parts.get("drives", ())
+    drives = _without_repeats(parts.get("drives", ()))
     serials: dict[str, str] = {}
     for drive in drives:
         for alias in (drive.id, drive.logical_name, drive.slot):
@@ -314,6 +314,24 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
             for item in volumes
         )
     return _placed(parts)
+
+
+def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
+    """Without drives that a RAID tool lists by slot only, where as many of the model are known by serial.
+
+    Behind a controller that passes drives through, the operating system sees them all; short listings don't say which is which.
+    """
+
+    def model(item: Drive) -> str:
+        return re.sub(r"[^a-z0-9]", "", (item.model or "").lower())
+
+    known = [model(item) for item in drives if item.serial or item.wwn or item.logical_name]
+    nameless = [item for item in drives if not (item.serial or item.wwn or item.logical_name)]
+    counts = {model(item): sum(1 for other in nameless if model(other) == model(item)) for item in nameless}
+    seen = {name: sum(1 for other in known if other == name) for name in counts}
+    return tuple(
+        item for item in drives if item not in nameless or not model(item) or seen[model(item)] < counts[model(item)]
+    )
 
 
 def _aliases(item: StorageController) -> list[str]:

@@ -207,8 +207,10 @@ def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     )
 
 
-def _nic(node: Node, _parents: tuple[Node, ...]) -> Found:
+def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
     address = pci_address(text(node.get("businfo")))
+    if (text(node.get("businfo")) or "").startswith("virtio@") and parents:
+        address = pci_address(text(parents[-1].get("businfo")))
     if address is None:
         return None  # bonds, bridges, and the BMC's USB network are no NICs of the machine
     name = _first_name(node)
@@ -305,6 +307,17 @@ def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
     return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=_driver(node))
 
 
+def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
+    """GPUs for computing are no displays: processing accelerators, or devices with a GPU's driver."""
+    driver = text(at(node, "configuration", "driver"))
+    named = (text(node.get("description")) or "").lower()
+    vendor = _product(node)[1] or (_vendor(node) or "").lower()
+    maker = vendor in ("10de", "1002") or vendor.startswith(("nvidia", "advanced micro devices, inc. [amd/ati]"))
+    if driver in ("nvidia", "amdgpu", "nouveau") or (maker and named in ("processing accelerators", "3d controller")):
+        return _display(node, parents)
+    return None
+
+
 def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
     description = word(node.get("description"))
     if text(node.get("units")) != "mWh" and "PWR" not in (description or "").upper():
@@ -329,5 +342,6 @@ _KINDS: dict[str, Callable[[Node, tuple[Node, ...]], Found]] = {
     "storage": _storage,
     "disk": _disk,
     "display": _display,
+    "generic": _generic,
     "power": _power,
 }

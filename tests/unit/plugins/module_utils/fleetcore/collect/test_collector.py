@@ -248,6 +248,28 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
     ]
 
 
+@pytest.mark.parametrize(("shown", "expected"), [(2, 2), (1, 3)])
+def test_drives_that_a_controller_passes_through_are_not_counted_twice(shown, expected):
+    rows = [
+        {"EID:Slt": f"12:{slot}", "DID": slot, "State": "JBOD", "Intf": "SATA", "Model": "MICRON EX960"}
+        for slot in range(2)
+    ]
+    show = {
+        "Controllers": [
+            {"Command Status": {"Controller": 0}, "Response Data": {"Product Name": "EX-IT", "PD LIST": rows}}
+        ]
+    }
+    names = [
+        {"kname": f"/dev/sd{letter}", "type": "disk", "model": "MICRON_EX960", "serial": f"S{letter}", "tran": "sata"}
+        for letter in "ab"
+    ]
+    tools = {
+        ("storcli64", *commands.STORCLI_QUESTIONS[0]): json.dumps(show),
+        commands.LSBLK: json.dumps({"blockdevices": names[:shown]}),
+    }
+    assert len(look(FakeHost({}, tools))[0]["drives"]) == expected
+
+
 def test_lean_unless_full_is_asked_for():
     profile = json.dumps(
         {
