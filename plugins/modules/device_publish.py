@@ -55,6 +55,7 @@ attributes:
     support: full
 seealso:
   - module: baremetal.fleet.bmc_info
+  - module: baremetal.fleet.host_inventory
   - module: baremetal.fleet.machine
 """
 

@@ -390,6 +390,16 @@ class SecureBoot:
 
 
 @dataclass(frozen=True)
+class EfiVariable:
+    """An EFI variable: its size and what it hashes to, never its content."""
+
+    name: Optional[str] = None
+    guid: Optional[str] = None
+    size_bytes: Optional[int] = None
+    sha256: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class Boot:
     """Boot order and the pending override, in the source's words."""
 
@@ -464,6 +474,7 @@ class Device(Component):
     licences: tuple[Licence, ...] = ()
     firmware_inventory: tuple[FirmwareEntry, ...] = ()
     log: tuple[LogEntry, ...] = ()
+    efi_variables: tuple[EfiVariable, ...] = ()
 
 
 # -- values ------------------------------------------------------------------------------------------------------------

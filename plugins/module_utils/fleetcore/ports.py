@@ -80,6 +80,24 @@ class CommandRunner(Protocol):
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult: ...
 
 
+class FileReader(Protocol):
+    """Reads files of the machine, above all of ``/sys`` and ``/proc``. Paths are absolute.
+
+    ``read`` gives the first ``limit`` bytes of a file, ``names`` what is in a folder, sorted, ``link`` where a symbolic link points
+    to, as it is written.
+
+    :raises NotFound: there is no such file, folder or link.
+    :raises PermissionDenied: only root may.
+    :raises TransportError: anything else; a device that went away while it was read.
+    """
+
+    def read(self, path: str, limit: int) -> bytes: ...
+
+    def names(self, path: str) -> Sequence[str]: ...
+
+    def link(self, path: str) -> str: ...
+
+
 class PowerState(str, enum.Enum):
     """Power as the controller reports it. Unknown vendor words become UNKNOWN."""
 

@@ -73,3 +73,10 @@ def test_in_band_modules_ship_no_out_of_band_code(module):
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("bmc_")])
 def test_the_walk_finds_out_of_band_code_where_it_is(module):
     assert any(name.split(".")[2:3] == [part] for name in closure("modules", module) for part in OUT_OF_BAND)
+
+
+def test_the_host_collector_ships_its_parsers_and_nothing_that_talks_to_the_network():
+    shipped = closure("modules", "host_inventory")
+    assert {"module_utils.fleetcore.collect.sources", "module_utils.fleetcore.parse.smbios"} <= shipped
+    for name in ("fleetcore.http", "fleetcore.client", "_bmc", "_server"):
+        assert f"module_utils.{name}" not in shipped

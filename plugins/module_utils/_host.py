@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ``host_inventory`` does with its options."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from ._boundary import Plan
+from .fleetcore.clock import SystemClock
+from .fleetcore.collect import capture as captures
+from .fleetcore.collect import tools
+from .fleetcore.collect.collector import collect, replay
+from .fleetcore.collect.host import SystemFiles, SystemRunner
+from .fleetcore.collect.probe import Options
+from .fleetcore.errors import InvalidInput
+from .fleetcore.model import to_dict
+
+DEFAULT_CAPTURE = "/var/tmp/baremetal.fleet.capture.tar"  # noqa: S108  (written with mode 0600, and never followed)
+
+
+def inventory_plan(params: Mapping[str, Any]) -> Plan:
+    """Collect. The document is the same in check mode; tools are not installed and no capture is written then."""
+    options = _options(params)
+    if params["from_capture"]:
+        if params["capture"] or params["install_tools"]:
+            raise InvalidInput(
+                "from_capture: a capture is neither captured again nor needs tools; leave out capture and install_tools",
+                field="from_capture",
+            )
+        device = to_dict(replay(captures.load(params["from_capture"]), params["full"]))
+        return Plan(before={}, after={}, preview=lambda: {"device": device}, apply=lambda: {"device": device})
+    runner = SystemRunner()
+    packages = tools.missing() if params["install_tools"] else []
+    manager = tools.manager() if packages else ""
+
+    def look() -> tuple[dict[str, Any], captures.Capture]:
+        device, found = collect(runner, SystemFiles(), SystemClock(), options)
+        return to_dict(device), found
+
+    def preview() -> Mapping[str, Any]:
+        return {"device": look()[0], "installed": packages}
+
+    def apply() -> Mapping[str, Any]:
+        if packages:
+            tools.install(runner, packages, manager)
+        device, found = look()
+        result: dict[str, Any] = {"device": device, "installed": packages}
+        if params["capture"]:
+            path = params["capture_path"]
+            content = captures.packed(found)
+            captures.write(content, path)
+            result["capture"] = {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        return result
+
+    after: dict[str, Any] = {}
+    if packages:
+        after["packages"] = packages
+    if params["capture"]:
+        after["capture"] = params["capture_path"]
+    return Plan(before={}, after=after, preview=preview, apply=apply)
+
+
+def _options(params: Mapping[str, Any]) -> Options:
+    for name in ("timeout", "deadline"):
+        if not 0 < float(params[name]) <= 86400:
+            raise InvalidInput(f"{name}: {params[name]:g} is not between 0 and 86400 seconds", field=name)
+    return Options(
+        full=bool(params["full"]),
+        timeout=float(params["timeout"]),
+        deadline=float(params["deadline"]),
+        updates=bool(params["updates"]),
+    )

@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The sources of an in-band collection: which tools and files to ask, and whom about what. Each ends on its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Callable, Optional
+
+from ..errors import ParseError
+from ..model import Device, Verdict
+from ..parse.asrr_bioscontrol import parse_asrr_bios
+from ..parse.devlink import parse_devlink
+from ..parse.dmidecode import parse_dmidecode
+from ..parse.dsu import parse_dsu_inventory, parse_dsu_preview, with_updates
+from ..parse.ethtool import parse_ethtool_driver, parse_ethtool_module, parse_ethtool_permanent
+from ..parse.hdparm import parse_hdparm
+from ..parse.ipmicfg import parse_ipmicfg
+from ..parse.ipmitool import parse_ipmitool_fru, parse_ipmitool_lan, parse_ipmitool_mc
+from ..parse.lldpctl import parse_lldpctl
+from ..parse.lsblk import parse_lsblk
+from ..parse.lshw import parse_lshw
+from ..parse.lspci import parse_lspci
+from ..parse.mdadm import parse_mdadm
+from ..parse.mellanox import parse_mlxup, parse_mstflint
+from ..parse.msecli import parse_msecli
+from ..parse.mvcli import parse_mvcli_hba, parse_mvcli_pd, parse_mvcli_vd
+from ..parse.nvidia_smi import parse_nvidia_smi
+from ..parse.nvme import parse_nvme_id_ctrl, parse_nvme_list, parse_nvme_smart_log
+from ..parse.racadm import parse_racadm
+from ..parse.rocm_smi import parse_rocm_smi
+from ..parse.smartctl import Scanned, parse_smartctl, parse_smartctl_scan
+from ..parse.smbios import parse_smbios
+from ..parse.ssacli import parse_ssacli
+from ..parse.storcli import parse_storcli
+from ..parse.supermicro_sum import parse_sum
+from ..parse.zpool import parse_zpool
+from . import commands, sysfs
+from .probe import Probe
+
+TABLES = "/sys/firmware/dmi/tables"
+
+
+def smbios(probe: Probe) -> None:
+    """The tables, by our own decoder; ``dmidecode`` where they cannot be read (it has other ways to them)."""
+    table = probe.bytes_of(f"{TABLES}/DMI")
+    if table is not None:
+        try:
+            probe.add(parse_smbios(table, probe.attribute(f"{TABLES}/smbios_entry_point")))
+            return
+        except ParseError as error:
+            probe.problem(Verdict.FAILED, error.message)
+    probe.tool(commands.DMIDECODE, parse_dmidecode)
+
+
+def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Probe], None]:
+    def ask(probe: Probe) -> None:
+        piece = probe.ask(argv, parse)
+        if piece is not None:
+            probe.add(piece if probe.options.full else _lean(piece))
+
+    return ask
+
+
+def _lean(piece: Device) -> Device:
+    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard."""
+    if piece.bios_configuration is not None:
+        piece = replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
+    listed = tuple(item for item in piece.pcie_devices if sysfs.is_listed(item.device_class or ""))
+    return replace(piece, pcie_devices=listed)
+
+
+def _drives(probe: Probe) -> list[str]:
+    """Names of drives to ask one by one: the kernel's, or those that ``lsblk`` or ``smartctl`` list in a replay without ``/sys``."""
+    names = [f"/dev/{name}" for name in sysfs.disks(probe)]
+    if not names:
+        for found in (probe.ask(commands.LSBLK, parse_lsblk), probe.ask(commands.NVME_LIST, parse_nvme_list)):
+            names += [item.logical_name for item in (found.drives if found else ()) if item.logical_name]
+    if not names:
+        names = [item.name for item in probe.ask(commands.SMARTCTL_SCAN, parse_smartctl_scan) or []]
+    return sorted({re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", name) for name in names})
+
+
+def smartctl(probe: Probe) -> None:
+    """Each drive that a scan lists; where there is none, each that the kernel lists."""
+    scanned = probe.ask(commands.SMARTCTL_SCAN, parse_smartctl_scan)
+    if scanned is None:
+        return
+    probe.answered()
+    for item in scanned or [
+        Scanned(name) for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))
+    ]:
+        argv = commands.smartctl(item.name, item.type)
+        result = probe.run(argv)
+        if result is None:
+            continue
+        try:
+            probe.add(parse_smartctl(result.stdout, result.rc, probe.options.full))
+        except ParseError as error:
+            denied = "ermission denied" in error.message or "ermission denied" in result.stderr
+            probe.problem(Verdict.DENIED if denied else Verdict.FAILED, f"{item.name}: {error.message}")
+
+
+def nvme(probe: Probe) -> None:
+    probe.tool(commands.NVME_LIST, parse_nvme_list)
+    for name in _drives(probe):
+        if name.startswith("/dev/nvme"):
+            probe.tool(commands.nvme("id-ctrl", name), parse_nvme_id_ctrl, name)
+            probe.tool(commands.nvme("smart-log", name), parse_nvme_smart_log, name)
+
+
+def hdparm(probe: Probe) -> None:
+    for name in _drives(probe):
+        if name.startswith(("/dev/sd", "/dev/hd")):
+            probe.tool(commands.hdparm(name), parse_hdparm, name)
+
+
+def ethtool(probe: Probe) -> None:
+    """Driver and firmware, the permanent address, and the transceiver of each physical port."""
+    questions = {"-i": parse_ethtool_driver, "-P": parse_ethtool_permanent}
+    for name in sysfs.interfaces(probe):
+        for option, parse in questions.items():
+            probe.tool(commands.ethtool(option, name), parse, name)
+        result = probe.run(commands.ethtool("-m", name))
+        if result is not None and result.rc == 0:  # ports without a cage, and empty ones, are no problem
+            try:
+                probe.add(parse_ethtool_module(result.stdout, name))
+            except ParseError as error:
+                probe.problem(Verdict.FAILED, f"{name}: {error.message}")
+
+
+def mellanox(probe: Probe) -> None:
+    """``mlxup`` knows the newest firmware; ``mstflint`` is in distributions."""
+    if probe.tool(commands.MLXUP, parse_mlxup):
+        return
+    for address in sysfs.interfaces(probe).values():
+        if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3":
+            probe.tool(commands.mstflint(address), parse_mstflint, address)
+
+
+def storcli(probe: Probe) -> None:
+    """The first of the tools that is installed and has a controller to answer for."""
+    for tool in commands.STORCLI_TOOLS:
+        found = [probe.tool((tool, *question), parse_storcli) for question in commands.STORCLI_QUESTIONS]
+        if any(found):
+            return
+
+
+def mvcli(probe: Probe) -> None:
+    parsers = {"hba": parse_mvcli_hba, "pd": parse_mvcli_pd, "vd": parse_mvcli_vd}
+    for kind in commands.MVCLI_OBJECTS:
+        probe.tool(commands.mvcli(kind), parsers[kind])
+
+
+def mdadm(probe: Probe) -> None:
+    for name in probe.names(sysfs.BLOCK):
+        if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md"):
+            probe.tool(commands.mdadm(f"/dev/{name}"), parse_mdadm)
+
+
+def ipmitool(probe: Probe) -> None:
+    """The BMC's firmware and addresses, and what the FRU says of the machine."""
+    if probe.tool(commands.IPMI_MC, parse_ipmitool_mc):
+        probe.tool(commands.IPMI_LAN, parse_ipmitool_lan)
+        probe.tool(commands.IPMI_FRU, parse_ipmitool_fru)
+        return
+    if probe.has("/sys/class", "ipmi") is False and probe.has("/sys", "class"):
+        return  # no interface to a BMC: nothing else to ask
+    for argv, parse in ((commands.IPMI_LAN, parse_ipmitool_lan), (commands.IPMI_FRU, parse_ipmitool_fru)):
+        probe.tool(argv, parse)
+
+
+def dsu(probe: Probe) -> None:
+    """It fetches a catalogue and installs it: only when asked for."""
+    if not probe.options.updates:
+        probe.problem(Verdict.SKIPPED, "dsu fetches a catalogue and writes to the disk: only with `updates`")
+        return
+    inventory: Optional[Device] = probe.ask(commands.DSU_INVENTORY, parse_dsu_inventory)
+    preview: Optional[Device] = probe.ask(commands.DSU_PREVIEW, parse_dsu_preview)
+    if inventory is not None or preview is not None:
+        probe.add(with_updates(inventory or Device(), preview or Device()))
+
+
+SOURCES: Mapping[str, Callable[[Probe], None]] = {
+    "smbios": smbios,
+    "dmi_id": sysfs.dmi_id,
+    "kernel": sysfs.kernel,
+    "pci": sysfs.pci,
+    "network": sysfs.network,
+    "fabrics": sysfs.fabrics,
+    "block": sysfs.block,
+    "efi": sysfs.efi,
+    "tpm": sysfs.tpm,
+    "lshw": _simple(commands.LSHW, parse_lshw),
+    "lspci": _simple(commands.LSPCI, parse_lspci),
+    "lsblk": _simple(commands.LSBLK, parse_lsblk),
+    "smartctl": smartctl,
+    "nvme": nvme,
+    "hdparm": hdparm,
+    "ethtool": ethtool,
+    "devlink": _simple(commands.DEVLINK, parse_devlink),
+    "mellanox": mellanox,
+    "storcli": storcli,
+    "ssacli": _simple(commands.SSACLI, parse_ssacli),
+    "mvcli": mvcli,
+    "mdadm": mdadm,
+    "zpool": _simple(commands.ZPOOL, parse_zpool),
+    "msecli": _simple(commands.MSECLI, parse_msecli),
+    "ipmitool": ipmitool,
+    "ipmicfg": _simple(commands.IPMICFG, parse_ipmicfg),
+    "lldpctl": _simple(commands.LLDPCTL, parse_lldpctl),
+    "nvidia-smi": _simple(commands.NVIDIA_SMI, parse_nvidia_smi),
+    "rocm-smi": _simple(commands.ROCM_SMI, parse_rocm_smi),
+    "dsu": dsu,
+    "racadm": _simple(commands.RACADM, parse_racadm),
+    "sum": _simple(commands.SUM, parse_sum),
+    "asrr-bioscontrol": _simple(commands.ASRR, parse_asrr_bios),
+}
+"""In the order of starting; the order of merging is in :mod:`precedence`."""

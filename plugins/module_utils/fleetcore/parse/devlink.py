@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``devlink dev info -j``: serial number and versions of network and other devices, by PCI address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ..errors import ParseError
+from ..model import Device, Firmware, Nic, clean_serial
+from .values import at, document, mapping, parser, pci_address, text, word
+
+# Names of devlink-info that stand for "the firmware", best first.
+_VERSIONS = ("fw", "fw.bundle_id", "fw.mgmt", "fw.version", "fw.psid")
+
+
+@parser("devlink")
+def parse_devlink(raw: str) -> Device:
+    """Cards, one for all functions of a PCI device."""
+    body = document(raw, "devlink")
+    info = at(body, "info")
+    if not isinstance(info, Mapping):
+        raise ParseError("devlink: no device information in the output", field="devlink")
+    cards: dict[str, Nic] = {}
+    for handle, fields in list(info.items())[:1000]:
+        bus, _slash, place = str(handle).partition("/")
+        address = pci_address(place) if bus == "pci" else None
+        if address is None or not isinstance(fields, Mapping):
+            continue
+        card = address.rsplit(".", 1)[0]
+        driver = word(fields.get("driver"))
+        cards.setdefault(
+            card,
+            Nic(
+                id=card,
+                bus_info=card,
+                serial=clean_serial(text(fields.get("board.serial_number")))
+                or clean_serial(text(fields.get("serial_number"))),
+                part_number=word(at(fields, "versions", "fixed", "board.id")),
+                firmware=_firmware(fields),
+                metadata={"driver": driver} if driver else {},
+            ),
+        )
+    return Device(nics=tuple(cards.values()))
+
+
+def _firmware(fields: Mapping[str, Any]) -> Optional[Firmware]:
+    running, stored = mapping(at(fields, "versions", "running")), mapping(at(fields, "versions", "stored"))
+    version = next((found for found in (word(running.get(name)) for name in _VERSIONS) if found), None)
+    newer = next((found for found in (word(stored.get(name)) for name in _VERSIONS) if found), None)
+    if version is None and newer is None:
+        return None
+    others = {str(key)[:60]: str(value)[:100] for key, value in list(running.items())[:30] if text(value)}
+    return Firmware(
+        installed=version or newer, available=newer if version and newer != version else None, metadata=others
+    )

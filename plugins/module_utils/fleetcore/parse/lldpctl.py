@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``lldpctl -f json`` (or ``json0``): the switch port that each interface sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ..errors import ParseError
+from ..model import Device, Nic, NicPort
+from .values import MAX_ITEMS, document, items, mapping, parser, text
+
+
+@parser("lldpctl")
+def parse_lldpctl(raw: str) -> Device:
+    """Ports by interface name, with ``neighbor``: chassis_id, system_name, port_id, port_description, vlan, management_address.
+
+    An interface with several neighbours keeps the first. No neighbours is a fine answer.
+    """
+    body = document(raw, "lldpctl")
+    if not isinstance(body, Mapping) or "lldp" not in body:
+        raise ParseError("lldpctl: no LLDP in the output", field="lldpctl")
+    ports: dict[str, NicPort] = {}
+    for name, fields in _interfaces(body["lldp"]):
+        neighbor = _neighbor(fields)
+        if neighbor and name not in ports:
+            ports[name] = NicPort(logical_name=name, neighbor=neighbor)
+    return Device(nics=tuple(Nic(id=name, nic_ports=(port,)) for name, port in ports.items()))
+
+
+def _interfaces(lldp: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name and fields of interfaces: ``json`` keys them by name, ``json0`` and lists give the name inside."""
+    out: list[tuple[str, Mapping[str, Any]]] = []
+    for level in items(lldp):
+        for entry in items(level.get("interface")):
+            if "name" in entry:
+                name = text(entry.get("name"))
+                if name:
+                    out.append((name, entry))
+                continue
+            out += [
+                (str(key)[:64], value) for key, value in list(entry.items())[:MAX_ITEMS] if isinstance(value, Mapping)
+            ]
+    return out
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def _value(field: Any) -> Optional[str]:
+    """A field as text: plain, ``{"value": ...}``, or the first of a list of these."""
+    found = _first(field)
+    return text(found.get("value")) if isinstance(found, Mapping) else text(found)
+
+
+def _neighbor(fields: Mapping[str, Any]) -> dict[str, str]:
+    chassis, port = mapping(_first(fields.get("chassis"))), mapping(_first(fields.get("port")))
+    name = _value(chassis.get("name"))
+    if chassis and "id" not in chassis and "name" not in chassis:  # json: keyed by the system's name
+        key, inner = next(iter(chassis.items()))
+        if isinstance(inner, Mapping):
+            name, chassis = text(key), inner
+    vlan = mapping(_first(fields.get("vlan")))
+    found = {
+        "chassis_id": _value(chassis.get("id")),
+        "system_name": name,
+        "system_description": _value(chassis.get("descr")),
+        "management_address": _value(chassis.get("mgmt-ip")),
+        "port_id": _value(port.get("id")),
+        "port_description": _value(port.get("descr")),
+        "vlan": text(vlan.get("vlan-id")),
+    }
+    return {key: value for key, value in found.items() if value}

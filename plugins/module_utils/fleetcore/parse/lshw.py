@@ -1,0 +1,347 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``lshw -json -notime -numeric``: a tree of what the kernel, DMI and PCI say. Broad, and wrong in places."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from ..errors import ParseError
+from ..model import (
+    Bios,
+    Cpu,
+    Device,
+    Drive,
+    Gpu,
+    Mainboard,
+    Memory,
+    Nic,
+    NicPort,
+    PowerSupply,
+    StorageController,
+    clean_mac,
+    clean_serial,
+)
+from .drives import device_name, is_virtual, protocol_of
+from .values import MAX_ITEMS, at, document, drive_vendor, firmware, parser, pci_address, positive, text, word, wwn
+
+_IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
+_DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
+Node = Mapping[str, Any]
+
+
+@parser("lshw")
+def parse_lshw(raw: str) -> Device:
+    """Everything of the tree that is hardware. Empty memory slots, USB and virtual network and storage devices are not.
+
+    :raises ParseError: no tree in it.
+    """
+    nodes = _nodes(document(raw, "lshw"))
+    if not nodes or not any(node.get("class") for node, _parents in nodes):
+        raise ParseError("lshw: no hardware tree in the output", field="lshw")
+    pieces: dict[str, list[Any]] = {}
+    device = Device()
+    for node, parents in nodes:
+        kind = text(node.get("class"))
+        if not parents and kind == "system":
+            device = _system(node)
+        elif text(node.get("id")) == "core" and _product(node)[0]:
+            device = dataclasses.replace(device, mainboard=_mainboard(node))
+        elif text(node.get("id")) == "firmware":
+            device = dataclasses.replace(device, bios=_bios(node))
+        else:
+            _collect(node, parents, kind or "", pieces)
+    slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
+    if slots:
+        device = dataclasses.replace(device, metadata={"memory_slots": str(slots)})
+    parts: dict[str, Any] = {name: tuple(found) for name, found in pieces.items()}
+    return dataclasses.replace(device, **parts)
+
+
+def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
+    """All nodes with their parents, root first, in the order of the document."""
+    out: list[tuple[Node, tuple[Node, ...]]] = []
+    start = tree if isinstance(tree, list) else [tree]
+    waiting: list[tuple[Any, tuple[Node, ...]]] = [(node, ()) for node in reversed(start)]
+    while waiting and len(out) < MAX_ITEMS:
+        node, parents = waiting.pop()
+        if not isinstance(node, Mapping):
+            continue
+        out.append((node, parents))
+        children = node.get("children")
+        if isinstance(children, list) and len(parents) < 64:
+            waiting += [(child, (*parents, node)) for child in reversed(children)]
+    return out
+
+
+def _collect(node: Node, parents: tuple[Node, ...], kind: str, pieces: dict[str, list[Any]]) -> None:
+    make = _KINDS.get(kind)
+    found = make(node, parents) if make else None
+    if found is not None:
+        pieces.setdefault(found[0], []).append(found[1])
+
+
+Found = Optional[tuple[str, Any]]
+
+
+def _product(node: Node) -> tuple[Optional[str], Optional[str], Optional[str]]:
+    """Product without the numbers that ``-numeric`` appends, PCI vendor id and product id."""
+    name = text(node.get("product")) or ""
+    found = _IDS.search(name)
+    vendor, product = (found[1], found[2]) if found and found[1] else (None, None)
+    maker = _IDS.search(text(node.get("vendor")) or "")
+    vendor = vendor or (maker[2] if maker else None)
+    clean = name[: found.start()] if found else name
+    return word(clean), vendor.lower() if vendor else None, product.lower() if product else None
+
+
+def _vendor(node: Node) -> Optional[str]:
+    return word(_IDS.sub("", text(node.get("vendor")) or ""))
+
+
+def _common(node: Node) -> dict[str, Any]:
+    product, vendor_id, product_id = _product(node)
+    return {
+        "vendor": _vendor(node),
+        "model": product if product != _vendor(node) else None,  # lshw repeats the maker where it knows no product
+        "description": word(node.get("description")),
+        "pci_vendor_id": vendor_id,
+        "pci_product_id": product_id,
+    }
+
+
+def _first_name(node: Node) -> Optional[str]:
+    names = node.get("logicalname")
+    return text(names[0] if isinstance(names, list) and names else names)
+
+
+def _driver(node: Node) -> dict[str, str]:
+    driver = word(at(node, "configuration", "driver"))
+    return {"driver": driver} if driver else {}
+
+
+def _system(node: Node) -> Device:
+    product = _product(node)[0]
+    bare = re.sub(r"\s*\([^()]{0,300}\)$", "", product or "")  # lshw puts the SKU in brackets
+    uuid = (text(at(node, "configuration", "uuid")) or "").lower()
+    return Device(
+        vendor=_vendor(node),
+        model=word(bare),
+        product_name=word(bare),
+        serial=clean_serial(text(node.get("serial"))),
+        uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
+        sku=word(at(node, "configuration", "sku")),
+    )
+
+
+def _mainboard(node: Node) -> Mainboard:
+    version = word(node.get("version"))
+    return Mainboard(
+        vendor=_vendor(node),
+        model=_product(node)[0],
+        product_name=_product(node)[0],
+        description=word(node.get("description")),
+        serial=clean_serial(text(node.get("serial"))),
+        physid=text(node.get("physid")),
+        metadata={"version": version} if version else {},
+    )
+
+
+def _bios(node: Node) -> Bios:
+    return Bios(
+        vendor=_vendor(node),
+        firmware=firmware(node.get("version")),
+        release_date=word(node.get("date")),
+        size_bytes=positive(node.get("size")),
+        capacity_bytes=positive(node.get("capacity")),
+    )
+
+
+def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
+    if not (text(node.get("id")) or "").startswith("cpu") or node.get("disabled") is True:
+        return None
+    cores = positive(at(node, "configuration", "cores"))
+    if "[empty]" in (text(node.get("description")) or "") or (not node.get("product") and cores is None):
+        return None
+    microcode = positive(at(node, "configuration", "microcode"))
+    return "cpus", Cpu(
+        vendor=_vendor(node),
+        model=_product(node)[0],
+        description=word(node.get("description")),
+        slot=word(node.get("slot")),
+        cores=cores,
+        threads=positive(at(node, "configuration", "threads")),
+        clock_speed_hz=positive(node.get("size")),
+        microcode=f"0x{microcode:x}" if microcode else None,
+        architecture={64: "x86_64", 32: "x86"}.get(positive(node.get("width")) or 0),
+    )
+
+
+def _is_bank(node: Node) -> bool:
+    return (text(node.get("id")) or "").startswith("bank")
+
+
+def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
+    description = text(node.get("description")) or ""
+    size = positive(node.get("size"))
+    if not _is_bank(node) or "[empty]" in description or size is None:
+        return None
+    words = description.split()
+    kind = next((item for item in words if re.match(r"^(LP)?DDR[0-9]?$|^HBM[0-9]?$", item)), None)
+    return "memory", Memory(
+        vendor=_vendor(node),
+        model=word(node.get("product")),
+        part_number=word(node.get("product")),
+        description=word(description),
+        serial=clean_serial(word(node.get("serial"))),
+        slot=word(node.get("slot")),
+        size_bytes=size,
+        type=kind,
+        form_factor=words[0] if words and words[0].endswith("IMM") else None,
+        clock_speed_hz=positive(node.get("clock")),
+    )
+
+
+def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
+    address = pci_address(text(node.get("businfo")))
+    if (text(node.get("businfo")) or "").startswith("virtio@") and parents:
+        address = pci_address(text(parents[-1].get("businfo")))
+    if address is None:
+        return None  # bonds, bridges, and the BMC's USB network are no NICs of the machine
+    name = _first_name(node)
+    link = word(at(node, "configuration", "link"))
+    fast = word(at(node, "configuration", "speed"))
+    port = NicPort(
+        **_common(node),
+        id=address,
+        bus_info=address,
+        physid=text(node.get("physid")),
+        logical_name=name,
+        macaddress=clean_mac(text(node.get("serial"))),
+        speed_bits=positive(node.get("size")) or _speed(fast),
+        link_status={"yes": "up", "no": "down"}.get(link or ""),
+        auto_neg={"on": True, "off": False}.get(text(at(node, "configuration", "autonegotiation")) or ""),
+        firmware=firmware(at(node, "configuration", "firmware")),
+        metadata=_driver(node),
+    )
+    card = address.rsplit(".", 1)[0]
+    return "nics", Nic(**_common(node), id=card, bus_info=card, nic_ports=(port,), metadata=_driver(node))
+
+
+def _speed(fast: Optional[str]) -> Optional[int]:
+    """``10Gbit/s`` in bits."""
+    found = re.match(r"^(\d{1,6})\s*([KMG])bit/s$", fast or "")
+    return int(found[1]) * {"K": 10**3, "M": 10**6, "G": 10**9}[found[2]] if found else None
+
+
+def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
+    address = pci_address(text(node.get("businfo")))
+    name = text(node.get("id")) or ""
+    if address is None:
+        return None
+    if name.startswith("nvme") or (_first_name(node) or "").startswith("/dev/nvme"):
+        model = _product(node)[0]
+        return "drives", Drive(
+            vendor=drive_vendor(model) or _vendor(node),
+            model=model,
+            description=word(node.get("description")),
+            serial=clean_serial(text(node.get("serial"))),
+            logical_name=device_name(_first_name(node)),
+            firmware=firmware(node.get("version")),
+            bus_info=address,
+            protocol="nvme",
+            drive_type="nvme",
+        )
+    protocol = {"sata": "SATA", "sas": "SAS", "raid": "RAID", "scsi": "SCSI", "ide": "IDE"}
+    return "storage_controller", StorageController(
+        **_common(node),
+        id=address,
+        bus_info=address,
+        physid=text(node.get("physid")),
+        supported_device_protocol=next((value for key, value in protocol.items() if name.startswith(key)), None),
+        metadata=_driver(node),
+    )
+
+
+def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
+    name = device_name(_first_name(node))
+    bus = text(node.get("businfo")) or ""
+    identity = text(node.get("id")) or ""
+    # Newer kernels show every NVMe namespace as /dev/ngXnY, too, and its thermometer as a child.
+    if not name or not _DISK_NAME.match(name) or identity.startswith(("cdrom", "medium")):
+        return None
+    if at(parents[-1], "configuration", "driver") == "usb-storage" if parents else False:
+        return None
+    controller = next(
+        (found for found in (pci_address(text(item.get("businfo"))) for item in reversed(parents)) if found), None
+    )
+    product = _product(node)[0]
+    if bus.startswith("usb") or is_virtual(_vendor(node), product):
+        return None
+    nvme = name.startswith("/dev/nvme")
+    return "drives", Drive(
+        vendor=drive_vendor(product) or _vendor(node),
+        model=product,
+        description=word(node.get("description")),
+        serial=clean_serial(text(node.get("serial"))) if not nvme else None,
+        logical_name=name,
+        firmware=firmware(node.get("version")) if not nvme else None,
+        capacity_bytes=positive(node.get("size")),
+        block_size_bytes=positive(at(node, "configuration", "logicalsectorsize")),
+        wwn=wwn(at(node, "configuration", "wwid")),
+        storage_controller=None if nvme else controller,
+        bus_info=None if nvme else word(bus),
+        protocol="nvme" if nvme else protocol_of(text(node.get("description"))),
+    )
+
+
+def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
+    address = pci_address(text(node.get("businfo")))
+    if address is None:
+        return None
+    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=_driver(node))
+
+
+def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
+    """GPUs for computing are no displays: processing accelerators, or devices with a GPU's driver."""
+    driver = text(at(node, "configuration", "driver"))
+    named = (text(node.get("description")) or "").lower()
+    vendor = _product(node)[1] or (_vendor(node) or "").lower()
+    maker = vendor in ("10de", "1002") or vendor.startswith(("nvidia", "advanced micro devices, inc. [amd/ati]"))
+    if driver in ("nvidia", "amdgpu", "nouveau") or (maker and named in ("processing accelerators", "3d controller")):
+        return _display(node, parents)
+    return None
+
+
+def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
+    description = word(node.get("description"))
+    if text(node.get("units")) != "mWh" and "PWR" not in (description or "").upper():
+        return None
+    if not word(node.get("serial")) and not word(node.get("product")):
+        return None
+    return "power_supplies", PowerSupply(
+        vendor=_vendor(node),
+        model=word(node.get("product")),
+        part_number=word(node.get("product")),
+        description=description,
+        product_name=description,
+        serial=clean_serial(word(node.get("serial"))),
+        power_capacity_watts=positive(node.get("capacity")),
+    )
+
+
+_KINDS: dict[str, Callable[[Node, tuple[Node, ...]], Found]] = {
+    "processor": _cpu,
+    "memory": _memory,
+    "network": _nic,
+    "storage": _storage,
+    "disk": _disk,
+    "display": _display,
+    "generic": _generic,
+    "power": _power,
+}

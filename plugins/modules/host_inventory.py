@@ -1,0 +1,193 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_inventory
+short_description: Read a machine's whole hardware inventory from its own operating system
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Reads what Linux and the tools that are installed know of the hardware, and returns it as a device document, in the same shape as
+    M(baremetal.fleet.bmc_info).
+  - Runs on the target with nothing but Python 3.9 or later. SMBIOS tables are decoded by the module itself; C(smartctl), C(nvme), C(lshw),
+    C(ethtool), C(ipmitool), RAID and vendors' tools are used where they are installed.
+  - Run it as root (C(become)) for the full picture. What a user may not read, what is not there, and what fails or hangs is recorded in
+    RV(device.coverage), by source. The rest is returned all the same.
+options:
+  full:
+    description:
+      - With the attributes of SMART, all settings of the BIOS, all PCI devices, and size and SHA-256 of every EFI variable. Without, the
+        result is some 10 KB, so that a play over many hosts stays fast.
+      - The default with O(from_capture) is what the capture was made with, else V(false).
+    type: bool
+  timeout:
+    description: Seconds for one run of a tool. A tool that takes longer is killed, with its children; the others go on.
+    type: float
+    default: 30
+  deadline:
+    description: Seconds for everything. A source that is not finished by then gets the verdict V(timeout).
+    type: float
+    default: 180
+  updates:
+    description:
+      - Ask vendors' update tools (C(dsu)) for firmware that is available. They fetch catalogues from the network, which takes
+        minutes, and store them on the target.
+    type: bool
+    default: false
+  install_tools:
+    description:
+      - Install tools that are missing with the package manager of the distribution before looking. No services are started by this
+        module. Needs root.
+      - Packages are C(dmidecode), C(lshw), C(pciutils), C(smartmontools), C(nvme-cli), C(ethtool), C(hdparm) and C(ipmitool).
+    type: bool
+    default: false
+  capture:
+    description:
+      - Write the output of all tools and the files that were read to O(capture_path), a tar archive that O(from_capture) replays on any
+        machine to the same result, byte for byte. Passwords in configuration profiles are taken out.
+    type: bool
+    default: false
+  capture_path:
+    description: File on the target for the capture. It is replaced, and only its owner can read it.
+    type: path
+    default: /var/tmp/baremetal.fleet.capture.tar
+  from_capture:
+    description:
+      - Replay a capture instead of looking. A path on the target; use C(delegate_to) for one on the controller.
+      - It may also be a folder, or an archive of one, with outputs of tools under names such as C(lshw.json), C(dmidecode),
+        C(smartctl/sda.json), C(lsblk.json) or C(bios.json).
+    type: path
+attributes:
+  check_mode:
+    description: The document is the same. Tools are not installed and no capture is written.
+    support: full
+  diff_mode:
+    description: Shows the packages that are missing, and the capture that is written.
+    support: full
+  idempotent:
+    description: Reads only, unless O(capture) or O(install_tools) is set. Every capture is a new one.
+    support: partial
+notes:
+  - Only Linux is supported.
+seealso:
+  - module: baremetal.fleet.bmc_info
+  - module: baremetal.fleet.device_publish
+"""
+
+EXAMPLES = r"""
+- name: Read everything
+  baremetal.fleet.host_inventory:
+  become: true
+  register: found
+
+- name: Show drives that are failing
+  ansible.builtin.debug:
+    msg: "{{ found.device.drives | default([]) | selectattr('smart_status', 'defined') | selectattr('smart_status', 'eq', 'failed') }}"
+
+- name: Read everything, install what is missing for it, keep the raw outputs
+  baremetal.fleet.host_inventory:
+    full: true
+    install_tools: true
+    capture: true
+    capture_path: /root/hardware.tar
+  become: true
+
+- name: Look at a capture of another machine
+  baremetal.fleet.host_inventory:
+    from_capture: /srv/captures/r6515.tar
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+device:
+  description:
+    - The device document. Its JSON schema is in C(docs/schema/device.schema.json) of the collection. Fields that nobody knows are
+      left out.
+  type: dict
+  returned: success
+  contains:
+    vendor:
+      description: Maker of the machine.
+      type: str
+    model:
+      description: Model of the machine.
+      type: str
+    serial:
+      description: Serial number of the machine. Placeholders of makers are no serial numbers and are left out.
+      type: str
+    drives:
+      description: Drives. Likewise C(cpus), C(memory), C(nics), C(gpus), C(storage_controller), C(power_supplies), C(volumes), C(tpms) and others.
+      type: list
+      elements: dict
+    bmc:
+      description: The machine's BMC with its firmware, address and MAC, as its own host sees it.
+      type: dict
+    coverage:
+      description: The verdict of every source, V(collected), V(absent), V(denied), V(failed), V(timeout) or V(skipped), and the reason.
+      type: dict
+    provenance:
+      description: The sources that a section came from, and those of fields that came from others.
+      type: dict
+    stats:
+      description: What it cost, in commands, bytes read and seconds.
+      type: dict
+installed:
+  description: Packages that were installed, in check mode those that would be.
+  type: list
+  elements: str
+  returned: unless O(from_capture)
+  sample: [nvme-cli, smartmontools]
+capture:
+  description: The capture that was written.
+  type: dict
+  returned: with O(capture), not in check mode
+  contains:
+    path:
+      description: The file.
+      type: str
+    bytes:
+      description: Its size.
+      type: int
+    sha256:
+      description: Its SHA-256.
+      type: str
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(invalid_input) for a capture that is none, V(missing_dependency), V(failed).
+      type: str
+    details:
+      description: For example the C(field) that is wrong, or the C(packages) that could not be installed.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
+from ansible_collections.baremetal.fleet.plugins.module_utils._host import DEFAULT_CAPTURE, inventory_plan
+
+SPEC = {
+    "full": {"type": "bool"},
+    "timeout": {"type": "float", "default": 30},
+    "deadline": {"type": "float", "default": 180},
+    "updates": {"type": "bool", "default": False},
+    "install_tools": {"type": "bool", "default": False},
+    "capture": {"type": "bool", "default": False},
+    "capture_path": {"type": "path", "default": DEFAULT_CAPTURE},
+    "from_capture": {"type": "path"},
+}
+
+
+def main() -> None:
+    run(inventory_plan, SPEC)
+
+
+if __name__ == "__main__":
+    main()

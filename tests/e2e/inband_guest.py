@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Debian guest to collect in-band: hardware that QEMU was told to show, SSH on the loopback interface, no network beyond.
+
+The disk image is built once (debootstrap, one to two minutes, root) and kept in the cache; a machine boots a snapshot of it.
+QEMU emulates in software, without a display; it is stopped by its own process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fleetlab import vm
+from fleetlab.process import Child, LabError, free_port, tail
+
+TOOLS = ("debootstrap", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU)
+ADVICE = "scripts/install-test-deps"
+PACKAGES = (
+    *("openssh-server", "python3", "iproute2", "kmod", "udev", "linux-image-cloud-amd64"),
+    *("dmidecode", "lshw", "smartmontools", "nvme-cli", "ethtool", "pciutils"),
+)
+SUITE = "bookworm"
+MIRROR = os.environ.get("FLEET_DEBIAN_MIRROR", "")
+INIT = """#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -t proc proc /proc
+mount -o remount,rw /
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+mkdir -p /dev/pts /dev/shm /run/sshd
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+hostname inband-guest
+modprobe -a virtio_pci virtio_net
+ip link set lo up
+for path in /sys/class/net/e*; do ip address add 10.0.2.15/24 dev "${path##*/}"; ip link set "${path##*/}" up; done
+/usr/sbin/sshd
+echo FLEET-READY
+while :; do sleep 1000; done
+"""
+
+UUID = "6e1d9bd4-5d3c-4c1e-9d5b-0123456789ab"
+MAC = "52:54:00:f1:ee:44"
+MEMORY = 1024
+# What the machine is told to be; the test compares with these.
+FACTS = {
+    "bios_vendor": "Exemplar BIOS",
+    "bios_version": "9.8.7",
+    "vendor": "Exemplar",
+    "model": "EX-2000",
+    "serial": "EXSYS000044",
+    "sku": "EX-SKU",
+    "board": "EX-BOARD",
+    "board_serial": "EXBOARD0044",
+    "chassis_serial": "EXCHASSIS44",
+    "dimm_vendor": "Exemplar Memory",
+    "dimm_serial": "EXDIMM0044",
+    "dimm_part": "EX-DDR4",
+    "nvme_serial": "EXNVME000044",
+    "second_serial": "EXNVME000045",
+}
+
+
+def available() -> tuple[bool, str]:
+    """Tell whether the guest can be built or is built already, and else what to do."""
+    missing = [name for name in TOOLS if not shutil.which(name)]
+    if not image().exists() and os.geteuid() != 0:
+        missing.append("root (to build the guest's disk once)")
+    return (not missing, f"missing {', '.join(missing)}: run {ADVICE}" if missing else "")
+
+
+def image() -> Path:
+    """Where the disk is kept; another recipe is another file."""
+    recipe = hashlib.sha256("\n".join([INIT, SUITE, *PACKAGES]).encode()).hexdigest()[:12]
+    return vm.cache_dir() / f"inband-{recipe}.img"
+
+
+def build() -> Path:
+    """The guest's disk with its kernel (``.kernel``) and key (``.key``) beside it; made if it is not there."""
+    target = image()
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    root = target.with_suffix(".rootfs")
+    shutil.rmtree(root, ignore_errors=True)
+    try:
+        log = target.with_suffix(".log")
+        with log.open("wb") as out:
+            done = subprocess.run(
+                ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), MIRROR],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            raise LabError(f"debootstrap failed:\n{tail(log)}")
+        key = target.with_suffix(".key")
+        key.unlink(missing_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
+        (root / "root/.ssh/authorized_keys").write_text(key.with_suffix(".key.pub").read_text())
+        (root / "fleet-init").write_text(INIT)
+        (root / "fleet-init").chmod(0o755)
+        kernel = next((root / "boot").glob("vmlinuz-*"))
+        shutil.copyfile(kernel, target.with_suffix(".kernel"))
+        fresh = target.with_suffix(".new")
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-d", str(root), str(fresh), "1500M"], check=True)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return target
+
+
+@dataclass
+class InbandGuest:
+    """The running machine; a context manager. ``variables`` are the inventory's for it."""
+
+    workdir: Path
+    port: int = field(default_factory=free_port)
+    _child: Child | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        disk = build()
+        facts = FACTS
+        command = [
+            *(
+                vm.QEMU,
+                "-nodefaults",
+                "-no-user-config",
+                "-display",
+                "none",
+                "-serial",
+                f"file:{self.workdir}/console.log",
+            ),
+            *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(MEMORY)),
+            *("-smp", "2,sockets=2,cores=1,threads=1", "-uuid", UUID),
+            *("-kernel", str(disk.with_suffix(".kernel"))),
+            *("-append", "root=/dev/nvme0n1 ro console=ttyS0 no_timer_check quiet panic=-1 init=/fleet-init"),
+            *("-drive", f"file={disk},if=none,id=d0,format=raw,snapshot=on"),
+            *("-device", f"nvme,drive=d0,serial={facts['nvme_serial']}"),
+            *("-drive", "driver=null-co,if=none,id=d1,size=1073741824,read-zeroes=on"),
+            *("-device", f"nvme,drive=d1,serial={facts['second_serial']}"),
+            *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
+            *("-device", f"virtio-net-pci,netdev=n0,mac={MAC}"),
+            *("-smbios", f"type=0,vendor={facts['bios_vendor']},version={facts['bios_version']},date=01/31/2024"),
+            *(
+                "-smbios",
+                f"type=1,manufacturer={facts['vendor']},product={facts['model']},serial={facts['serial']},sku={facts['sku']},uuid={UUID}",
+            ),
+            *(
+                "-smbios",
+                f"type=2,manufacturer={facts['vendor']},product={facts['board']},serial={facts['board_serial']}",
+            ),
+            *("-smbios", f"type=3,manufacturer={facts['vendor']},serial={facts['chassis_serial']},asset=rack-7"),
+            *("-smbios", "type=4,sock_pfx=SOCKET,manufacturer=Exemplar,version=Exemplar CPU"),
+            *(
+                "-smbios",
+                f"type=17,loc_pfx=DIMM,manufacturer={facts['dimm_vendor']},serial={facts['dimm_serial']},part={facts['dimm_part']},speed=3200",
+            ),
+        ]
+        self._child = Child(command, log=self.workdir / "qemu.log", name="qemu").start()
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _wait(self, timeout: float = 180.0) -> None:
+        end = time.monotonic() + timeout
+        while self.ssh("true") != 0:
+            if time.monotonic() > end:
+                raise LabError(f"the guest does not answer:\n{tail(self.workdir / 'console.log')}")
+            time.sleep(1)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+    @property
+    def options(self) -> str:
+        key = image().with_suffix(".key")
+        return f"-i {key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20 -o LogLevel=ERROR"
+
+    @property
+    def variables(self) -> dict[str, object]:
+        return {
+            "ansible_host": "127.0.0.1",
+            "ansible_port": self.port,
+            "ansible_user": "root",
+            "ansible_ssh_common_args": self.options,
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
+
+    def ssh(self, command: str) -> int:
+        """Run a command in the guest; its exit code, 255 if there is no connection."""
+        argv = ["ssh", "-p", str(self.port), *self.options.split(), "root@127.0.0.1", command]
+        return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode

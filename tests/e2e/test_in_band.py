@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A guest over SSH: the document says what QEMU was told, and replays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import inband_guest
+import pytest
+import yaml
+from inband_guest import FACTS, MAC, MEMORY, UUID, InbandGuest
+
+REPOSITORY = Path(__file__).parents[2]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InbandGuest]:
+    usable, advice = inband_guest.available()
+    if not usable:
+        pytest.skip(advice)
+    with InbandGuest(tmp_path_factory.mktemp("inband")) as machine:
+        yield machine
+
+
+class Operator:
+    """Somebody with an inventory of the guest, and Ansible."""
+
+    def __init__(self, workdir: Path, guest: InbandGuest) -> None:
+        self.workdir = workdir
+        link = workdir / "collections/ansible_collections/baremetal/fleet"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(REPOSITORY)
+        (workdir / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {"guest": guest.variables}}}))
+
+    def run(self, *argv: str) -> str:
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "ANSIBLE_HOME": str(self.workdir / "ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.workdir / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
+        }
+        done = subprocess.run(
+            [*argv, "-i", str(self.workdir / "inventory.yml")],
+            cwd=self.workdir,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def operator(guest: InbandGuest, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    return Operator(tmp_path_factory.mktemp("operator"), guest)
+
+
+@pytest.fixture(scope="module")
+def document(operator: Operator) -> dict:
+    operator.run(
+        *("ansible-playbook", "baremetal.fleet.collect_inband", "-e", "collect_become=false"),
+        *("-e", f"collect_dir={operator.workdir}", "-e", "collect_timeout=120"),
+    )
+    return json.loads((operator.workdir / "guest.device.json").read_text())
+
+
+def test_the_machine_is_what_qemu_was_told(document: dict) -> None:
+    assert {key: document[key] for key in ("vendor", "model", "serial", "sku", "uuid", "chassis")} == {
+        "vendor": FACTS["vendor"],
+        "model": FACTS["model"],
+        "serial": FACTS["serial"],
+        "sku": FACTS["sku"],
+        "uuid": UUID,
+        "chassis": FACTS["chassis_serial"],
+    }
+    assert document["bios"]["firmware"]["installed"] == FACTS["bios_version"]
+    assert (document["mainboard"]["model"], document["mainboard"]["serial"]) == (FACTS["board"], FACTS["board_serial"])
+    assert document["hostname"] == "inband-guest"
+    assert document["boot"]["mode"] == "BIOS"
+
+
+def test_its_parts_are_what_qemu_was_told(document: dict) -> None:
+    assert [(item["slot"], item["cores"]) for item in document["cpus"]] == [("SOCKET 0", 1), ("SOCKET 1", 1)]
+    (module,) = document["memory"]
+    assert (module["vendor"], module["serial"], module["part_number"], module["size_bytes"]) == (
+        FACTS["dimm_vendor"],
+        FACTS["dimm_serial"],
+        FACTS["dimm_part"],
+        MEMORY << 20,
+    )
+    assert {(item["serial"], item["protocol"]) for item in document["drives"]} == {
+        (FACTS["nvme_serial"], "nvme"),
+        (FACTS["second_serial"], "nvme"),
+    }
+    second = next(item for item in document["drives"] if item["serial"] == FACTS["second_serial"])
+    assert (second["capacity_bytes"], second["smart_status"]) == (1 << 30, "ok")
+    assert second["firmware"]["installed"]
+    (port,) = [port for card in document["nics"] for port in card["nic_ports"]]
+    assert (port["macaddress"], port["link_status"]) == (MAC, "up")
+
+
+def test_the_tools_of_the_guest_were_used(document: dict) -> None:
+    verdicts = {name: item["verdict"] for name, item in document["coverage"].items()}
+    used = (
+        "smbios",
+        "dmi_id",
+        "kernel",
+        "pci",
+        "network",
+        "block",
+        "lshw",
+        "lspci",
+        "lsblk",
+        "smartctl",
+        "nvme",
+        "ethtool",
+    )
+    assert {name: verdicts[name] for name in used} == dict.fromkeys(used, "collected")
+    assert {verdicts[name] for name in ("ipmitool", "storcli", "nvidia-smi")} == {"absent"}
+    assert document["provenance"]["drives.smart_status"]
+
+
+def test_a_capture_of_the_guest_replays_here(operator: Operator, guest: InbandGuest, tmp_path: Path) -> None:
+    module = "baremetal.fleet.host_inventory"
+    said = operator.run(
+        "ansible", "guest", "-o", "-m", module, "-a", "capture=true capture_path=/root/capture.tar timeout=120"
+    )
+    taken = json.loads(said.split("=>", 1)[1])
+    operator.run(
+        "ansible", "guest", "-m", "ansible.builtin.fetch", "-a", f"src=/root/capture.tar dest={tmp_path}/ flat=true"
+    )
+    here = operator.run(
+        *("ansible", "guest", "-o", "-c", "local", "-m", module, "-a", f"from_capture={tmp_path}/capture.tar"),
+        *("-e", f"ansible_python_interpreter={sys.executable}"),
+    )
+    assert json.loads(here.split("=>", 1)[1])["device"] == taken["device"]
+
+
+def test_an_ordinary_user_gets_verdicts(operator: Operator, guest: InbandGuest) -> None:
+    said = operator.run(
+        *("ansible", "guest", "-o", "-b", "--become-method", "su", "--become-user", "nobody"),
+        *("-m", "baremetal.fleet.host_inventory", "-a", "timeout=120"),
+        *("-e", "ansible_become_flags='-s /bin/sh'", "-e", "ansible_shell_allow_world_readable_temp=true"),
+    )
+    device = json.loads(said.split("=>", 1)[1])["device"]
+    assert device["coverage"]["smbios"]["verdict"] == "denied"
+    assert device["model"] == FACTS["model"]  # of /sys/class/dmi/id
+    assert "serial" not in device
