@@ -215,7 +215,11 @@ class Bmc:
                 return self._get(request, path)
             if kind == "ignore":
                 return Reply(204)
-            return self._write(request, path)
+            before = self.state.get(path)
+            answer = self._write(request, path)
+            if fault and kind == "revert" and request.method == "PATCH":
+                self.state.later(fault.seconds or 0.0, lambda: self.state.put(path, before))
+            return answer
         except Refused as refused:
             return refused.reply
 

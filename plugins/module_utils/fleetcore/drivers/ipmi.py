@@ -98,7 +98,8 @@ class IpmiDriver:
                 "IPMI can't choose among several systems: leave out `system`, or use the redfish driver", field="system"
             )
         self._options = options
-        self._clock = clock
+        self.clock = clock
+        self.host = options.host
         self._connection: Any = None
 
     def power_state(self) -> PowerState:

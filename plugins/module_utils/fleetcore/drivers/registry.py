@@ -51,7 +51,7 @@ def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[At
             raise
         return driver
 
-    return _first(options, attempt)
+    return first_driver(options, attempt)
 
 
 def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None) -> Device:
@@ -78,7 +78,7 @@ def collect(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]]
             deadline=options.deadline,
         )
 
-    device, attempts = _first(options, attempt)
+    device, attempts = first_driver(options, attempt)
     return dataclasses.replace(device, attempts=attempts)
 
 
@@ -92,7 +92,8 @@ def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:
     return RedfishDriver(options, clock)
 
 
-def _first(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
+def first_driver(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
+    """What ``attempt`` returns for the first driver with which it succeeds, and what was tried; see :func:`open_power`."""
     tried: list[Attempt] = []
     errors: list[FleetError] = []
     for name in options.drivers:

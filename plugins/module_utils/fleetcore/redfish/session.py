@@ -128,7 +128,7 @@ class Session:
         for attempt in range(_BUSY_RETRIES):
             if response.status not in (429, 503):
                 break
-            self._clock.sleep(min(_retry_after(response) or 1.0 + attempt, 5.0))
+            self._clock.sleep(min(retry_after(response) or 1.0 + attempt, 5.0))
             response = self.send("GET", url, deadline=deadline)
         return response
 
@@ -170,7 +170,7 @@ class Session:
         response = self.send("POST", sessions, body)
         token = response.headers.get("x-auth-token")
         answer = outcome_of(response)
-        words = _message(response)
+        words = message_of(response)
         if any(word in words.lower() for word in SESSION_LIMIT_WORDS):
             raise SessionLimit(
                 f"{self._address}: the BMC has no session left: log others out or wait until they expire ({words[:200]})",
@@ -213,7 +213,7 @@ class Session:
                 self._refused(response)
 
     def _refused(self, response: HttpResponse) -> NoReturn:
-        words = _message(response)
+        words = message_of(response)
         who = f"user {self._username!r}" if self._username is not None else "no user name was given"
         raise AuthenticationFailed(
             f"{self._address}: the BMC refused the login ({who}, HTTP {response.status}"
@@ -232,11 +232,13 @@ class Session:
         *,
         timeout: float = 0,
         deadline: Optional[float] = None,
+        more_headers: Optional[Mapping[str, str]] = None,
     ) -> HttpResponse:
         """One authenticated request of any method; follows redirects on the same host. Errors as :class:`fleetcore.ports.Http`."""
         headers = {**_HEADERS, **self._auth}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        headers.update(more_headers or {})
         for _hop in range(3):
             seconds = timeout or self._timeout
             if deadline is not None:
@@ -259,14 +261,14 @@ def outcome_of(response: HttpResponse) -> Outcome:
     body = _json(response.body)
     error = body.get("error") if isinstance(body, Mapping) else None
     if status == 200 and isinstance(body, Mapping) and error is not None and "@odata.id" not in body:
-        words = _message(response)
+        words = message_of(response)
         missing = "resourcemissing" in words.lower() or "resourcenotfound" in words.lower()
         return Outcome(Verdict.ABSENT if missing else Verdict.FAILED, reason=words[:200] or "an error", status=status)
     if status in (200, 203, 206) and isinstance(body, Mapping):
         return Outcome(Verdict.COLLECTED, body, status=status)
     if status in (200, 203, 206):
         return Outcome(Verdict.FAILED, reason="the answer is not a JSON object", status=status)
-    reason = f"HTTP {status}" + (f": {_message(response)[:160]}" if error is not None else "")
+    reason = f"HTTP {status}" + (f": {message_of(response)[:160]}" if error is not None else "")
     verdict = {401: Verdict.DENIED, 403: Verdict.DENIED, 404: Verdict.ABSENT, 410: Verdict.ABSENT, 501: Verdict.ABSENT}
     return Outcome(verdict.get(status, Verdict.FAILED), reason=reason, status=status)
 
@@ -285,7 +287,7 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _message(response: HttpResponse) -> str:
+def message_of(response: HttpResponse) -> str:
     """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; an empty string if there are none."""
     error = at(_json(response.body), "error")
     extended = items(at(error, "@Message.ExtendedInfo"))
@@ -294,6 +296,6 @@ def _message(response: HttpResponse) -> str:
     return " ".join(item for item in words if item)
 
 
-def _retry_after(response: HttpResponse) -> Optional[float]:
+def retry_after(response: HttpResponse) -> Optional[float]:
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdigit() and len(value) < 6 else None
