@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, Protocol, TypeVar
 from ..drivers.options import BmcOptions
 from ..drivers.registry import first_driver
 from ..errors import FleetError, InvalidInput, NotVerified, TransientError, Unsupported
-from ..model import Attempt
+from ..model import Attempt, LogEntry
 from ..ports import Clock
 from ..redfish.service import Service
 from ..redfish.session import Session
@@ -35,6 +35,8 @@ class Ipmi(Protocol):
     def raw(self, **request: Any) -> list[int]: ...
 
     def call(self, function: Callable[[Any], Any]) -> Any: ...
+
+    def log(self) -> list[LogEntry]: ...
 
     def drop(self) -> None: ...
 

@@ -137,6 +137,21 @@ class IpmiDriver:
                 f"{self._options.host}: IPMI: the answer can't be used ({type(error).__name__}: {str(error)[:200]})"
             ) from error
 
+    def log(self, limit: int = 4096) -> list[LogEntry]:
+        """The system event log, oldest first; the last ``limit`` of its first 4096 entries."""
+        entries = self.call(lambda bmc: list(itertools.islice(bmc.get_event_log(), 4096)))
+        return [
+            LogEntry(
+                id=_text(item.get("record_id")),
+                created_at=_text(item.get("timestamp")),
+                severity=_HEALTH.get(int(item.get("severity") or 0)),
+                message=_text(item.get("event")),
+                sensor=_text(item.get("component")),
+            )
+            for item in entries[-limit:]
+            if isinstance(item, Mapping)
+        ]
+
     def _connect(self) -> Any:
         try:
             return pyghmi_command.Command(
@@ -230,7 +245,7 @@ def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[
         controller = section("manager", lambda: _controller(driver), None)
         lan = section("network", lambda: driver.call(lambda bmc: bmc.get_net_configuration(gateway_macs=False)), {})
         sensors = section("sensors", lambda: _sensors(driver), ())
-        log = section("log", lambda: _log(driver), ())
+        log = section("log", lambda: tuple(driver.log(_LOG_TAIL)), ())
     finally:
         driver.close()
     if "network" in asked and coverage["network"].verdict is Verdict.COLLECTED:
@@ -346,18 +361,3 @@ def _sensors(driver: IpmiDriver) -> tuple[Sensor, ...]:
             )
         )
     return tuple(out)
-
-
-def _log(driver: IpmiDriver) -> tuple[LogEntry, ...]:
-    entries = driver.call(lambda bmc: list(itertools.islice(bmc.get_event_log(), 4096)))[-_LOG_TAIL:]
-    return tuple(
-        LogEntry(
-            id=_text(item.get("record_id")),
-            created_at=_text(item.get("timestamp")),
-            severity=_HEALTH.get(int(item.get("severity") or 0)),
-            message=_text(item.get("event")),
-            sensor=_text(item.get("component")),
-        )
-        for item in entries
-        if isinstance(item, Mapping)
-    )

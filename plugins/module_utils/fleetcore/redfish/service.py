@@ -166,9 +166,13 @@ class Service:
         *,
         headers: Optional[Mapping[str, str]] = None,
         timeout: float = 0,
+        renew: bool = True,
     ) -> HttpResponse:
-        """One request, whatever the status of its answer."""
-        renewed = False
+        """One request, whatever the status of its answer.
+
+        :param renew: log in anew when the service forgot the session.
+        """
+        renewed = not renew
         busy = 0
         while True:
             response = self._session.send(method, path, body, more_headers=headers, timeout=timeout)
