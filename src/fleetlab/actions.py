@@ -62,6 +62,7 @@ class Actions:
             "#VirtualMedia.InsertMedia": self._insert_media,
             "#VirtualMedia.EjectMedia": self._eject_media,
             "#UpdateService.SimpleUpdate": self._simple_update,
+            "#SecureBoot.ResetKeys": self._reset_keys,
         }
 
     def post(self, path: str, parameters: Resource) -> Reply:
@@ -165,6 +166,11 @@ class Actions:
     def _eject_media(self, path: str, _media: Resource, _parameters: Resource) -> Reply:
         gone = {"Image": None, "ImageName": None, "Inserted": False, "ConnectedVia": "NotConnected"}
         self._state.update(path, gone)
+        return Reply(204)
+
+    def _reset_keys(self, path: str, _secure_boot: Resource, parameters: Resource) -> Reply:
+        kind = str(required(parameters, "ResetKeysType", "#SecureBoot.ResetKeys"))
+        self._state.update(path, {"SecureBootMode": "UserMode" if kind == "ResetAllKeysToDefault" else "SetupMode"})
         return Reply(204)
 
     def _simple_update(self, _path: str, _service: Resource, parameters: Resource) -> Reply:

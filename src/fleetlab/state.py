@@ -166,6 +166,11 @@ class State:
         if enabled == "Once":
             self.update(system, {"Boot": {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"}})
         self._apply_bios(link(resource.get("Bios")))
+        secure_boot = self.follow(resource, "SecureBoot")
+        if secure_boot is not None:
+            keys = secure_boot.get("SecureBootMode") != "SetupMode"
+            current = "Enabled" if secure_boot.get("SecureBootEnable") and keys else "Disabled"
+            self.update(link(resource["SecureBoot"]), {"SecureBootCurrentBoot": current})
         return target
 
     def _apply_bios(self, bios: str) -> None:
