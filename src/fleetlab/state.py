@@ -82,6 +82,11 @@ class State:
             self.put(resource["@odata.id"], resource)
             self._set_members(collection, [*members(self.get(collection)), resource["@odata.id"]])
 
+    def remove_member(self, collection: str, path: str) -> None:
+        with self._lock:
+            self.put(path, None)
+            self._set_members(collection, [item for item in members(self.get(collection)) if item != path])
+
     def clear_members(self, collection: str) -> None:
         """Remove all members of a collection."""
         with self._lock:

@@ -34,7 +34,7 @@ def collections(tmp_path_factory):
 def module(collections, tmp_path):
     """Run a module in a process of its own, as Ansible does: `module("bmc_info", check=False, **options)` -> result."""
 
-    def run(name, check=False, environment=(), **options):
+    def run(name, /, check=False, environment=(), **options):
         arguments = tmp_path / "arguments.json"
         arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check}}))
         done = subprocess.run(

@@ -131,7 +131,7 @@ class Service:
         if response.status in (412, 428):
             self.get(path)
             response = self.send("PATCH", path, body, headers={"If-Match": self._etags.get(path) or "*"})
-        return self._accepted(response)
+        return self.accepted(response)
 
     def post(
         self,
@@ -143,10 +143,10 @@ class Service:
     ) -> HttpResponse:
         """POST an object as JSON, or bytes as they are with a Content-Type of ``headers``."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._accepted(self.send("POST", path, data, headers=headers, timeout=timeout))
+        return self.accepted(self.send("POST", path, data, headers=headers, timeout=timeout))
 
     def delete(self, path: str) -> HttpResponse:
-        return self._accepted(self.send("DELETE", path))
+        return self.accepted(self.send("DELETE", path))
 
     def act(self, resource: Mapping[str, Any], action: str, parameters: Mapping[str, Any]) -> HttpResponse:
         """Carry out an action of a resource, ``Manager.Reset`` for example.
@@ -184,7 +184,8 @@ class Service:
             else:
                 return response
 
-    def _accepted(self, response: HttpResponse) -> HttpResponse:
+    def accepted(self, response: HttpResponse) -> HttpResponse:
+        """The answer to a write; raises for one that is an error."""
         if response.status < 300:
             return response
         words = message_of(response)[:300] or f"HTTP {response.status}"
