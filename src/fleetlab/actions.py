@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 
 from fleetlab.replies import Refused, Reply, reply
@@ -62,6 +65,7 @@ class Actions:
             "#VirtualMedia.InsertMedia": self._insert_media,
             "#VirtualMedia.EjectMedia": self._eject_media,
             "#UpdateService.SimpleUpdate": self._simple_update,
+            "#SecureBoot.ResetKeys": self._reset_keys,
         }
 
     def post(self, path: str, parameters: Resource) -> Reply:
@@ -167,12 +171,55 @@ class Actions:
         self._state.update(path, gone)
         return Reply(204)
 
+    def _reset_keys(self, path: str, _secure_boot: Resource, parameters: Resource) -> Reply:
+        kind = str(required(parameters, "ResetKeysType", "#SecureBoot.ResetKeys"))
+        self._state.update(path, {"SecureBootMode": "UserMode" if kind == "ResetAllKeysToDefault" else "SetupMode"})
+        return Reply(204)
+
     def _simple_update(self, _path: str, _service: Resource, parameters: Resource) -> Reply:
         image = str(required(parameters, "ImageURI", "#UpdateService.SimpleUpdate"))
-        return self._start_task(f"Update from {image}")
+        return self._update(image.rpartition("/")[2], parameters.get("Targets"))
 
-    def _start_task(self, name: str) -> Reply:
-        """Make a task that runs through four steps to Completed; its monitor answers 202 until then."""
+    def push(self, path: str, content_type: str, body: bytes) -> Reply | None:
+        """Take an image at one of the UpdateService's push URIs; None when `path` is none of them. Raises Refused."""
+        service = self._state.follow(self._state.get(ROOT), "UpdateService") or {}
+        if path == service.get("HttpPushUri"):
+            return self._update(body[:200].decode("ascii", "replace").strip(), None)
+        if path != service.get("MultipartHttpPushUri"):
+            return None
+        head = f"Content-Type: {content_type}\r\n\r\n".encode()
+        parts = {}
+        for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
+            parts[part.get_param("name", header="content-disposition")] = part
+        try:
+            parameters = json.loads(bytes(parts["UpdateParameters"].get_payload(decode=True)))
+            image = parts["UpdateFile"].get_filename()
+        except (KeyError, ValueError):
+            text = "The request needs the parts UpdateParameters and UpdateFile."
+            raise Refused(400, "ActionParameterMissing", text) from None
+        return self._update(str(image), parameters.get("Targets"))
+
+    def _update(self, image: str, targets: Any) -> Reply:
+        """A task that in the end gives the targets the version in the image's name, `<anything>-<version>.<suffix>`, and fails without one."""
+        name, dash, version = image.rpartition("-")
+        version = version.rpartition(".")[0]
+        paths = [self._state.find(str(target)) for target in targets or []]
+        if paths and not (dash and version):
+            return self._start_task(f"Update from {image}", lambda: "The image is not valid for this machine.")
+
+        def install() -> str:
+            for path in paths:
+                self._state.update(path, {"Version": version})
+                self._state.event("firmware", path, name, version=version)
+            return ""
+
+        return self._start_task(f"Update from {image}", install)
+
+    def _start_task(self, name: str, finish: Callable[[], str]) -> Reply:
+        """Make a task that runs through four steps; its monitor answers 202 until then.
+
+        `finish` does what the task is for, and returns "" for Completed or else the message of an Exception.
+        """
         state = self._state
         service = state.follow(state.get(ROOT), "Tasks") or {}
         tasks = link(service.get("Tasks"))
@@ -198,7 +245,11 @@ class Actions:
 
         def go_on(percent: int) -> None:
             done = percent >= 100
-            state.update(path, {"PercentComplete": percent, "TaskState": "Completed" if done else "Running"})
+            problem = finish() if done else ""
+            reached = "Exception" if problem else "Completed" if done else "Running"
+            messages = [{"MessageId": "Update.1.1.VerificationFailed", "Message": problem}] if problem else []
+            changes = {"TaskState": reached, "TaskStatus": "Critical" if problem else "OK", "Messages": messages}
+            state.update(path, {"PercentComplete": percent, **changes})
             if not done:
                 state.later(self._task_seconds / 4, lambda: go_on(percent + 25))
 

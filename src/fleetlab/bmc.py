@@ -18,7 +18,7 @@ from fleetlab.identity import Identity
 from fleetlab.replies import Refused, Reply, Request, error, reply
 from fleetlab.sessions import Access, Session, TooManySessions
 from fleetlab.state import Event, Later, PowerBehaviour, State
-from fleetlab.tree import ROOT, Resource, Tree, canonical, encode, etag_of, link, load_tree
+from fleetlab.tree import ROOT, Resource, Tree, canonical, encode, etag_of, link, load_tree, members
 
 _OPEN = {"/redfish", ROOT, f"{ROOT}/odata", f"{ROOT}/$metadata"}
 _PARAMETERS = {"$expand", "$select", "$skip", "$top", "only"}
@@ -126,6 +126,9 @@ class Bmc:
         self.state = State(self.tree, spec.behaviour, later, self._log)
         self.actions = Actions(self.state, self._restart, spec.task_seconds)
         self._sessions_path = self._find_sessions()
+        service = self.state.follow(self.tree.get(ROOT), "AccountService") or {}
+        self._accounts_path = link(service.get("Accounts"))
+        self._passwords: dict[str, str] = {}
         if spec.power is not None:
             for system in self.systems:
                 if self.power_state(system) != spec.power:
@@ -215,7 +218,11 @@ class Bmc:
                 return self._get(request, path)
             if kind == "ignore":
                 return Reply(204)
-            return self._write(request, path)
+            before = self.state.get(path)
+            answer = self._write(request, path)
+            if fault and kind == "revert" and request.method == "PATCH":
+                self.state.later(fault.seconds or 0.0, lambda: self.state.put(path, before))
+            return answer
         except Refused as refused:
             return refused.reply
 
@@ -324,7 +331,14 @@ class Bmc:
         return resource
 
     def _write(self, request: Request, path: str) -> Reply:
+        if request.method == "POST" and path == self._accounts_path:
+            return self._add_account(parse_body(request))
+        if request.method == "DELETE" and path.startswith(f"{self._accounts_path}/"):
+            return self._remove_account(path)
         if request.method == "POST":
+            pushed = self.actions.push(canonical(request.path), request.headers.get("Content-Type", ""), request.body)
+            if pushed is not None:
+                return pushed
             return self.actions.post(canonical(request.path), parse_body(request))
         if request.method == "DELETE" and path.startswith(f"{self._sessions_path}/"):
             if not self.access.close(path.rpartition("/")[2]):
@@ -346,13 +360,55 @@ class Bmc:
         return Reply(200, self._cooked(path, {}), {"ETag": etag_of(self.state.get(path) or {})})
 
     def _change_account(self, resource: Resource, changes: Resource) -> None:
-        """When this was the resource of the account that logs in here, log in with the new name and password."""
+        """When this was the resource of an account, it logs in with the new name and password, or no longer."""
+        if "ManagerAccount." not in str(resource.get("@odata.type")):
+            return
+        path = resource["@odata.id"]
+        if "Password" in changes:
+            self.state.update(path, {"Password": None})
         name = self.identity.fill_in(str(resource.get("UserName", "")).encode()).decode()
-        if "ManagerAccount" in str(resource.get("@odata.type")) and name == self.access.username:
+        now = self.get(path) or {}
+        if name == self.access.username:
             self.access.username = str(changes.get("UserName", self.access.username))
             self.access.password = str(changes.get("Password", self.access.password))
-            if "Password" in changes:
-                self.state.update(resource["@odata.id"], {"Password": None})
+            return
+        password = str(changes.get("Password", self._passwords.get(path, "")))
+        self._passwords[path] = password
+        self.access.others.pop(name, None)
+        if now.get("Enabled") and not now.get("Locked") and now.get("UserName"):
+            self.access.others[str(now["UserName"])] = password
+
+    def _add_account(self, body: Resource) -> Reply:
+        for needed in ("UserName", "Password", "RoleId"):
+            if not body.get(needed):
+                text = f"The create operation failed because the required property {needed} was missing."
+                raise Refused(400, "CreateFailedMissingReqProperties", text, needed)
+        number = (
+            max((int(item.rpartition("/")[2]) for item in members(self.state.get(self._accounts_path))), default=0) + 1
+        )
+        path = f"{self._accounts_path}/{number}"
+        made = {
+            "@odata.id": path,
+            "@odata.type": "#ManagerAccount.v1_12_1.ManagerAccount",
+            "Id": str(number),
+            "Name": "User Account",
+            "Enabled": True,
+            "Locked": False,
+            **body,
+        }
+        self.state.add_member(self._accounts_path, made)
+        self._change_account(made, body)
+        return reply(201, self.get(path), Location=path)
+
+    def _remove_account(self, path: str) -> Reply:
+        account = self.get(path)
+        if account is None:
+            raise missing(path)
+        if account.get("UserName") == self.access.username:
+            raise Refused(400, "ResourceCannotBeDeleted", "This account can't be deleted.")
+        self.access.others.pop(str(account.get("UserName")), None)
+        self.state.remove_member(self._accounts_path, path)
+        return Reply(204)
 
     # What changes all the time
 

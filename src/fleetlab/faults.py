@@ -17,6 +17,7 @@ KINDS = {
     "reply": "answers with `status` (default 200) and `body`, whatever was asked",
     "reset": "resets the connection",
     "ignore": "says yes to a POST, PATCH or DELETE and does nothing",
+    "revert": "carries out a PATCH, and takes it back after `seconds` (default 0: at once)",
     "session-limit": "refuses logins: too many sessions",
     "logout": "forgets all sessions before it answers",
 }

@@ -25,7 +25,7 @@ class TooManySessions(Exception):
 
 
 class Access:
-    """One account and its sessions.
+    """Accounts and their sessions: the first one, and `others` (name -> password) that can log in too.
 
     `limit`: sessions at a time; `timeout`: seconds without a request until a session ends; `lockout_after`: wrong
     passwords in a row until the account is locked (0: never) for `lockout_seconds`. `clock`: monotonic seconds.
@@ -44,6 +44,7 @@ class Access:
     ) -> None:
         self.username = username
         self.password = password
+        self.others: dict[str, str] = {}
         self.limit = limit
         self.timeout = timeout
         self.failed = 0
@@ -61,11 +62,12 @@ class Access:
 
     def check_password(self, username: object, password: object) -> bool:
         """Whether name and password are right and the account isn't locked; counts failures."""
+        known = {**self.others, self.username: self.password}
+        expected = known.get(username) if isinstance(username, str) else None
         right = (
-            isinstance(username, str)
+            expected is not None
             and isinstance(password, str)
-            and hmac.compare_digest(username.encode(), self.username.encode())
-            and hmac.compare_digest(password.encode(), self.password.encode())
+            and hmac.compare_digest(password.encode(), expected.encode())
         )
         if right and not self.locked:
             self._failed_in_a_row = 0

@@ -82,6 +82,11 @@ class State:
             self.put(resource["@odata.id"], resource)
             self._set_members(collection, [*members(self.get(collection)), resource["@odata.id"]])
 
+    def remove_member(self, collection: str, path: str) -> None:
+        with self._lock:
+            self.put(path, None)
+            self._set_members(collection, [item for item in members(self.get(collection)) if item != path])
+
     def clear_members(self, collection: str) -> None:
         """Remove all members of a collection."""
         with self._lock:
@@ -166,6 +171,11 @@ class State:
         if enabled == "Once":
             self.update(system, {"Boot": {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"}})
         self._apply_bios(link(resource.get("Bios")))
+        secure_boot = self.follow(resource, "SecureBoot")
+        if secure_boot is not None:
+            keys = secure_boot.get("SecureBootMode") != "SetupMode"
+            current = "Enabled" if secure_boot.get("SecureBootEnable") and keys else "Disabled"
+            self.update(link(resource["SecureBoot"]), {"SecureBootCurrentBoot": current})
         return target
 
     def _apply_bios(self, bios: str) -> None:

@@ -157,6 +157,7 @@ def add_services(tree: Builder, product: str, vendor: str, bmc_firmware: str) ->
         ServiceEnabled=True,
         Status=OK,
         HttpPushUri=f"{update}/update",
+        MultipartHttpPushUri=f"{update}/update-multipart",
         FirmwareInventory=ref(f"{update}/FirmwareInventory"),
         Actions={
             "#UpdateService.SimpleUpdate": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleetlab.tree import Resource
+from fleetlab.tree import ROOT, Resource
 from fleetlab.trees.build import OK, Builder, ref, refs
 
 GIB = 1024**3
@@ -280,12 +280,63 @@ ATTRIBUTES: Resource = {
 }
 
 
+REGISTRY = "FleetlabBiosAttributeRegistry.v1_0_0"
+CHOICES = {
+    "BootMode": ["Uefi", "Bios"],
+    "LogicalProc": ["Enabled", "Disabled"],
+    "ProcVirtualization": ["Enabled", "Disabled"],
+    "SriovGlobalEnable": ["Enabled", "Disabled"],
+    "SecureMemoryEncryption": ["Enabled", "Disabled"],
+    "TpmSecurity": ["On", "Off"],
+    "NumaNodesPerSocket": ["0", "1", "2", "4"],
+    "SysProfile": ["PerfPerWatt", "Performance", "Custom"],
+    "PxeDev1EnDis": ["Enabled", "Disabled"],
+}
+
+
+def add_registry(tree: Builder) -> None:
+    """The attribute registry of `ATTRIBUTES`, and the collection that leads to it."""
+    registries = f"{ROOT}/Registries"
+    tree.link_from(ROOT, Registries=ref(registries))
+    tree.collection(registries, "MessageRegistryFile", "Registries")
+    location = f"{registries}/{REGISTRY}/{REGISTRY}.json"
+    tree.add(
+        f"{registries}/{REGISTRY}",
+        "MessageRegistryFile.v1_1_3",
+        "BIOS attribute registry",
+        Registry=REGISTRY,
+        Languages=["en"],
+        Location=[{"Language": "en", "Uri": location}],
+    )
+    entries: list[Resource] = []
+    for name, value in ATTRIBUTES.items():
+        entry: Resource = {"AttributeName": name, "DisplayName": name, "ReadOnly": name == "SecureBoot"}
+        if name in CHOICES:
+            entry |= {"Type": "Enumeration", "Value": [{"ValueName": choice} for choice in CHOICES[name]]}
+        elif isinstance(value, bool):
+            entry["Type"] = "Boolean"
+        elif isinstance(value, int):
+            entry |= {"Type": "Integer", "LowerBound": 0, "UpperBound": 600, "ScalarIncrement": 10}
+        else:
+            entry["Type"] = "Password" if "Password" in name else "String"
+        entries.append(entry)
+    tree.add(
+        location,
+        "AttributeRegistry.v1_3_8",
+        "BIOS attribute registry",
+        Language="en",
+        OwningEntity="Fleetlab",
+        RegistryVersion="1.0.0",
+        RegistryEntries={"Attributes": entries},
+    )
+
+
 def add_bios(tree: Builder, system: str) -> None:
     tree.add(
         f"{system}/Bios",
         "Bios.v1_2_3",
         "BIOS configuration",
-        AttributeRegistry="FleetlabBiosAttributeRegistry.v1_0_0",
+        AttributeRegistry=REGISTRY,
         Attributes=ATTRIBUTES,
         **{
             "@Redfish.Settings": {
@@ -307,6 +358,12 @@ def add_boot(tree: Builder, system: str, mac: str) -> None:
         SecureBootEnable=False,
         SecureBootCurrentBoot="Disabled",
         SecureBootMode="UserMode",
+        Actions={
+            "#SecureBoot.ResetKeys": {
+                "target": f"{system}/SecureBoot/Actions/SecureBoot.ResetKeys",
+                "ResetKeysType@Redfish.AllowableValues": ["ResetAllKeysToDefault", "DeleteAllKeys", "DeletePK"],
+            }
+        },
     )
     tree.collection(f"{system}/BootOptions", "BootOption", "Boot Options")
     for number, (title, alias, device) in enumerate(

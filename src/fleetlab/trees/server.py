@@ -81,6 +81,7 @@ def _system(tree: Builder) -> None:
     parts.add_gpu(tree, SYSTEM, SERIAL, f"{CHASSIS}/PCIeDevices/GPU1")
     parts.add_memory(tree, SYSTEM, SERIAL, [f"{bank}{n}" for n in range(1, 9) for bank in "AB"], 12, 64)
     parts.add_bios(tree, SYSTEM)
+    parts.add_registry(tree)
     parts.add_boot(tree, SYSTEM, NIC_MACS["NIC1"][0])
     add_log(
         tree,

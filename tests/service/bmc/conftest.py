@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from fleetlab.farm import BmcSpec, running_farm
+from fleetlab.ipmi import IpmiSim, available
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -31,7 +34,7 @@ def collections(tmp_path_factory):
 def module(collections, tmp_path):
     """Run a module in a process of its own, as Ansible does: `module("bmc_info", check=False, **options)` -> result."""
 
-    def run(name, check=False, environment=(), **options):
+    def run(name, /, check=False, environment=(), **options):
         arguments = tmp_path / "arguments.json"
         arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check}}))
         done = subprocess.run(
@@ -82,3 +85,58 @@ def playbook(collections, tmp_path):
         return done, recap
 
     return run
+
+
+SECRET = "Tr0ub4dor&3"
+
+
+@pytest.fixture
+def bmc():
+    """A virtual BMC with one server."""
+    with running_farm(BmcSpec(tree="server", password=SECRET, task_seconds=0.4)) as farm:
+        yield farm.bmcs[0]
+
+
+@pytest.fixture
+def chassis():
+    """A virtual BMC with two nodes."""
+    with running_farm(BmcSpec(tree="multinode", password=SECRET)) as farm:
+        yield farm.bmcs[0]
+
+
+@pytest.fixture
+def login():
+    """The options of modules that reach a virtual BMC."""
+
+    def options(bmc, **more):
+        return {
+            "address": bmc.url,
+            "username": bmc.username,
+            "password": bmc.password,
+            "ca_path": bmc.ca_path,
+            "ipmi_port": 1,
+            **more,
+        }
+
+    return options
+
+
+@pytest.fixture(scope="module")
+def sim(tmp_path_factory):
+    """Debian's ipmi_sim."""
+    usable, advice = available()
+    if not usable:
+        pytest.skip(f"ipmi_sim is not installed: {advice}")
+    with IpmiSim(tmp_path_factory.mktemp("ipmi"), 0, "admin", "password") as running:
+        yield running
+
+
+@pytest.fixture
+def login_ipmi():
+    """The options of modules that reach the simulator."""
+
+    def options(sim):
+        login = {"username": sim.username, "password": sim.password}
+        return {"address": "127.0.0.1", "ipmi_port": sim.port, "drivers": ["ipmi"], **login}
+
+    return options

@@ -135,7 +135,8 @@ class IpmiDriver:
                 "IPMI can't choose among several systems: leave out `system`, or use the redfish driver", field="system"
             )
         self._options = options
-        self._clock = clock
+        self.clock = clock
+        self.host = options.host
         self._connection: Any = None
 
     def power_state(self) -> PowerState:
@@ -172,6 +173,21 @@ class IpmiDriver:
             raise BadResponse(
                 f"{self._options.host}: IPMI: the answer can't be used ({type(error).__name__}: {str(error)[:200]})"
             ) from error
+
+    def log(self, limit: int = 4096) -> list[LogEntry]:
+        """The system event log, oldest first; the last ``limit`` of its first 4096 entries."""
+        entries = self.call(lambda bmc: list(itertools.islice(bmc.get_event_log(), 4096)))
+        return [
+            LogEntry(
+                id=_text(item.get("record_id")),
+                created_at=_text(item.get("timestamp")),
+                severity=_HEALTH.get(int(item.get("severity") or 0)),
+                message=_event(item),
+                sensor=_text(item.get("component")),
+            )
+            for item in entries[-limit:]
+            if isinstance(item, Mapping)
+        ]
 
     def _connect(self) -> Any:
         try:
@@ -270,7 +286,7 @@ def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[
         units = section("power_supplies", lambda: _units(driver, sensors), _Units())
         fans = section("thermal", lambda: _fans(sensors or _sensors(driver)), ())
         boot = section("boot", lambda: _boot(driver), None)
-        log = section("log", lambda: _log(driver), ())
+        log = section("log", lambda: tuple(driver.log(_LOG_TAIL)), ())
     finally:
         driver.close()
     if "network" in asked and coverage["network"].verdict is Verdict.COLLECTED:
@@ -513,18 +529,3 @@ def _event(item: Mapping[str, Any]) -> Optional[str]:
     words = [_text(item.get("component_type")), _text(item.get("event"))]
     message = ": ".join(word for word in words if word)
     return f"{message} (deasserted)" if message and item.get("deassertion") else message or None
-
-
-def _log(driver: IpmiDriver) -> tuple[LogEntry, ...]:
-    entries = driver.call(lambda bmc: list(itertools.islice(bmc.get_event_log(), 4096)))[-_LOG_TAIL:]
-    return tuple(
-        LogEntry(
-            id=_text(item.get("record_id")),
-            created_at=_text(item.get("timestamp")),
-            severity=_HEALTH.get(int(item.get("severity") or 0)),
-            message=_event(item),
-            sensor=_text(item.get("component")),
-        )
-        for item in entries
-        if isinstance(item, Mapping)
-    )

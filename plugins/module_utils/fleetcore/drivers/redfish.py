@@ -13,18 +13,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..errors import (
-    AuthenticationFailed,
-    BadResponse,
-    Busy,
-    FleetError,
-    InvalidInput,
-    MissingDependency,
-    NotFound,
-    PermissionDenied,
-    Unsupported,
-)
+from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
 from ..ports import Clock, HttpResponse, PowerAction, PowerState
+from ..redfish.service import choose_system, refusal
 from ..redfish.session import Session
 from ..redfish.walker import REAL_SYSTEMS
 from .options import BmcOptions
@@ -108,28 +99,9 @@ class RedfishDriver:
         connector = _Connector(self._options, self._session)
         root = sushy.Sushy(self._options.base_url, auth=_NoAuth(), connector=connector)
         systems = root.get_system_collection().get_members()
-        names = [str(system.identity) for system in systems]
-        if not systems:
-            raise NotFound(f"{self._options.host}: the BMC lists no system")
-        if self._options.system is not None:
-            for system in systems:
-                if self._options.system in (system.identity, system.path.rstrip("/").rsplit("/", 1)[-1]):
-                    return system
-            raise NotFound(
-                f"{self._options.host}: system {self._options.system!r} is not behind this BMC; there are: "
-                f"{', '.join(sorted(names))}",
-                system=self._options.system,
-                systems=sorted(names),
-            )
-        real = [system for system in systems if system.json.get("SystemType") in REAL_SYSTEMS]
-        chosen = real if len(real) == 1 else systems
-        if len(chosen) > 1:
-            raise InvalidInput(
-                f"{self._options.host}: several systems are behind this BMC: name one of them with `system`: "
-                f"{', '.join(sorted(names))}",
-                systems=sorted(names),
-            )
-        return chosen[0]
+        names = [(str(system.identity), system.path) for system in systems]
+        real = [system.json.get("SystemType") in REAL_SYSTEMS for system in systems]
+        return systems[choose_system(self._options.host, names, real, self._options.system)]
 
     def _call(self, function: Any) -> Any:
         """Call into sushy; its errors become ours."""
@@ -138,27 +110,13 @@ class RedfishDriver:
         except FleetError:
             raise
         except sushy.exceptions.HTTPError as error:
-            raise _translate(self._options.host, error) from error
+            raise refusal(self._options.host, int(error.status_code), " ".join(str(error).split())[:300]) from error
         except sushy.exceptions.MissingActionError as error:
             raise Unsupported(f"{self._options.host}: the BMC can't do this over Redfish ({error})") from error
         except Exception as error:  # sushy reads attributes of any vendor's JSON without checking their types
             raise BadResponse(
                 f"{self._options.host}: the BMC's answer can't be used ({type(error).__name__}: {str(error)[:200]})"
             ) from error
-
-
-def _translate(host: str, error: Any) -> FleetError:
-    status = int(error.status_code)
-    words = " ".join(str(error).split())[:300]
-    if status == 401:
-        return AuthenticationFailed(f"{host}: the BMC does not accept the login any more ({words})", status=status)
-    if status == 403:
-        return PermissionDenied(f"{host}: this account may not do this ({words})", status=status)
-    if status in (409, 429, 502, 503, 504):
-        return Busy(f"{host}: the BMC can't do this now ({words})", status=status)
-    if status in (404, 405, 501):
-        return Unsupported(f"{host}: the BMC can't do this ({words})", status=status)
-    return BadResponse(f"{host}: HTTP {status} ({words})", status=status)
 
 
 class _Answer:

@@ -55,7 +55,7 @@ def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[At
             raise
         return driver
 
-    return _first(options, attempt)
+    return first_driver(options, attempt)
 
 
 def collect(
@@ -78,7 +78,7 @@ def collect(
         walker = RecordingWalker(record, asked, options.system) if record is not None else None
         return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked), walker=walker)
 
-    device, attempts = _first(options, attempt)
+    device, attempts = first_driver(options, attempt)
     return dataclasses.replace(device, attempts=attempts)
 
 
@@ -139,7 +139,8 @@ def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:
     return RedfishDriver(options, clock)
 
 
-def _first(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
+def first_driver(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
+    """What ``attempt`` returns for the first driver with which it succeeds, and what was tried; see :func:`open_power`."""
     tried = _Tried()
     for name in options.drivers:
         try:

@@ -149,7 +149,7 @@ class Protocol:
         response = yield from self.sending("POST", sessions, body)
         token = response.headers.get("x-auth-token")
         answer = outcome_of(response)
-        words = _message(response)
+        words = message_of(response)
         if any(word in words.lower() for word in SESSION_LIMIT_WORDS):
             raise SessionLimit(
                 f"{self._address}: the BMC has no session left: log others out or wait until they expire ({words[:200]})",
@@ -192,7 +192,7 @@ class Protocol:
                 self._refused(response)
 
     def _refused(self, response: HttpResponse) -> NoReturn:
-        words = _message(response)
+        words = message_of(response)
         who = f"user {self._username!r}" if self._username is not None else "no user name was given"
         raise AuthenticationFailed(
             f"{self._address}: the BMC refused the login ({who}, HTTP {response.status}"
@@ -214,7 +214,7 @@ class Protocol:
             for attempt in range(_BUSY_RETRIES):
                 if response.status not in (429, 503):
                     break
-                seconds = min(_retry_after(response) or 1.0 + attempt, 5.0)
+                seconds = min(retry_after(response) or 1.0 + attempt, 5.0)
                 if end is not None and self._clock.monotonic() + seconds >= end:
                     break
                 yield Pause(seconds)
@@ -235,11 +235,13 @@ class Protocol:
         *,
         timeout: float = 0,
         deadline: Optional[float] = None,
+        more_headers: Optional[Mapping[str, str]] = None,
     ) -> Steps[HttpResponse]:
         """One authenticated request of any method; follows redirects on the same host. Errors as :class:`fleetcore.ports.Http`."""
         headers = {**_HEADERS, **self._auth}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        headers.update(more_headers or {})
         end = deadline if deadline is not None or timeout else self._end
         hops = 2
         while True:
@@ -306,9 +308,12 @@ class Session(Protocol):
         *,
         timeout: float = 0,
         deadline: Optional[float] = None,
+        more_headers: Optional[Mapping[str, str]] = None,
     ) -> HttpResponse:
         """See :meth:`Protocol.sending`."""
-        return self._perform(self.sending(method, url, body, timeout=timeout, deadline=deadline))
+        return self._perform(
+            self.sending(method, url, body, timeout=timeout, deadline=deadline, more_headers=more_headers)
+        )
 
     def _perform(self, steps: Steps[T]) -> T:
         try:
@@ -389,14 +394,14 @@ def outcome_of(response: HttpResponse) -> Outcome:
     body = _json(response.body)
     error = body.get("error") if isinstance(body, Mapping) else None
     if status == 200 and isinstance(body, Mapping) and error is not None and "@odata.id" not in body:
-        words = _message(response)
+        words = message_of(response)
         missing = "resourcemissing" in words.lower() or "resourcenotfound" in words.lower()
         return Outcome(Verdict.ABSENT if missing else Verdict.FAILED, reason=words[:200] or "an error", status=status)
     if status in (200, 203, 206) and isinstance(body, Mapping):
         return Outcome(Verdict.COLLECTED, body, status=status)
     if status in (200, 203, 206):
         return Outcome(Verdict.FAILED, reason="the answer is not a JSON object", status=status)
-    reason = f"HTTP {status}" + (f": {_message(response)[:160]}" if error is not None else "")
+    reason = f"HTTP {status}" + (f": {message_of(response)[:160]}" if error is not None else "")
     verdict = {401: Verdict.DENIED, 403: Verdict.DENIED, 404: Verdict.ABSENT, 410: Verdict.ABSENT, 501: Verdict.ABSENT}
     return Outcome(verdict.get(status, Verdict.FAILED), reason=reason, status=status)
 
@@ -415,7 +420,7 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _message(response: HttpResponse) -> str:
+def message_of(response: HttpResponse) -> str:
     """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; an empty string if there are none."""
     error = at(_json(response.body), "error")
     extended = items(at(error, "@Message.ExtendedInfo"))
@@ -424,6 +429,6 @@ def _message(response: HttpResponse) -> str:
     return " ".join(item for item in words if item)
 
 
-def _retry_after(response: HttpResponse) -> Optional[float]:
+def retry_after(response: HttpResponse) -> Optional[float]:
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdigit() and len(value) < 6 else None

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the modules that change something on a BMC: options -> prepared change -> plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from ._bmc import BMC
+from ._boundary import Plan, run
+from .fleetcore.acting.base import Change, prepare
+from .fleetcore.clock import SystemClock
+from .fleetcore.drivers.options import bmc_options
+from .fleetcore.model import to_dict
+
+
+def run_acting(
+    what: str,
+    argument_spec: Mapping[str, Any],
+    redfish: Optional[Callable[..., Change]] = None,
+    ipmi: Optional[Callable[..., Change]] = None,
+    **kwargs: Any,
+) -> None:
+    """Run a module. ``redfish`` and ``ipmi`` get the connection and the module's options and prepare the change."""
+
+    def plan(params: Mapping[str, Any]) -> Plan:
+        options = bmc_options(params)
+        prepared = prepare(
+            options,
+            SystemClock(),
+            what,
+            redfish and (lambda service: redfish(service, params)),
+            ipmi and (lambda driver: ipmi(driver, params)),
+        )
+        change = prepared.change
+        attempts = {"attempts": [to_dict(attempt) for attempt in prepared.attempts]}
+
+        def finish(result: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
+            def close_after() -> Mapping[str, Any]:
+                try:
+                    return {**attempts, **result()}
+                finally:
+                    prepared.connection.close()
+
+            return close_after
+
+        return Plan(
+            before=change.before,
+            after=change.after,
+            preview=finish(lambda: change.facts),
+            apply=finish(change.apply),
+            always=change.always,
+        )
+
+    run(plan, {**argument_spec, **BMC}, **kwargs)

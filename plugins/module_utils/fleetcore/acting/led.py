@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The light by which a technician finds the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from ..errors import Unsupported
+from ..redfish.service import Service, allowable
+from ..redfish.values import at, links
+from .base import Change, Ipmi, read_back, seconds
+
+STATES = ("on", "off")
+_WORDS = {"Lit": "on", "Blinking": "on", "Off": "off"}
+
+
+def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
+    """The light of the system, or of its chassis when the system has none."""
+    for path in _places(service):
+        body = service.get(path)
+        have = read_redfish(body)
+        if have is None:
+            continue
+        payload = redfish_payload(body, params["state"])
+
+        def write(path: str = path, payload: Mapping[str, Any] = payload) -> None:
+            service.patch(path, payload)
+
+        def read(path: str = path) -> Optional[str]:
+            return read_redfish(service.get(path))
+
+        return _change(service, params, have, write, read)
+    raise Unsupported(f"{service.host}: the BMC shows no identify light")
+
+
+def _places(service: Service) -> list[str]:
+    path, system = service.system()
+    return [path, *links(at(system, "Links.Chassis"), path)]
+
+
+def read_redfish(body: Mapping[str, Any]) -> Optional[str]:
+    """``on``, ``off``, or None if the resource has no light. The newer property first."""
+    active = body.get("LocationIndicatorActive")
+    if isinstance(active, bool):
+        return "on" if active else "off"
+    return _WORDS.get(str(body.get("IndicatorLED")))
+
+
+def redfish_payload(body: Mapping[str, Any], state: str) -> dict[str, Any]:
+    if isinstance(body.get("LocationIndicatorActive"), bool):
+        return {"LocationIndicatorActive": state == "on"}
+    values = allowable(body, "IndicatorLED")
+    lit = "Lit" if not values or "Lit" in values else "Blinking"
+    return {"IndicatorLED": lit if state == "on" else "Off"}
+
+
+def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
+    """Chassis Identify (IPMI 2.0, section 28.5). BMCs need not be able to tell the light's state; then it is set each time."""
+    state = params["state"]
+
+    def write() -> None:
+        driver.raw(netfn=0, command=4, data=[0, 1] if state == "on" else [0, 0])
+
+    return _change(driver, params, read_ipmi(driver), write, lambda: read_ipmi(driver))
+
+
+def read_ipmi(driver: Ipmi) -> Optional[str]:
+    """From Get Chassis Status (section 28.2); None when the BMC does not say."""
+    data = driver.raw(netfn=0, command=1)
+    if len(data) < 3 or not data[2] & 0x40:
+        return None
+    return "on" if data[2] >> 4 & 3 else "off"
+
+
+def _change(
+    connection: Any,
+    params: Mapping[str, Any],
+    have: Optional[str],
+    write: Callable[[], None],
+    read: Callable[[], Optional[str]],
+) -> Change:
+    want = params["state"]
+
+    def facts(after: Optional[str], verified: bool) -> Mapping[str, Any]:
+        return {"led": {"driver": connection.name, "before": have, "after": after, "verified": verified}}
+
+    def apply() -> Mapping[str, Any]:
+        write()
+        if have is None:
+            return facts(want, False)
+        timeout = seconds(params, "verify_timeout")
+        return facts(read_back(connection.clock, read, lambda found: found == want, "the light", timeout=timeout), True)
+
+    return Change({"led": have}, {"led": want}, apply, facts(want, have == want))

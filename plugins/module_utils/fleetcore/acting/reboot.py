@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Restarting a machine so that what was staged is applied."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..drivers.base import PowerController, PowerOptions
+from ..drivers.options import bmc_options
+from ..drivers.registry import open_power
+from ..ports import Clock
+from .base import seconds
+
+
+def reboot(params: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    """Power cycle the machine: the operating system is asked first, for ``graceful_timeout`` seconds. A machine that is off is
+    switched on. Returns what was done, as ``bmc_power`` does.
+
+    :raises FleetError: as of :meth:`PowerController.run`.
+    """
+    options = dataclasses.replace(bmc_options(params), drivers=("redfish",))
+    driver, _attempts = open_power(options, clock)
+    try:
+        power = PowerOptions(graceful_timeout=seconds(params, "graceful_timeout"))
+        return PowerController(driver, clock, power).run("cycle").to_dict()
+    finally:
+        driver.close()

@@ -1,0 +1,146 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bios_settings
+short_description: Set BIOS attributes, checked before they are written and read back after
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Stages BIOS attributes through the BMC for the next boot, and on request restarts the machine and reads them back.
+  - An unknown attribute, or a value that it can't have, is refused before anything is written. The BIOS's attribute registry says what can be,
+    where the BMC has one.
+  - Needs Redfish.
+options:
+  attributes:
+    description: Attributes by the names that this BIOS has for them, with their values.
+    type: dict
+  settings:
+    description:
+      - Settings by names that are the same for all vendors. They are V(amd_sev), V(boot_mode), V(intel_sgx), V(intel_txt), V(secure_boot),
+        V(smt), V(sr_iov) and V(tpm).
+      - The values V(enabled) and V(disabled), and for C(boot_mode) V(uefi) and V(legacy), are written in this BIOS's own words. Another value is
+        written as it is.
+    type: dict
+  reboot:
+    description:
+      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until they are.
+      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine that is off is switched on.
+    type: bool
+    default: false
+  graceful_timeout:
+    description: With O(reboot=true), seconds that the operating system has to shut down. With V(0) it is not asked.
+    type: float
+    default: 300
+  verify_timeout:
+    description: Seconds that the BMC has to show what was staged.
+    type: float
+    default: 60
+  apply_timeout:
+    description: With O(reboot=true), seconds that the machine has to apply it and the BMC to show it.
+    type: float
+    default: 1200
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Reads and checks everything, writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the attributes, as they are staged, before and after. Passwords are left out.
+    support: full
+  idempotent:
+    description: Does nothing when the values are in effect or staged already; with O(reboot=true), when they are in effect.
+    support: full
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Stage settings for the next boot
+  baremetal.fleet.bios_settings:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    settings:
+      smt: disabled
+      sr_iov: enabled
+    attributes:
+      SysProfile: Performance
+
+- name: Set and apply now
+  baremetal.fleet.bios_settings:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    settings:
+      boot_mode: uefi
+    reboot: true
+"""
+
+RETURN = r"""
+bios:
+  description: The attributes that were asked for.
+  type: dict
+  returned: success
+  contains:
+    attributes:
+      description: Their values in effect.
+      type: dict
+      sample: {"LogicalProc": "Enabled"}
+    pending:
+      description: Values that take effect with the next boot.
+      type: dict
+      sample: {"LogicalProc": "Disabled"}
+    rebooted:
+      description: Whether the machine was restarted.
+      type: bool
+      sample: false
+    power:
+      description: What was done for that, as RV(baremetal.fleet.bmc_power#module:power).
+      type: dict
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      type: str
+      sample: not_verified
+    details:
+      description: C(problems) says for each refused name what is wrong with it. C(staged) lists attributes that wait for a boot.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios import prepare_bios
+
+SPEC = {
+    "attributes": {"type": "dict"},
+    "settings": {"type": "dict"},
+    "reboot": {"type": "bool", "default": False},
+    "graceful_timeout": {"type": "float", "default": 300},
+    "verify_timeout": {"type": "float", "default": 60},
+    "apply_timeout": {"type": "float", "default": 1200},
+}
+
+
+def main() -> None:
+    run_acting("BIOS settings", SPEC, prepare_bios, required_one_of=[["attributes", "settings"]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_account
+short_description: Manage an account of a BMC and change its password without locking anybody out
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Makes, changes or removes an account of the BMC.
+  - >-
+    A password is changed in three steps. It is written, then tried with a new login while the present session stays open, and if that login
+    fails the old password is put back and tried too. The failure says which password holds.
+  - The account that is logged in is never removed, disabled, or given another role.
+  - Needs Redfish.
+options:
+  name:
+    description: Name of the account.
+    type: str
+    required: true
+  state:
+    description: Whether the account exists.
+    type: str
+    choices: [present, absent]
+    default: present
+  account_password:
+    description:
+      - Password that the account is to have. Required for a new account.
+      - The password of another account than O(username) is looked at by one login with it. BMCs count logins that fail.
+    type: str
+  current_password:
+    description: Password that another account than O(username) has now, to be put back when the new one does not work.
+    type: str
+  update_password:
+    description: With V(on_create) the password of an account that exists is left as it is.
+    type: str
+    choices: [always, on_create]
+    default: always
+  role:
+    description: Role of the account, for example V(Administrator), V(Operator) or V(ReadOnly). Required for a new account.
+    type: str
+  enabled:
+    description: Whether the account can log in. A new one can by default. An account that is locked after wrong passwords is unlocked.
+    type: bool
+  verify_timeout:
+    description: Seconds that the BMC has to show the change.
+    type: float
+    default: 30
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Reads the account and writes nothing. Whether a password differs is found out by one login with it.
+    support: full
+  diff_mode:
+    description: Shows the account before and after, never a password.
+    support: full
+  idempotent:
+    description: Does nothing when the account is so already.
+    support: full
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Make an account for monitoring
+  baremetal.fleet.bmc_account:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    name: monitoring
+    account_password: "{{ monitoring_password }}"
+    role: ReadOnly
+
+- name: Change the password of the account that is used here
+  baremetal.fleet.bmc_account:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    name: "{{ bmc_username }}"
+    account_password: "{{ bmc_new_password }}"
+"""
+
+RETURN = r"""
+account:
+  description: The account, read back, without its password. Null when it was removed. In check mode as it would be.
+  type: dict
+  returned: success
+  sample: {"name": "monitoring", "role": "ReadOnly", "enabled": true, "locked": false}
+password:
+  description: What became of the password.
+  type: dict
+  returned: success
+  contains:
+    changed:
+      description: Whether it was written. In check mode whether it would be.
+      type: bool
+      sample: true
+    verified:
+      description: Whether a new login with it worked.
+      type: bool
+      sample: true
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      type: str
+      sample: not_verified
+    details:
+      description: C(restored) is true when the old password was put back and works, false when that failed, and null when it is not known.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import prepare_account
+
+SPEC = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "account_password": {"type": "str", "no_log": True},
+    "current_password": {"type": "str", "no_log": True},
+    "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+    "role": {"type": "str"},
+    "enabled": {"type": "bool"},
+    "verify_timeout": {"type": "float", "default": 30},
+}
+
+
+def main() -> None:
+    run_acting("accounts", SPEC, prepare_account)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_firmware
+short_description: Bring the firmware of a machine to the versions of a catalogue
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Compares the firmware inventory of the BMC with a catalogue and updates the components that have another version, one after the other, in the
+    catalogue's order.
+  - Each update is followed to its end, also over a restart of the BMC, and the version is read back. An update that was accepted and left the old
+    version is a failure.
+  - Needs Redfish. Check mode is the plan.
+options:
+  catalogue:
+    description:
+      - What is to be installed where. It is usually kept as a YAML file and read with C(vars_files).
+      - O(catalogue[].vendor), O(catalogue[].model) and O(catalogue[].component) may hold shell patterns. Case does not matter.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      vendor:
+        description: Maker of the machine. Without it the entry is for all.
+        type: str
+      model:
+        description: Model of the machine. Without it the entry is for all.
+        type: str
+      component:
+        description: Id, name or software id of the component in the firmware inventory.
+        type: str
+        required: true
+      version:
+        description: Version as the inventory shows it once installed. Older and newer ones are replaced alike.
+        type: str
+        required: true
+      image:
+        description: URI from which the BMC pulls the image, or a file of the host that runs the module, which is pushed.
+        type: str
+      sha256:
+        description: SHA-256 checksum of a file, in hexadecimal. Another file is refused before anything is sent.
+        type: str
+  components:
+    description: Only these components of the catalogue, as they are written there.
+    type: list
+    elements: str
+  method:
+    description: V(pull) insists on URIs and V(push) on files.
+    type: str
+    choices: [auto, pull, push]
+    default: auto
+  reboot:
+    description: Whether to restart the machine when an update is over and the new version is not in effect yet.
+    type: bool
+    default: false
+  graceful_timeout:
+    description: With O(reboot=true), seconds that the operating system has to shut down.
+    type: float
+    default: 300
+  upload_timeout:
+    description: Seconds for sending one image.
+    type: float
+    default: 900
+  task_timeout:
+    description: Seconds for one update.
+    type: float
+    default: 3600
+  verify_timeout:
+    description: Seconds, after an update, until the inventory has to show the new version.
+    type: float
+    default: 300
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Returns the plan and sends nothing.
+    support: full
+  diff_mode:
+    description: Shows the versions before and after.
+    support: full
+  idempotent:
+    description: Does nothing when the versions are those of the catalogue.
+    support: full
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Show what would be updated
+  baremetal.fleet.bmc_firmware:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    catalogue: "{{ firmware_catalogue }}"
+  check_mode: true
+  diff: true
+
+- name: Update BIOS and BMC
+  baremetal.fleet.bmc_firmware:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    catalogue:
+      - vendor: Halden*
+        model: HS-2210
+        component: BMC
+        version: 1.43.0
+        image: https://images.example.org/hs2210-bmc-1.43.0.bin
+      - vendor: Halden*
+        model: HS-2210
+        component: BIOS
+        version: 2.8.0
+        image: /srv/firmware/hs2210-bios-2.8.0.bin
+        sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    reboot: true
+"""
+
+RETURN = r"""
+firmware:
+  description: The components of this machine that the catalogue has, as they were found, and what is to be done.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"component": "BIOS", "installed": "2.7.1", "wanted": "2.8.0", "action": "update"}]
+updates:
+  description: What was done.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    component:
+      description: Id of the component.
+      type: str
+      sample: BIOS
+    from:
+      description: Version before.
+      type: str
+      sample: 2.7.1
+    to:
+      description: Version that was asked for.
+      type: str
+      sample: 2.8.0
+    task:
+      description: Path of the BMC's task.
+      type: str
+      sample: /redfish/v1/TaskService/Tasks/7
+    progress:
+      description: Each state and percentage that was seen, with the time (UTC).
+      type: list
+      elements: dict
+      sample: [{"at": "2026-01-31T12:00:00Z", "state": "Running", "percent": 25}]
+    rebooted:
+      description: Whether the machine was restarted.
+      type: bool
+      sample: true
+    verified:
+      description: Whether the new version was read back.
+      type: bool
+      sample: true
+    seconds:
+      description: Seconds that it took.
+      type: float
+      sample: 312.4
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      type: str
+      sample: not_verified
+    details:
+      description: C(updates) is what was done until then, C(task) the task that failed.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import METHODS, prepare_firmware
+
+ENTRY = {
+    "vendor": {"type": "str"},
+    "model": {"type": "str"},
+    "component": {"type": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "image": {"type": "str"},
+    "sha256": {"type": "str"},
+}
+SPEC = {
+    "catalogue": {"type": "list", "elements": "dict", "required": True, "options": ENTRY},
+    "components": {"type": "list", "elements": "str"},
+    "method": {"type": "str", "choices": list(METHODS), "default": "auto"},
+    "reboot": {"type": "bool", "default": False},
+    "graceful_timeout": {"type": "float", "default": 300},
+    "upload_timeout": {"type": "float", "default": 900},
+    "task_timeout": {"type": "float", "default": 3600},
+    "verify_timeout": {"type": "float", "default": 300},
+}
+
+
+def main() -> None:
+    run_acting("firmware", SPEC, prepare_firmware)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_reset
+short_description: Restart the BMC itself and wait until it answers again
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Restarts the BMC. The machine goes on running.
+  - Waits until the BMC was seen to go away, and then until a new login works. A BMC that accepts the reset and goes on as before is a failure.
+options:
+  kind:
+    description: How to restart. Over IPMI V(graceful) is a warm reset and V(forced) a cold one.
+    type: str
+    choices: [graceful, forced]
+    default: graceful
+  manager:
+    description: Id of the manager, where the machine has several.
+    type: str
+  wait:
+    description: Whether to wait until it answers again.
+    type: bool
+    default: true
+  down_timeout:
+    description: Seconds that the BMC has to go away.
+    type: float
+    default: 60
+  wait_timeout:
+    description: Seconds that the BMC has until it answers again.
+    type: float
+    default: 600
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Logs in, finds the manager, and resets nothing.
+    support: full
+  diff_mode:
+    description: Says that the BMC would be restarted.
+    support: full
+  idempotent:
+    description: It restarts the BMC each time.
+    support: none
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Restart a BMC that misbehaves
+  baremetal.fleet.bmc_reset:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    kind: forced
+"""
+
+RETURN = r"""
+reset:
+  description: What was done. In check mode nothing was.
+  type: dict
+  returned: success
+  contains:
+    driver:
+      description: The driver that was used.
+      type: str
+      sample: redfish
+    kind:
+      description: The kind of reset.
+      type: str
+      sample: graceful
+    answers:
+      description: Whether a new login worked afterwards. Null when that was not waited for.
+      type: bool
+      sample: true
+    seconds:
+      description: Seconds from the reset until then.
+      type: float
+      sample: 94.2
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      type: str
+      sample: not_verified
+    details:
+      description: Facts about the failure.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.reset import (
+    prepare_ipmi,
+    prepare_redfish,
+)
+
+SPEC = {
+    "kind": {"type": "str", "choices": ["graceful", "forced"], "default": "graceful"},
+    "manager": {"type": "str"},
+    "wait": {"type": "bool", "default": True},
+    "down_timeout": {"type": "float", "default": 60},
+    "wait_timeout": {"type": "float", "default": 600},
+}
+
+
+def main() -> None:
+    run_acting("BMC reset", SPEC, prepare_redfish, prepare_ipmi)
+
+
+if __name__ == "__main__":
+    main()

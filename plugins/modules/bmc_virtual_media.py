@@ -1,0 +1,131 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bmc_virtual_media
+short_description: Insert an image into the virtual drive of a machine, or eject it
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Makes an image on the network a drive of the machine, through the BMC, and reads back that it is there.
+  - The machine is not told to boot from it. Use M(baremetal.fleet.bmc_boot) with V(cdrom) or V(usb) for that.
+options:
+  state:
+    description:
+      - V(inserted) puts O(image) into one drive. Another image in that drive is ejected first.
+      - >-
+        V(ejected) empties the drive O(slot), or without it the drives of the kind O(media) that hold O(image), or without O(image) all of that
+        kind.
+    type: str
+    choices: [inserted, ejected]
+    default: inserted
+  image:
+    description: URI of the image as the BMC reaches it, for example V(https://server/install.iso). Required for O(state=inserted).
+    type: str
+  media:
+    description: Kind of drive. The first free one is used.
+    type: str
+    choices: [cd, usb, floppy]
+    default: cd
+  slot:
+    description: Id of the virtual medium, where it has to be a certain one.
+    type: str
+  write_protected:
+    description: Whether the machine may not write to the image.
+    type: bool
+    default: true
+  image_username:
+    description: User of the server with the image.
+    type: str
+  image_password:
+    description: Password of O(image_username).
+    type: str
+  verify_timeout:
+    description: Seconds that the BMC has to show the image.
+    type: float
+    default: 60
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Reads the drives and returns what would be in them.
+    support: full
+  diff_mode:
+    description: Shows the drives before and after.
+    support: full
+  idempotent:
+    description: Does nothing when the image is there, or the drives are empty, already.
+    support: full
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Insert an installation image
+  baremetal.fleet.bmc_virtual_media:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    image: https://images.example.org/install.iso
+
+- name: Eject it again
+  baremetal.fleet.bmc_virtual_media:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    state: ejected
+"""
+
+RETURN = r"""
+virtual_media:
+  description: The drives concerned, by id, with C(inserted), C(image) and C(write_protected), read back. In check mode as they would be.
+  type: dict
+  returned: success
+  sample: {"CD1": {"inserted": true, "image": "https://images.example.org/install.iso", "write_protected": true}}
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      type: str
+      sample: not_verified
+    details:
+      description: Facts about the failure.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.media import MEDIA, prepare_media
+
+SPEC = {
+    "state": {"type": "str", "choices": ["inserted", "ejected"], "default": "inserted"},
+    "image": {"type": "str"},
+    "media": {"type": "str", "choices": list(MEDIA), "default": "cd"},
+    "slot": {"type": "str"},
+    "write_protected": {"type": "bool", "default": True},
+    "image_username": {"type": "str"},
+    "image_password": {"type": "str", "no_log": True},
+    "verify_timeout": {"type": "float", "default": 60},
+}
+
+
+def main() -> None:
+    run_acting("virtual media", SPEC, prepare_media)
+
+
+if __name__ == "__main__":
+    main()

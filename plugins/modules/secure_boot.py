@@ -1,0 +1,147 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: secure_boot
+short_description: Turn UEFI Secure Boot on or off, and reset its keys
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Sets UEFI Secure Boot through the BMC for the next boot, and on request restarts the machine and reads back that it took effect.
+  - Needs Redfish.
+options:
+  enabled:
+    description: Whether the firmware starts signed software only. Without it that stays as it is.
+    type: bool
+  keys:
+    description:
+      - V(default) enrols the keys that the maker delivers, V(deleted) deletes all. Without it the keys stay as they are.
+      - Secure Boot without keys can't be enabled. That is refused before anything is written.
+    type: str
+    choices: [default, deleted]
+  reboot:
+    description:
+      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until they are.
+      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine that is off is switched on.
+    type: bool
+    default: false
+  graceful_timeout:
+    description: With O(reboot=true), seconds that the operating system has to shut down. With V(0) it is not asked.
+    type: float
+    default: 300
+  verify_timeout:
+    description: Seconds that the BMC has to show what was staged.
+    type: float
+    default: 60
+  apply_timeout:
+    description: With O(reboot=true), seconds that the machine has to apply it and the BMC to show it.
+    type: float
+    default: 1200
+extends_documentation_fragment:
+  - baremetal.fleet.bmc
+attributes:
+  check_mode:
+    description: Reads Secure Boot and returns what it would be.
+    support: full
+  diff_mode:
+    description: Shows Secure Boot before and after.
+    support: full
+  idempotent:
+    description: Does nothing when it is set already; with O(reboot=true), when it is in effect.
+    support: full
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Enable Secure Boot, effective with the next boot
+  baremetal.fleet.secure_boot:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    enabled: true
+
+- name: Enrol the maker's keys, enable, and restart the machine
+  baremetal.fleet.secure_boot:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    enabled: true
+    keys: default
+    reboot: true
+"""
+
+RETURN = r"""
+secure_boot:
+  description: Secure Boot now. In check mode as it would be.
+  type: dict
+  returned: success
+  contains:
+    enabled:
+      description: Whether it is on from the next boot.
+      type: bool
+      sample: true
+    mode:
+      description: Mode of the keys, for example V(SetupMode) when there are none.
+      type: str
+      sample: UserMode
+    current_boot:
+      description: V(Enabled) or V(Disabled), the state in which the machine was started.
+      type: str
+      sample: Disabled
+    pending:
+      description: Whether a boot is needed for O(enabled) to take effect.
+      type: bool
+      sample: true
+    rebooted:
+      description: Whether the machine was restarted.
+      type: bool
+      sample: false
+attempts:
+  description: The drivers that were tried, in order. The one without C(error) was used.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"driver": "redfish"}]
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      type: str
+      sample: not_verified
+    details:
+      description: Facts about the failure.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.secure_boot import (
+    KEYS,
+    prepare_secure_boot,
+)
+
+SPEC = {
+    "enabled": {"type": "bool"},
+    "keys": {"type": "str", "choices": list(KEYS), "no_log": False},
+    "reboot": {"type": "bool", "default": False},
+    "graceful_timeout": {"type": "float", "default": 300},
+    "verify_timeout": {"type": "float", "default": 60},
+    "apply_timeout": {"type": "float", "default": 1200},
+}
+
+
+def main() -> None:
+    run_acting("Secure Boot", SPEC, prepare_secure_boot, required_one_of=[["enabled", "keys"]])
+
+
+if __name__ == "__main__":
+    main()

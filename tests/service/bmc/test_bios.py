@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""bios_settings against virtual BMCs with an attribute registry and without."""
+
+from __future__ import annotations
+
+import pytest
+
+BIOS = "/redfish/v1/Systems/1/Bios"
+NOW = {"reboot": True, "graceful_timeout": 0, "apply_timeout": 5}
+
+
+def attributes(bmc, path=BIOS):
+    return bmc.get(path)["Attributes"]
+
+
+def test_staged_then_applied(module, bmc, login):
+    want = {"settings": {"smt": "disabled"}, "attributes": {"AcPowerRecoveryDelaySeconds": "120", "BootRetry": False}}
+    raw = {"LogicalProc": "Disabled", "AcPowerRecoveryDelaySeconds": 120, "BootRetry": False}
+    check = module("bios_settings", check=True, **want, **login(bmc))
+    assert check["changed"]
+    assert check["diff"]["after"] == raw
+    assert attributes(bmc, BIOS + "/Settings") == {}
+
+    staged = module("bios_settings", **want, **login(bmc))
+    assert (staged["changed"], staged["bios"]["pending"], staged["bios"]["rebooted"]) == (True, raw, False)
+    assert attributes(bmc)["LogicalProc"] == "Enabled"
+    assert attributes(bmc, BIOS + "/Settings") == raw
+    assert bmc.power_log == []
+    assert not module("bios_settings", **want, **login(bmc))["changed"], "it is staged already"
+
+    applied = module("bios_settings", **want, **NOW, **login(bmc))
+    assert (applied["changed"], applied["bios"]["rebooted"], applied["bios"]["pending"]) == (True, True, {})
+    assert applied["bios"]["attributes"] == raw
+    assert {name: attributes(bmc)[name] for name in raw} == raw
+    boots = sum(event["event"] == "on" for event in bmc.power_log)
+    assert boots == 1
+    again = module("bios_settings", **want, **NOW, **login(bmc))
+    assert (again["changed"], again["bios"]["rebooted"]) == (False, False)
+
+
+def test_taking_back_what_is_staged(module, bmc, login):
+    assert module("bios_settings", attributes={"SysProfile": "Custom"}, **login(bmc))["changed"]
+    assert module("bios_settings", attributes={"SysProfile": "PerfPerWatt"}, **login(bmc))["changed"]
+    assert attributes(bmc, BIOS + "/Settings") == {"SysProfile": "PerfPerWatt"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"attributes": {"LogicalProk": "Enabled"}}, "did you mean LogicalProc"),
+        ({"attributes": {"SysProfile": "Fast"}}, "'Fast' is not one of PerfPerWatt, Performance, Custom"),
+        ({"attributes": {"AcPowerRecoveryDelaySeconds": 601}}, "601 is more than 600"),
+        ({"attributes": {"AcPowerRecoveryDelaySeconds": 61}}, "not a step of 10"),
+        ({"attributes": {"AcPowerRecoveryDelaySeconds": "soon"}}, "not a whole number"),
+        ({"attributes": {"BootRetry": "perhaps"}}, "not true or false"),
+        ({"attributes": {"SecureBoot": "Enabled"}}, "read only"),
+        ({"attributes": {"AdminPassword": "x"}}, "passwords"),
+        ({"settings": {"intel_txt": "enabled"}}, "no attribute known for it"),
+        ({"settings": {"warp": "enabled"}}, "not one of amd_sev"),
+        ({"settings": {"smt": "disabled"}, "attributes": {"LogicalProc": "Enabled"}}, "twice"),
+    ],
+)
+def test_what_can_not_be_is_refused_before_writing(module, bmc, login, options, words):
+    good = {"attributes": {"NumaNodesPerSocket": "2", **options.get("attributes", {})}}
+    result = module("bios_settings", **{**options, **good}, **login(bmc))
+    assert result["failure"]["code"] == "invalid_input"
+    assert words in result["msg"]
+    assert len(result["failure"]["details"]["problems"]) == 1
+    assert attributes(bmc, BIOS + "/Settings") == {}
+
+
+def test_without_a_registry(module, bmc, login):
+    bmc.update(BIOS, {"AttributeRegistry": None})
+    want = {"smt": "disabled", "tpm": "disabled", "boot_mode": "legacy"}
+    staged = module("bios_settings", settings=want, **login(bmc))
+    assert staged["bios"]["pending"] == {"LogicalProc": "Disabled", "TpmSecurity": "Off", "BootMode": "Bios"}
+
+
+def test_a_bmc_that_does_not_stage(module, bmc, login):
+    bmc.faults.add("ignore:method=PATCH")
+    result = module("bios_settings", settings={"smt": "disabled"}, verify_timeout=0.2, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+
+
+def test_a_machine_that_does_not_apply(module, bmc, login):
+    bmc.state._apply_bios = lambda _bios: None
+    result = module("bios_settings", settings={"smt": "disabled"}, **{**NOW, "apply_timeout": 0.3}, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert result["failure"]["details"]["staged"] == ["LogicalProc"]
+    assert bmc.power_state() == "On"

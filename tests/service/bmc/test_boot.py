@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""bmc_boot against virtual BMCs, and against Debian's ipmi_sim."""
+
+from __future__ import annotations
+
+import pytest
+from fleetcore.acting.boot import prepare_ipmi
+from fleetcore.clock import SystemClock
+from fleetcore.errors import NotVerified
+
+SYSTEM = "/redfish/v1/Systems/1"
+
+
+def boot_of(bmc):
+    boot = bmc.get(SYSTEM)["Boot"]
+    return boot["BootSourceOverrideTarget"], boot["BootSourceOverrideEnabled"], boot["BootSourceOverrideMode"]
+
+
+def test_redfish(module, bmc, login):
+    check = module("bmc_boot", check=True, device="pxe", mode="uefi", **login(bmc))
+    assert (check["changed"], check["boot"]["verified"]) == (True, False)
+    assert boot_of(bmc) == ("None", "Disabled", "UEFI")
+
+    once = module("bmc_boot", device="pxe", mode="uefi", settle_seconds=0, **login(bmc))
+    assert once["changed"]
+    assert once["boot"]["after"] == {"device": "pxe", "duration": "once", "mode": "uefi", "http_boot_uri": None}
+    assert once["diff"]["before"]["device"] == "none"
+    assert boot_of(bmc) == ("Pxe", "Once", "UEFI")
+    assert not module("bmc_boot", device="pxe", **login(bmc))["changed"]
+
+    legacy = module("bmc_boot", device="disk", duration="persistent", mode="legacy", settle_seconds=0, **login(bmc))
+    assert legacy["changed"]
+    assert boot_of(bmc) == ("Hdd", "Continuous", "Legacy")
+
+    uri = "http://boot.example.org/x.efi"
+    assert module("bmc_boot", device="http", http_boot_uri=uri, settle_seconds=0, **login(bmc))["changed"]
+    assert bmc.get(SYSTEM)["Boot"]["HttpBootUri"] == uri
+
+    assert module("bmc_boot", device="none", settle_seconds=0, **login(bmc))["changed"]
+    assert not module("bmc_boot", device="none", **login(bmc))["changed"]
+    assert bmc.counters.logins == bmc.counters.logouts
+
+
+def test_only_what_differs_is_sent(module, bmc, login):
+    bmc.faults.add("status:method=PATCH,match=BootSourceOverrideMode,status=400")
+    assert module("bmc_boot", device="cdrom", mode="uefi", settle_seconds=0, **login(bmc))["changed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reverted"),
+    [
+        ("ignore:method=PATCH", "not_verified", None),
+        ("revert:method=PATCH", "not_verified", None),
+        ("revert:method=PATCH,seconds=0.7", "not_verified", True),
+        ("status:method=PATCH,status=400", "unsupported", None),
+        ("status:method=PATCH,status=403", "permission_denied", None),
+    ],
+)
+def test_a_bmc_that_says_yes_and_does_not(module, bmc, login, fault, code, reverted):
+    bmc.faults.add(fault)
+    result = module("bmc_boot", device="pxe", verify_timeout=0.3, settle_seconds=1.2, **login(bmc))
+    assert result["failed"] is True
+    assert result["failure"]["code"] == code
+    assert result["failure"]["details"].get("reverted") == reverted
+    assert result["failure"]["details"]["wanted"]["device"] == "pxe"
+
+
+def test_what_the_bmc_does_not_offer_is_refused_before_writing(module, bmc, login):
+    bmc.update(SYSTEM, {"Boot": {"BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Hdd"]}})
+    result = module("bmc_boot", device="pxe", **login(bmc, drivers=["redfish"]))
+    assert result["failure"]["code"] == "unsupported"
+    assert "Hdd" in result["msg"]
+    result = module("bmc_boot", device="pxe", http_boot_uri="http://x/", **login(bmc))
+    assert result["failure"]["code"] == "invalid_input"
+
+
+def test_one_of_several_systems(module, chassis, login):
+    result = module("bmc_boot", device="pxe", **login(chassis))
+    assert result["failure"]["code"] == "invalid_input"
+    one, other = result["failure"]["details"]["systems"]
+    assert module("bmc_boot", device="pxe", system=other, settle_seconds=0, **login(chassis))["changed"]
+    targets = {
+        path.rsplit("/", 1)[1]: chassis.get(path)["Boot"]["BootSourceOverrideTarget"] for path in chassis.systems
+    }
+    assert targets == {one: "None", other: "Pxe"}
+
+
+def test_ipmi(module, sim, login_ipmi):
+    """This simulator keeps the device and forgets for how long: that is said, and it is set each time."""
+    options = {**login_ipmi(sim), "settle_seconds": 0}
+    chosen = sim.workdir / "boot"
+    once = module("bmc_boot", device="pxe", mode="uefi", **options)
+    assert (once["changed"], once["boot"]["driver"], once["boot"]["verified"]) == (True, "ipmi", False)
+    assert chosen.read_text() == "pxe\n"
+    assert module("bmc_boot", device="cdrom", duration="persistent", **options)["changed"]
+    assert chosen.read_text() == "cdrom\n"
+    assert module("bmc_boot", device="http", **options)["failure"]["code"] == "unsupported"
+    assert not module("bmc_boot", device="none", **options)["changed"]
+
+
+class Flags:
+    """A BMC's boot flags (IPMI 2.0, table 28-14), scripted: the simulator does not keep them whole."""
+
+    name, host, clock = "ipmi", "bmc", SystemClock()
+
+    def __init__(self, forget=False):
+        self.data, self.forget = [0, 0, 0, 0, 0], forget
+
+    def raw(self, netfn, command, data):
+        assert netfn == 0
+        if command == 9:
+            return [1, 5, *self.data]
+        if data[0] == 5 and not self.forget:
+            self.data = data[1:]
+        return []
+
+
+@pytest.mark.parametrize(
+    ("options", "bits"),
+    [
+        ({"device": "pxe", "mode": "uefi"}, [0xA0, 0x04, 0, 0, 0]),
+        ({"device": "disk", "duration": "persistent", "mode": "legacy"}, [0xC0, 0x08, 0, 0, 0]),
+        ({"device": "bios_setup"}, [0x80, 0x18, 0, 0, 0]),
+    ],
+)
+def test_ipmi_flags(options, bits):
+    params = {"duration": "once", "verify_timeout": 0, "settle_seconds": 0, **options}
+    flags = Flags()
+    change = prepare_ipmi(flags, params)
+    assert change.before != change.after
+    assert change.apply()["boot"]["verified"] is True
+    assert flags.data == bits
+    again = prepare_ipmi(flags, params)
+    assert again.before == again.after
+    with pytest.raises(NotVerified, match="nothing happened"):
+        prepare_ipmi(Flags(forget=True), params).apply()

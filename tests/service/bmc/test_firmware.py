@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""bmc_firmware against virtual BMCs that take images and change their versions."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+INVENTORY = "/redfish/v1/UpdateService/FirmwareInventory"
+QUICK = {"task_timeout": 10, "verify_timeout": 2}
+
+
+def entry(component, version, image=None, **more):
+    image = image or f"https://images.example.org/{component}-{version}.bin"
+    return {"vendor": "halden*", "model": "HS-2210", "component": component, "version": version, "image": image, **more}
+
+
+def version(bmc, component):
+    return bmc.get(f"{INVENTORY}/{component}")["Version"]
+
+
+def test_plan_and_apply(module, bmc, login):
+    catalogue = [
+        entry("CPLD", "0.19"),
+        entry("BIOS", "2.8.0"),
+        entry("NIC*", "22.37.1"),
+        {**entry("PSU1", "9"), "model": "other"},
+    ]
+    check = module("bmc_firmware", check=True, catalogue=catalogue, **login(bmc))
+    assert [(row["component"], row["action"]) for row in check["firmware"]] == [
+        ("CPLD", "none"),
+        ("BIOS", "update"),
+        ("NIC1", "update"),
+        ("NIC2", "update"),
+    ]
+    assert (check["changed"], check["updates"], version(bmc, "BIOS")) == (True, [], "2.7.1")
+
+    done = module("bmc_firmware", catalogue=catalogue, **QUICK, **login(bmc))
+    assert done["changed"]
+    assert [(row["component"], row["verified"]) for row in done["updates"]] == [
+        ("BIOS", True),
+        ("NIC1", True),
+        ("NIC2", True),
+    ]
+    bios = done["updates"][0]
+    assert (bios["from"], bios["to"]) == ("2.7.1", "2.8.0")
+    percents = [step["percent"] for step in bios["progress"]]
+    assert percents == sorted(percents)
+    assert bios["progress"][-1]["state"] == "Completed"
+    assert [version(bmc, name) for name in ("BIOS", "NIC1", "NIC2", "PSU1")] == ["2.8.0", "22.37.1", "22.37.1", "1.3"]
+    assert not module("bmc_firmware", catalogue=catalogue, **login(bmc))["changed"]
+
+
+def test_push(module, bmc, login, tmp_path):
+    image = tmp_path / "bios-2.8.0.bin"
+    image.write_bytes(b"\r\n--image\x00" * 5000)
+    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    wrong = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0", str(image), sha256="0" * 64)], **login(bmc))
+    assert wrong["failure"]["code"] == "invalid_input"
+    assert digest in wrong["msg"]
+    assert bmc.counters.by_path["/redfish/v1/UpdateService/update-multipart"] == 0
+    catalogue = [entry("BIOS", "2.8.0", str(image), sha256=digest)]
+    assert module("bmc_firmware", catalogue=catalogue, method="push", **QUICK, **login(bmc))["updates"][0]["verified"]
+    assert version(bmc, "BIOS") == "2.8.0"
+
+
+def test_a_monitor_that_expires(module, bmc, login):
+    """Gone after it was read once: the task tells."""
+    bmc.faults.add("status:method=GET,path=*/TaskMonitors/*,skip=1,status=404")
+    done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], **QUICK, **login(bmc))
+    assert done["updates"][0]["verified"]
+    assert done["updates"][0]["progress"][-1]["state"] == "Completed"
+
+
+def test_a_task_that_expires(module, bmc, login):
+    """Neither monitor nor task: the version tells."""
+    bmc.faults.add("status:method=GET,path=*/TaskMonitors/*,status=404")
+    assert module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], **QUICK, **login(bmc))["updates"][0]["verified"]
+
+
+def test_a_bmc_that_restarts_meanwhile(module, bmc, login):
+    bmc.faults.add("reset:method=GET,path=*/TaskMonitors/*,times=1")
+    bmc.faults.add("logout:method=GET,path=*/TaskMonitors/*,times=1")
+    assert module("bmc_firmware", catalogue=[entry("BMC", "1.43.0")], **QUICK, **login(bmc))["updates"][0]["verified"]
+
+
+def test_an_image_that_the_machine_refuses(module, bmc, login):
+    catalogue = [entry("BIOS", "2.8.0", "https://images.example.org/nonsense.bin"), entry("CPLD", "1")]
+    result = module("bmc_firmware", catalogue=catalogue, **QUICK, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert "The image is not valid for this machine" in result["msg"]
+    assert [row["verified"] for row in result["failure"]["details"]["updates"]] == [False]
+    assert version(bmc, "CPLD") == "0.19", "what follows a failure is left alone"
+
+
+def test_an_update_that_changes_nothing(module, bmc, login):
+    catalogue = [entry("BIOS", "2.8.0", "https://images.example.org/bios-2.7.1.bin")]
+    result = module("bmc_firmware", catalogue=catalogue, task_timeout=10, verify_timeout=0.2, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert "reboot: true" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ({"catalogue": [entry("BIOS", "2.8.0", "/no/such/file")]}, "invalid_input", "no such file"),
+        ({"catalogue": [entry("BIOS", "1"), entry("bios", "2")]}, "invalid_input", "wants 1 and 2 of BIOS"),
+        ({"catalogue": [entry("BIOS", "1")], "components": ["CPLD"]}, "not_found", "has no CPLD"),
+        ({"catalogue": [entry("BIOS", "1")], "method": "push"}, "invalid_input", "has to be a file"),
+    ],
+)
+def test_refused(module, bmc, login, options, code, words):
+    result = module("bmc_firmware", **options, **login(bmc, drivers=["redfish"]))
+    assert result["failure"]["code"] == code
+    assert words in result["msg"]
+    assert version(bmc, "BIOS") == "2.7.1"

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""bmc_reset against virtual BMCs that really go away, and against Debian's ipmi_sim."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleetlab.farm import BmcSpec, running_farm
+
+QUICK = {"down_timeout": 1, "wait_timeout": 15}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_redfish(module, login, seconds):
+    with running_farm(BmcSpec(tree="server", bmc_reset_seconds=seconds)) as farm:
+        bmc = farm.bmcs[0]
+        check = module("bmc_reset", check=True, **login(bmc))
+        assert (check["changed"], bmc.power_log) == (True, [])
+        result = module("bmc_reset", kind="forced", **QUICK, **login(bmc, drivers=["redfish"]))
+        assert (result["changed"], result["reset"]["answers"]) == (True, True)
+        assert result["reset"]["seconds"] >= seconds - 0.1
+        assert [(event["event"], event["cause"]) for event in bmc.power_log] == [("bmc-reset", "ForceRestart")]
+        assert bmc.power_state() == "On"
+
+
+def test_a_bmc_that_goes_on_as_before(module, bmc, login):
+    bmc.faults.add("ignore:method=POST,path=*Manager.Reset")
+    result = module("bmc_reset", **QUICK, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert "still answers as before" in result["msg"]
+
+
+def test_a_bmc_that_does_not_come_back(module, login):
+    with running_farm(BmcSpec(tree="server", bmc_reset_seconds=60)) as farm:
+        result = module("bmc_reset", down_timeout=1, wait_timeout=1, **login(farm.bmcs[0]))
+        assert result["failure"]["code"] == "not_verified"
+        assert "does not answer again" in result["msg"]
+
+
+def test_a_manager_that_is_not_there(module, bmc, login):
+    result = module("bmc_reset", manager="other", **login(bmc))
+    assert result["failure"]["code"] == "not_found"
+    assert bmc.power_log == []
+
+
+def test_ipmi(module, sim, login_ipmi):
+    """This simulator can't reset its BMC, and says so."""
+    assert module("bmc_reset", **login_ipmi(sim))["failure"]["code"] == "unsupported"

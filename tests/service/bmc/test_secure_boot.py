@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""secure_boot against virtual BMCs."""
+
+from __future__ import annotations
+
+PATH = "/redfish/v1/Systems/1/SecureBoot"
+NOW = {"reboot": True, "graceful_timeout": 0, "apply_timeout": 5}
+
+
+def test_enable(module, bmc, login):
+    assert module("secure_boot", check=True, enabled=True, **login(bmc))["changed"]
+    assert bmc.get(PATH)["SecureBootEnable"] is False
+    staged = module("secure_boot", enabled=True, **login(bmc))
+    assert (staged["changed"], staged["secure_boot"]["enabled"], staged["secure_boot"]["pending"]) == (True, True, True)
+    again = module("secure_boot", enabled=True, **login(bmc))
+    assert (again["changed"], again["secure_boot"]["pending"]) == (False, True)
+    assert bmc.power_log == []
+    now = module("secure_boot", enabled=True, **NOW, **login(bmc))
+    assert (now["changed"], now["secure_boot"]["rebooted"], now["secure_boot"]["current_boot"]) == (
+        True,
+        True,
+        "Enabled",
+    )
+    assert not module("secure_boot", enabled=True, **NOW, **login(bmc))["changed"]
+
+
+def test_keys(module, bmc, login):
+    assert module("secure_boot", keys="deleted", **login(bmc))["secure_boot"]["mode"] == "SetupMode"
+    assert not module("secure_boot", keys="deleted", **login(bmc))["changed"]
+    refused = module("secure_boot", enabled=True, **login(bmc))
+    assert refused["failure"]["code"] == "invalid_input"
+    assert bmc.get(PATH)["SecureBootEnable"] is False
+    done = module("secure_boot", enabled=True, keys="default", **login(bmc))
+    assert (done["secure_boot"]["mode"], done["secure_boot"]["enabled"]) == ("UserMode", True)
+
+
+def test_a_bmc_that_does_nothing(module, bmc, login):
+    bmc.faults.add("ignore:method=PATCH")
+    assert module("secure_boot", enabled=True, verify_timeout=0.2, **login(bmc))["failure"]["code"] == "not_verified"
+
+
+def test_a_bmc_without_it(module, bmc, login):
+    bmc.update("/redfish/v1/Systems/1", {"SecureBoot": None})
+    assert module("secure_boot", enabled=True, **login(bmc, drivers=["redfish"]))["failure"]["code"] == "unsupported"
