@@ -7,11 +7,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
 
+from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
     DeviceChange,
     Machine,
@@ -25,11 +26,13 @@ from fleetd.domain import (
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
 
 
-class MemoryStore:
-    """Implements ``fleetd.ports.Store``. One lock makes every method a transaction."""
+class MemoryStore(MemoryWork):
+    """Implements ``fleetd.ports.Store``. One lock makes every method a transaction; ``clock`` is that of sessions."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(clock)
         self._lock = threading.RLock()
+        self._observed: dict[str, dict[str, datetime]] = {}
         self._machines: dict[str, Machine] = {}
         self._pending: dict[str, PowerCycleState] = {}
         self._requests: dict[str, Powercycle] = {}
@@ -93,6 +96,8 @@ class MemoryStore:
                 check(machine)
             del self._machines[machine_id]
             self._devices.pop(machine_id, None)
+            self._observed.pop(machine_id, None)
+            self._forget_work(machine_id)
             self._requests = {key: item for key, item in self._requests.items() if item.machine != machine_id}
             self._history = {key: item for key, item in self._history.items() if item.machine != machine_id}
 
@@ -150,7 +155,12 @@ class MemoryStore:
     def due_powercycles(self, now: datetime) -> Sequence[str]:
         with self._lock:
             found = sorted(self._requests.values(), key=lambda item: item.id)
-        return [item.machine for item in found if item.open and (item.not_before is None or item.not_before <= now)]
+            claimed = {item.machine for item in self.list_work(process="powercycle")}
+        return [
+            item.machine
+            for item in found
+            if item.open and (item.not_before is None or item.not_before <= now) and item.machine not in claimed
+        ]
 
     def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
         with self._lock:
@@ -193,6 +203,7 @@ class MemoryStore:
             previous = self._existing(machine)
             publication = change(self.get_devices(machine))
             self._devices.setdefault(machine, {})[source] = publication.document
+            self._observed.setdefault(machine, {})[source] = now
             self._machines[machine] = replace(previous, device=publication.summary)
             if publication.changes:
                 entry = DeviceChange(new_id(now), machine, source, now, publication.changes)

@@ -9,7 +9,7 @@ from fleetcore.errors import FleetError
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
-from fleetd.api import errors, legacy, middleware, ops, page, v1
+from fleetd.api import errors, legacy, middleware, ops, page, v1, work
 from fleetd.api.auth import Policy
 from fleetd.services.container import Services
 
@@ -29,7 +29,7 @@ def create(services: Services, policy: Policy | None = None, max_body_bytes: int
     api.state.policy = policy or Policy()
     api.state.registry = ops.registry(services)
     api.state.error_page = page.error_page
-    for router in (ops.router, legacy.router, v1.router, page.router):
+    for router in (ops.router, legacy.router, v1.router, work.router, page.router):
         api.include_router(router)
     api.add_exception_handler(FleetError, errors.on_fleet_error)
     api.add_exception_handler(HTTPException, errors.on_http_error)

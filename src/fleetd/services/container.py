@@ -9,6 +9,7 @@ from fleetd.services.devices import Devices
 from fleetd.services.machines import Machines
 from fleetd.services.powercycles import Backoff, Powercycles
 from fleetd.services.tokens import Tokens
+from fleetd.services.work import WorkService
 
 
 class Services:
@@ -18,5 +19,6 @@ class Services:
         self.store = store
         self.machines = Machines(store, clock)
         self.powercycles = Powercycles(store, clock, backoff)
+        self.work = WorkService(store, backoff or Backoff())
         self.devices = Devices(store, clock)
         self.tokens = Tokens(store, clock, session_hours)

@@ -31,7 +31,7 @@ class May(enum.Flag):
     NOTHING = 0
     READ = enum.auto()
     OPERATE = enum.auto()  # register and change machines, request power cycles
-    REPORT = enum.auto()  # take and report power cycles, say whether controllers answer
+    REPORT = enum.auto()  # sessions and work, report power cycles, say whether controllers answer
     PUBLISH = enum.auto()  # device documents and events
     ADMIN = enum.auto()  # tokens
 
