@@ -104,6 +104,17 @@ class PowercycleSettings(_Section):
     backoff_maximum_seconds: int = Field(default=3600, ge=1, description="longest wait")
 
 
+class LeaseSettings(_Section):
+    """What the server does around sessions and work."""
+
+    reaper_seconds: float = Field(
+        default=5.0, ge=0.1, le=3600, description="time between two looks for dead sessions, whose work is given back"
+    )
+    observe_seconds: int = Field(
+        default=86_400, ge=60, description="a device document of that age makes a machine eligible for collection"
+    )
+
+
 class RunnerSettings(_Section):
     """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
 
@@ -162,6 +173,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
     powercycle: PowercycleSettings = PowercycleSettings()
+    leases: LeaseSettings = LeaseSettings()
     runner: RunnerSettings = RunnerSettings()
 
     @classmethod

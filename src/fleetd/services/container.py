@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from fleetd.leases import Processes
 from fleetd.ports import Store
 from fleetd.services import Clock
 from fleetd.services.devices import Devices
@@ -15,10 +16,17 @@ from fleetd.services.work import WorkService
 class Services:
     """What the API is given."""
 
-    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None, session_hours: int = 12) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        backoff: Backoff | None = None,
+        session_hours: int = 12,
+        processes: Processes | None = None,
+    ) -> None:
         self.store = store
         self.machines = Machines(store, clock)
         self.powercycles = Powercycles(store, clock, backoff)
-        self.work = WorkService(store, backoff or Backoff())
+        self.work = WorkService(store, backoff or Backoff(), processes)
         self.devices = Devices(store, clock)
         self.tokens = Tokens(store, clock, session_hours)
