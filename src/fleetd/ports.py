@@ -72,6 +72,9 @@ class MachineStore(Protocol):
 
     def get_machine(self, machine_id: str) -> Machine | None: ...
 
+    def get_machines(self, machine_ids: Sequence[str]) -> Sequence[Machine]:
+        """Those of these ids that exist, by id; at most some hundreds at once."""
+
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:

@@ -62,6 +62,10 @@ class MemoryStore(MemoryWork):
     def get_machine(self, machine_id: str) -> Machine | None:
         return self._machines.get(machine_id)
 
+    def get_machines(self, machine_ids: Sequence[str]) -> Sequence[Machine]:
+        with self._lock:
+            return [self._machines[name] for name in sorted(set(machine_ids)) if name in self._machines]
+
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:

@@ -81,6 +81,10 @@ class SqlStore(SqlWork):
     def get_machine(self, machine_id: str) -> Machine | None:
         return self._tx.read(lambda connection: rows.one_machine(connection, machine_id))
 
+    def get_machines(self, machine_ids: Sequence[str]) -> Sequence[Machine]:
+        query = select(_M).where(_M.c.id.in_(list(machine_ids))).order_by(_M.c.id)
+        return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])
+
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:
