@@ -349,6 +349,10 @@ class ServerClient:
             raise self._not_ours(path, 'an object with "items"')
         return items
 
+    def work_history(self, machine: Optional[str] = None, page: int = PAGE) -> Iterator[dict[str, Any]]:
+        """What was started, finished, failed and cancelled, newest first."""
+        return self._pages("/api/v1/work/history", _given(machine=machine), page)
+
     def explain(self, machine: str, process: str) -> dict[str, Any]:
         """Why the machine is eligible for the process, or not: ``{"eligible", "conditions": [{"text", "holds"}], ...}``."""
         return self._object("GET", f"/api/v1/explain/{quote(check_id(machine), safe='')}/{quote(process, safe='')}")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from fleetd.api import schemas, wire
-from fleetd.api.auth import Reader, Reporter
+from fleetd.api.auth import Reader, Worker
 from fleetd.api.errors import Json
 from fleetd.api.middleware import path_id
 from fleetd.api.v1 import Cursor, Limit, answers, decode, encode, services
@@ -33,7 +33,7 @@ def _actor(who: Principal) -> str:
 
 
 @router.post("/sessions", status_code=201, responses={201: {"model": schemas.SessionOut}, **answers(400)})
-def start_session(request: Request, body: schemas.NewSession, who: Reporter) -> Response:
+def start_session(request: Request, body: schemas.NewSession, who: Worker) -> Response:
     """A session: needed to hold work. It lives as long as its heartbeats come in time, by the database's clock."""
     made = _work(request).start(body.component, _actor(who), body.info, body.interval)
     return Json(wire.lease_session(made), 201)
@@ -46,14 +46,14 @@ def list_sessions(request: Request, _who: Reader) -> Response:
 
 
 @router.post("/sessions/{session}/heartbeat", responses={200: {"model": schemas.HeartbeatOut}, **answers(409)})
-def heartbeat(request: Request, session: schemas.Id, who: Reporter) -> Response:
+def heartbeat(request: Request, session: schemas.Id, who: Worker) -> Response:
     """Renew it, and with it all it holds; the answer lists that. Send it every half interval."""
     found, held = _work(request).heartbeat(session, _actor(who))
     return Json({**wire.lease_session(found), "work": [wire.work(item) for item in held]})
 
 
 @router.delete("/sessions/{session}", status_code=204)
-def end_session(request: Request, session: schemas.Id, who: Reporter) -> Response:
+def end_session(request: Request, session: schemas.Id, who: Worker) -> Response:
     """Give all its work back. One that has ended already is no error."""
     _work(request).end(session, _actor(who))
     return Response(status_code=204)
@@ -63,28 +63,28 @@ def end_session(request: Request, session: schemas.Id, who: Reporter) -> Respons
 
 
 @router.post("/work/claim", responses={200: {"model": schemas.WorkList}, **answers(400, 409)})
-def claim_work(request: Request, body: schemas.Claim, who: Reporter) -> Response:
+def claim_work(request: Request, body: schemas.Claim, who: Worker) -> Response:
     """Lock eligible machines, oldest need first; an empty list if there are none."""
     found = _work(request).claim(body.session, _actor(who), body.process, body.count, body.machines)
     return Json({"items": [wire.work(item) for item in found]})
 
 
 @router.post("/work/take", responses={200: {"model": schemas.WorkOut}, **answers(400, 404, 409)})
-def take_work(request: Request, body: schemas.Take, who: Reporter) -> Response:
+def take_work(request: Request, body: schemas.Take, who: Worker) -> Response:
     """Lock one machine by name."""
     found = _work(request).take(body.session, _actor(who), body.process, body.machine, body.needed)
     return Json(wire.work(found))
 
 
 @router.post("/work/finish", status_code=204, responses=answers(400, 404, 409))
-def finish_work(request: Request, body: schemas.Exit, who: Reporter) -> Response:
+def finish_work(request: Request, body: schemas.Exit, who: Worker) -> Response:
     """Done. Clears the backoff; a power cycle is verified. Not twice."""
     _work(request).finish(_lease(body), _actor(who))
     return Response(status_code=204)
 
 
 @router.post("/work/fail", status_code=204, responses=answers(400, 404, 409))
-def fail_work(request: Request, body: schemas.Failed, who: Reporter) -> Response:
+def fail_work(request: Request, body: schemas.Failed, who: Worker) -> Response:
     """Not done: again after a backoff, until too many failures quarantine the machine. Not twice."""
     retry = Retry(**body.backoff.model_dump()) if body.backoff else None
     _work(request).fail(_lease(body), _actor(who), body.cause, retry)
@@ -92,7 +92,7 @@ def fail_work(request: Request, body: schemas.Failed, who: Reporter) -> Response
 
 
 @router.post("/work/cancel", status_code=204, responses=answers(400, 404, 409))
-def cancel_work(request: Request, body: schemas.Cancelled, who: Reporter) -> Response:
+def cancel_work(request: Request, body: schemas.Cancelled, who: Worker) -> Response:
     """Give it back. Twice is no error."""
     _work(request).cancel(_lease(body), _actor(who), body.cause)
     return Response(status_code=204)

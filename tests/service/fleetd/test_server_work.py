@@ -75,8 +75,8 @@ def test_sessions_belong_to_who_made_them(runner: httpx.Client, api: Any) -> Non
     assert len(runner.get("/api/v1/work").json()["items"]) == 1
 
 
-@pytest.mark.parametrize("scope", ["viewer", "operator", "agent"])
-def test_only_runners_hold_work(api: Any, scope: str) -> None:
+@pytest.mark.parametrize("scope", ["viewer", "agent"])
+def test_viewers_and_agents_hold_no_work(api: Any, scope: str) -> None:
     assert api.client(scope).post("/api/v1/sessions", json={"component": "x"}).status_code == 403
 
 
