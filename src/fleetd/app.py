@@ -14,9 +14,10 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from fleetcore.errors import FleetError
+from fleetcore.errors import FleetError, InvalidInput
 
 from fleetd import api, logs
+from fleetd.adapters.cipher import KeyRing, read_keys
 from fleetd.adapters.sql import migrate
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.api.auth import Policy
@@ -50,7 +51,23 @@ def make_services(settings: Settings, store: SqlStore) -> Services:
         cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
     )
     processes = default_processes(settings.leases.observe_seconds)
-    return Services(store, utc_now, backoff, settings.auth.session_hours, processes)
+    return Services(store, utc_now, backoff, settings.auth.session_hours, processes, make_cipher(settings))
+
+
+def make_cipher(settings: Settings) -> KeyRing | None:
+    """What encrypts credentials; None without a key.
+
+    :raises InvalidInput: a key or the file can't be used. :raises MissingDependency: see ``KeyRing``.
+    """
+    given = settings.credentials
+    keys = [given.key.get_secret_value()] if given.key else []
+    if given.key_file:
+        keys += read_keys(given.key_file)
+        if not keys:
+            raise InvalidInput(
+                f"credentials.key_file: {given.key_file} holds no key; `fleetd credential key` makes one"
+            )
+    return KeyRing(keys) if keys else None
 
 
 def make_app(settings: Settings, services: Services) -> FastAPI:

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fleetd.domain import (
+    AuditEntry,
+    Credential,
     DeviceChange,
     DeviceSummary,
     Machine,
@@ -200,6 +202,42 @@ class TokenStore(Protocol):
     def delete_session(self, digest: str) -> None: ...
 
 
+class Cipher(Protocol):
+    """Encrypts secrets at rest. ``context`` is bound to the result: it decrypts with the same one only."""
+
+    def encrypt(self, plain: str, context: str) -> str: ...
+
+    def decrypt(self, secret: str, context: str) -> str:
+        """:raises InvalidInput: no key that is configured made it, or it was tampered with."""
+
+    def current(self, secret: str) -> bool:
+        """Whether encrypting again would use the same key."""
+
+
+class CredentialStore(Protocol):
+    """Credentials by name, and the audit of what is done to them, which is written in the same transaction."""
+
+    def put_credential(self, credential: Credential, audit: AuditEntry) -> Credential:
+        """Insert or replace it; ``created_at`` of one that is replaced stays."""
+
+    def read_credential(self, name: str, audit: AuditEntry) -> Credential:
+        """:raises NotFound: there is none; nothing is written."""
+
+    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+        """:raises NotFound: there is none; nothing is written."""
+
+    def list_credentials(self) -> Sequence[Credential]:
+        """All, by name; not audited, because nobody may be given their secrets."""
+
+    def change_secrets(self, change: Callable[[Credential], str]) -> int:
+        """Replace each secret by what ``change`` returns, all in one transaction; how many differ."""
+
+    def list_audit(
+        self, subject: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """At most ``limit`` entries, newest first, older than the one with id ``after``."""
+
+
 class WorkStore(Protocol):
     """Sessions, work and its history. All times are the database's; see ``leases`` for what is what.
 
@@ -273,7 +311,7 @@ class WorkStore(Protocol):
         """Eligible by the same predicate, in work, in backoff."""
 
 
-class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, Protocol):
+class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, Protocol):
     """All of it: what an adapter implements."""
 
     def ready(self) -> None:

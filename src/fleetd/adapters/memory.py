@@ -14,6 +14,8 @@ from fleetcore.errors import ConflictError, NotFound
 
 from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
+    AuditEntry,
+    Credential,
     DeviceChange,
     Machine,
     Powercycle,
@@ -40,6 +42,9 @@ class MemoryStore(MemoryWork):
         self._history: dict[str, DeviceChange] = {}
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, WebSession] = {}
+
+        self._credentials: dict[str, Credential] = {}
+        self._audit: list[AuditEntry] = []
 
     def ready(self) -> None:
         return
@@ -268,6 +273,50 @@ class MemoryStore(MemoryWork):
     def delete_session(self, digest: str) -> None:
         with self._lock:
             self._sessions.pop(digest, None)
+
+    # -- credentials
+
+    def put_credential(self, credential: Credential, audit: AuditEntry) -> Credential:
+        with self._lock:
+            present = self._credentials.get(credential.name)
+            kept = replace(credential, created_at=present.created_at) if present else credential
+            self._credentials[kept.name] = kept
+            self._audit.append(audit)
+            return kept
+
+    def read_credential(self, name: str, audit: AuditEntry) -> Credential:
+        with self._lock:
+            if name not in self._credentials:
+                raise NotFound(f"no credential {name}", credential=name)
+            self._audit.append(audit)
+            return self._credentials[name]
+
+    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+        with self._lock:
+            if name not in self._credentials:
+                raise NotFound(f"no credential {name}", credential=name)
+            self._audit.append(audit)
+            del self._credentials[name]
+
+    def list_credentials(self) -> Sequence[Credential]:
+        with self._lock:
+            return [self._credentials[name] for name in sorted(self._credentials)]
+
+    def change_secrets(self, change: Callable[[Credential], str]) -> int:
+        with self._lock:
+            changed = {name: replace(item, secret=change(item)) for name, item in self._credentials.items()}
+            count = sum(changed[name] != item for name, item in self._credentials.items())
+            self._credentials = changed
+            return count
+
+    def list_audit(
+        self, subject: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[AuditEntry]:
+        with self._lock:
+            found = sorted(self._audit, key=lambda item: item.id, reverse=True)
+        return [item for item in found if subject in (None, item.subject) and (after is None or item.id < after)][
+            :limit
+        ]
 
 
 def _matches(machine: Machine, where: MachineFilter) -> bool:

@@ -50,6 +50,7 @@ Short = Annotated[
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_no_control)]
 Token = Annotated[int, Field(ge=1, le=2**62)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+CredentialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]
 
 
 class Body(BaseModel):
@@ -72,6 +73,7 @@ class Bmc(Body):
     system: Short | None = Field(default=None, description="id of the ComputerSystem when there are several")
     validate_certs: bool = True
     fingerprint: str | None = Field(default=None, description="SHA-256 of the certificate in hex; colons allowed")
+    credential: CredentialName | None = Field(default=None, description="name of the credential that logs in there")
 
     @field_validator("mac")
     @classmethod
@@ -177,6 +179,13 @@ class PublishMany(Body):
     """Several observations; each succeeds or fails by itself."""
 
     items: list[PublishItem] = Field(max_length=1000)
+
+
+class NewCredential(Body):
+    """A login. The password is never given back to who may not read it, and never repeated in an error."""
+
+    username: Short
+    password: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_no_control)]
 
 
 class NewSession(Body):
@@ -429,3 +438,37 @@ class ExplanationOut(BaseModel):
     conditions: list[ConditionOut]
     work: WorkOut | None
     backoff: BackoffOut | None
+
+
+class CredentialOut(BaseModel):
+    """A credential without its secret."""
+
+    name: str
+    username: str
+    created_at: str
+    updated_at: str
+
+
+class CredentialList(BaseModel):
+    items: list[CredentialOut]
+
+
+class LoginOut(BaseModel):
+    """A credential with its secret."""
+
+    name: str
+    username: str
+    password: str
+
+
+class AuditEntryOut(BaseModel):
+    id: str
+    at: str
+    actor: str
+    action: str
+    subject: str
+
+
+class Audit(BaseModel):
+    items: list[AuditEntryOut]
+    next: str | None

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from fleetd.domain import Annotation, Description, DeviceChange, Machine, Powercycle, Token
+from fleetd.domain import Annotation, AuditEntry, Credential, Description, DeviceChange, Machine, Powercycle, Token
 from fleetd.leases import Explanation, LeaseSession, Work, WorkEvent
 from fleetd.services.machines import MachineView
 
@@ -190,3 +190,18 @@ def explanation(value: Explanation) -> dict[str, Any]:
             "failures": waits.failures,
         },
     }
+
+
+def credential(value: Credential) -> dict[str, Any]:
+    """``CredentialOut``: without its secret."""
+    return {
+        "name": value.name,
+        "username": value.username,
+        "created_at": time(value.created_at),
+        "updated_at": time(value.updated_at),
+    }
+
+
+def audit_entry(value: AuditEntry) -> dict[str, Any]:
+    """``AuditEntryOut``."""
+    return {**asdict(value), "at": time(value.at)}

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from fleetd.leases import Processes
-from fleetd.ports import Store
+from fleetd.ports import Cipher, Store
 from fleetd.services import Clock
+from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
 from fleetd.services.machines import Machines
 from fleetd.services.powercycles import Backoff, Powercycles
@@ -23,10 +24,12 @@ class Services:
         backoff: Backoff | None = None,
         session_hours: int = 12,
         processes: Processes | None = None,
+        cipher: Cipher | None = None,
     ) -> None:
         self.store = store
         self.machines = Machines(store, clock)
         self.powercycles = Powercycles(store, clock, backoff)
         self.work = WorkService(store, backoff or Backoff(), processes)
+        self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock)
         self.tokens = Tokens(store, clock, session_hours)

@@ -35,14 +35,15 @@ class May(enum.Flag):
     PUBLISH = enum.auto()  # device documents and events
     ADMIN = enum.auto()  # tokens
     WORK = enum.auto()  # hold sessions and work
+    SECRETS = enum.auto()  # read credentials
 
 
 GRANTS = {
     Scope.VIEWER: May.READ,
     Scope.OPERATOR: May.READ | May.OPERATE | May.PUBLISH | May.WORK,
-    Scope.RUNNER: May.READ | May.REPORT | May.PUBLISH | May.WORK,
+    Scope.RUNNER: May.READ | May.REPORT | May.PUBLISH | May.WORK | May.SECRETS,
     Scope.AGENT: May.PUBLISH,
-    Scope.ADMIN: May.READ | May.OPERATE | May.REPORT | May.PUBLISH | May.WORK | May.ADMIN,
+    Scope.ADMIN: May.READ | May.OPERATE | May.REPORT | May.PUBLISH | May.WORK | May.SECRETS | May.ADMIN,
 }
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fleetd.adapters.sql import codec, migrate, rows, tables
+from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.engine import Transactions, make_engine
 from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
@@ -43,7 +44,7 @@ _M, _P, _D, _H, _T, _S = (
 _L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
 
 
-class SqlStore(SqlWork):
+class SqlStore(SqlWork, SqlCredentials):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
     def __init__(
