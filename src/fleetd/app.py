@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fleetcore.errors import FleetError, InvalidInput
 
 from fleetd import api, logs
+from fleetd.adapters.cipher import KeyRing, read_keys
 from fleetd.adapters.sql import migrate
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.api.auth import Policy
 from fleetd.config import Settings, split_listen
 from fleetd.services.container import Services
 from fleetd.services.powercycles import Backoff
+from fleetd.services.work import default_processes
 
 _log = logs.get("fleetd")
 
@@ -44,7 +50,24 @@ def make_services(settings: Settings, store: SqlStore) -> Services:
     backoff = Backoff(
         cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
     )
-    return Services(store, utc_now, backoff, settings.auth.session_hours)
+    processes = default_processes(settings.leases.observe_seconds)
+    return Services(store, utc_now, backoff, settings.auth.session_hours, processes, make_cipher(settings))
+
+
+def make_cipher(settings: Settings) -> KeyRing | None:
+    """What encrypts credentials; None without a key.
+
+    :raises InvalidInput: a key or the file can't be used. :raises MissingDependency: see ``KeyRing``.
+    """
+    given = settings.credentials
+    keys = [given.key.get_secret_value()] if given.key else []
+    if given.key_file:
+        keys += read_keys(given.key_file)
+        if not keys:
+            raise InvalidInput(
+                f"credentials.key_file: {given.key_file} holds no key; `fleetd credential key` makes one"
+            )
+    return KeyRing(keys) if keys else None
 
 
 def make_app(settings: Settings, services: Services) -> FastAPI:
@@ -84,8 +107,9 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
             _log.info("listening", url=url, public_url=settings.server.url or url)
             on_ready(url)
 
+        services = make_services(settings, store)
         config = uvicorn.Config(
-            make_app(settings, make_services(settings, store)),
+            make_app(settings, services),
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=settings.server.shutdown_seconds,
@@ -95,10 +119,34 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
-        _Server(config, ready).run(sockets=[listener])
+        with repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"):
+            _Server(config, ready).run(sockets=[listener])
         _log.info("stopped")
     finally:
         store.close()
+
+
+@contextlib.contextmanager
+def repeated(work: Callable[[], object], seconds: float, name: str) -> Iterator[None]:
+    """``work`` every ``seconds`` in a thread; what it raises is logged, and it is done again."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(seconds * random.uniform(0.9, 1.1)):  # noqa: S311 - servers take turns
+            try:
+                work()
+            except FleetError as exc:
+                _log.warning(f"{name}_failed", code=exc.code, message=exc.message)
+            except Exception:  # noqa: BLE001 - a defect must not end the thread
+                _log.exception(f"{name}_failed")
+
+    thread = threading.Thread(target=loop, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def _ignore(_number: int, _frame: Any) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 import fleetd
 from fleetd import app, config, logs
+from fleetd.adapters.cipher import new_key
 from fleetd.domain import Scope
 from fleetd.services.tokens import Tokens
 
@@ -221,6 +222,38 @@ def _upgrade(settings: config.Settings) -> tuple[str | None, str]:
             return app.migrate_store(store)
     finally:
         store.close()
+
+
+@main.group()
+def credential() -> None:
+    """The keys of stored credentials."""
+
+
+@credential.command("key")
+def credential_key() -> None:
+    """Print a new key for credentials.key_file.
+
+    \b
+    To change keys: put the new one before the old ones in the file, restart the servers, run
+    `fleetd credential rotate`, then remove the old ones and restart again.
+    """
+    click.echo(new_key())
+
+
+@credential.command("rotate")
+@click.pass_context
+def credential_rotate(ctx: click.Context) -> None:
+    """Encrypt all credentials with the first key."""
+    settings = load_settings(ctx)
+    logs.configure(settings.log.format, "warning")
+    with _one_line_errors():
+        store = app.make_store(settings)
+        try:
+            store.ready()
+            changed = app.make_services(settings, store).credentials.rotate()
+        finally:
+            store.close()
+    click.echo(f"{changed} credentials have the first key now that had another one")
 
 
 @main.group()

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 PREFIX = "FLEETD_"
-_SECRET = ("url", "token")  # may hold a password: never repeated in a message
+_SECRET = ("url", "token", "key")  # may hold a password: never repeated in a message
 SEARCH = (Path("fleetd.yml"), Path("/etc/fleetd/fleetd.yml"))
 
 
@@ -104,6 +104,24 @@ class PowercycleSettings(_Section):
     backoff_maximum_seconds: int = Field(default=3600, ge=1, description="longest wait")
 
 
+class CredentialSettings(_Section):
+    """The keys of stored credentials. Without any, credentials can't be stored."""
+
+    key_file: Path | None = Field(default=None, description="keys, one per line; the first encrypts, all decrypt")
+    key: SecretStr | None = Field(default=None, description="one key; for the environment. Comes before the file's")
+
+
+class LeaseSettings(_Section):
+    """What the server does around sessions and work."""
+
+    reaper_seconds: float = Field(
+        default=5.0, ge=0.1, le=3600, description="time between two looks for dead sessions, whose work is given back"
+    )
+    observe_seconds: int = Field(
+        default=86_400, ge=60, description="a device document of that age makes a machine eligible for collection"
+    )
+
+
 class RunnerSettings(_Section):
     """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
 
@@ -162,6 +180,8 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     log: LogSettings = LogSettings()
     powercycle: PowercycleSettings = PowercycleSettings()
+    credentials: CredentialSettings = CredentialSettings()
+    leases: LeaseSettings = LeaseSettings()
     runner: RunnerSettings = RunnerSettings()
 
     @classmethod

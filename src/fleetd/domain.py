@@ -92,6 +92,7 @@ class BmcAccess:
     system: str | None = None
     validate_certs: bool = True
     fingerprint: str | None = None
+    credential: str | None = None  # its name
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,28 @@ class WebSession:
     digest: str
     token_id: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A login, for example of BMCs. The secret is only here encrypted, and bound to the name."""
+
+    name: str
+    username: str
+    secret: str = field(repr=False)
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to a secret, when."""
+
+    id: str
+    at: datetime
+    actor: str
+    action: str  # credential.read, credential.write, credential.delete
+    subject: str
 
 
 _ID = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*(/[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*)*$")

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from fleetd.domain import (
+    AuditEntry,
+    Credential,
     DeviceChange,
     DeviceSummary,
     Machine,
@@ -22,6 +24,20 @@ from fleetd.domain import (
     State,
     Token,
     WebSession,
+)
+from fleetd.leases import (
+    Backoff,
+    Change,
+    Exit,
+    Explanation,
+    Lease,
+    LeaseSession,
+    Process,
+    Processes,
+    Subject,
+    Work,
+    WorkCounts,
+    WorkEvent,
 )
 
 
@@ -57,6 +73,9 @@ class MachineStore(Protocol):
         """
 
     def get_machine(self, machine_id: str) -> Machine | None: ...
+
+    def get_machines(self, machine_ids: Sequence[str]) -> Sequence[Machine]:
+        """Those of these ids that exist, by id; at most some hundreds at once."""
 
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
@@ -104,7 +123,7 @@ class PowercycleStore(Protocol):
         """At most ``limit`` requests, newest first, older than the one with id ``after``."""
 
     def due_powercycles(self, now: datetime) -> Sequence[str]:
-        """Machines with an open request whose backoff is over, oldest request first."""
+        """Machines with an open request whose backoff is over and which nobody has claimed, oldest request first."""
 
     def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
         """Apply ``change``.
@@ -183,7 +202,116 @@ class TokenStore(Protocol):
     def delete_session(self, digest: str) -> None: ...
 
 
-class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, Protocol):
+class Cipher(Protocol):
+    """Encrypts secrets at rest. ``context`` is bound to the result: it decrypts with the same one only."""
+
+    def encrypt(self, plain: str, context: str) -> str: ...
+
+    def decrypt(self, secret: str, context: str) -> str:
+        """:raises InvalidInput: no key that is configured made it, or it was tampered with."""
+
+    def current(self, secret: str) -> bool:
+        """Whether encrypting again would use the same key."""
+
+
+class CredentialStore(Protocol):
+    """Credentials by name, and the audit of what is done to them, which is written in the same transaction."""
+
+    def put_credential(self, credential: Credential, audit: AuditEntry) -> Credential:
+        """Insert or replace it; ``created_at`` of one that is replaced stays."""
+
+    def read_credential(self, name: str, audit: AuditEntry) -> Credential:
+        """:raises NotFound: there is none; nothing is written."""
+
+    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+        """:raises NotFound: there is none; nothing is written."""
+
+    def list_credentials(self) -> Sequence[Credential]:
+        """All, by name; not audited, because nobody may be given their secrets."""
+
+    def change_secrets(self, change: Callable[[Credential], str]) -> int:
+        """Replace each secret by what ``change`` returns, all in one transaction; how many differ."""
+
+    def list_audit(
+        self, subject: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """At most ``limit`` entries, newest first, older than the one with id ``after``."""
+
+
+class WorkStore(Protocol):
+    """Sessions, work and its history. All times are the database's; see ``leases`` for what is what.
+
+    Everything that a session does first looks, in the same transaction, whether its deadline has passed: then it is
+    ``SessionExpired`` and nothing was written. ``processes`` says what becomes of the work of dead sessions that is met.
+    """
+
+    def open_session(self, component: str, actor: str, info: Mapping[str, Any], interval: float) -> LeaseSession:
+        """A new session; its deadline is ``interval`` seconds from now."""
+
+    def poke_session(self, session: str) -> LeaseSession:
+        """The heartbeat: the deadline is ``interval`` seconds from now again.
+
+        :raises SessionExpired: too late.
+        """
+
+    def get_session(self, session: str) -> LeaseSession:
+        """:raises SessionExpired: its deadline has passed."""
+
+    def end_session(self, session: str, processes: Processes) -> None:
+        """Cancel its work and forget it. One that is not there (any more) is no error."""
+
+    def list_sessions(self) -> Sequence[LeaseSession]:
+        """Those that live, oldest first."""
+
+    def claim(
+        self, session: str, process: Process, count: int, processes: Processes, machines: Sequence[str] | None = None
+    ) -> Sequence[Work]:
+        """Lock up to ``count`` eligible machines, oldest need first; ``machines`` narrows the choice.
+
+        :raises NothingToDo: none is eligible. :raises SessionExpired: see above.
+        """
+
+    def take(self, session: str, process: Process, machine: str, processes: Processes, needed: bool = True) -> Work:
+        """Lock one machine. ``needed`` False: whatever the predicate and the backoff say.
+
+        :raises WorkConflict: it is locked. :raises NotEligible: the predicate does not hold.
+        :raises NotFound: no such machine. :raises SessionExpired: see above.
+        """
+
+    def transact(self, lease: Lease, change: Change, leave: Exit | None = None) -> Subject:
+        """Apply ``change`` under the lock, and leave the work by one of the exits in the same transaction.
+
+        :raises LeaseLost: it is not held so. Not for ``Cancel`` by a session: then nothing happens.
+        :raises SessionExpired: the session named, or that of the token, is dead.
+        """
+
+    def reap(self, processes: Processes) -> int:
+        """Cancel the work of dead sessions and forget them; how many there were. Several servers may do it at once."""
+
+    def list_work(
+        self, machine: str | None = None, process: str | None = None, session: str | None = None
+    ) -> Sequence[Work]:
+        """Work of live sessions, by machine and process."""
+
+    def work_history(
+        self, machine: str | None = None, process: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[WorkEvent]:
+        """At most ``limit`` lines, newest first, older than the one with id ``after``."""
+
+    def list_backoffs(self, machine: str | None = None) -> Sequence[Backoff]:
+        """Those that last still."""
+
+    def explain(self, process: Process, machine: str) -> Explanation:
+        """Each condition of the predicate, evaluated by what :meth:`claim` uses.
+
+        :raises NotFound: no such machine.
+        """
+
+    def count_work(self, process: Process) -> WorkCounts:
+        """Eligible by the same predicate, in work, in backoff."""
+
+
+class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, Protocol):
     """All of it: what an adapter implements."""
 
     def ready(self) -> None:

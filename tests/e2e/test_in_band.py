@@ -13,6 +13,7 @@ from pathlib import Path
 import inband_guest
 import pytest
 import yaml
+from fleet import Fleet
 from inband_guest import FACTS, MAC, MEMORY, UUID, InbandGuest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -157,3 +158,29 @@ def test_an_ordinary_user_gets_verdicts(operator: Operator, guest: InbandGuest) 
     assert device["coverage"]["smbios"]["verdict"] == "denied"
     assert device["model"] == FACTS["model"]  # of /sys/class/dmi/id
     assert "serial" not in device
+
+
+def test_many_hosts_are_published_and_the_second_time_nothing_changes(tmp_path: Path) -> None:
+    """This machine, as several: through the playbook, to a real server, with `fleet_machine` where names differ."""
+    with Fleet(tmp_path / "fleet", "", "") as fleet:
+        names = ["one", "two", "three", "four"]
+        for name in names:
+            fleet.module("machine", name=name, state="present")
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        hosts = {**dict.fromkeys(names[:3], local), "alias": {**local, "fleet_machine": "four"}}
+        inventory = tmp_path / "hosts.json"
+        inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+        argv = (
+            "ansible-playbook",
+            "-i",
+            inventory,
+            REPOSITORY / "playbooks/collect_inband.yml",
+            "-e",
+            "collect_become=false",
+        )
+        for changed in ("changed=1", "changed=0"):
+            recap = fleet.run(*argv, token=fleet._admin).split("PLAY RECAP", 1)[1]
+            assert recap.count(changed) == len(hosts), recap
+        found = fleet.get("/api/v1/machines/four/device?source=inband")
+        assert found["source"] == "inband"
+        assert found["hostname"]

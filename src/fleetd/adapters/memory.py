@@ -7,12 +7,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
 
+from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
+    AuditEntry,
+    Credential,
     DeviceChange,
     Machine,
     Powercycle,
@@ -25,11 +28,13 @@ from fleetd.domain import (
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
 
 
-class MemoryStore:
-    """Implements ``fleetd.ports.Store``. One lock makes every method a transaction."""
+class MemoryStore(MemoryWork):
+    """Implements ``fleetd.ports.Store``. One lock makes every method a transaction; ``clock`` is that of sessions."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(clock)
         self._lock = threading.RLock()
+        self._observed: dict[str, dict[str, datetime]] = {}
         self._machines: dict[str, Machine] = {}
         self._pending: dict[str, PowerCycleState] = {}
         self._requests: dict[str, Powercycle] = {}
@@ -37,6 +42,9 @@ class MemoryStore:
         self._history: dict[str, DeviceChange] = {}
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, WebSession] = {}
+
+        self._credentials: dict[str, Credential] = {}
+        self._audit: list[AuditEntry] = []
 
     def ready(self) -> None:
         return
@@ -58,6 +66,10 @@ class MemoryStore:
 
     def get_machine(self, machine_id: str) -> Machine | None:
         return self._machines.get(machine_id)
+
+    def get_machines(self, machine_ids: Sequence[str]) -> Sequence[Machine]:
+        with self._lock:
+            return [self._machines[name] for name in sorted(set(machine_ids)) if name in self._machines]
 
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
@@ -93,6 +105,8 @@ class MemoryStore:
                 check(machine)
             del self._machines[machine_id]
             self._devices.pop(machine_id, None)
+            self._observed.pop(machine_id, None)
+            self._forget_work(machine_id)
             self._requests = {key: item for key, item in self._requests.items() if item.machine != machine_id}
             self._history = {key: item for key, item in self._history.items() if item.machine != machine_id}
 
@@ -150,7 +164,12 @@ class MemoryStore:
     def due_powercycles(self, now: datetime) -> Sequence[str]:
         with self._lock:
             found = sorted(self._requests.values(), key=lambda item: item.id)
-        return [item.machine for item in found if item.open and (item.not_before is None or item.not_before <= now)]
+            claimed = {item.machine for item in self.list_work(process="powercycle")}
+        return [
+            item.machine
+            for item in found
+            if item.open and (item.not_before is None or item.not_before <= now) and item.machine not in claimed
+        ]
 
     def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
         with self._lock:
@@ -193,6 +212,7 @@ class MemoryStore:
             previous = self._existing(machine)
             publication = change(self.get_devices(machine))
             self._devices.setdefault(machine, {})[source] = publication.document
+            self._observed.setdefault(machine, {})[source] = now
             self._machines[machine] = replace(previous, device=publication.summary)
             if publication.changes:
                 entry = DeviceChange(new_id(now), machine, source, now, publication.changes)
@@ -253,6 +273,50 @@ class MemoryStore:
     def delete_session(self, digest: str) -> None:
         with self._lock:
             self._sessions.pop(digest, None)
+
+    # -- credentials
+
+    def put_credential(self, credential: Credential, audit: AuditEntry) -> Credential:
+        with self._lock:
+            present = self._credentials.get(credential.name)
+            kept = replace(credential, created_at=present.created_at) if present else credential
+            self._credentials[kept.name] = kept
+            self._audit.append(audit)
+            return kept
+
+    def read_credential(self, name: str, audit: AuditEntry) -> Credential:
+        with self._lock:
+            if name not in self._credentials:
+                raise NotFound(f"no credential {name}", credential=name)
+            self._audit.append(audit)
+            return self._credentials[name]
+
+    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+        with self._lock:
+            if name not in self._credentials:
+                raise NotFound(f"no credential {name}", credential=name)
+            self._audit.append(audit)
+            del self._credentials[name]
+
+    def list_credentials(self) -> Sequence[Credential]:
+        with self._lock:
+            return [self._credentials[name] for name in sorted(self._credentials)]
+
+    def change_secrets(self, change: Callable[[Credential], str]) -> int:
+        with self._lock:
+            changed = {name: replace(item, secret=change(item)) for name, item in self._credentials.items()}
+            count = sum(changed[name] != item for name, item in self._credentials.items())
+            self._credentials = changed
+            return count
+
+    def list_audit(
+        self, subject: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[AuditEntry]:
+        with self._lock:
+            found = sorted(self._audit, key=lambda item: item.id, reverse=True)
+        return [item for item in found if subject in (None, item.subject) and (after is None or item.id < after)][
+            :limit
+        ]
 
 
 def _matches(machine: Machine, where: MachineFilter) -> bool:

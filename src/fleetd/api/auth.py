@@ -94,5 +94,7 @@ def need(wanted: May) -> Any:
 Reader = Annotated[Principal, need(May.READ)]
 Operator = Annotated[Principal, need(May.OPERATE)]
 Reporter = Annotated[Principal, need(May.REPORT)]
+Worker = Annotated[Principal, need(May.WORK)]
+SecretReader = Annotated[Principal, need(May.SECRETS)]
 Publisher = Annotated[Principal, need(May.PUBLISH)]
 Admin = Annotated[Principal, need(May.ADMIN)]

@@ -54,6 +54,7 @@ _CODES = {
     405: "method_not_allowed",
     413: "too_large",
 }
+_SECRET = ("password",)  # never repeated
 _HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="fleetd"'}, 503: {"Retry-After": "2"}}
 
 
@@ -146,7 +147,7 @@ def explain(error: Any, skip: int = 0) -> tuple[str, str]:
     if error["type"] == "extra_forbidden":
         message = "no such field"
     got = error.get("input")
-    if isinstance(got, str | int | float | bool):
+    if isinstance(got, str | int | float | bool) and field.rpartition(".")[2] not in _SECRET:
         message += f" (got {str(got)[:80]!r})"
     return field, f"{field}: {message}"
 

@@ -7,21 +7,21 @@ an empty value. An id may contain slashes, encoded or not.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from fleetcore.errors import InvalidInput, NotFound
+from fleetcore import process
+from fleetcore.errors import InvalidInput
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleetd.api import wire
 from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
 from fleetd.api.errors import BadRequest, Json, as_invalid_input
+from fleetd.api.updates import Updates
 from fleetd.api.v1 import services
 from fleetd.domain import AttachedDevice, PowerCycleState
 from fleetd.services import machines as changes
@@ -29,14 +29,13 @@ from fleetd.services.tokens import May
 
 router = APIRouter(tags=["json/v1"])
 
-SSE_PERIOD = 1.0  # seconds between two looks: a replica's changes are seen too
 SSE_KEEP_ALIVE = 15.0
 _SSH_USER_IP = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.\-@_]*\Z")
 T = TypeVar("T", bound=BaseModel)
 
 
 class _Go(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
 def _or(default: Any) -> BeforeValidator:
@@ -66,17 +65,98 @@ class _ChromeOs(_Go):
     dimensions: dict[str, list[str] | None] | None = Field(default=None, alias="SuppliedDimensions")
 
 
+_Text = Annotated[str, _or("")]
+_Texts = Annotated[list[Annotated[str, _or("")]], _or([])]
+_Flag = Annotated[bool, _or(False)]
+_Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), _or(0)]
+_Health = Annotated[dict[str, _Text], _or({})]
+_NANOSECONDS = 1_000_000_000
+_INT32 = 2**31 - 1
+
+
+def _seconds(nanoseconds: int) -> float:
+    """A Go duration; not more seconds than the description can say."""
+    return min(nanoseconds / _NANOSECONDS, _INT32)
+
+
 class _Host(_Go):
-    name: Annotated[str, _or("")] = ""
-    version: Annotated[str, _or("")] = ""
+    name: _Text = ""
+    version: _Text = ""
+
+
+class _Android(_Go):
+    getprop: _Text = ""
+    dumpsys_battery: _Text = ""
+    dumpsys_thermal_service: _Text = ""
+    uptime: _Int64 = 0
+
+
+class _ChromeOsState(_Go):
+    channel: _Text = ""
+    milestone: _Text = ""
+    release_version: _Text = ""
+    uptime: _Int64 = 0
+
+
+class _Ios(_Go):
+    version: _Text = ""
+    device_type: _Text = ""
+    battery: Annotated[int, Field(ge=-(2**31), le=_INT32), _or(process.BAD_BATTERY)] = process.BAD_BATTERY
+
+
+class _Pyocd(_Go):
+    device_type: _Text = ""
+
+
+class _Standalone(_Go):
+    cores: _Int64 = 0
+    cpus: _Texts = []
+    gpus: _Texts = []
+    os_versions: _Texts = []
+    gce: _Flag = False
+    machine_type: _Text = ""
+    docker_installed: _Flag = False
+
+
+class _Server(_Go):
+    """Ours, for servers; older monitors do not send it."""
+
+    temperatures: Annotated[dict[str, float], _or({})] = {}
+    limits: Annotated[dict[str, float], _or({})] = {}
+    fans: _Health = {}
+    power_supplies: _Health = {}
+    drives: _Health = {}
 
 
 class _Event(_Go):
-    type: Annotated[str, _or("")] = ""
+    type: _Text = ""
     host: Annotated[_Host, _or({})] = _Host()
-    running_swarming_task: Annotated[bool, _or(False)] = False
-    launched_swarming: Annotated[bool, _or(False)] = False
-    forced_quarantine: Annotated[bool, _or(False)] = False
+    android: Annotated[_Android, _or({})] = _Android()
+    chromeos: Annotated[_ChromeOsState, _or({})] = _ChromeOsState()
+    ios: Annotated[_Ios, _or({})] = _Ios()
+    pyocd: Annotated[_Pyocd, _or({})] = _Pyocd()
+    standalone: Annotated[_Standalone, _or({})] = _Standalone()
+    server: Annotated[_Server, _or({})] = _Server()
+    running_swarming_task: _Flag = False
+    launched_swarming: _Flag = False
+    forced_quarantine: _Flag = False
+
+    def to_domain(self) -> process.Event:
+        """What the processor takes."""
+        android, chromeos, alone = self.android.model_dump(), self.chromeos.model_dump(), self.standalone.model_dump()
+        lists = {name: tuple(alone[name]) for name in ("cpus", "gpus", "os_versions")}
+        return process.Event(
+            version=self.host.version,
+            android=process.Android(**{**android, "uptime": _seconds(self.android.uptime)}),
+            chromeos=process.ChromeOs(**{**chromeos, "uptime": _seconds(self.chromeos.uptime)}),
+            ios=process.Ios(**self.ios.model_dump()),
+            pyocd=process.Pyocd(**self.pyocd.model_dump()),
+            standalone=process.Standalone(**{**alone, **lists}),
+            server=process.Server(**self.server.model_dump()),
+            running_swarming_task=self.running_swarming_task,
+            launched_swarming=self.launched_swarming,
+            forced_quarantine=self.forced_quarantine,
+        )
 
 
 async def _body(request: Request) -> bytes:
@@ -157,10 +237,7 @@ def event(request: Request, body: Body, who: Publisher) -> Response:
     if not parsed.host.name.strip():
         raise InvalidInput("host.name: is blank", field="host.name")
     ensure(who, May.PUBLISH, parsed.host.name)
-    state = changes.RawState(
-        parsed.host.version, parsed.running_swarming_task, parsed.launched_swarming, parsed.forced_quarantine
-    )
-    services(request).machines.observe(parsed.host.name, changes.raw_state(state))
+    services(request).machines.observe(parsed.host.name, changes.observed(parsed.to_domain()))
     return Response()
 
 
@@ -168,28 +245,15 @@ def event(request: Request, body: Body, who: Publisher) -> Response:
 def description_updated(request: Request, _who: Reader, stream: str = "") -> Response:
     """Server-sent events: `data: update` whenever the Description of machine `stream` changes."""
     machine_id = _id(stream)
-
-    def look() -> Any:
-        try:
-            view = services(request).machines.get(machine_id)
-        except NotFound:
-            return None
-        return wire.description(view.machine, view.power_cycle)
+    bus: Updates = request.app.state.updates
 
     async def updates() -> AsyncIterator[str]:
-        last = await run_in_threadpool(look)
-        quiet = 0.0
-        yield ": connected\n\n"
-        while True:
-            await asyncio.sleep(SSE_PERIOD)
-            now = await run_in_threadpool(look)
-            quiet += SSE_PERIOD
-            if now != last:
-                last, quiet = now, 0.0
-                yield "data: update\n\n"
-            elif quiet >= SSE_KEEP_ALIVE:
-                quiet = 0.0
-                yield ": still here\n\n"  # so that proxies keep the connection
+        with bus.subscribe(machine_id) as subscription:
+            await subscription.ready()
+            yield ": connected\n\n"
+            while True:
+                changed = await subscription.wait(SSE_KEEP_ALIVE)
+                yield "data: update\n\n" if changed else ": still here\n\n"  # so that proxies keep the connection
 
     return StreamingResponse(updates(), media_type="text/event-stream")
 

@@ -68,6 +68,23 @@ class FleetFigures(Collector):
         due = GaugeMetricFamily("fleetd_powercycles_due", "Machines that wait for a runner now")
         due.add_metric([], len(self._services.powercycles.due()))
         yield due
+        yield from self._work()
+
+    def _work(self) -> Iterator[Metric]:
+        work = GaugeMetricFamily(
+            "fleetd_work", "Machines by process: eligible for it, in work, in backoff", labels=["process", "state"]
+        )
+        for process, counts in self._services.work.counts().items():
+            for state, count in (
+                ("eligible", counts.eligible),
+                ("working", counts.working),
+                ("backoff", counts.backoff),
+            ):
+                work.add_metric([process, state], count)
+        yield work
+        sessions = GaugeMetricFamily("fleetd_sessions", "Sessions that live")
+        sessions.add_metric([], len(self._services.work.sessions()))
+        yield sessions
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: registering must not ask the database."""

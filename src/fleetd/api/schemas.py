@@ -47,7 +47,10 @@ Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_no_con
 Short = Annotated[
     str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), AfterValidator(_no_control)
 ]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_no_control)]
+Token = Annotated[int, Field(ge=1, le=2**62)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+CredentialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]
 
 
 class Body(BaseModel):
@@ -70,6 +73,7 @@ class Bmc(Body):
     system: Short | None = Field(default=None, description="id of the ComputerSystem when there are several")
     validate_certs: bool = True
     fingerprint: str | None = Field(default=None, description="SHA-256 of the certificate in hex; colons allowed")
+    credential: CredentialName | None = Field(default=None, description="name of the credential that logs in there")
 
     @field_validator("mac")
     @classmethod
@@ -159,6 +163,9 @@ class Report(Body):
     message: Text = ""
     error: dict[str, Any] | None = Field(default=None, description="code, message and details of a failure")
     runner: Text = Field(default="", description="which runner; default: the name of the token")
+    fencing_token: Token | None = Field(
+        default=None, description="of the claim under which it was done; a stale one is refused with 409"
+    )
 
 
 class PublishItem(Body):
@@ -172,6 +179,74 @@ class PublishMany(Body):
     """Several observations; each succeeds or fails by itself."""
 
     items: list[PublishItem] = Field(max_length=1000)
+
+
+class NewCredential(Body):
+    """A login. The password is never given back to who may not read it, and never repeated in an error."""
+
+    username: Short
+    password: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_no_control)]
+
+
+class NewSession(Body):
+    """A component that wants to work."""
+
+    component: Short = Field(description="its name, shown at what it holds", examples=["runner-rack1"])
+    info: dict[str, str | int | float | bool | None] = Field(
+        default={}, max_length=32, description="version, host, job, ...: shown to people"
+    )
+    interval: float = Field(
+        default=5.0, ge=0.2, le=86_400, strict=False, description="seconds a heartbeat is good for; send twice as many"
+    )
+
+
+class Claim(Body):
+    """Which work is wanted."""
+
+    session: Id
+    process: Short
+    count: int = Field(default=1, ge=1, le=1000, description="at most so many machines")
+    machines: list[MachineId] | None = Field(default=None, max_length=10_000, description="only among these")
+
+
+class Take(Body):
+    """One machine that is wanted by name."""
+
+    session: Id
+    process: Short = "manual"
+    machine: MachineId
+    needed: bool = Field(default=True, description="false: whatever the predicate and the backoff say")
+
+
+class Exit(Body):
+    """Which work is left."""
+
+    session: Id
+    process: Short
+    machine: MachineId
+    fencing_token: Token | None = Field(default=None, description="of the claim; a stale one is refused with 409")
+
+
+class Cancelled(Exit):
+    """Work that is given back."""
+
+    cause: Text = ""
+
+
+class RetryBody(Body):
+    """When to try again, in place of the process's own rule."""
+
+    initial: float = Field(default=60, ge=0, le=31_536_000, strict=False, description="seconds")
+    exponent: float | None = Field(default=None, ge=0, le=100, strict=False, description="none: always `initial`")
+    maximum: float = Field(default=3600, ge=0, le=31_536_000, strict=False, description="seconds")
+    attempts: int | None = Field(default=None, ge=1, le=1000, description="so many in a row quarantine the machine")
+
+
+class Failed(Exit):
+    """Work that did not succeed."""
+
+    cause: Text
+    backoff: RetryBody | None = None
 
 
 # -- answers (declared for OpenAPI)
@@ -290,3 +365,110 @@ class Inventory(BaseModel):
 
 
 Query = Annotated[str, AfterValidator(_no_control), StringConstraints(max_length=255)]
+
+
+class WorkOut(BaseModel):
+    """A lock on (machine, process), with its fencing token."""
+
+    machine: str
+    process: str
+    session: str
+    fencing_token: int
+    started_at: str
+
+
+class WorkList(BaseModel):
+    items: list[WorkOut]
+
+
+class SessionOut(BaseModel):
+    id: str
+    component: str
+    actor: str
+    info: dict[str, Any]
+    interval: float
+    created_at: str
+    deadline: str
+
+
+class HeartbeatOut(SessionOut):
+    work: list[WorkOut]
+
+
+class SessionList(BaseModel):
+    items: list[SessionOut]
+
+
+class WorkEventOut(BaseModel):
+    id: str
+    at: str
+    machine: str
+    process: str
+    outcome: Literal["started", "finished", "failed", "cancelled"]
+    session: str
+    component: str
+    actor: str
+    cause: str
+    fencing_token: int
+
+
+class WorkHistory(BaseModel):
+    items: list[WorkEventOut]
+    next: str | None
+
+
+class BackoffOut(BaseModel):
+    until: str
+    cause: str
+    interval: int
+    failures: int
+
+
+class ConditionOut(BaseModel):
+    text: str
+    holds: bool
+
+
+class ExplanationOut(BaseModel):
+    """Why a machine is eligible for a process, or not."""
+
+    machine: str
+    process: str
+    eligible: bool
+    conditions: list[ConditionOut]
+    work: WorkOut | None
+    backoff: BackoffOut | None
+
+
+class CredentialOut(BaseModel):
+    """A credential without its secret."""
+
+    name: str
+    username: str
+    created_at: str
+    updated_at: str
+
+
+class CredentialList(BaseModel):
+    items: list[CredentialOut]
+
+
+class LoginOut(BaseModel):
+    """A credential with its secret."""
+
+    name: str
+    username: str
+    password: str
+
+
+class AuditEntryOut(BaseModel):
+    id: str
+    at: str
+    actor: str
+    action: str
+    subject: str
+
+
+class Audit(BaseModel):
+    items: list[AuditEntryOut]
+    next: str | None

@@ -38,11 +38,11 @@ _WORDS = {
 }
 
 
-def _answers(*codes: int) -> dict[int | str, dict[str, Any]]:
+def answers(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": schemas.Error, "description": _WORDS[code]} for code in (401, 403, 422, 503, *codes)}
 
 
-router = APIRouter(prefix="/api/v1", responses=_answers())
+router = APIRouter(prefix="/api/v1", responses=answers())
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="ETag of the version that is to be changed")]
 Limit = Annotated[int, fastapi.Query(ge=1, le=1000, description="items per page")]
@@ -66,11 +66,11 @@ def _version(if_match: str | None) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
-def _encode(position: str) -> str:
+def encode(position: str) -> str:
     return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str | None) -> str | None:
+def decode(cursor: str | None) -> str | None:
     """:raises InvalidInput: not a cursor of ours."""
     if cursor is None:
         return None
@@ -116,7 +116,7 @@ Where = Annotated[MachineFilter, fastapi.Depends(_where)]
     "/machines",
     status_code=201,
     tags=["machines"],
-    responses={201: {"model": schemas.MachineOut}, **_answers(400, 409)},
+    responses={201: {"model": schemas.MachineOut}, **answers(400, 409)},
 )
 def create_machine(request: Request, body: schemas.NewMachine, _who: Operator) -> Response:
     """Register a machine."""
@@ -126,15 +126,13 @@ def create_machine(request: Request, body: schemas.NewMachine, _who: Operator) -
 @router.get("/machines", tags=["machines"], responses={200: {"model": schemas.MachineList}})
 def list_machines(request: Request, where: Where, _who: Reader, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Machines by id, page by page."""
-    found = services(request).machines.find(where, limit + 1, _decode(cursor))
+    found = services(request).machines.find(where, limit + 1, decode(cursor))
     page = found[:limit]
-    following = _encode(page[-1].machine.id) if len(found) > limit else None
+    following = encode(page[-1].machine.id) if len(found) > limit else None
     return Json({"items": [wire.machine(item) for item in page], "next": following})
 
 
-@router.get(
-    "/machines/{machine_id}", tags=["machines"], responses={200: {"model": schemas.MachineOut}, **_answers(404)}
-)
+@router.get("/machines/{machine_id}", tags=["machines"], responses={200: {"model": schemas.MachineOut}, **answers(404)})
 def get_machine(request: Request, machine_id: str, _who: Reader) -> Response:
     """One machine, with its ETag."""
     return _with_etag(services(request).machines.get(path_id(machine_id)))
@@ -143,7 +141,7 @@ def get_machine(request: Request, machine_id: str, _who: Reader) -> Response:
 @router.patch(
     "/machines/{machine_id}",
     tags=["machines"],
-    responses={200: {"model": schemas.MachineOut}, **_answers(400, 404, 412)},
+    responses={200: {"model": schemas.MachineOut}, **answers(400, 404, 412)},
 )
 def patch_machine(
     request: Request, machine_id: str, body: dict[str, Any], _who: Operator, if_match: IfMatch = None
@@ -159,14 +157,14 @@ def patch_machine(
     return _with_etag(services(request).machines.change(path_id(machine_id), change, _version(if_match)))
 
 
-@router.delete("/machines/{machine_id}", status_code=204, tags=["machines"], responses=_answers(404, 412))
+@router.delete("/machines/{machine_id}", status_code=204, tags=["machines"], responses=answers(404, 412))
 def delete_machine(request: Request, machine_id: str, _who: Operator, if_match: IfMatch = None) -> Response:
     """Delete a machine with its requests, documents and history."""
     services(request).machines.delete(path_id(machine_id), _version(if_match))
     return Response(status_code=204)
 
 
-@router.get("/machines/{machine_id}/bmc", tags=["machines"], responses={200: {"model": schemas.Bmc}, **_answers(404)})
+@router.get("/machines/{machine_id}/bmc", tags=["machines"], responses={200: {"model": schemas.Bmc}, **answers(404)})
 def get_bmc(request: Request, machine_id: str, _who: Reader) -> Response:
     """How its BMC is reached."""
     view = services(request).machines.get(path_id(machine_id))
@@ -176,7 +174,7 @@ def get_bmc(request: Request, machine_id: str, _who: Reader) -> Response:
 
 
 @router.put(
-    "/machines/{machine_id}/bmc", tags=["machines"], responses={200: {"model": schemas.Bmc}, **_answers(400, 404, 412)}
+    "/machines/{machine_id}/bmc", tags=["machines"], responses={200: {"model": schemas.Bmc}, **answers(400, 404, 412)}
 )
 def put_bmc(request: Request, machine_id: str, body: schemas.Bmc, _who: Operator, if_match: IfMatch = None) -> Response:
     """Set how its BMC is reached."""
@@ -184,7 +182,7 @@ def put_bmc(request: Request, machine_id: str, body: schemas.Bmc, _who: Operator
     return Json(wire.bmc(view.machine), headers={"ETag": f'"{view.machine.version}"'})
 
 
-@router.delete("/machines/{machine_id}/bmc", status_code=204, tags=["machines"], responses=_answers(404, 412))
+@router.delete("/machines/{machine_id}/bmc", status_code=204, tags=["machines"], responses=answers(404, 412))
 def delete_bmc(request: Request, machine_id: str, _who: Operator, if_match: IfMatch = None) -> Response:
     """Forget how its BMC is reached."""
     services(request).machines.set_bmc(path_id(machine_id), None, _version(if_match))
@@ -221,7 +219,7 @@ def _merge_patch(target: Any, patch: Any) -> Any:
 @router.get(
     "/machines/{machine_id}/device",
     tags=["devices"],
-    responses={200: {"description": "A device document: see docs/schema/device.schema.json"}, **_answers(404)},
+    responses={200: {"description": "A device document: see docs/schema/device.schema.json"}, **answers(404)},
 )
 def get_device(
     request: Request, machine_id: str, _who: Reader, source: Literal["oob", "inband"] | None = None
@@ -233,7 +231,7 @@ def get_device(
 @router.put(
     "/machines/{machine_id}/device/{source}",
     tags=["devices"],
-    responses={200: {"model": schemas.Published}, **_answers(400, 404)},
+    responses={200: {"model": schemas.Published}, **answers(400, 404)},
 )
 def put_device(
     request: Request,
@@ -251,19 +249,19 @@ def put_device(
 @router.get(
     "/machines/{machine_id}/device/history",
     tags=["devices"],
-    responses={200: {"model": schemas.DeviceHistory}, **_answers(404)},
+    responses={200: {"model": schemas.DeviceHistory}, **answers(404)},
 )
 def device_history(
     request: Request, machine_id: str, _who: Reader, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """What changed, newest first."""
-    found = services(request).devices.history(path_id(machine_id), limit + 1, _decode(cursor))
+    found = services(request).devices.history(path_id(machine_id), limit + 1, decode(cursor))
     page = found[:limit]
-    following = _encode(page[-1].id) if len(found) > limit else None
+    following = encode(page[-1].id) if len(found) > limit else None
     return Json({"items": [wire.device_change(item) for item in page], "next": following})
 
 
-@router.post("/devices", tags=["devices"], responses={200: {"model": schemas.PublishedMany}, **_answers(400)})
+@router.post("/devices", tags=["devices"], responses={200: {"model": schemas.PublishedMany}, **answers(400)})
 def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) -> Response:
     """Publish several observations; the answer has one result per item, in order."""
     items = []
@@ -292,7 +290,7 @@ def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) ->
     responses={
         201: {"model": schemas.PowercycleOut},
         200: {"model": schemas.PowercycleOut, "description": "The machine has an open request: this one"},
-        **_answers(400, 404),
+        **answers(400, 404),
     },
 )
 def request_powercycle(request: Request, body: schemas.NewPowercycle, who: Operator) -> Response:
@@ -312,16 +310,16 @@ def list_powercycles(
     cursor: Cursor = None,
 ) -> Response:
     """Requests, newest first."""
-    found = services(request).powercycles.find(machine, state, limit + 1, _decode(cursor))
+    found = services(request).powercycles.find(machine, state, limit + 1, decode(cursor))
     page = found[:limit]
-    following = _encode(page[-1].id) if len(found) > limit else None
+    following = encode(page[-1].id) if len(found) > limit else None
     return Json({"items": [wire.powercycle(item) for item in page], "next": following})
 
 
 @router.get(
     "/powercycles/{request_id}",
     tags=["powercycles"],
-    responses={200: {"model": schemas.PowercycleOut}, **_answers(404)},
+    responses={200: {"model": schemas.PowercycleOut}, **answers(404)},
 )
 def get_powercycle(request: Request, request_id: schemas.Query, _who: Reader) -> Response:
     """One request."""
@@ -331,19 +329,21 @@ def get_powercycle(request: Request, request_id: schemas.Query, _who: Reader) ->
 @router.post(
     "/powercycles/{request_id}/report",
     tags=["powercycles"],
-    responses={200: {"model": schemas.PowercycleOut}, **_answers(400, 404, 409)},
+    responses={200: {"model": schemas.PowercycleOut}, **answers(400, 404, 409)},
 )
 def report_powercycle(request: Request, request_id: schemas.Query, body: schemas.Report, who: Reporter) -> Response:
-    """What a runner did. `failed` opens the request again after a backoff, until there were too many attempts."""
+    """What a runner did, with the fencing token of its claim if it has one. `failed` opens the request again after a backoff, until there were too many attempts."""
     runner = body.runner or who.name
-    found = services(request).powercycles.report(request_id, State(body.state), body.message, body.error, runner)
+    found = services(request).powercycles.report(
+        request_id, State(body.state), body.message, body.error, runner, body.fencing_token
+    )
     return Json(wire.powercycle(found))
 
 
 @router.post(
     "/powercycles/{request_id}/cancel",
     tags=["powercycles"],
-    responses={200: {"model": schemas.PowercycleOut}, **_answers(404, 409)},
+    responses={200: {"model": schemas.PowercycleOut}, **answers(404, 409)},
 )
 def cancel_powercycle(request: Request, request_id: schemas.Query, who: Operator) -> Response:
     """Close an open request without doing it."""

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from fleetd.domain import Annotation, Description, DeviceChange, Machine, Powercycle, Token
+from fleetd.domain import Annotation, AuditEntry, Credential, Description, DeviceChange, Machine, Powercycle, Token
+from fleetd.leases import Explanation, LeaseSession, Work, WorkEvent
 from fleetd.services.machines import MachineView
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -129,3 +130,78 @@ def token(value: Token) -> dict[str, Any]:
         "expires_at": time(value.expires_at),
         "revoked_at": time(value.revoked_at),
     }
+
+
+def lease_session(value: LeaseSession) -> dict[str, Any]:
+    """``SessionOut``."""
+    return {
+        "id": value.id,
+        "component": value.component,
+        "actor": value.actor,
+        "info": dict(value.info),
+        "interval": value.interval,
+        "created_at": time(value.created_at),
+        "deadline": time(value.deadline),
+    }
+
+
+def work(value: Work) -> dict[str, Any]:
+    """``WorkOut``."""
+    return {
+        "machine": value.machine,
+        "process": value.process,
+        "session": value.session,
+        "fencing_token": value.token,
+        "started_at": time(value.started_at),
+    }
+
+
+def work_event(value: WorkEvent) -> dict[str, Any]:
+    """``WorkEventOut``."""
+    return {
+        "id": value.id,
+        "at": time(value.at),
+        "machine": value.machine,
+        "process": value.process,
+        "outcome": value.outcome.value,
+        "session": value.session,
+        "component": value.component,
+        "actor": value.actor,
+        "cause": value.cause,
+        "fencing_token": value.token,
+    }
+
+
+def explanation(value: Explanation) -> dict[str, Any]:
+    """``ExplanationOut``."""
+    waits = value.backoff
+    return {
+        "machine": value.machine,
+        "process": value.process,
+        "eligible": value.eligible,
+        "conditions": [{"text": text, "holds": holds} for text, holds in value.conditions],
+        "work": work(value.work) if value.work else None,
+        "backoff": None
+        if waits is None
+        else {
+            "until": time(waits.until),
+            "cause": waits.cause,
+            "interval": waits.interval,
+            "failures": waits.failures,
+        },
+    }
+
+
+def credential(value: Credential) -> dict[str, Any]:
+    """``CredentialOut``: without its secret."""
+    return {
+        "name": value.name,
+        "username": value.username,
+        "created_at": time(value.created_at),
+        "updated_at": time(value.updated_at),
+    }
+
+
+def audit_entry(value: AuditEntry) -> dict[str, Any]:
+    """``AuditEntryOut``."""
+    return {**asdict(value), "at": time(value.at)}

@@ -3,20 +3,33 @@
 
 from __future__ import annotations
 
-from fleetd.ports import Store
+from fleetd.leases import Processes
+from fleetd.ports import Cipher, Store
 from fleetd.services import Clock
+from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
 from fleetd.services.machines import Machines
 from fleetd.services.powercycles import Backoff, Powercycles
 from fleetd.services.tokens import Tokens
+from fleetd.services.work import WorkService
 
 
 class Services:
     """What the API is given."""
 
-    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None, session_hours: int = 12) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        backoff: Backoff | None = None,
+        session_hours: int = 12,
+        processes: Processes | None = None,
+        cipher: Cipher | None = None,
+    ) -> None:
         self.store = store
         self.machines = Machines(store, clock)
         self.powercycles = Powercycles(store, clock, backoff)
+        self.work = WorkService(store, backoff or Backoff(), processes)
+        self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock)
         self.tokens = Tokens(store, clock, session_hours)

@@ -59,6 +59,7 @@ def host_vars(view: MachineView) -> dict[str, Any]:
             "bmc_validate_certs": bmc.validate_certs,
             "bmc_fingerprint": bmc.fingerprint,
             "bmc_system": bmc.system,
+            "bmc_credential": bmc.credential,
         }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from fleetcore import process
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
 from fleetd.domain import (
@@ -83,6 +84,12 @@ class Machines:
         """Machines by id."""
         machines = self._store.list_machines(where, limit, after)
         latest = self._store.latest_powercycles([item.id for item in machines] if limit else None)
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def some(self, machine_ids: Sequence[str]) -> Sequence[MachineView]:
+        """Those of these ids that exist."""
+        machines = self._store.get_machines(machine_ids)
+        latest = self._store.latest_powercycles(machine_ids)
         return [MachineView(machine, latest.get(machine.id)) for machine in machines]
 
     def change(
@@ -219,28 +226,14 @@ def supply_chromeos(
     )
 
 
-@dataclass(frozen=True)
-class RawState:
-    """The part of a ``raw_state`` event that every machine has."""
-
-    version: str
-    running_swarming_task: bool = False
-    launched_swarming: bool = False
-    forced_quarantine: bool = False
-
-
-def raw_state(event: RawState) -> Callable[[Description, datetime], Description]:
-    """A monitor's report. ``forced_quarantine`` latches: only a person clears it. The holds of people are not touched."""
+def observed(event: process.Event) -> Callable[[Description, datetime], Description]:
+    """A monitor's report: see ``fleetcore.process``. The holds of people are not touched."""
 
     def change(previous: Description, now: datetime) -> Description:
-        return replace(
-            previous,
-            last_updated=now,
-            version=event.version,
-            running_swarming_task=event.running_swarming_task,
-            launched_swarming=event.launched_swarming,
-            is_quarantined=previous.is_quarantined or event.forced_quarantine,
-            dimensions={**previous.dimensions, "tmm_version": (event.version,)},
-        )
+        shared = [item.name for item in fields(process.State) if item.name != "announcement"]
+        state = process.process(process.State(**{name: getattr(previous, name) for name in shared}), event, now)
+        said = state.announcement
+        annotation = previous.annotation if said is None else Annotation(said, "fleetd", now)
+        return replace(previous, annotation=annotation, **{name: getattr(state, name) for name in shared})
 
     return change

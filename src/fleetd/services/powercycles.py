@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
 from fleetd.domain import CLOSED, Powercycle, State, Step, new_id
+from fleetd.leases import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject
 from fleetd.ports import Store
 from fleetd.services import Clock
 
+PROCESS = "powercycle"
 REPORTED = frozenset({State.CLAIMED, State.OFF, State.ON, State.VERIFIED, State.FAILED})
 
 
@@ -79,21 +81,49 @@ class Powercycles:
         message: str = "",
         error: Mapping[str, Any] | None = None,
         runner: str = "",
+        fencing_token: int | None = None,
     ) -> Powercycle:
         """What a runner did. Repeating the report that closed a request is no error.
 
+        :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the work.
         :raises NotFound: no such request. :raises ConflictError: it was closed otherwise.
+        :raises LeaseLost: the claim of that token is over. :raises SessionExpired: it is, because its session died.
         :raises InvalidInput: a state that can't be reported.
         """
         if state not in REPORTED:
             raise InvalidInput(
                 f"state: {state.value} can't be reported, one of {', '.join(sorted(REPORTED))} can", field="state"
             )
+        said: dict[str, Any] = {"message": message, "error": error, "runner": runner}
+        if fencing_token is not None:
+            return self._report_claimed(self.get(request_id), state, fencing_token, said)
         now = self._clock()
         return self._store.update_powercycle(
-            request_id,
-            lambda previous: reported(previous, state, now, self._backoff, message=message, error=error, runner=runner),
+            request_id, lambda previous: reported(previous, state, now, self._backoff, **said)
         )
+
+    def _report_claimed(self, request: Powercycle, state: State, token: int, said: Mapping[str, Any]) -> Powercycle:
+        exits: dict[State, Exit] = {State.VERIFIED: Finish(), State.FAILED: Fail(said["message"], None)}
+        leave = exits.get(state)
+
+        def change(subject: Subject, now: datetime) -> Subject:
+            if subject.request is None or subject.request.id != request.id:
+                raise ConflictError(f"power cycle request {request.id} is closed", state=request.state.value)
+            return replace(subject, request=reported(subject.request, state, now, self._backoff, **said))
+
+        lease = Lease(request.machine, PROCESS, token=token)
+        try:
+            return self._store.transact(lease, change, leave).request or request
+        except LeaseLost:
+            if leave is not None and self._left(lease, state):
+                return self.get(request.id)  # the same report again: its answer was lost
+            raise
+
+    def _left(self, lease: Lease, state: State) -> bool:
+        """Whether the work of that token ended as ``state`` says."""
+        wanted = Outcome.FINISHED if state == State.VERIFIED else Outcome.FAILED
+        lines = self._store.work_history(lease.machine, lease.process, limit=20)
+        return any(line.token == lease.token and line.outcome == wanted for line in lines)
 
     def cancel(self, request_id: str, user: str) -> Powercycle:
         """Close an open request without doing it; cancelling twice is no error.

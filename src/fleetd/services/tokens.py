@@ -31,17 +31,19 @@ class May(enum.Flag):
     NOTHING = 0
     READ = enum.auto()
     OPERATE = enum.auto()  # register and change machines, request power cycles
-    REPORT = enum.auto()  # take and report power cycles, say whether controllers answer
+    REPORT = enum.auto()  # report power cycles, say whether controllers answer
     PUBLISH = enum.auto()  # device documents and events
     ADMIN = enum.auto()  # tokens
+    WORK = enum.auto()  # hold sessions and work
+    SECRETS = enum.auto()  # read credentials
 
 
 GRANTS = {
     Scope.VIEWER: May.READ,
-    Scope.OPERATOR: May.READ | May.OPERATE | May.PUBLISH,
-    Scope.RUNNER: May.READ | May.REPORT | May.PUBLISH,
+    Scope.OPERATOR: May.READ | May.OPERATE | May.PUBLISH | May.WORK,
+    Scope.RUNNER: May.READ | May.REPORT | May.PUBLISH | May.WORK | May.SECRETS,
     Scope.AGENT: May.PUBLISH,
-    Scope.ADMIN: May.READ | May.OPERATE | May.REPORT | May.PUBLISH | May.ADMIN,
+    Scope.ADMIN: May.READ | May.OPERATE | May.REPORT | May.PUBLISH | May.WORK | May.SECRETS | May.ADMIN,
 }
 
 

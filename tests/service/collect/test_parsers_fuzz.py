@@ -4,7 +4,7 @@
 
 """Every parser, whatever it reads: a document that JSON can carry, or ParseError. Without its last line of defence (``__wrapped__``).
 
-``FLEET_FUZZ=N`` gives N examples per parser and kind of input (default 60).
+``FLEET_FUZZ=N`` gives N examples per parser and kind of input (default 40).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fleetcore.model import Device, device_from_dict, to_dict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("FLEET_FUZZ", "60"))
+EXAMPLES = int(os.environ.get("FLEET_FUZZ", "40"))
 GOLDEN = Path(__file__).resolve().parents[2] / "unit/plugins/module_utils/fleetcore/parse/golden"
 RAWS = [path.read_text(encoding="utf-8") for path in sorted(GOLDEN.glob("*/*/raw"))]
 SIXTEEN_MIB = 16 << 20

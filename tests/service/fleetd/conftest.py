@@ -173,6 +173,19 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     made.close()
 
 
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def timed_store(request: pytest.FixtureRequest, clock: MovableClock) -> Iterator[Any]:
+    """An empty store of each kind whose sessions live by ``clock``."""
+    if request.param == "memory":
+        yield MemoryStore(clock)
+        return
+    made = SqlStore(
+        request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "clean_postgres_url"), clock=clock
+    )
+    yield made
+    made.close()
+
+
 # -- the API in this process
 
 
@@ -182,7 +195,9 @@ class Api:
     def __init__(self, clock: MovableClock, **options: Any) -> None:
 
         limit = options.pop("max_body_bytes", 100_000)
-        self.services = Services(MemoryStore(), clock, Backoff(max_attempts=3, initial=60, exponent=2, maximum=100))
+        self.services = Services(
+            MemoryStore(clock), clock, Backoff(max_attempts=3, initial=60, exponent=2, maximum=100)
+        )
         self.app = fleetd_api.create(self.services, Policy(**options), limit)
         self.tokens = {
             scope.value: self.services.tokens.create(

@@ -43,3 +43,36 @@ def test_the_client_and_the_server_agree(tmp_path: Path, run_fleetd: Any, serve_
             client.machine("r1/n1")
         with pytest.raises(AuthenticationFailed):
             ServerClient(HttpClient(HttpOptions(url)), SystemClock(), url, token="nonsense").powercycle_list()
+
+
+def test_the_client_holds_work(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any) -> None:
+    token = run_fleetd("init", "--token-only").stdout.strip()
+    with serve_fleetd(tmp_path) as (url, _process):
+        client = ServerClient(HttpClient(HttpOptions(url)), SystemClock(), url, token=token)
+        client.create_machine({"id": "r1/n1", "lifecycle": "new"})
+        session = client.start_session("worker", 30, {"host": "h1"})["id"]
+        assert client.claim_work(session, "onboard", machines=["other"]) == []
+        (work,) = client.claim_work(session, "onboard", 5)
+        assert client.heartbeat(session)["work"] == [work]
+        client.fail_work(session, "r1/n1", "onboard", "no rack", work["fencing_token"])
+        assert client.explain("r1/n1", "onboard")["backoff"]["cause"] == "no rack"
+        with pytest.raises(ConflictError) as error:
+            client.finish_work(session, "r1/n1", "onboard")
+        assert error.value.details["reason"] == "lease_lost"
+        client.cancel_work(session, "r1/n1", "onboard")
+        asked = client.request_powercycle("r1/n1", "hung")
+        (work,) = client.claim_work(session, "powercycle")
+        client.cancel_work(session, "r1/n1", "powercycle", "later")
+        (again,) = client.claim_work(session, "powercycle")
+        with pytest.raises(ConflictError) as error:
+            client.report_powercycle(asked["id"], "verified", fencing_token=work["fencing_token"])
+        assert error.value.details["reason"] == "lease_lost"
+        done = client.report_powercycle(asked["id"], "verified", fencing_token=again["fencing_token"])
+        assert done["state"] == "verified"
+        client.take_work(session, "r1/n1")
+        client.finish_work(session, "r1/n1", "manual")
+        client.end_session(session)
+        with pytest.raises(ConflictError) as error:
+            client.heartbeat(session)
+        assert error.value.details["reason"] == "session_expired"
+        assert len(list(client.work_history("r1/n1", page=3))) == 8

@@ -252,6 +252,65 @@ def test_only_a_person_lifts_the_quarantine(client: httpx.Client) -> None:
     assert "quarantined" not in description(client)["Dimensions"]
 
 
+def send(client: httpx.Client, **event: Any) -> Any:
+    done(client.post("/json/v1/machine/event/", json={"type": "raw_state", "host": {"name": "m1"}, **event}))
+    return description(client)
+
+
+def test_an_android_event_is_processed(client: httpx.Client) -> None:
+    android = {
+        "getprop": "[ro.build.id]: [QQ2A]\n[ro.product.device]: [sargo]\n",
+        "dumpsys_battery": "  level: 12\n  scale: 100\n  temperature: 250\n",
+        "dumpsys_thermal_service": None,
+        "uptime": 3_000_000_000,
+    }
+    after = send(client, android=android)
+    assert (after["Battery"], after["Temperature"], after["DeviceUptime"]) == (12, {"dumpsys_battery": 25.0}, 3)
+    assert (after["Recovering"], after["RecoveryStart"]) == ("Battery low.", NOW)
+    assert after["Annotation"] == {"Message": "Battery low.", "User": "fleetd", "Timestamp": NOW}
+    assert after["Dimensions"]["device_type"] == ["sargo"]
+    assert after["Dimensions"]["quarantined"] == ["Recovering: Battery low."]
+    gone = send(client)
+    assert gone["Recovering"] == "Device sargo has gone missing"
+    assert gone["Dimensions"]["os"] == ["Android"]
+    done(client.post("/_/machine/remove_device/m1"))
+    assert send(client)["Recovering"] == ""
+
+
+def test_events_of_other_devices_are_processed(client: httpx.Client) -> None:
+    client.post("/_/machine/supply_chromeos/m1", json={"SSHUserIP": "root@h", "SuppliedDimensions": {"gpu": ["mali"]}})
+    after = send(
+        client, chromeos={"channel": "beta", "milestone": "89", "release_version": "1.2", "uptime": 10**20 // 1000}
+    )
+    assert after["Dimensions"]["gpu"] == ["mali"]
+    assert (after["Dimensions"]["release_version"], after["DeviceUptime"]) == (["1.2"], 100_000_000)
+    assert send(client, ios={"version": "13", "device_type": "iPhone", "battery": 29})["Recovering"] == "Battery low."
+    assert send(client, ios={"device_type": "iPhone", "battery": None})["Battery"] == -99
+    assert send(client, pyocd={"device_type": "nrf52840"})["Dimensions"]["device_type"] == ["nrf52840"]
+    alone = {"cores": 8, "cpus": ["x86"], "gpus": None, "os_versions": ["Linux"], "gce": True, "machine_type": "n1"}
+    after = send(client, standalone=alone)
+    assert (after["Dimensions"]["cores"], after["Dimensions"]["gce"]) == (["8"], ["1"])
+    after = send(client, server={"temperatures": {"CPU1": 95}, "drives": {"D1": "OK"}})
+    assert after["Recovering"] == "Too hot: CPU1 95 °C."
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b'"android":{"uptime":1e400}',
+        b'"android":{"uptime":9223372036854775808}',
+        b'"server":{"temperatures":{"CPU1":NaN}}',
+        b'"standalone":{"cores":"8"}',
+        b'"standalone":{"cpus":[7]}',
+        b'"ios":[]',
+    ],
+)
+def test_events_with_values_of_the_wrong_type_change_nothing(client: httpx.Client, part: bytes) -> None:
+    body = b'{"type":"raw_state","host":{"name":"m1"},' + part + b"}"
+    refused(client.post("/json/v1/machine/event/", content=body), 400)
+    assert description(client) == NEW
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [

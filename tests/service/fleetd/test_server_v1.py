@@ -58,6 +58,7 @@ def test_create_get_list(admin: httpx.Client) -> None:
         "system": None,
         "validate_certs": True,
         "fingerprint": "ab" * 31 + "cd",
+        "credential": None,
     }
     assert (made["labels"], made["site"], made["rack"], made["position"]) == ({"role": "db"}, "ams", "r1", "U1")
     assert (made["lifecycle"], made["version"], made["device"], made["powercycle"]) == ("active", 1, None, None)

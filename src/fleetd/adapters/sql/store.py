@@ -14,22 +14,19 @@ from datetime import datetime
 from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fleetd.adapters.sql import codec, migrate, tables
+from fleetd.adapters.sql import codec, migrate, rows, tables
+from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.engine import Transactions, make_engine
+from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
-    BmcAccess,
-    Description,
     DeviceChange,
-    DeviceSummary,
     Machine,
     Powercycle,
     PowerCycleState,
-    Scope,
     State,
-    Step,
     Token,
     WebSession,
     new_id,
@@ -47,11 +44,18 @@ _M, _P, _D, _H, _T, _S = (
 _L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
 
 
-class SqlStore:
+class SqlStore(SqlWork, SqlCredentials):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
-    def __init__(self, url: str, pool_size: int = 10, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        pool_size: int = 10,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.engine = make_engine(url, pool_size)
+        self._clock = clock
         self._tx = Transactions(self.engine, sleep)
 
     def ready(self) -> None:
@@ -68,7 +72,7 @@ class SqlStore:
 
     def create_machine(self, machine: Machine) -> Machine:
         def work(connection: Connection) -> Machine:
-            return _insert_machine(connection, _apply_pending(connection, machine))
+            return rows.insert_machine(connection, rows.apply_pending(connection, machine))
 
         try:
             return self._tx.write(work)
@@ -76,7 +80,11 @@ class SqlStore:
             raise ConflictError(f"machine {machine.id} exists already", machine=machine.id) from None
 
     def get_machine(self, machine_id: str) -> Machine | None:
-        return self._tx.read(lambda connection: _one_machine(connection, machine_id))
+        return self._tx.read(lambda connection: rows.one_machine(connection, machine_id))
+
+    def get_machines(self, machine_ids: Sequence[str]) -> Sequence[Machine]:
+        query = select(_M).where(_M.c.id.in_(list(machine_ids))).order_by(_M.c.id)
+        return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])
 
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
@@ -92,28 +100,28 @@ class SqlStore:
             query = query.where(_M.c.id.in_(select(_L.c.machine).where(_L.c.name == name, _L.c.value == value)))
         if where.q:
             query = query.where(_M.c.search.contains(where.q.lower(), autoescape=True))
-        return self._tx.read(lambda connection: [_machine(row) for row in connection.execute(query)])
+        return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         def work(connection: Connection) -> Machine:
-            previous = _locked_machine(connection, machine_id)
-            return _write_machine(connection, previous, change(previous))
+            previous = rows.locked_machine(connection, machine_id)
+            return rows.write_machine(connection, previous, change(previous))
 
         return self._tx.write(work)
 
     def upsert_machine(self, machine_id: str, now: datetime, change: Callable[[Machine], Machine]) -> Machine:
         def work(connection: Connection) -> Machine:
-            previous = _one_machine(connection, machine_id, lock=True)
+            previous = rows.one_machine(connection, machine_id, lock=True)
             if previous is not None:
-                return _write_machine(connection, previous, change(previous))
+                return rows.write_machine(connection, previous, change(previous))
             machine = Machine(machine_id, created_at=now, updated_at=now)
-            return _insert_machine(connection, change(_apply_pending(connection, machine)))
+            return rows.insert_machine(connection, change(rows.apply_pending(connection, machine)))
 
         return self._tx.write(work, again_on_conflict=True)
 
     def delete_machine(self, machine_id: str, check: Callable[[Machine], None] | None = None) -> None:
         def work(connection: Connection) -> None:
-            machine = _locked_machine(connection, machine_id)
+            machine = rows.locked_machine(connection, machine_id)
             if check:
                 check(machine)
             connection.execute(delete(_M).where(_M.c.id == machine_id))
@@ -124,10 +132,10 @@ class SqlStore:
         def work(connection: Connection) -> None:
             for name in sorted(states):  # one order of locks: no deadlock between two reports
                 state = states[name]
-                machine = _one_machine(connection, name, lock=True)
+                machine = rows.one_machine(connection, name, lock=True)
                 if machine is not None:
                     description = replace(machine.description, powercycle_state=state)
-                    _write_machine(connection, machine, replace(machine, description=description))
+                    rows.write_machine(connection, machine, replace(machine, description=description))
                 else:
                     connection.execute(delete(_PENDING).where(_PENDING.c.machine == name))
                     connection.execute(insert(_PENDING).values(machine=name, state=state.value, updated_at=now))
@@ -138,11 +146,11 @@ class SqlStore:
 
     def open_powercycle(self, request: Powercycle) -> tuple[Powercycle, bool]:
         def work(connection: Connection) -> tuple[Powercycle, bool]:
-            _locked_machine(connection, request.machine)
-            present = _open_powercycle(connection, request.machine)
+            rows.locked_machine(connection, request.machine)
+            present = rows.open_powercycle(connection, request.machine)
             if present is not None:
                 return present, False
-            connection.execute(insert(_P).values(_powercycle_row(request)))
+            connection.execute(insert(_P).values(rows.powercycle_row(request)))
             return request, True
 
         return self._tx.write(work, again_on_conflict=True)
@@ -150,7 +158,7 @@ class SqlStore:
     def get_powercycle(self, request_id: str) -> Powercycle | None:
         def work(connection: Connection) -> Powercycle | None:
             row = connection.execute(select(_P).where(_P.c.id == request_id)).first()
-            return _powercycle(row) if row else None
+            return rows.powercycle(row) if row else None
 
         return self._tx.read(work)
 
@@ -176,14 +184,19 @@ class SqlStore:
             .where(_P.c.finished_at.is_(None), (_P.c.not_before.is_(None)) | (_P.c.not_before <= now))
             .order_by(_P.c.id)
         )
-        return self._tx.read(lambda connection: list(connection.execute(query).scalars()))
+
+        def work(connection: Connection) -> list[str]:
+            claimed = self._in_work(connection, "powercycle")
+            return [name for name in connection.execute(query).scalars() if name not in claimed]
+
+        return self._tx.read(work)
 
     def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
         def work(connection: Connection) -> Powercycle:
             row = connection.execute(select(_P).where(_P.c.id == request_id).with_for_update()).first()
             if row is None:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            return _write_powercycle(connection, _powercycle(row), change)
+            return rows.write_powercycle(connection, rows.powercycle(row), change)
 
         return self._tx.write(work)
 
@@ -191,12 +204,12 @@ class SqlStore:
         self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
     ) -> Powercycle | None:
         def work(connection: Connection) -> Powercycle | None:
-            _locked_machine(connection, machine)
-            present = _open_powercycle(connection, machine)
+            rows.locked_machine(connection, machine)
+            present = rows.open_powercycle(connection, machine)
             if present is not None:
-                return _write_powercycle(connection, present, closed) if closed else None
+                return rows.write_powercycle(connection, present, closed) if closed else None
             if opened is not None:
-                connection.execute(insert(_P).values(_powercycle_row(opened)))
+                connection.execute(insert(_P).values(rows.powercycle_row(opened)))
             return opened
 
         return self._tx.write(work, again_on_conflict=True)
@@ -212,7 +225,7 @@ class SqlStore:
         return self._tx.read(lambda connection: {State(state): count for state, count in connection.execute(query)})
 
     def _powercycles(self, query: Select[Any]) -> list[Powercycle]:
-        return self._tx.read(lambda connection: [_powercycle(row) for row in connection.execute(query)])
+        return self._tx.read(lambda connection: [rows.powercycle(row) for row in connection.execute(query)])
 
     # -- devices
 
@@ -224,8 +237,8 @@ class SqlStore:
         change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
     ) -> Publication:
         def work(connection: Connection) -> Publication:
-            previous = _locked_machine(connection, machine)
-            present = _devices(connection, machine)
+            previous = rows.locked_machine(connection, machine)
+            present = rows.devices(connection, machine)
             publication = change(present)
             document = codec.dumps(publication.document)
             if source in present:
@@ -233,7 +246,7 @@ class SqlStore:
                 connection.execute(statement.values(document=document, updated_at=now))
             else:
                 connection.execute(insert(_D).values(machine=machine, source=source, document=document, updated_at=now))
-            _write_machine(connection, previous, replace(previous, device=publication.summary))
+            rows.write_machine(connection, previous, replace(previous, device=publication.summary))
             if publication.changes:
                 connection.execute(
                     insert(_H).values(
@@ -245,7 +258,7 @@ class SqlStore:
         return self._tx.write(work)
 
     def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
-        return self._tx.read(lambda connection: _devices(connection, machine))
+        return self._tx.read(lambda connection: rows.devices(connection, machine))
 
     def device_history(
         self, machine: str, limit: int | None = None, after: str | None = None
@@ -292,13 +305,13 @@ class SqlStore:
     def find_token(self, digest: str) -> Token | None:
         def work(connection: Connection) -> Token | None:
             row = connection.execute(select(_T).where(_T.c.digest == digest)).first()
-            return _token(row) if row else None
+            return rows.token(row) if row else None
 
         return self._tx.read(work)
 
     def list_tokens(self) -> Sequence[Token]:
         query = select(_T).order_by(_T.c.created_at, _T.c.id)
-        return self._tx.read(lambda connection: [_token(row) for row in connection.execute(query)])
+        return self._tx.read(lambda connection: [rows.token(row) for row in connection.execute(query)])
 
     def revoke_token(self, id_or_name: str, now: datetime) -> Token:
         def work(connection: Connection) -> Token:
@@ -308,7 +321,7 @@ class SqlStore:
                 row = connection.execute(query.where(_T.c.name == id_or_name, _T.c.revoked_at.is_(None))).first()
             if row is None:
                 raise NotFound(f"no token {id_or_name}", token=id_or_name)
-            token = _token(row)
+            token = rows.token(row)
             token = replace(token, revoked_at=token.revoked_at or now)
             connection.execute(update(_T).where(_T.c.id == token.id).values(revoked_at=token.revoked_at))
             connection.execute(delete(_S).where(_S.c.token_id == token.id))
@@ -330,159 +343,9 @@ class SqlStore:
 
         def work(connection: Connection) -> Token | None:
             row = connection.execute(query).first()
-            return _token(row) if row else None
+            return rows.token(row) if row else None
 
         return self._tx.read(work)
 
     def delete_session(self, digest: str) -> None:
         self._tx.write(lambda connection: connection.execute(delete(_S).where(_S.c.digest == digest)))
-
-
-# -- rows and values
-
-
-def _one_machine(connection: Connection, machine_id: str, lock: bool = False) -> Machine | None:
-    query = select(_M).where(_M.c.id == machine_id)
-    row = connection.execute(query.with_for_update() if lock else query).first()
-    return _machine(row) if row else None
-
-
-def _locked_machine(connection: Connection, machine_id: str) -> Machine:
-    machine = _one_machine(connection, machine_id, lock=True)
-    if machine is None:
-        raise NotFound(f"no machine {machine_id}", machine=machine_id)
-    return machine
-
-
-def _machine(row: Row[Any]) -> Machine:
-    return Machine(
-        id=row.id,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        labels=codec.loads(dict[str, str], row.labels),
-        site=row.site,
-        rack=row.rack,
-        position=row.position,
-        lifecycle=row.lifecycle,
-        bmc=codec.loads(BmcAccess, row.bmc) if row.bmc else None,
-        description=codec.loads(Description, row.description),
-        device=codec.loads(DeviceSummary, row.device) if row.device else None,
-        version=row.version,
-    )
-
-
-def _machine_row(machine: Machine) -> dict[str, Any]:
-    return {
-        "id": machine.id,
-        "site": machine.site,
-        "rack": machine.rack,
-        "position": machine.position,
-        "lifecycle": machine.lifecycle,
-        "labels": codec.dumps(machine.labels),
-        "bmc": codec.dumps(machine.bmc) if machine.bmc else None,
-        "description": codec.dumps(machine.description),
-        "device": codec.dumps(machine.device) if machine.device else None,
-        "search": machine.search_text(),
-        "version": machine.version,
-        "created_at": machine.created_at,
-        "updated_at": machine.updated_at,
-    }
-
-
-def _insert_machine(connection: Connection, machine: Machine) -> Machine:
-    connection.execute(insert(_M).values(_machine_row(machine)))
-    _insert_labels(connection, machine)
-    return machine
-
-
-def _insert_labels(connection: Connection, machine: Machine) -> None:
-    if machine.labels:
-        rows = [{"machine": machine.id, "name": name, "value": value} for name, value in machine.labels.items()]
-        connection.execute(insert(_L), rows)
-
-
-def _write_machine(connection: Connection, previous: Machine, machine: Machine) -> Machine:
-    if machine == previous:
-        return machine
-    connection.execute(update(_M).where(_M.c.id == machine.id).values(_machine_row(machine)))
-    if machine.labels != previous.labels:
-        connection.execute(delete(_L).where(_L.c.machine == machine.id))
-        _insert_labels(connection, machine)
-    return machine
-
-
-def _apply_pending(connection: Connection, machine: Machine) -> Machine:
-    state = connection.execute(
-        select(_PENDING.c.state).where(_PENDING.c.machine == machine.id).with_for_update()
-    ).scalar()
-    if state is None:
-        return machine
-    connection.execute(delete(_PENDING).where(_PENDING.c.machine == machine.id))
-    return replace(machine, description=replace(machine.description, powercycle_state=PowerCycleState(state)))
-
-
-def _open_powercycle(connection: Connection, machine: str) -> Powercycle | None:
-    query = select(_P).where(_P.c.machine == machine, _P.c.finished_at.is_(None)).with_for_update()
-    row = connection.execute(query).first()
-    return _powercycle(row) if row else None
-
-
-def _write_powercycle(
-    connection: Connection, previous: Powercycle, change: Callable[[Powercycle], Powercycle]
-) -> Powercycle:
-    changed = change(previous)
-    if changed != previous:
-        connection.execute(update(_P).where(_P.c.id == previous.id).values(_powercycle_row(changed)))
-    return changed
-
-
-def _powercycle(row: Row[Any]) -> Powercycle:
-    return Powercycle(
-        id=row.id,
-        machine=row.machine,
-        state=State(row.state),
-        requested_at=row.requested_at,
-        updated_at=row.updated_at,
-        requester=row.requester,
-        reason=row.reason,
-        finished_at=row.finished_at,
-        not_before=row.not_before,
-        attempts=row.attempts,
-        error=codec.loads(dict[str, Any], row.error) if row.error else None,
-        steps=codec.loads(tuple[Step, ...], row.steps),
-    )
-
-
-def _powercycle_row(request: Powercycle) -> dict[str, Any]:
-    return {
-        "id": request.id,
-        "machine": request.machine,
-        "state": request.state.value,
-        "requester": request.requester,
-        "reason": request.reason,
-        "requested_at": request.requested_at,
-        "updated_at": request.updated_at,
-        "finished_at": request.finished_at,
-        "not_before": request.not_before,
-        "attempts": request.attempts,
-        "error": codec.dumps(request.error) if request.error is not None else None,
-        "steps": codec.dumps(request.steps),
-    }
-
-
-def _devices(connection: Connection, machine: str) -> dict[str, Mapping[str, Any]]:
-    rows = connection.execute(select(_D.c.source, _D.c.document).where(_D.c.machine == machine))
-    return {source: codec.loads(dict[str, Any], document) for source, document in rows}
-
-
-def _token(row: Row[Any]) -> Token:
-    return Token(
-        id=row.id,
-        name=row.name,
-        scope=Scope(row.scope),
-        digest=row.digest,
-        created_at=row.created_at,
-        machine=row.machine,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-    )

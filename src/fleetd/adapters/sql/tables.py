@@ -12,9 +12,11 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     MetaData,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     text,
 )
 
@@ -73,6 +76,9 @@ machines = Table(
     Column("labels", Text, nullable=False),
     Column("bmc", Text),
     Column("description", Text, nullable=False),
+    # Of the description, for predicates.
+    Column("held", Boolean, nullable=False, server_default=text("false")),
+    Column("quarantined", Boolean, nullable=False, server_default=text("false")),
     Column("device", Text),
     Column("search", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -170,4 +176,84 @@ web_sessions = Table(
     Column("digest", String(64), primary_key=True),
     Column("token_id", key(64), ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("expires_at", UtcDateTime, nullable=False),
+)
+
+# -- sessions and work: all times are the database's
+
+lease_sessions = Table(
+    "lease_sessions",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    Column("component", String(255), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("info", Text, nullable=False),
+    Column("interval_seconds", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("deadline", UtcDateTime, nullable=False, index=True),
+)
+
+# Work of processes that exclude each other has one exclusion; that of a process which excludes no other is its name.
+work = Table(
+    "work",
+    metadata,
+    _machine(primary_key=True),
+    Column("process", key(64), primary_key=True),
+    Column("exclusion", key(64), nullable=False),
+    Column("session", key(64), ForeignKey("lease_sessions.id"), nullable=False, index=True),
+    Column("token", BigInteger, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    UniqueConstraint("machine", "exclusion"),
+)
+
+# The last fencing token of each machine. No foreign key: a machine that is deleted and made again goes on from there.
+fences = Table(
+    "fences", metadata, Column("machine", key(), primary_key=True), Column("token", BigInteger, nullable=False)
+)
+
+backoffs = Table(
+    "backoffs",
+    metadata,
+    _machine(primary_key=True),
+    Column("process", key(64), primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("interval_seconds", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+)
+
+work_history = Table(
+    "work_history",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    _machine(),
+    Column("process", key(64), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("component", String(255), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Index("ix_work_history_machine_id", "machine", "id"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("name", key(), primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", key(), nullable=False),
+    Index("ix_audit_subject_id", "subject", "id"),
 )

@@ -82,6 +82,13 @@ def test_create_twice_conflicts_and_keeps_the_first(store: Store) -> None:
     assert store.get_machine("m1") == machine(site="first")
 
 
+def test_some_machines_by_id(store: Store) -> None:
+    for name in ("b", "a", "c"):
+        store.create_machine(machine(name))
+    assert store.get_machines(["c", "nope", "a", "a"]) == [machine("a"), machine("c")]
+    assert store.get_machines([]) == []
+
+
 def test_unknown_machines(store: Store) -> None:
     assert store.get_machine("m1") is None
     with pytest.raises(NotFound):

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Credentials: written by operators, read by runners, encrypted at rest, every access audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fleetcore.errors import InvalidInput
+
+from fleetd.domain import AuditEntry, Credential, new_id
+from fleetd.ports import Cipher, Store
+from fleetd.services import Clock
+
+
+@dataclass(frozen=True)
+class Login:
+    """A credential with its secret in the clear: for who may read it, and nobody's log."""
+
+    name: str
+    username: str
+    password: str = field(repr=False)
+
+
+class Credentials:
+    """Use cases around credentials; ``cipher`` None: no key is configured, nothing can be written or read."""
+
+    def __init__(self, store: Store, clock: Clock, cipher: Cipher | None) -> None:
+        self._store = store
+        self._clock = clock
+        self._cipher = cipher
+
+    def put(self, name: str, username: str, password: str, actor: str) -> Credential:
+        """Store a login under ``name``, in place of the one that is there.
+
+        :raises InvalidInput: no key is configured.
+        """
+        now = self._clock()
+        secret = self._key().encrypt(password, name)
+        return self._store.put_credential(
+            Credential(name, username, secret, now, now), self._entry(actor, "credential.write", name)
+        )
+
+    def read(self, name: str, actor: str) -> Login:
+        """The login; the audit has it before the caller does.
+
+        :raises NotFound: there is none. :raises InvalidInput: no key for it is configured.
+        """
+        cipher = self._key()
+        found = self._store.read_credential(name, self._entry(actor, "credential.read", name))
+        return Login(name, found.username, cipher.decrypt(found.secret, name))
+
+    def delete(self, name: str, actor: str) -> None:
+        """:raises NotFound: there is none."""
+        self._store.delete_credential(name, self._entry(actor, "credential.delete", name))
+
+    def find(self) -> Sequence[Credential]:
+        """All, by name."""
+        return self._store.list_credentials()
+
+    def rotate(self) -> int:
+        """Encrypt every secret with the first key; how many had another one. Safe while servers run that have both keys.
+
+        :raises InvalidInput: no key, or one that is needed for an old secret is not configured; then nothing changed.
+        """
+        cipher = self._key()
+
+        def change(item: Credential) -> str:
+            if cipher.current(item.secret):
+                return item.secret
+            return cipher.encrypt(cipher.decrypt(item.secret, item.name), item.name)
+
+        return self._store.change_secrets(change)
+
+    def audit(
+        self, subject: str | None = None, limit: int | None = None, after: str | None = None
+    ) -> Sequence[AuditEntry]:
+        """Who did what, newest first."""
+        return self._store.list_audit(subject, limit, after)
+
+    def _key(self) -> Cipher:
+        if self._cipher is None:
+            raise InvalidInput(
+                "credentials: the server has no key; set credentials.key_file (`fleetd credential key` makes a key)"
+            )
+        return self._cipher
+
+    def _entry(self, actor: str, action: str, name: str) -> AuditEntry:
+        now = self._clock()
+        return AuditEntry(new_id(now), now, actor, action, name)

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions, work, backoff and history, on memory, SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from fleetcore.errors import NotFound
+
+from fleetd.domain import BmcAccess, Description, DeviceSummary, Machine, Powercycle, State, new_id
+from fleetd.leases import (
+    Cancel,
+    DocumentOlder,
+    Facts,
+    Fail,
+    Finish,
+    HasBmc,
+    Lease,
+    LeaseLost,
+    LifecycleIn,
+    LifecycleNotIn,
+    NotEligible,
+    NotHeld,
+    NothingToDo,
+    NotQuarantined,
+    Outcome,
+    PowercycleDue,
+    Process,
+    Retry,
+    SessionExpired,
+    Subject,
+    WorkConflict,
+    unchanged,
+)
+from fleetd.ports import Publication, Store
+from fleetd.services.work import default_processes
+
+ANY = LifecycleNotIn(())
+ONE = Process("one", ANY, exclusion="machine")
+TWO = Process("two", ANY, exclusion="machine")
+OTHER = Process("other", ANY)
+KNOWN = {item.name: item for item in (ONE, TWO, OTHER)}
+EVERY_RETRY = Retry(1, 2, 5, attempts=None)
+
+
+@pytest.fixture
+def store(timed_store: Store, clock: Any) -> Store:
+    add(timed_store, clock, "m1")
+    return timed_store
+
+
+def add(store: Store, clock: Any, *names: str, **values: Any) -> None:
+    for name in names:
+        store.create_machine(Machine(name, created_at=clock(), updated_at=clock(), **values))
+
+
+def session(store: Store, name: str = "worker", interval: float = 5) -> str:
+    return store.open_session(name, "token", {"version": "1"}, interval).id
+
+
+def claim(store: Store, who: str, process: Process = ONE, count: int = 1) -> list[str]:
+    return [item.machine for item in store.claim(who, process, count, KNOWN)]
+
+
+def outcomes(store: Store, machine: str = "m1") -> list[tuple[str, Outcome, str]]:
+    return [(item.process, item.outcome, item.cause) for item in reversed(store.work_history(machine))]
+
+
+# -- sessions
+
+
+def test_a_session_lives_by_its_heartbeats_and_expires_for_ever(store: Store, clock: Any) -> None:
+    made = store.open_session("runner", "token", {"host": "h1", "job": 7}, 5)
+    assert store.get_session(made.id) == made
+    assert made.deadline == clock() + timedelta(seconds=5)
+    for _ in range(3):
+        clock.forward(2.5)
+        assert store.poke_session(made.id).deadline == clock() + timedelta(seconds=5)
+    assert claim(store, made.id) == ["m1"]
+    assert [item.id for item in store.list_sessions()] == [made.id]
+    clock.forward(6)
+    lease = Lease("m1", "one", made.id)
+    for write in (
+        lambda: store.poke_session(made.id),
+        lambda: store.get_session(made.id),
+        lambda: store.claim(made.id, OTHER, 1, KNOWN),
+        lambda: store.take(made.id, OTHER, "m1", KNOWN),
+        lambda: store.transact(lease, unchanged, Finish()),
+        lambda: store.transact(lease, unchanged, Fail("x", EVERY_RETRY)),
+        lambda: store.transact(lease, unchanged, Cancel()),
+        lambda: store.transact(lease, unchanged),
+    ):
+        with pytest.raises(SessionExpired):
+            write()
+    assert outcomes(store) == [("one", Outcome.STARTED, "")]
+    assert store.list_sessions() == []
+    assert store.list_work() == []
+
+
+def test_the_time_is_the_stores_own() -> None:
+    """No method takes one."""
+    for name in ("open_session", "poke_session", "claim", "take", "transact", "reap", "explain"):
+        assert "now" not in Store.__dict__.get(name, getattr(Store, name)).__annotations__
+
+
+def test_ending_a_session_gives_its_work_back(store: Store) -> None:
+    who = session(store)
+    claim(store, who)
+    store.end_session(who, KNOWN)
+    store.end_session(who, KNOWN)
+    with pytest.raises(SessionExpired):
+        store.poke_session(who)
+    assert outcomes(store)[1:] == [("one", Outcome.CANCELLED, "session ended")]
+    assert claim(store, session(store)) == ["m1"]
+
+
+def test_the_reaper_cancels_the_work_of_dead_sessions_only(store: Store, clock: Any) -> None:
+    dead, alive = session(store, interval=5), session(store, interval=60)
+    claim(store, dead)
+    claim(store, alive, OTHER)
+    clock.forward(6)
+    assert store.reap(KNOWN) == 1
+    assert store.reap(KNOWN) == 0
+    assert outcomes(store)[2:] == [("one", Outcome.CANCELLED, "session expired")]
+    assert [item.process for item in store.list_work()] == ["other"]
+
+
+# -- locks
+
+
+def test_a_process_excludes_itself_and_its_group_but_no_other(store: Store) -> None:
+    first, second = session(store, "first"), session(store, "second")
+    held = store.take(first, ONE, "m1", KNOWN)
+    for who in (first, second):
+        for process in (ONE, TWO):
+            with pytest.raises(WorkConflict, match="first"):
+                store.take(who, process, "m1", KNOWN)
+            with pytest.raises(NothingToDo):
+                claim(store, who, process)
+    assert store.take(second, OTHER, "m1", KNOWN).process == "other"
+    assert store.list_work("m1", "one") == [held]
+    store.transact(Lease("m1", "one", first, held.token), unchanged, Cancel("changed my mind"))
+    assert claim(store, second, TWO) == ["m1"]
+
+
+def test_unknown_machines(store: Store) -> None:
+    who = session(store)
+    with pytest.raises(NotFound):
+        store.take(who, ONE, "nope", KNOWN)
+    with pytest.raises(NotFound):
+        store.explain(ONE, "nope")
+    with pytest.raises(NothingToDo):
+        store.claim(who, ONE, 1, KNOWN, ["nope"])
+
+
+def test_claims_can_be_narrowed(store: Store, clock: Any) -> None:
+    add(store, clock, "m2", "m3")
+    found = store.claim(session(store), ONE, 9, KNOWN, ["m2", "m3", "nope"])
+    assert [item.machine for item in found] == ["m2", "m3"]
+
+
+def test_tokens_grow_over_all_processes_and_survive_the_machine(store: Store, clock: Any) -> None:
+    who = session(store)
+    first = store.take(who, ONE, "m1", KNOWN).token
+    second = store.take(who, OTHER, "m1", KNOWN).token
+    store.delete_machine("m1")
+    with pytest.raises((LeaseLost, NotFound)):
+        store.transact(Lease("m1", "one", who), unchanged, Finish())
+    add(store, clock, "m1")
+    assert first < second < store.take(who, ONE, "m1", KNOWN).token
+
+
+def test_exits_end_the_lock_once(store: Store) -> None:
+    who = session(store)
+    for leave in (Finish(), Fail("x", Retry(1, None, 1, None)), Cancel("x")):
+        token = store.take(who, ONE, "m1", KNOWN, needed=False).token
+        lease = Lease("m1", "one", who, token)
+        store.transact(lease, unchanged, leave)
+        for again in (Finish(), Fail("x", EVERY_RETRY)):
+            with pytest.raises(LeaseLost):
+                store.transact(lease, unchanged, again)
+        store.transact(lease, unchanged, Cancel())
+    kinds = [outcome for _process, outcome, _cause in outcomes(store)]
+    assert kinds[1::2] == [Outcome.FINISHED, Outcome.FAILED, Outcome.CANCELLED]
+
+
+def test_history_is_exactly_started_and_finished(store: Store) -> None:
+    who = session(store)
+    token = store.take(who, ONE, "m1", KNOWN).token
+    store.transact(Lease("m1", "one", who), unchanged, Finish())
+    finished, started = store.work_history()
+    for line, outcome in ((started, Outcome.STARTED), (finished, Outcome.FINISHED)):
+        assert (line.machine, line.process, line.outcome, line.session) == ("m1", "one", outcome, who)
+        assert (line.component, line.actor, line.token) == ("worker", "token", token)
+    assert [item.id for item in store.work_history(limit=1)] == [finished.id]
+    assert [item.id for item in store.work_history(process="one", after=finished.id)] == [started.id]
+    assert store.work_history(process="two") == []
+
+
+def test_changes_and_exits_are_one_transaction(store: Store) -> None:
+    who = session(store)
+    store.take(who, ONE, "m1", KNOWN)
+
+    def site(subject: Subject, _now: datetime) -> Subject:
+        return replace(subject, machine=replace(subject.machine, site="ams"))
+
+    def broken(subject: Subject, now: datetime) -> Subject:
+        raise ValueError(site(subject, now))
+
+    with pytest.raises(ValueError, match="ams"):
+        store.transact(Lease("m1", "one", who), broken, Finish())
+    assert len(store.list_work()) == 1
+    assert len(store.work_history()) == 1
+    assert store.transact(Lease("m1", "one", who), site, Finish()).machine.site == "ams"
+    found = store.get_machine("m1")
+    assert found is not None
+    assert found.site == "ams"
+
+
+# -- takeover
+
+
+def test_work_of_a_dead_session_counts_as_free_and_its_late_report_is_refused(store: Store, clock: Any) -> None:
+    dead, alive = session(store), session(store, interval=60)
+    old = store.take(dead, ONE, "m1", KNOWN)
+    clock.forward(6)
+    new = store.take(alive, TWO, "m1", KNOWN)
+    assert new.token > old.token
+    assert outcomes(store) == [
+        ("one", Outcome.STARTED, ""),
+        ("one", Outcome.CANCELLED, "session expired"),
+        ("two", Outcome.STARTED, ""),
+    ]
+    for lease in (Lease("m1", "one", dead), Lease("m1", "one", dead, old.token)):
+        with pytest.raises(SessionExpired):
+            store.transact(lease, unchanged, Finish())
+    for lease in (Lease("m1", "one", token=old.token), Lease("m1", "two", alive, old.token)):
+        with pytest.raises(LeaseLost):
+            store.transact(lease, unchanged, Finish())
+    store.transact(Lease("m1", "two", token=new.token), unchanged, Finish())
+    assert store.reap(KNOWN) == 1
+    assert len(store.work_history()) == 4
+
+
+def test_a_token_of_a_dead_session_is_stale_before_anybody_else_claims(store: Store, clock: Any) -> None:
+    token = store.take(session(store), ONE, "m1", KNOWN).token
+    clock.forward(6)
+    with pytest.raises(SessionExpired):
+        store.transact(Lease("m1", "one", token=token), unchanged, Finish())
+
+
+# -- backoff
+
+
+def failed(store: Store, who: str, retry: Retry, jitter: float = 0.0) -> None:
+    store.take(who, ONE, "m1", KNOWN, needed=False)
+    store.transact(Lease("m1", "one", who), unchanged, Fail("no", retry, jitter))
+
+
+def test_backoff_hides_the_machine_and_gives_it_back(store: Store, clock: Any) -> None:
+    who = session(store, interval=1000)
+    failed(store, who, Retry(10, 2, 60))
+    with pytest.raises(NothingToDo):
+        claim(store, who)
+    with pytest.raises(NotEligible) as error:
+        store.take(who, ONE, "m1", KNOWN)
+    assert error.value.details["unmet"] == ["not in backoff"]
+    assert claim(store, who, TWO) == ["m1"]
+    store.transact(Lease("m1", "two", who), unchanged, Cancel())
+    (found,) = store.list_backoffs("m1")
+    assert (found.cause, found.failures, found.until) == ("no", 1, clock() + timedelta(seconds=10))
+    clock.forward(10)
+    assert claim(store, who) == ["m1"]
+    assert store.list_backoffs() == []
+
+
+def test_backoff_grows_to_its_maximum_and_finish_resets_it(store: Store, clock: Any) -> None:
+    who = session(store, interval=1000)
+
+    def waits(count: int) -> list[int]:
+        found = []
+        for _ in range(count):
+            failed(store, who, EVERY_RETRY)
+            found.append(store.list_backoffs()[0].interval)
+        return found
+
+    assert waits(5) == [1, 2, 4, 5, 5]
+    store.take(who, ONE, "m1", KNOWN, needed=False)
+    store.transact(Lease("m1", "one", who), unchanged, Finish())
+    assert store.list_backoffs() == []
+    assert waits(2) == [1, 2]
+    failed(store, who, Retry(60, None, 600, None))
+    failed(store, who, Retry(60, None, 600, None))
+    assert store.list_backoffs()[0].interval == 60
+
+
+def test_jitter_is_on_top(store: Store, clock: Any) -> None:
+    who = session(store, interval=1000)
+    failed(store, who, Retry(10, 2, 10, None), jitter=0.5)
+    (found,) = store.list_backoffs()
+    assert (found.interval, found.until) == (10, clock() + timedelta(seconds=15))
+
+
+def test_too_many_failures_quarantine_the_machine(store: Store, clock: Any) -> None:
+    who = session(store, interval=1000)
+    for attempt in range(3):
+        found = store.get_machine("m1")
+        assert found is not None
+        assert found.description.is_quarantined is False, attempt
+        failed(store, who, Retry(1, 2, 5, attempts=3))
+    found = store.get_machine("m1")
+    assert found is not None
+    assert found.description.held() == "Forced Quarantine"
+    assert "one failed too often: no" in found.description.annotation.message
+    assert store.list_backoffs() == []
+    guarded = Process("one", ANY, (NotQuarantined(),))
+    assert store.explain(guarded, "m1").unmet == ("not quarantined",)
+
+
+# -- predicates
+
+
+def test_every_store_means_the_same_by_a_predicate(store: Store, clock: Any) -> None:
+    """The scheduler, the count and the explanation agree, and so do SQL and Python."""
+    dice = random.Random(7)
+    observed: dict[str, dict[str, datetime]] = {}
+    for number in range(40):
+        name = f"r{number:02}"
+        description = Description(
+            maintenance_mode=dice.choice(["", "", "alice"]),
+            is_quarantined=dice.random() < 0.2,
+            recovering=dice.choice(["", "", "Too hot."]),
+        )
+        lifecycle = dice.choice(["active", "new", "retired"])
+        bmc = dice.choice([None, BmcAccess("10.0.0.1")])
+        add(store, clock, name, description=description, lifecycle=lifecycle, bmc=bmc)
+        if dice.random() < 0.5:
+            at = clock() - timedelta(seconds=dice.choice([10, 100]))
+            store.publish_device(name, "oob", at, lambda _present: Publication({}, (), DeviceSummary()))
+            observed[name] = {"oob": at}
+        if dice.random() < 0.5:
+            late = dice.choice([None, clock() + timedelta(seconds=dice.choice([-1, 0, 1]))])
+            closed = dice.choice([None, None, clock()])
+            made = Powercycle(
+                new_id(clock()), name, State.QUEUED, clock(), clock(), not_before=late, finished_at=closed
+            )
+            store.open_powercycle(made)
+    needs = (LifecycleIn(("new", "active")), ANY, DocumentOlder("oob", 60), PowercycleDue())
+    guards = ((), (NotHeld(),), (NotQuarantined(), HasBmc()), (LifecycleNotIn(("retired",)),))
+    who = session(store, interval=1000)
+    sizes = []
+    for number, (need, guard) in enumerate((need, guard) for need in needs for guard in guards):
+        process = Process(f"p{number}", need, guard)
+        expected = [item.id for item in store.list_machines() if store.explain(process, item.id).eligible]
+        assert store.count_work(process).eligible == len(expected)
+        assert expected == [
+            item.id
+            for item in store.list_machines()
+            if _python(store, process, item, observed.get(item.id, {}), clock())
+        ]
+        assert sorted(claim(store, who, process, 99)) == expected
+        assert store.count_work(process).working == len(expected)
+        sizes.append(len(expected))
+    assert min(sizes) > 0
+    assert len(set(sizes)) > 5
+
+
+def _python(store: Store, process: Process, machine: Machine, observed: dict[str, datetime], now: datetime) -> bool:
+    request = next((item for item in store.list_powercycles(machine.id) if item.open), None)
+    facts = Facts(Subject(machine, request), observed, now)
+    return all(item.holds(facts) for item in process.conditions)
+
+
+def test_the_oldest_need_is_served_first(store: Store, clock: Any) -> None:
+    add(store, clock, "m2", "m3")
+    for name, age in (("m1", 100), ("m3", 200)):
+        at = clock() - timedelta(seconds=age)
+        store.publish_device(name, "oob", at, lambda _present: Publication({}, (), DeviceSummary()))
+    process = Process("p", DocumentOlder("oob", 60))
+    who = session(store)
+    assert [claim(store, who, process)[0] for _ in range(3)] == ["m2", "m3", "m1"]
+
+
+def test_explain_names_the_holder_and_what_is_unmet(store: Store) -> None:
+    process = Process("one", LifecycleIn(("new",)), (NotHeld(),), "machine")
+    who = session(store)
+    assert store.explain(ONE, "m1").eligible is True
+    work = store.take(who, TWO, "m1", KNOWN)
+    found = store.explain(process, "m1")
+    assert found.unmet == ("lifecycle is new", "no live work that excludes it")
+    assert found.work == work
+    assert found.conditions[0] == ("no hold: maintenance, quarantine, recovery", True)
+
+
+# -- power cycles
+
+
+def test_a_power_cycle_is_work(store: Store, clock: Any) -> None:
+    known = default_processes()
+    process = known["powercycle"]
+    who, other = session(store, "runner-1"), session(store, "runner-2", interval=1000)
+    with pytest.raises(NothingToDo):
+        store.claim(who, process, 1, known)
+    made = Powercycle(new_id(clock()), "m1", State.QUEUED, clock(), clock())
+    store.open_powercycle(made)
+    assert [item.machine for item in store.claim(who, process, 5, known)] == ["m1"]
+    assert store.due_powercycles(clock()) == []  # whoever knows no leases leaves it to the one who has it
+    claimed = store.get_powercycle(made.id)
+    assert claimed is not None
+    assert (claimed.state, claimed.steps[-1].runner) == (State.CLAIMED, "runner-1")
+    clock.forward(6)
+    store.reap(known)
+    lost = store.get_powercycle(made.id)
+    assert lost is not None
+    assert (lost.state, lost.steps[-1].message) == (State.QUEUED, "given back: session expired")
+    assert store.due_powercycles(clock()) == ["m1"]
+    assert [item.machine for item in store.claim(other, process, 5, known)] == ["m1"]
+
+
+# -- several at once
+
+
+def at_once(work: list[Callable[[], None]]) -> None:
+    errors: list[BaseException] = []
+
+    def guarded(function: Callable[[], None]) -> None:
+        try:
+            function()
+        except BaseException as exc:
+            errors.append(exc)
+
+    threads = [threading.Thread(target=guarded, args=(function,)) for function in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if errors:
+        raise errors[0]
+
+
+def test_three_workers_share_six_machines(store: Store, clock: Any) -> None:
+    names = [f"m{number}" for number in range(1, 7)]
+    add(store, clock, *names[1:])
+    done: list[tuple[str, str]] = []
+    claimed = threading.Barrier(3)
+
+    def worker(name: str) -> Callable[[], None]:
+        def work() -> None:
+            who = session(store, name, interval=1000)
+            first = True
+            while True:
+                try:
+                    (machine,) = claim(store, who)
+                except NothingToDo:
+                    return
+                if first:
+                    claimed.wait(30)  # so that each is used
+                    first = False
+                done.append((machine, name))
+                store.transact(Lease(machine, "one", who), unchanged, Fail("done", Retry(1000)))
+
+        return work
+
+    at_once([worker(name) for name in ("a", "b", "c")])
+    assert sorted(machine for machine, _name in done) == names
+    assert {name for _machine, name in done} == {"a", "b", "c"}
+
+
+def test_a_machine_has_one_holder_however_many_want_it(store: Store) -> None:
+    got: list[int] = []
+    refused: list[str] = []
+
+    def work() -> None:
+        who = session(store, interval=1000)
+        try:
+            got.append(store.take(who, random.choice([ONE, TWO]), "m1", KNOWN).token)
+        except WorkConflict as exc:
+            refused.append(exc.details["reason"])
+
+    at_once([work] * 8)
+    assert got == [1]
+    assert refused == ["work_conflict"] * 7
+
+
+# -- the database's own time
+
+
+@pytest.mark.parametrize("kind", ["sqlite_url", pytest.param("clean_postgres_url", marks=pytest.mark.postgres)])
+def test_real_time_of_the_database(kind: str, request: pytest.FixtureRequest) -> None:
+    from fleetd.adapters.sql.store import SqlStore
+
+    store = SqlStore(request.getfixturevalue(kind))
+    who = session(store, interval=0.6)
+    for _ in range(5):
+        time.sleep(0.3)
+        store.poke_session(who)
+    found = store.get_session(who)
+    assert 0 < (found.deadline - found.created_at).total_seconds() - 1.5 < 2
+    time.sleep(0.7)
+    with pytest.raises(SessionExpired):
+        store.poke_session(who)
+    store.close()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bus of changed descriptions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import pytest
+from fleetcore.errors import Busy
+
+from fleetd.adapters.memory import MemoryStore
+from fleetd.api.updates import Subscription, Updates
+from fleetd.services import machines as changes
+from fleetd.services.container import Services
+
+
+@pytest.fixture
+def services(clock: Any) -> Services:
+    made = Services(MemoryStore(clock), clock)
+    for name in ("m1", "m2"):
+        made.machines.create(name, {})
+    return made
+
+
+def note(services: Services, text: str, machine: str = "m1") -> None:
+    services.machines.describe(machine, changes.set_note(text, "alice"))
+
+
+async def listening(stack: contextlib.ExitStack, bus: Updates, machine: str = "m1") -> Subscription:
+    made = stack.enter_context(bus.subscribe(machine))
+    await made.ready()
+    return made
+
+
+def test_only_those_who_listen_to_the_machine_are_told(services: Services) -> None:
+    async def scenario() -> None:
+        bus = Updates(services, period=0.1)
+        with contextlib.ExitStack() as stack:
+            first, second, other = [await listening(stack, bus, name) for name in ("m1", "m1", "m2")]
+            note(services, "look")
+            assert await first.wait(5)
+            assert await second.wait(5)
+            assert not await other.wait(0.3)
+            assert not await first.wait(0.3)
+            services.powercycles.request("m2", "alice")
+            assert await other.wait(5)
+
+    asyncio.run(scenario())
+
+
+def test_a_wake_is_quicker_than_the_period(services: Services) -> None:
+    async def scenario() -> None:
+        bus = Updates(services, period=60)
+        with contextlib.ExitStack() as stack:
+            first = await listening(stack, bus)
+            note(services, "look")
+            bus.wake()
+            assert await first.wait(5)
+
+    asyncio.run(scenario())
+
+
+def test_machines_that_appear_and_vanish(services: Services) -> None:
+    async def scenario() -> None:
+        bus = Updates(services, period=0.05)
+        with contextlib.ExitStack() as stack:
+            first = await listening(stack, bus, "new")
+            services.machines.create("new", {})
+            assert await first.wait(5)
+            services.machines.delete("new")
+            assert await first.wait(5)
+
+    asyncio.run(scenario())
+
+
+def test_a_thousand_listeners_cost_one_look(services: Services) -> None:
+    async def scenario() -> None:
+        bus = Updates(services, period=60)
+        with contextlib.ExitStack() as stack:
+            made = [stack.enter_context(bus.subscribe("m1")) for _ in range(1000)]
+            await asyncio.gather(*(item.ready() for item in made))
+            before = bus.looks
+            assert before <= 2
+            note(services, "look")
+            bus.wake()
+            assert all(await asyncio.gather(*(item.wait(5) for item in made)))
+            assert bus.looks - before <= 2
+
+    asyncio.run(scenario())
+
+
+def test_without_listeners_nobody_looks(services: Services) -> None:
+    async def scenario() -> None:
+        bus = Updates(services, period=0.02)
+        with contextlib.ExitStack() as stack:
+            await listening(stack, bus)
+        await asyncio.sleep(0.3)
+        before = bus.looks
+        await asyncio.sleep(0.3)
+        assert bus.looks == before
+        with contextlib.ExitStack() as stack:
+            first = await listening(stack, bus)
+            note(services, "again")
+            assert await first.wait(5)
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_is_gone_for_a_while_loses_no_change(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        bus = Updates(services, period=0.05)
+        with contextlib.ExitStack() as stack:
+            first = await listening(stack, bus)
+
+            def gone(_ids: object) -> None:
+                raise Busy("gone")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(services.store, "get_machines", gone)
+                note(services, "meanwhile")
+                assert not await first.wait(0.3)
+            assert await first.wait(5)
+
+    asyncio.run(scenario())
