@@ -80,7 +80,7 @@ def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
 
 
 def _public(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if not isis_secret(name)}
+    return {name: value for name, value in attributes.items() if not is_secret(name)}
 
 
 def _attributes(service: Service, path: str, names: Mapping[str, Any]) -> dict[str, Any]:
