@@ -21,7 +21,7 @@ from .fleetcore.drivers.registry import collect, open_power
 from .fleetcore.errors import FleetError, InvalidInput
 from .fleetcore.files import safe_name, write_private
 from .fleetcore.model import to_dict
-from .fleetcore.ports import PowerState
+from .fleetcore.ports import Clock, PowerDriver, PowerState
 from .fleetcore.redfish.capture import Record, replay
 from .fleetcore.redfish.capture import read as read_capture
 
@@ -99,37 +99,41 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
     """Ask the BMC for the power state, and say what would be done to get to ``state``."""
     options = bmc_options(params)
     power = PowerOptions(
-        graceful_timeout=_seconds(params, "graceful_timeout"),
+        graceful_timeout=seconds(params, "graceful_timeout"),
         force=params["force"],
-        off_seconds=_seconds(params, "off_seconds"),
-        verify_timeout=_seconds(params, "verify_timeout"),
+        off_seconds=seconds(params, "off_seconds"),
+        verify_timeout=seconds(params, "verify_timeout"),
     )
     clock = SystemClock()
     driver, attempts = open_power(options, clock)
+    return plan_power(driver, clock, params["state"], power, {"attempts": [to_dict(attempt) for attempt in attempts]})
+
+
+def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOptions, more: Mapping[str, Any]) -> Plan:
+    """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides."""
     try:
         before = driver.power_state()
-        actions = plan(params["state"], before, power)
+        actions = plan(state, before, power)
     except BaseException:
         driver.close()
         raise
-    tried = [to_dict(attempt) for attempt in attempts]
-    target = PowerState.OFF if params["state"] == "off" else PowerState.ON
+    target = PowerState.OFF if state == "off" else PowerState.ON
 
     def preview() -> Mapping[str, Any]:
         driver.close()
         steps = [PowerStep(action) for action in actions]
         after = target if actions else before
         result = PowerResult(driver.name, before, after, verified=not actions, steps=steps)
-        return {"power": result.to_dict(), "attempts": tried}
+        return {"power": result.to_dict(), **more}
 
     def apply() -> Mapping[str, Any]:
         # Stopped in the middle of a cycle (a time-out of whoever runs the play), the machine is still switched on again.
         signal.signal(signal.SIGTERM, _interrupted)
         try:
-            result = PowerController(driver, clock, power).run(params["state"])
+            result = PowerController(driver, clock, power).run(state)
         finally:
             driver.close()
-        return {"power": result.to_dict(), "attempts": tried}
+        return {"power": result.to_dict(), **more}
 
     shown = {"power_state": before.value}
     return Plan(
@@ -140,7 +144,7 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
     )
 
 
-def _seconds(params: Mapping[str, Any], name: str) -> float:
+def seconds(params: Mapping[str, Any], name: str) -> float:
     value = float(params[name])
     if value < 0:
         raise InvalidInput(f"{name}: {value:g} is less than 0 seconds", field=name)

@@ -66,11 +66,10 @@ class _Account:
     def _absent(self) -> Change:
         if self.own:
             raise InvalidInput(f"name: {self.name!r} is the account that is logged in; it is not removed", field="name")
-        have = {"account": self.shown(self.found[1]) if self.found else None}
+        path, body = self.found or ("", None)
+        have = {"account": None if body is None else self.shown(body)}
 
         def apply() -> Mapping[str, Any]:
-            assert self.found is not None  # noqa: S101  (else there is nothing to apply)
-            path = self.found[0]
             response = self.service.send("DELETE", path)
             if response.status >= 400:  # accounts are fixed slots there, which are emptied
                 self.service.patch(path, {"Enabled": False, "UserName": ""})
@@ -143,8 +142,8 @@ class _Account:
             changes = {names[name]: value for name, value in todo.items() if name in names}
             if changes:
                 self.service.patch(path, changes)
-            if rotate:
-                self._rotate(path)
+            if rotate and self.new is not None:
+                self._rotate(path, self.new)
         account = read_back(
             self.service.clock,
             self._read,
@@ -173,17 +172,16 @@ class _Account:
             raise Unsupported(f"{self.service.host}: the BMC has no room for another account")
         self.service.patch(slot, body)
 
-    def _rotate(self, path: str) -> None:
+    def _rotate(self, path: str, new: str) -> None:
         """Change, try, and put back: the session that is open now stays usable until the new password was seen to work."""
-        assert self.new is not None  # noqa: S101  (else nothing is rotated)
         old = self.options.password if self.own else self.params.get("current_password")
         failure: Optional[FleetError] = None
         try:
-            self.service.patch(path, {"Password": self.new})
+            self.service.patch(path, {"Password": new})
         except TransientError as error:
             failure = error  # it may have happened
         try:
-            self._must_work(self.new, "the BMC accepted the new password, and a login with it does not work")
+            self._must_work(new, "the BMC accepted the new password, and a login with it does not work")
         except FleetError as error:
             failure = failure or error
         else:

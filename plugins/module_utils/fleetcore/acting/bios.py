@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, Unsupported
 from ..redfish.quirks import BIOS_KEYS
+from ..redfish.redact import is_secret
 from ..redfish.service import Service
 from ..redfish.values import at, items, link, text
 from .base import Change, read_back, seconds

@@ -22,19 +22,18 @@ def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
     """The light of the system, or of its chassis when the system has none."""
     for path in _places(service):
         body = service.get(path)
-        have = read_redfish(body)
-        if have is None:
-            continue
-        payload = redfish_payload(body, params["state"])
-
-        def write(path: str = path, payload: Mapping[str, Any] = payload) -> None:
-            service.patch(path, payload)
-
-        def read(path: str = path) -> Optional[str]:
-            return read_redfish(service.get(path))
-
-        return _change(service, params, have, write, read)
+        if read_redfish(body) is not None:
+            return _light_of(service, params, path, body)
     raise Unsupported(f"{service.host}: the BMC shows no identify light")
+
+
+def _light_of(service: Service, params: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> Change:
+    payload = redfish_payload(body, params["state"])
+
+    def write() -> None:
+        service.patch(path, payload)
+
+    return _change(service, params, read_redfish(body), write, lambda: read_redfish(service.get(path)))
 
 
 def _places(service: Service) -> list[str]:

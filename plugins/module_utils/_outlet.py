@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ``pdu_outlet`` and ``wake_on_lan`` do with their options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._bmc import plan_power, seconds
+from ._boundary import Plan
+from .fleetcore.clock import SystemClock
+from .fleetcore.drivers.base import PowerController, PowerOptions
+from .fleetcore.drivers.pdu import PduDriver, pdu_options
+from .fleetcore.drivers.wake_on_lan import WakeOnLanDriver, wake_options
+from .fleetcore.ports import PowerAction, PowerState
+
+
+def outlet_plan(params: Mapping[str, Any]) -> Plan:
+    """Switch one outlet, and read back that it is switched."""
+    clock = SystemClock()
+    driver = PduDriver(pdu_options(params), clock)
+    power = PowerOptions(
+        graceful_timeout=0,
+        off_seconds=seconds(params, "off_seconds"),
+        verify_timeout=seconds(params, "verify_timeout"),
+    )
+    return plan_power(driver, clock, params["state"], power, {})
+
+
+def wake_plan(params: Mapping[str, Any]) -> Plan:
+    """Send the packet, and wait for the machine when it is known how to ask it."""
+    options = wake_options(params)
+    clock = SystemClock()
+    driver = WakeOnLanDriver(options, clock)
+    before = driver.power_state()
+    state = {"power_state": before.value}
+    preview = {
+        "wake": {"mac": options.mac, "before": before.value, "after": before.value, "verified": before is PowerState.ON}
+    }
+
+    def apply() -> Mapping[str, Any]:
+        after = PowerState.UNKNOWN
+        if options.probe is None:
+            driver.set_power(PowerAction.ON)
+        else:
+            power = PowerOptions(verify_timeout=seconds(params, "wait_timeout"))
+            after = PowerController(driver, clock, power).run("on").after
+        verified = after is PowerState.ON
+        return {"wake": {"mac": options.mac, "before": before.value, "after": after.value, "verified": verified}}
+
+    after = state if before is PowerState.ON else {"power_state": "on"}
+    return Plan(before=state, after=after, preview=lambda: preview, apply=apply)

@@ -1,0 +1,131 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: wake_on_lan
+short_description: Switch a machine on by Wake-on-LAN
+version_added: 0.1.0
+author:
+  - The baremetal.fleet authors (@baremetal-fleet)
+description:
+  - Sends the magic packet that wakes a machine, as the last resort for one that has no BMC.
+  - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing to one that answers already.
+options:
+  mac:
+    description: MAC address of the network port that listens.
+    type: str
+    required: true
+  broadcast:
+    description: Address to send to, the broadcast address of the machine's network for example.
+    type: str
+    default: 255.255.255.255
+  port:
+    description: UDP port to send to.
+    type: int
+    default: 9
+  source_address:
+    description: Own address to send from, which chooses the interface.
+    type: str
+  count:
+    description: How many packets are sent.
+    type: int
+    default: 3
+  probe_host:
+    description: Host name or IP address of the machine. Without it the module can't tell whether the machine runs, and sends each time.
+    type: str
+  probe_port:
+    description: TCP port of O(probe_host) to connect to. A machine that refuses the connection runs, too.
+    type: int
+    default: 22
+  wait_timeout:
+    description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in them.
+    type: float
+    default: 300
+attributes:
+  check_mode:
+    description: Asks the machine and sends nothing.
+    support: full
+  diff_mode:
+    description: Shows whether the machine answers.
+    support: full
+  idempotent:
+    description: With O(probe_host) only.
+    support: partial
+  platform:
+    description: Runs anywhere with a network path, usually on the controller.
+    support: full
+    platforms: posix
+seealso:
+  - module: baremetal.fleet.bmc_power
+"""
+
+EXAMPLES = r"""
+- name: Wake a machine and wait for it
+  baremetal.fleet.wake_on_lan:
+    mac: 52:54:00:12:34:56
+    broadcast: 192.0.2.255
+    probe_host: 192.0.2.17
+"""
+
+RETURN = r"""
+wake:
+  description: What was done.
+  type: dict
+  returned: success
+  contains:
+    mac:
+      description: The address that was woken.
+      type: str
+      sample: 52:54:00:12:34:56
+    before:
+      description: V(on) if the machine answered, else V(unknown).
+      type: str
+      sample: unknown
+    after:
+      description: The same afterwards.
+      type: str
+      sample: "on"
+    verified:
+      description: Whether the machine answers.
+      type: bool
+      sample: true
+failure:
+  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  type: dict
+  returned: failure
+  contains:
+    code:
+      description: For example V(not_verified) when the machine does not answer in time.
+      type: str
+      sample: not_verified
+    details:
+      description: Facts about the failure.
+      type: dict
+"""
+
+from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
+from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import wake_plan
+
+SPEC = {
+    "mac": {"type": "str", "required": True},
+    "broadcast": {"type": "str", "default": "255.255.255.255"},
+    "port": {"type": "int", "default": 9},
+    "source_address": {"type": "str"},
+    "count": {"type": "int", "default": 3},
+    "probe_host": {"type": "str"},
+    "probe_port": {"type": "int", "default": 22},
+    "wait_timeout": {"type": "float", "default": 300},
+}
+
+
+def main() -> None:
+    run(wake_plan, SPEC)
+
+
+if __name__ == "__main__":
+    main()
