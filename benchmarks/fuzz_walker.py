@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: BSD-2-Clause
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Fuzz the Redfish walker and interpreter: mutated trees must give a document or a FleetError, soon, and never a traceback.
 
     PYTHONPATH=src:plugins/module_utils nice python benchmarks/fuzz_walker.py --seconds 300 [--seed N] [CAPTURE.tar.gz ...]
