@@ -98,9 +98,12 @@ class Member:
     show_default=True,
     help="0, or a port in use: a free one.",
 )
-@click.option("--no-wait", is_flag=True, help="Stop everything after the last step. Default without a terminal.")
-@click.option("--keep", is_flag=True, help="Leave the page running without a terminal too, until SIGTERM.")
-def command(work_dir: Path, port: int, no_wait: bool, keep: bool) -> None:
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Stop everything after the last step, without leaving the page running. Default where $CI is set.",
+)
+def command(work_dir: Path, port: int, no_wait: bool) -> None:
     """Try everything on virtual BMCs: serve, register, collect, power cycle, look.
 
     Starts the machine server on SQLite, virtual BMCs (our farm, sushy-emulator, and ipmi_sim if it is installed), collects
@@ -117,7 +120,7 @@ def command(work_dir: Path, port: int, no_wait: bool, keep: bool) -> None:
         with demo.running():
             demo.steps()
             console.print(f"\n[bold green]All steps worked[/] in {time.monotonic() - started:.0f} s.")
-            if (interactive or keep) and not no_wait:
+            if not (no_wait or os.environ.get("CI")):
                 demo.leave_running(interactive)
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing is left running.")
@@ -414,7 +417,7 @@ class Demo:
         self.console.print(
             "  Press [bold]q[/] or Enter to stop everything."
             if interactive
-            else "  SIGTERM or Ctrl-C stops everything."
+            else f"  Ctrl-C, or kill {os.getpid()}, stops everything."
         )
         with contextlib.suppress(KeyboardInterrupt):
             if interactive:
@@ -498,8 +501,10 @@ class Demo:
         if child.returncode:
             raise DemoError(f"{name} ended with status {child.returncode}", child.log)
         recap = child.log.read_text(errors="replace").partition("PLAY RECAP")[2].splitlines()[1:]
-        for line in filter(None, (line.strip() for line in recap)):
-            self.say(f"[dim]{escape(' '.join(w for w in line.split() if not w.endswith('=0')))}[/]")
+        for host, _colon, counts in (line.partition(":") for line in recap if ":" in line):
+            self.say(
+                f"{host.strip():<8} [dim]{' '.join(word for word in counts.split() if not word.endswith('=0'))}[/]"
+            )
 
     def _relative(self, path: Path) -> str:
         return os.path.relpath(path)

@@ -102,10 +102,6 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
             runner=runner, journal=journal, server=server, served=lambda: availability.served, link=link,
             clock=clock, wall=time.time, random=random.random,
         )  # fmt: skip
-        ours = {e.run for e in journal.entries()}
-        for old in runner.known():
-            if old not in ours and runner.progress(old).finished:
-                runner.discard(old)
         logs.get("fleetd.runner").info("runner_started", server=url, inventory=list(inventories), pattern=own.pattern)
         ended = run_loop([availability, powercycles], clock, stop, stop_seconds=own.stop_seconds, once=once)
         logs.get("fleetd.runner").info("runner_stopped", complete=ended)

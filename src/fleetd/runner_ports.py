@@ -147,7 +147,10 @@ class WorkServer(Protocol):
         """The machine went off and came on again. May be told twice. A request that is gone is not an error."""
 
     def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
-        """This attempt failed. A server without request ids can't be told; that is not an error."""
+        """This attempt failed; ``error["details"]["run"]`` tells attempts apart, so that telling twice counts once.
+
+        A server without request ids can't be told; that is not an error.
+        """
 
     def availability(self, states: Mapping[str, str]) -> None:
         """Machine -> ``available``, ``in_error`` or ``not_available``."""

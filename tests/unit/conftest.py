@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Let plain pytest import ``ansible_collections.baremetal.fleet``, as ansible-test does on its own."""
+"""Let plain pytest import ``ansible_collections.baremetal.fleet``, as ansible-test does on its own; settle hypothesis."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
+
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,3 +31,8 @@ def _link_collection() -> None:
 # Inside a collection tree there is nothing to do: that is where ansible-test runs.
 if ROOT.parent.parent.name != "ansible_collections":
     _link_collection()
+
+# The same examples every time, so that a run says something about the change and not about its luck. FLEET_FUZZ=1 draws new ones.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("fuzz", max_examples=2000)
+settings.load_profile("fuzz" if os.environ.get("FLEET_FUZZ") else "same")

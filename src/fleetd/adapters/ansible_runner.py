@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
 import json
 import os
 import re
@@ -74,7 +75,12 @@ class AnsibleRunner:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
-        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern."""
+        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern. :raises MissingDependency: no Ansible."""
+        _tool("ansible-playbook")
+        if importlib.util.find_spec("ansible_runner") is None:
+            raise MissingDependency(
+                "ansible-runner is not installed: pip install 'fleetd[runner]'", tool="ansible-runner"
+            )
         if not inventories or not all(inventories):
             raise InvalidInput("runner.inventory is empty: name at least one inventory", field="runner.inventory")
         if not pattern.strip():
@@ -135,7 +141,7 @@ class AnsibleRunner:
             if "host" in line:
                 outcomes.setdefault(line["host"], HostOutcome(**line))
             problem = line.get("problem", problem)
-        if not alive and not problem and launched and not outcomes:
+        if not alive and not problem and not outcomes:
             problem = _tail(directory / "worker.log")
         return RunProgress(tuple(outcomes.values()), not alive, launched, problem)
 

@@ -207,17 +207,21 @@ def components(document: Mapping[str, Any]) -> list[dict[str, str]]:
                 for part in (item.get("vendor"), item.get("model") or item.get("product_name") or item.get("name"))
                 if part
             ),
-            "serial": str(item.get("serial") or _macs(item)),
+            "serial": str(item.get("serial") or ""),
             "firmware": str((item.get("firmware") or {}).get("installed") or ""),
             "health": str((item.get("status") or {}).get("Health") or ""),
-            "details": ", ".join(quantity(name, item[name]) for name in details if item.get(name) is not None),
+            "details": ", ".join(
+                [quantity(name, item[name]) for name in details if item.get(name) is not None] + _macs(item)
+            ),
         }
         for title, item, details in entries
     ]
 
 
-def _macs(item: Mapping[str, Any]) -> str:
-    return ", ".join(port["macaddress"] for port in item.get("nic_ports", []) if port.get("macaddress"))
+def _macs(item: Mapping[str, Any]) -> list[str]:
+    """MAC addresses of a network card's ports, or of a BMC's."""
+    card = item.get("nic") or item
+    return [port["macaddress"] for port in card.get("nic_ports", []) if port.get("macaddress")]
 
 
 def quantity(name: str, value: Any) -> str:

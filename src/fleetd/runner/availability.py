@@ -68,6 +68,7 @@ class Availability:
         self._log = logs.get("fleetd.runner")
         self._next_check = 0.0
         self._run: str | None = None
+        self._ending = {run for run in runner.known() if run.startswith(RUN_PREFIX)}  # of earlier lives
         self._states: dict[str, str] = {}
         self._untold: dict[str, str] = {}
         self._said = ""
@@ -90,6 +91,9 @@ class Availability:
 
     def _check(self) -> None:
         options = self._options
+        for old in [run for run in self._ending if self._runner.progress(run).finished]:
+            self._runner.discard(old)
+            self._ending.discard(old)
         served = self._select()
         self._next_check = self._clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (
             0.9 + self._random() / 5

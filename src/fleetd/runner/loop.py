@@ -92,11 +92,11 @@ def run_loop(
     *,
     stop_seconds: float,
     once: bool = False,
-    tick: float = 0.25,
+    tick: float = 1.0,
 ) -> bool:
     """Run the processes until a stop is requested, or with ``once`` until each had its turn and none is busy.
 
-    After the first stop nothing new is accepted and what runs may end within ``stop_seconds``. Returns False when work was
+    ``tick`` is the longest sleep: how long a stop may go unnoticed. After the first stop nothing new is accepted and what runs may end within ``stop_seconds``. Returns False when work was
     left behind: it goes on without this process and is picked up at the next start.
     """
     due = {p.name: 0.0 for p in processes}

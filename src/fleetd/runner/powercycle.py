@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from fleetd.runner.loop import Link
 from fleetd.runner_ports import Entry, HostOutcome, Journal, PlaybookRun, PlaybookRunner, State, WorkServer
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
+CYCLE = "cycle-"
+RECOVER = "recover-"
 BUSY_SECONDS = 0.3
 RECOVER_MAXIMUM = 300.0
 
@@ -75,6 +77,8 @@ class Powercycles:
         self._log = logs.get("fleetd.runner")
         self._entries = {e.key: e for e in journal.entries()}
         self._recovering: dict[str, list[str]] = {}  # run -> keys
+        # Runs whose directory is to be discarded once they have ended; those of earlier lives too.
+        self._ending = {run for run in runner.known() if run.startswith((CYCLE, RECOVER))}
         self._next_poll = 0.0
         self.failures = 0
         for entry in self._of(State.RUNNING, State.UNKNOWN):
@@ -82,7 +86,8 @@ class Powercycles:
 
     @property
     def busy(self) -> bool:
-        return any(self._of(State.RUNNING, State.UNKNOWN))
+        # A machine that could not be switched on yet is tried again later: neither a stop nor --once waits for that.
+        return bool(self._recovering or self._of(State.RUNNING))
 
     def step(self, *, accept_work: bool) -> float:
         self._collect()
@@ -94,13 +99,17 @@ class Powercycles:
             self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
         if self.busy:
             return BUSY_SECONDS
-        return max(self._link.wait(), self._next_poll - self._clock.monotonic(), 0.0)
+        waits = [e.not_before - self._wall() for e in self._of(State.UNKNOWN)]
+        if self._ending:
+            return 1.0
+        return max(min([max(self._link.wait(), self._next_poll - self._clock.monotonic()), *waits]), 0.0)
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
     def _collect(self) -> None:
         """Read what the runs have come to; the journal learns it before anybody else."""
-        for run in sorted({e.run for e in self._of(State.RUNNING) if e.run}):
+        self._ending.update(e.run for e in self._of(State.RUNNING) if e.run)
+        for run in sorted(self._ending - self._recovering.keys()):
             progress = self._runner.progress(run)
             outcomes = {o.host: o for o in progress.outcomes}
             now = self._wall()
@@ -110,6 +119,9 @@ class Powercycles:
                     continue
                 if entry.machine in outcomes:
                     changed.append(core.settle(entry, outcomes[entry.machine], now))
+                elif progress.finished and not progress.launched and progress.problem:
+                    error = {"code": "not_started", "message": progress.problem, "details": {}}
+                    changed.append(core.settle(entry, HostOutcome(entry.machine, False, {}, error), now))
                 elif progress.finished and not progress.launched:
                     # Recorded, never started: nothing was done, so it is as if it had not been taken.
                     changed.append(
@@ -123,6 +135,7 @@ class Powercycles:
                 self._log_outcome(entry)
             if progress.finished:
                 self._runner.discard(run)
+                self._ending.discard(run)
 
     def _recover(self) -> None:
         """Make sure that machines with an unknown outcome are on, and settle them."""
@@ -140,6 +153,7 @@ class Powercycles:
                     tries = int(entry.detail.get("recoveries", 0)) + 1
                     delay = min(RECOVER_MAXIMUM, 5.0 * 2.0 ** min(tries, 10))
                     settled = replace(settled, not_before=now + delay, detail={**settled.detail, "recoveries": tries})
+                    self.failures += 1
                     self._log.error("power_unknown", machine=entry.machine, message="the machine may be off", retry_seconds=delay,
                                     error=settled.detail.get("recovery"))  # fmt: skip
                 changed.append(settled)
@@ -150,7 +164,7 @@ class Powercycles:
         waiting = {k for keys in self._recovering.values() for k in keys}
         todo = [e for e in self._of(State.UNKNOWN) if e.key not in waiting and e.not_before <= self._wall()]
         if todo:
-            run = f"recover-{self._new_id()}"
+            run = f"{RECOVER}{self._new_id()}"
             self._log.info("recovering", machines=[e.machine for e in todo], run=run)
             if self._start(run, self._options.recover_playbook, todo):
                 self._recovering[run] = [e.key for e in todo]
@@ -180,7 +194,9 @@ class Powercycles:
                 if entry.state is State.VERIFIED:
                     self._server.verified(entry.machine, entry.request, entry.detail.get("power") or {})
                 else:
-                    self._server.failed(entry.request, entry.detail.get("error") or {})
+                    error = dict(entry.detail.get("error") or {})
+                    error["details"] = {**(error.get("details") or {}), "run": entry.run}  # tells attempts apart
+                    self._server.failed(entry.request, error)
             except TransportError as error:
                 self._link.failed(error)
                 return
@@ -215,7 +231,7 @@ class Powercycles:
         active = len({e.run for e in self._of(State.RUNNING)})
         if not plan.start or active >= self._options.max_runs:
             return
-        run = f"cycle-{self._new_id()}"
+        run = f"{CYCLE}{self._new_id()}"
         entries = [replace(e, run=run) for e in plan.start]
         self._save(entries)
         self._log.info("cycling", machines=[e.machine for e in entries], run=run)
@@ -229,7 +245,7 @@ class Powercycles:
 
     # --- bookkeeping ---------------------------------------------------------------------------------------------------
 
-    def _of(self, *states: State) -> Iterable[Entry]:
+    def _of(self, *states: State) -> list[Entry]:
         return [e for e in self._entries.values() if e.state in states]
 
     def _save(self, entries: Sequence[Entry]) -> None:

@@ -72,12 +72,20 @@ class HttpWorkServer:
         if request is None:
             return
         with contextlib.suppress(NotFound, ConflictError):
+            run = _run_of(error)
+            if run and run == _run_of(self._client.powercycle(request).get("error")):
+                return  # an earlier report arrived and its answer was lost; a second one would count as a second attempt
             self._client.report_powercycle(
                 request, "failed", message=str(error.get("message", "")), error=error, runner=self._name
             )
 
     def availability(self, states: Mapping[str, str]) -> None:
         self._client.powercycle_state_update(states)
+
+
+def _run_of(error: Mapping[str, Any] | None) -> Any:
+    """Which attempt an error is about."""
+    return ((error or {}).get("details") or {}).get("run")
 
 
 def _steps(power: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -87,7 +95,7 @@ def _steps(power: Mapping[str, Any]) -> list[tuple[str, str]]:
         action = str(step.get("action", ""))
         state = "on" if action == "on" else "off" if action in ("off", "shutdown", "graceful") else None
         if state:
-            found[state] = f"{action} at {step.get('at')}, after {step.get('seconds')} s: {step.get('result')}"
+            found[state] = f"{action} {step.get('result')} at {step.get('at')}"
     return [(state, found[state]) for state in ("off", "on") if state in found]
 
 

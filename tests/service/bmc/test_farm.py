@@ -10,6 +10,7 @@ import dataclasses
 import time
 
 import pytest
+from fixtures_dir import fixture_dir
 from fleetcore.clock import SystemClock
 from fleetcore.drivers.base import PowerController, PowerOptions
 from fleetcore.drivers.options import bmc_options
@@ -25,7 +26,6 @@ from fleetcore.errors import (
 from fleetcore.model import Verdict
 
 from fleetlab.farm import BmcSpec, Fault, PowerBehaviour, running_farm
-from tests.fixtures_dir import fixture_dir
 
 
 def options(bmc, **more):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,4 +14,5 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileLab:
     lab = FileLab(tmp_path / "lab")
     for name, value in lab.env.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))  # for an uninstalled checkout
     return lab

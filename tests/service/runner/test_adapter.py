@@ -22,7 +22,7 @@ def run_of(lab: FileLab, *hosts: str, playbook: str = "baremetal.fleet.powercycl
     return PlaybookRun("r1", playbook, (str(lab.inventory),), hosts, (POWER,))
 
 
-def wait(runner: AnsibleRunner, run_id: str, seconds: float = 60) -> RunProgress:
+def wait(runner: AnsibleRunner, run_id: str, seconds: float = 120) -> RunProgress:
     end = time.monotonic() + seconds
     while not (progress := runner.progress(run_id)).finished:
         assert time.monotonic() < end, f"{run_id} did not end"

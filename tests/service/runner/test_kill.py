@@ -134,7 +134,7 @@ def runner(
         process.wait()
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -152,12 +152,12 @@ def test_a_runner_that_is_killed_cycles_once(lab: FileLab, server: PlainServer, 
     lab.machine("m1", off_seconds=0.5)
     server.wanted = ["m1"]
     with runner(lab, server, tmp_path / "state", point) as process:
-        assert process.wait(60) == -signal.SIGKILL, (tmp_path / "state.log").read_text()
+        assert process.wait(120) == -signal.SIGKILL, (tmp_path / "state.log").read_text()
     server.states.clear()
     with runner(lab, server, tmp_path / "state") as process:
         until(lambda: not server.wanted and "m1" in server.states, "the request is completed, and it serves")
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert lab.log("m1") == ["off", "on"]
     assert lab.power("m1") == "on"
     assert set(server.completed) == {"m1"}
@@ -191,7 +191,7 @@ def test_sigterm_waits_for_the_cycle_and_takes_no_new_one(lab: FileLab, server: 
         process.terminate()
         time.sleep(0.5)
         server.wanted.append("m2")
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert (lab.log("m1"), lab.log("m2")) == (["off", "on"], [])
     assert server.completed == ["m1"]
 

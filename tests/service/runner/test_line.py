@@ -88,7 +88,7 @@ class Line:
         return [e["event"] for e in self.bmcs[machine].power_log]
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 90) -> None:
+def until(condition: Callable[[], Any], what: str, seconds: float = 150) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -113,6 +113,8 @@ def test_a_request_ends_verified_and_the_bmc_saw_one_cycle(line: Line) -> None:
         with line.runner():
             until(lambda: line.client.powercycle(request)["state"] == "verified", "verified")
             until(lambda: line.client.description("other")["PowerCycleState"] == "available", "available")
+            runs = line.directory / "runner" / "runs"
+            until(lambda: not list(runs.glob("*/run.json")), "ended runs are discarded")
         seen = line.client.powercycle(request)
         assert [s["state"] for s in seen["steps"]] == ["queued", "claimed", "off", "on", "verified"]
         assert not line.client.description("good")["PowerCycle"]

@@ -10,6 +10,7 @@ coverage, never the document.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
@@ -25,6 +26,7 @@ from ..model import (
     Stats,
     Verdict,
     clean_serial,
+    to_dict,
 )
 from .quirks import BOARD_SERIAL_PATHS, SERIAL_IS_SKU
 from .topics import chassis, compute, network, software, storage
@@ -54,6 +56,8 @@ def interpret(
             verdicts[section] = Coverage(
                 Verdict.FAILED, f"could not be read: {type(error).__name__}: {str(error)[:200]}"
             )
+            return empty  # type: ignore[no-any-return]
+        if dataclasses.is_dataclass(found) and not to_dict(found):
             return empty  # type: ignore[no-any-return]
         something = any(found) if isinstance(found, tuple) else bool(found)
         if something and section in verdicts and verdicts[section].verdict is Verdict.ABSENT:

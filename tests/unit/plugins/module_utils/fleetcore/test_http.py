@@ -67,13 +67,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def get_drip(self):
         self.answer(b"", length=1000)
-        for _number in range(20):
+        for _number in range(100):
             self.wfile.write(b"x")
             time.sleep(0.1)
         self.close_connection = True
 
     def get_hang(self):
-        self.server.wait.wait(5)
+        self.server.wait.wait(10)
         self.close_connection = True
 
     def get_moved(self):
@@ -90,10 +90,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # the default of 5 makes the kernel drop connections that come at once
+
+
 @pytest.fixture(scope="module")
 def url():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     server.wait = threading.Event()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -105,7 +109,7 @@ def url():
 
 @pytest.fixture
 def client(url):
-    client = HttpClient(HttpOptions(url, timeout=0.8, max_body_bytes=4000))
+    client = HttpClient(HttpOptions(url, timeout=20, max_body_bytes=4000))
     yield client
     client.close()
 
@@ -167,11 +171,12 @@ def test_truncated(client):
 
 
 @pytest.mark.parametrize("path", ["/hang", "/drip"])
-def test_the_time_out_is_for_the_whole_request(client, path):
+def test_the_time_out_is_for_the_whole_request(url, path):
+    client = HttpClient(HttpOptions(url, timeout=0.8))
     begin = time.monotonic()
     with pytest.raises(TimedOut, match="no answer within"):
         get(client, path)
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 8
 
 
 def test_nobody_listens():

@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from fleetcore.merge import merge
-from fleetcore.model import Bmc, Coverage, Cpu, Device, Drive, Source, Verdict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.merge import merge
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import (
+    Bmc,
+    Coverage,
+    Cpu,
+    Device,
+    Drive,
+    Source,
+    Verdict,
+)
 
 OOB = Device(
     source=Source.OOB,

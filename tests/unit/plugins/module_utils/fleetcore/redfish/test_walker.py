@@ -328,3 +328,10 @@ def test_any_json_gives_a_document_or_a_recorded_reason(change):
         assert set(device.coverage) == set(SECTIONS)
         assert not [item for item in device.coverage.values() if "could not be read" in (item.reason or "")]
         assert device_from_dict(to_dict(device)) == device
+
+
+def test_a_part_without_any_content_is_absent():
+    bodies = tree()
+    bodies["/redfish/v1/Systems/a"] = {**bodies["/redfish/v1/Systems/a"], "Boot": {}}
+    walker, _asked = walk(bodies)
+    assert document(walker).boot is None
