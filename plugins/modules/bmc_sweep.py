@@ -142,6 +142,11 @@ options:
   system:
     description: Id of the ComputerSystem, for a BMC that has several behind it.
     type: str
+  server_url:
+    description:
+      - Address of the machine server, V(https://host[:port]). Without one nothing is published.
+      - Without it, the environment variable E(FLEETD_URL) of the host that runs the module is used.
+    type: str
   sections:
     description: Sections to read. Default is all. V(system) and V(power) are always read.
     type: list

@@ -18,7 +18,7 @@ import json
 import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, Optional, TypeVar, Union
+from typing import Any, NoReturn, Optional, TypeVar, Union, cast
 
 from ..errors import (
     AuthenticationFailed,
@@ -248,8 +248,7 @@ class Protocol:
                 seconds = max(0.1, min(seconds, end - self._clock.monotonic()))
             with self._lock:
                 self.requests += 1
-            response = yield HttpRequest(method, url, headers, body, seconds)
-            assert response is not None  # noqa: S101  (a request is answered)
+            response = cast(HttpResponse, (yield HttpRequest(method, url, headers, body, seconds)))
             with self._lock:
                 self.received += len(response.body)
             moved = _moved(response)

@@ -47,7 +47,7 @@ def first(body: Any, *paths: str) -> Any:
 
 def text(value: Any) -> Optional[str]:
     """Trimmed text without control characters, numbers as text; None if nothing is left."""
-    if type(value) is str and len(value) <= MAX_TEXT and value.isprintable():
+    if isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable():
         return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None

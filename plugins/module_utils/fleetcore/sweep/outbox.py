@@ -197,7 +197,8 @@ class Outbox:
 
     async def _results(self, items: list[Item]) -> list[dict[str, Any]]:
         """:raises TransientError, FatalError: the server takes nothing now, or nothing at all."""
-        assert self._publish is not None  # noqa: S101
+        if self._publish is None:
+            return []
         try:
             results: list[dict[str, Any]] = await self._in_thread(self._publish, items)
         except (TransientError, FatalError):
