@@ -126,7 +126,7 @@ class _Collection:
                 self._walker.took(want, Outcome(Verdict.TIMEOUT, reason=reason))
             self._waiting.clear()
             self._walker.skip_rest(Verdict.TIMEOUT, reason)
-        return [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        return [self._waiting.popleft() for _number in range(min(room, len(self._waiting)))]
 
     def took(self, want: Want, outcome: Outcome) -> None:
         self._misses = self._misses + 1 if outcome.status is None else 0
