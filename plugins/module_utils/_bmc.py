@@ -44,6 +44,8 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
     options = bmc_options(params)
 
     def read() -> Mapping[str, Any]:
+        # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
+        signal.signal(signal.SIGTERM, _interrupted)
         device = to_dict(collect(options, SystemClock(), params.get("sections")))
         return {"device": device, "attempts": device.get("attempts", [])}
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 
@@ -118,6 +119,25 @@ def test_a_whole_system_that_can_not_be_expanded_costs_one_request(farm):
     assert {item.verdict for item in device.coverage.values()} <= {Verdict.COLLECTED, Verdict.ABSENT}
 
 
+def test_an_expanded_answer_that_takes_too_long_is_done_without(farm):
+    slow = Fault("hang", path="*/Systems/System.Embedded.1", times=1)
+    bmc = farm(tree=str(fixture_dir("redfish", "dell-r750.tar.gz")), faults=(slow,))
+    device = collect(options(bmc, timeout=1), SystemClock())
+    assert (len(device.memory), len(device.drives), len(device.pcie_devices)) == (16, 3, 13)
+    assert {item.verdict for item in device.coverage.values()} == {Verdict.COLLECTED}
+
+
+def test_what_could_be_read_of_a_section_is_kept(farm):
+    broken = (Fault("status", path="*/Memory/A1", status=500), Fault("status", path="*/Memory/B1", status=403))
+    bmc = farm(tree="server", expand=0, faults=broken)
+    device = collect(options(bmc), SystemClock())
+    assert len(device.memory) == 10
+    coverage = device.coverage["memory"]
+    assert coverage.verdict is Verdict.DENIED, "the account's rights are what to look at first"
+    assert "/Memory/B1" in coverage.reason
+    assert "(and 1 more)" in coverage.reason
+
+
 @pytest.mark.parametrize(
     ("fault", "section", "verdict"),
     [
@@ -160,6 +180,45 @@ def test_a_session_limit_is_said(farm):
     bmc = farm(tree="server", session_limit=0)
     with pytest.raises(SessionLimit, match="no session left"):
         collect(options(bmc), SystemClock())
+
+
+def test_the_session_limit_says_what_to_do_and_passes(farm):
+    bmc = farm(tree="server", session_limit=1)
+    somebody, _attempts = open_power(options(bmc), SystemClock())
+    with contextlib.closing(somebody):
+        with pytest.raises(SessionLimit, match="log others out or wait until they expire") as caught:
+            collect(options(bmc, drivers=["redfish", "ipmi"]), SystemClock())
+        assert caught.value.code == "session_limit"
+    assert collect(options(bmc, sections=["power"]), SystemClock()).power_state == "on"
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_basic_where_there_are_no_sessions(farm, status):
+    no_sessions = Fault("status", path="*/SessionService/Sessions", method="POST", status=status)
+    bmc = farm(tree="server", faults=(no_sessions,))
+    device = collect(options(bmc), SystemClock())
+    assert len(device.memory) == 12
+    assert {item.verdict for item in device.coverage.values()} <= {Verdict.COLLECTED, Verdict.ABSENT}
+    bmc.counters.reset()
+    with pytest.raises(AuthenticationFailed):
+        collect(options(bmc, password="wrong"), SystemClock())
+    assert bmc.counters.refused == 1, "a wrong password is sent once with Basic, too"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", path="*/Chassis*", status=500),
+        Fault("garbage", path="*/Systems/*"),
+        Fault("status", path="*/Systems", status=403),
+        Fault("hang", path="*/Systems"),
+    ],
+)
+def test_logout_whatever_goes_wrong(farm, fault):
+    bmc = farm(tree="server", faults=(fault,))
+    with contextlib.suppress(FleetError):
+        collect(options(bmc, timeout=0.5), SystemClock())
+    assert bmc.counters.logins == bmc.counters.logouts == 1
 
 
 @pytest.mark.parametrize("certificate", ["self-signed", "expired", "wrong-name"])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import pytest
 from fleetcore.clock import SystemClock
 from fleetcore.drivers.base import PowerController, PowerOptions
+from fleetcore.drivers.ipmi import IpmiDriver
 from fleetcore.drivers.options import bmc_options
 from fleetcore.drivers.registry import collect, open_power
-from fleetcore.errors import AuthenticationFailed, InvalidInput, Unreachable
-from fleetcore.model import Verdict
+from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
+from fleetcore.model import Verdict, device_from_dict, to_dict
 
-from fleetlab.ipmi import IpmiSim, available
+from fleetlab.ipmi import Fru, IpmiSim, available
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +81,96 @@ def test_nobody_answers(sim):
 def test_a_system_can_not_be_chosen(sim):
     with pytest.raises(InvalidInput, match="can't choose"):
         open_power(options(sim, system="Node0"), SystemClock())
+
+
+# -- more than one FRU -------------------------------------------------------------------------------------------------------
+
+
+def locator(record, fru, name):
+    """A FRU device locator record (IPMI 2.0, 43.8)."""
+    data = name.encode()
+    body = bytes([0x20, fru, 0x80, 0, 0, 0x10, 0, 0x0A, fru, 0, 0xC0 | len(data)]) + data
+    return record.to_bytes(2, "little") + bytes([0x51, 0x11, len(body)]) + body
+
+
+def presence(record, number, name):
+    """A compact record (43.2) of a discrete sensor of type power supply."""
+    data = name.encode()
+    body = bytes([0x20, 0, number, 0x0A, 1, 0x63, 0x40, 0x08, 0x6F, 0xFF, 0, 0, 0, 0xFF, 0, 0xC0, 0, 0, 1, 0])
+    body += bytes([0, 0, 0, 0, 0, 0, 0xC0 | len(data)]) + data
+    return record.to_bytes(2, "little") + bytes([0x51, 0x02, len(body)]) + body
+
+
+def octets(data):
+    return " ".join(f"{byte:#04x}" for byte in data)
+
+
+class LargerSim(IpmiSim):
+    """The machine of IpmiSim with FRUs of two power supplies (one bay is empty) and of a backplane, and presence sensors."""
+
+    supply = Fru(manufacturer="Powerco", product="PS-800", part_number="PS-800-A", serial="PSU0001")
+    backplane = Fru(manufacturer="Plainco", product="BP-8", serial="BPL0001")
+    with_frus = True
+
+    def _put(self, name, data, mode=0o644):
+        if name == "sim.emu":
+            lines = []
+            if self.with_frus:
+                for number, fru in ((1, self.supply), (2, self.backplane)):
+                    super()._put(f"fru{number}.bin", fru.encode())
+                    lines.append(f'mc_add_fru_data 0x20 {number} {len(fru.encode())} file 0 "fru{number}.bin"')
+                for number, title in ((1, "PSU1 FRU"), (2, "HDD Backplane"), (3, "PSU2 FRU")):
+                    lines.append(f"main_sdr_add 0x20 {octets(locator(100 + number, number, title))}")
+            for number, bit in ((40, 1), (41, 0)):
+                where = f"0x20 0 {number}"
+                lines.append(f"sensor_add {where} 0x08 0x6f")
+                lines.append(
+                    f"sensor_set_event_support {where} enable scanning per-state {'0' * 15} {'0' * 15} {'0' * 15} {'0' * 15}"
+                )
+                lines.append(f"sensor_set_bit {where} 0 {bit} 0")
+                lines.append(f"main_sdr_add 0x20 {octets(presence(200 + number, number, f'PS{number}'))}")
+            data = data.replace(b"mc_enable", "\n".join([*lines, "mc_enable"]).encode(), 1)
+        super()._put(name, data, mode)
+
+
+class PresenceOnly(LargerSim):
+    with_frus = False
+
+
+@pytest.mark.parametrize("kind", [LargerSim, PresenceOnly])
+def test_power_supplies_backplanes_fans_and_boot(tmp_path, kind):
+    usable, advice = available()
+    if not usable:
+        pytest.skip(f"ipmi_sim is not installed: {advice}")
+    with kind(tmp_path, 0, "admin", "password") as sim:
+        device = collect(options(sim), SystemClock())
+    assert device_from_dict(to_dict(device)) == device
+    if kind is LargerSim:
+        assert [(item.vendor, item.model, item.serial) for item in device.power_supplies] == [
+            ("Powerco", "PS-800", "PSU0001")
+        ]
+        assert [item.serial for item in device.backplanes] == ["BPL0001"]
+    else:
+        assert [item.id for item in device.power_supplies] == ["PS40"], "by the presence sensor; the other bay is empty"
+    assert device.serial == sim.fru.serial
+    assert [(fan.name, fan.reading) for fan in device.fans] == [("FAN1", 5400.0), ("FAN2", 5300.0)]
+    assert (device.boot.override_enabled, device.status.Health) == ("Disabled", "OK")
+    assert {device.coverage[name].verdict for name in ("thermal", "power_supplies", "boot")} == {Verdict.COLLECTED}
+    assert [entry.message for entry in device.log] == ["System Event: OEM boot event"]
+
+
+def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
+    real = IpmiDriver.raw
+
+    def raw(self, **request):
+        if (request["netfn"], request["command"]) == (6, 1):
+            raise PermissionDenied("no")
+        if request.get("data") == (2,):
+            raise BadResponse("this sensor is broken")
+        return real(self, **request)
+
+    monkeypatch.setattr(IpmiDriver, "raw", raw)
+    device = collect(options(sim), SystemClock())
+    assert device.coverage["manager"].verdict is Verdict.DENIED
+    assert device.coverage["sensors"].verdict is Verdict.COLLECTED
+    assert len(device.sensors) == len(sim.sensors) - 1

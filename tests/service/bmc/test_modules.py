@@ -117,6 +117,28 @@ def test_sigterm_in_the_middle_of_a_cycle_leaves_the_machine_on(collections, tmp
         assert bmc.counters.logouts == bmc.counters.logins
 
 
+def test_sigterm_in_the_middle_of_an_inventory_logs_out(collections, tmp_path):
+    with running_farm(BmcSpec(tree="server", password=SECRET, latency=0.2)) as farm:
+        bmc = farm.bmcs[0]
+        arguments = tmp_path / "arguments.json"
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**login(bmc), "drivers": ["redfish"]}}))
+        command = [
+            sys.executable,
+            "-m",
+            "ansible_collections.baremetal.fleet.plugins.modules.bmc_info",
+            str(arguments),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(collections)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+            deadline = time.monotonic() + 20
+            while bmc.counters.requests < 6 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            running.send_signal(signal.SIGTERM)
+            running.communicate(timeout=20)
+        assert running.returncode != 0, "it was in the middle"
+        assert bmc.counters.logouts == bmc.counters.logins == 1
+
+
 # -- playbooks ----------------------------------------------------------------------------------------------------------------
 
 

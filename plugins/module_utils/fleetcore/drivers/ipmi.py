@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from ..errors import (
@@ -27,15 +29,19 @@ from ..errors import (
     Unsupported,
 )
 from ..model import (
+    Backplane,
     Bmc,
+    Boot,
     Collector,
     Coverage,
     Device,
+    Fan,
     Firmware,
     LogEntry,
     Mainboard,
     Nic,
     NicPort,
+    PowerSupply,
     Sensor,
     Source,
     Stats,
@@ -77,7 +83,38 @@ _CODES: dict[int, tuple[type[FleetError], str]] = {
 _LOG_TAIL = 20
 _FRU_PIECE = 16
 _FRU_LIMIT = 4096
+_FRU_COUNT = 32
 _HEALTH = {0: "OK", 1: "Warning", 2: "Critical"}
+# Manufacturer ids of Get Device ID (IANA enterprise numbers) of BMCs whose maker is the machine's.
+_MAKERS = {
+    2: "IBM",
+    11: "HP",
+    42: "Sun Microsystems",
+    343: "Intel",
+    674: "Dell",
+    2011: "Huawei",
+    5771: "Cisco",
+    7244: "Quanta",
+    10368: "Fujitsu",
+    10876: "Supermicro",
+    15370: "GIGABYTE",
+    19046: "Lenovo",
+    20974: "American Megatrends",
+    47196: "HPE",
+}
+# Get Chassis Status (IPMI 2.0, table 28-3): what is wrong, by byte and bit.
+_CHASSIS_FAULTS = {
+    (0, 1): "power overload",
+    (0, 3): "power fault",
+    (0, 4): "power control fault",
+    (2, 0): "chassis intrusion",
+    (2, 2): "drive fault",
+    (2, 3): "cooling fault",
+}
+# Words in the names of FRU devices that tell what they are of; the rest is board or chassis, when it says so.
+_POWER_SUPPLY_NAME = re.compile(r"psu|power ?supply|^ps ?\d|pwr ?sply", re.IGNORECASE)
+_BACKPLANE_NAME = re.compile(r"backplane|^bp ?\d|hdd ?bp", re.IGNORECASE)
+_SYSTEM_NAME = re.compile(r"system|chassis|board|^mb\b|built-?in|motherboard|baseboard", re.IGNORECASE)
 
 
 class IpmiDriver:
@@ -223,20 +260,39 @@ def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[
         return empty
 
     try:
-        state = driver.power_state()
+        chassis = driver.raw(netfn=0, command=1)  # Get Chassis Status
+        state = PowerState.ON if chassis and chassis[0] & 1 else PowerState.OFF
         coverage["power"] = Coverage()
         fru = section("system", lambda: _fru(driver), {}) if asked != {"power"} else {}
         controller = section("manager", lambda: _controller(driver), None)
         lan = section("network", lambda: driver.call(lambda bmc: bmc.get_net_configuration(gateway_macs=False)), {})
         sensors = section("sensors", lambda: _sensors(driver), ())
+        units = section("power_supplies", lambda: _units(driver, sensors), _Units())
+        fans = section("thermal", lambda: _fans(sensors or _sensors(driver)), ())
+        boot = section("boot", lambda: _boot(driver), None)
         log = section("log", lambda: _log(driver), ())
     finally:
         driver.close()
     if "network" in asked and coverage["network"].verdict is Verdict.COLLECTED:
         coverage["network"] = Coverage(Verdict.ABSENT, "IPMI knows the BMC's port only")
-    fru = fru if isinstance(fru, Mapping) else {}
+    for name, found in (("power_supplies", units.power_supplies), ("thermal", fans), ("boot", boot)):
+        if name in asked and not found and coverage[name].verdict is Verdict.COLLECTED:
+            coverage[name] = Coverage(Verdict.ABSENT, "the BMC does not have it")
+    fru = {**units.system, **(fru if isinstance(fru, Mapping) else {})}
+    identity = _identity(fru)
+    maker = _MAKERS.get(int((controller.metadata if controller else {}).get("manufacturer_id", 0)))
+    identity["vendor"] = identity["vendor"] or maker
+    faults = [
+        words for (byte, bit), words in _CHASSIS_FAULTS.items() if len(chassis) > byte and chassis[byte] >> bit & 1
+    ]
     return Device(
-        **_identity(fru),
+        **identity,
+        status=Status(Health="Critical" if faults else "OK"),
+        metadata={"chassis_faults": ", ".join(faults)} if faults else {},
+        power_supplies=units.power_supplies,
+        backplanes=units.backplanes,
+        fans=fans,
+        boot=boot,
         source=Source.OOB,
         collected_at=clock.now(),
         collector=Collector(name="ipmi", version="1"),
@@ -280,21 +336,107 @@ def _board(fru: Mapping[str, Any]) -> Optional[Mainboard]:
 
 
 def _fru(driver: IpmiDriver) -> dict[str, Any]:
-    """FRU 0 (IPMI 2.0 section 34), read in small pieces: pyghmi asks for more at once than some BMCs can send."""
-    size = driver.raw(netfn=0x0A, command=0x10, data=[0])
-    total = min(size[0] | size[1] << 8, _FRU_LIMIT) if len(size) > 1 else 0
-    data = bytearray()
-    while len(data) < total:
-        count = min(_FRU_PIECE, total - len(data))
-        piece = driver.raw(netfn=0x0A, command=0x11, data=[0, len(data) & 0xFF, len(data) >> 8, count])
-        if len(piece) < 2 or not piece[0]:
-            break
-        data += bytes(piece[1 : 1 + piece[0]])
-    found = dict(driver.call(lambda _bmc: pyghmi_fru.FRU(rawdata=data)).info or {}) if data else {}
+    """FRU 0 and the GUID of the system."""
+    found = _fru_area(driver, 0)
     guid = bytes(driver.raw(netfn=6, command=0x37))  # Get System GUID
     if len(guid) == 16 and any(guid):
         found["UUID"] = _uuid(guid)
     return found
+
+
+def _fru_area(driver: IpmiDriver, number: int) -> dict[str, Any]:
+    """One FRU (IPMI 2.0 section 34), read in small pieces: pyghmi asks for more at once than some BMCs can send."""
+    size = driver.raw(netfn=0x0A, command=0x10, data=[number])
+    total = min(size[0] | size[1] << 8, _FRU_LIMIT) if len(size) > 1 else 0
+    data = bytearray()
+    while len(data) < total:
+        count = min(_FRU_PIECE, total - len(data))
+        piece = driver.raw(netfn=0x0A, command=0x11, data=[number, len(data) & 0xFF, len(data) >> 8, count])
+        if len(piece) < 2 or not piece[0]:
+            break
+        data += bytes(piece[1 : 1 + piece[0]])
+    return dict(driver.call(lambda _bmc: pyghmi_fru.FRU(rawdata=data)).info or {}) if data else {}
+
+
+@dataclass(frozen=True)
+class _Units:
+    """What the further FRUs describe; ``system`` are fields of FRU 0 that another FRU of the board or the chassis holds."""
+
+    power_supplies: tuple[PowerSupply, ...] = ()
+    backplanes: tuple[Backplane, ...] = ()
+    system: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _units(driver: IpmiDriver, sensors: tuple[Sensor, ...]) -> _Units:
+    """Every FRU that the sensor records name, by what it is; power supplies without a FRU from their presence sensors."""
+    locators = driver.call(lambda bmc: _loaded(bmc).fru)
+    supplies: list[PowerSupply] = []
+    backplanes: list[Backplane] = []
+    system: dict[str, Any] = {}
+    for locator in itertools.islice(locators.values(), _FRU_COUNT):
+        number, name = getattr(locator, "fru_number", 0), _text(getattr(locator, "fru_name", None)) or ""
+        if not number:
+            continue
+        try:
+            found = _fru_area(driver, number)
+        except (TimedOut, Unreachable):
+            raise
+        except FleetError:  # an empty bay has a record and no data
+            continue
+        if _POWER_SUPPLY_NAME.search(name) and found:
+            supplies.append(PowerSupply(id=name, part_number=_unit(found)[1], **_unit(found)[0]))
+        elif _BACKPLANE_NAME.search(name) and found:
+            backplanes.append(Backplane(id=name, **_unit(found)[0]))
+        elif _SYSTEM_NAME.search(name):
+            system = {**found, **system}
+    if not supplies:
+        present = [item for item in sensors if item.kind == "Power Supply" and _is_present(item.status)]
+        supplies = [PowerSupply(id=item.id, description=item.name, status=item.status) for item in present]
+    return _Units(tuple(supplies), tuple(backplanes), system)
+
+
+def _is_present(status: Optional[Status]) -> bool:
+    return "Present" in ((status.State if status else None) or "").split(", ")
+
+
+def _unit(found: Mapping[str, Any]) -> tuple[dict[str, Any], Optional[str]]:
+    """Component fields and the part number of a replaceable unit: from its product area, else from its board area."""
+    fields = {
+        "vendor": _text(found.get("Manufacturer")) or _text(found.get("Board manufacturer")),
+        "model": _text(found.get("Product name")) or _text(found.get("Board product name")),
+        "serial": clean_serial(_text(found.get("Serial Number")))
+        or clean_serial(_text(found.get("Board serial number"))),
+    }
+    return fields, _text(found.get("Model")) or _text(found.get("Board model"))
+
+
+def _boot(driver: IpmiDriver) -> Optional[Boot]:
+    """The pending boot override (Get System Boot Options)."""
+    found = driver.call(lambda bmc: bmc.get_bootdev())
+    target = _text(found.get("bootdev")) if isinstance(found, Mapping) else None
+    if target is None:
+        return None
+    if target == "default":
+        return Boot(override_enabled="Disabled", override_target="None")
+    return Boot(
+        override_enabled="Continuous" if found.get("persistent") else "Once",
+        override_target=target,
+        mode="UEFI" if found.get("uefimode") else None,
+    )
+
+
+def _fans(sensors: tuple[Sensor, ...]) -> tuple[Fan, ...]:
+    return tuple(
+        Fan(id=item.id, name=item.name, reading=item.reading, reading_units=item.units, status=item.status)
+        for item in sensors
+        if item.kind == "Fan" and (item.reading is not None or item.units == "RPM")
+    )
+
+
+def _loaded(bmc: Any) -> Any:
+    """pyghmi's sensor data repository, read once per connection."""
+    bmc.init_sdr()
+    return bmc._sdr
 
 
 def _uuid(data: bytes) -> str:
@@ -328,10 +470,29 @@ def _bmc(controller: Optional[Bmc], lan: Mapping[str, Any]) -> Optional[Bmc]:
     return Bmc(id=controller.id, firmware=controller.firmware, metadata=controller.metadata, nic=nic)
 
 
+def _readings(driver: IpmiDriver) -> Iterable[Any]:
+    """Each sensor by itself: one that can't be read costs nothing but its reading."""
+    repository = driver.call(_loaded)
+    for number in list(repository.get_sensor_numbers()):
+        entry = repository.sensors[number]
+        try:
+            data = driver.raw(netfn=4, command=0x2D, rslun=entry.sensor_lun, data=(entry.sensor_number,))
+            yield driver.call(lambda bmc: entry.decode_sensor_reading(bmc, data))  # noqa: B023 (called at once)
+        except (TimedOut, Unreachable):
+            raise
+        except FleetError:
+            continue
+
+
+def _status(health: Any, states: Any) -> Optional[Status]:
+    words = ", ".join(str(item) for item in states if item) if isinstance(states, (list, tuple)) else ""
+    status = Status(Health=_HEALTH.get(health) if isinstance(health, int) else None, State=_text(words[:200]))
+    return None if status == Status() else status
+
+
 def _sensors(driver: IpmiDriver) -> tuple[Sensor, ...]:
-    readings = driver.call(lambda bmc: list(bmc.get_sensor_data()))
     out = []
-    for item in readings:
+    for item in _readings(driver):
         value = getattr(item, "value", None)
         health = getattr(item, "health", None)
         out.append(
@@ -341,10 +502,17 @@ def _sensors(driver: IpmiDriver) -> tuple[Sensor, ...]:
                 kind=_text(getattr(item, "type", None)),
                 reading=float(value) if isinstance(value, (int, float)) else None,
                 units=_text(getattr(item, "units", None)),
-                status=Status(Health=_HEALTH.get(health)) if isinstance(health, int) else None,
+                status=_status(health, getattr(item, "states", None)),
             )
         )
     return tuple(out)
+
+
+def _event(item: Mapping[str, Any]) -> Optional[str]:
+    """What happened to what, in words: `Power Supply: Power supply failure (deasserted)`."""
+    words = [_text(item.get("component_type")), _text(item.get("event"))]
+    message = ": ".join(word for word in words if word)
+    return f"{message} (deasserted)" if message and item.get("deassertion") else message or None
 
 
 def _log(driver: IpmiDriver) -> tuple[LogEntry, ...]:
@@ -354,7 +522,7 @@ def _log(driver: IpmiDriver) -> tuple[LogEntry, ...]:
             id=_text(item.get("record_id")),
             created_at=_text(item.get("timestamp")),
             severity=_HEALTH.get(int(item.get("severity") or 0)),
-            message=_text(item.get("event")),
+            message=_event(item),
             sensor=_text(item.get("component")),
         )
         for item in entries

@@ -22,16 +22,17 @@ from ..model import (
     FirmwareEntry,
     Mainboard,
     Nic,
+    PcieDevice,
     Source,
     Stats,
     Verdict,
     clean_serial,
     to_dict,
 )
-from .quirks import BOARD_SERIAL_PATHS, SERIAL_IS_SKU
+from .quirks import BOARD_PART_PATHS, BOARD_SERIAL_PATHS, PLACEHOLDER_TAGS, SERIAL_IS_SKU
 from .topics import chassis, compute, network, software, storage
 from .topics.common import common, identity, part
-from .values import at, links, text, word
+from .values import at, first, links, text, word
 from .walker import Tree
 
 VERSION = "1"
@@ -65,7 +66,9 @@ def interpret(
         return found
 
     system = tree.get(tree.system)
+    pcie: tuple[PcieDevice, ...] = topic("pcie", lambda: chassis.pcie_devices(tree), ())
     cpus, gpus, accelerators = topic("processors", lambda: compute.processors(tree), ((), (), ()))
+    gpus = gpus or topic("pcie", lambda: chassis.gpus(pcie), ())
     nics: tuple[Nic, ...] = topic("network", lambda: network.nics(tree), ())
     rows: tuple[FirmwareEntry, ...] = topic("firmware", lambda: software.firmware_inventory(tree), ())
     enclosures: tuple[Enclosure, ...] = topic("chassis", lambda: chassis.enclosures(tree), ())
@@ -80,7 +83,7 @@ def interpret(
         bios_configuration=topic("bios", lambda: software.bios_configuration(tree), None),
         secure_boot=topic("secure_boot", lambda: software.secure_boot(tree), None),
         boot=topic("boot", lambda: software.boot(tree, system), None),
-        bmc=topic("manager", lambda: software.bmc(tree), None),
+        bmc=topic("manager", lambda: software.bmc(tree, rows), None),
         cplds=software.cplds(rows),
         tpms=topic("tpm", lambda: software.tpms(tree, system), ()),
         cpus=cpus,
@@ -95,7 +98,8 @@ def interpret(
         drives=topic("storage", lambda: storage.drives(tree), ()),
         volumes=topic("storage", lambda: storage.volumes(tree), ()),
         enclosures=enclosures,
-        pcie_devices=topic("pcie", lambda: chassis.pcie_devices(tree), ()),
+        pcie_devices=pcie,
+        backplanes=topic("chassis", lambda: chassis.backplanes(tree), ()),
         power_supplies=topic("power_supplies", lambda: chassis.power_supplies(tree), ()),
         batteries=topic("power_supplies", lambda: chassis.batteries(tree), ()),
         fans=topic("thermal", lambda: chassis.fans(tree), ()),
@@ -120,7 +124,7 @@ def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
     fields["model"] = fields["model"] or word(main.get("Model"))
     serials = [clean_serial(_first_text(path, system, *bodies)) for path in BOARD_SERIAL_PATHS]
     board_serial = next((serial for serial in serials if serial), None) or chassis.board_serial(tree)
-    board_part = part(system)
+    board_part = word(first(system, *BOARD_PART_PATHS)) or part(system)
     vendor = (fields["vendor"] or "").lower()
     sku = clean_serial(text(system.get("SKU")))
     if sku and vendor.startswith(SERIAL_IS_SKU):
@@ -131,8 +135,8 @@ def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **fields,
         "uuid": (word(system.get("UUID")) or "").lower() or None,
-        "sku": word(system.get("SKU")),
-        "asset_tag": clean_serial(text(system.get("AssetTag"))) or clean_serial(text(main.get("AssetTag"))),
+        "sku": clean_serial(text(system.get("SKU"))),
+        "asset_tag": _tag(system) or _tag(main),
         "hostname": word(system.get("HostName")),
         "system_id": identity(tree.system, system) if tree.system else None,
         "power_state": (word(system.get("PowerState")) or "").lower() or None,
@@ -142,6 +146,11 @@ def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
         if board_serial or board_part
         else None,
     }
+
+
+def _tag(body: Mapping[str, Any]) -> Optional[str]:
+    tag = clean_serial(text(body.get("AssetTag")))
+    return None if tag and tag.lower() in PLACEHOLDER_TAGS else tag
 
 
 def _first_text(path: str, *bodies: Mapping[str, Any]) -> Optional[str]:

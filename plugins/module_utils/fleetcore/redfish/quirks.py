@@ -15,12 +15,78 @@ SERIAL_IS_SKU = ("dell",)
 # Where the board's serial hides, by dotted path, in a ComputerSystem or Chassis.
 BOARD_SERIAL_PATHS = (
     "Oem.Supermicro.BoardSerialNumber",
-    "Oem.Supermicro.BoardID",
     "Oem.GBTChassisOemProperty.Board Serial Number",
+    "Oem.Hpe.PCASerialNumber",
+    "Oem.Hp.PCASerialNumber",
+)
+BOARD_PART_PATHS = ("Oem.Hpe.PCAPartNumber", "Oem.Hp.PCAPartNumber")
+
+# Texts that mean nothing where an asset tag is expected.
+PLACEHOLDER_TAGS = ("free form asset tag", "asset tag", "chassis asset tag", "no asset tag", "01234567890123456789ab")
+
+# The BIOS version that was there before, and the date of the present one, in a ComputerSystem.
+BIOS_PREVIOUS_PATHS = ("Oem.Hpe.Bios.Backup.VersionString", "Oem.Hp.Bios.Backup.VersionString")
+BIOS_DATE_PATHS = (
+    "Oem.Hpe.Bios.Current.Date",
+    "Oem.Hp.Bios.Current.Date",
+    "Oem.Dell.DellSystem.BIOSReleaseDate",
+    "Oem.Supermicro.BIOSReleaseDate",
 )
 
+# Names of the value where a BIOS attribute is an object with its choices and defaults.
+ATTRIBUTE_VALUE_NAMES = ("current_value", "CurrentValue", "Value")
+
+# What a drive's own schema leaves out.
+DRIVE_SLOT_PATHS = (
+    "Oem.Dell.DellPhysicalDisk.Slot",
+    "Oem.Dell.DellPCIeSSD.Slot",
+    "Oem.Hpe.Location",
+    "Oem.Supermicro.SlotNumber",
+    "Oem.Lenovo.SlotNumber",
+)
+DRIVE_FORM_PATHS = ("Oem.Dell.DellPhysicalDisk.DriveFormFactor", "Oem.Dell.DellPCIeSSD.DriveFormFactor")
+POWER_SUPPLY_SLOT_PATHS = ("Oem.Hpe.BayNumber", "Oem.Hp.BayNumber")
+PCIE_SLOT_PATHS = ("Oem.Hpe.LocationString", "Oem.Huawei.Position", "Oem.Lenovo.SlotNumber")
+
+# The product's name of a network adapter, in one of its functions; a MAC address may follow.
+NIC_PRODUCT_PATHS = (
+    "Oem.Dell.DellNIC.ProductName",
+    "Oem.Dell.DellInfiniBand.ProductName",
+    "Oem.Dell.DellFC.ProductName",
+)
+
+# Batteries of storage controllers and boards, by the kind of the resource that they are in.
+BATTERY_PATHS = {
+    "chassis": ("Oem.Hpe.SmartStorageBattery",),
+    "power": ("Oem.Hp.SmartStorageBattery",),
+    "storage": ("Oem.Dell.DellControllerBattery",),
+}
+
+# Words in the name of firmware that is programmable logic.
+CPLD_WORDS = ("cpld", "programmable logic device")
+
+# Names of the firmware row that is the BMC's own.
+BMC_FIRMWARE_NAMES = ("bmc", "ilo 4", "ilo 5", "ilo 6", "idrac", "xcc", "irmc", "ibmc", "bmc firmware")
+
+# PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI, Huawei.
+BMC_GRAPHICS_VENDORS = ("102b", "1a03", "126f", "1050", "18ca", "19e5")
+GPU_CLASSES = ("DisplayController", "ProcessingAccelerators", "3DController", "VGAController")
+GPU_WORDS = ("nvidia", "tesla", "radeon", "instinct", "amd/ati", "gpu", "geforce", "quadro", "data center gpu")
+# What HPE lists as devices of type GPU and is none, and the names of its empty slots.
+NOT_A_GPU_WORDS = ("switch", "baseboard", "hgx", "riser")
+EMPTY_SLOT_WORDS = ("empty slot", "empty", "not present")
+BMC_GRAPHICS_WORDS = ("matrox", "aspeed", "embedded video", "integrated video", "g200")
+
+
+def module_mebibytes(size: int) -> int:
+    """The size of a memory module. Some count 15625 MiB for 16 GiB: they divided a decimal number by 2**20."""
+    fixed = size * 2**20 / 10**6
+    return int(fixed) if size % 1024 and size > 1024 and fixed % 1024 == 0 else size
+
+
 # Rows of the firmware inventory that are not what runs now.
-NOT_CURRENT_PREFIXES = ("Previous-", "Available-")
+PREVIOUS_PREFIXES = ("Previous-",)
+AVAILABLE_PREFIXES = ("Available-",)
 # Dell lists what runs twice: as Current-... and as Installed-...
 DUPLICATE_PREFIXES = ("Current-",)
 
@@ -66,7 +132,7 @@ def is_event_log(service: Mapping[str, Any]) -> bool:
     )
 
 
-# Names of attributes, in any BIOS, that say one normalised thing (device-document: bios_configuration), in lower case.
+# Names of attributes, in any BIOS, that say one normalised thing (device-document: bios_configuration): letters and digits, lower case.
 BIOS_KEYS: dict[str, tuple[str, ...]] = {
     "amd_sev": ("sev", "sevcontrol", "amdsecuremem", "amdmemoryencryption", "cpumine", "amdsev"),
     "boot_mode": ("bootmode", "bootmodeselect", "systembootmode"),
@@ -74,7 +140,7 @@ BIOS_KEYS: dict[str, tuple[str, ...]] = {
     "intel_txt": ("inteltxt", "txtsupport", "enableintelrtxt", "processorinteltxt"),
     "secure_boot": ("secureboot", "securebootstatus"),
     "smt": ("logicalproc", "prochyperthreading", "procamdsmt", "smtcontrol", "hyperthreading", "smtmode"),
-    "sr_iov": ("sriovglobalenable", "sriov", "sr-iovsupport"),
+    "sr_iov": ("sriovglobalenable", "sriov", "sriovsupport"),
     "tpm": ("tpmsecurity", "tpmstate", "tpmvisibility", "securitydevicesupport"),
 }
 

@@ -91,37 +91,56 @@ RULES: dict[str, tuple[Follow, ...]] = {
     "system": (
         Follow(("Processors",), "processor", "processors"),
         Follow(("GraphicsControllers",), "graphics_controller", "processors"),
-        Follow(("Memory",), "memory", "memory"),
+        Follow(("Memory", "Oem.Hp.links.Memory", "Oem.Hp.Links.Memory"), "memory", "memory"),
         Follow(("Storage", "Storages"), "storage", "storage"),
         Follow(("SimpleStorage",), "simple_storage", "storage", unless="drive"),
-        Follow(("Oem.Hpe.Links.SmartStorage", "Oem.Hp.Links.SmartStorage"), "hpe_smart_storage", "storage", many=False),
+        Follow(
+            ("Oem.Hpe.Links.SmartStorage", "Oem.Hp.Links.SmartStorage", "Oem.Hp.links.SmartStorage"),
+            "hpe_smart_storage",
+            "storage",
+            many=False,
+            unless="drive",
+        ),
         Follow(("EthernetInterfaces",), "ethernet", "network"),
         Follow(("NetworkInterfaces",), "network_interface", "network", unless="network_adapter"),
         Follow(
-            ("Oem.Hpe.Links.NetworkAdapters", "Oem.Hp.Links.NetworkAdapters"),
+            ("Oem.Hpe.Links.NetworkAdapters", "Oem.Hp.Links.NetworkAdapters", "Oem.Hp.links.NetworkAdapters"),
             "hpe_adapter",
             "network",
             unless="network_adapter",
         ),
         Follow(("PCIeFunctions",), "pcie_function", "pcie", many=False, inline_only=True),
         Follow(("PCIeDevices",), "pcie_device", "pcie", many=False),
-        Follow(("Bios", "BIOS"), "bios", "bios", many=False),
+        Follow(("Bios", "BIOS", "Oem.Hp.links.BIOS"), "bios", "bios", many=False),
         Follow(("SecureBoot",), "secure_boot", "secure_boot", many=False),
         Follow(("Boot.BootOptions",), "boot_option", "boot"),
         Follow(("Links.TrustedComponents",), "trusted_component", "tpm", many=False),
         Follow(("LogServices",), "log_service", "log"),
     ),
-    "hpe_smart_storage": (Follow(("Links.ArrayControllers", "ArrayControllers"), "hpe_array_controller", "storage"),),
+    "hpe_smart_storage": (
+        Follow(
+            ("Links.ArrayControllers", "links.ArrayControllers", "ArrayControllers"), "hpe_array_controller", "storage"
+        ),
+    ),
     "hpe_array_controller": (
-        Follow(("Links.PhysicalDrives", "PhysicalDrives"), "hpe_drive", "storage"),
-        Follow(("Links.LogicalDrives", "LogicalDrives"), "hpe_volume", "storage"),
+        Follow(("Links.PhysicalDrives", "links.PhysicalDrives", "PhysicalDrives"), "hpe_drive", "storage"),
+        Follow(("Links.LogicalDrives", "links.LogicalDrives", "LogicalDrives"), "hpe_volume", "storage"),
     ),
     "storage": (
         Follow(("Controllers",), "storage_controller", "storage", complete=("StorageControllers", WHOLE_CONTROLLER)),
         Follow(("Drives",), "drive", "storage", many=False),
         Follow(("Volumes",), "volume", "storage"),
     ),
-    "network_interface": (Follow(("Links.NetworkAdapter",), "network_adapter", "network", many=False),),
+    "system_part": (
+        Follow(("Processors",), "processor", "processors"),
+        Follow(("GraphicsControllers",), "graphics_controller", "processors"),
+    ),
+    "network_interface": (
+        Follow(("Links.NetworkAdapter",), "network_adapter", "network", many=False),
+        # Where the interface leads to no adapter, it holds the ports itself.
+        Follow(("Ports", "NetworkPorts"), "network_port", "network", unless="network_adapter"),
+        Follow(("NetworkDeviceFunctions",), "network_function", "network", unless="network_adapter"),
+    ),
     "network_adapter": (
         Follow(("Ports", "NetworkPorts"), "network_port", "network"),
         Follow(("NetworkDeviceFunctions",), "network_function", "network"),
@@ -139,6 +158,10 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Power",), "power", "power_supplies", many=False, unless="power_supply"),
         Follow(("ThermalSubsystem",), "thermal_subsystem", "thermal", many=False),
         Follow(("Thermal",), "thermal", "thermal", many=False, unless="fan"),
+        Follow(("Thermal",), "thermal", "sensors", many=False, unless="sensor"),
+        Follow(("Power",), "power", "sensors", many=False, unless="sensor", without="PowerSubsystem"),
+        Follow(("PCIeSlots",), "pcie_slots", "pcie", many=False),
+        Follow(("Oem.Hpe.Links.Devices", "Oem.Hp.Links.Devices", "Oem.Hp.links.Devices"), "hpe_device", "pcie"),
         Follow(("Sensors",), "sensor", "sensors"),
         Follow(("Assembly",), "assembly", "chassis", many=False),
         Follow(("TrustedComponents",), "trusted_component", "tpm"),
@@ -155,10 +178,22 @@ RULES: dict[str, tuple[Follow, ...]] = {
     "pcie_device": (Follow(("Links.PCIeFunctions", "PCIeFunctions"), "pcie_function", "pcie", limit=1),),
     "manager": (
         Follow(("EthernetInterfaces",), "manager_ethernet", "manager"),
+        Follow(("NetworkProtocol",), "manager_protocol", "manager", many=False, unless="manager_ethernet"),
+        Follow(
+            (
+                "Links.Oem.Dell.DellLicenseCollection",
+                "Oem.Hpe.Links.LicenseService",
+                "Oem.Hp.Links.LicenseService",
+                "Oem.Hp.links.LicenseService",
+            ),
+            "licence",
+            "licences",
+            unless="licence",
+        ),
         Follow(("LogServices",), "log_service", "log"),
     ),
     "log_service": (Follow(("Entries",), "log_entry", "log", many=False, limit=20),),
-    "update_service": (Follow(("FirmwareInventory",), "firmware", "firmware"),),
+    "update_service": (Follow(("FirmwareInventory", "SoftwareInventory"), "firmware", "firmware"),),
     "licence_service": (Follow(("Licenses",), "licence", "licences"),),
 }
 

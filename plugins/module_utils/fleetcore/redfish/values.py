@@ -68,6 +68,7 @@ def word(value: Any) -> Optional[str]:
         "none",
         "null",
         "unknown",
+        "nil",
         "not available",
         "not specified",
         "-",
@@ -136,10 +137,10 @@ def link(value: Any, base: str = "/redfish/v1") -> Optional[str]:
         parts = urlsplit(joined)
     except ValueError:
         return None
-    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~#-._")
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~#-._", errors="replace")
     if not path.startswith("/"):
         return None
-    return path + ("?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?-._") if parts.query else "")
+    return path + ("?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?-._", errors="replace") if parts.query else "")
 
 
 def links(value: Any, base: str = "/redfish/v1") -> list[str]:

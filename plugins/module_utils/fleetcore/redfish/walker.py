@@ -134,6 +134,7 @@ class Walker:
         self._refusals = 0
         self._chosen = False
         self._other_names: set[Optional[str]] = set()
+        self._own: set[str] = set()
 
     # -- asking ---------------------------------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class Walker:
         members = body["Members"]
         follow = Follow((), want.kind, want.section, many=False, limit=want.limit)
         inline = 0
-        fetched = 0
+        apart: list[str] = []
         for member in members[: self._limits.members]:
             path = link(member, want.path)
             if path is None:
@@ -226,12 +227,15 @@ class Walker:
             if _is_whole(member):
                 inline += 1
                 self._take(dataclasses.replace(want, path=path, depth=want.depth + 1), member)
-            elif want.limit is None or fetched < want.limit:
-                fetched += 1
-                self._want(path, follow, want.parent, want.depth + 1)
+            else:
+                apart.append(path)
+        if want.limit is not None:  # of a log the newest: they have the highest numbers
+            apart = sorted(apart, key=_natural, reverse=True)[: want.limit]
+        for path in apart:
+            self._want(path, follow, want.parent, want.depth + 1)
         if len(members) > self._limits.members:
             self._failed(want.section, f"{want.path}: more than {self._limits.members} members")
-        if want.expanded and fetched and not inline:
+        if want.expanded and apart and not inline:
             self._refusals += 1
             self._expand = None if self._refusals >= 2 else self._expand
         next_page = link(body.get("Members@odata.nextLink"), want.path)
@@ -303,16 +307,15 @@ class Walker:
 
     def _absorb_whole(self, want: Want, body: Mapping[str, Any]) -> None:
         """A resource with what is below it. What did not come inside is followed as ever."""
-        before = len(self._inline)
         if want.path not in self.tree.bodies and not self._store(want, body):
             return
+        there = []
         for follow in RULES.get(want.kind, ()):
-            if (follow.section in self.sections or self._needed(follow)) and not self._left_out(
-                follow, body, want.path
-            ):
-                if follow.unless in (None, LAST):
-                    self._inline_objects(follow, want.path, want.depth, body)
-        if len(self._inline) == before:
+            there += [_is_whole(found) for item in follow.paths for _path, found in objects_at(body, item, want.path)]
+            wanted = follow.section in self.sections or self._needed(follow)
+            if wanted and follow.unless in (None, LAST) and not self._left_out(follow, body, want.path):
+                self._inline_objects(follow, want.path, want.depth, body)
+        if there and not any(there):
             self._whole.clear()  # it was not expanded: don't try again
         self._follow_all(want.path, want.kind, want.depth, body)
 
@@ -355,7 +358,7 @@ class Walker:
 
     def _needed(self, follow: Follow) -> bool:
         """The chassis are read for what hangs below them, the managers for the log."""
-        below = {"chassis": _BELOW_CHASSIS, "manager": frozenset(["log"])}.get(follow.kind)
+        below = {"chassis": _BELOW_CHASSIS, "manager": frozenset(["log", "licences"])}.get(follow.kind)
         return below is not None and bool(below & self.sections)
 
     def _follow(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
@@ -475,7 +478,8 @@ class Walker:
                 return
         else:
             real = [path for path, body in systems if body.get("SystemType") in REAL_SYSTEMS]
-            chosen = real if len(real) == 1 else list(names)
+            hosts = [path for path in real if _boots(self.tree.bodies[path])]
+            chosen = real if len(real) == 1 else hosts if len(hosts) == 1 else list(names)
         if len(chosen) > 1:
             self.problem = InvalidInput(
                 f"several systems are behind this BMC: name one of them with `system`: {', '.join(sorted(names.values()))}",
@@ -483,18 +487,23 @@ class Walker:
             )
             return
         self.tree.system = chosen[0] if chosen else None
-        self._other_names = {name for path, name in names.items() if path != self.tree.system}
+        hosts = [path for path, body in systems if _boots(body)]
+        parts = [path for path in names if path not in hosts] if hosts and hosts == [self.tree.system] else []
+        self._own = {path for path in [self.tree.system, *parts] if path}
+        self._other_names = {name for path, name in names.items() if path not in self._own}
         self._follow_all(ROOT, "root", 0, root)
         if self.tree.system:
             path = self.tree.system
             self._descend(Want(path, path, "system", "system", ROOT, 1), self.tree.bodies[path])
+        for path in parts:
+            self._follow_all(path, "system_part", 1, self.tree.bodies[path])
 
     def _concerns(self, kind: str, body: Mapping[str, Any]) -> bool:
         """Does a chassis or manager belong to the chosen system, or to nobody else in particular?"""
         property_name = "Links.ComputerSystems" if kind == "chassis" else "Links.ManagerForServers"
         systems = links(at(body, property_name))
         if systems and self.tree.system is not None:
-            return self.tree.system in systems
+            return bool(self._own & set(systems))
         # No links: a blade's chassis that carries the name of another blade is that one's.
         return kind != "chassis" or text(body.get("Id")) not in self._other_names
 
@@ -506,13 +515,29 @@ _BELOW_CHASSIS = frozenset(
 )
 
 
+def _boots(system: Mapping[str, Any]) -> bool:
+    """Is it a computer, and not a board of accelerators that is listed as a system of its own?"""
+    return system.get("SystemType") in (
+        None,
+        "Physical",
+        "PhysicallyPartitioned",
+        "VirtuallyPartitioned",
+        "OS",
+        "Composed",
+    ) and any(system.get(name) for name in ("Bios", "BiosVersion", "Boot", "HostName"))
+
+
 def _natural(path: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() and len(part) < 19 else (-1, part) for part in _DIGITS.split(path)]
 
 
 def _is_whole(member: Any) -> bool:
     """Is a collection's member the resource itself, not only a link to it?"""
-    return isinstance(member, Mapping) and ("Id" in member or "@odata.type" in member) and "error" not in member
+    return (
+        isinstance(member, Mapping)
+        and any(name in member for name in ("Id", "@odata.type", "Members"))
+        and "error" not in member
+    )
 
 
 def _whole_want(want: Want, query: str) -> Want:

@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...model import Battery, Enclosure, Fan, PcieDevice, PowerSupply, Sensor, clean_serial
+from ...model import Backplane, Battery, Enclosure, Fan, Gpu, PcieDevice, PowerSupply, Sensor, clean_serial
+from ..quirks import (
+    BATTERY_PATHS,
+    BMC_GRAPHICS_VENDORS,
+    BMC_GRAPHICS_WORDS,
+    EMPTY_SLOT_WORDS,
+    GPU_CLASSES,
+    GPU_WORDS,
+    NOT_A_GPU_WORDS,
+    PCIE_SLOT_PATHS,
+    POWER_SUPPLY_SLOT_PATHS,
+)
 from ..values import at, first, items, links, number, positive, text, word
 from ..walker import Tree
-from .common import common, identity, is_absent, part, pci_id, slot, status
+from .common import common, firmware, identity, is_absent, part, pci_id, slot, status
 
 
 def enclosures(tree: Tree) -> tuple[Enclosure, ...]:
@@ -27,10 +38,20 @@ def enclosures(tree: Tree) -> tuple[Enclosure, ...]:
                 id=identity(path, body),
                 chassis_type=word(body.get("ChassisType")),
                 part_number=part(body),
+                asset_tag=clean_serial(text(body.get("AssetTag"))),
                 location=location(body),
             )
         )
     return tuple(out)
+
+
+def backplanes(tree: Tree) -> tuple[Backplane, ...]:
+    """Chassis that call themselves backplanes."""
+    return tuple(
+        Backplane(**common(body), id=identity(path, body))
+        for path, body in tree.of("chassis")
+        if "backplane" in f"{body.get('Name')} {body.get('Model')}".lower() and not is_absent(body)
+    )
 
 
 def location(body: Mapping[str, Any]) -> Optional[str]:
@@ -65,8 +86,12 @@ def pcie_devices(tree: Tree) -> tuple[PcieDevice, ...]:
     """Devices; one that a system and a chassis list by two addresses counts once."""
     out = []
     functions = _functions(tree)
+    slots = _slots(tree)
+    seen: dict[Any, str] = {}
     for path, body in tree.of("pcie_device"):
-        if is_absent(body):
+        owner = tree.parents.get(path, "")
+        key = (identity(path, body), text(body.get("Name")), text(body.get("SerialNumber")))
+        if is_absent(body) or (seen.setdefault(key, owner) != owner and tree.system in (owner, seen[key])):
             continue
         function = functions.get(path, {})
         fields = common(body)
@@ -77,11 +102,74 @@ def pcie_devices(tree: Tree) -> tuple[PcieDevice, ...]:
                 pci_vendor_id=pci_id(function.get("VendorId"), bare_is_decimal=True),
                 pci_product_id=pci_id(function.get("DeviceId"), bare_is_decimal=True),
                 id=identity(path, body),
-                slot=slot(body) or word(at(body, "Slot.Location.PartLocation.ServiceLabel")),
+                slot=slot(body)
+                or slot(at(body, "Slot") if isinstance(at(body, "Slot"), Mapping) else {})
+                or slots.get(path)
+                or word(first(body, *PCIE_SLOT_PATHS)),
                 device_class=word(function.get("DeviceClass")),
                 part_number=part(body),
             )
         )
+    return (*out, *_hpe_devices(tree, out))
+
+
+def _hpe_devices(tree: Tree, known: list[PcieDevice]) -> list[PcieDevice]:
+    """HpeServerDevice: what is in the slots, also where the service shows nothing of it as PCIeDevice."""
+    serials = {device.serial for device in known if device.serial}
+    names = {device.description for device in known}
+    out = []
+    for path, body in tree.of("hpe_device"):
+        fields = common(body)
+        name = (fields["description"] or "").lower()
+        if not name or name.startswith(EMPTY_SLOT_WORDS) or fields["serial"] in serials:
+            continue
+        if fields["serial"] is None and fields["description"] in names:
+            continue
+        fields["firmware"] = firmware(at(body, "FirmwareVersion.Current.VersionString"))
+        fields["model"] = fields["description"]
+        number = clean_serial(text(body.get("ProductPartNumber"))) or part(body)
+        kind = word(body.get("DeviceType"))
+        out.append(
+            PcieDevice(
+                **fields,
+                id=identity(path, body),
+                slot=word(body.get("Location")),
+                device_class=kind,
+                part_number=number,
+            )
+        )
+    return out
+
+
+def _slots(tree: Tree) -> dict[str, str]:
+    """Labels of slots by the path of the device in them."""
+    found = {}
+    for path, body in tree.of("pcie_slots"):
+        for item in items(body.get("Slots")):
+            name = slot(item)
+            for name_of_link in ("Links.PCIeDevice", "Links.PCIeDevices"):
+                for target in links(at(item, name_of_link), path) if name else ():
+                    found[target] = name or ""
+    return found
+
+
+def gpus(devices: tuple[PcieDevice, ...]) -> tuple[Gpu, ...]:
+    """GPUs that a service shows as PCIe devices only; the graphics of BMCs are none."""
+    out = []
+    for device in devices:
+        name = f"{device.vendor or ''} {device.model or ''} {device.description or ''}".lower()
+        shows = device.device_class in GPU_CLASSES or (
+            device.device_class is None and any(item in name for item in GPU_WORDS)
+        )
+        shows = shows or (device.device_class == "GPU" and not any(item in name for item in NOT_A_GPU_WORDS))
+        if (
+            shows
+            and device.pci_vendor_id not in BMC_GRAPHICS_VENDORS
+            and not any(w in name for w in BMC_GRAPHICS_WORDS)
+        ):
+            same = ("description", "vendor", "model", "serial", "pci_vendor_id", "pci_product_id", "firmware", "status")
+            fields = {field: getattr(device, field) for field in (*same, "id", "slot", "part_number")}
+            out.append(Gpu(**fields))
     return tuple(out)
 
 
@@ -90,7 +178,7 @@ def power_supplies(tree: Tree) -> tuple[PowerSupply, ...]:
     found = tree.of("power_supply") or _inside(tree, "power", "PowerSupplies")
     out = []
     for path, body in found:
-        if is_absent(body):
+        if is_absent(body) or set(body) <= {"@odata.id", "@odata.type", "MemberId", "Name"}:
             continue
         ranges = [positive(at(item, "OutputWattage")) or 0 for item in items(body.get("InputRanges"))]
         out.append(
@@ -99,7 +187,7 @@ def power_supplies(tree: Tree) -> tuple[PowerSupply, ...]:
                 id=identity(path, body),
                 power_capacity_watts=positive(body.get("PowerCapacityWatts")) or max(ranges, default=0) or None,
                 part_number=part(body) or word(body.get("SparePartNumber")),
-                slot=slot(body),
+                slot=slot(body) or word(first(body, *POWER_SUPPLY_SLOT_PATHS)),
             )
         )
     return tuple(out)
@@ -129,15 +217,17 @@ def fans(tree: Tree) -> tuple[Fan, ...]:
 
 
 def sensors(tree: Tree) -> tuple[Sensor, ...]:
-    """Sensor resources; without any, the temperatures and voltages inside of the deprecated Thermal and Power."""
+    """Sensor resources; and temperatures and voltages inside of the deprecated Thermal and Power, where no sensor is one."""
     out = [
         _sensor(path, body, body.get("ReadingType"), body.get("Reading"), body.get("ReadingUnits"))
         for path, body in tree.of("sensor")
         if not is_absent(body)
     ]
-    if not out:
+    kinds = {item.kind for item in out}
+    if "Temperature" not in kinds:
         for path, body in _inside(tree, "thermal", "Temperatures"):
             out.append(_sensor(path, body, "Temperature", body.get("ReadingCelsius"), "Cel"))
+    if "Voltage" not in kinds:
         for path, body in _inside(tree, "power", "Voltages"):
             out.append(_sensor(path, body, "Voltage", body.get("ReadingVolts"), "V"))
     return tuple(item for item in out if item.reading is not None or item.status is not None)
@@ -155,9 +245,18 @@ def _sensor(path: str, body: Mapping[str, Any], kind: Any, reading: Any, units: 
 
 
 def batteries(tree: Tree) -> tuple[Battery, ...]:
+    found = tree.of("battery")
+    for kind, paths in BATTERY_PATHS.items():
+        for path, body in tree.of(kind):
+            for name in paths:
+                found += [(f"{path}/battery/{index}", item) for index, item in enumerate(items(at(body, name)))]
     return tuple(
-        Battery(**common(body), id=identity(path, body), charge_percent=number(body.get("StateOfHealthPercent")))
-        for path, body in tree.of("battery")
+        Battery(
+            **common(body),
+            id=text(body.get("Id")) or text(body.get("Index")) or identity(path, body),
+            charge_percent=number(first(body, "ChargePercent", "ChargeLevelPercent", "StateOfHealthPercent")),
+        )
+        for path, body in found
         if not is_absent(body)
     )
 

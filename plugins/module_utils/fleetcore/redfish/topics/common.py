@@ -46,7 +46,7 @@ def identity(path: str, body: Mapping[str, Any]) -> str:
 
 
 def part(body: Mapping[str, Any]) -> Optional[str]:
-    return word(body.get("PartNumber"))
+    return clean_serial(text(body.get("PartNumber")))
 
 
 def slot(body: Mapping[str, Any]) -> Optional[str]:
@@ -55,6 +55,10 @@ def slot(body: Mapping[str, Any]) -> Optional[str]:
     if located is None:
         old = items(body.get("Location"))
         located = first(body, "PhysicalLocation.Info") or (old[0].get("Info") if old else None)
+    if located is None:
+        place = at(body, "Location.PartLocation") or at(body, "PhysicalLocation.PartLocation")
+        kind, ordinal = word(at(place, "LocationType")), text(at(place, "LocationOrdinalValue"))
+        located = f"{kind} {ordinal}" if kind and ordinal else None
     return word(located)
 
 

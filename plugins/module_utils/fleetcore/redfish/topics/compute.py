@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...model import Accelerator, Cpu, Gpu, Memory, clean_serial
+from ..quirks import module_mebibytes
 from ..values import at, first, integer, positive, text, word
 from ..walker import Tree
 from .common import common, identity, is_absent, part, slot
@@ -81,7 +82,9 @@ def memory(tree: Tree) -> tuple[Memory, ...]:
 def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     volatile = integer(body.get("VolatileSizeMiB"), 1 << 20) or 0
     lasting = positive(body.get("NonVolatileSizeMiB"), 1 << 20)
-    size = positive(first(body, "CapacityMiB", "SizeMB"), 1 << 20) or volatile + (lasting or 0) or None
+    mebibytes = positive(first(body, "CapacityMiB", "SizeMB"))
+    size = module_mebibytes(mebibytes) << 20 if mebibytes and mebibytes < 1 << 40 else volatile + (lasting or 0) or None
+    size = size if size and size < 1 << 62 else None
     if is_absent(body) or (size is None and clean_serial(text(body.get("SerialNumber"))) is None):
         return None
     fields = common(body)
@@ -89,12 +92,14 @@ def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     return Memory(
         **fields,
         id=identity(path, body),
-        slot=word(body.get("DeviceLocator")) or slot(body) or word(first(body, "Name")),
+        slot=word(first(body, "DeviceLocator", "SocketLocator")) or slot(body) or word(first(body, "Name")),
         type=word(first(body, "MemoryDeviceType", "DIMMType")),
         size_bytes=size,
         form_factor=word(first(body, "BaseModuleType", "FormFactor")),
         part_number=part(body),
-        clock_speed_hz=positive(first(body, "OperatingSpeedMhz", "OperatingSpeedMHz"), 1_000_000),
+        clock_speed_hz=positive(
+            first(body, "OperatingSpeedMhz", "OperatingSpeedMHz", "MaximumFrequencyMHz"), 1_000_000
+        ),
         rank_count=positive(body.get("RankCount")),
         nonvolatile_bytes=lasting,
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ...model import Dpu, FabricPort, Nic, NicPort, Transceiver, clean_mac, clean_serial
-from ..quirks import DPU_WORDS
+from ..quirks import DPU_WORDS, NIC_PRODUCT_PATHS
 from ..values import at, boolean, first, items, links, positive, text, word
 from ..walker import Tree
 from .common import common, firmware, identity, is_absent, part, pci_id, slot, status
@@ -22,6 +22,9 @@ _FABRICS = {"infiniband": "infiniband", "fibrechannel": "fibre_channel", "fc": "
 def nics(tree: Tree) -> tuple[Nic, ...]:
     """Adapters with ports; an EthernetInterface whose MAC no adapter has becomes a NIC of its own, else it completes the port."""
     out = [_adapter(path, body, tree) for path, body in tree.of("network_adapter") if not is_absent(body)]
+    if not out:  # interfaces that lead to no adapter
+        out = [_adapter(path, body, tree) for path, body in tree.of("network_interface") if not is_absent(body)]
+        out = [nic for nic in out if nic.nic_ports]
     out += [_hpe_adapter(path, body) for path, body in tree.of("hpe_adapter")]
     interfaces = [_interface(path, body) for path, body in tree.of("ethernet")]
     known: dict[str, NicPort] = {port.macaddress: port for port in interfaces if port.macaddress}
@@ -44,6 +47,7 @@ def _adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     functions = tree.of("network_function", parent=path)
     fields = common(body)
     fields["firmware"] = firmware(version)
+    fields["model"] = fields["model"] or _product(functions)
     vendor_id, device_id = _pci(functions)
     return Nic(
         **fields,
@@ -58,6 +62,15 @@ def _adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
 
 def _controller_slot(controllers: list[Any]) -> Optional[str]:
     return slot(controllers[0]) if controllers else None
+
+
+def _product(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> Optional[str]:
+    for _path, body in functions:
+        name = word(first(body, *NIC_PRODUCT_PATHS))
+        if name:
+            start, _dash, end = name.rpartition(" - ")
+            return start if start and clean_mac(end) else name
+    return None
 
 
 def _pci(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Optional[str], Optional[str]]:

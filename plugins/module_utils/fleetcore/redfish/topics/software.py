@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -22,7 +24,18 @@ from ...model import (
     SecureBoot,
     Tpm,
 )
-from ..quirks import BIOS_KEYS, DUPLICATE_PREFIXES, NOT_CURRENT_PREFIXES, SECRET_WORDS
+from ..quirks import (
+    ATTRIBUTE_VALUE_NAMES,
+    AVAILABLE_PREFIXES,
+    BIOS_DATE_PATHS,
+    BIOS_KEYS,
+    BIOS_PREVIOUS_PATHS,
+    BMC_FIRMWARE_NAMES,
+    CPLD_WORDS,
+    DUPLICATE_PREFIXES,
+    PREVIOUS_PREFIXES,
+    SECRET_WORDS,
+)
 from ..values import at, boolean, first, items, text, word
 from ..walker import Tree
 from .common import common, firmware, identity, is_absent, status
@@ -32,8 +45,14 @@ LOG_TAIL = 20
 
 
 def bios(system: Mapping[str, Any]) -> Optional[Bios]:
-    version = firmware(system.get("BiosVersion"))
-    return Bios(vendor=word(system.get("Manufacturer")), firmware=version) if version else None
+    version = firmware(first(system, "BiosVersion", "Bios.Current.VersionString"))
+    if version is None:
+        return None
+    older = word(first(system, *BIOS_PREVIOUS_PATHS))
+    if older and older != version.installed:
+        version = Firmware(installed=version.installed, previous=(Firmware(installed=older),))
+    date = word(first(system, *BIOS_DATE_PATHS))
+    return Bios(vendor=word(system.get("Manufacturer")), firmware=version, release_date=date)
 
 
 def bios_configuration(tree: Tree) -> Optional[BiosConfiguration]:
@@ -46,12 +65,15 @@ def bios_configuration(tree: Tree) -> Optional[BiosConfiguration]:
     for _path, body in tree.of("bios_settings"):
         pending.update({name: value for name, value in _attributes(body).items() if raw.get(name) != value})
     settings = {}
-    by_name = {name.lower(): value for name, value in raw.items()}
+    by_name = {_NOT_A_LETTER.sub("", name.lower()): value for name, value in raw.items()}
     for key, names in BIOS_KEYS.items():
         value = next((by_name[name] for name in names if by_name.get(name) not in (None, "")), None)
         if value is not None:
             settings[key] = str(value)
     return BiosConfiguration(settings=settings, raw=raw, pending=pending) if raw or pending else None
+
+
+_NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 
 
 def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +82,10 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(attributes, Mapping):
         for name, value in attributes.items():
             secret = any(item in str(name).lower() for item in SECRET_WORDS)
-            clean = value if isinstance(value, bool) else text(value) if isinstance(value, str) else value
+            inner = value
+            if isinstance(value, Mapping):
+                inner = next((value[key] for key in ATTRIBUTE_VALUE_NAMES if key in value), None)
+            clean = text(inner) if isinstance(inner, str) else inner
             if not secret and (isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)):
                 out[str(name)[:200]] = clean
     return out
@@ -68,30 +93,30 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def secure_boot(tree: Tree) -> Optional[SecureBoot]:
     for _path, body in tree.of("secure_boot"):
-        return SecureBoot(
+        found = SecureBoot(
             enabled=boolean(body.get("SecureBootEnable")),
             mode=word(body.get("SecureBootMode")),
             current_boot=word(body.get("SecureBootCurrentBoot")),
         )
+        return None if found == SecureBoot() else found
     return None
 
 
 def boot(tree: Tree, system: Mapping[str, Any]) -> Optional[Boot]:
-    order = at(system, "Boot.BootOrder")
+    order = first(system, "Boot.BootOrder", "BootOrder")
     names = tuple(name for name in (text(item) for item in (order if isinstance(order, list) else [])) if name)
     options = {}
     for path, body in tree.of("boot_option"):
         reference = word(body.get("BootOptionReference")) or identity(path, body)
         options[reference] = word(first(body, "DisplayName", "UefiDevicePath", "Name")) or ""
-    if not names and not options and not isinstance(system.get("Boot"), Mapping):
-        return None
-    return Boot(
+    found = Boot(
         order=names,
         options=options,
         mode=word(at(system, "Boot.BootSourceOverrideMode")),
         override_enabled=text(at(system, "Boot.BootSourceOverrideEnabled")),
         override_target=text(at(system, "Boot.BootSourceOverrideTarget")),
     )
+    return None if found == Boot() else found
 
 
 def tpms(tree: Tree, system: Mapping[str, Any]) -> tuple[Tpm, ...]:
@@ -110,18 +135,24 @@ def tpms(tree: Tree, system: Mapping[str, Any]) -> tuple[Tpm, ...]:
     return tuple(out)
 
 
-def bmc(tree: Tree) -> Optional[Bmc]:
-    """The manager that is a BMC, else the first one."""
+def bmc(tree: Tree, rows: tuple[FirmwareEntry, ...] = ()) -> Optional[Bmc]:
+    """The manager that is a BMC, else the first one; its firmware also from the firmware inventory's ``rows``."""
     managers = tree.of("manager")
     if not managers:
         return None
     types = ("BMC", "EnclosureManager", "ManagementController")
     managers.sort(key=lambda item: types.index(item[1]["ManagerType"]) if item[1].get("ManagerType") in types else 9)
+    protocols = [body for _path, body in tree.of("manager_protocol", parent=managers[0][0])]
     path, body = managers[0]
     nic = manager_nic(tree, path)
     names = [text(item.get("HostName")) for _path, item in tree.of("manager_ethernet", parent=path)]
+    names += [text(first(item, "HostName", "FQDN")) for item in protocols]
+    fields = common(body)
+    if fields["firmware"] is None:
+        named = [row for row in rows if {(row.name or "").lower(), (row.id or "").lower()} & set(BMC_FIRMWARE_NAMES)]
+        fields["firmware"] = named[0].firmware if named else None
     return Bmc(
-        **common(body),
+        **fields,
         id=identity(path, body),
         uuid=(word(first(body, "UUID", "ServiceEntryPointUUID")) or "").lower() or None,
         hostname=next((name for name in names if name), None),
@@ -133,6 +164,7 @@ def firmware_inventory(tree: Tree) -> tuple[FirmwareEntry, ...]:
     """What runs now; older versions that the service keeps are ``firmware.previous`` of the row with the same software id."""
     rows: dict[str, FirmwareEntry] = {}
     previous: dict[str, list[Firmware]] = {}
+    available: dict[str, str] = {}
     duplicates = []
     for path, body in tree.of("firmware"):
         name = identity(path, body)
@@ -140,8 +172,11 @@ def firmware_inventory(tree: Tree) -> tuple[FirmwareEntry, ...]:
         software_id = word(body.get("SoftwareId"))
         if is_absent(body) or (version is None and software_id is None):
             continue
-        if name.startswith(NOT_CURRENT_PREFIXES):
-            key = f"{software_id}/{text(body.get('Name'))}"
+        key = f"{software_id}/{text(body.get('Name'))}"
+        if name.startswith(AVAILABLE_PREFIXES):
+            available[key] = version or ""
+            continue
+        if name.startswith(PREVIOUS_PREFIXES):
             previous.setdefault(key, []).append(Firmware(installed=version, software_id=software_id))
             continue
         if name.startswith(DUPLICATE_PREFIXES):
@@ -155,8 +190,8 @@ def firmware_inventory(tree: Tree) -> tuple[FirmwareEntry, ...]:
             rows[path] = row
     out = []
     for row in rows.values():
-        older = previous.get(f"{row.firmware.software_id}/{row.name}", []) if row.firmware else []
-        out.append(_with_previous(row, older))
+        key = f"{row.firmware.software_id}/{row.name}" if row.firmware else ""
+        out.append(_with_others(row, previous.get(key, []), available.get(key)))
     return tuple(out)
 
 
@@ -171,35 +206,49 @@ def _row(path: str, body: Mapping[str, Any]) -> FirmwareEntry:
     )
 
 
-def _with_previous(row: FirmwareEntry, older: list[Firmware]) -> FirmwareEntry:
-    if not older or row.firmware is None:
+def _with_others(row: FirmwareEntry, older: list[Firmware], newer: Optional[str]) -> FirmwareEntry:
+    if row.firmware is None or not (older or newer):
         return row
-    fields = {name: getattr(row, name) for name in ("id", "name", "vendor", "updateable", "status")}
-    return FirmwareEntry(
-        **fields,
-        firmware=Firmware(
-            installed=row.firmware.installed, software_id=row.firmware.software_id, previous=tuple(older)
-        ),
-    )
+    found = dataclasses.replace(row.firmware, previous=tuple(older), available=newer or None)
+    return dataclasses.replace(row, firmware=found)
 
 
 def cplds(rows: tuple[FirmwareEntry, ...]) -> tuple[Cpld, ...]:
     return tuple(
         Cpld(id=row.id, description=row.name, firmware=row.firmware, status=row.status)
         for row in rows
-        if "cpld" in (row.name or "").lower()
+        if any(item in (row.name or "").lower() for item in CPLD_WORDS)
     )
 
 
 def licences(tree: Tree) -> tuple[Licence, ...]:
-    return tuple(
-        Licence(
-            **{**common(body), "firmware": None},
-            id=identity(path, body),
-            expires_at=word(body.get("ExpirationDate")),
-        )
-        for path, body in tree.of("licence")
-    )
+    """What is licensed. Never the key."""
+    out = []
+    for path, body in tree.of("licence"):
+        names = body.get("LicenseDescription")
+        name = names[0] if isinstance(names, list) and names else first(body, "License", "Name", "Description")
+        fields = {**common(body), "firmware": None, "serial": None, "description": word(name)}
+        expiry = word(first(body, "ExpirationDate", "LicenseEndDate", "LicenseExpire"))
+        out.append(Licence(**fields, id=identity(path, body), expires_at=expiry))
+    return tuple(out)
+
+
+_HEX = re.compile(r"^(0x)?[0-9a-fA-F]+[hH]?$")
+
+
+def _message(body: Mapping[str, Any]) -> Optional[str]:
+    """The text of a log entry; where it is only event data in hex, with what the entry says about the event."""
+    message = word(body.get("Message"))
+    if message is not None and not _HEX.match(message):
+        return message
+    number = text(body.get("SensorNumber"))
+    facts = [
+        word(first(body, "SensorType", "OemSensorType")),
+        f"sensor {number}" if number else None,
+        word(first(body, "EntryCode", "OemLogEntryCode")),
+    ]
+    words = ", ".join(fact for fact in facts if fact)
+    return f"{words} ({message})" if words and message else words or message
 
 
 def log(tree: Tree) -> tuple[LogEntry, ...]:
@@ -209,7 +258,7 @@ def log(tree: Tree) -> tuple[LogEntry, ...]:
             id=identity(path, body),
             created_at=word(first(body, "Created", "EventTimestamp")),
             severity=word(first(body, "Severity", "MessageSeverity")),
-            message=word(body.get("Message")),
+            message=_message(body),
             sensor=word(body.get("SensorType")),
         )
         for path, body in tree.of("log_entry")

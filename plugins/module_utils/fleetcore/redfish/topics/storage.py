@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...model import Drive, StorageController, Volume, clean_serial
+from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..values import at, boolean, first, items, links, number, positive, text, word
 from ..walker import Tree
 from .common import common, durable_name, firmware, identity, is_absent, part, slot, status
@@ -79,8 +80,8 @@ def _drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
         block_size_bytes=positive(body.get("BlockSizeBytes")),
         capable_speed_gbps=number(body.get("CapableSpeedGbs")),
         negotiated_speed_gbps=number(body.get("NegotiatedSpeedGbs")),
-        slot=slot(body),
-        form_factor=word(body.get("DriveFormFactor")),
+        slot=slot(body) or word(first(body, *DRIVE_SLOT_PATHS)),
+        form_factor=word(first(body, "DriveFormFactor", *DRIVE_FORM_PATHS)),
         part_number=part(body),
         life_left_percent=number(body.get("PredictedMediaLifeLeftPercent")),
     )
@@ -123,7 +124,7 @@ def volumes(tree: Tree) -> tuple[Volume, ...]:
             Volume(
                 **fields,
                 id=identity(path, body),
-                name=word(first(body, "DisplayName", "Name", "LogicalDriveName")),
+                name=word(first(body, "DisplayName", "LogicalDriveName", "Name")),
                 raid_type=word(first(body, "RAIDType", "VolumeType", "Raid")),
                 size_bytes=positive(first(body, "CapacityBytes", "Capacity.Data.AllocatedBytes"))
                 or positive(body.get("CapacityMiB"), 1 << 20),

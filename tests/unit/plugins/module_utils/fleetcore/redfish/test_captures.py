@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture, load
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import outcome_of
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
 
 GIB = 2**30
 
@@ -88,6 +93,30 @@ def test_dell_r750():
     assert names == ["BIOS"], "Current, Installed and Previous are one row"
     bios = next(row for row in r750.firmware_inventory if row.name == "BIOS")
     assert [old.installed for old in bios.firmware.previous] == ["1.2.4"]
+    assert bios.firmware.available is None
+    assert [(module.part_number, module.clock_speed_hz) for module in r750.memory[:1]] == [
+        ("18ASF4G72PDZ-3G2E1", 3200000000)
+    ]
+    assert {(drive.slot, drive.form_factor, drive.protocol, drive.drive_type) for drive in r750.drives} == {
+        (f"Slot {number}", "2.5Inch", "PCIe", "SSD") for number in range(3)
+    }
+    assert {drive.firmware.installed for drive in r750.drives} == {"2.1.3"}
+    assert {drive.model for drive in r750.drives} == {"Dell Ent NVMe CM6 RI 1.92TB"}
+    assert {(nic.id, nic.model, nic.firmware.installed) for nic in r750.nics} == {
+        ("InfiniBand.Slot.7", "Mellanox ConnectX-6 Dual Port 10 GbE QSFP Network Adapter", "20.31.10.14"),
+        ("NIC.Embedded.1", "Broadcom Gigabit Ethernet BCM5720", "21.80.9"),
+        ("NIC.Integrated.1", "BRCM 2P 25G SFP 57414S OCP NIC", "21.80.16.95"),
+        ("NIC.Slot.5", "BlueField-2 SmartNIC Main Card", "24.40.10.00"),
+    }
+    assert {module.serial for module in r750.transceivers} == {"MT2146FT07703"}
+    h100 = next(device for device in r750.pcie_devices if device.pci_product_id == "2331")
+    assert (h100.pci_vendor_id, h100.slot, h100.device_class) == ("10de", "Slot 2", "DisplayController")
+    assert [licence.description for licence in r750.licences] == ["iDRAC9 15g Enterprise License"]
+    assert [item.model for item in r750.backplanes] == ["PCIe SSD Backplane 1"]
+    assert (r750.boot.order[0], len(r750.boot.options), r750.secure_boot.enabled) == ("Boot0000", 5, False)
+    assert (r750.bmc.hostname, r750.bios.release_date) == ("idrac-F54P1G3", "09/14/2022")
+    assert len(r750.log) == 5, "the SEL, without the fault list"
+    assert {psu.firmware.installed for psu in r750.power_supplies} == {"00.2A.2B"}
 
 
 def test_hpe_dl325():
@@ -103,6 +132,16 @@ def test_hpe_dl325():
     assert dl325.bmc.nic.nic_ports[0].macaddress == "94:40:c9:37:d3:fc"
     matrox = dl325.pcie_devices[0]
     assert (matrox.pci_vendor_id, matrox.pci_product_id) == ("102b", "0538"), "written in decimal by the iLO"
+    assert (dl325.mainboard.serial, dl325.mainboard.part_number) == ("PWWSE0ARHDK0AD", "P12579-001")
+    assert dl325.bios.firmware.installed == "A43 v2.52 (10/29/2021)"
+    assert [old.installed for old in dl325.bios.firmware.previous] == ["A43 v2.40 (02/23/2021)"]
+    assert [(psu.slot, psu.power_capacity_watts) for psu in dl325.power_supplies] == [("1", 500), ("2", 500)]
+    assert [licence.description for licence in dl325.licences] == ["iLO Advanced"]
+    assert [cpld.firmware.installed for cpld in dl325.cplds] == ["0x0D"]
+    assert [tpm.firmware.installed for tpm in dl325.tpms] == ["73.64"]
+    assert [module.slot for module in dl325.memory][:2] == ["PROC 1 DIMM 1", "PROC 1 DIMM 3"]
+    assert (dl325.hostname, dl325.bmc.hostname, len(dl325.fans), len(dl325.log)) == ("ncn-m003", "ILOMXQ019020B", 6, 20)
+    assert (len(dl325.firmware_inventory), len(dl325.boot.options), dl325.gpus) == (12, 5, ())
 
 
 def test_gigabyte():
@@ -115,6 +154,14 @@ def test_gigabyte():
     assert macs(node) == ["b4:2e:99:ba:de:15", "b4:2e:99:ba:de:16"]
     assert [item.serial for item in node.enclosures] == [None], "a placeholder is no serial"
     assert (node.bmc.firmware.installed, node.bmc.nic.nic_ports[0].macaddress) == ("12.84.13", "b4:2e:99:ba:de:17")
+    assert {module.size_bytes for module in node.memory} == {16 * GIB}, "the BMC writes 15625 MiB"
+    assert node.power_supplies == (), "the node's tree has two empty bays"
+    assert (node.asset_tag, node.sku) == (None, None), "placeholders"
+    assert len(node.bios_configuration.raw) == 548
+    assert node.log[-1].message.endswith("Assert (0x01FFFF)")
+    assert [device.model for device in node.pcie_devices] == ["MT27800 Family [ConnectX-5]"]
+    assert (node.gpus, node.bmc.hostname) == ((), "AMIB42E99BADE17")
+    assert len([sensor for sensor in node.sensors if sensor.kind == "Temperature"]) > 5
 
 
 @pytest.mark.parametrize(("system", "mac"), [("Node0", "00:40:a6:83:52:5f"), ("Node1", "00:40:a6:83:52:60")])
@@ -127,6 +174,10 @@ def test_cray_ex425_one_blade_of_two(system, mac):
     assert macs(node) == [mac]
     assert other not in {chassis.id for chassis in node.enclosures}
     assert system in {chassis.id for chassis in node.enclosures}
+    assert node.bmc.firmware.installed.startswith("nc.1.6.19-5")
+    assert node.bios_configuration.raw["NUMA"] == "NPS4"
+    assert node.bios_configuration.settings["smt"] == "Auto"
+    assert [nic.part_number for nic in node.nics if nic.id == "HPCNet0"] == ["P43012-001"]
 
 
 def test_the_two_blades_share_no_part():
@@ -144,3 +195,45 @@ def test_dmtf_rackmount():
     assert [drive.capacity_bytes for drive in sample.drives] == [8000000000000, 4000000000000]
     assert macs(sample) == ["12:44:6a:3b:04:11", "12:44:6a:3b:88:90"]
     assert [psu.serial for psu in sample.power_supplies] == ["1Z0000001"]
+
+
+SECTION_FIELDS = {
+    "system": ("serial", "uuid", "model"),
+    "processors": ("cpus", "gpus", "accelerators"),
+    "memory": ("memory",),
+    "storage": ("drives", "volumes", "storage_controller"),
+    "network": ("nics", "fabric_ports", "transceivers", "dpus"),
+    "pcie": ("pcie_devices",),
+    "bios": ("bios", "bios_configuration"),
+    "secure_boot": ("secure_boot",),
+    "boot": ("boot",),
+    "tpm": ("tpms",),
+    "chassis": ("enclosures", "backplanes"),
+    "power_supplies": ("power_supplies", "batteries"),
+    "thermal": ("fans",),
+    "sensors": ("sensors",),
+    "manager": ("bmc",),
+    "firmware": ("firmware_inventory", "cplds"),
+    "licences": ("licences",),
+    "log": ("log",),
+}
+
+
+@pytest.mark.parametrize("name", ["dell-r750", "hpe-dl325", "dmtf-rackmount1"])
+def test_a_section_by_itself_is_as_whole_as_among_all(name):
+    assert set(SECTION_FIELDS) == set(SECTIONS) - {"power"}
+    bodies = load(fixture_file(f"{name}.tar.gz"))
+    lower = {path.lower(): path for path in bodies}
+    whole = machine(name)
+    for section, fields in SECTION_FIELDS.items():
+        walker = Walker([section])
+        while not walker.done:
+            for want in walker.wants():
+                body = bodies.get(want.path) or bodies.get(lower.get(want.path.lower(), ""))
+                answer = outcome_of(HttpResponse(200 if body else 404, {}, body or b""))
+                walker.took(want, answer)
+        alone = interpret(walker.tree, walker.coverage())
+        assert [getattr(alone, field) for field in fields] == [getattr(whole, field) for field in fields], section
+        assert alone.coverage[section] == whole.coverage[section]
+        read = {key for key, item in alone.coverage.items() if item.verdict is not Verdict.SKIPPED}
+        assert read == {section, "system", "power"}

@@ -1,0 +1,660 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The structures in which services put the same facts: one small tree each. Ids are arbitrary on purpose."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture
+
+V1 = "/redfish/v1"
+SYSTEM = f"{V1}/Systems/zz"
+CHASSIS = f"{V1}/Chassis/yy"
+MANAGER = f"{V1}/Managers/xx"
+GIB = 2**30
+
+
+def ref(path):
+    return {"@odata.id": path}
+
+
+def members(*paths):
+    return {"Members": [ref(path) for path in paths]}
+
+
+class Tree(dict):
+    """Bodies by path; `add` puts a collection with its members below a resource and links it there."""
+
+    def add(self, owner, name, *bodies, at=None):
+        folder = f"{owner}/{name}"
+        paths = [f"{folder}/{number}" for number in range(len(bodies))]
+        self[folder] = members(*paths)
+        for number, (path, body) in enumerate(zip(paths, bodies)):
+            self[path] = {"Id": f"{name}-{number}", "Name": name, **body, **ref(path)}
+        self.link(owner, at or name, ref(folder))
+        return paths
+
+    def link(self, owner, where, value):
+        body = self[owner]
+        *parents, last = where.split(".")
+        for name in parents:
+            body = body.setdefault(name, {})
+        body[last] = value
+
+
+@pytest.fixture
+def tree():
+    return Tree(
+        {
+            V1: {"Systems": ref(f"{V1}/Systems"), "Chassis": ref(f"{V1}/Chassis"), "Managers": ref(f"{V1}/Managers")},
+            f"{V1}/Systems": members(SYSTEM),
+            f"{V1}/Chassis": members(CHASSIS),
+            f"{V1}/Managers": members(MANAGER),
+            SYSTEM: {"Id": "zz", "Name": "s", "SerialNumber": "SYS1", "PowerState": "On"},
+            CHASSIS: {"Id": "yy", "Name": "c", "ChassisType": "RackMount"},
+            MANAGER: {"Id": "xx", "Name": "m", "ManagerType": "BMC"},
+        }
+    )
+
+
+def read(tree, system=None):
+    device = from_capture({path: json.dumps(body).encode() for path, body in tree.items()}, system)
+    assert device_from_dict(to_dict(device)) == device
+    assert not [item for item in device.coverage.values() if item.verdict is Verdict.FAILED]
+    return device
+
+
+def macs(device):
+    return [port.macaddress for nic in device.nics for port in nic.nic_ports]
+
+
+# -- storage ------------------------------------------------------------------------------------------------------------
+
+
+def test_storage_with_controllers_of_their_own(tree):
+    (storage,) = tree.add(SYSTEM, "Storage", {})
+    tree.add(storage, "Controllers", {"Model": "NEW", "FirmwareVersion": "5", "CacheSummary": {"TotalCacheSizeMiB": 8}})
+    tree.link(storage, "StorageControllers", [{"MemberId": "0", "Model": "OLD"}])
+    assert [(item.model, item.cache_bytes) for item in read(tree).storage_controller] == [("NEW", 8 << 20)]
+
+
+def test_storage_with_controllers_inside(tree):
+    tree.add(SYSTEM, "Storage", {"StorageControllers": [{"MemberId": "0", "Model": "M", "SerialNumber": "C1"}]})
+    assert [(item.model, item.serial) for item in read(tree).storage_controller] == [("M", "C1")]
+
+
+def test_drives_of_storage_and_not_the_same_from_simple_storage(tree):
+    (storage,) = tree.add(SYSTEM, "Storage", {"Drives@odata.count": 7})
+    tree[f"{storage}/d1"] = {
+        "Id": "d1",
+        "SerialNumber": "D1",
+        "CapacityBytes": 1000,
+        "Protocol": "SAS",
+        "MediaType": "HDD",
+        "Identifiers": [{"DurableNameFormat": "NAA", "DurableName": "0x5000C500ABCDEF01"}],
+        "PhysicalLocation": {"PartLocation": {"LocationType": "Bay", "LocationOrdinalValue": 3}},
+    }
+    tree.link(storage, "Drives", [ref(f"{storage}/d1/"), ref(f"{storage}/d1"), ref(f"{storage}/gone")])
+    tree.add(SYSTEM, "SimpleStorage", {"Devices": [{"Name": "again", "CapacityBytes": 1000}]})
+    (drive,) = read(tree).drives
+    assert (drive.serial, drive.protocol, drive.drive_type) == ("D1", "SAS", "HDD")
+    assert (drive.wwn, drive.slot) == ("5000c500abcdef01", "Bay 3")
+
+
+def test_drives_only_in_simple_storage(tree):
+    tree.add(SYSTEM, "SimpleStorage", {"Devices": [{"Name": "Bay 1", "Model": "X", "CapacityBytes": "1000"}, None]})
+    assert [(drive.model, drive.capacity_bytes) for drive in read(tree).drives] == [("X", 1000)]
+
+
+@pytest.mark.parametrize("name", ["Drives", "Links.Drives"])
+def test_drives_only_under_a_chassis(tree, name):
+    paths = tree.add(CHASSIS, "Bays", {"SerialNumber": "D1"}, {"Status": {"State": "Absent"}}, at="Other")
+    tree.link(CHASSIS, name, ref(f"{CHASSIS}/Bays") if name == "Drives" else [ref(path) for path in paths])
+    assert [drive.serial for drive in read(tree).drives] == ["D1"]
+
+
+@pytest.mark.parametrize("links", ["Oem.Hpe.Links", "Oem.Hp.Links", "Oem.Hp.links"])
+def test_smart_storage(tree, links):
+    smart = f"{SYSTEM}/SmartStorage"
+    tree[smart] = {"Id": "s", "Name": "smart"}
+    tree.link(SYSTEM, f"{links}.SmartStorage", ref(smart))
+    version = {"Current": {"VersionString": "4.5"}}
+    inner = "links" if links.endswith("links") else "Links"
+    (array,) = tree.add(
+        smart,
+        "ArrayControllers",
+        {"Model": "P408i", "SerialNumber": "A1", "FirmwareVersion": version},
+        at=f"{inner}.ArrayControllers",
+    )
+    disk = {"SerialNumber": "D1", "CapacityMiB": 1024, "MediaType": "SSD", "InterfaceType": "SAS", "Location": "1I:1:1"}
+    tree.add(array, "DiskDrives", {**disk, "FirmwareVersion": version}, at=f"{inner}.PhysicalDrives")
+    tree.add(
+        array, "LogicalDrives", {"Raid": "1", "CapacityMiB": 512, "LogicalDriveName": "os"}, at=f"{inner}.LogicalDrives"
+    )
+    device = read(tree)
+    assert [(item.model, item.firmware.installed) for item in device.storage_controller] == [("P408i", "4.5")]
+    (drive,) = device.drives
+    assert (drive.serial, drive.capacity_bytes, drive.slot) == ("D1", GIB, "1I:1:1")
+    assert [(item.name, item.size_bytes) for item in device.volumes] == [("os", GIB // 2)]
+
+
+def test_volumes_name_their_drives(tree):
+    (storage,) = tree.add(SYSTEM, "Storage", {})
+    drives = tree.add(storage, "Disks", {"SerialNumber": "D1"}, {"SerialNumber": "N/A"}, at="Nothing")
+    tree.link(storage, "Drives", [ref(path) for path in drives])
+    tree.add(
+        storage,
+        "Volumes",
+        {"RAIDType": "RAID1", "CapacityBytes": 5, "Links": {"Drives": [ref(path) for path in drives]}},
+        {"VolumeType": "RawDevice", "CapacityBytes": 5},
+    )
+    assert [(item.raid_type, item.physical_drives) for item in read(tree).volumes] == [("RAID1", ("D1", "Disks-1"))]
+
+
+# -- processors and memory ------------------------------------------------------------------------------------------------
+
+
+def test_processor_types(tree):
+    tree.add(
+        SYSTEM,
+        "Processors",
+        {"ProcessorType": "CPU", "TotalCores": "8", "Version": "stepping 4", "SerialNumber": "Unknown"},
+        {"ProcessorType": "GPU", "SerialNumber": "G1", "MemorySummary": {"TotalMemorySizeMiB": 1024}},
+        {"ProcessorType": "FPGA", "Model": "F"},
+        {"ProcessorType": "Core"},
+        {"ProcessorType": "CPU", "Status": {"State": "Absent"}},
+        {"Model": "no type is a CPU"},
+    )
+    device = read(tree)
+    assert [cpu.cores for cpu in device.cpus] == [8, None]
+    assert device.cpus[0].firmware is None
+    assert device.cpus[0].serial is None
+    assert [(gpu.serial, gpu.memory_bytes) for gpu in device.gpus] == [("G1", GIB)]
+    assert [item.kind for item in device.accelerators] == ["FPGA"]
+
+
+def test_gpus_only_as_pcie_devices_and_not_the_bmcs_graphics(tree):
+    graphics = {"Manufacturer": "ASPEED Technology, Inc.", "Name": "ASPEED Graphics Family"}
+    gpu = {"Manufacturer": "NVIDIA Corporation", "Model": "GA100", "SerialNumber": "G1"}
+    paths = tree.add(CHASSIS, "PCIeDevices", gpu, graphics)
+    tree.add(
+        paths[0], "PCIeFunctions", {"DeviceClass": "DisplayController", "VendorId": "0x10de", "DeviceId": "0x20b5"}
+    )
+    tree.add(
+        paths[1], "PCIeFunctions", {"DeviceClass": "DisplayController", "VendorId": "0x1a03", "DeviceId": "0x2000"}
+    )
+    device = read(tree)
+    assert [(item.model, item.serial, item.pci_product_id) for item in device.gpus] == [("GA100", "G1", "20b5")]
+    assert len(device.pcie_devices) == 2
+
+
+def test_graphics_controllers(tree):
+    tree.add(SYSTEM, "GraphicsControllers", {"Model": "G"})
+    assert [gpu.model for gpu in read(tree).gpus] == ["G"]
+
+
+def test_a_board_of_gpus_that_is_a_system_of_its_own(tree):
+    board, host = f"{V1}/Systems/board", SYSTEM
+    tree[f"{V1}/Systems"] = members(board, host)
+    tree[board] = {"Id": "board", "Name": "b", "SystemType": "Physical"}
+    tree[host].update(SystemType="Physical", BiosVersion="1.0", Boot={"BootOrder": []})
+    tree.add(
+        board,
+        "Processors",
+        {"ProcessorType": "GPU", "SerialNumber": "G1"},
+        {"ProcessorType": "GPU", "SerialNumber": "G2"},
+    )
+    tree.add(host, "Processors", {"ProcessorType": "CPU", "TotalCores": 4})
+    tree[f"{V1}/Chassis"] = members(CHASSIS, f"{V1}/Chassis/gpu")
+    tree[f"{V1}/Chassis/gpu"] = {"Id": "gpu", "Name": "g", "Links": {"ComputerSystems": [ref(board)]}}
+    for name in (None, "zz"):
+        device = read(tree, name)
+        assert device.system_id == "zz"
+        assert [gpu.serial for gpu in device.gpus] == ["G1", "G2"]
+        assert len(device.cpus) == 1
+        assert {item.id for item in device.enclosures} == {"yy", "gpu"}
+    assert read(tree, "board").cpus == ()
+    tree[board]["BiosVersion"] = "2"
+    with pytest.raises(InvalidInput, match="several systems"):
+        read(tree)
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [
+        ({"CapacityMiB": 16384}, 16 * GIB),
+        ({"CapacityMiB": "16384"}, 16 * GIB),
+        ({"CapacityMiB": 15625}, 16 * GIB),  # 16384 decimal megabytes over 2**20
+        ({"SizeMB": 8192}, 8 * GIB),
+        ({"CapacityMiB": None, "VolatileSizeMiB": 1024, "NonVolatileSizeMiB": 1024}, 2 * GIB),
+        ({"CapacityMiB": 0, "VolatileSizeMiB": 1024}, GIB),
+        ({"SerialNumber": "has only a serial"}, None),
+        ({"CapacityMiB": 10**30, "SerialNumber": "S"}, None),
+    ],
+)
+def test_sizes_of_memory(tree, body, size):
+    tree.add(SYSTEM, "Memory", body, {"Status": {"State": "Absent"}}, {"CapacityMiB": 0})
+    assert [item.size_bytes for item in read(tree).memory] == [size]
+
+
+def test_nvdimm(tree):
+    tree.add(SYSTEM, "Memory", {"MemoryType": "NVDIMM_N", "CapacityMiB": 16384, "NonVolatileSizeMiB": 16384})
+    assert [item.nonvolatile_bytes for item in read(tree).memory] == [16 * GIB]
+
+
+def test_memory_as_ilo_4_has_it(tree):
+    module = {"SizeMB": 8192, "SocketLocator": "PROC 1 DIMM 3", "DIMMType": "DDR4", "MaximumFrequencyMHz": 2133}
+    tree.add(SYSTEM, "DIMMs", module, at="Oem.Hp.links.Memory")
+    (found,) = read(tree).memory
+    assert (found.slot, found.type, found.clock_speed_hz) == ("PROC 1 DIMM 3", "DDR4", 2133_000_000)
+
+
+# -- network ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "mac",
+    [
+        {"Ethernet": {"PermanentMACAddress": "02-00-00-00-00-01"}},
+        {"Ethernet": {"PermanentMACAddress": None, "MACAddress": "020000000001"}},
+    ],
+)
+def test_macs_only_in_functions(tree, mac):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {"Model": "N", "SerialNumber": "N1"})
+    (port,) = tree.add(adapter, "NetworkPorts", {"AssociatedNetworkAddresses": ["00:00:00:00:00:00"]})
+    tree.add(adapter, "NetworkDeviceFunctions", {**mac, "PhysicalPortAssignment": ref(port + "/")})
+    assert macs(read(tree)) == ["02:00:00:00:00:01"]
+
+
+def test_a_zero_mac_comes_first(tree):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {})
+    tree.add(adapter, "NetworkPorts", {"AssociatedNetworkAddresses": ["00:00:00:00:00:00", "02:00:00:00:00:01"]})
+    assert macs(read(tree)) == ["02:00:00:00:00:01"]
+
+
+def test_ports_before_network_ports_and_each_once(tree):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {})
+    port = {"Ethernet": {"AssociatedMACAddresses": ["02:00:00:00:00:01"]}, "CurrentSpeedGbps": 25}
+    new = tree.add(adapter, "Ports", port)
+    old = tree.add(adapter, "NetworkPorts", {"AssociatedNetworkAddresses": ["02:00:00:00:00:01"]}, {})
+    controller = {
+        "FirmwarePackageVersion": "7",
+        "Links": {"Ports": [ref(new[0])], "NetworkPorts": [ref(path) for path in old]},
+    }
+    tree.link(adapter, "Controllers", [controller])
+    (nic,) = read(tree).nics
+    assert [(item.macaddress, item.speed_bits) for item in nic.nic_ports] == [("02:00:00:00:00:01", 25 * 10**9)]
+    assert nic.firmware.installed == "7"
+
+
+def test_a_port_that_only_the_controller_links_to(tree):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {})
+    tree.add(adapter, "NetworkPorts")
+    tree[f"{adapter}/p"] = {"Id": "p", "AssociatedNetworkAddresses": ["02:00:00:00:00:01"]}
+    tree.link(adapter, "Controllers", [{"Links": {"NetworkPorts": [ref(f"{adapter}/p")]}}])
+    assert macs(read(tree)) == ["02:00:00:00:00:01"]
+
+
+def test_adapters_only_through_network_interfaces(tree):
+    adapter = f"{V1}/Elsewhere/n"
+    tree[adapter] = {"Id": "n", "Name": "n", "SerialNumber": "N1"}
+    tree.add(adapter, "Ports", {"AssociatedNetworkAddresses": ["02:00:00:00:00:01"]})
+    tree.add(SYSTEM, "NetworkInterfaces", {"Links": {"NetworkAdapter": ref(adapter)}})
+    device = read(tree)
+    assert [nic.serial for nic in device.nics] == ["N1"]
+    assert macs(device) == ["02:00:00:00:00:01"]
+
+
+def test_interfaces_that_hold_the_ports_themselves(tree):
+    (interface,) = tree.add(SYSTEM, "NetworkInterfaces", {"Model": "LOM"}, at="NetworkInterfaces")
+    tree.add(interface, "NetworkPorts", {"AssociatedNetworkAddresses": ["02:00:00:00:00:01"]})
+    assert [(nic.model, macs(read(tree))) for nic in read(tree).nics] == [("LOM", ["02:00:00:00:00:01"])]
+
+
+def test_macs_only_in_ethernet_interfaces_and_those_that_adapters_have(tree):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {"Id": "same"})
+    tree.add(adapter, "Ports", {"AssociatedNetworkAddresses": ["02:00:00:00:00:01"]})
+    known = {"MACAddress": "02:00:00:00:00:01", "SpeedMbps": "1000", "LinkStatus": "LinkUp"}
+    tree.add(
+        SYSTEM,
+        "EthernetInterfaces",
+        known,
+        {"Id": "same", "PermanentMACAddress": "02:00:00:00:00:02"},
+        {"MACAddress": ""},
+    )
+    device = read(tree)
+    assert macs(device) == ["02:00:00:00:00:01", "02:00:00:00:00:02"]
+    assert device.nics[0].nic_ports[0].speed_bits == 10**9
+
+
+def test_several_nics_with_one_id(tree):
+    other = f"{V1}/Chassis/ww"
+    tree[f"{V1}/Chassis"] = members(CHASSIS, other)
+    tree[other] = {"Id": "ww", "Name": "w"}
+    for number, chassis in enumerate((CHASSIS, other)):
+        (adapter,) = tree.add(chassis, "NetworkAdapters", {"Id": "NIC", "SerialNumber": f"N{number}x"})
+        tree.add(adapter, "Ports", {"Id": "1", "AssociatedNetworkAddresses": [f"02:00:00:00:00:0{number + 1}"]})
+    device = read(tree)
+    assert {nic.serial for nic in device.nics} == {"N0x", "N1x"}
+    assert len(macs(device)) == 2
+
+
+def test_infiniband_and_fibre_channel_ports(tree):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {"Model": "A"})
+    ports = tree.add(
+        adapter,
+        "Ports",
+        {"LinkNetworkTechnology": "InfiniBand", "CurrentSpeedGbps": 200},
+        {"ActiveLinkTechnology": "FibreChannel"},
+    )
+    tree.add(
+        adapter,
+        "NetworkDeviceFunctions",
+        {"InfiniBand": {"PermanentPortGUID": "B83F:D203:00A4:1BD2"}, "PhysicalPortAssignment": ref(ports[0])},
+        {"FibreChannel": {"PermanentWWPN": "10:00:00:00:C9:00:00:01"}, "AssignablePhysicalPorts": [ref(ports[1])]},
+    )
+    assert [(item.kind, item.wwn) for item in read(tree).fabric_ports] == [
+        ("infiniband", "b83f:d203:00a4:1bd2"),
+        ("fibre_channel", "10:00:00:00:c9:00:00:01"),
+    ]
+
+
+def test_a_dpu(tree):
+    tree.add(
+        CHASSIS, "NetworkAdapters", {"Model": "BlueField-3 SmartNIC", "SerialNumber": "B1"}, {"Model": "ConnectX-6"}
+    )
+    assert [dpu.serial for dpu in read(tree).dpus] == ["B1"]
+
+
+def test_the_bmcs_mac_only_as_permanent_address(tree):
+    tree.add(
+        MANAGER,
+        "EthernetInterfaces",
+        {"PermanentMACAddress": "02:00:00:00:00:09", "HostName": "bmc-1"},
+        {"MACAddress": None},
+    )
+    device = read(tree)
+    assert [port.macaddress for port in device.bmc.nic.nic_ports] == ["02:00:00:00:00:09"]
+    assert device.bmc.hostname == "bmc-1"
+    assert device.nics == (), "the BMC's port is not the host's"
+
+
+def test_the_bmc_without_interfaces(tree):
+    tree[f"{MANAGER}/np"] = {"Id": "np", "HostName": "bmc-2"}
+    tree.link(MANAGER, "NetworkProtocol", ref(f"{MANAGER}/np"))
+    tree[V1]["UpdateService"] = ref(f"{V1}/US")
+    tree[f"{V1}/US"] = {"Id": "US", "Name": "u"}
+    tree.add(f"{V1}/US", "SoftwareInventory", {"Id": "BMC", "Name": "BMC", "Version": "1.2"})
+    bmc = read(tree).bmc
+    assert (bmc.hostname, bmc.firmware.installed) == ("bmc-2", "1.2")
+
+
+# -- chassis ----------------------------------------------------------------------------------------------------------------
+
+
+def test_power_supplies_and_batteries_of_the_power_subsystem(tree):
+    tree[f"{CHASSIS}/ps"] = {"Id": "ps", "Name": "p"}
+    tree.link(CHASSIS, "PowerSubsystem", ref(f"{CHASSIS}/ps"))
+    watts = {"InputRanges": [{"OutputWattage": 750}, {"OutputWattage": 800}]}
+    tree.add(f"{CHASSIS}/ps", "PowerSupplies", {"SerialNumber": "P1", **watts}, {"Status": {"State": "Absent"}})
+    tree.add(f"{CHASSIS}/ps", "Batteries", {"Model": "B", "StateOfHealthPercent": 99})
+    device = read(tree)
+    assert [(item.serial, item.power_capacity_watts) for item in device.power_supplies] == [("P1", 800)]
+    assert [(item.model, item.charge_percent) for item in device.batteries] == [("B", 99)]
+
+
+def test_the_deprecated_power_and_thermal(tree):
+    tree[f"{CHASSIS}/pw"] = {
+        "Id": "pw",
+        "PowerSupplies": [
+            {"MemberId": "0", "SerialNumber": "P1", "PowerCapacityWatts": 500},
+            {"MemberId": "1", "Name": "nil"},
+        ],
+        "Voltages": [{"MemberId": "0", "Name": "12V", "ReadingVolts": "12.1"}],
+    }
+    tree[f"{CHASSIS}/th"] = {
+        "Id": "th",
+        "Fans": [{"MemberId": "0", "FanName": "F", "Reading": 5000, "ReadingUnits": "RPM"}],
+        "Temperatures": [{"MemberId": "0", "Name": "CPU", "ReadingCelsius": 40}],
+    }
+    tree.link(CHASSIS, "Power", ref(f"{CHASSIS}/pw"))
+    tree.link(CHASSIS, "Thermal", ref(f"{CHASSIS}/th"))
+    device = read(tree)
+    assert [item.serial for item in device.power_supplies] == ["P1"], "an empty bay is no power supply"
+    assert [(fan.name, fan.reading) for fan in device.fans] == [("F", 5000)]
+    assert [(item.name, item.reading) for item in device.sensors] == [("CPU", 40), ("12V", 12.1)]
+
+
+def test_fans_of_the_thermal_subsystem_and_sensors(tree):
+    tree[f"{CHASSIS}/ts"] = {"Id": "ts", "Name": "t"}
+    tree.link(CHASSIS, "ThermalSubsystem", ref(f"{CHASSIS}/ts"))
+    tree.add(
+        f"{CHASSIS}/ts", "Fans", {"SpeedPercent": {"Reading": 40, "SpeedRPM": 8000}}, {"SpeedPercent": {"Reading": 30}}
+    )
+    tree.add(CHASSIS, "Sensors", {"ReadingType": "Temperature", "Reading": 21.5, "ReadingUnits": "Cel"})
+    device = read(tree)
+    assert [(fan.reading, fan.reading_units) for fan in device.fans] == [(8000, "RPM"), (30, "Percent")]
+    assert [sensor.reading for sensor in device.sensors] == [21.5]
+
+
+def test_batteries_of_storage_controllers(tree):
+    tree[CHASSIS]["Oem"] = {
+        "Hpe": {"SmartStorageBattery": [{"Index": 1, "Model": "875241-B21", "ChargeLevelPercent": 100}]}
+    }
+    tree.add(SYSTEM, "Storage", {"Oem": {"Dell": {"DellControllerBattery": {"Id": "Battery.1", "Name": "Battery 1"}}}})
+    assert [item.id for item in read(tree).batteries] == ["1", "Battery.1"]
+
+
+def test_the_board_among_the_assemblies(tree):
+    tree[f"{CHASSIS}/as"] = {
+        "Id": "as",
+        "Assemblies": [
+            {"Name": "Riser", "SerialNumber": "R"},
+            {"PhysicalContext": "SystemBoard", "SerialNumber": "B1"},
+        ],
+    }
+    tree.link(CHASSIS, "Assembly", ref(f"{CHASSIS}/as"))
+    assert read(tree).mainboard.serial == "B1"
+
+
+@pytest.mark.parametrize("where", ["system", "chassis"])
+def test_trusted_components(tree, where):
+    tpm = {"TrustedComponentType": "Discrete", "Model": "TPM 2.0", "FirmwareVersion": "7.2"}
+    (path,) = tree.add(CHASSIS, "TrustedComponents", tpm, at="TrustedComponents" if where == "chassis" else "X")
+    if where == "system":
+        tree.link(SYSTEM, "Links.TrustedComponents", [ref(path)])
+    assert [item.firmware.installed for item in read(tree).tpms] == ["7.2"]
+
+
+def test_trusted_modules(tree):
+    tree[SYSTEM]["TrustedModules"] = [
+        {"InterfaceType": "TPM2_0", "Status": {"State": "Enabled"}},
+        {"Status": {"State": "Absent"}},
+    ]
+    assert [item.interface_type for item in read(tree).tpms] == ["TPM2_0"]
+
+
+def test_labels_of_pcie_slots(tree):
+    (device,) = tree.add(CHASSIS, "PCIeDevices", {"Model": "X"})
+    place = {"PartLocation": {"LocationType": "Slot", "LocationOrdinalValue": 3}}
+    tree[f"{CHASSIS}/sl"] = {"Id": "sl", "Slots": [{"Location": place, "Links": {"PCIeDevice": [ref(device)]}}, {}]}
+    tree.link(CHASSIS, "PCIeSlots", ref(f"{CHASSIS}/sl"))
+    assert [item.slot for item in read(tree).pcie_devices] == ["Slot 3"]
+
+
+def test_a_device_that_system_and_chassis_list_by_two_addresses(tree):
+    tree.add(CHASSIS, "PCIeDevices", {"Id": "3-0", "Name": "X", "SerialNumber": "X1"})
+    (path,) = tree.add(SYSTEM, "Devices", {"Id": "3-0", "Name": "X", "SerialNumber": "X1"}, at="Y")
+    tree.link(SYSTEM, "PCIeDevices", [ref(path)])
+    assert [item.serial for item in read(tree).pcie_devices] == ["X1"]
+
+
+# -- software and logs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("owner", [SYSTEM, MANAGER])
+def test_the_event_log_and_no_other(tree, owner):
+    sel, audit = tree.add(
+        owner, "LogServices", {"Id": "SEL", "LogEntryType": "SEL"}, {"Id": "Audit", "LogEntryType": "Event"}
+    )
+    tree.add(sel, "Entries", {"Created": "2026-01-01T00:00:00Z", "Message": "psu lost", "Severity": "Critical"})
+    tree.add(audit, "Entries", {"Message": "login"})
+    assert [(item.message, item.severity) for item in read(tree).log] == [("psu lost", "Critical")]
+
+
+def test_a_long_log_is_read_from_its_end(tree):
+    (sel,) = tree.add(MANAGER, "LogServices", {"Id": "SEL"})
+    tree.add(
+        sel,
+        "Entries",
+        *({"Created": f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z", "Message": f"event {n}"} for n in range(300)),
+    )
+    assert [item.message for item in read(tree).log] == [f"event {n}" for n in range(280, 300)]
+
+
+def test_what_an_entry_without_text_says(tree):
+    (sel,) = tree.add(MANAGER, "LogServices", {"Id": "SEL"})
+    tree.add(sel, "Entries", {"Message": "0x0180FF", "SensorType": "Memory", "SensorNumber": 12, "EntryCode": "Assert"})
+    assert [item.message for item in read(tree).log] == ["Memory, sensor 12, Assert (0x0180FF)"]
+
+
+def test_firmware_rows_of_three_ages(tree):
+    tree[V1]["UpdateService"] = ref(f"{V1}/US")
+    tree[f"{V1}/US"] = {"Id": "US", "Name": "u"}
+    rows = [("Installed-1-2.0", "2.0"), ("Current-1-2.0", "2.0"), ("Previous-1-1.0", "1.0"), ("Available-1-3.0", "3.0")]
+    bodies = [{"Id": name, "Name": "BIOS", "Version": version, "SoftwareId": "1"} for name, version in rows]
+    tree.add(f"{V1}/US", "FirmwareInventory", *bodies)
+    (row,) = read(tree).firmware_inventory
+    assert (row.firmware.installed, [item.installed for item in row.firmware.previous]) == ("2.0", ["1.0"])
+    assert row.firmware.available == "3.0"
+
+
+def test_bios_attributes_without_passwords_in_both_forms(tree):
+    tree[f"{SYSTEM}/b"] = {
+        "Id": "b",
+        "Attributes": {
+            "SMT Control": {"current_value": "Auto", "default_value": "Off"},
+            "Boot-Mode": "Uefi",
+            "AdminPassword": "geheim",
+            "SetupPassphrase": {"current_value": "geheim"},
+            "Größe": "ü",
+        },
+        "@Redfish.Settings": {"SettingsObject": ref(f"{SYSTEM}/b/s")},
+    }
+    tree[f"{SYSTEM}/b/s"] = {"Id": "s", "Attributes": {"Boot-Mode": "Legacy", "SysPassword": "geheim"}}
+    tree.link(SYSTEM, "Bios", ref(f"{SYSTEM}/b"))
+    found = read(tree).bios_configuration
+    assert found.raw == {"SMT Control": "Auto", "Boot-Mode": "Uefi", "Größe": "ü"}
+    assert found.settings == {"smt": "Auto", "boot_mode": "Uefi"}
+    assert found.pending == {"Boot-Mode": "Legacy"}
+
+
+@pytest.mark.parametrize("links", ["Oem.Hpe.Links.LicenseService", "Links.Oem.Dell.DellLicenseCollection"])
+def test_licences_without_their_keys(tree, links):
+    tree.add(MANAGER, "L", {"License": "Advanced", "LicenseKey": "AAAAA-BBBBB", "LicenseExpire": ""}, at=links)
+    (licence,) = read(tree).licences
+    assert licence.description == "Advanced"
+    assert "AAAAA" not in json.dumps(to_dict(licence))
+
+
+def test_previous_bios_and_board_of_hpe(tree):
+    hpe = {
+        "PCASerialNumber": "B1",
+        "PCAPartNumber": "P-1",
+        "Bios": {"Backup": {"VersionString": "U1"}, "Current": {"Date": "1/2/2026"}},
+    }
+    tree[SYSTEM].update(BiosVersion="U2", Oem={"Hpe": hpe})
+    device = read(tree)
+    assert (device.mainboard.serial, device.mainboard.part_number) == ("B1", "P-1")
+    assert [item.installed for item in device.bios.firmware.previous] == ["U1"]
+    assert device.bios.release_date == "1/2/2026"
+
+
+@pytest.mark.parametrize("where", [SYSTEM, CHASSIS])
+def test_board_serial_of_supermicro(tree, where):
+    tree[where]["Oem"] = {"Supermicro": {"BoardSerialNumber": "ZM1", "BoardID": "0x1b0f"}}
+    assert read(tree).mainboard.serial == "ZM1"
+
+
+def test_the_service_tag_is_the_serial_of_a_dell(tree):
+    tree[SYSTEM].update(Manufacturer="Dell Inc.", SKU="ABC1234", SerialNumber="CN01")
+    device = read(tree)
+    assert (device.serial, device.mainboard.serial) == ("ABC1234", "CN01")
+
+
+@pytest.mark.parametrize("tag", ["Free form asset tag", "To Be Filled By O.E.M.", "", None, 5])
+def test_placeholders_are_no_asset_tags(tree, tag):
+    tree[SYSTEM]["AssetTag"] = tag
+    assert read(tree).asset_tag is None or tag == 5
+
+
+# -- forms of links and collections -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda path: ref(path + "/"),
+        lambda path: ref("https://bmc.example:443" + path),
+        lambda path: ref(path.rsplit("/", 1)[1]),
+        lambda path: ref(path + "#fragment"),
+        lambda path: path,
+    ],
+)
+def test_forms_of_links(tree, form):
+    (path,) = tree.add(SYSTEM, "Memory", {"CapacityMiB": 1024})
+    tree[f"{SYSTEM}/Memory"] = {"Members": [None, {}, 7, form(path), form(path)], "Members@odata.count": 99}
+    assert len(read(tree).memory) == 1
+
+
+@pytest.mark.parametrize("value", [None, {}, "none", [1]])
+def test_members_that_are_none(tree, value):
+    tree.link(SYSTEM, "Memory", ref(f"{SYSTEM}/Memory"))
+    tree[f"{SYSTEM}/Memory"] = {"Members": value, "@Redfish.CollectionCapabilities": {"Capabilities": [ref(SYSTEM)]}}
+    assert read(tree).memory == ()
+
+
+def test_no_power_state_no_name_no_id(tree):
+    tree[SYSTEM].clear()
+    tree[SYSTEM].update({"SerialNumber": " S2 ", "Model": "Größe-Ü\x00"})
+    device = read(tree)
+    assert (device.serial, device.system_id, device.model, device.power_state) == ("S2", "zz", "Größe-Ü", None)
+
+
+def test_a_chassis_of_nobody(tree):
+    tree[f"{V1}/Systems"] = members()
+    assert [item.id for item in read(tree).enclosures] == ["yy"]
+
+
+def test_gpus_that_hpe_lists_as_devices_only(tree):
+    version = {"Current": {"VersionString": "92.00"}}
+    tree.add(
+        CHASSIS,
+        "Devices",
+        {
+            "Name": "NVIDIA A40",
+            "DeviceType": "GPU",
+            "SerialNumber": "G1",
+            "Location": "PCI-E Slot 2",
+            "FirmwareVersion": version,
+        },
+        {"Name": "NVIDIA NV Switch", "DeviceType": "GPU"},
+        {"Name": "Empty slot 3", "DeviceType": "Unknown"},
+        {"Name": "NIC", "DeviceType": "LOM/NIC", "SerialNumber": "N1"},
+        at="Oem.Hpe.Links.Devices",
+    )
+    tree.add(CHASSIS, "PCIeDevices", {"Name": "NIC", "SerialNumber": "N1"})
+    device = read(tree)
+    assert [(gpu.serial, gpu.slot, gpu.firmware.installed) for gpu in device.gpus] == [("G1", "PCI-E Slot 2", "92.00")]
+    assert [item.description for item in device.pcie_devices] == ["NIC", "NVIDIA A40", "NVIDIA NV Switch"]
+
+
+def test_the_boot_order_where_it_was_first(tree):
+    tree[SYSTEM]["BootOrder"] = ["Disk", "Network"]
+    assert read(tree).boot.order == ("Disk", "Network")
