@@ -147,6 +147,7 @@ options:
       - Address of the machine server, V(https://host[:port]). Without one nothing is published.
       - Without it, the environment variable E(FLEETD_URL) of the host that runs the module is used.
     type: str
+    required: false
   sections:
     description: Sections to read. Default is all. V(system) and V(power) are always read.
     type: list

@@ -141,7 +141,9 @@ class Sweep:
             self._publish, self._spool, self._delivered, on_event=self._outbox_event, **self._outbox_options
         )
         delivering: asyncio.Future[Any] = asyncio.ensure_future(outbox.run())
-        workers = [asyncio.ensure_future(self._work(outbox)) for _number in range(min(self._concurrency, len(self._targets)))]
+        workers = [
+            asyncio.ensure_future(self._work(outbox)) for _number in range(min(self._concurrency, len(self._targets)))
+        ]
         try:
             working: asyncio.Future[Any] = asyncio.gather(*workers)
             await asyncio.wait({working, delivering}, return_when=asyncio.FIRST_COMPLETED)

@@ -77,7 +77,9 @@ def exchange(*script, count=1, together=False, close_after=(), request=GET, **op
             client = http_async.AsyncHttpClient(HttpOptions(server.url, **{"timeout": 5.0, **options}))
             try:
                 if together:
-                    found = await asyncio.gather(*(client.send(request) for _ in range(count)), return_exceptions=True)
+                    found = await asyncio.gather(
+                        *(client.send(request) for _number in range(count)), return_exceptions=True
+                    )
                 else:
                     found = []
                     for _number in range(count):
@@ -198,7 +200,7 @@ def test_cancelled_requests_leave_no_connection_behind():
     async def main():
         async with Server(None) as server:
             client = http_async.AsyncHttpClient(HttpOptions(server.url, timeout=30))
-            tasks = [asyncio.ensure_future(client.send(GET)) for _ in range(6)]
+            tasks = [asyncio.ensure_future(client.send(GET)) for _number in range(6)]
             await asyncio.sleep(0.2)
             for task in tasks:
                 task.cancel()
