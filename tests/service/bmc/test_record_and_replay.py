@@ -13,10 +13,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from fixtures_dir import fixture_dir
 
 from fleetlab.farm import BmcSpec, Fault, running_farm
 from fleetlab.ipmi import IpmiSim, available
-from tests.fixtures_dir import fixture_dir
 
 SECRET = "Tr0ub4dor&3"
 # The system to read where there are several, and whether the tree holds something that must not leave.

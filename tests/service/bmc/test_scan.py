@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,7 +19,8 @@ from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
 from fleetlab.ipmi import IpmiSim, available
 from fleetlab.process import free_port
 from fleetlab.sushy_emulator import FakeSystem, SushyEmulator
-from tests.service.bmc.conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def facts(result, kind="redfish"):
