@@ -27,7 +27,6 @@ PACKAGES = (
     *("dmidecode", "lshw", "smartmontools", "nvme-cli", "ethtool", "pciutils"),
 )
 SUITE = "bookworm"
-MIRROR = os.environ.get("FLEET_DEBIAN_MIRROR", "")
 INIT = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
@@ -68,6 +67,18 @@ FACTS = {
 }
 
 
+def _mirror() -> list[str]:
+    """Where this machine's own apt gets the suite from; nothing (debootstrap's default) when it is another suite."""
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    sites = [line.split() for line in targets.stdout.splitlines()]
+    return next(([site[0]] for site in sites if len(site) == 2 and site[1] == SUITE), [])
+
+
 def available() -> tuple[bool, str]:
     """Tell whether the guest can be built or is built already, and else what to do."""
     missing = [name for name in TOOLS if not shutil.which(name)]
@@ -94,7 +105,7 @@ def build() -> Path:
         log = target.with_suffix(".log")
         with log.open("wb") as out:
             done = subprocess.run(
-                ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), MIRROR],
+                ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), *_mirror()],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 check=False,
