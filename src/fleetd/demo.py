@@ -111,7 +111,8 @@ def command(work_dir: Path, port: int, no_wait: bool) -> None:
     It needs the collection baremetal.fleet in ANSIBLE_COLLECTIONS_PATH; `make demo` takes care of that.
     """
     console = Console(highlight=False)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell lets what it starts in the background ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     started = time.monotonic()
     demo = Demo(console, work_dir.absolute(), port)
