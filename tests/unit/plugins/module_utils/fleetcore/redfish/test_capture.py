@@ -75,8 +75,9 @@ ANSWERS = {
 }
 
 
-def record(answers=ANSWERS, stop_after=None, **options):
-    """Walk over scripted answers; the record and the document."""
+def record(answers=None, stop_after=None, **options):
+    """Walk over scripted answers (default: ANSWERS); the record and the document."""
+    answers = ANSWERS if answers is None else answers
     written = Record(**options)
     walker = RecordingWalker(written, ["memory", "processors", "storage"])
     number = 0
