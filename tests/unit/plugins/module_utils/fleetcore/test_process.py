@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from fleetcore.process import (
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.process import (
     BAD_BATTERY,
     Android,
     ChromeOs,
