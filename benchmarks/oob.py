@@ -195,12 +195,19 @@ def machine_server(work: Path, machines: int) -> Iterator[tuple[str, str]]:
 # -- the clients -------------------------------------------------------------------------------------------------------------
 
 
-def measured(command: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> dict[str, Any]:
-    """Run a program: its output, wall-clock and CPU seconds, and peak memory in MiB, children included."""
-    with tempfile.TemporaryFile() as output:
+def measured(
+    command: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None, told: Any = None
+) -> dict[str, Any]:
+    """Run a program: its output, wall-clock and CPU seconds, and peak memory in MiB, children included.
+
+    :param told: JSON data for its standard input: lists are too long for an argument, and passwords do not belong there.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as entry:
+        entry.write(json.dumps(told).encode())
+        entry.seek(0)
         begin = time.monotonic()
         process = subprocess.Popen(
-            command, env={**os.environ, **(env or {})}, cwd=cwd, stdout=output, stderr=subprocess.STDOUT
+            command, env={**os.environ, **(env or {})}, cwd=cwd, stdin=entry, stdout=output, stderr=subprocess.STDOUT
         )
         _pid, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -276,7 +283,7 @@ def redfish_info(work: Path, bundle: Path, bmcs: Sequence[dict[str, str]]) -> di
 
 
 def sushy_in_threads(bmcs: Sequence[dict[str, str]]) -> dict[str, Any]:
-    run = measured([sys.executable, __file__, "_sushy", json.dumps(list(bmcs))])
+    run = measured([sys.executable, __file__, "_sushy"], told=list(bmcs))
     if run["rc"]:
         raise SystemExit(f"sushy could not be run:\n{run['output'][-2000:]}")
     return run
@@ -316,7 +323,7 @@ def sushy_process(bmcs: Sequence[dict[str, str]]) -> None:
 
 
 def floor(bmcs: Sequence[dict[str, str]], requests: int) -> dict[str, Any]:
-    return measured([sys.executable, __file__, "_floor", json.dumps([list(bmcs), requests])])
+    return measured([sys.executable, __file__, "_floor"], told=[list(bmcs), requests])
 
 
 def floor_process(bmcs: Sequence[dict[str, str]], requests: int) -> None:
@@ -539,8 +546,8 @@ PROCESSES = {"_farm": farm_process, "_sushy": sushy_process, "_floor": lambda it
 
 
 def main() -> int:
-    if len(sys.argv) == 3 and sys.argv[1] in PROCESSES:
-        PROCESSES[sys.argv[1]](json.loads(sys.argv[2]))
+    if sys.argv[1:2] and sys.argv[1] in PROCESSES:
+        PROCESSES[sys.argv[1]](json.loads(sys.argv[2]) if len(sys.argv) == 3 else json.load(sys.stdin))
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*BENCHES, "all"])
