@@ -177,6 +177,11 @@ def test_the_powercycle_playbook(playbook):
         assert "Say which machines" in done.stdout + done.stderr
         assert cycled() == [0, 0, 0]
 
+        done, _recap = playbook("powercycle", hosts, "-e", "target=m7")
+        assert done.returncode == 2, "a target that is not there is a mistake, not a success"
+        assert "target: m7 matches no machine of the inventory" in done.stdout + done.stderr
+        assert cycled() == [0, 0, 0]
+
         done, recap = playbook("powercycle", hosts, "--limit", "m0,m1", "--check", "--diff")
         assert done.returncode == 0, done.stdout + done.stderr
         assert sorted(recap) == ["m0", "m1"]
