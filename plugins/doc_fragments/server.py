@@ -74,3 +74,47 @@ options:
     type: float
     default: 30
 """
+
+    # For lookup plugins: as for inventory plugins, and from the variables that the playbooks use.
+    LOOKUP = r"""
+options:
+  server_url:
+    description: Address of the machine server, V(https://host[:port]).
+    type: str
+    required: true
+    env:
+      - name: FLEETD_URL
+    vars:
+      - name: fleet_server_url
+  server_token:
+    description: Token for the machine server. C(fleetd token create) on the server makes one.
+    type: str
+    env:
+      - name: FLEETD_TOKEN
+    vars:
+      - name: fleet_server_token
+  server_ca_path:
+    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked against. Default is the system's.
+    type: path
+    env:
+      - name: FLEETD_CA_PATH
+    vars:
+      - name: fleet_server_ca_path
+  server_fingerprint:
+    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted without a CA.
+    type: str
+    vars:
+      - name: fleet_server_fingerprint
+  server_validate_certs:
+    description: Whether the server's certificate is checked. V(false) accepts any certificate, also an attacker's.
+    type: bool
+    default: true
+    vars:
+      - name: fleet_server_validate_certs
+  server_timeout:
+    description: Seconds to wait for the answer.
+    type: float
+    default: 30
+    vars:
+      - name: fleet_server_timeout
+"""

@@ -162,25 +162,28 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # -- data --------------------------------------------------------------------------------------------------------------
 
     def _data(self, path: str, settings: Mapping[str, Any], cache: bool) -> Mapping[str, Any]:
-        """The server's answer, or what the cache kept of the same question."""
+        """The server's answer, or what the cache kept of the same question.
+
+        A refresh (``meta: refresh_inventory``) asks with the ETag of what was kept: the same state is not sent again.
+        """
         question = json.dumps([settings[name] for name in ("server_url", "site", "rack", "labels")], sort_keys=True)
         key = f"{self.get_cache_key(path)}_{hashlib.sha256(question.encode()).hexdigest()[:12]}"
         caching = self.get_option("cache")
-        data: Optional[Mapping[str, Any]] = None
-        if caching and cache:
-            data = self._cache.get(key)
-        if data is None:
-            data = self._fetch(settings)
+        kept: Optional[Mapping[str, Any]] = self._cache.get(key) if caching else None
+        if kept is None or not cache:
+            kept = self._fetch(settings, kept or {})
             if caching:
-                self._cache[key] = data
-        return _only(data, settings["lifecycle"])
+                self._cache[key] = kept
+        return _only(kept["data"], settings["lifecycle"])
 
-    def _fetch(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _fetch(self, settings: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``{"etag", "data"}``: ``kept`` if the server says that it is still so."""
         client = server_client(settings)
         try:
-            return client.inventory(settings["site"], settings["rack"], settings["labels"]).data or {}
+            answer = client.inventory(settings["site"], settings["rack"], settings["labels"], kept.get("etag"))
         finally:
             client.close()
+        return kept if answer.data is None else {"etag": answer.etag, "data": answer.data}
 
     # -- inventory -----------------------------------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
         if not want["lifecycle"]:
             raise InvalidInput("lifecycle: a machine is always in some state; give one", field="lifecycle")
     if params["labels"] is not None:
-        want["labels"] = {_label_key(key): _label_value(key, value) for key, value in params["labels"].items()}
+        want["labels"] = {_label_key(key): label_value(key, value) for key, value in params["labels"].items()}
     if params["bmc"] is not None:
         given = _split_url({key: value for key, value in params["bmc"].items() if value is not None})
         want["bmc"] = {key: _CLEAN.get(key, _same)(value) for key, value in given.items()}
@@ -144,7 +144,8 @@ def _label_key(key: Any) -> str:
     return key.strip()
 
 
-def _label_value(key: Any, value: Any) -> str:
+def label_value(key: Any, value: Any) -> str:
+    """A label's value as the server keeps it. :raises InvalidInput: a list, a dictionary, nothing."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, (str, int, float)):

@@ -50,8 +50,8 @@ options:
   bmc:
     description:
       - How to reach the machine's BMC. Settings that are not given stay as they are.
-      - User name and password are not among them. Playbooks take them from C(bmc_username) and C(bmc_password), or from the
-        environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
+      - User name and password are not among them. Playbooks take them from O(bmc.credential), from C(bmc_username) and C(bmc_password), or
+        from the environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
     type: dict
     suboptions:
       address:
@@ -86,6 +86,9 @@ options:
       fingerprint:
         description: SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed.
         type: str
+      credential:
+        description: Name of the login that the BMC takes, stored with M(baremetal.fleet.credential). An empty string clears it.
+        type: str
 extends_documentation_fragment:
   - baremetal.fleet.server
 attributes:
@@ -99,7 +102,9 @@ attributes:
     description: Run twice, the second time changes nothing.
     support: full
 seealso:
+  - module: baremetal.fleet.credential
   - module: baremetal.fleet.device_publish
+  - module: baremetal.fleet.machine_info
   - plugin: baremetal.fleet.machines
     plugin_type: inventory
 """
@@ -216,6 +221,7 @@ BMC = {
     "system": {"type": "str"},
     "validate_certs": {"type": "bool"},
     "fingerprint": {"type": "str"},
+    "credential": {"type": "str"},
 }
 
 SPEC = {

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -126,16 +127,18 @@ def _one_line_errors() -> Iterator[None]:
 @click.option("--token-only", is_flag=True, help="Print nothing but the token.")
 @click.pass_context
 def init(ctx: click.Context, directory: Path, database_url: str | None, listen: str | None, token_only: bool) -> None:
-    """Write a configuration, make the database, print the first admin token once.
+    """Write a configuration and a key for credentials, make the database, print the first admin token once.
 
     \b
       fleetd init
       fleetd init --directory /etc/fleetd --database-url postgresql://fleetd@db/fleetd
 
-    With --config the file is written there. Nothing is overwritten: a second run fails.
+    With --config the file is written there. Nothing is overwritten: a second run fails. Without the package `cryptography`
+    (`pip install 'fleetd[credentials]'`) no key is written, and no credentials can be stored.
     """
     root: Path | None = ctx.find_root().obj
     file = root or directory / "fleetd.yml"
+    keys = file.with_suffix(".key").absolute() if find_spec("cryptography") else None
     url = database_url or f"sqlite:///{(file.parent / 'fleetd.db').absolute()}"
     with _one_line_errors():
         if file.exists():
@@ -143,23 +146,32 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
         path = make_url(url).database if url.startswith("sqlite") else None
         if path and Path(path).exists():
             _fail(f"{path} exists; nothing was changed. Use it with `fleetd migrate`, or move it away.")
+        if keys and keys.exists():
+            _fail(f"{keys} exists; nothing was changed. Credentials may need it: move it away if none do.")
         text = _FIRST_CONFIG.format(listen=json.dumps(listen or "127.0.0.1:8480"), url=json.dumps(url))
+        if keys:
+            text += _FIRST_KEYS.format(keys=json.dumps(str(keys)))
         settings = config.load_text(text, str(file))
         logs.configure(settings.log.format, "warning")
         file.parent.mkdir(parents=True, exist_ok=True)
         store = app.make_store(settings)
         try:
             with _private_files():
+                if keys:
+                    keys.write_text(f"{new_key()}\n", encoding="ascii")
                 app.migrate_store(store)
                 _token, secret = app.make_services(settings, store).tokens.create("admin", Scope.ADMIN, only_first=True)
                 with file.open("x", encoding="utf-8") as stream:
                     stream.write(text)
         finally:
             store.close()
+            if keys and not file.exists():
+                keys.unlink(missing_ok=True)
     if token_only:
         click.echo(secret)
         return
-    click.echo(f"Wrote {file}\nDatabase {url if path else make_url(url).render_as_string(hide_password=True)}\n")
+    click.echo(f"Wrote {file}\nDatabase {url if path else make_url(url).render_as_string(hide_password=True)}")
+    click.echo(f"Key of credentials {keys} (not in the database: back it up too)\n" if keys else "")
     click.echo(f"Admin token, shown only this once:\n\n  {secret}\n\nNext: fleetd --config {file} serve")
 
 
@@ -179,6 +191,11 @@ server:
   listen: {listen}
 database:
   url: {url}
+"""
+
+_FIRST_KEYS = """\
+credentials:
+  key_file: {keys}
 """
 
 

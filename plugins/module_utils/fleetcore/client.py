@@ -357,6 +357,31 @@ class ServerClient:
         """Why the machine is eligible for the process, or not: ``{"eligible", "conditions": [{"text", "holds"}], ...}``."""
         return self._object("GET", f"/api/v1/explain/{quote(check_id(machine), safe='')}/{quote(process, safe='')}")
 
+    # -- credentials -----------------------------------------------------------------------------------------------------------
+
+    def credentials(self) -> list[dict[str, Any]]:
+        """``[{"name", "username", "created_at", "updated_at"}]``, by name: never a password."""
+        path = "/api/v1/credentials"
+        items = self._object("GET", path).get("items")
+        if not isinstance(items, list):
+            raise self._not_ours(path, 'an object with "items"')
+        return items
+
+    def read_credential(self, name: str) -> dict[str, Any]:
+        """The login, ``{"name", "username", "password"}``. The server writes down who read it.
+
+        :raises NotFound: there is none. :raises PermissionDenied: the token is not of scope runner or admin.
+        """
+        return self._object("GET", _credential(name))
+
+    def put_credential(self, name: str, username: str, password: str) -> dict[str, Any]:
+        """Store a login in place of the one of that name; ``updated_at`` stays if it was the same. Without the password."""
+        return self._object("PUT", _credential(name), {"username": username, "password": password})
+
+    def delete_credential(self, name: str) -> None:
+        """:raises NotFound: there is none."""
+        self._send("DELETE", _credential(name))
+
     # -- inventory -----------------------------------------------------------------------------------------------------------
 
     def inventory(
@@ -573,6 +598,12 @@ def _machine(machine: str) -> str:
 
 def _powercycle(request: str) -> str:
     return "/api/v1/powercycles/" + quote(check_id(str(request), "request"), safe="")
+
+
+def _credential(name: str) -> str:
+    if name in ("", ".", ".."):
+        raise InvalidInput(f"name: {name!r} can't be the name of a credential", field="name")
+    return f"/api/v1/credentials/{quote(name, safe='')}"
 
 
 def _session(session: str) -> str:

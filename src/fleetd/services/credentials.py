@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fleetcore.errors import InvalidInput
 
@@ -31,15 +32,17 @@ class Credentials:
         self._cipher = cipher
 
     def put(self, name: str, username: str, password: str, actor: str) -> Credential:
-        """Store a login under ``name``, in place of the one that is there.
+        """Store a login under ``name``, in place of the one that is there. ``updated_at`` of one that is the same stays.
 
         :raises InvalidInput: no key is configured.
         """
+        cipher = self._key()
         now = self._clock()
-        secret = self._key().encrypt(password, name)
-        return self._store.put_credential(
-            Credential(name, username, secret, now, now), self._entry(actor, "credential.write", name)
-        )
+        wanted = Credential(name, username, cipher.encrypt(password, name), now, now)
+        present = next((item for item in self._store.list_credentials() if item.name == name), None)
+        if present and present.username == username and self._opens(present, password):
+            wanted = replace(wanted, updated_at=present.updated_at)
+        return self._store.put_credential(wanted, self._entry(actor, "credential.write", name))
 
     def read(self, name: str, actor: str) -> Login:
         """The login; the audit has it before the caller does.
@@ -77,6 +80,13 @@ class Credentials:
     ) -> Sequence[AuditEntry]:
         """Who did what, newest first."""
         return self._store.list_audit(subject, limit, after)
+
+    def _opens(self, item: Credential, password: str) -> bool:
+        """Whether its secret is this password; one that no configured key decrypts is not."""
+        try:
+            return hmac.compare_digest(self._key().decrypt(item.secret, item.name).encode(), password.encode())
+        except InvalidInput:
+            return False
 
     def _key(self) -> Cipher:
         if self._cipher is None:

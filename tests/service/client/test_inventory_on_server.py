@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -139,6 +140,35 @@ def test_cache_answers_when_the_server_does_not(ansible: Ansible, server: Server
     assert not any(
         token in path.read_text() for token in server.tokens.values() for path in (ansible.work / "cache").iterdir()
     )
+
+
+def test_a_refresh_sends_nothing_again_that_is_known(ansible: Ansible, server: Server) -> None:
+    """`meta: refresh_inventory` asks the server; the answer to the second question is a 304 or the new state."""
+    config = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(ansible.work / "cache"),
+    }
+    path = ansible.work / "machines.yml"
+    path.write_text(json.dumps({"plugin": "baremetal.fleet.machines", **config}))
+    show = {"ansible.builtin.debug": {"msg": "n1 is in {{ hostvars.n1.fleet_rack }}"}}
+    move = {"baremetal.fleet.machine": {"name": "n1", "rack": "{{ rack }}"}}
+    refresh = {"ansible.builtin.meta": "refresh_inventory"}
+    variables = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    plays = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "vars": {**variables, "rack": rack},
+            "tasks": [move, refresh, refresh, show],
+        }
+        for rack in ("moved", "a1")
+    ]
+    (ansible.work / "play.json").write_text(json.dumps(plays))
+    ansible.env["FLEETD_TOKEN"] = server.tokens["operator"]
+    done = ansible.run("ansible-playbook", "-i", str(path), str(ansible.work / "play.json"))
+    assert done.rc == 0
+    assert re.findall(r"n1 is in (\w+)", done.stdout) == ["moved", "a1"]
 
 
 def says(done: Done, *words: str) -> None:

@@ -156,7 +156,7 @@ def test_init_prints_the_token_once_and_overwrites_nothing(tmp_path: Path, run_f
     done = run_fleetd("init", "--listen", "127.0.0.1:9999")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("fleetd_") == 1
-    for name in ("fleetd.yml", "fleetd.db"):
+    for name in ("fleetd.yml", "fleetd.db", "fleetd.key"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert "127.0.0.1:9999" in (tmp_path / "fleetd.yml").read_text()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -168,6 +168,28 @@ def test_init_prints_the_token_once_and_overwrites_nothing(tmp_path: Path, run_f
     assert (again.returncode, again.stdout) == (1, "")
     (tmp_path / "fleetd.yml").write_bytes(before["fleetd.yml"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    for name in ("fleetd.yml", "fleetd.db"):
+        (tmp_path / name).unlink()
+    again = run_fleetd("init")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "fleetd.key exists; nothing was changed" in again.stderr
+
+
+def test_init_that_fails_leaves_nothing(tmp_path: Path, run_fleetd: Any) -> None:
+    done = run_fleetd("init", "--database-url", "postgresql://nobody@127.0.0.1:1/nothing")
+    assert done.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_logins_can_be_stored_after_init(home: Any, serve_fleetd: Any) -> None:
+    directory, auth = home
+    login = {"username": "root", "password": "correct horse"}
+    with serve_fleetd(directory) as (url, _process), httpx.Client(base_url=url, auth=auth) as client:
+        stored = [client.put("/api/v1/credentials/rack1", json=login).json() for _ in range(2)]
+        assert stored[0] == stored[1]  # updated_at too: nothing was changed
+        changed = client.put("/api/v1/credentials/rack1", json={**login, "password": "battery staple"}).json()
+        assert changed["updated_at"] > stored[0]["updated_at"]
+        assert client.get("/api/v1/credentials/rack1").json()["password"] == "battery staple"
 
 
 def test_tokens_on_the_command_line(home: Any, run_fleetd: Any) -> None:
