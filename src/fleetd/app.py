@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import resource
 import signal
 import socket
 import threading
@@ -25,6 +26,8 @@ from fleetd.config import Settings, split_listen
 from fleetd.services.container import Services
 from fleetd.services.powercycles import Backoff
 from fleetd.services.work import default_processes
+
+_FILES = 65_536  # open at once, if the system lets us
 
 _log = logs.get("fleetd")
 
@@ -74,7 +77,7 @@ def make_app(settings: Settings, services: Services) -> FastAPI:
     """The ASGI application."""
     auth = settings.auth
     policy = Policy(auth.anonymous_scope, auth.legacy_open, auth.secure_cookies)
-    return api.create(services, policy, settings.server.max_body_bytes)
+    return api.create(services, policy, settings.server.max_body_bytes, settings.server.body_seconds)
 
 
 class _Server(uvicorn.Server):
@@ -96,6 +99,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
     :param on_ready: called with the URL once connections are answered; the log has it too (``listening``).
     :raises InvalidInput: the database's schema is of another version. :raises OSError: the address can't be had.
     """
+    _more_files()
     store = make_store(settings)
     try:
         store.ready()
@@ -147,6 +151,14 @@ def repeated(work: Callable[[], object], seconds: float, name: str) -> Iterator[
     finally:
         stop.set()
         thread.join(10)
+
+
+def _more_files() -> None:
+    """Each connection is an open file, and the usual limit of 1,024 is for programs that wait with select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _ignore(_number: int, _frame: Any) -> None:

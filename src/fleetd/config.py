@@ -38,6 +38,9 @@ class ServerSettings(_Section):
         default=None, description="how others reach this server, for links; default: http://<listen>"
     )
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
+    body_seconds: float = Field(
+        default=60, gt=0, description="a request whose body has not arrived by then is refused with 408"
+    )
     shutdown_seconds: int = Field(default=10, ge=0, description="how long a stop waits for requests in progress")
 
     @field_validator("listen")

@@ -275,6 +275,7 @@ ID_RULE = "letters, digits and . _ : @ + ~ - in parts separated by /, at most 25
 
 
 _sequence = itertools.count()
+_latest = 0
 
 
 def is_machine_id(value: str) -> bool:
@@ -283,5 +284,10 @@ def is_machine_id(value: str) -> bool:
 
 
 def new_id(now: datetime) -> str:
-    """An id that sorts by time, and within a millisecond of one process by order: 12 hex digits of time, 6 of a count, 16 random."""
-    return f"{int(now.timestamp() * 1000):012x}{next(_sequence) & 0xFFFFFF:06x}{secrets.token_hex(8)}"
+    """An id that sorts by time, and in one process by order: 12 hex digits of milliseconds, 6 of a count, 16 random.
+
+    When the clock is set back, the time of the id before is used until it has caught up.
+    """
+    global _latest  # noqa: PLW0603
+    _latest = max(_latest, int(now.timestamp() * 1000))
+    return f"{_latest:012x}{next(_sequence) & 0xFFFFFF:06x}{secrets.token_hex(8)}"

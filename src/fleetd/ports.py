@@ -142,7 +142,7 @@ class PowercycleStore(Protocol):
         """
 
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
-        """The newest request of each machine that has one; ``machines`` None is all."""
+        """The open request of each machine, else its newest; ``machines`` None is all."""
 
     def count_powercycles(self) -> Mapping[State, int]:
         """Requests by state; states without any may be missing."""
@@ -286,7 +286,11 @@ class WorkStore(Protocol):
         """
 
     def reap(self, processes: Processes) -> int:
-        """Cancel the work of dead sessions and forget them; how many there were. Several servers may do it at once."""
+        """Cancel the work of dead sessions and forget them; how many there were. Several servers may do it at once.
+
+        A deadline that is further away than its interval was written before the clock was set back: it is brought to
+        ``interval`` from now, so that work of the dead is not locked until the clock has caught up.
+        """
 
     def list_work(
         self, machine: str | None = None, process: str | None = None, session: str | None = None

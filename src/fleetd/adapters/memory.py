@@ -191,7 +191,7 @@ class MemoryStore(MemoryWork):
 
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
         with self._lock:
-            found = sorted(self._requests.values(), key=lambda item: item.id)
+            found = sorted(self._requests.values(), key=lambda item: (item.open, item.id))
         wanted = None if machines is None else set(machines)
         return {item.machine: item for item in found if wanted is None or item.machine in wanted}
 

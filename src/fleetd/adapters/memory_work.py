@@ -100,6 +100,9 @@ class MemoryWork:
 
     def reap(self, processes: Processes) -> int:
         with self._lock:
+            for item in self._lease_sessions.values():
+                latest = self._clock() + timedelta(seconds=item.interval)
+                self._lease_sessions[item.id] = replace(item, deadline=min(item.deadline, latest))
             dead = [item for item in self._lease_sessions.values() if not self._lives(item.id)]
             for item in dead:
                 self._bury(item, processes, EXPIRED)

@@ -14,7 +14,12 @@ from fleetd.api.auth import Policy
 from fleetd.services.container import Services
 
 
-def create(services: Services, policy: Policy | None = None, max_body_bytes: int = 16 * 1024 * 1024) -> FastAPI:
+def create(
+    services: Services,
+    policy: Policy | None = None,
+    max_body_bytes: int = 16 * 1024 * 1024,
+    body_seconds: float = 60,
+) -> FastAPI:
     """The ASGI application over ``services``."""
     api = FastAPI(
         title="fleetd",
@@ -38,7 +43,7 @@ def create(services: Services, policy: Policy | None = None, max_body_bytes: int
     api.add_exception_handler(Exception, errors.on_crash)
     # The last one added is the outermost.
     api.add_middleware(updates.Wake, updates=api.state.updates)
-    api.add_middleware(middleware.BodyLimit, max_bytes=max_body_bytes)
+    api.add_middleware(middleware.BodyLimit, max_bytes=max_body_bytes, seconds=body_seconds)
     api.add_middleware(middleware.EncodedSlashes)
     api.add_middleware(middleware.Headers)
     api.add_middleware(middleware.Figures, registry=api.state.registry)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 from urllib.parse import unquote
@@ -26,34 +27,33 @@ _HEADERS = {
 
 
 class BodyLimit:
-    """Reads the body of a request before anything else sees it, and refuses one that is too large with 413."""
+    """Reads the body of a request before anything else sees it; refuses one that is too large (413) or too slow (408)."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
-        chunks: list[bytes] = []
-        size = 0
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return  # half a body: nobody is there to answer, and nothing was done
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self.max_bytes:
-                text = f"the body is larger than {self.max_bytes} bytes (server.max_body_bytes)"
-                await errors.render(Request(scope), 413, "too_large", text, details={"limit": self.max_bytes})(
-                    scope, receive, send
-                )
-                return
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        whole: Message | None = {"type": "http.request", "body": b"".join(chunks), "more_body": False}
+        try:
+            async with asyncio.timeout(self.seconds):
+                body = await self._read(receive)
+        except TimeoutError:
+            text = f"the body has not arrived within {self.seconds:g} s (server.body_seconds)"
+            refusal = errors.render(Request(scope), 408, "timeout", text, headers={"Connection": "close"})
+            await refusal(scope, receive, send)
+            return
+        except _TooLarge:
+            text = f"the body is larger than {self.max_bytes} bytes (server.max_body_bytes)"
+            details = {"limit": self.max_bytes}
+            await errors.render(Request(scope), 413, "too_large", text, details=details)(scope, receive, send)
+            return
+        if body is None:
+            return  # half a body: nobody is there to answer, and nothing was done
+        whole: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
         async def replay() -> Message:
             nonlocal whole
@@ -63,6 +63,26 @@ class BodyLimit:
             return message
 
         await self.app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """All of it; None if the client went away before the end."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self.max_bytes:
+                raise _TooLarge
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+
+class _TooLarge(Exception):
+    pass
 
 
 class Headers:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -245,6 +245,12 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @pytest.fixture
+def fleetd_environment() -> Any:
+    """``fleetd_environment(NAME="value")``: of a process of ours."""
+    return environment
+
+
+@pytest.fixture
 def run_fleetd(tmp_path: Path) -> Any:
     """Runs ``fleetd ...`` in ``tmp_path`` and returns the finished process."""
 
@@ -263,12 +269,14 @@ def run_fleetd(tmp_path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def serving(directory: Path, *arguments: str, **env: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A ``fleetd serve`` in ``directory``: its URL, from its log, and the process."""
+def serving(
+    directory: Path, *arguments: str, wrapper: Sequence[str] = (), **env: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A ``fleetd serve`` in ``directory``, started by ``wrapper`` if given: its URL, from its log, and the process."""
     log = directory / f"serve-{time.monotonic_ns()}.log"
     with log.open("w") as stream:
         process = subprocess.Popen(
-            command("serve", "--listen", "127.0.0.1:0", *arguments),
+            [*wrapper, *command("serve", "--listen", "127.0.0.1:0", *arguments)],
             cwd=directory,
             env=environment(**env),
             stdout=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 import selectors
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from relay import Relay
 
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.keeper import SessionKeeper
@@ -154,49 +154,6 @@ def test_two_servers_never_claim_a_machine_twice(
         with httpx.Client(base_url=second, headers=headers) as client:
             items = client.get("/api/v1/work/history?limit=1000").json()["items"]
         assert Counter(item["machine"] for item in items) == Counter(got)
-
-
-class Relay:
-    """Stands between a client and PostgreSQL's socket; can be cut."""
-
-    def __init__(self, target: str, path: str) -> None:
-        self._target = target
-        self._path = path
-        self._open: list[socket.socket] = []
-        self._listener: socket.socket | None = None
-
-    def up(self) -> None:
-        Path(self._path).unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self._path)
-        self._listener.listen()
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def down(self) -> None:
-        assert self._listener is not None
-        for item in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                item.shutdown(socket.SHUT_RDWR)
-            item.close()
-        self._open.clear()
-        Path(self._path).unlink(missing_ok=True)
-
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _address = listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._target)
-                self._open += [client, server]
-                for one, two in ((client, server), (server, client)):
-                    threading.Thread(target=self._copy, args=(one, two), daemon=True).start()
-
-    @staticmethod
-    def _copy(one: socket.socket, two: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                two.sendall(data)
-            two.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.postgres

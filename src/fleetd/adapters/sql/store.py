@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fleetd.adapters.sql import codec, migrate, rows, tables
@@ -216,9 +216,10 @@ class SqlStore(SqlWork, SqlCredentials):
 
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
         newest = select(func.max(_P.c.id)).group_by(_P.c.machine)
+        query = select(_P).where(or_(_P.c.id.in_(newest), _P.c.finished_at.is_(None)))
         if machines is not None:
-            newest = newest.where(_P.c.machine.in_(list(machines)))
-        return {item.machine: item for item in self._powercycles(select(_P).where(_P.c.id.in_(newest)))}
+            query = query.where(_P.c.machine.in_(list(machines)))
+        return {item.machine: item for item in sorted(self._powercycles(query), key=lambda item: (item.open, item.id))}
 
     def count_powercycles(self) -> Mapping[State, int]:
         query = select(_P.c.state, func.count()).group_by(_P.c.state)

@@ -71,6 +71,7 @@ from fleetd.leases import (
 _M, _P, _D = tables.machines, tables.powercycles, tables.devices
 _S, _W, _F, _B, _H = tables.lease_sessions, tables.work, tables.fences, tables.backoffs, tables.work_history
 _LOOKS = 5  # at candidates that others were faster with
+_READ_BEFORE = timedelta(seconds=1)  # a heartbeat may be written between reading the time and reading the sessions
 T = TypeVar("T")
 
 
@@ -152,8 +153,25 @@ class SqlWork:
         return self._tx.read(work)
 
     def reap(self, processes: Processes) -> int:
-        def dead(connection: Connection) -> list[str]:
-            return list(connection.execute(select(_S.c.id).where(_S.c.deadline <= self._now(connection))).scalars())
+        def look(connection: Connection) -> tuple[list[str], dict[str, datetime]]:
+            """Dead sessions, and those whose deadline is too late, with the latest that can be."""
+            now = self._now(connection)
+            dead, ahead = [], {}
+            for row in connection.execute(select(_S.c.id, _S.c.deadline, _S.c.interval_seconds)):
+                latest = now + timedelta(seconds=row.interval_seconds)
+                if row.deadline <= now:
+                    dead.append(row.id)
+                elif row.deadline > latest + _READ_BEFORE:
+                    ahead[row.id] = latest
+            return dead, ahead
+
+        def bring_back(session: str, latest: datetime) -> Callable[[Connection], None]:
+            change = update(_S).where(_S.c.id == session, _S.c.deadline > latest + _READ_BEFORE)
+
+            def work(connection: Connection) -> None:
+                connection.execute(change.values(deadline=latest))
+
+            return work
 
         def bury(session: str) -> Callable[[Connection], int]:
             def work(connection: Connection) -> int:
@@ -166,7 +184,10 @@ class SqlWork:
 
             return work
 
-        return sum(self._tx.write(bury(session)) for session in self._tx.read(dead))
+        dead, ahead = self._tx.read(look)
+        for session, latest in ahead.items():
+            self._tx.write(bring_back(session, latest))
+        return sum(self._tx.write(bury(session)) for session in dead)
 
     def _bury(self, connection: Connection, row: Row[Any], processes: Processes, now: datetime, cause: str) -> None:
         held = connection.execute(select(_W).where(_W.c.session == row.id).order_by(_W.c.machine, _W.c.process)).all()

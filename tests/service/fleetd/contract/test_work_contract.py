@@ -132,6 +132,18 @@ def test_the_reaper_cancels_the_work_of_dead_sessions_only(store: Store, clock: 
     assert [item.process for item in store.list_work()] == ["other"]
 
 
+def test_a_clock_that_is_set_back_locks_nothing_for_long(store: Store, clock: Any) -> None:
+    dead, alive = session(store, interval=5), session(store, interval=60)
+    claim(store, dead)
+    clock.forward(-3600)
+    assert store.reap(KNOWN) == 0
+    assert store.poke_session(alive).deadline == clock() + timedelta(seconds=60)
+    clock.forward(6)
+    assert store.reap(KNOWN) == 1
+    assert [item.id for item in store.list_sessions()] == [alive]
+    assert store.list_work() == []
+
+
 # -- locks
 
 
