@@ -12,7 +12,7 @@ import enum
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ def dumps(value: Any) -> str:
 
 def loads(hint: type[T], text: str) -> T:
     """The value of type ``hint`` that :func:`dumps` was given."""
-    value: T = _build(hint, json.loads(text))
+    value: T = _builder(typing.cast(Any, hint))(json.loads(text))
     return value
 
 
@@ -44,31 +44,40 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+_Builder = Callable[[Any], Any]
 
 
-def _build(hint: Any, value: Any) -> Any:  # noqa: PLR0911 - one return per kind of type
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        if value is None:
-            return None
-        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
-        origin = typing.get_origin(hint)
-    if origin is tuple:
-        item = typing.get_args(hint)[0]
-        return tuple(_build(item, entry) for entry in value)
-    if origin is not None:  # a mapping
-        item = typing.get_args(hint)[1]
-        return {key: _build(item, entry) for key, entry in value.items()}
-    if dataclasses.is_dataclass(hint):
-        hints = _hints(typing.cast(type, hint))
-        return typing.cast(type, hint)(
-            **{key: _build(hints[key], entry) for key, entry in value.items() if key in hints}
-        )
-    if hint is datetime:
-        return datetime.fromisoformat(value)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint(value)
+def _as_is(value: Any) -> Any:
     return value
+
+
+@cache
+def _builder(hint: Any) -> _Builder:  # noqa: PLR0911 - one return per kind of type
+    """A function that makes a value of that type out of JSON data; :func:`_as_is` if JSON data is what it is made of."""
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        inner = _builder(next(item for item in arguments if item is not type(None)))
+        return _as_is if inner is _as_is else lambda value: None if value is None else inner(value)
+    if origin is tuple:
+        item = _builder(arguments[0])
+        return tuple if item is _as_is else lambda value: tuple(map(item, value))
+    if origin is not None:  # a mapping
+        item = _builder(arguments[1])
+        return _as_is if item is _as_is else lambda value: {key: item(entry) for key, entry in value.items()}
+    if dataclasses.is_dataclass(hint):
+        return _dataclass_builder(typing.cast(type, hint))
+    if hint is datetime:
+        return datetime.fromisoformat
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint
+    return _as_is
+
+
+def _dataclass_builder(cls: type) -> _Builder:
+    builders = {name: _builder(hint) for name, hint in typing.get_type_hints(cls).items()}
+
+    def build(value: Mapping[str, Any]) -> Any:
+        return cls(**{key: builders[key](entry) for key, entry in value.items() if key in builders})
+
+    return build
