@@ -11,21 +11,32 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from fleetcore.errors import FleetError
-from sqlalchemy.engine import make_url
 
 import fleetd
-from fleetd import app, config, logs
-from fleetd.adapters.cipher import new_key
+from fleetd import config, logs
 from fleetd.domain import Scope
-from fleetd.services.tokens import Tokens
+
+if TYPE_CHECKING:
+    from fleetd import app
+    from fleetd.services.tokens import Tokens
+else:
+
+    class _Late:
+        """The server's composition root, imported when it is used: the monitor is to be small, and starts without it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(importlib.import_module("fleetd.app"), name)
+
+    app = _Late()
 
 # Commands that live in modules of their own and are imported when they are asked for: "name": "module:attribute".
 LAZY_COMMANDS = {
     "runner": "fleetd.runner_app:command",
+    "monitor": "fleetd.monitor_app:command",
     "demo": "fleetd.demo:command",
 }
 
@@ -134,6 +145,8 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
 
     With --config the file is written there. Nothing is overwritten: a second run fails.
     """
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _Late
+
     root: Path | None = ctx.find_root().obj
     file = root or directory / "fleetd.yml"
     url = database_url or f"sqlite:///{(file.parent / 'fleetd.db').absolute()}"
@@ -237,6 +250,8 @@ def credential_key() -> None:
     To change keys: put the new one before the old ones in the file, restart the servers, run
     `fleetd credential rotate`, then remove the old ones and restart again.
     """
+    from fleetd.adapters.cipher import new_key  # noqa: PLC0415 - see _Late
+
     click.echo(new_key())
 
 
