@@ -103,7 +103,9 @@ class RealServer:
         return self.services.tokens.create(f"{scope.value}-{machine}", scope, machine=machine)[1]
 
     def start(self) -> None:
-        config = uvicorn.Config(self._recorded, "127.0.0.1", self.port, log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self._recorded, "127.0.0.1", self.port, log_config=None, timeout_graceful_shutdown=1, interface="asgi3"
+        )
         self._server = uvicorn.Server(config)
         self._app = api.create(self.services, Policy(), 1_000_000)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -130,7 +132,7 @@ class RealServer:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if scope["path"] == EVENT and status == 200:
+                if scope.get("path") == EVENT and status == 200:
                     self.accepted.append(json.loads(body))
             await send(message)
 
