@@ -137,7 +137,7 @@ def test_killed_with_a_full_spool(server: RealServer, monitors: Any) -> None:
     assert len(server.accepted) == len(kept) + 1  # the one of --once; nothing twice
     assert server.accepted[-1]["monitor"]["dropped"] >= 1
     machine = server.services.machines.get("m1").machine
-    assert machine.state.dimensions["tmm_dropped"] == (str(server.accepted[-1]["monitor"]["dropped"]),)
+    assert machine.description.dimensions["tmm_dropped"] == (str(server.accepted[-1]["monitor"]["dropped"]),)
 
 
 def test_a_token_of_another_machine(server: RealServer, monitors: Any) -> None:
@@ -174,7 +174,7 @@ def test_a_change_is_noticed_at_once_and_handed_to_the_hook(server: RealServer, 
     assert monitor.said("description_changed")[-1]["what"] == "powercycle"
     eventually(lambda: '"PowerCycle": true' in (monitor.folder / "heard").read_text())
     (monitor.folder / "quarantine").touch()
-    eventually(lambda: server.services.machines.get("m1").machine.state.is_quarantined)
+    eventually(lambda: server.services.machines.get("m1").machine.description.is_quarantined)
 
 
 @pytest.mark.parametrize("with_stream", [True, False])
