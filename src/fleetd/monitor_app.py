@@ -34,7 +34,7 @@ import fleetd
 from fleetd import cli, config, logs
 from fleetd.monitor import core, observe
 from fleetd.monitor.agent import Agent, Pace
-from fleetd.monitor.core import Flags, Host
+from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.documents import Collector
 from fleetd.monitor.follow import Follower
 from fleetd.monitor.hook import Hook
@@ -126,15 +126,17 @@ class FileMemory:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def load(self) -> float | None:
+    def load(self) -> Published | None:
         try:
-            return float(self._path.read_text(encoding="ascii"))
-        except (OSError, ValueError):
+            found = json.loads(self._path.read_bytes())
+            return Published(float(found["at"]), dict(found["failed_drives"]))
+        except (OSError, ValueError, TypeError, LookupError):
             return None
 
-    def save(self, at: float) -> None:
+    def save(self, published: Published) -> None:
+        data = json.dumps({"at": round(published.at), "failed_drives": dict(published.failed_drives)})
         try:
-            write_private(str(self._path), f"{at:.0f}\n".encode(), "monitor.state_dir")
+            write_private(str(self._path), data.encode(), "monitor.state_dir")
         except InvalidInput as error:
             logs.get("fleetd.monitor").error("state_failed", message=error.message)
 
@@ -170,7 +172,7 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
         outbox = Outbox(
             spool, senders(client, host.name), Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE)
         )
-        memory = FileMemory(state_dir / "device_at")
+        memory = FileMemory(state_dir / "published.json")
         machine = ThisMachine(own)
         if once:
             return _once(own, host, machine, memory, outbox, device=device)
@@ -203,11 +205,13 @@ def _once(
     own: config.MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outbox, *, device: bool
 ) -> bool:
     """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
-    event = core.event(host, machine.standalone(), machine.server(), machine.flags(), outbox.spool.dropped)
+    last = memory.load()
+    server = core.with_failed_drives(machine.server(), last.failed_drives if last else {})
+    event = core.event(host, machine.standalone(), server, machine.flags(), outbox.spool.dropped)
     arrived = outbox.offer("event", event)
     document = _collector(own).collect() if device else None
     if document is not None:
-        memory.save(time.time())
+        memory.save(Published(time.time(), core.failed_drives(document)))
         arrived = outbox.offer("device", document) and arrived
     return arrived and not outbox.refused and (document is not None or not device)
 

@@ -16,7 +16,7 @@ from fleetcore.ports import Clock
 
 from fleetd import logs
 from fleetd.monitor import core
-from fleetd.monitor.core import Flags, Host
+from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.outbox import Outbox
 
 
@@ -42,11 +42,11 @@ class Documents(Protocol):
 
 
 class Memory(Protocol):
-    """When a device document was handed over last, in seconds since the epoch; on disk when ``save`` returns."""
+    """What is to be remembered of the last device document; on disk when ``save`` returns."""
 
-    def load(self) -> float | None: ...
+    def load(self) -> Published | None: ...
 
-    def save(self, at: float) -> None: ...
+    def save(self, published: Published) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class Agent:
         self._wall = wall
         self._random = random
         self._log = logs.get("fleetd.monitor")
+        self._published = memory.load()
         self._flags: Flags | None = None
         self._description: Mapping[str, Any] | None = None
         self._said = ""
@@ -104,7 +105,10 @@ class Agent:
     def event(self) -> dict[str, Any]:
         """What would be sent now."""
         flags, dropped = self._machine.flags(), self._outbox.spool.dropped
-        return core.event(self._host, self._machine.standalone(), self._machine.server(), flags, dropped)
+        server = self._machine.server()
+        if self._published is not None:
+            server = core.with_failed_drives(server, self._published.failed_drives)
+        return core.event(self._host, self._machine.standalone(), server, flags, dropped)
 
     def description_changed(self) -> None:
         """Look at the description with the next step. From any thread."""
@@ -143,7 +147,8 @@ class Agent:
     def _document(self) -> None:
         ready = self._documents.take()
         if ready is not None:
-            self._memory.save(self._wall())
+            self._published = Published(self._wall(), core.failed_drives(ready))
+            self._memory.save(self._published)
             if self._outbox.offer("device", ready):
                 self._log.info("device_published", seconds=(ready.get("stats") or {}).get("seconds"))
         if self._pace.device and not self._documents.busy and self._is_due(self._device_due):
@@ -152,7 +157,8 @@ class Agent:
 
     def _until_document(self) -> float:
         pace = self._pace
-        return core.next_document(self._memory.load(), self._wall(), pace.device, pace.device_splay, self._random())
+        last = None if self._published is None else self._published.at
+        return core.next_document(last, self._wall(), pace.device, pace.device_splay, self._random())
 
     def _poll(self) -> None:
         try:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _SPREAD = 0.1
@@ -20,6 +20,14 @@ class Host:
     name: str
     version: str
     start_time: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """The last device document that was handed over: when, in seconds since the epoch, and the drives that SMART gave up."""
+
+    at: float
+    failed_drives: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,24 @@ def event(
         "launched_swarming": False,
         "forced_quarantine": flags.forced_quarantine,
     }
+
+
+def failed_drives(document: Mapping[str, Any]) -> dict[str, str]:
+    """Drives of a device document that SMART gives up, by the names that events have for them, and what is wrong."""
+    return {
+        str(name): "SMART failed"
+        for drive in document.get("drives") or ()
+        if drive.get("smart_status") == "failed"
+        for name in [drive.get("serial") or drive.get("wwn") or str(drive.get("logical_name") or "").rpartition("/")[2]]
+        if name
+    }
+
+
+def with_failed_drives(server: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Any]:
+    """Facts of a server, in which drives that are there and healthy to the kernel have what SMART says of them."""
+    drives = server.get("drives") or {}
+    judged = {name: failed.get(name, health) if health == "OK" else health for name, health in drives.items()}
+    return {**server, "drives": judged}
 
 
 def jittered(seconds: float, random: float) -> float:

@@ -69,12 +69,13 @@ class Files:
 class FakeMachine:
     def __init__(self) -> None:
         self.says = Flags()
+        self.drives: Mapping[str, str] = {}
 
     def standalone(self) -> Mapping[str, Any]:
         return {"cores": 2}
 
     def server(self) -> Mapping[str, Any]:
-        return {"boot_id": "b"}
+        return {"boot_id": "b", "drives": self.drives}
 
     def flags(self) -> Flags:
         return self.says

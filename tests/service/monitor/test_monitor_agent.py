@@ -13,9 +13,10 @@ from fleetcore.errors import NotFound, Unreachable
 from monitor_fakes import FakeClock, FakeMachine
 
 from fleetd.monitor.agent import Agent, Pace
-from fleetd.monitor.core import Flags, Host
+from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.outbox import Outbox
 from fleetd.monitor.spool import Spool
+from fleetd.monitor_app import FileMemory
 from fleetd.runner.loop import Link
 
 
@@ -37,13 +38,13 @@ class Documents:
 
 class Memory:
     def __init__(self, at: float | None) -> None:
-        self.at = at
+        self.published = None if at is None else Published(at)
 
-    def load(self) -> float | None:
-        return self.at
+    def load(self) -> Published | None:
+        return self.published
 
-    def save(self, at: float) -> None:
-        self.at = at
+    def save(self, published: Published) -> None:
+        self.published = published
 
 
 class World:
@@ -115,7 +116,7 @@ def test_a_document_when_none_was_published_and_then_every_six_hours(world: Worl
     world.documents.ready = {"stats": {"seconds": 3.0}}
     world.run(1)
     assert [body for _at, kind, body in world.sent if kind == "device"] == [{"stats": {"seconds": 3.0}}]
-    assert world.memory.at is not None
+    assert world.memory.published is not None
     world.run(6 * 3600 - 3)
     assert world.documents.starts == 1
     world.run(3)
@@ -134,7 +135,24 @@ def test_a_document_that_failed_is_not_tried_all_the_time(world: World) -> None:
     world.run(1)
     world.documents.busy = False  # and nothing to take
     world.run(3600)
-    assert (world.documents.starts, world.memory.at) == (1, None)
+    assert (world.documents.starts, world.memory.published) == (1, None)
+
+
+def test_what_smart_says_is_in_every_event_until_the_next_document(world: World, tmp_path: Path) -> None:
+    drives = [{"serial": "S1", "smart_status": "failed"}, {"serial": "S2", "smart_status": "ok"}]
+    world.documents.ready = {"drives": [*drives, {"logical_name": "/dev/sdc", "smart_status": "failed"}]}
+    world.machine.drives = {"S1": "OK", "S2": "OK", "sdc": "offline"}
+    world.run(31)
+    expected = {"S1": "SMART failed", "S2": "OK", "sdc": "offline"}  # what the kernel says is worse
+    assert world.sent[-1][2]["server"]["drives"] == expected
+    memory = FileMemory(tmp_path / "published.json")
+    assert world.memory.published is not None
+    memory.save(world.memory.published)
+    again = memory.load()
+    assert again is not None
+    assert again.failed_drives == {"S1": "SMART failed", "sdc": "SMART failed"}
+    (tmp_path / "published.json").write_text("[]")
+    assert memory.load() is None
 
 
 def test_no_documents(tmp_path: Path) -> None:
