@@ -171,7 +171,9 @@ class ServerClient:
             finally:
                 stream.close()
         except TransportError as error:
-            raise (error if "url" in error.details else self._named(error)) from error
+            if "url" in error.details:  # of an answer, and named already
+                raise
+            raise self._named(error) from error
 
     # -- machines ----------------------------------------------------------------------------------------------------------
 
