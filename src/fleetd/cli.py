@@ -12,21 +12,32 @@ from collections.abc import Iterator
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from fleetcore.errors import FleetError
-from sqlalchemy.engine import make_url
 
 import fleetd
-from fleetd import app, config, logs
-from fleetd.adapters.cipher import new_key
+from fleetd import config, logs
 from fleetd.domain import Scope
-from fleetd.services.tokens import Tokens
+
+if TYPE_CHECKING:
+    from fleetd import app
+    from fleetd.services.tokens import Tokens
+else:
+
+    class _Late:
+        """The server's composition root, imported when it is used: the monitor is to be small, and starts without it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(importlib.import_module("fleetd.app"), name)
+
+    app = _Late()
 
 # Commands that live in modules of their own and are imported when they are asked for: "name": "module:attribute".
 LAZY_COMMANDS = {
     "runner": "fleetd.runner_app:command",
+    "monitor": "fleetd.monitor_app:command",
     "demo": "fleetd.demo:command",
 }
 
@@ -136,6 +147,8 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
     With --config the file is written there. Nothing is overwritten: a second run fails. Without the package `cryptography`
     (`pip install 'fleetd[credentials]'`) no key is written, and no credentials can be stored.
     """
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _Late
+
     root: Path | None = ctx.find_root().obj
     file = root or directory / "fleetd.yml"
     keys = file.with_suffix(".key").absolute() if find_spec("cryptography") else None
@@ -254,6 +267,8 @@ def credential_key() -> None:
     To change keys: put the new one before the old ones in the file, restart the servers, run
     `fleetd credential rotate`, then remove the old ones and restart again.
     """
+    from fleetd.adapters.cipher import new_key  # noqa: PLC0415 - see _Late
+
     click.echo(new_key())
 
 

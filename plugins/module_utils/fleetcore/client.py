@@ -23,6 +23,7 @@ all else, redirects included   ``BadResponse``, as is a success that is not the 
 
 from __future__ import annotations
 
+import itertools
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,12 +44,13 @@ from .errors import (
     TransportError,
     Unreachable,
 )
-from .ports import Clock, Http, HttpRequest, HttpResponse
+from .ports import Clock, Http, HttpRequest, HttpResponse, HttpStreams
 
 ATTEMPTS = 3
 PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
 LONGEST_PAUSE = 10.0  # what is believed of a Retry-After header
 PAGE = 500
+_REFUSAL_LINES = 50  # read of a stream's answer that is an error
 
 # Go's net/http leaves these as they are in a path, so that routers that match the raw path see the plain id.
 _SAFE_IN_TAIL = "/:@$&+,;="
@@ -137,6 +139,41 @@ class ServerClient:
         :raises NotFound: no such machine. (Other servers answer 500, which is ``BadResponse``.)
         """
         return self._object("GET", f"/json/v1/machine/description/{_tail(machine)}")
+
+    def post_event(self, event: Mapping[str, Any]) -> None:
+        """Tell what a machine monitor saw: ``{"type": "raw_state", "host": {"name", ...}, "standalone": {...}, ...}``.
+
+        Sent once: the caller keeps what did not arrive. Events may arrive twice without harm.
+        """
+        self._send("POST", "/json/v1/machine/event/", dict(event))
+
+    def description_updates(self, machine: str, streams: HttpStreams, quiet: float) -> Iterator[None]:
+        """Yields once when the server listens, and then whenever the machine's description changed.
+
+        Ends when the server ends it; changes between two calls are not told, so look at the description after each item.
+
+        :param streams: transport whose base is ``url``.
+        :param quiet: seconds without a sign of life, if only a comment, after which the connection counts as lost.
+        :raises FleetError: the server refuses, or the connection broke.
+        """
+        path = "/json/v1/machine/sse/description/updated?" + urlencode({"stream": check_id(machine)})
+        headers = {"Accept": "text/event-stream", **self._authorization()}
+        try:
+            stream = streams.stream(HttpRequest("GET", path, headers, None, self._timeout), quiet)
+            try:
+                if stream.status != 200:
+                    body = b"".join(itertools.islice(stream.lines, _REFUSAL_LINES))
+                    raise self._error(HttpResponse(stream.status, stream.headers, body), path)
+                yield None
+                for line in stream.lines:
+                    if line.startswith(b"data:"):
+                        yield None
+            finally:
+                stream.close()
+        except TransportError as error:
+            if "url" in error.details:  # of an answer, and named already
+                raise
+            raise self._named(error) from error
 
     # -- machines ----------------------------------------------------------------------------------------------------------
 
@@ -460,9 +497,7 @@ class ServerClient:
 
     def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str], repeat: bool) -> HttpResponse:
         """The answer, if it is 2xx or 304."""
-        sent = {"Accept": "application/json", **headers}
-        if self._token:
-            sent["Authorization"] = f"Bearer {self._token}"
+        sent = {"Accept": "application/json", **headers, **self._authorization()}
         payload: Optional[bytes] = None
         if body is not None:
             sent["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -483,6 +518,9 @@ class ServerClient:
                 wait = error.details.get("retry_after", 0)
             self._clock.sleep(min(max(pause, wait), LONGEST_PAUSE))
             pause *= 2
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
     def _once(self, request: HttpRequest) -> HttpResponse:
         try:

@@ -11,6 +11,7 @@ BMCs and the machine server are on the management network. Redirects are answers
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import http.client
@@ -22,13 +23,13 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from .errors import BadResponse, CertificateInvalid, InvalidInput, TimedOut, Unreachable
-from .ports import HttpRequest, HttpResponse
+from .ports import HttpRequest, HttpResponse, HttpStream
 
 IDEMPOTENT = frozenset(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 _CHUNK = 64 * 1024
@@ -204,7 +205,7 @@ class HttpClient(Endpoint):
         target = self.target(request.url)
         seconds = self.options.timeout if request.timeout is None else request.timeout
         deadline = time.monotonic() + seconds
-        try:
+        with self._in_words(request, seconds, deadline):
             connection = self._take()
             if connection is not None:
                 try:
@@ -213,6 +214,47 @@ class HttpClient(Endpoint):
                     if request.method not in IDEMPOTENT:
                         raise
             return self._exchange(self._connect(deadline), request, target, deadline)
+
+    def stream(self, request: HttpRequest, quiet: float) -> HttpStream:
+        """An answer whose body is read line by line as it comes, on a connection of its own; close it.
+
+        :param quiet: seconds without a byte of the body after which it counts as lost: ``TimedOut``.
+        """
+        target = self.target(request.url)
+        seconds = self.options.timeout if request.timeout is None else request.timeout
+        deadline = time.monotonic() + seconds
+        with self._in_words(request, seconds, deadline):
+            connection = self._connect(deadline)
+            sock = connection.sock
+            try:
+                sock.settimeout(_left(deadline))
+                connection.request(request.method, target, body=request.body, headers=dict(request.headers))
+                answer = connection.getresponse()
+                sock.settimeout(quiet)
+            except BaseException:
+                connection.close()
+                raise
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+
+        def lines() -> Iterator[bytes]:
+            while True:
+                with self._in_words(request, quiet, time.monotonic() + quiet):
+                    line = answer.readline(_CHUNK)
+                if not line:
+                    return
+                yield line
+
+        def close() -> None:
+            answer.close()
+            connection.close()
+
+        return HttpStream(answer.status, headers, lines(), close)
+
+    @contextlib.contextmanager
+    def _in_words(self, request: HttpRequest, seconds: float, deadline: float) -> Iterator[None]:
+        """Failures of the exchange inside as errors of :mod:`.errors`."""
+        try:
+            yield
         except socket.timeout as error:
             raise self.timed_out(seconds, request) from error
         except ssl.SSLCertVerificationError as error:
@@ -220,7 +262,7 @@ class HttpClient(Endpoint):
         except OSError as error:
             raise self.failed(error) from error
         except http.client.InvalidURL as error:
-            raise InvalidInput(f"{self.address}: {target[:200]!r} is not a path") from error
+            raise InvalidInput(f"{self.address}: {request.url[:200]!r} is not a path") from error
         except http.client.HTTPException as error:
             raise self.incomplete(f"{type(error).__name__}: {error}") from error
 

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional, Protocol
+from typing import Callable, Optional, Protocol
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,29 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+@dataclass(frozen=True)
+class HttpStream:
+    """An HTTP answer whose body goes on: ``lines`` gives each as it comes and raises a ``TransportError`` when it breaks off.
+
+    Call ``close`` when done with it. Header names are lower case.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    lines: Iterator[bytes]
+    close: Callable[[], None]
+
+
+class HttpStreams(Protocol):
+    """Sends one request and returns the answer as soon as its body begins.
+
+    :param quiet: seconds without a byte after which the body counts as broken off.
+    :raises TransportError: no answer came.
+    """
+
+    def stream(self, request: HttpRequest, quiet: float) -> HttpStream: ...
 
 
 class Http(Protocol):

@@ -78,17 +78,22 @@ class Standalone:
 
 @dataclass(frozen=True)
 class Server:
-    """A server's sensors: °C by sensor, limits by sensor, and the health (``OK`` or what is wrong) of parts by name."""
+    """A server's sensors: °C by sensor, limits by sensor, and the health (``OK`` or what is wrong) of parts by name.
+
+    ``boot_id`` is another one after each boot; ``uptime`` in seconds.
+    """
 
     temperatures: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     fans: Mapping[str, str] = field(default_factory=dict)
     power_supplies: Mapping[str, str] = field(default_factory=dict)
     drives: Mapping[str, str] = field(default_factory=dict)
+    boot_id: str = ""
+    uptime: float = 0.0
 
     @property
     def present(self) -> bool:
-        return bool(self.temperatures or self.fans or self.power_supplies or self.drives)
+        return bool(self.temperatures or self.fans or self.power_supplies or self.drives or self.boot_id)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Event:
     """What a monitor sent."""
 
     version: str = ""  # of the monitor
+    dropped: int = 0  # reports that the monitor could neither send nor keep
     android: Android = Android()
     chromeos: ChromeOs = ChromeOs()
     ios: Ios = Ios()
@@ -141,7 +147,7 @@ def process(previous: State, event: Event, now: datetime) -> State:
     elif event.pyocd.device_type:
         state, reason = _pyocd(previous, event.pyocd)
     elif event.server.present:
-        state, reason = _server(previous, event.server)
+        state, reason = _server(previous, event.server, event.standalone)
     elif event.standalone.cores > 0:
         state, reason = _standalone(previous, event.standalone)
     else:
@@ -153,10 +159,15 @@ def process(previous: State, event: Event, now: datetime) -> State:
         running_swarming_task=event.running_swarming_task,
         launched_swarming=event.launched_swarming,
         is_quarantined=previous.is_quarantined or event.forced_quarantine,
-        dimensions={**state.dimensions, "tmm_version": (event.version,)},
+        dimensions={**_without(state.dimensions, ("tmm_dropped",)), **_of_the_monitor(event)},
         announcement=None,
     )
     return _recover(general, reason, now)
+
+
+def _of_the_monitor(event: Event) -> dict[str, tuple[str, ...]]:
+    dropped = {"tmm_dropped": (str(event.dropped),)} if event.dropped else {}
+    return {"tmm_version": (event.version,), **dropped}
 
 
 def _recover(state: State, reason: str, now: datetime) -> State:
@@ -170,8 +181,12 @@ def _recover(state: State, reason: str, now: datetime) -> State:
 
 def _seen(previous: State, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()) -> State:
     """A state with these dimensions over the previous ones, without ``gone`` and without what only some devices have."""
-    kept = {name: values for name, values in previous.dimensions.items() if name not in gone}
+    kept = _without(previous.dimensions, gone)
     return replace(previous, battery=0, temperature=None, device_uptime=0, dimensions={**kept, **dimensions})
+
+
+def _without(dimensions: Dimensions, gone: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return {name: values for name, values in dimensions.items() if name not in gone}
 
 
 # -- devices
@@ -242,13 +257,15 @@ def _missing(previous: State) -> tuple[State, str]:
 # -- servers
 
 
-def _server(previous: State, server: Server) -> tuple[State, str]:
+def _server(previous: State, server: Server, machine: Standalone) -> tuple[State, str]:
     """Parts that were there once are expected from then on, until a person removes the device."""
+    if machine.cores > 0:
+        previous, _reason = _standalone(previous, machine)
     reasons = []
     for sensor, value in sorted(server.temperatures.items()):
         if value > server.limits.get(sensor, MAX_SERVER_TEMPERATURE):
             reasons.append(f"Too hot: {sensor} {value:g} °C.")
-    dimensions = {}
+    dimensions: dict[str, tuple[str, ...]] = {"boot_id": (server.boot_id,)} if server.boot_id else {}
     parts = (("fans", "Fan", server.fans), ("power_supplies", "Power supply", server.power_supplies))
     for name, word, present in (*parts, ("drives", "Drive", server.drives)):
         expected = set(previous.dimensions.get(name, ())) | set(present)
@@ -260,7 +277,9 @@ def _server(previous: State, server: Server) -> tuple[State, str]:
                 reasons.append(f"{word} {part} has gone missing.")
             elif health.lower() != "ok":
                 reasons.append(f"{word} {part}: {health}.")
-    state = replace(_seen(previous, dimensions), temperature=dict(server.temperatures) or None)
+    state = replace(
+        _seen(previous, dimensions), temperature=dict(server.temperatures) or None, device_uptime=int(server.uptime)
+    )
     return state, " ".join(reasons)
 
 

@@ -81,6 +81,15 @@ def ensure(who: Principal, wanted: May, machine: str | None = None) -> None:
     raise Forbidden(f"{who.name} ({', '.join(who.roles)}) may not do this")
 
 
+def ensure_follower(who: Principal, machine: str) -> None:
+    """Who may read, may follow a machine's description; an agent may follow the one of its own machine.
+
+    :raises Unauthorized: nobody asks. :raises Forbidden: somebody who may not.
+    """
+    if who.machine is None or who.machine != machine:
+        ensure(who, May.READ, machine)
+
+
 def need(wanted: May) -> Any:
     """A dependency: the caller, who was granted ``wanted``."""
 

@@ -19,7 +19,7 @@ from fleetcore.errors import InvalidInput
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleetd.api import wire
-from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
+from fleetd.api.auth import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower
 from fleetd.api.errors import BadRequest, Json, as_invalid_input
 from fleetd.api.updates import Updates
 from fleetd.api.v1 import services
@@ -126,6 +126,14 @@ class _Server(_Go):
     fans: _Health = {}
     power_supplies: _Health = {}
     drives: _Health = {}
+    boot_id: _Text = ""
+    uptime: Annotated[float, Field(ge=0, le=_INT32), _or(0.0)] = 0.0
+
+
+class _Monitor(_Go):
+    """Ours: how the monitor itself is."""
+
+    dropped: Annotated[int, Field(ge=0, le=2**63 - 1), _or(0)] = 0
 
 
 class _Event(_Go):
@@ -137,6 +145,7 @@ class _Event(_Go):
     pyocd: Annotated[_Pyocd, _or({})] = _Pyocd()
     standalone: Annotated[_Standalone, _or({})] = _Standalone()
     server: Annotated[_Server, _or({})] = _Server()
+    monitor: Annotated[_Monitor, _or({})] = _Monitor()
     running_swarming_task: _Flag = False
     launched_swarming: _Flag = False
     forced_quarantine: _Flag = False
@@ -147,6 +156,7 @@ class _Event(_Go):
         lists = {name: tuple(alone[name]) for name in ("cpus", "gpus", "os_versions")}
         return process.Event(
             version=self.host.version,
+            dropped=self.monitor.dropped,
             android=process.Android(**{**android, "uptime": _seconds(self.android.uptime)}),
             chromeos=process.ChromeOs(**{**chromeos, "uptime": _seconds(self.chromeos.uptime)}),
             ios=process.Ios(**self.ios.model_dump()),
@@ -222,8 +232,9 @@ def powercycle_state_update(request: Request, body: Body, _who: Reporter) -> Res
 
 
 @router.get("/json/v1/machine/description/{machine_id:path}")
-def description(request: Request, machine_id: str, _who: Reader) -> Response:
+def description(request: Request, machine_id: str, who: Who) -> Response:
     """The Description of one machine."""
+    ensure_follower(who, _id(machine_id))
     view = services(request).machines.get(_id(machine_id))
     return Json(wire.description(view.machine, view.power_cycle))
 
@@ -242,9 +253,10 @@ def event(request: Request, body: Body, who: Publisher) -> Response:
 
 
 @router.get("/json/v1/machine/sse/description/updated")
-def description_updated(request: Request, _who: Reader, stream: str = "") -> Response:
+def description_updated(request: Request, who: Who, stream: str = "") -> Response:
     """Server-sent events: `data: update` whenever the Description of machine `stream` changes."""
     machine_id = _id(stream)
+    ensure_follower(who, machine_id)
     bus: Updates = request.app.state.updates
 
     async def updates() -> AsyncIterator[str]:

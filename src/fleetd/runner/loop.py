@@ -45,10 +45,17 @@ class Link:
     """Whether the server can be reached: when to try again, and one clear line when that changes.
 
     :param random: returns 0..1; spreads the retries of many runners.
+    :param log: name of the logger.
     """
 
     def __init__(
-        self, clock: Clock, random: Callable[[], float], *, initial: float = 1.0, maximum: float = 60.0
+        self,
+        clock: Clock,
+        random: Callable[[], float],
+        *,
+        initial: float = 1.0,
+        maximum: float = 60.0,
+        log: str = "fleetd.runner",
     ) -> None:
         self._clock = clock
         self._random = random
@@ -57,7 +64,7 @@ class Link:
         self._failures = 0
         self._until = 0.0
         self._said = ""
-        self._log = logs.get("fleetd.runner")
+        self._log = logs.get(log)
 
     def wait(self) -> float:
         """Seconds until the server may be asked again; 0 when it is up."""

@@ -26,13 +26,16 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "event other": ("POST", "/json/v1/machine/event/", {"type": "raw_state", "host": {"name": "m2"}}),
     "toggle": ("POST", "/_/machine/toggle_mode/m1", None),
     "metrics": ("GET", "/metrics", None),
+    "follow": ("GET", "/json/v1/machine/description/m1", None),
+    "follow other": ("GET", "/json/v1/machine/description/m2", None),
 }
 _PUBLISH = {"publish", "publish other", "event", "event other"}
+_READ = {"read", "metrics", "follow", "follow other"}
 ALLOWED = {
-    "viewer": {"read", "metrics"},
-    "operator": {"read", "metrics", "make", "delete", "ask", "toggle", *_PUBLISH},
-    "runner": {"read", "metrics", "report", "states", *_PUBLISH},
-    "agent": {"publish", "event"},
+    "viewer": _READ,
+    "operator": {*_READ, "make", "delete", "ask", "toggle", *_PUBLISH},
+    "runner": {*_READ, "report", "states", *_PUBLISH},
+    "agent": {"publish", "event", "follow"},
     "admin": set(REQUESTS),
 }
 

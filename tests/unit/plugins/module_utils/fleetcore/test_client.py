@@ -9,7 +9,7 @@ import json
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore import errors
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.client import ServerClient
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse, HttpStream
 
 URL = "https://fleet.example.com"
 
@@ -77,6 +77,7 @@ def client_of(*answers, token="secret"):
             {"Machines": [{"MachineID": "x", "PowerCycleState": "available"}]},
         ),
         (lambda c: c.description("rack:1/é?#%"), "GET", "/json/v1/machine/description/rack:1/%C3%A9%3F%23%25", None),
+        (lambda c: c.post_event({"type": "x"}), "POST", "/json/v1/machine/event/", {"type": "x"}),
         (lambda c: c.machine("a/bmc"), "GET", "/api/v1/machines/a%2Fbmc", None),
         (lambda c: c.bmc("a"), "GET", "/api/v1/machines/a/bmc", None),
         (lambda c: c.put_bmc("a", {"address": "b"}), "PUT", "/api/v1/machines/a/bmc", {"address": "b"}),
@@ -320,3 +321,50 @@ def test_bulk_publishing_gives_one_result_per_document():
 def test_publishing_wants_the_verdict():
     with pytest.raises(errors.BadResponse, match="changed"):
         client_of(answer({}))[0].publish_device("a", {}, "oob")
+
+
+# -- the stream of changes
+
+
+class Streams:
+    """One answer, line by line. ``closed`` counts."""
+
+    def __init__(self, status, lines, error=None):
+        self.answer = (status, lines, error)
+        self.requests = []
+        self.closed = 0
+
+    def stream(self, request, quiet):
+        self.requests.append((request, quiet))
+        status, lines, error = self.answer
+
+        def all_of_it():
+            yield from lines
+            if error is not None:
+                raise error
+
+        return HttpStream(status, {"content-type": "text/plain"}, all_of_it(), self.close)
+
+    def close(self):
+        self.closed += 1
+
+
+def test_each_change_is_told_and_comments_are_not():
+    client, _http, _clock = client_of()
+    streams = Streams(200, [b": connected\n", b"\n", b"data: update\n", b"\n", b": still here\n", b"data: update\n"])
+    assert list(client.description_updates("a/b c", streams, 9)) == [None] * 3  # once for that it listens
+    request, quiet = streams.requests[0]
+    assert (request.url, quiet) == ("/json/v1/machine/sse/description/updated?stream=a%2Fb+c", 9)
+    assert request.headers["Authorization"] == "Bearer secret"
+    assert streams.closed == 1
+
+
+def test_a_stream_that_is_refused_or_breaks_says_whose_it_was():
+    client, _http, _clock = client_of()
+    refused = Streams(403, [b"agent-m2 (agent) may not do this\n"])
+    with pytest.raises(errors.PermissionDenied, match=r"https://fleet\.example\.com: agent-m2"):
+        next(client.description_updates("m1", refused, 9))
+    broken = Streams(200, [b": x\n"], errors.TimedOut("10.0.0.1:443: no answer", address="10.0.0.1:443"))
+    with pytest.raises(errors.TimedOut, match=r"^machine server https://fleet\.example\.com: no answer"):
+        list(client.description_updates("m1", broken, 9))
+    assert (refused.closed, broken.closed) == (1, 1)

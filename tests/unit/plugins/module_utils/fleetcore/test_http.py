@@ -72,6 +72,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.1)
         self.close_connection = True
 
+    def get_stream(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for text in (b": hello\n", b"\n", b"data: up", b"date\n\n"):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
+        if self.path.endswith("?quiet"):
+            self.server.wait.wait(10)
+            self.close_connection = True
+            return
+        self.wfile.write(b"0\r\n\r\n")
+
     def get_hang(self):
         self.server.wait.wait(10)
         self.close_connection = True
@@ -126,6 +138,26 @@ def test_a_connection_that_the_server_closed_is_replaced(client):
     assert get(client, "/last").body == b"bye"
     time.sleep(0.05)
     assert client.send(HttpRequest("POST", "/", {}, b"data")).body == b"data"
+
+
+def test_a_stream_is_read_line_by_line(client):
+    stream = client.stream(HttpRequest("GET", "/stream"), 20)
+    assert (stream.status, stream.headers["transfer-encoding"]) == (200, "chunked")
+    assert list(stream.lines) == [b": hello\n", b"\n", b"data: update\n", b"\n"]
+    stream.close()
+
+
+def test_a_stream_that_falls_silent_is_lost(client):
+    stream = client.stream(HttpRequest("GET", "/stream?quiet"), 0.3)
+    with pytest.raises(TimedOut, match=r"0\.3 s"):
+        list(stream.lines)
+    stream.close()
+    stream.close()
+
+
+def test_a_stream_from_nowhere():
+    with pytest.raises(Unreachable):
+        HttpClient(HttpOptions("http://127.0.0.1:9", timeout=20)).stream(HttpRequest("GET", "/"), 1)
 
 
 def test_threads_have_connections_of_their_own(client):

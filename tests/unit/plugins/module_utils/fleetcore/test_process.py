@@ -292,3 +292,16 @@ def test_what_is_wrong_with_a_server() -> None:
         "Drive D2 has gone missing."
     )
     assert after(Event(server=broken), found).dimensions["drives"] == ("D1", "D2")
+
+
+def test_a_server_has_the_dimensions_of_a_machine_and_says_that_it_booted() -> None:
+    machine = Standalone(cores=8, os_versions=("Linux",))
+    found = after(Event(server=Server(boot_id="b1", uptime=61.5), standalone=machine))
+    assert (found.dimensions["boot_id"], found.dimensions["cores"], found.device_uptime) == (("b1",), ("8",), 61)
+    assert after(Event(server=Server(boot_id="b2")), found).dimensions["boot_id"] == ("b2",)
+
+
+def test_dropped_reports_are_shown_while_there_are_any() -> None:
+    found = after(Event(dropped=3))
+    assert found.dimensions["tmm_dropped"] == ("3",)
+    assert "tmm_dropped" not in after(Event(), found).dimensions

@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What is due when: one step at a time, without waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fleetcore.errors import FleetError
+from fleetcore.ports import Clock
+
+from fleetd import logs
+from fleetd.monitor import core
+from fleetd.monitor.core import Flags, Host, Published
+from fleetd.monitor.outbox import Outbox
+
+
+class Machine(Protocol):
+    """This machine, as far as an event is about it. Nothing of it raises."""
+
+    def standalone(self) -> Mapping[str, Any]: ...
+
+    def server(self) -> Mapping[str, Any]: ...
+
+    def flags(self) -> Flags: ...
+
+
+class Documents(Protocol):
+    """See :class:`fleetd.monitor.documents.Collector`."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def take(self) -> Mapping[str, Any] | None: ...
+
+
+class Memory(Protocol):
+    """What is to be remembered of the last device document; on disk when ``save`` returns."""
+
+    def load(self) -> Published | None: ...
+
+    def save(self, published: Published) -> None: ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between two of each. ``device`` 0: no device documents."""
+
+    event: float = 30.0
+    look: float = 5.0
+    poll: float = 60.0
+    device: float = 21600.0
+    device_splay: float = 600.0
+
+
+class Agent:
+    """Reports the machine and notices what becomes of its description.
+
+    :param describe: the present description. :param heard: is told of one that changed, as JSON.
+    :param wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        pace: Pace,
+        *,
+        machine: Machine,
+        documents: Documents,
+        memory: Memory,
+        outbox: Outbox,
+        describe: Callable[[], Mapping[str, Any]],
+        heard: Callable[[str], None],
+        clock: Clock,
+        wall: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._host = host
+        self._pace = pace
+        self._machine = machine
+        self._documents = documents
+        self._memory = memory
+        self._outbox = outbox
+        self._describe = describe
+        self._heard = heard
+        self._clock = clock
+        self._wall = wall
+        self._random = random
+        self._log = logs.get("fleetd.monitor")
+        self._published = memory.load()
+        self._flags: Flags | None = None
+        self._description: Mapping[str, Any] | None = None
+        self._said = ""
+        now = clock.monotonic()
+        self._event_due = self._look_due = self._poll_due = now
+        self._device_due = now + self._until_document()
+
+    def event(self) -> dict[str, Any]:
+        """What would be sent now."""
+        flags, dropped = self._machine.flags(), self._outbox.spool.dropped
+        server = self._machine.server()
+        if self._published is not None:
+            server = core.with_failed_drives(server, self._published.failed_drives)
+        return core.event(self._host, self._machine.standalone(), server, flags, dropped)
+
+    def description_changed(self) -> None:
+        """Look at the description with the next step. From any thread."""
+        self._poll_due = self._clock.monotonic()
+
+    def step(self, stop: Callable[[], bool] = lambda: False) -> float:
+        """Do what is due; the seconds until something is due again. A server that is away is no error."""
+        self._look()
+        if self._is_due(self._event_due):
+            self._event_due = self._after(core.jittered(self._pace.event, self._random()))
+            self._outbox.offer("event", self.event())
+        self._document()
+        self._outbox.flush(stop)
+        if self._is_due(self._poll_due):
+            # First the time: a change that is told while the description is on its way is looked at again.
+            self._poll_due = self._after(core.jittered(self._pace.poll, self._random()))
+            self._poll()
+        due = [self._event_due, self._look_due, self._poll_due]
+        if len(self._outbox.spool):
+            due.append(self._after(self._outbox.wait()))
+        if self._pace.device and not self._documents.busy:
+            due.append(self._device_due)
+        return max(0.0, min(due) - self._clock.monotonic())
+
+    def _look(self) -> None:
+        """An event is due at once when an operator or the machine's software says something else than before."""
+        if not self._is_due(self._look_due):
+            return
+        self._look_due = self._after(self._pace.look)
+        flags = self._machine.flags()
+        if self._flags is not None and flags != self._flags:
+            self._log.info("flags_changed", forced_quarantine=flags.forced_quarantine, busy=flags.busy)
+            self._event_due = self._clock.monotonic()
+        self._flags = flags
+
+    def _document(self) -> None:
+        ready = self._documents.take()
+        if ready is not None:
+            self._published = Published(self._wall(), core.failed_drives(ready))
+            self._memory.save(self._published)
+            if self._outbox.offer("device", ready):
+                self._log.info("device_published", seconds=(ready.get("stats") or {}).get("seconds"))
+        if self._pace.device and not self._documents.busy and self._is_due(self._device_due):
+            self._device_due = self._after(max(1.0, self._pace.device + self._pace.device_splay * self._random()))
+            self._documents.start()
+
+    def _until_document(self) -> float:
+        pace = self._pace
+        last = None if self._published is None else self._published.at
+        return core.next_document(last, self._wall(), pace.device, pace.device_splay, self._random())
+
+    def _poll(self) -> None:
+        try:
+            found = self._describe()
+        except FleetError as error:
+            if error.code != self._said:
+                self._said = error.code
+                self._log.info("description_unknown", code=error.code, message=error.message)
+            return
+        self._said = ""
+        changes = core.description_changes(self._description, found)
+        for name, value in changes:
+            self._log.info("description_changed", what=name, value=value)
+        if changes or self._description is None:
+            self._heard(json.dumps(found, ensure_ascii=False))
+        self._description = found
+
+    def _is_due(self, at: float) -> bool:
+        return at <= self._clock.monotonic()
+
+    def _after(self, seconds: float) -> float:
+        return self._clock.monotonic() + seconds

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What is to reach the server: sent in order, kept in the spool while the server can't be reached."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from fleetcore.errors import BadResponse, ConflictError, FleetError, InvalidInput, NotFound, TransportError
+
+from fleetd import logs
+from fleetd.monitor.spool import Report, Spool
+from fleetd.runner.loop import Link
+
+Send = Callable[[Mapping[str, Any]], object]
+_NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
+
+
+class Server(Protocol):
+    """The part of a machine server that takes reports; see :class:`fleetcore.client.ServerClient`."""
+
+    def post_event(self, event: Mapping[str, Any]) -> None: ...
+
+    def publish_device(self, machine: str, document: Mapping[str, Any], source: str) -> dict[str, Any]: ...
+
+
+def senders(server: Server, machine: str) -> dict[str, Send]:
+    """How each kind of report is sent."""
+    return {
+        "event": server.post_event,
+        "device": lambda document: server.publish_device(machine, document, "inband"),
+    }
+
+
+class Outbox:
+    """Sends reports in the order in which they were offered, each at least once.
+
+    What the server refuses as malformed is dropped with a log line, so that it can't hold up the rest. What it refuses for
+    its token, and everything while it can't be reached, is kept. A report that the server always fails on goes when the spool is full.
+
+    ``refused`` counts what was dropped so.
+
+    :param link: when the server may be asked again.
+    """
+
+    def __init__(self, spool: Spool, send: Mapping[str, Send], link: Link) -> None:
+        self.spool = spool
+        self._send = send
+        self._link = link
+        self._flying: Report | None = None
+        self._lock = threading.Lock()
+        self._log = logs.get("fleetd.monitor")
+        self._said: set[str] = set()
+        self._dropped = spool.dropped
+        self.refused = 0
+
+    def offer(self, kind: str, body: Mapping[str, Any]) -> bool:
+        """Send a report after those that wait, or keep it. True if it has left: it was delivered, or refused for good."""
+        self.flush()
+        report = Report("", kind, body)
+        if not len(self.spool) and not self._link.wait():
+            self._flying = report
+            left = self._deliver(report)
+            with self._lock:
+                kept, self._flying = self._flying is None, None
+            if left or kept:
+                return left
+        self._keep(report)
+        return False
+
+    def flush(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Send what waits, until it is all gone (True), the server fails, or ``stop`` says so."""
+        sent = 0
+        while not self._link.wait() and not stop():
+            report = self.spool.first()
+            if report is None:
+                break
+            if not self._deliver(report):
+                break
+            self.spool.remove(report)
+            sent += 1
+        if sent:
+            self._log.info("spool_sent", sent=sent, left=len(self.spool), dropped=self.spool.dropped)
+        return not len(self.spool)
+
+    def wait(self) -> float:
+        """Seconds until the server may be asked again."""
+        return self._link.wait()
+
+    def keep_flying(self) -> None:
+        """Put what is being sent right now into the spool: the process ends without waiting for the server's answer."""
+        with self._lock:
+            if self._flying is not None:
+                self._keep(self._flying)
+                self._flying = None
+
+    def _keep(self, report: Report) -> None:
+        first = not len(self.spool)
+        try:
+            self.spool.put(report.kind, report.body)
+        except InvalidInput as error:
+            self._log.error("spool_failed", message=error.message)
+        if first:
+            self._log.info("spooling", message="reports are kept until the server takes them")
+        if self.spool.dropped != self._dropped:
+            if "dropped" not in self._said:
+                self._log.warning(
+                    "spool_full", message="the oldest reports are dropped from now on", dropped=self.spool.dropped
+                )
+            self._said.add("dropped")
+            self._dropped = self.spool.dropped
+
+    def _deliver(self, report: Report) -> bool:
+        """Whether the report has left: the server has it, or refused it for good."""
+        try:
+            self._send[report.kind](report.body)
+        except FleetError as error:
+            if _refused(report.kind, error):
+                self._link.worked()
+                self._refuse(report, error)
+                return True
+            self._link.failed(
+                error if isinstance(error, TransportError) else BadResponse(error.message, **error.details)
+            )
+            return False
+        self._link.worked()
+        self._said.discard("dropped")
+        return True
+
+    def _refuse(self, report: Report, error: FleetError) -> None:
+        self.refused += 1
+        if _unknown_here(report.kind, error):
+            if report.kind not in self._said:
+                self._log.warning(
+                    "not_taken", kind=report.kind, message=f"the server takes no device documents: {error.message}"
+                )
+            self._said.add(report.kind)
+            return
+        self._log.error("report_refused", kind=report.kind, code=error.code, message=f"dropped: {error.message}")
+
+
+def _refused(kind: str, error: FleetError) -> bool:
+    """Sending it again would not help, whatever becomes of the server."""
+    return isinstance(error, (InvalidInput, ConflictError)) or _unknown_here(kind, error)
+
+
+def _unknown_here(kind: str, error: FleetError) -> bool:
+    """A server of another make, which has events but no device documents; or one that has forgotten the machine."""
+    missing = isinstance(error, NotFound)
+    return kind == "device" and (
+        missing or (isinstance(error, BadResponse) and error.details.get("status") in _NO_SUCH_API)
+    )

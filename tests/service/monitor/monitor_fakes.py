@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A clock, files that are a table, a machine, and machine servers on loopback: the real one, and one of another make."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from fleetcore.errors import NotFound
+
+from fleetd import api
+from fleetd.adapters.memory import MemoryStore
+from fleetd.api.auth import Policy
+from fleetd.domain import Scope
+from fleetd.monitor.core import Flags
+from fleetd.services.container import Services
+
+EVENT = "/json/v1/machine/event/"
+
+
+class FakeClock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def now(self) -> str:
+        return "2026-01-01T00:00:00Z"
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class Files:
+    """A tree of files. A value that starts with ``->`` is a symbolic link."""
+
+    def __init__(self, tree: Mapping[str, str]) -> None:
+        self.tree = dict(tree)
+
+    def read(self, path: str, limit: int) -> bytes:
+        if path not in self.tree:
+            raise NotFound(f"{path}: no such file")
+        return self.tree[path].encode()[:limit]
+
+    def names(self, path: str) -> Sequence[str]:
+        found = {name[len(path) + 1 :].split("/")[0] for name in self.tree if name.startswith(path + "/")}
+        if not found:
+            raise NotFound(f"{path}: no such folder")
+        return sorted(found)
+
+    def link(self, path: str) -> str:
+        if not self.tree.get(path, "").startswith("->"):
+            raise NotFound(f"{path}: no such link")
+        return self.tree[path][2:]
+
+
+class FakeMachine:
+    def __init__(self) -> None:
+        self.says = Flags()
+        self.drives: Mapping[str, str] = {}
+
+    def standalone(self) -> Mapping[str, Any]:
+        return {"cores": 2}
+
+    def server(self) -> Mapping[str, Any]:
+        return {"boot_id": "b", "drives": self.drives}
+
+    def flags(self) -> Flags:
+        return self.says
+
+
+def free_socket() -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", 0))
+    return made
+
+
+class RealServer:
+    """The machine server's application behind uvicorn, with a memory that outlives stops. ``accepted``: events, in order."""
+
+    def __init__(self) -> None:
+        self.services = Services(MemoryStore(), lambda: datetime.now(UTC))
+        self.accepted: list[dict[str, Any]] = []
+        with contextlib.closing(free_socket()) as sock:
+            self.port = sock.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def token(self, machine: str | None, scope: Scope = Scope.AGENT) -> str:
+        return self.services.tokens.create(f"{scope.value}-{machine}", scope, machine=machine)[1]
+
+    def start(self) -> None:
+        config = uvicorn.Config(
+            self._recorded, "127.0.0.1", self.port, log_config=None, timeout_graceful_shutdown=1, interface="asgi3"
+        )
+        self._server = uvicorn.Server(config)
+        self._app = api.create(self.services, Policy(), 1_000_000)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        eventually(lambda: self._server is not None and self._server.started)
+
+    def stop(self) -> None:
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join(30)
+            self._server = None
+
+    async def _recorded(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        status = 0
+
+        async def heard() -> Any:
+            nonlocal body
+            message = await receive()
+            body += message.get("body", b"")
+            return message
+
+        async def said(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if scope.get("path") == EVENT and status == 200:
+                    self.accepted.append(json.loads(body))
+            await send(message)
+
+        await self._app(scope, heard, said)
+
+
+class PlainServer:
+    """An independent server that speaks ``/json/v1`` only, as old monitors know it: no tokens, no comments in the stream."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.note = ""
+        self.with_stream = True
+        self.streams: list[queue.Queue[bytes | None]] = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                path, _mark, query = self.path.partition("?")
+                if path == "/json/v1/machine/description/m1" and outer.events:
+                    found = {"Note": {"Message": outer.note}, "Dimensions": {"id": ["m1"]}}
+                    self.answer(200, json.dumps(found).encode())
+                elif path.startswith("/json/v1/machine/description/"):
+                    self.answer(500, b"Failed to read from datastore\n")
+                elif path == "/json/v1/machine/sse/description/updated" and outer.with_stream and query == "stream=m1":
+                    self.stream()
+                else:
+                    self.answer(404, b"404 page not found\n")
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if self.path != EVENT:
+                    self.answer(404, b"404 page not found\n")
+                    return
+                outer.events.append(json.loads(body))
+                self.answer(200, b"")
+
+            do_PUT = do_POST  # noqa: N815
+
+            def stream(self) -> None:
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("connection", "close")
+                self.end_headers()
+                mine: queue.Queue[bytes | None] = queue.Queue()
+                outer.streams.append(mine)
+                while (data := mine.get()) is not None:
+                    self.wfile.write(data)
+
+            def answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def update(self, note: str) -> None:
+        self.note = note
+        for stream in self.streams:
+            stream.put(b"data: update\n\n")
+
+    def drop_streams(self) -> None:
+        for stream in self.streams:
+            stream.put(None)
+
+    def close(self) -> None:
+        self.drop_streams()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def eventually(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until it is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the monitor does when, by a clock that the test moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleetcore.errors import NotFound, Unreachable
+from monitor_fakes import FakeClock, FakeMachine
+
+from fleetd.monitor.agent import Agent, Pace
+from fleetd.monitor.core import Flags, Host, Published
+from fleetd.monitor.outbox import Outbox
+from fleetd.monitor.spool import Spool
+from fleetd.monitor_app import FileMemory
+from fleetd.runner.loop import Link
+
+
+class Documents:
+    def __init__(self) -> None:
+        self.busy = False
+        self.starts = 0
+        self.ready: Mapping[str, Any] | None = None
+
+    def start(self) -> None:
+        self.busy = True
+        self.starts += 1
+
+    def take(self) -> Mapping[str, Any] | None:
+        found, self.ready = self.ready, None
+        self.busy = self.busy and found is None
+        return found
+
+
+class Memory:
+    def __init__(self, at: float | None) -> None:
+        self.published = None if at is None else Published(at)
+
+    def load(self) -> Published | None:
+        return self.published
+
+    def save(self, published: Published) -> None:
+        self.published = published
+
+
+class World:
+    """An agent and everything around it."""
+
+    def __init__(self, folder: Path, published: float | None = None, pace: Pace | None = None) -> None:
+        self.clock = FakeClock()
+        self.machine = FakeMachine()
+        self.documents = Documents()
+        self.memory = Memory(published)
+        self.sent: list[tuple[float, str, Any]] = []
+        self.heard: list[Any] = []
+        self.description: dict[str, Any] | Exception = {"MaintenanceMode": ""}
+        self.polls = 0
+        self.away = False
+        send = {kind: lambda body, kind=kind: self.take(kind, body) for kind in ("event", "device")}
+        self.outbox = Outbox(Spool(folder, max_items=100, max_bytes=100_000), send, Link(self.clock, lambda: 1.0))
+        self.agent = Agent(
+            Host("m1", "1", "2026-01-01T00:00:00Z"), pace or Pace(device_splay=0.0),
+            machine=self.machine, documents=self.documents, memory=self.memory, outbox=self.outbox,
+            describe=self.describe, heard=lambda text: self.heard.append(json.loads(text)),
+            clock=self.clock, wall=self.clock.monotonic, random=lambda: 0.5,
+        )  # fmt: skip
+
+    def take(self, kind: str, body: Any) -> None:
+        if self.away:
+            raise Unreachable("gone")
+        self.sent.append((self.clock.time - 1000.0, kind, body))
+
+    def describe(self) -> Mapping[str, Any]:
+        self.polls += 1
+        if isinstance(self.description, Exception):
+            raise self.description
+        return self.description
+
+    def run(self, seconds: float) -> None:
+        end = self.clock.time + seconds
+        while self.clock.time < end:
+            self.clock.time += min(max(self.agent.step(), 0.001), end - self.clock.time)
+
+    def times(self, kind: str) -> list[float]:
+        return [round(at) for at, found, _body in self.sent if found == kind]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_an_event_on_start_and_every_thirty_seconds(world: World) -> None:
+    world.run(95)
+    assert world.times("event") == [0, 30, 60, 90]
+    body = world.sent[0][2]
+    assert (body["type"], body["host"]["name"], body["standalone"]) == ("raw_state", "m1", {"cores": 2})
+    assert (body["forced_quarantine"], body["running_swarming_task"], body["monitor"]) == (False, False, {"dropped": 0})
+
+
+def test_an_event_at_once_when_an_operator_says_something(world: World) -> None:
+    world.run(11)
+    world.machine.says = Flags(forced_quarantine=True)
+    world.run(12)
+    assert world.times("event") == [0, 15]
+    assert world.sent[-1][2]["forced_quarantine"] is True
+
+
+def test_a_document_when_none_was_published_and_then_every_six_hours(world: World) -> None:
+    world.run(1)
+    assert world.documents.starts == 1
+    world.documents.ready = {"stats": {"seconds": 3.0}}
+    world.run(1)
+    assert [body for _at, kind, body in world.sent if kind == "device"] == [{"stats": {"seconds": 3.0}}]
+    assert world.memory.published is not None
+    world.run(6 * 3600 - 3)
+    assert world.documents.starts == 1
+    world.run(3)
+    assert world.documents.starts == 2
+
+
+def test_a_restart_does_not_publish_again(tmp_path: Path) -> None:
+    world = World(tmp_path, published=1000.0 - 5 * 3600)
+    world.run(3590)
+    assert world.documents.starts == 0
+    world.run(20)
+    assert world.documents.starts == 1
+
+
+def test_a_document_that_failed_is_not_tried_all_the_time(world: World) -> None:
+    world.run(1)
+    world.documents.busy = False  # and nothing to take
+    world.run(3600)
+    assert (world.documents.starts, world.memory.published) == (1, None)
+
+
+def test_what_smart_says_is_in_every_event_until_the_next_document(world: World, tmp_path: Path) -> None:
+    drives = [{"serial": "S1", "smart_status": "failed"}, {"serial": "S2", "smart_status": "ok"}]
+    world.documents.ready = {"drives": [*drives, {"logical_name": "/dev/sdc", "smart_status": "failed"}]}
+    world.machine.drives = {"S1": "OK", "S2": "OK", "sdc": "offline"}
+    world.run(31)
+    expected = {"S1": "SMART failed", "S2": "OK", "sdc": "offline"}  # what the kernel says is worse
+    assert world.sent[-1][2]["server"]["drives"] == expected
+    memory = FileMemory(tmp_path / "published.json")
+    assert world.memory.published is not None
+    memory.save(world.memory.published)
+    again = memory.load()
+    assert again is not None
+    assert again.failed_drives == {"S1": "SMART failed", "sdc": "SMART failed"}
+    (tmp_path / "published.json").write_text("[]")
+    assert memory.load() is None
+
+
+def test_no_documents(tmp_path: Path) -> None:
+    world = World(tmp_path, pace=Pace(device=0.0))
+    world.run(7 * 3600)
+    assert world.documents.starts == 0
+
+
+def test_what_changes_in_the_description_is_told_once(world: World) -> None:
+    world.run(1)
+    world.description = {"MaintenanceMode": "alice"}
+    world.agent.description_changed()
+    world.run(1)
+    world.description = {"MaintenanceMode": "alice", "LastUpdated": "later"}
+    world.agent.description_changed()
+    world.run(1)
+    assert world.heard == [{"MaintenanceMode": ""}, {"MaintenanceMode": "alice"}]
+    assert world.polls == 3
+
+
+def test_without_a_stream_the_description_is_polled(world: World) -> None:
+    world.description = NotFound("not yet")
+    world.run(1)
+    world.description = {"PowerCycle": True}
+    world.run(58)
+    assert world.heard == []
+    world.run(2)
+    assert world.heard == [{"PowerCycle": True}]
+
+
+def test_an_outage_keeps_the_pace_and_the_order(world: World) -> None:
+    world.away = True
+    world.run(61)
+    assert len(world.outbox.spool) == 3
+    world.away = False
+    world.run(60)  # the longest pause between two attempts
+    assert not len(world.outbox.spool)
+    assert len(world.times("event")) == 5
