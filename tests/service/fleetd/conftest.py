@@ -292,7 +292,7 @@ def serving(
 
 
 def _url(process: subprocess.Popen[str], log: Path) -> str:
-    for _ in range(200):
+    for _ in range(900):  # a busy machine takes long
         for line in log.read_text().splitlines():
             if '"listening"' in line:
                 url: str = json.loads(line)["url"]
