@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from .diff import diff, label
+from .diff import diff
 from .errors import InvalidInput
 from .files import safe_name, write_private
+from .match import label
 from .model import Device, to_dict
 
 # What operators of Alloy know.
