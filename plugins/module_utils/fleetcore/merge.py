@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from .match import Part, label, labels, pair
-from .model import Source
+from .model import Source, clean_serial
 from .sections import FIELDS, LISTS, Document, plain
 
 OOB, INBAND = Source.OOB.value, Source.INBAND.value
@@ -136,12 +136,16 @@ def _field(kind: str, field: str, oob: Any, inband: Any) -> tuple[Any, _Sources]
         return (None, None) if value in _NOTHING else (value, _all(value, source, field))
     first, second = ((oob, OOB), (inband, INBAND)) if bmc_first(kind, field) else ((inband, INBAND), (oob, OOB))
     if name in _WHOLE or not isinstance(oob, Mapping) or not isinstance(inband, Mapping):
-        if name == "smart_status" and first[0] == "unknown":
+        if _says_nothing(name, first[0]):
             first = second
         return _union(name, first, second)
     if name == "firmware" and not _same_version(oob, inband):
         return first[0], first[1]
     return _object(kind, field, oob, inband)
+
+
+def _says_nothing(name: str, value: Any) -> bool:
+    return (name == "serial" and clean_serial(value) is None) or (name == "smart_status" and value == "unknown")
 
 
 def _all(value: Any, source: str, field: str) -> _Sources:
