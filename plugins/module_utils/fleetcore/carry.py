@@ -17,7 +17,8 @@ def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
     """``after`` as plain data, with what ``before`` knew of fields that were not collected this time.
 
     Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when the kept values were observed, for each entry because of which
-    something was kept. Only what was collected can be gone. Readings are never kept.
+    something was kept. Only what was collected can be gone. Readings are never kept. Components that are only kept come after those
+    that ``after`` has.
     """
     old, new = plain(before), dict(plain(after))
     coverage: dict[str, Any] = {
