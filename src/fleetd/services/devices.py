@@ -53,12 +53,13 @@ class Devices:
         kind = checked_source(source)
         clean = _checked(document, kind)
         registered = self._store.get_machine(machine)
+        elsewhere = self._elsewhere(machine, {kind.value: clean})
 
         def change(present: Documents) -> Publication:
             before = present.get(kind.value)
             after = keep_uncollected(before or {}, clean)
             documents = {**present, kind.value: after}
-            found = [*found_in(documents, registered), *self._elsewhere(machine, {kind.value: after})]
+            found = [*found_in(documents, registered), *elsewhere]
             return Publication(
                 after,
                 tuple(diff(before, after)),
@@ -152,23 +153,21 @@ class Devices:
         return documents
 
     def _elsewhere(self, machine: str, documents: Documents) -> list[dict[str, Any]]:
-        """Findings: the machine's serial number is that of another one, too."""
+        """Findings: a serial number of the machine is that of another one, too."""
         found = []
-        for source, document in sorted(documents.items()):
-            serial = document.get("serial")
-            stays = self._store.list_components(ComponentFilter(serial, kind="device", current=True)) if serial else ()
+        for serial in sorted({document["serial"] for document in documents.values() if document.get("serial")}):
+            stays = self._store.list_components(ComponentFilter(serial, kind="device", current=True))
             others = sorted({stay.machine for stay in stays} - {machine})
             if others:
-                found.append(
-                    {
-                        "kind": "serial_elsewhere",
-                        "severity": CRITICAL,
-                        "component": "device",
-                        "field": "serial",
-                        "values": {source: serial},
-                        "message": f"serial number {serial} ({source}) is that of machine {', '.join(others[:5])}, too",
-                    }
-                )
+                finding = {
+                    "kind": "serial_elsewhere",
+                    "severity": CRITICAL,
+                    "component": "device",
+                    "field": "serial",
+                    "values": {name: serial for name, item in documents.items() if item.get("serial") == serial},
+                    "message": f"serial number {serial} is that of machine {', '.join(others[:5])}, too",
+                }
+                found.append(finding)
         return found
 
 
