@@ -49,6 +49,8 @@ def _kept(name: str, old: Any, new: Any) -> Any:
     if not new:
         return old
     if isinstance(old, Mapping) and isinstance(new, Mapping):
+        if old.get("installed") and new.get("installed", old["installed"]) != old["installed"]:
+            return new  # another firmware: what was known of the one before does not hold
         missing = {key: value for key, value in old.items() if key not in new}
         both = {key: _kept(key, old[key], value) if key in old else value for key, value in new.items()}
         return {**both, **missing}

@@ -94,6 +94,14 @@ def test_a_tool_that_is_not_there_any_more_holds_nothing_back():
     assert ("removed", "drives:serial=R1") in [(item["op"], item["component"]) for item in diff(INBAND, kept)]
 
 
+def test_what_was_known_of_another_firmware_does_not_hold():
+    before = {**OOB, "drives": [{"serial": "D1", "firmware": {"installed": "1", "available": "2"}}]}
+    same = keep_uncollected(before, after("failed", drives=[{"serial": "D1", "firmware": {"installed": "1"}}]))
+    assert same["drives"] == before["drives"]
+    other = [{"serial": "D1", "firmware": {"installed": "3"}}]
+    assert keep_uncollected(before, after("failed", drives=other))["drives"] == other
+
+
 def test_nothing_is_kept_of_what_was_collected():
     new = {**OOB, "collected_at": "2026-02-01T00:00:00Z", "drives": [], "memory": []}
     assert keep_uncollected(OOB, new) == new
