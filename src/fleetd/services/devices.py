@@ -14,7 +14,7 @@ from fleetcore.diff import diff
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 from fleetcore.findings import CRITICAL, SEVERITIES, bmc_addresses, findings
 from fleetcore.merge import merge
-from fleetcore.model import Source, device_from_dict, to_dict
+from fleetcore.model import Source, clean_serial, device_from_dict, to_dict
 
 from fleetd.domain import ComponentStay, DeviceChange, DeviceSummary, FoundComponent, Machine
 from fleetd.ports import ComponentFilter, Publication, Store
@@ -155,8 +155,10 @@ class Devices:
     def _elsewhere(self, machine: str, documents: Documents) -> list[dict[str, Any]]:
         """Findings: a serial number of the machine is that of another one, too."""
         found = []
-        for serial in sorted({document["serial"] for document in documents.values() if document.get("serial")}):
-            stays = self._store.list_components(ComponentFilter(serial, kind="device", current=True))
+        for serial in sorted(
+            {document["serial"] for document in documents.values() if clean_serial(document.get("serial"))}
+        ):
+            stays = self._store.list_components(ComponentFilter(serial, kind="device", current=True), limit=20)
             others = sorted({stay.machine for stay in stays} - {machine})
             if others:
                 finding = {
@@ -194,7 +196,7 @@ def _checked(document: Any, kind: Source) -> dict[str, Any]:
 def _components(after: Document, clean: Document) -> list[FoundComponent]:
     """The machine itself and its parts; seen are those that the observation ``clean`` had, which come first in ``after``."""
     by_kind: dict[str, int] = {}
-    found = [FoundComponent("device", "device", "", after.get("serial"), after.get("vendor"), after.get("model"))]
+    found = [_found("device", after, "", True)]
     for item in components(after):
         kind = item["component"].partition(":")[0]
         number = by_kind[kind] = by_kind.get(kind, 0) + 1
@@ -202,12 +204,13 @@ def _components(after: Document, clean: Document) -> list[FoundComponent]:
         seen = number <= (len(observed) if isinstance(observed, list) else 1)
         # A BMC's ids are names of places.
         place = item.get("slot") or (item.get("id") if after.get("source") == Source.OOB.value else None) or ""
-        found.append(
-            FoundComponent(
-                kind, item["component"], place, item.get("serial"), item.get("vendor"), item.get("model"), seen
-            )
-        )
+        found.append(_found(item["component"], item, place, seen))
     return found
+
+
+def _found(name: str, item: Document, place: str, seen: bool) -> FoundComponent:
+    serial = clean_serial(item.get("serial"))
+    return FoundComponent(name.partition(":")[0], name, place, serial, item.get("vendor"), item.get("model"), seen)
 
 
 def found_in(documents: Documents, machine: Machine | None) -> list[dict[str, Any]]:

@@ -120,6 +120,13 @@ def test_a_document_that_was_published_for_the_wrong_machine(m1: httpx.Client) -
     assert get(m1, "/api/v1/machines/m2")["device"]["worst_finding"] == "critical"
 
 
+def test_a_placeholder_is_nobodys_serial_number(m1: httpx.Client) -> None:
+    for name in ("m1", "m2"):
+        put(m1, "oob", name, serial="To Be Filled By O.E.M.", drives=[{"serial": "N/A", "slot": "1"}])
+        assert get(m1, f"/api/v1/machines/{name}/device/findings") == {"items": []}
+    assert get(m1, "/api/v1/components", serial="N/A")["items"] == []
+
+
 def test_a_bmc_that_is_not_the_registered_one(m1: httpx.Client) -> None:
     m1.put(f"{MACHINE}/bmc", json={"address": "10.0.0.7", "mac": "aa:00:00:00:00:02"})
     put(m1)

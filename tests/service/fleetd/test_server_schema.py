@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,10 +71,29 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path) -> None:
     store.close()
 
 
-def test_parts_of_stored_documents_are_found_after_the_migration(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'old.db'}"
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'old.db'}"
+        return
+    base = sa.make_url(request.getfixturevalue("postgres_url"))
+    engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE old"))
+        yield base.set(database="old").render_as_string(hide_password=False)
+        connection.execute(sa.text("DROP DATABASE old WITH (FORCE)"))
+    engine.dispose()
+
+
+def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str) -> None:
+    url = empty_url
     engine = make_engine(url)
-    document = {"source": "oob", "serial": "S1", "drives": [{"serial": "D-1", "slot": "3"}, {"serial": "D2"}]}
+    document = {
+        "source": "oob",
+        "serial": "S1",
+        "drives": [{"serial": "D-1", "slot": "3", "id": "Disk.3"}, {"serial": "D2", "id": "Disk.4"}],
+    }
     changes = [
         [{"op": "added", "component": "drives:serial=D-1"}, {"op": "added", "component": "device", "field": "serial"}],
         [{"op": "added", "component": "drives:serial=D2"}],
@@ -111,7 +131,7 @@ def test_parts_of_stored_documents_are_found_after_the_migration(tmp_path: Path)
     assert found == {
         "device": ("", 1, 9, True),
         "drives:serial=D-1": ("3", 1, 9, True),
-        "drives:serial=D2": ("", 2, 9, True),
+        "drives:serial=D2": ("Disk.4", 2, 9, True),
     }
     assert [item.component.serial for item in store.list_components(ComponentFilter("d1"))] == ["D-1"]
     assert store.devices_at("m1", datetime(2026, 2, 1, tzinfo=UTC)) == {"oob": document}

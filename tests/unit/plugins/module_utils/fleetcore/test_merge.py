@@ -7,6 +7,10 @@ import json
 import random
 
 import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.carry import keep_uncollected
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.components import components
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.diff import diff
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.findings import findings
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.merge import merge, pairs_of, source_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import (
     Bmc,
@@ -17,6 +21,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model im
     Source,
     Verdict,
     device_from_dict,
+    json_schema,
     to_dict,
 )
 from hypothesis import given
@@ -362,3 +367,52 @@ def test_two_views_of_one_machine_are_one(seed):
         "storage_controller": 1,
     }
     assert {(cpu["slot"], cpu["id"]) for cpu in merged["cpus"]} == {(f"CPU.Socket.{n}",) * 2 for n in (1, 2)}
+
+
+# -- any document -----------------------------------------------------------------------------------------------------------
+
+DEFINITIONS = json_schema()["$defs"]
+TEXTS = [
+    "A1",
+    "DIMM A1",
+    "P1_DIMMA1",
+    "N/A",
+    "0",
+    "x\x00y",
+    "aa:bb:cc:dd:ee:ff",
+    "0000:41:00.0",
+    "smbios",
+    "storage",
+    "S123456789",
+]
+
+
+def anything(schema, chance, share=0.25):
+    """A value that the schema of the document allows."""
+    if "$ref" in schema:
+        fields = DEFINITIONS[schema["$ref"].rpartition("/")[2]]["properties"]
+        return {name: anything(item, chance) for name, item in fields.items() if chance.random() < share}
+    if "enum" in schema:
+        return chance.choice(schema["enum"])
+    kind = schema.get("type")
+    if kind == "array":
+        return [anything(schema["items"], chance) for _number in range(chance.randrange(4))]
+    if kind == "object":
+        names = [chance.choice([*TEXTS, "memory", "manager"]) for _number in range(chance.randrange(3))]
+        return {name: anything(schema["additionalProperties"], chance) for name in names}
+    values = {"string": TEXTS, "integer": [0, -5, 2**40], "number": [0, 1.5], "boolean": [True, False]}
+    return chance.choice(values.get(kind, [*TEXTS, 1, None, [1], {"a": 1}]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_two_sources_say_there_is_one_document(seed):
+    chance = random.Random(seed)
+    before, oob, inband = (normal(anything({"$ref": "/Device"}, chance, 0.5)) for _number in range(3))
+    known = keep_uncollected(before, oob)
+    merged = both(known, inband)
+    assert normal(merged) == merged
+    json.dumps(findings({Source.OOB: known, Source.INBAND: inband}))
+    diff(known, merged)
+    assert diff(merged, merged) == []
+    names = [item["component"] for item in components(merged)]
+    assert len(names) == len(set(names))

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 from fleetcore.components import components
+from fleetcore.model import clean_serial
 
 from fleetd.domain import new_id, serial_key
 
@@ -83,7 +84,8 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
         parts = [{"component": "device", **{name: document.get(name) for name in ("serial", "vendor", "model")}}]
         for part in [*parts, *components(document)]:
             first = added.get(part["component"], entries[0].at if entries else updated_at)
-            serial = part.get("serial")
+            serial = clean_serial(part.get("serial"))
+            place = part.get("slot") or (part.get("id") if source == "oob" else None) or ""
             rows.append(
                 {
                     "id": new_id(first if first.tzinfo else first.replace(tzinfo=UTC)),
@@ -91,7 +93,7 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
                     "source": source,
                     "kind": part["component"].partition(":")[0],
                     "name": _text(part["component"]),
-                    "slot": _text(part.get("slot") or ""),
+                    "slot": _text(place),
                     "serial": _text(serial),
                     "serial_key": serial_key(serial)[:255] if serial else None,
                     "vendor": _text(part.get("vendor")),
