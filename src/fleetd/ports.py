@@ -15,9 +15,11 @@ from typing import Any, Protocol
 
 from fleetd.domain import (
     AuditEntry,
+    ComponentStay,
     Credential,
     DeviceChange,
     DeviceSummary,
+    FoundComponent,
     Machine,
     Powercycle,
     PowerCycleState,
@@ -56,11 +58,23 @@ EVERY_MACHINE = MachineFilter()
 
 @dataclass(frozen=True)
 class Publication:
-    """What publishing one observation leads to: the document to keep, the changes, and the machine's new summary."""
+    """What publishing one observation leads to: the document to keep, the changes, the machine's new summary, its components."""
 
     document: Mapping[str, Any]
     changes: tuple[Mapping[str, Any], ...]
     summary: DeviceSummary
+    components: tuple[FoundComponent, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComponentFilter:
+    """Every part that is given has to match, exactly; serial numbers but for case and punctuation."""
+
+    serial: str | None = None
+    machine: str | None = None
+    kind: str | None = None
+    model: str | None = None
+    current: bool | None = None
 
 
 class MachineStore(Protocol):
@@ -158,7 +172,8 @@ class DeviceStore(Protocol):
         now: datetime,
         change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
     ) -> Publication:
-        """Store what ``change`` makes of the documents by source, and a history entry if there are changes.
+        """Store what ``change`` makes of the documents by source, a history entry with the document if there are changes, and
+        what ``domain.moves`` says of the components.
 
         :raises NotFound: no such machine.
         """
@@ -170,6 +185,14 @@ class DeviceStore(Protocol):
         self, machine: str, limit: int | None = None, after: str | None = None
     ) -> Sequence[DeviceChange]:
         """At most ``limit`` changes, newest first, older than the one with id ``after``."""
+
+    def devices_at(self, machine: str, at: datetime) -> Mapping[str, Mapping[str, Any] | None]:
+        """The documents by source as the newest history entry up to ``at`` left them; None: that entry kept none."""
+
+    def list_components(
+        self, where: ComponentFilter, limit: int | None = None, after: str | None = None
+    ) -> Sequence[ComponentStay]:
+        """At most ``limit`` stays of components, by when they began, newer than the one with id ``after``."""
 
 
 class TokenStore(Protocol):

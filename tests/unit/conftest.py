@@ -33,6 +33,6 @@ if ROOT.parent.parent.name != "ansible_collections":
     _link_collection()
 
 # The same examples every time, so that a run says something about the change and not about its luck. FLEET_FUZZ=1 draws new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("fuzz", max_examples=2000)
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=2000, deadline=None)
 settings.load_profile("fuzz" if os.environ.get("FLEET_FUZZ") else "same")

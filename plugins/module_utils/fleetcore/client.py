@@ -259,6 +259,24 @@ class ServerClient:
         """Observations that changed something: ``{"at", "source", "changes"}``, newest first."""
         return self._pages(_machine(machine) + "/device/history", [], page)
 
+    def findings(self, machine: str) -> list[dict[str, Any]]:
+        """Where the machine's sources contradict each other, worst first: see ``fleetcore.findings``."""
+        path = _machine(machine) + "/device/findings"
+        items = self._object("GET", path).get("items")
+        if not isinstance(items, list):
+            raise self._not_ours(path, 'an object with "items"')
+        return items
+
+    def components(
+        self,
+        serial: Optional[str] = None,
+        machine: Optional[str] = None,
+        kind: Optional[str] = None,
+        page: int = PAGE,
+    ) -> Iterator[dict[str, Any]]:
+        """Where components are and were, by when they came there: ``{"machine", "slot", "first_seen", "last_seen", "current", ...}``."""
+        return self._pages("/api/v1/components", _given(serial=serial, machine=machine, kind=kind), page)
+
     # -- power cycles --------------------------------------------------------------------------------------------------------
 
     def request_powercycle(self, machine: str, reason: str, requester: Optional[str] = None) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from .diff import diff, label
+from .components import components
+from .diff import diff
 from .errors import InvalidInput
 from .files import safe_name, write_private
 from .model import Device, to_dict
@@ -28,33 +29,6 @@ ALWAYS = "DEBUG_DUMP_FIXTURES"
 DIFFERING = "DEBUG_DUMP_DIFFERS"
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
-
-# Components by field of the document, with the slug that FleetDB has for them, if any.
-SLUGS: dict[str, Optional[str]] = {
-    "bios": "BIOS",
-    "bmc": "BMC",
-    "mainboard": "Mainboard",
-    "cplds": "CPLD",
-    "tpms": "TPM",
-    "cpus": "CPU",
-    "gpus": "GPU",
-    "accelerators": None,
-    "memory": "PhysicalMemory",
-    "drives": "Drive",
-    "volumes": None,
-    "storage_controller": "StorageController",
-    "backplanes": "Backplane-Expander",
-    "nics": "NIC",
-    "fabric_ports": None,
-    "transceivers": None,
-    "dpus": None,
-    "pcie_devices": None,
-    "power_supplies": "Power-Supply",
-    "batteries": None,
-    "fans": None,
-    "enclosures": "Enclosure",
-    "licences": None,
-}
 
 
 @dataclass(frozen=True)
@@ -82,18 +56,6 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     if value not in _YES + _NO:
         raise InvalidInput(f"{name}: {value!r} is neither true nor false", field=name)
     return value in _YES
-
-
-def components(device: Optional[Device]) -> list[dict[str, Any]]:
-    """All components as one flat list in the order of :data:`SLUGS`: ``component`` as in a change, ``slug``, and the fields."""
-    data = to_dict(device) if device is not None else {}
-    out = []
-    for field, slug in SLUGS.items():
-        found = data.get(field) or []
-        for item in found if isinstance(found, list) else [found]:
-            name = f"{field}:{label(item)}" if isinstance(found, list) else field
-            out.append({"component": name, **({"slug": slug} if slug else {}), **item})
-    return out
 
 
 def write_dump(options: DumpOptions, machine: str, before: Optional[Device], after: Device) -> list[str]:

@@ -50,10 +50,14 @@ class Verdict(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Verdict of one section. ``reason`` says why when it is not plainly ``collected``; some components may still be there."""
+    """Verdict of one section. ``reason`` says why when it is not plainly ``collected``; some components may still be there.
+
+    ``last_seen`` is in the last known state only: values of this section are kept from the observation of that time.
+    """
 
     verdict: Verdict = Verdict.COLLECTED
     reason: Optional[str] = None
+    last_seen: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -423,8 +427,30 @@ class BiosConfiguration:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch. In the merged view only.
+
+    ``part`` is ``bmc``, or the network card as in the ``component`` of a change (``nics:serial=X``); ``source`` who saw the switch.
+    """
+
+    part: Optional[str] = None
+    port: Optional[str] = None
+    macaddress: Optional[str] = None
+    switch: Optional[str] = None
+    switch_name: Optional[str] = None
+    switch_port: Optional[str] = None
+    vlan: Optional[str] = None
+    source: Optional[Source] = None
+
+
+@dataclass(frozen=True)
 class Device(Component):
-    """The whole machine. ``uuid`` is the SMBIOS UUID in lower case."""
+    """The whole machine. ``uuid`` is the SMBIOS UUID in lower case.
+
+    ``provenance`` says where values came from, as briefly as it can. In-band: the tools, by ``section`` and ``section.field``. In the
+    merged view: ``oob`` or ``inband``, and the most particular entry holds: ``drives[serial=X].slot``, ``drives[serial=X]``,
+    ``drives.slot``, ``drives``. What stands in brackets is as in the ``component`` of a change.
+    """
 
     source: Optional[Source] = None
     collected_at: Optional[str] = None
@@ -475,6 +501,7 @@ class Device(Component):
     firmware_inventory: tuple[FirmwareEntry, ...] = ()
     log: tuple[LogEntry, ...] = ()
     efi_variables: tuple[EfiVariable, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 # -- values ------------------------------------------------------------------------------------------------------------

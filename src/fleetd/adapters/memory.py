@@ -15,17 +15,21 @@ from fleetcore.errors import ConflictError, NotFound
 from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
     AuditEntry,
+    ComponentStay,
     Credential,
     DeviceChange,
+    FoundComponent,
     Machine,
     Powercycle,
     PowerCycleState,
     State,
     Token,
     WebSession,
+    moves,
     new_id,
+    serial_key,
 )
-from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
+from fleetd.ports import EVERY_MACHINE, ComponentFilter, MachineFilter, Publication
 
 
 class MemoryStore(MemoryWork):
@@ -39,7 +43,8 @@ class MemoryStore(MemoryWork):
         self._pending: dict[str, PowerCycleState] = {}
         self._requests: dict[str, Powercycle] = {}
         self._devices: dict[str, dict[str, Mapping[str, Any]]] = {}
-        self._history: dict[str, DeviceChange] = {}
+        self._history: dict[str, tuple[DeviceChange, Mapping[str, Any]]] = {}
+        self._components: dict[str, ComponentStay] = {}
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, WebSession] = {}
 
@@ -108,7 +113,8 @@ class MemoryStore(MemoryWork):
             self._observed.pop(machine_id, None)
             self._forget_work(machine_id)
             self._requests = {key: item for key, item in self._requests.items() if item.machine != machine_id}
-            self._history = {key: item for key, item in self._history.items() if item.machine != machine_id}
+            self._history = {key: item for key, item in self._history.items() if item[0].machine != machine_id}
+            self._components = {key: item for key, item in self._components.items() if item.machine != machine_id}
 
     def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:  # noqa: ARG002
         with self._lock:
@@ -216,8 +222,20 @@ class MemoryStore(MemoryWork):
             self._machines[machine] = replace(previous, device=publication.summary)
             if publication.changes:
                 entry = DeviceChange(new_id(now), machine, source, now, publication.changes)
-                self._history[entry.id] = entry
+                self._history[entry.id] = (entry, publication.document)
+            self._move(machine, source, publication.components, now)
             return publication
+
+    def _move(self, machine: str, source: str, found: Sequence[FoundComponent], now: datetime) -> None:
+        present = [
+            item
+            for item in self._components.values()
+            if item.current and (item.machine, item.source) == (machine, source)
+        ]
+        change = moves(present, found, machine, source, now)
+        self._components.update({item.id: item for item in change.begun})
+        self._components.update({name: replace(self._components[name], current=False) for name in change.ended})
+        self._components.update({name: replace(self._components[name], last_seen=now) for name in change.seen})
 
     def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
         return dict(self._devices.get(machine, {}))
@@ -226,8 +244,20 @@ class MemoryStore(MemoryWork):
         self, machine: str, limit: int | None = None, after: str | None = None
     ) -> Sequence[DeviceChange]:
         with self._lock:
-            found = sorted(self._history.values(), key=lambda item: item.id, reverse=True)
+            found = sorted((item for item, _document in self._history.values()), key=lambda item: item.id, reverse=True)
         return [item for item in found if item.machine == machine and (after is None or item.id < after)][:limit]
+
+    def devices_at(self, machine: str, at: datetime) -> Mapping[str, Mapping[str, Any] | None]:
+        with self._lock:
+            entries = [self._history[name] for name in sorted(self._history)]
+        return {item.source: document for item, document in entries if item.machine == machine and item.at <= at}
+
+    def list_components(
+        self, where: ComponentFilter, limit: int | None = None, after: str | None = None
+    ) -> Sequence[ComponentStay]:
+        with self._lock:
+            stays = [self._components[name] for name in sorted(self._components) if after is None or name > after]
+        return [item for item in stays if _is_asked_for(item, where)][:limit]
 
     # -- tokens
 
@@ -317,6 +347,17 @@ class MemoryStore(MemoryWork):
         return [item for item in found if subject in (None, item.subject) and (after is None or item.id < after)][
             :limit
         ]
+
+
+def _is_asked_for(stay: ComponentStay, where: ComponentFilter) -> bool:
+    found = stay.component
+    return (
+        (where.serial is None or (found.serial is not None and serial_key(found.serial) == serial_key(where.serial)))
+        and where.machine in (None, stay.machine)
+        and where.kind in (None, found.kind)
+        and where.model in (None, found.model)
+        and where.current in (None, stay.current)
+    )
 
 
 def _matches(machine: Machine, where: MachineFilter) -> bool:

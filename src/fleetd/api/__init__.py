@@ -9,7 +9,7 @@ from fleetcore.errors import FleetError
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
-from fleetd.api import credentials, errors, legacy, middleware, ops, page, updates, v1, work
+from fleetd.api import credentials, devices, errors, legacy, middleware, ops, page, updates, v1, work
 from fleetd.api.auth import Policy
 from fleetd.services.container import Services
 
@@ -35,7 +35,7 @@ def create(
     api.state.registry = ops.registry(services)
     api.state.error_page = page.error_page
     api.state.updates = updates.Updates(services)
-    for router in (ops.router, legacy.router, v1.router, work.router, credentials.router, page.router):
+    for router in (ops.router, legacy.router, v1.router, devices.router, work.router, credentials.router, page.router):
         api.include_router(router)
     api.add_exception_handler(FleetError, errors.on_fleet_error)
     api.add_exception_handler(HTTPException, errors.on_http_error)

@@ -301,6 +301,8 @@ class DeviceSummaryOut(BaseModel):
     drives: int
     nics: int
     macs: list[str]
+    findings: int = Field(description="how many there were when a document was last published")
+    worst_finding: Literal["critical", "warning", "info"] | None
 
 
 class MachineOut(BaseModel):
@@ -356,6 +358,60 @@ class DeviceChangeOut(BaseModel):
 
 class DeviceHistory(BaseModel):
     items: list[DeviceChangeOut]
+    next: str | None
+
+
+class DeviceDiff(BaseModel):
+    """Differences between two times; ``to`` null is now."""
+
+    since: str = Field(alias="from")
+    to: str | None
+    changes: list[dict[str, Any]]
+
+
+class Finding(BaseModel):
+    """A contradiction; see the collection's docs/merge.md for the kinds."""
+
+    kind: Literal["other_machine", "wrong_bmc", "disagreement", "other_part", "missing", "serial_elsewhere"]
+    severity: Literal["critical", "warning", "info"]
+    component: str
+    field: str | None = None
+    values: dict[str, Any]
+    message: str
+
+
+class Findings(BaseModel):
+    items: list[Finding]
+
+
+class BiosOut(BaseModel):
+    """Parts of the merged device document: see docs/schema/device.schema.json."""
+
+    bios: dict[str, Any] | None = None
+    bios_configuration: dict[str, Any] | None = None
+    boot: dict[str, Any] | None = None
+    secure_boot: dict[str, Any] | None = None
+    provenance: dict[str, str]
+
+
+class ComponentStayOut(BaseModel):
+    """A component in one place of one machine, as one source sees it, from when to when."""
+
+    machine: str
+    source: Literal["oob", "inband"]
+    kind: str
+    component: str
+    slot: str | None
+    serial: str | None
+    vendor: str | None
+    model: str | None
+    first_seen: str
+    last_seen: str
+    current: bool
+
+
+class ComponentList(BaseModel):
+    items: list[ComponentStayOut]
     next: str | None
 
 

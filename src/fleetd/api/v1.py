@@ -7,15 +7,15 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import fastapi
 from fastapi import APIRouter, Header, Request, Response
-from fleetcore.errors import FleetError, InvalidInput
+from fleetcore.errors import InvalidInput
 from pydantic import ValidationError
 
 from fleetd.api import schemas, wire
-from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
+from fleetd.api.auth import Operator, Reader, Reporter
 from fleetd.api.errors import Json, as_invalid_input
 from fleetd.api.middleware import path_id
 from fleetd.domain import Machine, State, is_machine_id
@@ -23,7 +23,6 @@ from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
 from fleetd.services.inventory import inventory
 from fleetd.services.machines import MachineView
-from fleetd.services.tokens import May
 
 _WORDS = {
     400: "Not JSON",
@@ -211,73 +210,6 @@ def _merge_patch(target: Any, patch: Any) -> Any:
         else:
             result[name] = _merge_patch(result.get(name), value)
     return result
-
-
-# -- device documents
-
-
-@router.get(
-    "/machines/{machine_id}/device",
-    tags=["devices"],
-    responses={200: {"description": "A device document: see docs/schema/device.schema.json"}, **answers(404)},
-)
-def get_device(
-    request: Request, machine_id: str, _who: Reader, source: Literal["oob", "inband"] | None = None
-) -> Response:
-    """The device document: of one source, or merged with provenance."""
-    return Json(services(request).devices.get(path_id(machine_id), source))
-
-
-@router.put(
-    "/machines/{machine_id}/device/{source}",
-    tags=["devices"],
-    responses={200: {"model": schemas.Published}, **answers(400, 404)},
-)
-def put_device(
-    request: Request,
-    machine_id: str,
-    source: Literal["oob", "inband"],
-    body: dict[str, Any],
-    who: Publisher,
-) -> Response:
-    """Publish one observation. The same again answers changed: false."""
-    ensure(who, May.PUBLISH, path_id(machine_id))
-    published = services(request).devices.publish(path_id(machine_id), source, body)
-    return Json({"changed": bool(published.changes), "changes": len(published.changes)})
-
-
-@router.get(
-    "/machines/{machine_id}/device/history",
-    tags=["devices"],
-    responses={200: {"model": schemas.DeviceHistory}, **answers(404)},
-)
-def device_history(
-    request: Request, machine_id: str, _who: Reader, limit: Limit = 100, cursor: Cursor = None
-) -> Response:
-    """What changed, newest first."""
-    found = services(request).devices.history(path_id(machine_id), limit + 1, decode(cursor))
-    page = found[:limit]
-    following = encode(page[-1].id) if len(found) > limit else None
-    return Json({"items": [wire.device_change(item) for item in page], "next": following})
-
-
-@router.post("/devices", tags=["devices"], responses={200: {"model": schemas.PublishedMany}, **answers(400)})
-def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) -> Response:
-    """Publish several observations; the answer has one result per item, in order."""
-    items = []
-    for item in body.items:
-        result: dict[str, Any] = {"machine": item.machine, "changed": False, "changes": 0, "error": None}
-        try:
-            ensure(who, May.PUBLISH, item.machine)
-            source = item.device.get("source")
-            if not isinstance(source, str):
-                raise InvalidInput("device.source: say oob or inband", field="device.source")
-            published = services(request).devices.publish(item.machine, source, item.device)
-            result |= {"changed": bool(published.changes), "changes": len(published.changes)}
-        except FleetError as exc:
-            result["error"] = exc.to_dict()
-        items.append(result)
-    return Json({"items": items})
 
 
 # -- power cycles

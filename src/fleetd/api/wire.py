@@ -7,7 +7,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from fleetd.domain import Annotation, AuditEntry, Credential, Description, DeviceChange, Machine, Powercycle, Token
+from fleetd.domain import (
+    Annotation,
+    AuditEntry,
+    ComponentStay,
+    Credential,
+    Description,
+    DeviceChange,
+    Machine,
+    Powercycle,
+    Token,
+)
 from fleetd.leases import Explanation, LeaseSession, Work, WorkEvent
 from fleetd.services.machines import MachineView
 
@@ -116,6 +126,24 @@ def device_change(value: DeviceChange) -> dict[str, Any]:
         "at": time(value.at),
         "source": value.source,
         "changes": [dict(item) for item in value.changes],
+    }
+
+
+def component_stay(value: ComponentStay) -> dict[str, Any]:
+    """``ComponentStayOut``."""
+    component = value.component
+    return {
+        "machine": value.machine,
+        "source": value.source,
+        "kind": component.kind,
+        "component": component.name,
+        "slot": component.slot or None,
+        "serial": component.serial,
+        "vendor": component.vendor,
+        "model": component.model,
+        "first_seen": time(value.first_seen),
+        "last_seen": time(value.last_seen),
+        "current": value.current,
     }
 
 

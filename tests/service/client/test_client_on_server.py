@@ -70,6 +70,10 @@ def test_device_documents(client: ServerClient, machine: str) -> None:
     with pytest.raises(NotFound, match="inband"):
         client.device(machine, "inband")
     assert len(list(client.device_history(machine, page=1))) == 1
+    assert client.findings(machine) == []
+    stays = list(client.components(machine=machine, page=1))
+    assert [item["kind"] for item in stays][:1] == ["device"]
+    assert list(client.components(machine=machine, kind="drives", serial="none")) == []
     results = client.publish_devices([(machine, {**DEVICE, "serial": "EX2"}), ("gone", DEVICE)])
     assert results[0]["changed"] is True
     assert results[1]["error"]["code"] == "not_found"

@@ -239,6 +239,8 @@ def test_publishing_is_idempotent(admin: httpx.Client) -> None:
         "drives": 0,
         "nics": 1,
         "macs": ["aa:bb:cc:00:00:01"],
+        "findings": 0,
+        "worst_finding": None,
     }
     assert admin.put(path, json={**DEVICE, "serial": "S2"}).json() == {"changed": True, "changes": 1}
     history = admin.get("/api/v1/machines/m1/device/history").json()
@@ -256,11 +258,12 @@ def test_publishing_is_idempotent(admin: httpx.Client) -> None:
 def test_the_merged_view(admin: httpx.Client) -> None:
     make(admin)
     admin.put("/api/v1/machines/m1/device/oob", json=DEVICE)
-    admin.put("/api/v1/machines/m1/device/inband", json={"hostname": "h", "cpus": [{"slot": "0"}]})
+    admin.put("/api/v1/machines/m1/device/inband", json={"hostname": "h", "cpus": [{"slot": "CPU1", "cores": 8}]})
     merged = admin.get("/api/v1/machines/m1/device").json()
     assert (merged["source"], merged["vendor"], merged["hostname"]) == ("merged", "ACME", "h")
-    assert merged["cpus"] == [{"slot": "0"}]
-    assert (merged["provenance"]["vendor"], merged["provenance"]["cpus"]) == ("oob", "inband")
+    assert merged["cpus"] == [{"slot": "1", "cores": 8}, {"slot": "2"}]
+    assert (merged["provenance"]["vendor"], merged["provenance"]["cpus"]) == ("oob", "oob")
+    assert merged["provenance"]["cpus.cores"] == "inband"
 
 
 @pytest.mark.parametrize(

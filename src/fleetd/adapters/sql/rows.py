@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from fleetd.domain import (
     Token,
 )
 
-_M, _P, _D, _L = tables.machines, tables.powercycles, tables.devices, tables.machine_labels
+_M, _P, _L = tables.machines, tables.powercycles, tables.machine_labels
 _PENDING = tables.pending_powercycle_states
 
 
@@ -157,11 +157,6 @@ def powercycle_row(request: Powercycle) -> dict[str, Any]:
         "error": codec.dumps(request.error) if request.error is not None else None,
         "steps": codec.dumps(request.steps),
     }
-
-
-def devices(connection: Connection, machine: str) -> dict[str, Mapping[str, Any]]:
-    rows = connection.execute(select(_D.c.source, _D.c.document).where(_D.c.machine == machine))
-    return {source: codec.loads(dict[str, Any], document) for source, document in rows}
 
 
 def token(row: Row[Any]) -> Token:

@@ -17,34 +17,26 @@ from fleetcore.errors import ConflictError, InvalidInput, NotFound
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fleetd.adapters.sql import codec, migrate, rows, tables
+from fleetd.adapters.sql import migrate, rows, tables
 from fleetd.adapters.sql.credentials import SqlCredentials
+from fleetd.adapters.sql.devices import SqlDevices
 from fleetd.adapters.sql.engine import Transactions, make_engine
 from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
-    DeviceChange,
     Machine,
     Powercycle,
     PowerCycleState,
     State,
     Token,
     WebSession,
-    new_id,
 )
-from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
+from fleetd.ports import EVERY_MACHINE, MachineFilter
 
-_M, _P, _D, _H, _T, _S = (
-    tables.machines,
-    tables.powercycles,
-    tables.devices,
-    tables.device_history,
-    tables.tokens,
-    tables.web_sessions,
-)
+_M, _P, _T, _S = tables.machines, tables.powercycles, tables.tokens, tables.web_sessions
 _L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
 
 
-class SqlStore(SqlWork, SqlCredentials):
+class SqlStore(SqlWork, SqlCredentials, SqlDevices):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
     def __init__(
@@ -227,56 +219,6 @@ class SqlStore(SqlWork, SqlCredentials):
 
     def _powercycles(self, query: Select[Any]) -> list[Powercycle]:
         return self._tx.read(lambda connection: [rows.powercycle(row) for row in connection.execute(query)])
-
-    # -- devices
-
-    def publish_device(
-        self,
-        machine: str,
-        source: str,
-        now: datetime,
-        change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
-    ) -> Publication:
-        def work(connection: Connection) -> Publication:
-            previous = rows.locked_machine(connection, machine)
-            present = rows.devices(connection, machine)
-            publication = change(present)
-            document = codec.dumps(publication.document)
-            if source in present:
-                statement = update(_D).where(_D.c.machine == machine, _D.c.source == source)
-                connection.execute(statement.values(document=document, updated_at=now))
-            else:
-                connection.execute(insert(_D).values(machine=machine, source=source, document=document, updated_at=now))
-            rows.write_machine(connection, previous, replace(previous, device=publication.summary))
-            if publication.changes:
-                connection.execute(
-                    insert(_H).values(
-                        id=new_id(now), machine=machine, source=source, at=now, changes=codec.dumps(publication.changes)
-                    )
-                )
-            return publication
-
-        return self._tx.write(work)
-
-    def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
-        return self._tx.read(lambda connection: rows.devices(connection, machine))
-
-    def device_history(
-        self, machine: str, limit: int | None = None, after: str | None = None
-    ) -> Sequence[DeviceChange]:
-        query = select(_H).where(_H.c.machine == machine).order_by(_H.c.id.desc()).limit(limit)
-        if after is not None:
-            query = query.where(_H.c.id < after)
-
-        def work(connection: Connection) -> list[DeviceChange]:
-            return [
-                DeviceChange(
-                    row.id, row.machine, row.source, row.at, codec.loads(tuple[dict[str, Any], ...], row.changes)
-                )
-                for row in connection.execute(query)
-            ]
-
-        return self._tx.read(work)
 
     # -- tokens
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -147,7 +148,30 @@ device_history = Table(
     Column("source", String(32), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("changes", Text, nullable=False),
+    # As it was left, in JSON, compressed with zlib. Null: written before documents were kept.
+    Column("document", LargeBinary),
     Index("ix_device_history_machine_id", "machine", "id"),
+)
+
+# Where components are and were; rows are never taken away but with their machine.
+components = Table(
+    "components",
+    metadata,
+    Column("id", key(64), primary_key=True),
+    _machine(),
+    Column("source", String(32), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("slot", Text, nullable=False),
+    Column("serial", Text),
+    Column("serial_key", String(255)),
+    Column("vendor", Text),
+    Column("model", Text),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Index("ix_components_serial_key_id", "serial_key", "id"),
+    Index("ix_components_machine_id", "machine", "id"),
 )
 
 tokens = Table(

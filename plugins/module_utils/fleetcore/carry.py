@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The last known state of a machine by one source: a new observation, with what it could not collect kept from before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .match import pair
+from .sections import FIELDS, LISTS, READINGS, Document, plain, uncollected
+
+
+def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
+    """``after`` as plain data, with what ``before`` knew of fields that were not collected this time.
+
+    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when the kept values were observed, for each entry because of which
+    something was kept. Only what was collected can be gone. Readings are never kept. Components that are only kept come after those
+    that ``after`` has.
+    """
+    old, new = plain(before), dict(plain(after))
+    coverage: dict[str, Any] = {
+        name: {key: value for key, value in entry.items() if key != "last_seen"}
+        for name, entry in new.get("coverage", {}).items()
+    }
+    kept = False
+    for name in FIELDS:
+        if name in READINGS or not old.get(name):
+            continue
+        reasons = uncollected(name, old, new)
+        if not reasons:
+            continue
+        whole = _kept(name, old[name], new.get(name))
+        if whole == new.get(name):
+            continue
+        new[name] = whole
+        kept = True
+        _keep_provenance(name, old, new)
+        for reason in reasons:
+            seen = old.get("coverage", {}).get(reason, {}).get("last_seen") or old.get("collected_at")
+            if seen:
+                coverage[reason]["last_seen"] = seen
+    return {**new, "coverage": coverage} if kept or coverage != new.get("coverage", {}) else new
+
+
+def _kept(name: str, old: Any, new: Any) -> Any:
+    if not new:
+        return old
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        if old.get("installed") and new.get("installed", old["installed"]) != old["installed"]:
+            return new  # another firmware: what was known of the one before does not hold
+        missing = {key: value for key, value in old.items() if key not in new}
+        both = {key: _kept(key, old[key], value) if key in old else value for key, value in new.items()}
+        return {**both, **missing}
+    if name in LISTS or name == "nic_ports":
+        pairs = pair(old, new, name)
+        before = {id(now): was for was, now in pairs.both}
+        return [_kept("", before[id(item)], item) if id(item) in before else item for item in new] + list(pairs.left)
+    return new
+
+
+def _keep_provenance(name: str, old: Mapping[str, Any], new: dict[str, Any]) -> None:
+    """The tools that the kept values came from stay named: they are asked for next time."""
+    was, now = old.get("provenance", {}), dict(new.get("provenance", {}))
+    if name not in was:
+        return
+    tools = {tool for tool in [*was[name].split(","), *now.get(name, "").split(",")] if tool}
+    now[name] = ",".join(sorted(tools))
+    for path, tool in was.items():
+        if path.startswith(f"{name}."):
+            now.setdefault(path, tool)
+    new["provenance"] = now

@@ -1,0 +1,398 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Which component of one list is which of another. Pure; components are plain data (see ``model.to_dict``).
+
+A component is known by its serial number, else by a WWN, MAC address or UUID, else by where it is: slot, bus address, id.
+Never by its place in a list. Placeholder serials are none. Two components with different serial numbers are two, whatever
+else they share.
+
+Two sources that describe one machine word places differently and leave out what the other has. ``likely=True`` is for them: what
+is left after the identities is paired by what only one component on either side has (PCI numbers, model, ...).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Optional
+
+from .model import clean_mac, clean_serial
+
+Part = Mapping[str, Any]
+Key = tuple[str, str]
+
+IDENTITIES = ("serial", "wwn", "macaddress", "uuid")
+"""Fields that say which part it is, wherever it is; best first."""
+
+PLACES = ("slot", "bus_info", "id", "port", "interface_type", "name", "logical_name")
+"""Fields that say where a component is, or what it is called there; best first."""
+
+# Numbered alike by every source, but from 0 or from 1: n-th to n-th where nothing else tells them apart.
+_COUNTED = frozenset(["cpus", "power_supplies"])
+
+
+class Pairs(NamedTuple):
+    """What :func:`pair` found; ``both`` in the order of the left list."""
+
+    both: list[tuple[Part, Part]]
+    left: list[Part]
+    right: list[Part]
+
+
+# -- identity -----------------------------------------------------------------------------------------------------------------
+
+
+def label(part: Part) -> str:
+    """Identity of a component within its list, as in ``component`` of a change: ``serial=X``, ``slot=Y``, or ``?``."""
+    for name in IDENTITIES[:2]:
+        if isinstance(part.get(name), str):
+            return f"{name}={part[name]}"
+    addresses = _addresses(part)
+    if addresses:
+        return f"{'macaddress' if part.get('macaddress') else 'mac'}={addresses[0]}"
+    for name in ("uuid", *PLACES):
+        if isinstance(part.get(name), str):
+            return f"{name}={part[name]}"
+    return "?"
+
+
+def labels(parts: Sequence[Part]) -> list[str]:
+    """A label for each; where several have one label, their place or number follows it."""
+    names = [label(part) for part in parts]
+    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    seen: dict[str, int] = {}
+    out = []
+    for name, part in zip(names, parts):
+        if name in twice:
+            place = next((f"{key}={part[key]}" for key in PLACES if part.get(key)), None)
+            full = f"{name},{place}" if place and place != name else name
+        else:
+            full = name
+        seen[full] = seen.get(full, 0) + 1
+        out.append(full if seen[full] == 1 else f"{full},{seen[full]}")
+    return out
+
+
+def same_serial(mine: Optional[str], theirs: Optional[str]) -> bool:
+    """Equal but for case and punctuation, or one cut short (8 characters at least), as some tools do."""
+    first, second = sorted((_squeezed(clean_serial(mine) or ""), _squeezed(clean_serial(theirs) or "")), key=len)
+    return bool(first) and (first == second or (len(first) >= 8 and first in second))
+
+
+def same_words(mine: str, theirs: str) -> bool:
+    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other."""
+    first, second = sorted((_words(mine), _words(theirs)), key=len)
+    return first <= second or _squeezed(mine) == _squeezed(theirs)
+
+
+@lru_cache(maxsize=4096)
+def place_words(text: str) -> tuple[str, ...]:
+    """What tells places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"), ``P1_DIMMA1`` is ("1", "a", "1")."""
+    address = _PCI.match(text.strip().lower())
+    if address:
+        return (f"{int(address.group(1) or '0', 16):x}:{address.group(2)}",)
+    out = []
+    for piece in re.findall(r"[a-z]+|[0-9]+", text.lower()):
+        word = _GLUED.sub("", piece)
+        if word and word not in _NOUNS:
+            out.append(str(int(word)) if word.isdigit() else word)
+    return tuple(out) or (_squeezed(text),)
+
+
+_PCI = re.compile(r"^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2}(?:\.[0-7])?)$")
+_GLUED = re.compile(r"^(?:dimm|channel)(?=[a-z]$)")
+_NOUNS = frozenset(
+    [
+        "bank",
+        "bay",
+        "channel",
+        "cpu",
+        "device",
+        "dimm",
+        "disk",
+        "drive",
+        "locator",
+        "mem",
+        "memory",
+        "p",
+        "port",
+        "power",
+        "proc",
+        "processor",
+        "ps",
+        "psu",
+        "slot",
+        "socket",
+        "status",
+        "supply",
+        "unit",
+    ]
+)
+_SAY_NOTHING = frozenset(
+    ["r", "tm", "c", "inc", "corp", "corporation", "co", "ltd", "technologies", "technology", "processor", "cpu"]
+)
+_WORD = re.compile(r"[a-z0-9.]+")
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    words = frozenset(word.strip(".") for word in _WORD.findall(text.lower()))
+    return (words - _SAY_NOTHING - {""}) or words
+
+
+@lru_cache(maxsize=4096)
+def _squeezed(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _addresses(part: Part) -> list[str]:
+    """MAC addresses of the part or of its ports, sorted."""
+    found = {clean_mac(port.get("macaddress")) for port in part.get("nic_ports", ()) if isinstance(port, Mapping)}
+    found.add(clean_mac(part.get("macaddress")))
+    return sorted(mac for mac in found if mac)
+
+
+def _strong(part: Part) -> dict[str, frozenset[str]]:
+    """What the part is, wherever it is: by kind of identity, best first."""
+    serial = clean_serial(part.get("serial"))
+    found = {
+        "serial": frozenset([_squeezed(serial) or serial] if serial else []),
+        "wwn": frozenset([_squeezed(part["wwn"])] if isinstance(part.get("wwn"), str) else []),
+        "mac": frozenset(_addresses(part)),
+        "uuid": frozenset([part["uuid"].lower()] if isinstance(part.get("uuid"), str) else []),
+    }
+    return {kind: values for kind, values in found.items() if values}
+
+
+def _places(part: Part) -> list[Key]:
+    return [(name, " ".join(place_words(part[name]))) for name in PLACES if isinstance(part.get(name), str)]
+
+
+def same_place(mine: Part, theirs: Part) -> bool:
+    """In the first field that both have of where they are, they agree; true when there is none."""
+    ours, others = dict(_places(mine)), dict(_places(theirs))
+    return next((ours[name] == others[name] for name in PLACES if name in ours and name in others), True)
+
+
+# -- pairs --------------------------------------------------------------------------------------------------------------------
+
+
+class _Known:
+    """A component with what it is known by."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.strong = _strong(part)
+        self.places = _places(part)
+
+    def denies(self, other: _Known, weaker_than: Optional[str] = None) -> bool:
+        """They can't be one part: an identity better than ``weaker_than`` that both have is another."""
+        for kind in self.strong:
+            if kind == weaker_than:
+                return False
+            if kind in other.strong and not self.strong[kind] & other.strong[kind]:
+                return True
+        return False
+
+
+def pair(left: Iterable[Part], right: Iterable[Part], kind: str = "", likely: bool = False) -> Pairs:
+    """Which of ``left`` is which of ``right``; each is in the answer once.
+
+    :param kind: the list's name in the device document. :param likely: see the module.
+    """
+    ours, theirs = [_Known(part) for part in left], [_Known(part) for part in right]
+    found: dict[int, tuple[_Known, _Known]] = {}
+    for match in (_by_identity, _by_place, _by_being_equal, *(_LIKELY if likely else ())):
+        open_left = [item for item in ours if id(item) not in found]
+        taken = {id(other) for _item, other in found.values()}
+        open_right = [item for item in theirs if id(item) not in taken]
+        if not open_left or not open_right:
+            break
+        for mine, other in match(open_left, open_right, kind):
+            found[id(mine)] = (mine, other)
+    taken = {id(other) for _item, other in found.values()}
+    return Pairs(
+        [(item.part, found[id(item)][1].part) for item in ours if id(item) in found],
+        [item.part for item in ours if id(item) not in found],
+        [item.part for item in theirs if id(item) not in taken],
+    )
+
+
+_Matches = Iterable[tuple[_Known, _Known]]
+
+
+def _by_identity(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """By the best identity that both have. Of several with one identity those in one place come first."""
+    pairs: list[tuple[_Known, _Known]] = []
+    for kind in ("serial", "wwn", "mac", "uuid"):
+        for placed in (True, False):
+            waiting: dict[str, list[_Known]] = {}
+            gone = {id(item) for match in pairs for item in match}
+            for item in right:
+                if id(item) not in gone:
+                    for value in item.strong.get(kind, ()):
+                        waiting.setdefault(value, []).append(item)
+            for mine in left:
+                if id(mine) in gone or kind not in mine.strong:
+                    continue
+                candidates = [item for value in sorted(mine.strong[kind]) for item in waiting.get(value, ())]
+                for other in candidates:
+                    if (
+                        id(other) in gone
+                        or mine.denies(other, kind)
+                        or (placed and not same_place(mine.part, other.part))
+                    ):
+                        continue
+                    pairs.append((mine, other))
+                    gone |= {id(mine), id(other)}
+                    break
+    return pairs
+
+
+def _by_place(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """By all they say of where they are, then by the first of it that both have."""
+    pairs: list[tuple[_Known, _Known]] = []
+    gone: set[int] = set()
+    for whole in (True, False):
+        for name in PLACES[:1] if whole else PLACES:
+            waiting: dict[Any, list[_Known]] = {}
+            for item in right:
+                key = tuple(item.places) if whole else dict(item.places).get(name)
+                if key and id(item) not in gone:
+                    waiting.setdefault(key, []).append(item)
+            for mine in left:
+                key = tuple(mine.places) if whole else dict(mine.places).get(name)
+                for other in waiting.get(key, ()) if key and id(mine) not in gone else ():
+                    if id(other) not in gone and not mine.denies(other) and same_place(mine.part, other.part):
+                        pairs.append((mine, other))
+                        gone |= {id(mine), id(other)}
+                        break
+    return pairs
+
+
+def _by_being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """What has nothing to know it by."""
+    waiting: dict[str, list[_Known]] = {}
+    for item in right:
+        if not item.strong and not item.places:
+            waiting.setdefault(json.dumps(item.part, sort_keys=True, default=str), []).append(item)
+    for mine in left:
+        same = waiting.get(json.dumps(mine.part, sort_keys=True, default=str)) if waiting else None
+        if same:
+            yield mine, same.pop()
+
+
+# -- two sources --------------------------------------------------------------------------------------------------------------
+
+
+def _only(read: Callable[[Part], Iterable[Any]]) -> Callable[[list[_Known], list[_Known], str], _Matches]:
+    """Pairs of which ``read`` gives a value that no other component on either side has."""
+
+    def match(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+        ours, theirs = _single(left, read), _single(right, read)
+        gone: set[int] = set()
+        for value, mine in ours.items():
+            other = theirs.get(value)
+            if other and not {id(mine), id(other)} & gone and _could_be(mine, other):
+                gone |= {id(mine), id(other)}
+                yield mine, other
+
+    return match
+
+
+def _single(items: list[_Known], read: Callable[[Part], Iterable[Any]]) -> dict[Any, _Known]:
+    by_value: dict[Any, list[_Known]] = {}
+    for item in items:
+        for value in dict.fromkeys(read(item.part)):
+            by_value.setdefault(value, []).append(item)
+    return {value: found[0] for value, found in by_value.items() if len(found) == 1}
+
+
+def _could_be(mine: _Known, other: _Known) -> bool:
+    """Nothing that both say of what they are is another."""
+    if not same_serial(mine.part.get("serial"), other.part.get("serial")) and mine.denies(other):
+        return False
+    for names in (("pci_vendor_id", "pci_product_id"), ("part_number",)):
+        ours, theirs = [tuple(str(item.part.get(name) or "").lower() for name in names) for item in (mine, other)]
+        if all(ours) and all(theirs) and ours != theirs:
+            return False
+    ours_said, theirs_said = mine.part.get("model"), other.part.get("model")
+    return not (ours_said and theirs_said) or same_words(ours_said, theirs_said) or _part_number(mine, other)
+
+
+def _part_number(mine: _Known, other: _Known) -> bool:
+    """The model of one is the part number of the other."""
+    numbers = [
+        (_squeezed(one.part.get("model") or ""), _squeezed(two.part.get("part_number") or ""))
+        for one, two in ((mine, other), (other, mine))
+    ]
+    return any(model and model == number for model, number in numbers)
+
+
+def _cut_serials(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    return _mutual(left, right, lambda one, two: same_serial(one.get("serial"), two.get("serial")))
+
+
+def _ends_of_places(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """``A1`` is ``P1_DIMMA1``, if only one place ends so."""
+
+    def ends(one: Part, two: Part) -> bool:
+        for name in ("slot", "id"):
+            ours, theirs = one.get(name) or one.get("id"), two.get(name) or two.get("id")
+            if isinstance(ours, str) and isinstance(theirs, str):
+                short, long = sorted((place_words(ours), place_words(theirs)), key=len)
+                if long[-len(short) :] == short:
+                    return True
+        return False
+
+    return ((mine, other) for mine, other in _mutual(left, right, ends) if _could_be(mine, other))
+
+
+def _mutual(left: list[_Known], right: list[_Known], same: Callable[[Part, Part], bool]) -> _Matches:
+    """Pairs that are the only ones for each other."""
+    ours = {id(mine): [other for other in right if same(mine.part, other.part)] for mine in left}
+    counts: dict[int, int] = {}
+    for found in ours.values():
+        for other in found:
+            counts[id(other)] = counts.get(id(other), 0) + 1
+    return [
+        (mine, ours[id(mine)][0]) for mine in left if len(ours[id(mine)]) == 1 and counts[id(ours[id(mine)][0])] == 1
+    ]
+
+
+def _counted(left: list[_Known], right: list[_Known], kind: str) -> _Matches:
+    if kind not in _COUNTED or len(left) != len(right):
+        return []
+    ours, theirs = [sorted(items, key=lambda item: _number(item.part)) for items in (left, right)]
+    pairs = list(zip(ours, theirs))
+    return pairs if all(_could_be(mine, other) for mine, other in pairs) else []
+
+
+def _number(part: Part) -> tuple[Any, ...]:
+    """Sorts by the numbers of the place."""
+    for name in PLACES:
+        if isinstance(part.get(name), str):
+            return tuple((word.isdigit(), int(word) if word.isdigit() else 0, word) for word in place_words(part[name]))
+    return ((False, 0, json.dumps(part, sort_keys=True, default=str)),)
+
+
+def _the_only_ones(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    return [(left[0], right[0])] if len(left) == len(right) == 1 and _could_be(left[0], right[0]) else []
+
+
+def _pci_numbers(part: Part) -> Iterable[Any]:
+    found = tuple(str(part.get(name) or "").lower() for name in ("pci_vendor_id", "pci_product_id"))
+    return [found] if all(found) else []
+
+
+def _models(part: Part) -> Iterable[Any]:
+    return [
+        _squeezed(part[name]) for name in ("model", "product_name", "part_number") if isinstance(part.get(name), str)
+    ]
+
+
+_LIKELY = (_cut_serials, _ends_of_places, _only(_pci_numbers), _only(_models), _counted, _the_only_ones)
