@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
-from ..ports import Clock, HttpResponse, PowerAction, PowerState
+from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
 from ..redfish.service import choose_system, refusal
 from ..redfish.session import Session
 from ..redfish.walker import REAL_SYSTEMS
@@ -44,6 +44,8 @@ class RedfishDriver:
     """
 
     name = "redfish"
+    actions = BMC_ACTIONS
+    reads_state = True
 
     def __init__(self, options: BmcOptions, clock: Clock) -> None:
         if sushy is None:
