@@ -54,6 +54,9 @@ OPTIONS = r"""
   username:
     description: User. Required for version V(3).
     type: str
+  context:
+    description: Name of the SNMP version V(3) context, for a device that has several.
+    type: str
   auth_protocol:
     description: How the user is authenticated. V(sha256) is C(usmHMAC192SHA256AuthProtocol).
     type: str

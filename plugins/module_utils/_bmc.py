@@ -57,6 +57,7 @@ OUTLET: dict[str, Any] = {
     "version": {"type": "str", "choices": ["1", "2c", "3"], "default": "2c"},
     "community": {"type": "str", "no_log": True},
     "username": {"type": "str"},
+    "context": {"type": "str"},
     "auth_protocol": {"type": "str", "choices": ["md5", "sha", "sha256"], "default": "sha"},
     "auth_password": {"type": "str", "no_log": True},
     "priv_protocol": {"type": "str", "choices": ["des", "aes", "aes256"], "default": "aes"},

@@ -90,6 +90,7 @@ class PduOptions:
     version: str = "2c"
     community: str = field(default="", repr=False)
     username: Optional[str] = None
+    context: str = ""
     auth_protocol: str = "sha"
     auth_password: Optional[str] = field(default=None, repr=False)
     priv_protocol: str = "aes"
@@ -127,6 +128,7 @@ def pdu_options(params: Mapping[str, Any]) -> PduOptions:
         version=params["version"],
         community=params.get("community") or "",
         username=params.get("username"),
+        context=params.get("context") or "",
         auth_protocol=params["auth_protocol"],
         auth_password=params.get("auth_password"),
         priv_protocol=params["priv_protocol"],
@@ -257,7 +259,7 @@ class PduDriver:
                 self._engine,
                 self._login(),
                 target,
-                snmp.ContextData(),
+                snmp.ContextData(contextName=self._options.context.encode()),
                 snmp.ObjectType(snmp.ObjectIdentity(last)),
                 lookupMib=False,
             )
@@ -280,7 +282,12 @@ class PduDriver:
         command = snmp.get_cmd if value is None else snmp.set_cmd
         bound = snmp.ObjectType(what) if value is None else snmp.ObjectType(what, snmp.Integer32(value))
         problem, status, _index, binds = await command(
-            self._engine, self._login(), target, snmp.ContextData(), bound, lookupMib=False
+            self._engine,
+            self._login(),
+            target,
+            snmp.ContextData(contextName=self._options.context.encode()),
+            bound,
+            lookupMib=False,
         )
         if problem:
             raise self._failure(str(problem))
@@ -308,7 +315,10 @@ class PduDriver:
             return TimedOut(
                 f"{self.host}: SNMP: no answer; a PDU does not answer a wrong community either", address=self.host
             )
-        if any(word in lower for word in ("digest", "unknown user", "unknownusername", "authorization", "decrypt")):
+        if any(
+            word in lower
+            for word in ("digest", "unknown user", "usm user", "unknownusername", "authorization", "decrypt")
+        ):
             return AuthenticationFailed(f"{self.host}: SNMP: {words}", address=self.host)
         return BadResponse(f"{self.host}: SNMP: {words}", address=self.host)
 
@@ -369,7 +379,7 @@ class OutletGroup:
                 if action is PowerAction.OFF:
                     self._see_off(outlet)
             except FleetError as error:
-                error.details.setdefault("outlet", outlet.outlet())
+                error.details["outlet"] = outlet.outlet()
                 failed = failed or error
                 if action is PowerAction.OFF:
                     self._back_on(self._outlets[: number + 1], error)
