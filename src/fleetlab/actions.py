@@ -33,6 +33,7 @@ _WRITABLE = {
     "DateTime",
     "Enabled",
     "HostName",
+    "HttpPushUriTargets",
     "IndicatorLED",
     "LocationIndicatorActive",
     "Locked",
@@ -49,12 +50,18 @@ _KNOWN_VALUES = {
 
 
 class Actions:
-    """Carries out actions on a State. `restart_bmc`: what Manager.Reset does; `task_seconds`: how long a task takes."""
+    """Carries out actions on a State. `restart_bmc`: what Manager.Reset does; `task_seconds`: how long a task takes.
 
-    def __init__(self, state: State, restart_bmc: Callable[[], None], task_seconds: float) -> None:
+    `firmware_at_boot`: what an update brings is in effect after the machine's next boot.
+    """
+
+    def __init__(
+        self, state: State, restart_bmc: Callable[[], None], task_seconds: float, firmware_at_boot: bool = False
+    ) -> None:
         self._state = state
         self._restart_bmc = restart_bmc
         self._task_seconds = task_seconds
+        self._firmware_at_boot = firmware_at_boot
         self._task_numbers = itertools.count(1)
         self.task_of_monitor: dict[str, str] = {}
         self._known: dict[str, Callable[[str, Resource, Resource], Reply]] = {
@@ -184,7 +191,7 @@ class Actions:
         """Take an image at one of the UpdateService's push URIs; None when `path` is none of them. Raises Refused."""
         service = self._state.follow(self._state.get(ROOT), "UpdateService") or {}
         if path == service.get("HttpPushUri"):
-            return self._update(body[:200].decode("ascii", "replace").strip(), None)
+            return self._update(body[:200].decode("ascii", "replace").strip(), service.get("HttpPushUriTargets"))
         if path != service.get("MultipartHttpPushUri"):
             return None
         head = f"Content-Type: {content_type}\r\n\r\n".encode()
@@ -209,6 +216,9 @@ class Actions:
 
         def install() -> str:
             for path in paths:
+                if self._firmware_at_boot:
+                    self._state.staged_firmware[path] = version
+                    continue
                 self._state.update(path, {"Version": version})
                 self._state.event("firmware", path, name, version=version)
             return ""
