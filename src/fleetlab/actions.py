@@ -12,7 +12,7 @@ from typing import Any
 
 from fleetlab.replies import Refused, Reply, reply
 from fleetlab.state import State
-from fleetlab.tree import ROOT, Resource, canonical, link
+from fleetlab.tree import ROOT, Resource, canonical, link, members
 
 _ALLOWABLE = "@Redfish.AllowableValues"
 
@@ -73,6 +73,7 @@ class Actions:
             "#VirtualMedia.EjectMedia": self._eject_media,
             "#UpdateService.SimpleUpdate": self._simple_update,
             "#SecureBoot.ResetKeys": self._reset_keys,
+            "#Bios.ResetBios": self._reset_bios,
         }
 
     def post(self, path: str, parameters: Resource) -> Reply:
@@ -155,6 +156,20 @@ class Actions:
 
     def _clear_log(self, _path: str, log: Resource, _parameters: Resource) -> Reply:
         self._state.clear_members(link(log.get("Entries")))
+        return Reply(204)
+
+    def _reset_bios(self, path: str, bios: Resource, _parameters: Resource) -> Reply:
+        """Stages the registry's defaults for the next boot."""
+        registries = link((self._state.get(ROOT) or {}).get("Registries"))
+        for member in members(self._state.get(registries)):
+            location = (self._state.get(member) or {}).get("Location") or [{}]
+            if (self._state.get(member) or {}).get("Id") != bios.get("AttributeRegistry"):
+                continue
+            entries = (
+                (self._state.get(str(location[0].get("Uri"))) or {}).get("RegistryEntries", {}).get("Attributes", [])
+            )
+            defaults = {entry["AttributeName"]: entry["DefaultValue"] for entry in entries if "DefaultValue" in entry}
+            self._state.update(self._state.settings_of(path), {"Attributes": defaults})
         return Reply(204)
 
     def _insert_media(self, path: str, media: Resource, parameters: Resource) -> Reply:
