@@ -27,11 +27,13 @@ options:
     type: str
   drivers:
     description:
-      - Protocols to try, in this order. The next one is tried when a BMC does not speak the first one or does not answer.
+      - Drivers to try, in this order. The next one is tried when a BMC does not speak the first one or does not answer.
+      - Those other than V(redfish) and V(ipmi) are for M(baremetal.fleet.bmc_power) and can only switch power. Other modules pass over them, so that a
+        machine can have one list.
       - After a refused login, an untrusted certificate or a wrong O(system) no other driver is tried.
     type: list
     elements: str
-    choices: [redfish, ipmi]
+    choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
     default: [redfish, ipmi]
   redfish_scheme:
     description: V(http) is for BMCs without TLS. The password then crosses the network in clear.

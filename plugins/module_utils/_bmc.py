@@ -16,8 +16,8 @@ from ansible.module_utils.basic import env_fallback
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
-from .fleetcore.drivers.options import bmc_options
-from .fleetcore.drivers.registry import collect, open_power
+from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, bmc_options
+from .fleetcore.drivers.registry import collect, open_first, power_drivers
 from .fleetcore.errors import FleetError, InvalidInput
 from .fleetcore.files import safe_name, write_private
 from .fleetcore.model import to_dict
@@ -30,7 +30,7 @@ BMC: dict[str, Any] = {
     "address": {"type": "str", "required": True},
     "username": {"type": "str", "fallback": (env_fallback, ["BMC_USERNAME"])},
     "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["BMC_PASSWORD"])},
-    "drivers": {"type": "list", "elements": "str", "choices": ["redfish", "ipmi"], "default": ["redfish", "ipmi"]},
+    "drivers": {"type": "list", "elements": "str", "choices": list(POWER_DRIVERS), "default": list(DRIVERS)},
     "redfish_scheme": {"type": "str", "choices": ["https", "http"], "default": "https"},
     "redfish_port": {"type": "int"},
     "ipmi_port": {"type": "int", "default": 623},
@@ -40,6 +40,66 @@ BMC: dict[str, Any] = {
     "timeout": {"type": "float", "default": 30},
     "deadline": {"type": "float", "default": 300},
     "system": {"type": "str"},
+}
+
+# One outlet, documented by doc_fragments/outlet.py.
+OUTLET: dict[str, Any] = {
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 161},
+    "vendor": {"type": "str", "choices": [*MIB_NAMES, "generic"], "default": "apc"},
+    "oid": {"type": "str"},
+    "on_value": {"type": "int"},
+    "off_value": {"type": "int"},
+    "state_oid": {"type": "str"},
+    "state_on_value": {"type": "int"},
+    "state_off_value": {"type": "int"},
+    "name_oid": {"type": "str"},
+    "version": {"type": "str", "choices": ["1", "2c", "3"], "default": "2c"},
+    "community": {"type": "str", "no_log": True},
+    "username": {"type": "str"},
+    "context": {"type": "str"},
+    "auth_protocol": {"type": "str", "choices": ["md5", "sha", "sha256"], "default": "sha"},
+    "auth_password": {"type": "str", "no_log": True},
+    "priv_protocol": {"type": "str", "choices": ["des", "aes", "aes256"], "default": "aes"},
+    "priv_password": {"type": "str", "no_log": True},
+    "timeout": {"type": "float", "default": 5},
+}
+# Of the module wake_on_lan, and of the driver.
+WAKE: dict[str, Any] = {
+    "mac": {"type": "str", "required": True},
+    "broadcast": {"type": "str", "default": "255.255.255.255"},
+    "port": {"type": "int", "default": 9},
+    "source_address": {"type": "str"},
+    "count": {"type": "int", "default": 3},
+    "probe_host": {"type": "str"},
+    "probe_port": {"type": "int", "default": 22},
+}
+_ARGV = {"type": "list", "elements": "str"}
+COMMAND: dict[str, Any] = {
+    "machine": {"type": "str"},
+    **dict.fromkeys(("on", "off", "shutdown", "reset", "nmi", "cycle", "state"), _ARGV),
+    "state_on": {"type": "str"},
+    "state_off": {"type": "str"},
+    "timeout": {"type": "float", "default": 60},
+}
+TASKS: dict[str, Any] = {
+    "file": {"type": "path", "required": True},
+    "machine": {"type": "str", "required": True},
+    "inventory": {"type": "list", "elements": "str", "required": True},
+    "actions": {"type": "list", "elements": "str", "choices": list(TASK_ACTIONS), "default": ["on", "off"]},
+    "reads_state": {"type": "bool", "default": True},
+    "variables": {"type": "dict"},
+    "timeout": {"type": "float", "default": 120},
+}
+# What bmc_power has besides: the drivers that are no BMC. Documented by doc_fragments/power.py.
+POWER: dict[str, Any] = {
+    **BMC,
+    "address": {"type": "str"},
+    "pdu": {"type": "list", "elements": "dict", "options": {**OUTLET, "outlet": {"type": "str", "required": True}}},
+    "outlet_delay": {"type": "float", "default": 0},
+    "wake_on_lan": {"type": "dict", "options": WAKE},
+    "command": {"type": "dict", "options": COMMAND},
+    "tasks": {"type": "dict", "options": TASKS},
 }
 
 
@@ -96,8 +156,7 @@ def _write_capture(path: str, record: Record, facts: Mapping[str, Any]) -> Mappi
 
 
 def power_plan(params: Mapping[str, Any]) -> Plan:
-    """Ask the BMC for the power state, and say what would be done to get to ``state``."""
-    options = bmc_options(params)
+    """Ask for the power state, and say what would be done to get to ``state``."""
     power = PowerOptions(
         graceful_timeout=seconds(params, "graceful_timeout"),
         force=params["force"],
@@ -105,7 +164,7 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
         verify_timeout=seconds(params, "verify_timeout"),
     )
     clock = SystemClock()
-    driver, attempts = open_power(options, clock)
+    driver, attempts = open_first(power_drivers(params, clock), params["state"])
     return plan_power(driver, clock, params["state"], power, {"attempts": [to_dict(attempt) for attempt in attempts]})
 
 
@@ -113,7 +172,7 @@ def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOption
     """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides."""
     try:
         before = driver.power_state()
-        actions = plan(state, before, power)
+        actions = plan(state, before, power, driver.actions)
     except BaseException:
         driver.close()
         raise
@@ -122,7 +181,7 @@ def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOption
     def preview() -> Mapping[str, Any]:
         driver.close()
         steps = [PowerStep(action) for action in actions]
-        after = target if actions else before
+        after = target if actions and driver.reads_state else before
         result = PowerResult(driver.name, before, after, verified=not actions, steps=steps)
         return {"power": result.to_dict(), **more}
 
@@ -133,7 +192,7 @@ def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOption
             result = PowerController(driver, clock, power).run(state)
         finally:
             driver.close()
-        return {"power": result.to_dict(), **more}
+        return {"power": result.to_dict(), **more, "warnings": () if result.verified else (unverified(driver, state),)}
 
     shown = {"power_state": before.value}
     return Plan(
@@ -142,6 +201,11 @@ def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOption
         preview=preview,
         apply=apply,
     )
+
+
+def unverified(driver: PowerDriver, state: str) -> str:
+    """What to tell a person of a change that nobody could see."""
+    return f"{driver.name}: {state} was sent; this driver can't read the power state here, so nothing was verified"
 
 
 def seconds(params: Mapping[str, Any], name: str) -> float:

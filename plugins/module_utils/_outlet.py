@@ -13,20 +13,21 @@ from ._bmc import plan_power, seconds
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions
-from .fleetcore.drivers.pdu import PduDriver, pdu_options
+from .fleetcore.drivers.pdu import outlets_driver
 from .fleetcore.drivers.wake_on_lan import WakeOnLanDriver, wake_options
 from .fleetcore.ports import PowerAction, PowerState
 
 
 def outlet_plan(params: Mapping[str, Any]) -> Plan:
-    """Switch one outlet, and read back that it is switched."""
+    """Switch outlets of one PDU, and read back that they are switched."""
     clock = SystemClock()
-    driver = PduDriver(pdu_options(params), clock)
     power = PowerOptions(
         graceful_timeout=0,
         off_seconds=seconds(params, "off_seconds"),
         verify_timeout=seconds(params, "verify_timeout"),
     )
+    entries = [{**params, "outlet": outlet} for outlet in params["outlet"]]
+    driver = outlets_driver(entries, clock, seconds(params, "outlet_delay"), power.verify_timeout)
     return plan_power(driver, clock, params["state"], power, {})
 
 

@@ -28,6 +28,11 @@ options:
       - The values V(enabled) and V(disabled), and for C(boot_mode) V(uefi) and V(legacy), are written in this BIOS's own words. Another value is
         written as it is.
     type: dict
+  defaults:
+    description:
+      - Resets the whole BIOS configuration to its defaults, at the next boot. Passwords are left as the BIOS leaves them.
+      - What the defaults are, and whether they are in effect already, is known where the BMC has an attribute registry. Elsewhere it is done each time.
+    type: bool
   reboot:
     description:
       - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until they are.
@@ -82,6 +87,14 @@ EXAMPLES = r"""
     settings:
       boot_mode: uefi
     reboot: true
+
+- name: Reset everything to the defaults, now
+  baremetal.fleet.bios_settings:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    defaults: true
+    reboot: true
 """
 
 RETURN = r"""
@@ -131,6 +144,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.b
 SPEC = {
     "attributes": {"type": "dict"},
     "settings": {"type": "dict"},
+    "defaults": {"type": "bool"},
     "reboot": {"type": "bool", "default": False},
     "graceful_timeout": {"type": "float", "default": 300},
     "verify_timeout": {"type": "float", "default": 60},
@@ -139,7 +153,13 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("BIOS settings", SPEC, prepare_bios, required_one_of=[["attributes", "settings"]])
+    run_acting(
+        "BIOS settings",
+        SPEC,
+        prepare_bios,
+        required_one_of=[["attributes", "settings", "defaults"]],
+        mutually_exclusive=[["attributes", "defaults"], ["settings", "defaults"]],
+    )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Compares the firmware inventory of the BMC with a catalogue and updates the components that have another version, one after the other, in the
+  - Compares the firmware inventory of the BMC with a catalogue and updates the components that have an older version, one after the other, in the
     catalogue's order.
+  - Versions are compared as vendors write them, V(2.14.2) is newer than V(2.9.0), V(2.72 Sep 04 2022) is V(2.72), V(U46 v2.80) can't be compared
+    with V(U30 v2.90).
   - Each update is followed to its end, also over a restart of the BMC, and the version is read back. An update that was accepted and left the old
     version is a failure.
   - Needs Redfish. Check mode is the plan.
@@ -38,7 +40,7 @@ options:
         type: str
         required: true
       version:
-        description: Version as the inventory shows it once installed. Older and newer ones are replaced alike.
+        description: Version as the inventory shows it once installed. A date behind it may be left out.
         type: str
         required: true
       image:
@@ -51,6 +53,13 @@ options:
     description: Only these components of the catalogue, as they are written there.
     type: list
     elements: str
+  direction:
+    description:
+      - With V(upgrade) a version that would be a downgrade, or of which nobody can tell whether it is one, is refused before anything is changed.
+      - With V(any) the version of the catalogue is installed wherever another one is.
+    type: str
+    choices: [upgrade, any]
+    default: upgrade
   method:
     description: V(pull) insists on URIs and V(push) on files.
     type: str
@@ -124,11 +133,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 firmware:
-  description: The components of this machine that the catalogue has, as they were found, and what is to be done.
+  description:
+    - The components of this machine that the catalogue has, as they were found, and what is to be done.
+    - C(action) is V(none), V(upgrade), V(downgrade), or V(replace) where nobody can tell which version is the newer one.
   type: list
   elements: dict
   returned: success
-  sample: [{"component": "BIOS", "installed": "2.7.1", "wanted": "2.8.0", "action": "update"}]
+  sample: [{"component": "BIOS", "installed": "2.7.1", "wanted": "2.8.0", "action": "upgrade"}]
 updates:
   description: What was done.
   type: list
@@ -189,7 +200,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import METHODS, prepare_firmware
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import (
+    DIRECTIONS,
+    METHODS,
+    prepare_firmware,
+)
 
 ENTRY = {
     "vendor": {"type": "str"},
@@ -202,6 +217,7 @@ ENTRY = {
 SPEC = {
     "catalogue": {"type": "list", "elements": "dict", "required": True, "options": ENTRY},
     "components": {"type": "list", "elements": "str"},
+    "direction": {"type": "str", "choices": list(DIRECTIONS), "default": "upgrade"},
     "method": {"type": "str", "choices": list(METHODS), "default": "auto"},
     "reboot": {"type": "bool", "default": False},
     "graceful_timeout": {"type": "float", "default": 300},

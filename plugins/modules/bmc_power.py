@@ -13,7 +13,9 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Brings a machine to a power state through its BMC and reads the state back. A BMC that accepts an action and does nothing is a failure.
+  - Brings a machine to a power state through its BMC, a PDU or PoE port, Wake-on-LAN, commands or tasks of the operator, and reads the state back.
+    A controller that accepts an action and does nothing is a failure.
+  - A driver that can't do what O(state) asks is passed over. One that can't read the state does each action once, and the result is not verified.
   - A power cycle guarantees power-on. Once the machine may be off, switching on is tried again and again, and if that fails the
     message says that the machine may be off.
 options:
@@ -47,6 +49,7 @@ options:
     type: float
     default: 60
 extends_documentation_fragment:
+  - baremetal.fleet.power
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -87,6 +90,33 @@ EXAMPLES = r"""
     state: "off"
     graceful_timeout: 300
     force: true
+
+- name: Power cycle by the outlets of both supplies where the BMC does not answer
+  baremetal.fleet.bmc_power:
+    address: "{{ bmc_address }}"
+    username: "{{ bmc_username }}"
+    password: "{{ bmc_password }}"
+    drivers: [redfish, ipmi, pdu]
+    pdu:
+      - address: pdu-a.example.org
+        community: "{{ pdu_community }}"
+        outlet: 7
+      - address: pdu-b.example.org
+        community: "{{ pdu_community }}"
+        outlet: 7
+    state: cycle
+
+- name: Switch off by a tool of the site
+  baremetal.fleet.bmc_power:
+    drivers: [command]
+    command:
+      machine: "{{ inventory_hostname }}"
+      "on": [relay, --port, "{machine}", "on"]
+      "off": [relay, --port, "{machine}", "off"]
+      state: [relay, --port, "{machine}", status]
+      state_on: "^on"
+      state_off: "^off"
+    state: "off"
 """
 
 RETURN = r"""
@@ -106,7 +136,7 @@ power:
       description: Power state after, read back.
       type: str
     verified:
-      description: Whether the state after was read back and is the one that was asked for.
+      description: Whether the state after was read back and is the one that was asked for. V(false) only where the driver can't read it.
       type: bool
     soft:
       description: Whether the operating system shut down by itself.
@@ -141,7 +171,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import BMC, power_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import POWER, power_plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.drivers.base import STATES
 
@@ -151,7 +181,7 @@ SPEC = {
     "force": {"type": "bool", "default": False},
     "off_seconds": {"type": "float", "default": 5},
     "verify_timeout": {"type": "float", "default": 60},
-    **BMC,
+    **POWER,
 }
 
 

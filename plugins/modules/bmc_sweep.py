@@ -48,7 +48,7 @@ options:
         description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
         type: list
         elements: str
-        choices: [redfish, ipmi]
+        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
       redfish_scheme:
         description: Default is V(https). V(http) sends the password in clear.
         type: str
@@ -113,7 +113,7 @@ options:
     description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
     type: list
     elements: str
-    choices: [redfish, ipmi]
+    choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
   redfish_scheme:
     description: Default is V(https). V(http) sends the password in clear.
     type: str

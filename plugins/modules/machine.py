@@ -63,10 +63,10 @@ options:
         description: MAC address of the BMC's network port, in any of the usual notations.
         type: str
       drivers:
-        description: Drivers to try, in this order.
+        description: Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from inventory variables.
         type: list
         elements: str
-        choices: [redfish, ipmi]
+        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
       redfish_scheme:
         description: How Redfish is spoken.
         type: str
@@ -214,7 +214,11 @@ from ansible_collections.baremetal.fleet.plugins.module_utils._server import SER
 BMC = {
     "address": {"type": "str"},
     "mac": {"type": "str"},
-    "drivers": {"type": "list", "elements": "str", "choices": ["redfish", "ipmi"]},
+    "drivers": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],
+    },
     "redfish_scheme": {"type": "str", "choices": ["https", "http"]},
     "redfish_port": {"type": "int"},
     "ipmi_port": {"type": "int"},

@@ -13,82 +13,26 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Switches one outlet of a power distribution unit and reads back that it is switched.
+  - Switches outlets of a power distribution unit, or ports of a switch with Power over Ethernet, and reads back that they are switched.
   - A cycle guarantees power-on. Once the outlet is off, switching on is tried again and again, and if that fails the message says so.
 options:
-  address:
-    description: Host name or IP address of the PDU.
-    type: str
-    required: true
-  port:
-    description: UDP port of SNMP.
-    type: int
-    default: 161
   outlet:
-    description: Number of the outlet, as printed on the PDU.
-    type: int
+    description:
+      - Number of the outlet, as printed on the PDU, or its name, which has to be that of exactly one outlet.
+      - Several are switched one after the other, as the supplies of one machine. It counts as on when all are on, as off when all are off. If
+        one can't be switched off, those before it are switched on again.
+    type: list
+    elements: str
     required: true
   state:
     description: V(on) and V(off) do nothing to an outlet that is so already. V(cycle) switches off, waits O(off_seconds), and switches on.
     type: str
     choices: ["on", "off", cycle]
     required: true
-  vendor:
-    description:
-      - V(apc) is the PowerNet-MIB of APC and V(raritan) the PDU2-MIB of Raritan.
-      - V(generic) is any other one, described by O(oid), O(on_value) and O(off_value).
-    type: str
-    choices: [apc, raritan, generic]
-    default: apc
-  oid:
-    description: With O(vendor=generic), the OID to write, in numbers. C({outlet}) in it stands for O(outlet).
-    type: str
-  on_value:
-    description: With O(vendor=generic), the integer that switches on.
-    type: int
-  off_value:
-    description: With O(vendor=generic), the integer that switches off.
-    type: int
-  state_oid:
-    description: With O(vendor=generic), the OID that shows the state. Default is O(oid).
-    type: str
-  state_on_value:
-    description: With O(vendor=generic), what O(state_oid) shows for on. Default is O(on_value).
-    type: int
-  state_off_value:
-    description: With O(vendor=generic), what O(state_oid) shows for off. Default is O(off_value).
-    type: int
-  version:
-    description: Version of SNMP. Only V(3) can keep the login secret.
-    type: str
-    choices: ["1", 2c, "3"]
-    default: 2c
-  community:
-    description: Community that may write. Required before version V(3).
-    type: str
-  username:
-    description: User. Required for version V(3).
-    type: str
-  auth_protocol:
-    description: How the user is authenticated.
-    type: str
-    choices: [md5, sha, sha256]
-    default: sha
-  auth_password:
-    description: Password for that. Without it nobody is authenticated.
-    type: str
-  priv_protocol:
-    description: How the traffic is encrypted.
-    type: str
-    choices: [des, aes, aes256]
-    default: aes
-  priv_password:
-    description: Password for that. Without it nothing is encrypted.
-    type: str
-  timeout:
-    description: Seconds to wait for each answer. A request is sent up to three times.
+  outlet_delay:
+    description: Seconds between one outlet and the next.
     type: float
-    default: 5
+    default: 0
   off_seconds:
     description: Seconds that O(state=cycle) leaves the outlet off.
     type: float
@@ -97,6 +41,8 @@ options:
     description: Seconds that the PDU has to show the state.
     type: float
     default: 30
+extends_documentation_fragment:
+  - baremetal.fleet.outlet
 attributes:
   check_mode:
     description: Reads the state and returns the actions that would be taken.
@@ -129,6 +75,23 @@ EXAMPLES = r"""
     auth_password: "{{ pdu_auth_password }}"
     priv_password: "{{ pdu_priv_password }}"
     outlet: 12
+    state: cycle
+
+- name: Switch off a machine with two supplies, by the names of its outlets
+  baremetal.fleet.pdu_outlet:
+    address: pdu7.example.org
+    vendor: raritan
+    community: "{{ pdu_community }}"
+    outlet: [node7-psu1, node7-psu2]
+    outlet_delay: 1
+    state: "off"
+
+- name: Power cycle what hangs on a PoE port
+  baremetal.fleet.pdu_outlet:
+    address: switch3.example.org
+    vendor: poe
+    community: "{{ switch_community }}"
+    outlet: 17
     state: cycle
 
 - name: A PDU of another make
@@ -166,29 +129,15 @@ failure:
       type: dict
 """
 
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import OUTLET
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import outlet_plan
 
 SPEC = {
-    "address": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 161},
-    "outlet": {"type": "int", "required": True},
+    **OUTLET,
+    "outlet": {"type": "list", "elements": "str", "required": True},
     "state": {"type": "str", "choices": ["on", "off", "cycle"], "required": True},
-    "vendor": {"type": "str", "choices": ["apc", "raritan", "generic"], "default": "apc"},
-    "oid": {"type": "str"},
-    "on_value": {"type": "int"},
-    "off_value": {"type": "int"},
-    "state_oid": {"type": "str"},
-    "state_on_value": {"type": "int"},
-    "state_off_value": {"type": "int"},
-    "version": {"type": "str", "choices": ["1", "2c", "3"], "default": "2c"},
-    "community": {"type": "str", "no_log": True},
-    "username": {"type": "str"},
-    "auth_protocol": {"type": "str", "choices": ["md5", "sha", "sha256"], "default": "sha"},
-    "auth_password": {"type": "str", "no_log": True},
-    "priv_protocol": {"type": "str", "choices": ["des", "aes", "aes256"], "default": "aes"},
-    "priv_password": {"type": "str", "no_log": True},
-    "timeout": {"type": "float", "default": 5},
+    "outlet_delay": {"type": "float", "default": 0},
     "off_seconds": {"type": "float", "default": 5},
     "verify_timeout": {"type": "float", "default": 30},
 }

@@ -16,36 +16,12 @@ description:
   - Sends the magic packet that wakes a machine, as the last resort for one that has no BMC.
   - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing to one that answers already.
 options:
-  mac:
-    description: MAC address of the network port that listens.
-    type: str
-    required: true
-  broadcast:
-    description: Address to send to, the broadcast address of the machine's network for example.
-    type: str
-    default: 255.255.255.255
-  port:
-    description: UDP port to send to.
-    type: int
-    default: 9
-  source_address:
-    description: Own address to send from, which chooses the interface.
-    type: str
-  count:
-    description: How many packets are sent.
-    type: int
-    default: 3
-  probe_host:
-    description: Host name or IP address of the machine. Without it the module can't tell whether the machine runs, and sends each time.
-    type: str
-  probe_port:
-    description: TCP port of O(probe_host) to connect to. A machine that refuses the connection runs, too.
-    type: int
-    default: 22
   wait_timeout:
     description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in them.
     type: float
     default: 300
+extends_documentation_fragment:
+  - baremetal.fleet.wake
 attributes:
   check_mode:
     description: Asks the machine and sends nothing.
@@ -108,19 +84,11 @@ failure:
       type: dict
 """
 
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import WAKE
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import wake_plan
 
-SPEC = {
-    "mac": {"type": "str", "required": True},
-    "broadcast": {"type": "str", "default": "255.255.255.255"},
-    "port": {"type": "int", "default": 9},
-    "source_address": {"type": "str"},
-    "count": {"type": "int", "default": 3},
-    "probe_host": {"type": "str"},
-    "probe_port": {"type": "int", "default": 22},
-    "wait_timeout": {"type": "float", "default": 300},
-}
+SPEC = {**WAKE, "wait_timeout": {"type": "float", "default": 300}}
 
 
 def main() -> None:

@@ -149,6 +149,8 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
     """
     from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _Late
 
+    from fleetd.adapters.cipher import new_key  # noqa: PLC0415 - see _Late
+
     root: Path | None = ctx.find_root().obj
     file = root or directory / "fleetd.yml"
     keys = file.with_suffix(".key").absolute() if find_spec("cryptography") else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from fleetlab.replies import Refused, Reply, reply
 from fleetlab.state import State
-from fleetlab.tree import ROOT, Resource, canonical, link
+from fleetlab.tree import ROOT, Resource, canonical, link, members
 
 _ALLOWABLE = "@Redfish.AllowableValues"
 
@@ -33,6 +33,7 @@ _WRITABLE = {
     "DateTime",
     "Enabled",
     "HostName",
+    "HttpPushUriTargets",
     "IndicatorLED",
     "LocationIndicatorActive",
     "Locked",
@@ -49,12 +50,18 @@ _KNOWN_VALUES = {
 
 
 class Actions:
-    """Carries out actions on a State. `restart_bmc`: what Manager.Reset does; `task_seconds`: how long a task takes."""
+    """Carries out actions on a State. `restart_bmc`: what Manager.Reset does; `task_seconds`: how long a task takes.
 
-    def __init__(self, state: State, restart_bmc: Callable[[], None], task_seconds: float) -> None:
+    `firmware_at_boot`: what an update brings is in effect after the machine's next boot.
+    """
+
+    def __init__(
+        self, state: State, restart_bmc: Callable[[], None], task_seconds: float, firmware_at_boot: bool = False
+    ) -> None:
         self._state = state
         self._restart_bmc = restart_bmc
         self._task_seconds = task_seconds
+        self._firmware_at_boot = firmware_at_boot
         self._task_numbers = itertools.count(1)
         self.task_of_monitor: dict[str, str] = {}
         self._known: dict[str, Callable[[str, Resource, Resource], Reply]] = {
@@ -66,6 +73,7 @@ class Actions:
             "#VirtualMedia.EjectMedia": self._eject_media,
             "#UpdateService.SimpleUpdate": self._simple_update,
             "#SecureBoot.ResetKeys": self._reset_keys,
+            "#Bios.ResetBios": self._reset_bios,
         }
 
     def post(self, path: str, parameters: Resource) -> Reply:
@@ -150,6 +158,20 @@ class Actions:
         self._state.clear_members(link(log.get("Entries")))
         return Reply(204)
 
+    def _reset_bios(self, path: str, bios: Resource, _parameters: Resource) -> Reply:
+        """Stages the registry's defaults for the next boot."""
+        registries = link((self._state.get(ROOT) or {}).get("Registries"))
+        for member in members(self._state.get(registries)):
+            location = (self._state.get(member) or {}).get("Location") or [{}]
+            if (self._state.get(member) or {}).get("Id") != bios.get("AttributeRegistry"):
+                continue
+            entries = (
+                (self._state.get(str(location[0].get("Uri"))) or {}).get("RegistryEntries", {}).get("Attributes", [])
+            )
+            defaults = {entry["AttributeName"]: entry["DefaultValue"] for entry in entries if "DefaultValue" in entry}
+            self._state.update(self._state.settings_of(path), {"Attributes": defaults})
+        return Reply(204)
+
     def _insert_media(self, path: str, media: Resource, parameters: Resource) -> Reply:
         image = str(required(parameters, "Image", "#VirtualMedia.InsertMedia"))
         if media.get("Inserted"):
@@ -184,7 +206,7 @@ class Actions:
         """Take an image at one of the UpdateService's push URIs; None when `path` is none of them. Raises Refused."""
         service = self._state.follow(self._state.get(ROOT), "UpdateService") or {}
         if path == service.get("HttpPushUri"):
-            return self._update(body[:200].decode("ascii", "replace").strip(), None)
+            return self._update(body[:200].decode("ascii", "replace").strip(), service.get("HttpPushUriTargets"))
         if path != service.get("MultipartHttpPushUri"):
             return None
         head = f"Content-Type: {content_type}\r\n\r\n".encode()
@@ -209,6 +231,9 @@ class Actions:
 
         def install() -> str:
             for path in paths:
+                if self._firmware_at_boot:
+                    self._state.staged_firmware[path] = version
+                    continue
                 self._state.update(path, {"Version": version})
                 self._state.event("firmware", path, name, version=version)
             return ""

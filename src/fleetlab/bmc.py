@@ -38,6 +38,7 @@ class BmcSpec:
     - `power`: On or Off at start (default: as in the tree); `behaviour`: how it obeys
     - `latency`: seconds before each answer; `faults`: from the start
     - `bmc_reset_seconds`: how long it is gone after Manager.Reset; `task_seconds`: how long a task takes
+    - `firmware_at_boot`: an update is over when its task is, and in effect after the machine's next boot
     - `count_paths`: count requests by path (switch off for thousands of BMCs with large trees)
     """
 
@@ -63,6 +64,7 @@ class BmcSpec:
     faults: tuple[Fault, ...] = ()
     bmc_reset_seconds: float = 0.0
     task_seconds: float = 1.0
+    firmware_at_boot: bool = False
     count_paths: bool = True
 
     def __post_init__(self) -> None:
@@ -124,7 +126,7 @@ class Bmc:
         self._clock = clock
         self._gone_until = float("-inf")
         self.state = State(self.tree, spec.behaviour, later, self._log)
-        self.actions = Actions(self.state, self._restart, spec.task_seconds)
+        self.actions = Actions(self.state, self._restart, spec.task_seconds, spec.firmware_at_boot)
         self._sessions_path = self._find_sessions()
         service = self.state.follow(self.tree.get(ROOT), "AccountService") or {}
         self._accounts_path = link(service.get("Accounts"))

@@ -56,6 +56,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "session_timeout": seconds,
     "task_seconds": seconds,
     "count_paths": _boolean,
+    "firmware_at_boot": _boolean,
     "tls": _boolean,
     "unique": _boolean,
 }

@@ -43,6 +43,7 @@ class State:
         self.behaviour = behaviour
         self.later = later
         self.changed: dict[str, Resource | None] = {}
+        self.staged_firmware: dict[str, str] = {}  # path of a component -> the version that the next boot brings
         self._on_event = on_event
         self._lock = threading.RLock()
         self._plans: dict[str, object] = {}
@@ -171,6 +172,10 @@ class State:
         if enabled == "Once":
             self.update(system, {"Boot": {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"}})
         self._apply_bios(link(resource.get("Bios")))
+        for path, version in self.staged_firmware.items():
+            self.update(path, {"Version": version})
+            self.event("firmware", path, "boot", version=version)
+        self.staged_firmware.clear()
         secure_boot = self.follow(resource, "SecureBoot")
         if secure_boot is not None:
             keys = secure_boot.get("SecureBootMode") != "SetupMode"

@@ -130,22 +130,34 @@ class PowerState(str, enum.Enum):
 
 
 class PowerAction(str, enum.Enum):
-    """What a controller can be told to do. ``SHUTDOWN`` asks the OS; ``OFF`` does not ask."""
+    """What a controller can be told to do. ``SHUTDOWN`` asks the OS; ``OFF`` does not ask.
+
+    ``CYCLE`` is off and on again by the controller itself, for those that can't do the halves.
+    """
 
     ON = "on"
     OFF = "off"
     SHUTDOWN = "shutdown"
     RESET = "reset"
     NMI = "nmi"
+    CYCLE = "cycle"
+
+
+BMC_ACTIONS = frozenset(PowerAction) - {PowerAction.CYCLE}
 
 
 class PowerDriver(Protocol):
     """One way to one machine's power. Drivers only act and query: retry and verification are in ``drivers.base``.
 
+    ``actions``: what it can be told at all; another action is ``Unsupported``. ``reads_state``: false where nobody can be asked:
+    ``power_state`` is then always UNKNOWN, and whatever is done stays unverified.
+
     Methods raise ``FatalError``, ``TransientError`` or ``Unsupported``; vendor exceptions never leave a driver.
     """
 
     name: str
+    actions: frozenset[PowerAction]
+    reads_state: bool
 
     def power_state(self) -> PowerState: ...
 

@@ -66,7 +66,12 @@ class Bmc(Body):
         description="IP address or host name", examples=["10.0.0.7"]
     )
     mac: str | None = Field(default=None, description="MAC address of the BMC", examples=["aa:bb:cc:dd:ee:ff"])
-    drivers: list[Literal["redfish", "ipmi"]] = Field(default=["redfish", "ipmi"], min_length=1, max_length=2)
+    drivers: list[Literal["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"]] = Field(
+        default=["redfish", "ipmi"],
+        min_length=1,
+        max_length=6,
+        description="tried in this order; the options of those that are no BMC are inventory variables, not kept here",
+    )
     redfish_scheme: Literal["https", "http"] = "https"
     redfish_port: Port | None = None
     ipmi_port: Port | None = None

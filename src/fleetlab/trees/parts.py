@@ -319,6 +319,8 @@ def add_registry(tree: Builder) -> None:
             entry |= {"Type": "Integer", "LowerBound": 0, "UpperBound": 600, "ScalarIncrement": 10}
         else:
             entry["Type"] = "Password" if "Password" in name else "String"
+        if not entry["ReadOnly"] and entry["Type"] != "Password":
+            entry["DefaultValue"] = value
         entries.append(entry)
     tree.add(
         location,
@@ -338,6 +340,7 @@ def add_bios(tree: Builder, system: str) -> None:
         "BIOS configuration",
         AttributeRegistry=REGISTRY,
         Attributes=ATTRIBUTES,
+        Actions={"#Bios.ResetBios": {"target": f"{system}/Bios/Actions/Bios.ResetBios"}},
         **{
             "@Redfish.Settings": {
                 "@odata.type": "#Settings.v1_4_0.Settings",

@@ -91,3 +91,35 @@ def test_a_machine_that_does_not_apply(module, bmc, login):
     assert result["failure"]["code"] == "not_verified"
     assert result["failure"]["details"]["staged"] == ["LogicalProc"]
     assert bmc.power_state() == "On"
+
+
+def test_reset_to_defaults(module, bmc, login):
+    assert not module("bios_settings", defaults=True, **login(bmc))["changed"], "they are in effect"
+    bmc.update(BIOS, {"Attributes": {"SysProfile": "Custom", "BootRetry": False}})
+    fresh = {"SysProfile": "PerfPerWatt", "BootRetry": True}
+    check = module("bios_settings", check=True, defaults=True, **login(bmc))
+    assert (check["changed"], check["diff"]["before"]["SysProfile"], check["bios"]["pending"]) == (
+        True,
+        "Custom",
+        fresh,
+    )
+    assert attributes(bmc, BIOS + "/Settings") == {}
+
+    staged = module("bios_settings", defaults=True, **login(bmc))
+    assert (staged["changed"], staged["bios"]["rebooted"], staged.get("warnings")) == (True, False, None)
+    assert attributes(bmc)["SysProfile"] == "Custom"
+    assert not module("bios_settings", defaults=True, **login(bmc))["changed"], "it is staged already"
+    applied = module("bios_settings", defaults=True, **NOW, **login(bmc))
+    assert (applied["changed"], applied["bios"]["rebooted"], applied["bios"]["attributes"]) == (True, True, fresh)
+    assert not module("bios_settings", defaults=True, **NOW, **login(bmc))["changed"]
+
+
+def test_a_bmc_that_hides_its_reset_to_defaults(module, bmc, login):
+    """Nothing is claimed before the next boot; a reset that the boot does not bring is a failure."""
+    bmc.update(BIOS, {"Attributes": {"SysProfile": "Custom"}})
+    bmc.faults.add("ignore:method=POST,path=*/Bios.ResetBios")
+    hidden = module("bios_settings", defaults=True, **login(bmc))
+    assert "does not show that it is pending" in str(hidden["warnings"])
+    result = module("bios_settings", defaults=True, **{**NOW, "apply_timeout": 0.5}, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert module("bios_settings", defaults=True, settings={"smt": "disabled"}, **login(bmc))["failed"]

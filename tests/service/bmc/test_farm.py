@@ -248,6 +248,19 @@ def test_several_systems(farm):
     assert bmc.power_log == []
 
 
+def test_a_board_of_accelerators_is_no_machine_to_choose_from(farm):
+    """A second System that can't boot, as the baseboards of GPUs are listed: the only host is meant, by power as by collecting."""
+    bmc = farm(tree="multinode")
+    first, board = bmc.systems
+    bmc.update(board, {"Bios": None, "Boot": None, "BiosVersion": None, "HostName": None, "Id": "HGX_Baseboard_0"})
+    assert cycle(bmc).verified
+    assert {event["resource"] for event in bmc.power_log} == {first}
+    assert collect(options(bmc), SystemClock()).serial == bmc.get(first)["SerialNumber"]
+    bmc.update(board, {"HostName": "node2"})
+    with pytest.raises(InvalidInput, match="several systems"):
+        open_power(options(bmc), SystemClock())
+
+
 # -- power ------------------------------------------------------------------------------------------------------------------
 
 
@@ -295,4 +308,33 @@ def test_a_refused_off_is_no_silent_success(farm):
     with pytest.raises(FleetError) as caught:
         cycle(bmc)
     assert caught.value.code == "permission_denied"
+    assert bmc.power_log == []
+
+
+def test_off_that_takes_its_time(farm):
+    """The BMC says On for a while, as some do for 40 seconds: it is waited for, and not told twice."""
+    bmc = farm(tree="server", behaviour=PowerBehaviour(off_seconds=1.5))
+    result = cycle(bmc, verify_timeout=30)
+    assert result.verified
+    assert [step.action for step in result.steps if not step.action.startswith("wait")] == ["off", "on"]
+
+
+def test_a_bmc_that_restarts_in_the_middle_of_a_cycle(farm):
+    """It forgets the session and resets connections after the power was cut: the machine still comes back."""
+    faults = (Fault("logout", path="*/Systems/1", skip=4, times=1), Fault("reset", path="*/Systems/1", skip=4, times=3))
+    bmc = farm(tree="server", expand=0, faults=faults)
+    result = cycle(bmc, verify_timeout=10)
+    assert (result.verified, bmc.power_state()) == (True, "On")
+    assert [event["event"] for event in bmc.power_log] == ["off", "on"]
+    assert bmc.counters.logins == 2
+
+
+def test_a_login_that_fails_with_200(farm):
+    """Neither taken for a login nor tried again."""
+    body = '{"error": {"message": "invalid credentials"}}'
+    bmc = farm(tree="server", faults=(Fault("reply", path="*/Sessions", method="POST", status=200, body=body),))
+    with pytest.raises(FleetError) as caught:
+        cycle(bmc)
+    assert caught.value.code == "authentication_failed"
+    assert bmc.counters.by_path["/redfish/v1/SessionService/Sessions"] == 1
     assert bmc.power_log == []

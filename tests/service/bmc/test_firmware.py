@@ -10,6 +10,8 @@ import hashlib
 
 import pytest
 
+from fleetlab.farm import BmcSpec, running_farm
+
 INVENTORY = "/redfish/v1/UpdateService/FirmwareInventory"
 QUICK = {"task_timeout": 10, "verify_timeout": 2}
 
@@ -33,9 +35,9 @@ def test_plan_and_apply(module, bmc, login):
     check = module("bmc_firmware", check=True, catalogue=catalogue, **login(bmc))
     assert [(row["component"], row["action"]) for row in check["firmware"]] == [
         ("CPLD", "none"),
-        ("BIOS", "update"),
-        ("NIC1", "update"),
-        ("NIC2", "update"),
+        ("BIOS", "upgrade"),
+        ("NIC1", "upgrade"),
+        ("NIC2", "upgrade"),
     ]
     assert (check["changed"], check["updates"], version(bmc, "BIOS")) == (True, [], "2.7.1")
 
@@ -66,6 +68,65 @@ def test_push(module, bmc, login, tmp_path):
     catalogue = [entry("BIOS", "2.8.0", str(image), sha256=digest)]
     assert module("bmc_firmware", catalogue=catalogue, method="push", **QUICK, **login(bmc))["updates"][0]["verified"]
     assert version(bmc, "BIOS") == "2.8.0"
+
+
+def test_push_without_multipart(module, bmc, login, tmp_path):
+    """What the image is for is said beforehand, and taken back."""
+    home = "/redfish/v1/UpdateService"
+    bmc.update(home, {"MultipartHttpPushUri": None, "HttpPushUriTargets": []})
+    image = tmp_path / "image.bin"
+    image.write_text("bios-2.8.0.bin")
+    done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0", str(image))], **QUICK, **login(bmc))
+    assert done["updates"][0]["verified"], done
+    assert (version(bmc, "BIOS"), version(bmc, "CPLD")) == ("2.8.0", "0.19")
+    assert bmc.get(home)["HttpPushUriTargets"] == []
+
+
+def test_pull_says_the_protocol_and_refuses_one_that_the_bmc_does_not_speak(module, bmc, login):
+    catalogue = [entry("BIOS", "2.8.0", "nfs://images.example.org/bios-2.8.0.bin")]
+    result = module("bmc_firmware", catalogue=catalogue, **QUICK, **login(bmc))
+    assert (result["failure"]["code"], "pulls over HTTP, HTTPS, TFTP" in result["msg"]) == ("invalid_input", True)
+
+
+def test_only_newer_versions_unless_asked(module, bmc, login):
+    older, unknown = entry("BIOS", "2.6.9"), entry("CPLD", "rev-B")
+    for check in (True, False):
+        result = module("bmc_firmware", check=check, catalogue=[older, unknown], **QUICK, **login(bmc))
+        assert result["failure"]["code"] == "invalid_input"
+        assert "2.7.1 -> 2.6.9 is a downgrade" in result["msg"]
+        assert "0.19 -> rev-B can't be ordered" in result["msg"]
+    assert version(bmc, "BIOS") == "2.7.1"
+    done = module("bmc_firmware", catalogue=[older], direction="any", **QUICK, **login(bmc))
+    assert [row["action"] for row in done["firmware"]] == ["downgrade"]
+    assert version(bmc, "BIOS") == "2.6.9"
+
+
+def test_a_version_without_its_date_is_the_same(module, bmc, login):
+    bmc.update(f"{INVENTORY}/BIOS", {"Version": "U46 v2.80 (07/20/2023)"})
+    assert not module("bmc_firmware", catalogue=[entry("BIOS", "U46 v2.80")], **login(bmc))["changed"]
+
+
+def test_an_update_that_waits_for_a_boot(module, login):
+    with running_farm(BmcSpec(tree="server", task_seconds=0.2, firmware_at_boot=True)) as farm:
+        bmc = farm.bmcs[0]
+        times = {"task_timeout": 10, "graceful_timeout": 0}
+        done = module(
+            "bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], reboot=True, verify_timeout=10, **times, **login(bmc)
+        )
+        assert (done["updates"][0]["rebooted"], done["updates"][0]["verified"], version(bmc, "BIOS")) == (
+            True,
+            True,
+            "2.8.0",
+        )
+        assert sorted(event["event"] for event in bmc.power_log) == ["firmware", "off", "on"]
+        waiting = module("bmc_firmware", catalogue=[entry("CPLD", "1.0")], verify_timeout=0.2, **times, **login(bmc))
+        assert (waiting["failure"]["code"], "reboot: true" in waiting["msg"]) == ("not_verified", True)
+
+
+def test_a_bmc_that_is_busy_with_a_job(module, bmc, login):
+    bmc.faults.add("status:method=POST,path=*/UpdateService.SimpleUpdate,status=503,times=5")
+    done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], task_timeout=20, verify_timeout=2, **login(bmc))
+    assert done["updates"][0]["verified"], done
 
 
 def test_a_monitor_that_expires(module, bmc, login):
@@ -110,7 +171,7 @@ def test_an_update_that_changes_nothing(module, bmc, login):
         ({"catalogue": [entry("BIOS", "2.8.0", "/no/such/file")]}, "invalid_input", "no such file"),
         ({"catalogue": [entry("BIOS", "1"), entry("bios", "2")]}, "invalid_input", "wants 1 and 2 of BIOS"),
         ({"catalogue": [entry("BIOS", "1")], "components": ["CPLD"]}, "not_found", "has no CPLD"),
-        ({"catalogue": [entry("BIOS", "1")], "method": "push"}, "invalid_input", "has to be a file"),
+        ({"catalogue": [entry("BIOS", "3")], "method": "push"}, "invalid_input", "has to be a file"),
     ],
 )
 def test_refused(module, bmc, login, options, code, words):

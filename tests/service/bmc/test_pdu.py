@@ -18,6 +18,8 @@ import pytest
 
 APC = "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4"
 RARITAN_SWITCH, RARITAN_STATE = "1.3.6.1.4.1.13742.6.4.1.2.1.2.1", "1.3.6.1.4.1.13742.6.4.1.2.1.3.1"
+APC_NAMES = "1.3.6.1.4.1.318.1.1.12.3.3.1.1.2"
+PORTS = "1.3.6.1.2.1.105.1.1.1"
 OTHER = "1.3.6.1.4.1.99999.1"
 # Values that can be written, and one that can't: Raritan's state.
 RECORDS = f"""{APC}.1|2:writecache|value=1
@@ -25,7 +27,21 @@ RECORDS = f"""{APC}.1|2:writecache|value=1
 {RARITAN_SWITCH}.4|2:writecache|value=1
 {RARITAN_STATE}.4|2|7
 {OTHER}.7.5|2:writecache|value=10
+{OTHER}.7.6|2|10
+{APC_NAMES}.1|4|node1-a
+{APC_NAMES}.2|4|node1-b
+{APC_NAMES}.3|4|twin
+{APC_NAMES}.4|4|twin
+{PORTS}.3.1.17|2:writecache|value=1
+{PORTS}.6.1.17|2|3
 """
+V3 = (
+    "--v3-user=fleet",
+    "--v3-auth-key=auth-password",
+    "--v3-priv-key=priv-password",
+    "--v3-auth-proto=SHA",
+    "--v3-priv-proto=AES",
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +61,7 @@ def pdu(tmp_path_factory):
     user = ["--process-user=root", "--process-group=root"] if os.getuid() == 0 else []
     arguments = [f"--data-dir={data}", f"--cache-dir={folder / 'cache'}", f"--agent-udpv4-endpoint=127.0.0.1:{port}"]
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([command, *user, *arguments], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen([command, *user, *arguments, *V3], cwd=folder, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 20
         while "Listening at" not in (folder / "log").read_text() and time.monotonic() < deadline:
@@ -92,6 +108,71 @@ def test_generic(module, pdu):
     mib = {**values, "oid": OTHER + ".7.{outlet}"}
     assert module("pdu_outlet", **mib, outlet=5, state="off", **options(pdu))["power"]["after"] == "off"
     assert module("pdu_outlet", **mib, outlet=5, state="on", **options(pdu))["changed"]
+
+
+def test_raritan_that_switches(module, pdu):
+    """The same simulator, whose state is written along with the switch."""
+    mib = {"vendor": "generic", "oid": RARITAN_SWITCH + ".{outlet}", "on_value": 1, "off_value": 0}
+    cycle = module("pdu_outlet", **mib, outlet=4, state="cycle", **options(pdu))
+    assert (cycle["power"]["verified"], cycle["power"]["after"]) == (True, "on")
+
+
+def test_a_poe_port(module, pdu):
+    """Its state is what the port delivers, which is fixed here: switched off, it still delivers."""
+    assert not module("pdu_outlet", vendor="poe", outlet=17, state="on", **options(pdu))["changed"]
+    assert (
+        module("pdu_outlet", vendor="poe", outlet=17, state="off", **options(pdu))["failure"]["code"] == "not_verified"
+    )
+
+
+def test_snmp_version_3(module, pdu):
+    passwords = {"auth_password": "auth-password", "priv_password": "priv-password"}
+    login = {"version": "3", "username": "fleet", "community": None, "context": "private", **passwords}
+    cycle = module("pdu_outlet", outlet=1, state="cycle", **{**options(pdu), **login})
+    assert (cycle["power"]["verified"], cycle["power"]["after"]) == (True, "on")
+    for change in ({"auth_password": "another-one"}, {"username": "nobody"}):
+        result = module("pdu_outlet", outlet=1, state="on", **{**options(pdu), **login, **change})
+        assert result["failure"]["code"] == "authentication_failed", result
+        assert "another-one" not in result["msg"]
+    undecipherable = module(
+        "pdu_outlet", outlet=1, state="on", **{**options(pdu), **login, "priv_password": "another-one"}
+    )
+    assert undecipherable["failed"]
+
+
+def test_a_name_is_that_of_one_outlet(module, pdu):
+    assert module("pdu_outlet", check=True, outlet="node1-a", state="cycle", **options(pdu))["changed"]
+    for name, code, words in (
+        ("twin", "invalid_input", "3, 4"),
+        ("node1", "not_found", "node1-a, node1-b"),
+        ("", "invalid_input", "outlet"),
+    ):
+        result = module("pdu_outlet", outlet=name, state="off", **options(pdu))
+        assert (result["failure"]["code"], words in result["msg"]) == (code, True), result
+
+
+def test_two_supplies_go_together(module, pdu):
+    both = {"outlet": [1, "node1-b"], "outlet_delay": 0.1}
+    assert module("pdu_outlet", **both, state="on", **options(pdu))["power"]["verified"]
+    off = module("pdu_outlet", **both, state="off", **options(pdu))
+    assert (off["changed"], off["power"]["before"], off["power"]["after"]) == (True, "on", "off")
+    assert module("pdu_outlet", outlet=2, state="on", **options(pdu))["changed"]
+    half = module("pdu_outlet", **both, state="on", **options(pdu))
+    assert (half["changed"], half["power"]["before"], half["power"]["after"]) == (True, "unknown", "on")
+    twice = module("pdu_outlet", outlet=[1, "node1-a"], state="off", **options(pdu))
+    assert "named twice" in twice["msg"]
+
+
+def test_one_supply_that_can_not_be_switched_off_leaves_none_off(module, pdu):
+    mib = {"vendor": "generic", "oid": OTHER + ".7.{outlet}", "on_value": 10, "off_value": 20}
+    module("pdu_outlet", **mib, outlet=5, state="on", **options(pdu))
+    for state in ("off", "cycle"):
+        result = module("pdu_outlet", **mib, outlet=[5, 6], state=state, **options(pdu))
+        assert result["failed"], result
+        assert result["failure"]["details"]["outlet"] == 6
+        assert not module("pdu_outlet", **mib, outlet=5, state="on", **options(pdu))["changed"], (
+            "it was switched on again"
+        )
 
 
 @pytest.mark.parametrize(

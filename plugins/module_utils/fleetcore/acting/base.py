@@ -110,7 +110,8 @@ def prepare(
     """
 
     def attempt(name: str) -> tuple[Change, Any]:
-        maker: Optional[Callable[[Any], Change]] = redfish if name == "redfish" else ipmi
+        makers: dict[str, Optional[Callable[[Any], Change]]] = {"redfish": redfish, "ipmi": ipmi}
+        maker = makers.get(name)
         if maker is None:
             raise Unsupported(f"{name} can't do this ({what})", driver=name)
         connection: Any = open_service(options, clock) if name == "redfish" else open_ipmi(options, clock)
@@ -120,7 +121,7 @@ def prepare(
             connection.close()
             raise
 
-    (change, connection), attempts = first_driver(options, attempt)
+    (change, connection), attempts = first_driver(options.drivers, attempt)
     return Prepared(change, connection, attempts)
 
 

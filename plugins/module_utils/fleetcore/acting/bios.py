@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ..errors import FleetError, InvalidInput, Unsupported
 from ..redfish.quirks import BIOS_KEYS
 from ..redfish.redact import is_secret
-from ..redfish.service import Service
+from ..redfish.service import Service, action_target
 from ..redfish.values import at, items, link, text
 from .base import Change, read_back, seconds
 from .reboot import reboot
@@ -28,6 +28,9 @@ _VALUES: dict[str, tuple[str, ...]] = {
 _SAME = {"on": "enabled", "off": "disabled", "true": "enabled", "false": "disabled", "bios": "legacy"}
 
 
+_RESET = "Bios.ResetBios"
+
+
 def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
     """The attributes that have to be staged, and, on request, the reboot that applies them.
 
@@ -40,6 +43,8 @@ def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
         raise Unsupported(f"{service.host}: the BMC does not show BIOS attributes")
     current: Mapping[str, Any] = bios["Attributes"]
     registry = read_registry(service, bios)
+    if params.get("defaults"):
+        return _prepare_defaults(service, params, bios_path, bios, registry)
     want = wanted(current, registry, params.get("attributes") or {}, params.get("settings") or {}, service.host)
     settings_path = link(at(bios, "@Redfish.Settings.SettingsObject"), bios_path) or bios_path
     staged = _pending(service, settings_path, bios_path)
@@ -78,6 +83,87 @@ def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
     if rebooting:
         before["reboot"], after["reboot"] = False, True
     return Change(_public(before), _public(after), apply, facts(current, waiting), always=bool(to_stage) or rebooting)
+
+
+def _prepare_defaults(
+    service: Service,
+    params: Mapping[str, Any],
+    bios_path: str,
+    bios: Mapping[str, Any],
+    registry: Mapping[str, Mapping[str, Any]],
+) -> Change:
+    """Bios.ResetBios. What the defaults are is known from the registry only; without one it is done each time.
+
+    :raises Unsupported: the BMC can't.
+    """
+    if action_target(bios, _RESET) is None:
+        raise Unsupported(f"{service.host}: the BMC does not reset the BIOS to its defaults")
+    current: Mapping[str, Any] = bios["Attributes"]
+    defaults = default_values(current, registry)
+    settings_path = link(at(bios, "@Redfish.Settings.SettingsObject"), bios_path) or bios_path
+    differing = {name: value for name, value in defaults.items() if current[name] != value}
+    done = bool(defaults) and not differing
+
+    def is_pending() -> bool:
+        if service.get(bios_path).get("ResetBiosToDefaultsPending") is True:
+            return True
+        staged = _pending(service, settings_path, bios_path)
+        return bool(differing) and all(staged.get(name) == value for name, value in differing.items())
+
+    pending = not done and is_pending()
+    rebooting = bool(params["reboot"]) and not done
+
+    def facts(now: Mapping[str, Any], waiting: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        shown = {name: now.get(name) for name in differing}
+        return {"bios": {"attributes": _public(shown), "pending": _public(waiting), "rebooted": False, **more}}
+
+    def apply() -> Mapping[str, Any]:
+        if not pending:
+            service.act(bios, _RESET, _reset_parameters(service, bios))
+        if not rebooting:
+            unseen = (
+                "the BMC accepted the reset to defaults and does not show that it is pending; only the next boot tells"
+            )
+            return {**facts(current, differing), "warnings": () if is_pending() else (unseen,)}
+        power = reboot(params, service.clock)
+        now = read_back(
+            service.clock,
+            lambda: _attributes(service, bios_path, differing),
+            lambda found: found == differing,
+            "the BIOS configuration",
+            timeout=seconds(params, "apply_timeout"),
+        )
+        return facts(now, {}, rebooted=True, power=power)
+
+    have = {name: current[name] for name in differing}
+    before: dict[str, Any] = {**_public(differing if pending else have), "defaults": done or pending}
+    after: dict[str, Any] = {**_public(differing), "defaults": True}
+    if rebooting:
+        before["reboot"], after["reboot"] = False, True
+    return Change(before, after, apply, facts(current, differing))
+
+
+def default_values(current: Mapping[str, Any], registry: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What a reset to defaults brings: the registry's values of the attributes that can be written and are no secrets."""
+    return {
+        name: entry["DefaultValue"]
+        for name, entry in registry.items()
+        if name in current
+        and entry.get("DefaultValue") is not None
+        and entry.get("ReadOnly") is not True
+        and not is_secret(name)
+    }
+
+
+def _reset_parameters(service: Service, bios: Mapping[str, Any]) -> dict[str, Any]:
+    """Some want a ResetType, which the standard does not have; what may be in it is in their ActionInfo."""
+    info = service.find(link((at(bios, "Actions") or {}).get(f"#{_RESET}", {}).get("@Redfish.ActionInfo")))
+    found: dict[str, Any] = {}
+    for parameter in items((info or {}).get("Parameters")):
+        values = parameter.get("AllowableValues")
+        if parameter.get("Required") is True and isinstance(values, list) and values:
+            found[str(parameter.get("Name"))] = values[0]
+    return found
 
 
 def _public(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -16,16 +17,19 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..drivers.options import bmc_options
-from ..errors import FleetError, InvalidInput, NotFound, NotVerified, TransientError, Unsupported
+from ..errors import Busy, FleetError, InvalidInput, NotFound, NotVerified, TransientError, Unsupported
 from ..ports import HttpResponse
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
-from ..redfish.service import Service, action_target
+from ..redfish.service import Service, action_target, allowable
 from ..redfish.session import outcome_of
 from ..redfish.values import at, integer, items, link, text
 from .base import Change, open_service, read_back, seconds
 from .reboot import reboot
+from .versions import compare
 
 METHODS = ("auto", "pull", "push")
+DIRECTIONS = ("upgrade", "any")
+_SAME, _NEWER = 0, 1
 _RUNNING = ("New", "Starting", "Running", "Pending", "Service", "Stopping", "Interrupted", "Suspended", "Cancelling")
 _BAD = ("Exception", "Killed", "Cancelled")
 
@@ -42,9 +46,20 @@ class Item:
     sha256: Optional[str] = None
     updateable: bool = True
 
+    @property
+    def action(self) -> str:
+        """``none``, ``upgrade``, ``downgrade``, or ``replace`` when nobody can tell which version is the newer one."""
+        order = compare(self.wanted, self.installed)
+        return (
+            "replace" if order is None else "none" if order == _SAME else "upgrade" if order == _NEWER else "downgrade"
+        )
+
+    def shows(self, version: Optional[str]) -> bool:
+        """Is this the version that is wanted? A date that only one of them has does not count."""
+        return compare(self.wanted, version) == _SAME
+
     def to_dict(self) -> dict[str, Any]:
-        action = "none" if self.installed == self.wanted else "update"
-        return {"component": self.component, "installed": self.installed, "wanted": self.wanted, "action": action}
+        return {"component": self.component, "installed": self.installed, "wanted": self.wanted, "action": self.action}
 
 
 # -- plan: pure --------------------------------------------------------------------------------------------------------------
@@ -144,11 +159,12 @@ def prepare_firmware(service: Service, params: Mapping[str, Any]) -> Change:
     inventory = service.members(link(update.get("FirmwareInventory"), update_path))
     vendor, model = text(system.get("Manufacturer")), text(system.get("Model"))
     found = plan(params["catalogue"], vendor, model, inventory, params.get("components"))
-    todo = [item for item in found if item.installed != item.wanted]
+    todo = [item for item in found if item.action != "none"]
+    rows = [item.to_dict() for item in found]
+    _check_direction(service.host, todo, params["direction"], rows)
     for item in todo:
         _check_image(service.host, item)
     updater = _Updater(service, params, update)
-    rows = [item.to_dict() for item in found]
 
     def apply() -> Mapping[str, Any]:
         try:
@@ -162,8 +178,24 @@ def prepare_firmware(service: Service, params: Mapping[str, Any]) -> Change:
         return {"firmware": rows, "updates": updater.done}
 
     before = {item.component: item.installed for item in found}
-    after = {item.component: item.wanted for item in found}
+    after = {item.component: item.installed if item.action == "none" else item.wanted for item in found}
     return Change(before, after, apply, {"firmware": rows, "updates": []})
+
+
+def _check_direction(host: str, todo: Sequence[Item], direction: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """:raises InvalidInput: an older version, or one of which nobody can tell, and that was not asked for."""
+    refused = [item for item in todo if item.action != "upgrade"] if direction == "upgrade" else []
+    if refused:
+        words = "; ".join(
+            f"{item.component}: {item.installed} -> {item.wanted} "
+            + ("is a downgrade" if item.action == "downgrade" else "can't be ordered")
+            for item in refused
+        )
+        raise InvalidInput(
+            f"{host}: nothing was changed: {words}; with direction: any it is installed",
+            field="direction",
+            firmware=list(rows),
+        )
 
 
 def _check_image(host: str, item: Item) -> None:
@@ -213,7 +245,7 @@ class _Updater:
             "verified": False,
         }
         self.done.append(record)
-        self._follow(self._send(item), record, begin)
+        self._follow(self._send_patiently(item, begin), record, begin)
         if not self._shows(item):
             if self._params["reboot"]:
                 reboot(self._params, self.service.clock)
@@ -221,12 +253,23 @@ class _Updater:
             read_back(
                 self.service.clock,
                 lambda: {item.component: self._version(item)},
-                lambda found: found[item.component] == item.wanted,
+                lambda found: item.shows(found[item.component]),
                 "the firmware" if record["rebooted"] else "the firmware (it may need reboot: true)",
                 timeout=seconds(self._params, "verify_timeout"),
             )
         record["verified"] = True
         record["seconds"] = round(self.service.clock.monotonic() - begin, 1)
+
+    def _send_patiently(self, item: Item, begin: float) -> HttpResponse:
+        """A BMC takes no image while a job runs, its own or one of before: it is asked again until the time for the update is over."""
+        limit = seconds(self._params, "task_timeout")
+        while True:
+            try:
+                return self._send(item)
+            except Busy:
+                if self.service.clock.monotonic() - begin > limit:
+                    raise
+                self.service.clock.sleep(min(30.0, limit / 20))
 
     def _send(self, item: Item) -> HttpResponse:
         image = str(item.image)
@@ -249,12 +292,45 @@ class _Updater:
         target = link(self._update.get("HttpPushUri"))
         if target is None:
             raise Unsupported(f"{self.service.host}: the BMC takes no images by push; give a URI that it can pull")
-        return self.service.post(target, data, headers={"Content-Type": "application/octet-stream"}, timeout=timeout)
+        return self._push_plain(item, target, data, timeout)
+
+    def _push_plain(self, item: Item, target: str, data: bytes, timeout: float) -> HttpResponse:
+        """HttpPushUri. What the image is for is said before, where the service lets one say it (DSP0266, HttpPushUriTargets)."""
+        home = link(self.service.root.get("UpdateService"))
+        says = home is not None and "HttpPushUriTargets" in self._update
+        if says and home is not None:
+            self.service.patch(home, {"HttpPushUriTargets": [item.path]})
+        try:
+            return self.service.post(
+                target, data, headers={"Content-Type": "application/octet-stream"}, timeout=timeout
+            )
+        finally:
+            if says and home is not None:
+                with contextlib.suppress(FleetError):
+                    self.service.patch(home, {"HttpPushUriTargets": []})
 
     def _pull(self, item: Item, image: str) -> HttpResponse:
-        if action_target(self._update, "UpdateService.SimpleUpdate") is None:
+        action = "UpdateService.SimpleUpdate"
+        if action_target(self._update, action) is None:
             raise Unsupported(f"{self.service.host}: the BMC does not pull images; give a file to push")
-        return self.service.act(self._update, "UpdateService.SimpleUpdate", {"ImageURI": image, "Targets": [item.path]})
+        scheme = image.partition("://")[0].upper()
+        allowed = allowable((at(self._update, "Actions") or {}).get(f"#{action}", {}), "TransferProtocol")
+        if allowed and scheme not in allowed:
+            raise InvalidInput(
+                f"{item.component}: the BMC pulls over {', '.join(allowed)}, not {scheme}",
+                field="catalogue",
+                allowed=allowed,
+            )
+        parameters: dict[str, Any] = {"ImageURI": image, "Targets": [item.path]}
+        if allowed:
+            parameters["TransferProtocol"] = scheme
+        try:
+            return self.service.act(self._update, action, parameters)
+        except Unsupported as error:
+            if "Targets" not in error.message:
+                raise
+            # It finds out from the image what it is for, and refuses to be told.
+            return self.service.act(self._update, action, {k: v for k, v in parameters.items() if k != "Targets"})
 
     # -- the task ---------------------------------------------------------------------------------------------------------
 
@@ -329,6 +405,6 @@ class _Updater:
 
     def _shows(self, item: Item) -> bool:
         try:
-            return self._version(item) == item.wanted
+            return item.shows(self._version(item))
         except FleetError:
             return False

@@ -8,6 +8,7 @@ A driver only acts and asks. Here is what may be repeated, how long to wait, and
 
 * fatal errors (credentials, certificates) are never retried; transient ones are;
 * an action that was accepted and changed nothing is repeated, then a failure (``NotVerified``), never a success;
+* a driver that can't read the state is told each action once, and the result is never ``verified``;
 * ``cycle`` guarantees power-on: once the machine may be off, power-on is tried again and again, and when it fails the
   error says that the machine may be off.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unsupported
-from ..ports import Clock, PowerAction, PowerDriver, PowerState
+from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerDriver, PowerState
 
 STATES = ("on", "off", "cycle", "reset", "nmi")
 POLL_SECONDS = 2.0
@@ -58,7 +59,10 @@ class PowerStep:
 
 @dataclass
 class PowerResult:
-    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is right."""
+    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is right.
+
+    Not verified, and no error: the driver can't read the state, so nobody knows.
+    """
 
     driver: str
     before: PowerState = PowerState.UNKNOWN
@@ -79,17 +83,43 @@ class PowerResult:
         }
 
 
-def plan(state: str, before: PowerState, options: PowerOptions) -> tuple[str, ...]:
+def check_can(driver: PowerDriver, state: str) -> None:
+    """Can this driver bring a machine to ``state`` at all?
+
+    :raises InvalidInput: an unknown state. :raises Unsupported: it can't.
+    """
+    if state not in STATES:
+        raise InvalidInput(f"state: {state!r} is not one of {', '.join(STATES)}", field="state")
+    able = {
+        "on": PowerAction.ON in driver.actions,
+        "off": bool({PowerAction.OFF, PowerAction.SHUTDOWN} & driver.actions),
+        "cycle": _has_halves(driver.actions) or PowerAction.CYCLE in driver.actions,
+        "reset": PowerAction.RESET in driver.actions,
+        "nmi": PowerAction.NMI in driver.actions,
+    }
+    if not able[state]:
+        can = ", ".join(sorted(action.value for action in driver.actions)) or "nothing"
+        raise Unsupported(f"{driver.name} can't do {state} (it can do: {can})", driver=driver.name, state=state)
+
+
+def _has_halves(actions: frozenset[PowerAction]) -> bool:
+    return {PowerAction.ON, PowerAction.OFF} <= actions
+
+
+def plan(
+    state: str, before: PowerState, options: PowerOptions, actions: frozenset[PowerAction] = BMC_ACTIONS
+) -> tuple[str, ...]:
     """The actions that :class:`PowerController` would take from ``before``, in order; empty: nothing to do.
 
     ``shutdown|off`` means: ask the OS, and cut the power if it does not follow.
 
+    :param actions: what the driver can do; :func:`check_can` said that it is enough.
     :raises InvalidInput: an unknown state.
     :raises Unsupported: reset and nmi of a machine that is off.
     """
     if state not in STATES:
         raise InvalidInput(f"state: {state!r} is not one of {', '.join(STATES)}", field="state")
-    soft = options.graceful_timeout > 0
+    soft = _asks(options, actions)
     if state in ("reset", "nmi"):
         if before is PowerState.OFF:
             raise Unsupported(f"the machine is off: there is nothing to {state}; use state: on", state=state)
@@ -100,8 +130,15 @@ def plan(state: str, before: PowerState, options: PowerOptions) -> tuple[str, ..
         if before is PowerState.OFF:
             return ()
         return (("shutdown|off" if options.force else "shutdown") if soft else "off",)
+    if not _has_halves(actions):
+        return ("cycle",)
     off = () if before is PowerState.OFF else ("shutdown|off" if soft else "off",)
     return (*off, "wait", "on")
+
+
+def _asks(options: PowerOptions, actions: frozenset[PowerAction]) -> bool:
+    """Is the operating system asked first?"""
+    return options.graceful_timeout > 0 and PowerAction.SHUTDOWN in actions
 
 
 class PowerController:
@@ -121,9 +158,12 @@ class PowerController:
             when a machine that was to be on may be off.
         """
         try:
+            check_can(self._driver, state)
             self.result.before = self.result.after = self._query()
-            actions = plan(state, self.result.before, self._options)
-            if state == "cycle":
+            actions = plan(state, self.result.before, self._options, self._driver.actions)
+            if actions == ("cycle",):
+                self._cycle_in_one()
+            elif state == "cycle":
                 self._cycle()
             elif actions:
                 self.result.changed = True
@@ -141,9 +181,11 @@ class PowerController:
         if state == "on":
             self._reach(PowerAction.ON, PowerState.ON, self._options.verify_timeout)
         elif state == "off":
-            self._off(self._options.force or self._options.graceful_timeout <= 0)
+            self._off(self._options.force or not _asks(self._options, self._driver.actions))
         else:
             self._once(PowerAction.RESET if state == "reset" else PowerAction.NMI)
+            if not self._driver.reads_state:
+                return
             if state == "reset":
                 self._wait(PowerState.ON, self._options.verify_timeout)
             else:
@@ -154,6 +196,25 @@ class PowerController:
                     f"the machine is {self.result.after.value} after the {state}, not on", may_be_off=True
                 )
 
+    def _cycle_in_one(self) -> None:
+        """The controller does both halves. It counts as done when the machine was seen off, and then on."""
+        self.result.changed = True
+        self._once(PowerAction.CYCLE)
+        if not self._driver.reads_state:
+            return
+        if self.result.before is not PowerState.OFF:
+            self._wait(PowerState.OFF, self._options.verify_timeout)
+            if self.result.after is not PowerState.OFF:
+                raise NotVerified(
+                    f"the controller accepted the cycle, and the machine was not seen off within "
+                    f"{self._options.verify_timeout:g} s (it is {self.result.after.value})",
+                    state=self.result.after.value,
+                )
+        self._wait(PowerState.ON, self._options.verify_timeout)
+        if self.result.after is not PowerState.ON:
+            raise NotVerified("THE MACHINE MAY BE OFF: it went off and did not come back on", may_be_off=True)
+        self.result.verified = True
+
     def _cycle(self) -> None:
         self.result.changed = True
         try:
@@ -163,7 +224,13 @@ class PowerController:
             self._clock.sleep(self._options.off_seconds)
             self._step("wait", begin, f"{self._options.off_seconds:g} s without power")
         except BaseException as error:  # also when interrupted: a machine that we may have switched off comes back
-            if not isinstance(error, FleetError) and self._told_off and self.result.after is not PowerState.OFF:
+            blind = not self._driver.reads_state
+            if (
+                not isinstance(error, FleetError)
+                and self._told_off
+                and not blind
+                and self.result.after is not PowerState.OFF
+            ):
                 self._wait(PowerState.OFF, self._options.verify_timeout)  # it may yet go off: too early for power-on
             if self.result.after is not PowerState.ON:
                 self._come_back(error)
@@ -197,7 +264,7 @@ class PowerController:
                 raise error from cause
 
     def _off(self, force: bool) -> None:
-        if self._options.graceful_timeout > 0 and self._soft_off():
+        if _asks(self._options, self._driver.actions) and self._soft_off():
             return
         if not force:
             raise NotVerified(
@@ -211,6 +278,9 @@ class PowerController:
             self._once(PowerAction.SHUTDOWN)
         except (Unsupported, TransientError):
             return False  # recorded as a step; hard comes next
+        if not self._driver.reads_state:  # nobody tells when it is off: it gets all of its time
+            self._clock.sleep(self._options.graceful_timeout)
+            return False
         self._wait(PowerState.OFF, self._options.graceful_timeout)
         self.result.soft = self.result.verified = self.result.after is PowerState.OFF
         return self.result.soft
@@ -232,6 +302,10 @@ class PowerController:
                 self._once(action)
             except TransientError as error:
                 last = error
+            if not self._driver.reads_state:
+                if last is None:
+                    return  # accepted is all that there is to know
+                continue
             self._wait(target, timeout / attempts if last is None else self._options.poll_seconds)
             if self.result.after is target:
                 self.result.verified = True

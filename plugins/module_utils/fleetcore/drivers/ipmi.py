@@ -50,7 +50,7 @@ from ..model import (
     clean_mac,
     clean_serial,
 )
-from ..ports import Clock, PowerAction, PowerState
+from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.rules import SECTIONS
 from .options import BmcOptions
 
@@ -124,6 +124,8 @@ class IpmiDriver:
     """
 
     name = "ipmi"
+    actions = BMC_ACTIONS
+    reads_state = True
 
     def __init__(self, options: BmcOptions, clock: Clock) -> None:
         if pyghmi_command is None:

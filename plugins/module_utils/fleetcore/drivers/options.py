@@ -17,6 +17,13 @@ from ..http import HttpClient, HttpOptions, clean_fingerprint
 from ..http_async import AsyncHttpClient
 
 DRIVERS = ("redfish", "ipmi")
+"""The drivers of BMCs, and what is tried when none is named."""
+POWER_DRIVERS = (*DRIVERS, "pdu", "wake_on_lan", "command", "tasks")
+"""What a machine may name. Those after the BMC's can only switch power: everything else passes over them."""
+MIB_NAMES = ("apc", "raritan", "poe")
+"""The MIBs that the driver pdu knows."""
+TASK_ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
+"""What a task list may say that it can do."""
 _HOST = re.compile(r"^[A-Za-z0-9._:%-]{1,253}$")
 
 
@@ -71,8 +78,8 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
     scheme, host, port = _endpoint(params)
     drivers = tuple(params.get("drivers") or DRIVERS)
     for name in drivers:
-        if name not in DRIVERS:
-            raise _wrong("drivers", f"{name!r} is not one of {', '.join(DRIVERS)}")
+        if name not in POWER_DRIVERS:
+            raise _wrong("drivers", f"{name!r} is not one of {', '.join(POWER_DRIVERS)}")
     system = params.get("system")
     if system is not None and not str(system).strip():
         raise _wrong("system", "an empty name selects nothing; leave the option out or name a system")

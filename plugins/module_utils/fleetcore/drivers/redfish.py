@@ -14,10 +14,10 @@ import json
 from typing import Any
 
 from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
-from ..ports import Clock, HttpResponse, PowerAction, PowerState
+from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
 from ..redfish.service import choose_system, refusal
 from ..redfish.session import Session
-from ..redfish.walker import REAL_SYSTEMS
+from ..redfish.walker import candidates
 from .options import BmcOptions
 
 try:
@@ -44,6 +44,8 @@ class RedfishDriver:
     """
 
     name = "redfish"
+    actions = BMC_ACTIONS
+    reads_state = True
 
     def __init__(self, options: BmcOptions, clock: Clock) -> None:
         if sushy is None:
@@ -100,8 +102,8 @@ class RedfishDriver:
         root = sushy.Sushy(self._options.base_url, auth=_NoAuth(), connector=connector)
         systems = root.get_system_collection().get_members()
         names = [(str(system.identity), system.path) for system in systems]
-        real = [system.json.get("SystemType") in REAL_SYSTEMS for system in systems]
-        return systems[choose_system(self._options.host, names, real, self._options.system)]
+        able = candidates([system.json for system in systems])
+        return systems[choose_system(self._options.host, names, able, self._options.system)]
 
     def _call(self, function: Any) -> Any:
         """Call into sushy; its errors become ours."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Callable, Optional, TypeVar
 
 from ..errors import (
@@ -28,7 +29,8 @@ from ..ports import Clock, PowerDriver
 from ..redfish.capture import Record, RecordingWalker
 from ..redfish.collector import collect as collect_redfish
 from ..redfish.collector import collect_async as collect_redfish_async
-from .options import BmcOptions
+from .base import check_can
+from .options import DRIVERS, POWER_DRIVERS, BmcOptions, bmc_options
 
 # Drivers are imported when they are used: sushy costs 0.5 s of CPU to import, pyghmi 0.2 s, and each module run pays it.
 # ruff: noqa: PLC0415
@@ -40,22 +42,103 @@ T = TypeVar("T")
 NEXT_DRIVER = (BadResponse, Busy, MissingDependency, SessionLimit, TimedOut, Unreachable, Unsupported)
 
 
-def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[Attempt, ...]]:
-    """The first driver that reports a power state, and what was tried. The caller closes it.
+Makers = Mapping[str, Callable[[], PowerDriver]]
+"""What makes each driver of a machine, by name, in the order in which they are tried."""
 
+
+def open_power(
+    options: BmcOptions, clock: Clock, state: Optional[str] = None
+) -> tuple[PowerDriver, tuple[Attempt, ...]]:
+    """:func:`open_first` over the BMC's own drivers."""
+    return open_first(_of_bmc(options, clock), state)
+
+
+def open_first(makers: Makers, state: Optional[str] = None) -> tuple[PowerDriver, tuple[Attempt, ...]]:
+    """The first driver that answers when asked for the power state, and what was tried. The caller closes it.
+
+    :param state: pass over drivers that can't bring a machine to it.
     :raises FleetError: none did; the message has every driver's reason, ``details["attempts"]`` too.
     """
 
     def attempt(name: str) -> PowerDriver:
-        driver = _driver(name, options, clock)
+        driver = makers[name]()
         try:
+            if state is not None:
+                check_can(driver, state)
             driver.power_state()
         except BaseException:
             driver.close()
             raise
         return driver
 
-    return first_driver(options, attempt)
+    return first_driver(tuple(makers), attempt)
+
+
+def power_drivers(params: Mapping[str, Any], clock: Clock) -> Makers:
+    """The drivers that the options name, each with the options of its name; all of them are checked.
+
+    :param params: ``drivers``, the options of the BMC, ``pdu``, ``outlet_delay``, ``wake_on_lan``, ``command`` and ``tasks``.
+    :raises InvalidInput: an option is wrong, or is missing for a driver.
+    """
+    names = tuple(params.get("drivers") or DRIVERS)
+    makers: dict[str, Callable[[], PowerDriver]] = {}
+    for name in names:
+        if name in DRIVERS:
+            if not params.get("address"):
+                raise InvalidInput(f"address: the driver {name} needs the address of the BMC", field="address")
+            makers[name] = _of_bmc(bmc_options(params), clock)[name]
+        elif name not in POWER_DRIVERS:
+            raise InvalidInput(f"drivers: {name!r} is not one of {', '.join(POWER_DRIVERS)}", field="drivers")
+        elif not params.get(name):
+            raise InvalidInput(f"{name}: the driver {name} needs the option of this name", field=name)
+        else:
+            makers[name] = _maker(name, params, clock)
+    return makers
+
+
+def _of_bmc(options: BmcOptions, clock: Clock) -> Makers:
+    def make(name: str) -> PowerDriver:
+        if name == "ipmi":
+            from .ipmi import IpmiDriver
+
+            return IpmiDriver(options, clock)
+        if name != "redfish":
+            raise Unsupported(f"{name} is no driver of a BMC", driver=name)
+        from .redfish import RedfishDriver
+
+        return RedfishDriver(options, clock)
+
+    return {name: partial(make, name) for name in options.drivers}
+
+
+def _maker(name: str, params: Mapping[str, Any], clock: Clock) -> Callable[[], PowerDriver]:
+    if name == "pdu":
+        from .pdu import outlets_driver, pdu_options
+
+        for entry in params["pdu"]:
+            pdu_options(entry)
+        delay, timeout = float(params.get("outlet_delay") or 0.0), float(params.get("verify_timeout") or 30.0)
+        return partial(outlets_driver, params["pdu"], clock, delay, timeout)
+    if name == "wake_on_lan":
+        from .wake_on_lan import WakeOnLanDriver, wake_options
+
+        return partial(WakeOnLanDriver, wake_options(params["wake_on_lan"]), clock)
+    if name == "command":
+        from .command import CommandDriver, command_options
+
+        return partial(CommandDriver, command_options(params["command"]), clock)
+    from .tasks import TaskDriver, task_options
+
+    return partial(TaskDriver, task_options(params["tasks"]), clock)
+
+
+def check_collects(name: str) -> None:
+    """Is it a driver over which hardware can be read?
+
+    :raises Unsupported: it can only switch power.
+    """
+    if name not in DRIVERS:
+        raise Unsupported(f"{name} can only switch power", driver=name)
 
 
 def collect(
@@ -72,13 +155,14 @@ def collect(
     end = clock.monotonic() + options.deadline
 
     def attempt(name: str) -> Device:
+        check_collects(name)
         left = _left(options, clock, end)
         if name == "ipmi":
             return _collect_ipmi(left, clock, asked)
         walker = RecordingWalker(record, asked, options.system) if record is not None else None
         return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked), walker=walker)
 
-    device, attempts = first_driver(options, attempt)
+    device, attempts = first_driver(options.drivers, attempt)
     return dataclasses.replace(device, attempts=attempts)
 
 
@@ -94,6 +178,7 @@ async def collect_async(
     tried = _Tried()
     for name in options.drivers:
         try:
+            check_collects(name)
             left = _left(options, clock, end)
             if name == "ipmi":
                 loop = asyncio.get_running_loop()
@@ -129,20 +214,10 @@ def _collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[tuple[st
     return collect_ipmi(options, clock, sections)
 
 
-def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:
-    if name == "ipmi":
-        from .ipmi import IpmiDriver
-
-        return IpmiDriver(options, clock)
-    from .redfish import RedfishDriver
-
-    return RedfishDriver(options, clock)
-
-
-def first_driver(options: BmcOptions, attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
-    """What ``attempt`` returns for the first driver with which it succeeds, and what was tried; see :func:`open_power`."""
+def first_driver(names: Sequence[str], attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:
+    """What ``attempt`` returns for the first driver with which it succeeds, and what was tried; see :func:`open_first`."""
     tried = _Tried()
-    for name in options.drivers:
+    for name in names:
         try:
             found = attempt(name)
         except FleetError as error:

@@ -70,9 +70,11 @@ class WakeOnLanDriver:
     """:class:`fleetcore.ports.PowerDriver` that can only switch on. The state is ON or UNKNOWN: silence says nothing."""
 
     name = "wake_on_lan"
+    actions = frozenset({PowerAction.ON})
 
     def __init__(self, options: WakeOptions, clock: Clock) -> None:
         self._options = options
+        self.reads_state = options.probe is not None
         self._clock = clock
 
     def power_state(self) -> PowerState:

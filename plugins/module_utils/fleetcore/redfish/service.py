@@ -24,7 +24,7 @@ from ..model import Verdict
 from ..ports import Clock, HttpResponse
 from .session import Session, message_of, outcome_of, retry_after
 from .values import at, items, link, links, text
-from .walker import REAL_SYSTEMS
+from .walker import candidates
 
 _BUSY_RETRIES = 3
 _PAGES = 50
@@ -109,8 +109,8 @@ class Service:
         if self._system is None:
             found = self.members(link(self.root.get("Systems")) or "/redfish/v1/Systems")
             names = [(text(body.get("Id")) or path.rsplit("/", 1)[-1], path) for path, body in found]
-            real = [body.get("SystemType") in REAL_SYSTEMS for _path, body in found]
-            self._system = found[choose_system(self.host, names, real, self._wanted)][0]
+            able = candidates([body for _path, body in found])
+            self._system = found[choose_system(self.host, names, able, self._wanted)][0]
         return self._system, self.get(self._system)
 
     def managers(self) -> list[tuple[str, Mapping[str, Any]]]:
@@ -206,11 +206,11 @@ def allowable(resource: Mapping[str, Any], name: str) -> list[str]:
 
 
 def choose_system(
-    host: str, names: Sequence[tuple[str, str]], real: Sequence[bool], wanted: Optional[str] = None
+    host: str, names: Sequence[tuple[str, str]], able: Sequence[int], wanted: Optional[str] = None
 ) -> int:
     """Which of several systems is meant. Never guesses.
 
-    :param names: (id, path) of each; ``real``: whether it is a machine and not a virtual or composed one.
+    :param names: (id, path) of each; ``able``: those that may be meant when none is named (:func:`.walker.candidates`).
     :raises NotFound: none there, or not the wanted one.
     :raises InvalidInput: several, and none is named.
     """
@@ -226,14 +226,12 @@ def choose_system(
             system=wanted,
             systems=ids,
         )
-    chosen = [number for number, is_real in enumerate(real) if is_real]
-    chosen = chosen if len(chosen) == 1 else list(range(len(names)))
-    if len(chosen) > 1:
+    if len(able) > 1:
         raise InvalidInput(
             f"{host}: several systems are behind this BMC: name one of them with `system`: {', '.join(ids)}",
             systems=ids,
         )
-    return chosen[0]
+    return able[0]
 
 
 def refusal(host: str, status: int, words: str) -> FleetError:

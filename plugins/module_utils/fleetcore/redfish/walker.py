@@ -19,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -477,9 +477,7 @@ class Walker:
                 )
                 return
         else:
-            real = [path for path, body in systems if body.get("SystemType") in REAL_SYSTEMS]
-            hosts = [path for path in real if _boots(self.tree.bodies[path])]
-            chosen = real if len(real) == 1 else hosts if len(hosts) == 1 else list(names)
+            chosen = [systems[number][0] for number in candidates([body for _path, body in systems])]
         if len(chosen) > 1:
             self.problem = InvalidInput(
                 f"several systems are behind this BMC: name one of them with `system`: {', '.join(sorted(names.values()))}",
@@ -513,6 +511,15 @@ _SEVERITY = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, V
 _BELOW_CHASSIS = frozenset(
     ["network", "pcie", "power_supplies", "thermal", "sensors", "tpm", "storage", "memory", "processors"]
 )
+
+
+def candidates(systems: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Which of the ComputerSystems of a BMC may be meant when none is named: the only machine, where the others are virtual, composed,
+    or boards of accelerators; else all of them, and somebody has to choose. Positions in ``systems``.
+    """
+    real = [number for number, body in enumerate(systems) if body.get("SystemType") in REAL_SYSTEMS]
+    hosts = [number for number in real if _boots(systems[number])]
+    return real if len(real) == 1 else hosts if len(hosts) == 1 else list(range(len(systems)))
 
 
 def _boots(system: Mapping[str, Any]) -> bool:

@@ -21,7 +21,11 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     Unreachable,
     Unsupported,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import PowerAction, PowerState
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import (
+    BMC_ACTIONS,
+    PowerAction,
+    PowerState,
+)
 
 ON, OFF, UNKNOWN = PowerState.ON, PowerState.OFF, PowerState.UNKNOWN
 
@@ -31,13 +35,15 @@ class Machine:
     and seconds, one for each time."""
 
     name = "ours"
+    actions = BMC_ACTIONS
+    reads_state = True
 
     def __init__(self, state=ON, **obey):
         self.time = 0.0
         self.state = state
         self.obey = {"on": 0, "off": 0, "shutdown": None, "reset": 0, "nmi": 0, **obey}
         self.coming = []
-        self.actions = []
+        self.told = []
         self.queries = []
 
     def monotonic(self):
@@ -61,7 +67,7 @@ class Machine:
         return self.state
 
     def set_power(self, action):
-        self.actions.append(action.value)
+        self.told.append(action.value)
         delay = self.obey[action.value]
         if isinstance(delay, list):
             delay = delay.pop(0) if len(delay) > 1 else delay[0]
@@ -82,26 +88,26 @@ def run(machine, state, **options):
 def test_nothing_to_do(state):
     machine = Machine(state)
     result = run(machine, state.value)
-    assert (result.changed, result.verified, machine.actions, result.steps) == (False, True, [], [])
+    assert (result.changed, result.verified, machine.told, result.steps) == (False, True, [], [])
 
 
 def test_on():
     machine = Machine(OFF, on=3)
     result = run(machine, "on")
-    assert (result.changed, result.verified, result.after, machine.actions) == (True, True, ON, ["on"])
+    assert (result.changed, result.verified, result.after, machine.told) == (True, True, ON, ["on"])
 
 
 def test_off_asks_the_os_first():
     machine = Machine(shutdown=30)
     result = run(machine, "off")
-    assert (result.soft, result.verified, machine.actions) == (True, True, ["shutdown"])
+    assert (result.soft, result.verified, machine.told) == (True, True, ["shutdown"])
 
 
 def test_off_without_force_fails_when_the_os_hangs():
     machine = Machine()
     with pytest.raises(NotVerified, match="force: true"):
         run(machine, "off", graceful_timeout=60)
-    assert machine.actions == ["shutdown"]
+    assert machine.told == ["shutdown"]
     assert machine.state is ON
 
 
@@ -109,13 +115,13 @@ def test_off_without_force_fails_when_the_os_hangs():
 def test_force_cuts_the_power_then(shutdown):
     machine = Machine(shutdown=shutdown)
     result = run(machine, "off", force=True)
-    assert (result.soft, result.after, machine.actions) == (False, OFF, ["shutdown", "off"])
+    assert (result.soft, result.after, machine.told) == (False, OFF, ["shutdown", "off"])
 
 
 def test_cycle():
     machine = Machine(off=1, on=1)
     result = run(machine, "cycle", graceful_timeout=0, off_seconds=7)
-    assert machine.actions == ["off", "on"]
+    assert machine.told == ["off", "on"]
     assert (result.changed, result.verified, result.before, result.after) == (True, True, ON, ON)
     assert [step.action for step in result.steps] == ["off", "wait for off", "wait", "on", "wait for on"]
     assert result.steps[2].seconds == 7
@@ -124,7 +130,7 @@ def test_cycle():
 def test_cycle_of_a_machine_that_is_off_switches_it_on():
     machine = Machine(OFF)
     assert run(machine, "cycle").verified
-    assert machine.actions == ["on"]
+    assert machine.told == ["on"]
 
 
 def test_off_that_takes_40_seconds():
@@ -137,7 +143,7 @@ def test_accepted_and_nothing_done_is_a_failure():
     machine = Machine(off=None)
     with pytest.raises(NotVerified, match="still on, not off") as caught:
         run(machine, "cycle", graceful_timeout=0)
-    assert machine.actions == ["off"] * 3
+    assert machine.told == ["off"] * 3
     assert caught.value.details["power"]["after"] == "on"
     assert "may_be_off" not in caught.value.details, "it is known to be on"
 
@@ -145,7 +151,7 @@ def test_accepted_and_nothing_done_is_a_failure():
 def test_on_that_fails_twice_is_repeated():
     machine = Machine(on=[Busy("a"), Unreachable("b"), 1])
     assert run(machine, "cycle", graceful_timeout=0).verified
-    assert machine.actions == ["off", "on", "on", "on"]
+    assert machine.told == ["off", "on", "on", "on"]
 
 
 @pytest.mark.parametrize("on", [None, Unreachable("gone"), AuthenticationFailed("expired")])
@@ -154,7 +160,7 @@ def test_a_machine_that_does_not_come_back_is_never_silent(on):
     with pytest.raises(FleetError, match="THE MACHINE MAY BE OFF") as caught:
         run(machine, "cycle", graceful_timeout=0)
     assert caught.value.details["may_be_off"] is True
-    assert machine.actions.count("on") == (1 if isinstance(on, AuthenticationFailed) else 5)
+    assert machine.told.count("on") == (1 if isinstance(on, AuthenticationFailed) else 5)
 
 
 def test_an_off_that_was_lost_and_took_effect_is_followed_by_on():
@@ -192,7 +198,7 @@ def test_a_cycle_interrupted_while_the_machine_is_going_off(seconds):
     query = machine.power_state
 
     def interrupted():
-        if machine.actions == ["off"]:
+        if machine.told == ["off"]:
             machine.power_state = query
             raise SystemExit("TERM")
         return query()
@@ -202,14 +208,14 @@ def test_a_cycle_interrupted_while_the_machine_is_going_off(seconds):
         run(machine, "cycle", graceful_timeout=0)
     machine.sleep(1000)
     assert query() is ON
-    assert machine.actions == ["off", "on"]
+    assert machine.told == ["off", "on"]
 
 
 def test_a_bmc_that_reboots_in_the_middle():
     machine = Machine(off=3, on=3)
     machine.queries = [None, Unreachable("a"), Unreachable("b"), Unreachable("c")]
     assert run(machine, "cycle", graceful_timeout=0).verified
-    assert machine.actions == ["off", "on"]
+    assert machine.told == ["off", "on"]
 
 
 def test_a_wrong_password_is_not_tried_again():
@@ -217,18 +223,18 @@ def test_a_wrong_password_is_not_tried_again():
     machine.queries = [AuthenticationFailed("no")]
     with pytest.raises(AuthenticationFailed):
         run(machine, "cycle")
-    assert machine.actions == []
+    assert machine.told == []
 
 
 @pytest.mark.parametrize("state", ["reset", "nmi"])
 def test_reset_and_nmi_act_once(state):
     machine = Machine()
     result = run(machine, state)
-    assert (machine.actions, result.changed, result.verified) == ([state], True, True)
+    assert (machine.told, result.changed, result.verified) == ([state], True, True)
     machine = Machine(**{state: Unreachable("lost")})
     with pytest.raises(Unreachable):
         run(machine, state)
-    assert machine.actions == [state], "it may have been done: not repeated"
+    assert machine.told == [state], "it may have been done: not repeated"
 
 
 @pytest.mark.parametrize(
@@ -253,3 +259,72 @@ def test_plans_that_are_refused():
         plan("reset", OFF, PowerOptions())
     with pytest.raises(InvalidInput):
         plan("", ON, PowerOptions())
+
+
+# -- drivers that can do less ---------------------------------------------------------------------------------------------------
+
+
+class Outlet(Machine):
+    """No operating system behind it."""
+
+    actions = frozenset({PowerAction.ON, PowerAction.OFF})
+
+
+class Blind(Outlet):
+    """Nobody can ask it."""
+
+    reads_state = False
+
+    def power_state(self):
+        return UNKNOWN
+
+
+class Button(Machine):
+    """Cycles by itself, off for 4 seconds."""
+
+    actions = frozenset({PowerAction.CYCLE})
+
+    def __init__(self, works=True):
+        super().__init__(cycle=None)
+        self.works = works
+
+    def set_power(self, action):
+        super().set_power(action)
+        if self.works:
+            self.coming += [(self.time + 1, OFF), (self.time + 5, ON)]
+
+
+def test_an_outlet_is_not_asked_to_shut_down():
+    machine = Outlet()
+    result = run(machine, "cycle", graceful_timeout=60)
+    assert (machine.told, result.verified, result.soft) == (["off", "on"], True, False)
+
+
+def test_a_driver_that_can_not_read_the_state_never_verifies():
+    machine = Blind()
+    result = run(machine, "cycle")
+    assert (machine.told, result.changed, result.verified, result.after) == (["off", "on"], True, False, UNKNOWN)
+    assert machine.time < 20, "it does not wait for what nobody can see"
+
+
+def test_a_driver_that_can_not_read_the_state_still_brings_the_machine_back():
+    machine = Blind(on=[Busy("x"), Busy("x"), 0], off=[Unreachable("x")])
+    with pytest.raises(Unreachable):
+        run(machine, "cycle")
+    assert machine.told[-1] == "on"
+
+
+def test_a_cycle_in_one_has_to_be_seen():
+    result = run(Button(), "cycle")
+    assert (result.verified, result.after) == (True, ON)
+    with pytest.raises(NotVerified, match="not seen off"):
+        run(Button(works=False), "cycle")
+
+
+@pytest.mark.parametrize(
+    ("machine", "state"), [(Outlet(), "reset"), (Button(), "off"), (Button(), "on"), (Blind(), "nmi")]
+)
+def test_what_a_driver_can_not_do_is_not_tried(machine, state):
+    with pytest.raises(Unsupported, match="it can do"):
+        run(machine, state)
+    assert not machine.told

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook and the role powercycle, by hand, over machines of several kinds."""
+
+from __future__ import annotations
+
+import sys
+
+from fleetlab.farm import BmcSpec, Fault, running_farm
+
+SECRET = "Tr0ub4dor&3"
+TIMES = {"powercycle_graceful_timeout": 0, "powercycle_off_seconds": 0.1, "powercycle_verify_timeout": 2}
+
+
+def reach(bmc, **more):
+    login = {
+        "bmc_address": bmc.url,
+        "bmc_username": bmc.username,
+        "bmc_password": bmc.password,
+        "bmc_ca_path": bmc.ca_path,
+    }
+    return {**login, "bmc_drivers": ["redfish"], **TIMES, **more}
+
+
+def switch(folder, name):
+    """A machine that is a file, whose commands are Python."""
+    (folder / name).write_text("on")
+    write = "import pathlib, sys; pathlib.Path(sys.argv[1], sys.argv[2]).write_text(sys.argv[3])"
+    read = "import pathlib, sys; sys.exit(pathlib.Path(sys.argv[1], sys.argv[2]).read_text() != 'on')"
+    argv = [sys.executable, "-c", write, str(folder), "{machine}"]
+    return {"on": [*argv, "on"], "off": [*argv, "off"], "state": [sys.executable, "-c", read, str(folder), "{machine}"]}
+
+
+def test_waves_plan_and_budget(playbook, tmp_path):
+    dead = Fault("ignore", path="*/ComputerSystem.Reset")
+    specs = [BmcSpec(tree="server", password=SECRET), BmcSpec(tree="server", password=SECRET, faults=(dead,))]
+    with running_farm([*specs, specs[0]]) as farm:
+        first, stuck, last = farm.bmcs
+        relay = {"bmc_drivers": ["wake_on_lan", "command"], "power_command": switch(tmp_path, "relayed"), **TIMES}
+        relay["power_wake_on_lan"] = {"mac": "52:54:00:12:34:56", "broadcast": "127.0.0.1"}
+        hosts = {"m1": reach(first), "relayed": relay, "stuck": reach(stuck), "z1": reach(last)}
+
+        for arguments in (["--limit", "all"], ["-e", "target=all"], ["--limit", "*"]):
+            done, _recap = playbook("powercycle", hosts, *arguments)
+            assert (done.returncode, "confirm_all=true" in done.stdout + done.stderr) == (2, True)
+
+        done, recap = playbook(
+            "powercycle", hosts, "--limit", "all", "-e", "confirm_all=true", "-e", "wave=2", "--check"
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Would power cycle 2 of 4: m1, relayed" in done.stdout
+        assert "Would power cycle 2 of 4: stuck, z1" in done.stdout
+        assert {counts["changed"] for counts in recap.values()} == {1}
+
+        serial = ["-e", "wave=1", "-e", "failure_budget=0"]
+        done, recap = playbook("powercycle", hosts, "-e", "target=m1,relayed,stuck,z1", *serial)
+        assert {
+            name: (counts["changed"], counts["failed"]) for name, counts in recap.items() if name != "localhost"
+        } == {
+            "m1": (1, 0),
+            "relayed": (1, 0),
+            "stuck": (0, 1),
+        }, done.stdout + done.stderr
+        assert [len(bmc.power_log) for bmc in (first, last)] == [2, 0], "the wave after the failure did not start"
+        assert SECRET not in done.stdout + done.stderr
+
+        done, recap = playbook("powercycle_check", {name: hosts[name] for name in ("m1", "relayed")})
+        assert (done.returncode, {counts["ok"] for counts in recap.values()}) == (0, {1}), done.stdout + done.stderr
+        assert len(first.power_log) == 2
+
+
+def test_the_sites_own_verification(playbook, bmc, tmp_path):
+    (tmp_path / "back.yml").write_text(
+        "- ansible.builtin.fail: {msg: 'same boot id, power {{ powercycle_result.power.after }}'}\n"
+    )
+    done, recap = playbook(
+        "powercycle", {"m1": reach(bmc)}, "-l", "m1", "-e", f"powercycle_verify_tasks={tmp_path}/back.yml"
+    )
+    assert (recap["m1"]["failed"], "same boot id, power on" in done.stdout) == (1, True), done.stdout + done.stderr
