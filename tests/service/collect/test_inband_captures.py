@@ -11,7 +11,7 @@ import re
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.collect.capture import load
+from fleetcore.collect.archive import load
 from fleetcore.collect.collector import replay
 from fleetcore.errors import ParseError
 from fleetcore.model import device_from_dict, to_dict
