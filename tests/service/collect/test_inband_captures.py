@@ -107,7 +107,13 @@ def test_r6515_controllers_supplies_and_graphics(r6515):
     assert {item["storage_controller"] for item in r6515["drives"] if item["protocol"] == "sata"} == {"0000:c3:00.0"}
     assert [item["serial"] for item in r6515["power_supplies"]] == ["CNDED0009S4FFK", "CNDED0009S4FGF"]
     assert [item["power_capacity_watts"] for item in r6515["power_supplies"]] == [550, 550]
+    assert {item["firmware"]["installed"] for item in r6515["power_supplies"]} == {"00.31.50"}
     assert [item["bus_info"] for item in r6515["gpus"]] == ["0000:c2:00.0"]
+    # What dsu calls HBA330 and BOSS are the SAS3008 and the Marvell controller; the two SATA controllers of the CPU have no firmware.
+    versions = [item.get("firmware", {}).get("installed") for item in r6515["storage_controller"]]
+    assert versions == ["16.17.01.00", None, None, "2.5.13.3024"]
+    assert r6515["provenance"]["storage_controller.firmware"] == "dsu"
+    assert [(item["id"], item["firmware"]["installed"]) for item in r6515["backplanes"]] == [("BayID 1", "4.35")]
 
 
 def test_r6515_bios_settings(r6515):
@@ -168,6 +174,7 @@ def test_e3c246_parts(e3c246):
     assert [port["logical_name"] for port in nic["nic_ports"]] == ["eno1", "eno2"]
     # Not the BMC's virtual floppy, CD-ROM and hard disk.
     assert [item["serial"] for item in e3c246["drives"]] == ["PHYF001300HB480BGN", "PHYF001209KL480BGN"]
+    assert {item["drive_type"] for item in e3c246["drives"]} == {"ssd"}
     assert [item["bus_info"] for item in e3c246["storage_controller"]] == ["0000:00:17.0"]
 
 
