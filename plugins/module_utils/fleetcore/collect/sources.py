@@ -146,7 +146,10 @@ def ipmitool(probe: Probe) -> None:
         probe.tool(commands.IPMI_FRU, parsers.parse_ipmitool_fru)
         return
     if probe.has("/sys/class", "ipmi") is False and probe.has("/sys", "class"):
-        return  # no interface to a BMC: nothing else to ask
+        probe.problem(Verdict.ABSENT, "the kernel has no interface to a BMC (ipmi_si, ipmi_devintf)")
+        return
+    if probe.has("/dev", "ipmi0"):
+        probe.problem(Verdict.ABSENT, "/dev/ipmi0 is there: without ipmitool (or `install_tools`) nobody asks it")
     for argv, parse in (
         (commands.IPMI_LAN, parsers.parse_ipmitool_lan),
         (commands.IPMI_FRU, parsers.parse_ipmitool_fru),

@@ -492,3 +492,11 @@ def test_a_tool_that_is_not_there_costs_no_reading_of_its_parser():
     for name in [item for item in vars(parsers) if item.startswith("parse_")]:
         with pytest.raises(ParseError):
             getattr(parsers, name)(7)
+
+
+def test_a_bmc_that_only_ipmitool_could_ask_is_named_in_the_coverage():
+    document, _capture = look(FakeHost(files={"/sys/class/ipmi/ipmi0/dev": b"240:0", "/dev/ipmi0": b""}))
+    assert document["coverage"]["ipmitool"]["verdict"] == "absent"
+    assert "/dev/ipmi0 is there" in document["coverage"]["ipmitool"]["reason"]
+    document, _capture = look(FakeHost(files={"/sys/class/net/lo/address": b""}))
+    assert "no interface to a BMC" in document["coverage"]["ipmitool"]["reason"]
