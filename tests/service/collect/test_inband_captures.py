@@ -364,3 +364,25 @@ def test_dsu():
         "4.22.00.00",
         "3.5.1",
     ]
+
+
+def test_a_folder_of_single_outputs_is_read_by_their_names():
+    """The tools' outputs are of many machines: what counts is that each is known for what it is."""
+    found = machine("utils")
+    known = {
+        "smbios",
+        "lsblk",
+        "smartctl",
+        "nvme",
+        "hdparm",
+        "mellanox",
+        "storcli",
+        "mvcli",
+        "msecli",
+        "ipmicfg",
+        "dsu",
+    }
+    assert {name for name, item in found["coverage"].items() if item["verdict"] == "collected"} == known
+    assert [item["physical_drives"] for item in found["volumes"]] == [["18341E6651A9", "18341E6651BA"]]
+    behind = [item["serial"] for item in found["drives"] if item.get("storage_controller") == "mv0"]
+    assert behind == ["18341E6651A9", "18341E6651BA"]

@@ -120,7 +120,7 @@ def _filled(item: str, found: re.Match[str], device: str) -> str:
         return item.replace(r"\2", found[2])
     if item == r"\1":
         value = found[1]
-        return value if len(value) > 2 or value.startswith("-") else f"-{value}"
+        return value if len(value) > 1 else f"-{value}"  # ethtool's options, also without their dash
     return item.replace(r"\1", device)
 
 
