@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fleetcore.collect.capture import load
+from fleetcore.collect.archive import load
 from fleetcore.collect.collector import replay
 from fleetcore.model import to_dict
 from fleetcore.parse import asrr_bioscontrol, lshw, racadm, supermicro_sum

@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
-from .fleetcore.collect import capture as captures
 from .fleetcore.collect import tools
+from .fleetcore.collect.capture import Capture
 from .fleetcore.collect.collector import collect, replay
 from .fleetcore.collect.host import SystemFiles, SystemRunner
 from .fleetcore.collect.probe import Options
@@ -32,13 +31,16 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
                 "from_capture: a capture is neither captured again nor needs tools; leave out capture and install_tools",
                 field="from_capture",
             )
-        device = to_dict(replay(captures.load(params["from_capture"]), params["full"]))
+        # What most runs don't need is read when it is needed: Python compiles a module's code anew for every run.
+        from .fleetcore.collect import archive  # noqa: PLC0415
+
+        device = to_dict(replay(archive.load(params["from_capture"]), params["full"]))
         return Plan(before={}, after={}, preview=lambda: {"device": device}, apply=lambda: {"device": device})
     runner = SystemRunner()
     packages = tools.missing() if params["install_tools"] else []
     manager = tools.manager() if packages else ""
 
-    def look() -> tuple[dict[str, Any], captures.Capture]:
+    def look() -> tuple[dict[str, Any], Capture]:
         device, found = collect(runner, SystemFiles(), SystemClock(), options)
         return to_dict(device), found
 
@@ -51,9 +53,13 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
         device, found = look()
         result: dict[str, Any] = {"device": device, "installed": packages}
         if params["capture"]:
+            import hashlib  # noqa: PLC0415
+
+            from .fleetcore.collect import archive  # noqa: PLC0415
+
             path = params["capture_path"]
-            content = captures.packed(found)
-            captures.write(content, path)
+            content = archive.packed(found)
+            archive.write(content, path)
             result["capture"] = {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         return result
 

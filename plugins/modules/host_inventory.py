@@ -42,8 +42,8 @@ options:
     default: false
   install_tools:
     description:
-      - Install tools that are missing with the package manager of the distribution before looking. No services are started by this
-        module. Needs root.
+      - Install tools that are missing with the package manager of the distribution before looking. The module itself starts no
+        services; packages may, as C(smartmontools) of Debian does. Needs root.
       - Packages are C(dmidecode), C(lshw), C(pciutils), C(smartmontools), C(nvme-cli), C(ethtool), C(hdparm) and C(ipmitool).
     type: bool
     default: false

@@ -11,7 +11,7 @@ import re
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.collect.capture import load
+from fleetcore.collect.archive import load
 from fleetcore.collect.collector import replay
 from fleetcore.errors import ParseError
 from fleetcore.model import device_from_dict, to_dict
@@ -107,7 +107,13 @@ def test_r6515_controllers_supplies_and_graphics(r6515):
     assert {item["storage_controller"] for item in r6515["drives"] if item["protocol"] == "sata"} == {"0000:c3:00.0"}
     assert [item["serial"] for item in r6515["power_supplies"]] == ["CNDED0009S4FFK", "CNDED0009S4FGF"]
     assert [item["power_capacity_watts"] for item in r6515["power_supplies"]] == [550, 550]
+    assert {item["firmware"]["installed"] for item in r6515["power_supplies"]} == {"00.31.50"}
     assert [item["bus_info"] for item in r6515["gpus"]] == ["0000:c2:00.0"]
+    # What dsu calls HBA330 and BOSS are the SAS3008 and the Marvell controller; the two SATA controllers of the CPU have no firmware.
+    versions = [item.get("firmware", {}).get("installed") for item in r6515["storage_controller"]]
+    assert versions == ["16.17.01.00", None, None, "2.5.13.3024"]
+    assert r6515["provenance"]["storage_controller.firmware"] == "dsu"
+    assert [(item["id"], item["firmware"]["installed"]) for item in r6515["backplanes"]] == [("BayID 1", "4.35")]
 
 
 def test_r6515_bios_settings(r6515):
@@ -168,6 +174,7 @@ def test_e3c246_parts(e3c246):
     assert [port["logical_name"] for port in nic["nic_ports"]] == ["eno1", "eno2"]
     # Not the BMC's virtual floppy, CD-ROM and hard disk.
     assert [item["serial"] for item in e3c246["drives"]] == ["PHYF001300HB480BGN", "PHYF001209KL480BGN"]
+    assert {item["drive_type"] for item in e3c246["drives"]} == {"ssd"}
     assert [item["bus_info"] for item in e3c246["storage_controller"]] == ["0000:00:17.0"]
 
 
@@ -357,3 +364,25 @@ def test_dsu():
         "4.22.00.00",
         "3.5.1",
     ]
+
+
+def test_a_folder_of_single_outputs_is_read_by_their_names():
+    """The tools' outputs are of many machines: what counts is that each is known for what it is."""
+    found = machine("utils")
+    known = {
+        "smbios",
+        "lsblk",
+        "smartctl",
+        "nvme",
+        "hdparm",
+        "mellanox",
+        "storcli",
+        "mvcli",
+        "msecli",
+        "ipmicfg",
+        "dsu",
+    }
+    assert {name for name, item in found["coverage"].items() if item["verdict"] == "collected"} == known
+    assert [item["physical_drives"] for item in found["volumes"]] == [["18341E6651A9", "18341E6651BA"]]
+    behind = [item["serial"] for item in found["drives"] if item.get("storage_controller") == "mv0"]
+    assert behind == ["18341E6651A9", "18341E6651BA"]

@@ -2,40 +2,25 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Capture and replay: everything that a collection asked of the machine, in a tar archive.
+"""Capture and replay: everything that a collection asked of the machine, in memory; :mod:`archive` keeps it in a file.
 
-A capture holds ``commands/NNNN/{command.json,stdout,stderr}``, ``files.json`` (folders, links, and what could not be read)
-and ``files/...``, and ``capture.json``: when, with what options, by which version. Replaying it gives the same document,
-byte for byte. Passwords of BIOS and BMC profiles are taken out before anything is written or parsed.
+Passwords of BIOS and BMC profiles are taken out before anything is written or parsed.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import posixpath
 import re
-import tarfile
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from ..errors import FatalError, FleetError, InvalidInput, MissingDependency, NotFound, PermissionDenied, TransientError
-from ..parse.values import decoded
+from ..errors import FleetError, MissingDependency, NotFound
 from ..ports import CommandResult, CommandRunner, FileReader
-from .commands import argv_of_file
 
-FORMAT = 1
-MAX_MEMBER = 64 * 1024 * 1024
 T = TypeVar("T")
 Outcome = Union[T, FleetError]
 
-_ERRORS: Mapping[str, type[FleetError]] = {
-    item.code: item for item in (MissingDependency, NotFound, PermissionDenied, FatalError, TransientError)
-}
 _SECRET_JSON = re.compile(
     r'("Name"\s*:\s*"[^"]*(?:password|passphrase|sha256|md5|salt|encryptionkey|communityname|secret)[^"]*"\s*,\s*"Value"\s*:\s*")'
     r'[^"]*(")',
@@ -133,195 +118,6 @@ def _answer(outcome: Outcome[T]) -> T:
     if isinstance(outcome, FleetError):
         raise outcome
     return outcome
-
-
-# -- the archive --------------------------------------------------------------------------------------------------------
-
-
-def save(capture: Capture, path: str) -> None:
-    """Write the archive; the same capture gives the same bytes.
-
-    :raises InvalidInput: the file cannot be written.
-    """
-    write(packed(capture), path)
-
-
-def write(content: bytes, path: str) -> None:
-    """A new file for the owner only, in place of what was there: also of a link, which is not followed.
-
-    :raises InvalidInput: the file cannot be written.
-    """
-    try:
-        handle, fresh = tempfile.mkstemp(prefix=".capture.", dir=os.path.dirname(path) or ".")
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-        os.replace(fresh, path)
-    except OSError as error:
-        raise InvalidInput(f"{path}: the capture cannot be written ({error.strerror})", field="capture_path") from None
-
-
-def packed(capture: Capture) -> bytes:
-    """The archive as bytes."""
-    members: dict[str, bytes] = {"capture.json": _json({"format": FORMAT, **capture.about})}
-    for index, (argv, outcome) in enumerate(sorted(capture.commands.items()), 1):
-        base = f"commands/{index:04d}"
-        entry: dict[str, Any] = {"argv": list(argv)}
-        if isinstance(outcome, FleetError):
-            entry["error"] = outcome.to_dict()
-        else:
-            entry["rc"] = outcome.rc
-            members[f"{base}/stdout"] = _encoded(outcome.stdout)
-            members[f"{base}/stderr"] = _encoded(outcome.stderr)
-        members[f"{base}/command.json"] = _json(entry)
-    unread = {}
-    for path, content in capture.files.items():
-        if isinstance(content, FleetError):
-            unread[path] = content.to_dict()
-        else:
-            members["files" + posixpath.normpath(path)] = content
-    members["files.json"] = _json(
-        {"unread": unread, "folders": _plain(capture.folders), "links": _plain(capture.links)},
-    )
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name in sorted(members):
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(members[name]), 0o600
-            archive.addfile(info, io.BytesIO(members[name]))
-    return out.getvalue()
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _plain(memory: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: {"error": value.to_dict()} if isinstance(value, FleetError) else {"value": value}
-        for key, value in memory.items()
-    }
-
-
-def load(path: str) -> Capture:
-    """A capture: an archive that :func:`save` wrote (also compressed), or a folder of tools' outputs.
-
-    In a folder, or an archive of one, files are known by their names: ``lshw.json``, ``dmidecode``, ``smartctl/sda.json``,
-    ``bios.json`` and so on (see :mod:`commands`), and ``sys/...``, ``proc/...`` are the machine's files.
-
-    :raises InvalidInput: it cannot be read, or nothing in it is known.
-    """
-    members = _folder(path) if os.path.isdir(path) else _archive(path)
-    capture = _packed(members) if "capture.json" in members else _loose(members)
-    if not capture.commands and not capture.files:
-        raise InvalidInput(f"{path}: no capture, and no file in it is known as a tool's output", field="from_capture")
-    return capture
-
-
-def _folder(path: str) -> dict[str, bytes]:
-    members = {}
-    for folder, _folders, files in os.walk(path):
-        for name in files:
-            full = os.path.join(folder, name)
-            try:
-                with open(full, "rb") as handle:
-                    members[os.path.relpath(full, path).replace(os.sep, "/")] = handle.read(MAX_MEMBER)
-            except OSError as error:
-                raise InvalidInput(f"{full}: {error.strerror}", field="from_capture") from None
-    return members
-
-
-def _archive(path: str) -> dict[str, bytes]:
-    members = {}
-    try:
-        with tarfile.open(path) as archive:
-            for info in archive:
-                content = archive.extractfile(info) if info.isfile() else None
-                if content is not None:
-                    members[posixpath.normpath(info.name)] = content.read(MAX_MEMBER)
-    except FileNotFoundError:
-        raise InvalidInput(f"{path}: no such capture", field="from_capture") from None
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
-        raise InvalidInput(f"{path}: not a capture ({error})", field="from_capture") from None
-    return members
-
-
-def _packed(members: Mapping[str, bytes]) -> Capture:
-    capture = Capture()
-    try:
-        capture.about = json.loads(members["capture.json"])
-        if capture.about.pop("format", None) != FORMAT:
-            raise InvalidInput("the capture is of another version of baremetal.fleet", field="from_capture")
-        for name in sorted(members):
-            if name.startswith("commands/") and name.endswith("/command.json"):
-                base = name.rsplit("/", 1)[0]
-                entry = json.loads(members[name])
-                argv = tuple(entry["argv"])
-                capture.commands[argv] = (
-                    _error(entry["error"])
-                    if "error" in entry
-                    else CommandResult(
-                        argv, entry["rc"], _text(members[f"{base}/stdout"]), _text(members[f"{base}/stderr"])
-                    )
-                )
-            elif name.startswith("files/"):
-                capture.files["/" + name[len("files/") :]] = members[name]
-        listed = json.loads(members.get("files.json", b"{}"))
-        for path, error in listed.get("unread", {}).items():
-            capture.files[path] = _error(error)
-        for target, key in ((capture.folders, "folders"), (capture.links, "links")):
-            for path, entry in listed.get(key, {}).items():
-                target[path] = _error(entry["error"]) if "error" in entry else entry["value"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"the capture is damaged ({error})", field="from_capture") from None
-    return capture
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogatepass")
-
-
-def _error(entry: Mapping[str, Any]) -> FleetError:
-    kind = _ERRORS.get(entry["code"], TransientError)
-    return kind(str(entry["message"]), **dict(entry.get("details") or {}))
-
-
-def _loose(members: Mapping[str, bytes]) -> Capture:
-    """Outputs by file name. What several files say of one command (``dmidecode/psu``, ``dmidecode/tpm``) is put together."""
-    capture = Capture()
-    for name in sorted(members):
-        if re.match(r"^(.*/)?(sys|proc)/", name):
-            path = "/" + name[re.search(r"(^|/)(?=(sys|proc)/)", name).end() :]  # type: ignore[union-attr]
-            capture.files[path] = members[name]
-            while path not in ("/", ""):
-                parent, child = posixpath.split(path)
-                known = capture.folders.setdefault(parent, [])
-                if isinstance(known, list) and child not in known:
-                    known.append(child)
-                path = parent
-            continue
-        content = decoded(members[name])
-        argv = argv_of_file(name, content)
-        if argv is None:
-            continue
-        before = capture.commands.get(argv)
-        if isinstance(before, CommandResult):
-            content = before.stdout + "\n\n" + content
-        capture.commands[argv] = CommandResult(argv, 0, redacted(content), "")
-    _scan_of_what_is_there(capture)
-    return capture
-
-
-def _scan_of_what_is_there(capture: Capture) -> None:
-    """``smartctl --scan`` may be missing from a folder: then the drives with an output of their own are what it found."""
-    scan = ("smartctl", "--scan", "-j")
-    names: list[str] = [argv[-1] for argv in capture.commands if argv[:3] == ("smartctl", "-a", "-j")]
-    if names and scan not in capture.commands:
-        body: dict[str, Any] = {"smartctl": {"exit_status": 0}, "devices": [{"name": name} for name in names]}
-        capture.commands[scan] = CommandResult(scan, 0, json.dumps(body), "")
 
 
 def about(options: Mapping[str, Any], collected_at: Optional[str], seconds: Optional[float]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, Optional, TypeVar
 
 from ..model import Capability, Device, Drive, Firmware, Nic, NicPort, Source, StorageController, Volume
 from . import precedence
+from .inventory_rows import with_rows
 
 Piece = tuple[str, Device]
 T = TypeVar("T")
@@ -41,6 +42,8 @@ def join(pieces: Sequence[Piece]) -> Device:
             continue
         parts[name] = _section(name, found, won)
     parts = _linked(parts)
+    for path, sources in with_rows(parts).items():
+        won.setdefault(path, []).extend(sources)
     named = {path: ",".join(sorted(set(sources))) for path, sources in sorted(won.items()) if sources}
     provenance = {path: sources for path, sources in named.items() if named.get(path.rpartition(".")[0]) != sources}
     return dataclasses.replace(Device(source=Source.INBAND, provenance=provenance), **parts)

@@ -13,33 +13,7 @@ from typing import Callable, Optional
 
 from ..errors import ParseError
 from ..model import Device, Verdict
-from ..parse.asrr_bioscontrol import parse_asrr_bios
-from ..parse.devlink import parse_devlink
-from ..parse.dmidecode import parse_dmidecode
-from ..parse.dsu import parse_dsu_inventory, parse_dsu_preview, with_updates
-from ..parse.ethtool import parse_ethtool_driver, parse_ethtool_module, parse_ethtool_permanent
-from ..parse.hdparm import parse_hdparm
-from ..parse.ipmicfg import parse_ipmicfg
-from ..parse.ipmitool import parse_ipmitool_fru, parse_ipmitool_lan, parse_ipmitool_mc
-from ..parse.lldpctl import parse_lldpctl
-from ..parse.lsblk import parse_lsblk
-from ..parse.lshw import parse_lshw
-from ..parse.lspci import parse_lspci
-from ..parse.mdadm import parse_mdadm
-from ..parse.mellanox import parse_mlxup, parse_mstflint
-from ..parse.msecli import parse_msecli
-from ..parse.mvcli import parse_mvcli_hba, parse_mvcli_pd, parse_mvcli_vd
-from ..parse.nvidia_smi import parse_nvidia_smi
-from ..parse.nvme import parse_nvme_id_ctrl, parse_nvme_list, parse_nvme_smart_log
-from ..parse.racadm import parse_racadm
-from ..parse.rocm_smi import parse_rocm_smi
-from ..parse.smartctl import Scanned, parse_smartctl, parse_smartctl_scan
-from ..parse.smbios import parse_smbios
-from ..parse.ssacli import parse_ssacli
-from ..parse.storcli import parse_storcli
-from ..parse.supermicro_sum import parse_sum
-from ..parse.zpool import parse_zpool
-from . import commands, sysfs
+from . import commands, parsers, sysfs
 from .probe import Probe
 
 TABLES = "/sys/firmware/dmi/tables"
@@ -50,11 +24,11 @@ def smbios(probe: Probe) -> None:
     table = probe.bytes_of(f"{TABLES}/DMI")
     if table is not None:
         try:
-            probe.add(parse_smbios(table, probe.attribute(f"{TABLES}/smbios_entry_point")))
+            probe.add(parsers.parse_smbios(table, probe.attribute(f"{TABLES}/smbios_entry_point")))
             return
         except ParseError as error:
             probe.problem(Verdict.FAILED, error.message)
-    probe.tool(commands.DMIDECODE, parse_dmidecode)
+    probe.tool(commands.DMIDECODE, parsers.parse_dmidecode)
 
 
 def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Probe], None]:
@@ -78,99 +52,108 @@ def _drives(probe: Probe) -> list[str]:
     """Names of drives to ask one by one: the kernel's, or those that ``lsblk`` or ``smartctl`` list in a replay without ``/sys``."""
     names = [f"/dev/{name}" for name in sysfs.disks(probe)]
     if not names:
-        for found in (probe.ask(commands.LSBLK, parse_lsblk), probe.ask(commands.NVME_LIST, parse_nvme_list)):
+        for found in (
+            probe.ask(commands.LSBLK, parsers.parse_lsblk),
+            probe.ask(commands.NVME_LIST, parsers.parse_nvme_list),
+        ):
             names += [item.logical_name for item in (found.drives if found else ()) if item.logical_name]
     if not names:
-        names = [item.name for item in probe.ask(commands.SMARTCTL_SCAN, parse_smartctl_scan) or []]
+        names = [item.name for item in probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan) or []]
     return sorted({re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", name) for name in names})
 
 
 def smartctl(probe: Probe) -> None:
     """Each drive that a scan lists; where there is none, each that the kernel lists."""
-    scanned = probe.ask(commands.SMARTCTL_SCAN, parse_smartctl_scan)
+    scanned = probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan)
     if scanned is None:
         return
     probe.answered()
-    for item in scanned or [
-        Scanned(name) for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))
-    ]:
-        argv = commands.smartctl(item.name, item.type)
+    listed = [(item.name, item.type) for item in scanned]
+    unlisted = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
+    for name, kind in listed or [(name, None) for name in unlisted]:
+        argv = commands.smartctl(name, kind)
         result = probe.run(argv)
         if result is None:
             continue
         try:
-            probe.add(parse_smartctl(result.stdout, result.rc, probe.options.full))
+            probe.add(parsers.parse_smartctl(result.stdout, result.rc, probe.options.full))
         except ParseError as error:
             denied = "ermission denied" in error.message or "ermission denied" in result.stderr
-            probe.problem(Verdict.DENIED if denied else Verdict.FAILED, f"{item.name}: {error.message}")
+            probe.problem(Verdict.DENIED if denied else Verdict.FAILED, f"{name}: {error.message}")
 
 
 def nvme(probe: Probe) -> None:
-    probe.tool(commands.NVME_LIST, parse_nvme_list)
+    probe.tool(commands.NVME_LIST, parsers.parse_nvme_list)
     for name in _drives(probe):
         if name.startswith("/dev/nvme"):
-            probe.tool(commands.nvme("id-ctrl", name), parse_nvme_id_ctrl, name)
-            probe.tool(commands.nvme("smart-log", name), parse_nvme_smart_log, name)
+            probe.tool(commands.nvme("id-ctrl", name), parsers.parse_nvme_id_ctrl, name)
+            probe.tool(commands.nvme("smart-log", name), parsers.parse_nvme_smart_log, name)
 
 
 def hdparm(probe: Probe) -> None:
     for name in _drives(probe):
         if name.startswith(("/dev/sd", "/dev/hd")):
-            probe.tool(commands.hdparm(name), parse_hdparm, name)
+            probe.tool(commands.hdparm(name), parsers.parse_hdparm, name)
 
 
 def ethtool(probe: Probe) -> None:
     """Driver and firmware, the permanent address, and the transceiver of each physical port."""
-    questions = {"-i": parse_ethtool_driver, "-P": parse_ethtool_permanent}
+    questions = {"-i": parsers.parse_ethtool_driver, "-P": parsers.parse_ethtool_permanent}
     for name in sysfs.interfaces(probe):
         for option, parse in questions.items():
             probe.tool(commands.ethtool(option, name), parse, name)
         result = probe.run(commands.ethtool("-m", name))
         if result is not None and result.rc == 0:  # ports without a cage, and empty ones, are no problem
             try:
-                probe.add(parse_ethtool_module(result.stdout, name))
+                probe.add(parsers.parse_ethtool_module(result.stdout, name))
             except ParseError as error:
                 probe.problem(Verdict.FAILED, f"{name}: {error.message}")
 
 
 def mellanox(probe: Probe) -> None:
     """``mlxup`` knows the newest firmware; ``mstflint`` is in distributions."""
-    if probe.tool(commands.MLXUP, parse_mlxup):
+    if probe.tool(commands.MLXUP, parsers.parse_mlxup):
         return
     for address in sysfs.interfaces(probe).values():
         if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3":
-            probe.tool(commands.mstflint(address), parse_mstflint, address)
+            probe.tool(commands.mstflint(address), parsers.parse_mstflint, address)
 
 
 def storcli(probe: Probe) -> None:
     """The first of the tools that is installed and has a controller to answer for."""
     for tool in commands.STORCLI_TOOLS:
-        found = [probe.tool((tool, *question), parse_storcli) for question in commands.STORCLI_QUESTIONS]
+        found = [probe.tool((tool, *question), parsers.parse_storcli) for question in commands.STORCLI_QUESTIONS]
         if any(found):
             return
 
 
 def mvcli(probe: Probe) -> None:
-    parsers = {"hba": parse_mvcli_hba, "pd": parse_mvcli_pd, "vd": parse_mvcli_vd}
+    questions = {"hba": parsers.parse_mvcli_hba, "pd": parsers.parse_mvcli_pd, "vd": parsers.parse_mvcli_vd}
     for kind in commands.MVCLI_OBJECTS:
-        probe.tool(commands.mvcli(kind), parsers[kind])
+        probe.tool(commands.mvcli(kind), questions[kind])
 
 
 def mdadm(probe: Probe) -> None:
     for name in probe.names(sysfs.BLOCK):
         if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md"):
-            probe.tool(commands.mdadm(f"/dev/{name}"), parse_mdadm)
+            probe.tool(commands.mdadm(f"/dev/{name}"), parsers.parse_mdadm)
 
 
 def ipmitool(probe: Probe) -> None:
     """The BMC's firmware and addresses, and what the FRU says of the machine."""
-    if probe.tool(commands.IPMI_MC, parse_ipmitool_mc):
-        probe.tool(commands.IPMI_LAN, parse_ipmitool_lan)
-        probe.tool(commands.IPMI_FRU, parse_ipmitool_fru)
+    if probe.tool(commands.IPMI_MC, parsers.parse_ipmitool_mc):
+        probe.tool(commands.IPMI_LAN, parsers.parse_ipmitool_lan)
+        probe.tool(commands.IPMI_FRU, parsers.parse_ipmitool_fru)
         return
     if probe.has("/sys/class", "ipmi") is False and probe.has("/sys", "class"):
-        return  # no interface to a BMC: nothing else to ask
-    for argv, parse in ((commands.IPMI_LAN, parse_ipmitool_lan), (commands.IPMI_FRU, parse_ipmitool_fru)):
+        probe.problem(Verdict.ABSENT, "the kernel has no interface to a BMC (ipmi_si, ipmi_devintf)")
+        return
+    if probe.has("/dev", "ipmi0"):
+        probe.problem(Verdict.ABSENT, "/dev/ipmi0 is there: without ipmitool (or `install_tools`) nobody asks it")
+    for argv, parse in (
+        (commands.IPMI_LAN, parsers.parse_ipmitool_lan),
+        (commands.IPMI_FRU, parsers.parse_ipmitool_fru),
+    ):
         probe.tool(argv, parse)
 
 
@@ -179,13 +162,14 @@ def dsu(probe: Probe) -> None:
     if not probe.options.updates:
         probe.problem(Verdict.SKIPPED, "dsu fetches a catalogue and writes to the disk: only with `updates`")
         return
-    inventory: Optional[Device] = probe.ask(commands.DSU_INVENTORY, parse_dsu_inventory)
-    preview: Optional[Device] = probe.ask(commands.DSU_PREVIEW, parse_dsu_preview)
+    inventory: Optional[Device] = probe.ask(commands.DSU_INVENTORY, parsers.parse_dsu_inventory)
+    preview: Optional[Device] = probe.ask(commands.DSU_PREVIEW, parsers.parse_dsu_preview)
     if inventory is not None or preview is not None:
-        probe.add(with_updates(inventory or Device(), preview or Device()))
+        probe.add(parsers.with_updates(inventory or Device(), preview or Device()))
 
 
 SOURCES: Mapping[str, Callable[[Probe], None]] = {
+    "lshw": _simple(commands.LSHW, parsers.parse_lshw),
     "smbios": smbios,
     "dmi_id": sysfs.dmi_id,
     "kernel": sysfs.kernel,
@@ -195,29 +179,28 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "block": sysfs.block,
     "efi": sysfs.efi,
     "tpm": sysfs.tpm,
-    "lshw": _simple(commands.LSHW, parse_lshw),
-    "lspci": _simple(commands.LSPCI, parse_lspci),
-    "lsblk": _simple(commands.LSBLK, parse_lsblk),
+    "lspci": _simple(commands.LSPCI, parsers.parse_lspci),
+    "lsblk": _simple(commands.LSBLK, parsers.parse_lsblk),
     "smartctl": smartctl,
     "nvme": nvme,
     "hdparm": hdparm,
     "ethtool": ethtool,
-    "devlink": _simple(commands.DEVLINK, parse_devlink),
+    "devlink": _simple(commands.DEVLINK, parsers.parse_devlink),
     "mellanox": mellanox,
     "storcli": storcli,
-    "ssacli": _simple(commands.SSACLI, parse_ssacli),
+    "ssacli": _simple(commands.SSACLI, parsers.parse_ssacli),
     "mvcli": mvcli,
     "mdadm": mdadm,
-    "zpool": _simple(commands.ZPOOL, parse_zpool),
-    "msecli": _simple(commands.MSECLI, parse_msecli),
+    "zpool": _simple(commands.ZPOOL, parsers.parse_zpool),
+    "msecli": _simple(commands.MSECLI, parsers.parse_msecli),
     "ipmitool": ipmitool,
-    "ipmicfg": _simple(commands.IPMICFG, parse_ipmicfg),
-    "lldpctl": _simple(commands.LLDPCTL, parse_lldpctl),
-    "nvidia-smi": _simple(commands.NVIDIA_SMI, parse_nvidia_smi),
-    "rocm-smi": _simple(commands.ROCM_SMI, parse_rocm_smi),
+    "ipmicfg": _simple(commands.IPMICFG, parsers.parse_ipmicfg),
+    "lldpctl": _simple(commands.LLDPCTL, parsers.parse_lldpctl),
+    "nvidia-smi": _simple(commands.NVIDIA_SMI, parsers.parse_nvidia_smi),
+    "rocm-smi": _simple(commands.ROCM_SMI, parsers.parse_rocm_smi),
     "dsu": dsu,
-    "racadm": _simple(commands.RACADM, parse_racadm),
-    "sum": _simple(commands.SUM, parse_sum),
-    "asrr-bioscontrol": _simple(commands.ASRR, parse_asrr_bios),
+    "racadm": _simple(commands.RACADM, parsers.parse_racadm),
+    "sum": _simple(commands.SUM, parsers.parse_sum),
+    "asrr-bioscontrol": _simple(commands.ASRR, parsers.parse_asrr_bios),
 }
-"""In the order of starting; the order of merging is in :mod:`precedence`."""
+"""In the order of starting, the slowest tool first; the order of merging is in :mod:`precedence`."""

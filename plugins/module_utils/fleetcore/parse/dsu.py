@@ -11,16 +11,17 @@ import re
 from typing import Optional
 
 from ..errors import ParseError
-from ..model import Bios, Bmc, Cpld, Device, Firmware, FirmwareEntry
+from ..model import Backplane, Bios, Bmc, Cpld, Device, Firmware, FirmwareEntry
 from .values import decoded, parser, text, word
 
 _INSTALLED = re.compile(r"^\s*(\d{1,4})\.\s+([^,]{1,40}),\s*(.{1,300}?)\s*\(\s*Version\s*:\s*([^()]{0,100}?)\s*\)\s*$")
+_BACKPLANE = re.compile(r"^(?:SEP Firmware|.{0,40}Backplane.{0,40}), BayID: (\d{1,4})")
 _UPDATE = re.compile(r"^\s*(\d{1,4})\s+:\s+([^:]{1,40}?)\s+:\s+(.{1,300}?)\s+:\s+([^:]{1,100}?)\s+:\s+(\S{1,200})\s*$")
 
 
 @parser("dsu")
 def parse_dsu_inventory(raw: str) -> Device:
-    """Rows of the firmware inventory, and what of them is BIOS, BMC and CPLD. Ends at the tool's last line.
+    """Rows of the firmware inventory, and what of them is BIOS, BMC, CPLD and backplane. Ends at the tool's last line.
 
     :raises ParseError: no row in the output.
     """
@@ -98,4 +99,9 @@ def _named_parts(rows: list[FirmwareEntry]) -> Device:
         bios=Bios(firmware=bios) if bios else None,
         bmc=Bmc(vendor="Dell", model="iDRAC", firmware=bmc) if bmc else None,
         cplds=(Cpld(id="System CPLD", vendor="Dell", firmware=cpld),) if cpld else (),
+        backplanes=tuple(
+            Backplane(id=f"BayID {bay[1]}", vendor="Dell", firmware=row.firmware)
+            for row, bay in ((row, _BACKPLANE.match(row.name or "")) for row in rows)
+            if bay
+        ),
     )

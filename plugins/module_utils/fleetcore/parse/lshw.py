@@ -297,7 +297,16 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         storage_controller=None if nvme else controller,
         bus_info=None if nvme else word(bus),
         protocol="nvme" if nvme else protocol_of(text(node.get("description"))),
+        drive_type="nvme" if nvme else _drive_type(node, product),
     )
+
+
+def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
+    """``hdd`` where lshw knows a rotation speed, ``ssd`` where the model number says so: lshw does not."""
+    abilities = node.get("capabilities")
+    if isinstance(abilities, Mapping) and any(re.match(r"^\d{4,5}rpm$", str(key)) for key in list(abilities)[:100]):
+        return "hdd"
+    return "ssd" if re.search(r"\bSSD", product or "") else None
 
 
 def _display(node: Node, _parents: tuple[Node, ...]) -> Found:

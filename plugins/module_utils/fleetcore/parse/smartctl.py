@@ -216,6 +216,11 @@ def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
     media = positive(at(body, "nvme_smart_health_information_log", "media_errors"))
     if media:
         errors.append(f"{media} media errors")
+    if at(body, "smart_status", "passed") is False:
+        errors += [said for said in [word(at(body, "smart_status", "scsi", "ie_string"))] if said]
+    for kind in ("read", "write", "verify"):
+        lost = positive(at(body, "scsi_error_counter_log", kind, "total_uncorrected_errors"))
+        errors += [f"{lost} uncorrected {kind} errors"] if lost else []
     for row in items(at(body, "ata_smart_attributes", "table")):
         failed = text(row.get("when_failed"))
         if failed:

@@ -10,9 +10,8 @@ import functools
 import json
 import math
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from ..errors import ParseError
 from ..model import Firmware, Status
@@ -22,6 +21,9 @@ MAX_INPUT = 64 * 1024 * 1024
 MAX_TEXT = 1024
 MAX_ITEMS = 20_000
 """Components of one kind: a bound on what garbage can make us build."""
+
+if TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -229,6 +231,8 @@ def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
 
     :raises ParseError: not XML.
     """
+    import xml.etree.ElementTree as ET  # noqa: PLC0415  (few tools write XML)
+
     content = decoded(raw)
     start = content.find("<")
     if start < 0:

@@ -82,6 +82,8 @@ def test_the_walk_finds_out_of_band_code_where_it_is(module):
 
 def test_the_host_collector_ships_its_parsers_and_nothing_that_talks_to_the_network():
     shipped = closure("modules", "host_inventory")
-    assert {"module_utils.fleetcore.collect.sources", "module_utils.fleetcore.parse.smbios"} <= shipped
+    parsers = {path.stem for path in (PLUGINS / "module_utils/fleetcore/parse").glob("*.py") if path.stem != "__init__"}
+    assert {"module_utils.fleetcore.collect.sources", "module_utils.fleetcore.collect.archive"} <= shipped
+    assert {f"module_utils.fleetcore.parse.{name}" for name in parsers} <= shipped
     for name in ("fleetcore.http", "fleetcore.client", "_bmc", "_server"):
         assert f"module_utils.{name}" not in shipped

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import tarfile
 import time
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.clock import SystemClock
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect import capture as captures
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect import commands
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect import archive as captures
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect import collector, commands, parsers
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect.collector import collect, replay
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect.probe import Options
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect.sources import SOURCES
@@ -23,12 +26,14 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     InvalidInput,
     MissingDependency,
     NotFound,
+    ParseError,
     PermissionDenied,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import CommandResult
 
 PCI = "/sys/bus/pci/devices"
+PARSE = collector.__name__.replace(".collect.collector", ".parse")
 
 
 class FakeHost:
@@ -471,3 +476,27 @@ def test_passwords_never_reach_capture_or_document():
     assert document["bios_configuration"]["settings"] == {"boot_mode": "UEFI"}
     assert secret not in json.dumps(document)
     assert secret.encode() not in captures.packed(capture)
+
+
+def test_a_tool_that_is_not_there_costs_no_reading_of_its_parser():
+    """Ansible's modules are compiled anew for every run."""
+    code = (
+        "import sys\n"
+        f"from {collector.__name__} import collect\n"
+        f"found = [name.rsplit('.', 1)[1] for name in sys.modules if name.startswith('{PARSE}.')]\n"
+        "print(sorted(found))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == str(["cpuinfo", "drives", "values"])
+    for name in [item for item in vars(parsers) if item.startswith("parse_")]:
+        with pytest.raises(ParseError):
+            getattr(parsers, name)(7)
+
+
+def test_a_bmc_that_only_ipmitool_could_ask_is_named_in_the_coverage():
+    document, _capture = look(FakeHost(files={"/sys/class/ipmi/ipmi0/dev": b"240:0", "/dev/ipmi0": b""}))
+    assert document["coverage"]["ipmitool"]["verdict"] == "absent"
+    assert "/dev/ipmi0 is there" in document["coverage"]["ipmitool"]["reason"]
+    document, _capture = look(FakeHost(files={"/sys/class/net/lo/address": b""}))
+    assert "no interface to a BMC" in document["coverage"]["ipmitool"]["reason"]
