@@ -437,6 +437,10 @@ class ServerClient:
         """:raises NotFound: there is none."""
         self._send("DELETE", _credential(name))
 
+    def audit(self, subject: Optional[str] = None, page: int = PAGE) -> Iterator[dict[str, Any]]:
+        """Who did what to which credential, ``{"at", "actor", "action", "subject"}``, newest first."""
+        return self._pages("/api/v1/audit", _given(subject=subject), page)
+
     # -- inventory -----------------------------------------------------------------------------------------------------------
 
     def inventory(
