@@ -248,8 +248,16 @@ def _result(summary: Summary, params: Mapping[str, Any], spool: Optional[Spool])
     if warnings:
         result["warnings"] = warnings
     attempted = summary.total - summary.skipped
-    if summary.interrupted:
-        again = "run it again with the same state_file to go on" if params["state_file"] else "there was no state_file"
+    again = "run it again with the same state_file to go on" if params["state_file"] else "there was no state_file"
+    if summary.problem is not None:
+        problem = summary.problem
+        result.update(
+            failed=True,
+            msg=f"The machine server takes no documents: {problem.message} {summary.spooled} wait in the spool, "
+            f"{summary.done} of {summary.total} machines are done; {again}",
+            failure={"code": problem.code, "details": problem.details},
+        )
+    elif summary.interrupted:
         result.update(
             failed=True,
             msg=f"The sweep was interrupted: {summary.done} of {summary.total} machines are done; {again}",

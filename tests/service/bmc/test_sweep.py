@@ -351,6 +351,34 @@ def test_the_server_goes_down_and_comes_back(module, collections, server, tmp_pa
         assert server.published(30)
 
 
+def test_a_refused_token_still_gives_the_summary_and_nothing_is_lost(module, server, tmp_path):
+    with running_farm(fleet(BmcSpec(password=SECRET), 6)) as farm:
+        server.know(farm.bmcs)
+        common = {
+            **LOGIN,
+            **server.options,
+            "bmcs": entries(farm.bmcs),
+            "spool": str(tmp_path / "spool"),
+            "state_file": str(tmp_path / "state"),
+            "concurrency": 2,
+        }
+        result = module("bmc_sweep", **{**common, "server_token": "not-a-token"})
+        assert (result["failed"], result["failure"]["code"]) == (True, "authentication_failed")
+        assert "run it again with the same state_file" in result["msg"]
+        summary = result["summary"]
+        assert summary["published"] == 0
+        assert summary["collected"] == summary["spooled"] >= 1
+
+        result = module("bmc_sweep", **common)
+        assert not result.get("failed"), result
+        assert result["summary"]["skipped"] == summary["collected"]
+        assert (result["summary"]["published"], result["summary"]["spooled"]) == (6, 0)
+        assert server.published(6)
+        logins = [bmc.counters.logins for bmc in farm.bmcs]
+        assert logins == [bmc.counters.logouts for bmc in farm.bmcs]
+        assert sum(logins) <= 6 + common["concurrency"], "those that were broken off are asked anew, no others"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_and_resumed(module, collections, tmp_path, number):
     with running_farm(fleet(BmcSpec(password=SECRET, latency=0.03), 40)) as farm:

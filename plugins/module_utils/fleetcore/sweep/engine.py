@@ -41,7 +41,10 @@ class Target:
 
 @dataclass
 class Summary:
-    """What came of a sweep. ``collected`` counts documents; ``incomplete`` those with a section that failed."""
+    """What came of a sweep. ``collected`` counts documents; ``incomplete`` those with a section that failed.
+
+    :ivar problem: why the server takes nothing at all (the token is refused, ...); what was collected is in the spool.
+    """
 
     total: int = 0
     skipped: int = 0
@@ -61,6 +64,7 @@ class Summary:
     by_driver: Counter[str] = field(default_factory=Counter)
     by_error: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    problem: Optional[FleetError] = None
 
     @property
     def done(self) -> int:
@@ -132,10 +136,7 @@ class Sweep:
             task.cancel()
 
     async def run(self) -> Summary:
-        """Sweep; returns when everything is delivered or in the spool.
-
-        :raises FleetError: the server refuses everything (the token, ...); what was collected is in the spool.
-        """
+        """Sweep; returns when everything is delivered or in the spool."""
         begin = self._clock.monotonic()
         outbox = Outbox(
             self._publish, self._spool, self._delivered, on_event=self._outbox_event, **self._outbox_options
@@ -158,9 +159,8 @@ class Sweep:
         self.summary.seconds = round(self._clock.monotonic() - begin, 3)
         if self._spool is not None:
             self.summary.spooled = len(self._spool)
-        if outbox.problem is not None:
-            raise outbox.problem
-        if self._journal is not None and not self.summary.interrupted:
+        self.summary.problem = outbox.problem
+        if self._journal is not None and not self.summary.interrupted and outbox.problem is None:
             self._journal.finish(self._clock.now())
         return self.summary
 

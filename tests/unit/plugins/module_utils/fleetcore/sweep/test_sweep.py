@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import threading
@@ -169,14 +170,45 @@ def test_server_down_to_the_end_and_sent_by_the_next_sweep(tmp_path):
     assert up.got[-1] == "m0", "the new one after the old one"
 
 
-def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path):
+DENIED = {"code": "permission_denied", "message": "the token may not do this", "details": {}}
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server(errors=[AuthenticationFailed("no such token")]),
+        Server(refused={f"m{number}": DENIED for number in range(500)}),
+    ],
+    ids=["all", "each"],
+)
+def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path, server):
     spool = Spool(str(tmp_path / "spool"))
+    path = str(tmp_path / "state")
     bmcs = Bmcs(500, seconds=0.002)
-    with pytest.raises(AuthenticationFailed):
-        sweep(bmcs, Server(errors=[AuthenticationFailed("no such token")]), spool=spool)
+    with contextlib.closing(Journal(path, NOW)) as journal:
+        summary = sweep(bmcs, server, spool=spool, journal=journal)
+    assert summary.problem is not None
+    assert summary.problem.code in ("authentication_failed", "permission_denied")
     assert len(bmcs.asked) < 400
-    assert len(spool) >= 1
+    assert summary.collected == summary.spooled == len(spool) >= 1
+    assert summary.published == summary.refused == 0
     assert bmcs.now == 0
+
+    again = Bmcs(500)
+    right = Server()
+    with contextlib.closing(Journal(path, NOW)) as journal:
+        summary = sweep(again, right, spool=spool, journal=journal)
+    assert summary.problem is None
+    assert sorted(right.got) == sorted(target.machine for target in bmcs.targets), "each once"
+    assert summary.skipped + summary.collected == 500
+    assert len(spool) == 0
+
+
+def test_a_spool_is_kept_when_the_token_is_refused(tmp_path):
+    spool = Spool(str(tmp_path / "spool"))
+    spool.put("old", {"serial": "1"})
+    summary = sweep(Bmcs(1), Server(refused={"old": DENIED, "m0": DENIED}), spool=spool)
+    assert (summary.problem.code, summary.spooled) == ("permission_denied", 2)
 
 
 def test_documents_as_files(tmp_path):
