@@ -16,13 +16,13 @@ from ansible.module_utils.basic import env_fallback
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
-from .fleetcore.drivers.options import bmc_options
-from .fleetcore.drivers.registry import collect, open_power
+from .fleetcore.drivers.options import BmcOptions, bmc_options
+from .fleetcore.drivers.registry import collect, open_power, replay
 from .fleetcore.errors import FleetError, InvalidInput
 from .fleetcore.files import safe_name, write_private
 from .fleetcore.model import to_dict
 from .fleetcore.ports import Clock, PowerDriver, PowerState
-from .fleetcore.redfish.capture import Record, replay
+from .fleetcore.redfish.capture import Record
 from .fleetcore.redfish.capture import read as read_capture
 
 # Documented by doc_fragments/bmc.py.
@@ -51,8 +51,7 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
         return _reading({"device": old, "attempts": old.get("attempts", [])})
     options = bmc_options(params)
     path = params.get("capture")
-    # The password is looked for everywhere; the salt keeps user names from being guessed from their hashes.
-    record = Record(secrets=(options.password or "",), salt=os.urandom(16)) if path else None
+    record = new_record(options) if path else None
 
     def collected() -> dict[str, Any]:
         # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
@@ -70,14 +69,10 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
         try:
             found = collected()
         except FleetError as error:
-            _write_capture(path, record, {**facts, "error": error.to_dict()})
+            write_capture(path, record, {**facts, "error": error.to_dict()})
             raise
-        of_device = {name: found.get(name) for name in ("collected_at", "collector", "attempts")}
-        return {
-            "device": found,
-            "attempts": found.get("attempts", []),
-            **_write_capture(path, record, {**facts, **of_device}),
-        }
+        written = write_capture(path, record, {**facts, **capture_facts(found)})
+        return {"device": found, "attempts": found.get("attempts", []), **written}
 
     return Plan(before={}, after={}, preview=preview, apply=apply, always=True)
 
@@ -86,13 +81,25 @@ def _reading(result: Mapping[str, Any]) -> Plan:
     return Plan(before={}, after={}, preview=lambda: result, apply=lambda: result)
 
 
-def _write_capture(path: str, record: Record, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+def new_record(options: BmcOptions) -> Record:
+    """For one BMC. The password is looked for everywhere; the salt keeps user names from being guessed from their hashes."""
+    return Record(secrets=(options.password or "",), salt=os.urandom(16))
+
+
+def capture_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a capture keeps of the document that was made of it."""
+    return {name: document.get(name) for name in ("collected_at", "collector", "attempts")}
+
+
+def write_capture(path: str, record: Record, facts: Mapping[str, Any], field: str = "capture") -> Mapping[str, Any]:
     """Write what was recorded; the module's return values about it. Nothing to write is a warning."""
-    if not record.requests:
-        return {"warnings": [f"capture: nothing was read over Redfish, which is all that can be captured; no {path}"]}
+    if record.silent:
+        return {"warnings": [f"{field}: the BMC said nothing; no {path}"]}
     name = safe_name(os.path.basename(path).split(".tar", maxsplit=1)[0])
-    write_private(path, record.pack(name, facts), field="capture")
-    return {"capture": {"path": path, "requests": len(record.requests), "redacted": record.redacted}}
+    write_private(path, record.pack(name, facts), field=field)
+    return {
+        "capture": {"path": path, "requests": len(record.requests) + len(record.commands), "redacted": record.redacted}
+    }
 
 
 def power_plan(params: Mapping[str, Any]) -> Plan:

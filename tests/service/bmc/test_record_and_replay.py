@@ -147,16 +147,33 @@ def test_options_that_do_not_go_together(module, tmp_path):
     assert module("bmc_info", from_capture=str(tmp_path))["failure"]["details"]["field"] == "from_capture"
 
 
-def test_ipmi_is_not_captured_and_that_is_said(module, tmp_path):
+def test_ipmi_is_captured_and_replayed(module, tmp_path):
     usable, advice = available()
     if not usable:
         pytest.skip(f"ipmi_sim is not installed: {advice}")
     path = tmp_path / "m.tar.gz"
-    with IpmiSim(tmp_path / "ipmi", 0, "admin", "password") as sim:
-        reach = {"address": "127.0.0.1", "ipmi_port": sim.port, "username": "admin", "password": "password"}
-        result = module("bmc_info", **reach, drivers=["ipmi"], sections=["power"], capture=str(path))
-    assert result["device"]["power_state"] == "on"
-    assert "nothing was read over Redfish" in str(result["warnings"])
+    with IpmiSim(tmp_path / "ipmi", 0, "admin", SECRET) as sim:
+        reach = {"address": "http://127.0.0.1:1", "ipmi_port": sim.port, "username": "admin", "password": SECRET}
+        live = module("bmc_info", **reach, capture=str(path))
+    assert live["device"]["serial"] == sim.fru.serial
+    assert live["capture"]["requests"] > 20
+    assert SECRET not in str(texts(path))
+    assert SECRET.encode().hex() not in str(texts(path))
+
+    offline = module("bmc_info", from_capture=str(path))
+    assert observed(offline) == observed(live)
+    assert offline["attempts"] == live["attempts"]
+    assert [item["driver"] for item in offline["attempts"]] == ["redfish", "ipmi"]
+
+    part = module("bmc_info", from_capture=str(path), sections=["manager"])
+    assert part["device"]["bmc"] == live["device"]["bmc"]
+    assert part["device"]["coverage"]["sensors"]["verdict"] == "skipped"
+
+
+def test_a_bmc_that_says_nothing_leaves_no_capture(module, tmp_path):
+    path = tmp_path / "m.tar.gz"
+    result = module("bmc_info", address="http://127.0.0.1:1", drivers=["redfish"], capture=str(path))
+    assert result["failure"]["code"] == "unreachable"
     assert not path.exists()
 
 

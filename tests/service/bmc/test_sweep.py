@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -203,6 +204,71 @@ def test_files_and_documents(module, tmp_path):
         assert result["documents"]["m1"]["serial"] == farm.bmcs[1].serial
 
 
+def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
+    """Drivers in the order of each machine; what was tried and what succeeded; captures of either kind."""
+    with running_farm([BmcSpec(password=SECRET), BmcSpec(username=sim.username, password=sim.password)]) as farm:
+        reach = {
+            "username": sim.username,
+            "password": sim.password,
+            "ipmi_port": sim.port,
+            "ca_path": farm.bmcs[0].ca_path,
+        }
+        nowhere = "http://127.0.0.1:1"
+        bmcs = [
+            {"machine": "redfish", "address": farm.bmcs[1].url, **reach},
+            {"machine": "rack1/fallback", "address": nowhere, **reach},
+            {"machine": "ipmi", "address": "127.0.0.1", "drivers": ["ipmi"], **reach},
+            {
+                "machine": "ipmi-first",
+                "address": farm.bmcs[1].url,
+                "drivers": ["ipmi", "redfish"],
+                **reach,
+                "ipmi_port": 1,
+            },
+            {"machine": "neither", "address": nowhere, **reach, "ipmi_port": 1},
+            {"machine": "locked", "address": farm.bmcs[0].url, **reach},
+        ]
+        folder = tmp_path / "captures"
+        result = module("bmc_sweep", bmcs=bmcs, return_documents=True, capture_dir=str(folder), timeout=5, deadline=60)
+        assert [bmc.counters.logins for bmc in farm.bmcs] == [0, 2]
+        assert farm.bmcs[0].counters.refused == 1, "a refused password is not tried over IPMI either"
+    attempts = {
+        name: [(item["driver"], item.get("error")) for item in device["attempts"]]
+        for name, device in result["documents"].items()
+    }
+    assert attempts == {
+        "redfish": [("redfish", None)],
+        "rack1/fallback": [("redfish", "unreachable"), ("ipmi", None)],
+        "ipmi": [("ipmi", None)],
+        "ipmi-first": [("ipmi", "unreachable"), ("redfish", None)],
+    }
+    assert result["summary"]["by_driver"] == {"redfish": 2, "ipmi": 2}
+    assert result["documents"]["ipmi"]["serial"] == sim.fru.serial
+    failures = {item["machine"]: item for item in result["failures"]}
+    assert {name: item["code"] for name, item in failures.items()} == {
+        "neither": "unreachable",
+        "locked": "authentication_failed",
+    }
+    assert "redfish: " in failures["neither"]["message"]
+    assert "ipmi: " in failures["neither"]["message"]
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    names = {path.name for path in folder.iterdir()}
+    read = ("redfish", "rack1%2Ffallback", "ipmi", "ipmi-first")
+    assert names == {f"{name}.capture.tar.gz" for name in read}, "who said nothing has none"
+    again = module("bmc_sweep", from_captures=str(folder), return_documents=True)
+    for device in result["documents"].values():
+        device.pop("stats")
+    for name, device in result["documents"].items():
+        assert again["documents"][name] == device
+    assert set(again["documents"]) == set(result["documents"])
+    assert again["failures"] == []
+    plan = module("bmc_sweep", check=True, from_captures=str(folder))
+    assert {row["machine"] for row in plan["plan"]} == set(result["documents"])
+    empty = module("bmc_sweep", from_captures=str(tmp_path))
+    assert (empty["failed"], empty["failure"]["details"]["field"]) == (True, "from_captures")
+
+
 class Fleetd:
     """A real machine server on SQLite, always on the same port, that knows machines m0, m1, ..."""
 
@@ -278,7 +344,7 @@ def server(one_server):
     return one_server
 
 
-def test_machines_of_the_server(module, server):
+def test_machines_of_the_server(module, server, tmp_path):
     with running_farm(fleet(BmcSpec(password=SECRET), 6)) as farm:
         server.know(farm.bmcs)
         server.client.create_machine({"id": "no-bmc", "rack": "r1"})
@@ -296,7 +362,12 @@ def test_machines_of_the_server(module, server):
         assert server.client.device("m2")["serial"] == farm.bmcs[2].serial
         assert [bmc.counters.logins for bmc in farm.bmcs] == [1, 0, 1, 0, 1, 0]
 
-        again = module("bmc_sweep", select={"machines": ["m0"]}, **common)
+        again = module("bmc_sweep", select={"machines": ["m0"]}, dump_dir=str(tmp_path / "dump"), **common)
+        dumped = {path.name: json.loads(path.read_text()) for path in (tmp_path / "dump").iterdir()}
+        kinds = ("device", "current.components", "new.components", "changes")
+        assert set(dumped) == {f"m0.{kind}.json" for kind in kinds}
+        assert dumped["m0.changes.json"] == []
+        assert dumped["m0.current.components.json"] == dumped["m0.new.components.json"] != []
         assert again["changed"] is False, "the same machine has the same hardware"
         assert again["summary"]["published"] == 1
 

@@ -25,7 +25,8 @@ from ..errors import (
 )
 from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
-from ..redfish.capture import Record, RecordingWalker
+from ..redfish.capture import Record, Recording, RecordingWalker
+from ..redfish.capture import replay as replay_redfish
 from ..redfish.collector import collect as collect_redfish
 from ..redfish.collector import collect_async as collect_redfish_async
 from .options import BmcOptions
@@ -65,7 +66,7 @@ def collect(
 
     The deadline of the options is for all drivers together.
 
-    :param record: takes down what comes over Redfish, also when it ends with an error.
+    :param record: takes down what the BMC says, also when it ends with an error.
     :raises FleetError: see :func:`open_power`.
     """
     asked = None if sections is None else tuple(sections)
@@ -74,16 +75,19 @@ def collect(
     def attempt(name: str) -> Device:
         left = _left(options, clock, end)
         if name == "ipmi":
-            return _collect_ipmi(left, clock, asked)
-        walker = RecordingWalker(record, asked, options.system) if record is not None else None
-        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked), walker=walker)
+            return _collect_ipmi(left, clock, asked, record)
+        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked, record))
 
     device, attempts = first_driver(options, attempt)
     return dataclasses.replace(device, attempts=attempts)
 
 
 async def collect_async(
-    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, pool: Optional[Executor] = None
+    options: BmcOptions,
+    clock: Clock,
+    sections: Optional[Iterable[str]] = None,
+    pool: Optional[Executor] = None,
+    record: Optional[Record] = None,
 ) -> Device:
     """:func:`collect` in an event loop.
 
@@ -97,9 +101,11 @@ async def collect_async(
             left = _left(options, clock, end)
             if name == "ipmi":
                 loop = asyncio.get_running_loop()
-                device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked)
+                device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked, record)
             else:
-                device = await collect_redfish_async(left.http_async(), clock, left.host, **_redfish(left, asked))
+                device = await collect_redfish_async(
+                    left.http_async(), clock, left.host, **_redfish(left, asked, record)
+                )
         except FleetError as error:
             if not tried.goes_on(name, error):
                 break
@@ -112,8 +118,10 @@ def _left(options: BmcOptions, clock: Clock, end: float) -> BmcOptions:
     return dataclasses.replace(options, deadline=max(1.0, end - clock.monotonic()))
 
 
-def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]]) -> dict[str, Any]:
+def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]], record: Optional[Record]) -> dict[str, Any]:
+    walker = RecordingWalker(record, sections, options.system) if record is not None else None
     return {
+        "walker": walker,
         "username": options.username,
         "password": options.password,
         "sections": sections,
@@ -123,10 +131,26 @@ def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]]) -> dict[s
     }
 
 
-def _collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[tuple[str, ...]]) -> Device:
+def _collect_ipmi(
+    options: BmcOptions, clock: Clock, sections: Optional[tuple[str, ...]], record: Optional[Record]
+) -> Device:
     from .ipmi import collect_ipmi
 
-    return collect_ipmi(options, clock, sections)
+    return collect_ipmi(options, clock, sections, record)
+
+
+def replay(recording: Recording, sections: Optional[Iterable[str]] = None, system: Optional[str] = None) -> Device:
+    """The device document of a capture: as it was when it was recorded, but for ``stats``.
+
+    Without ``sections`` and ``system`` those of the recording count.
+
+    :raises FleetError: as :func:`collect`.
+    """
+    if recording.driver == "ipmi":
+        from .ipmi import replay_ipmi
+
+        return replay_ipmi(recording, sections, system)
+    return replay_redfish(recording, sections, system)
 
 
 def _driver(name: str, options: BmcOptions, clock: Clock) -> PowerDriver:

@@ -73,9 +73,10 @@ async def collect_async(
     timeout: float = 30.0,
     deadline: float = 300.0,
     concurrency: int = CONCURRENCY,
+    walker: Optional[Walker] = None,
 ) -> Device:
     """:func:`collect` in an event loop. Logs out when it is cancelled, too."""
-    work = _Collection(Walker(sections, system), clock, address, deadline)
+    work = _Collection(walker or Walker(sections, system), clock, address, deadline)
     login = {"username": username, "password": password, "timeout": timeout, "end": work.end}
     async with AsyncSession(http, clock, address, **login) as session:
         work.start(session)

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from ..drivers.options import BmcOptions
 from ..errors import FleetError
@@ -24,7 +24,6 @@ MAX_FAILURES = 1000
 """Failures that are listed with their messages; further ones are only counted."""
 _INCOMPLETE = (Verdict.DENIED, Verdict.FAILED, Verdict.TIMEOUT)
 
-Collect = Callable[[BmcOptions], Awaitable[Device]]
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -32,11 +31,14 @@ OnEvent = Callable[[str, Mapping[str, Any]], None]
 class Target:
     """One machine. Small: there is one for each machine of the fleet, and nothing else that grows with it.
 
-    :param options: how to reach its BMC.
+    :param source: how to reach its BMC, or the path of a capture of it.
     """
 
     machine: str
-    options: Callable[[], BmcOptions]
+    source: Callable[[], Union[BmcOptions, str]]
+
+
+Collect = Callable[[Target], Awaitable[Device]]
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Sweep:
     """One sweep.
 
     :param targets: which machines, each once.
-    :param collect: reads one BMC; raises FleetError.
+    :param collect: reads the BMC of a target; raises FleetError.
     :param publish: see :class:`outbox.Outbox`; None: no server.
     :param journal: machines done before are skipped; those done now are added. A machine that failed is not done.
     :param keep: gets every document by machine, if they are wanted in memory.
@@ -190,7 +192,7 @@ class Sweep:
             del task
 
     async def _one(self, target: Target) -> dict[str, Any]:
-        device = await self._collect(target.options())
+        device = await self._collect(target)
         summary = self.summary
         summary.collected += 1
         summary.incomplete += any(item.verdict in _INCOMPLETE for item in device.coverage.values())

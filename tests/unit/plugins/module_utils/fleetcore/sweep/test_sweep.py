@@ -42,7 +42,8 @@ class Bmcs:
         self.now = self.most = 0
         self.logged_out = 0
 
-    async def collect(self, number):
+    async def collect(self, target):
+        number = target.source()
         self.asked.append(number)
         self.now += 1
         self.most = max(self.most, self.now)
@@ -110,10 +111,10 @@ def test_one_that_hangs_does_not_hold_up_the_others():
     bmcs = Bmcs(40)
     slow = bmcs.collect
 
-    async def collect(number):
-        if number == 0:
+    async def collect(target):
+        if target.source() == 0:
             await asyncio.sleep(0.5)
-        return await slow(number)
+        return await slow(target)
 
     bmcs.collect = collect
     begin = time.monotonic()
