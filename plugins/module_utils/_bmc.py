@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from ansible.module_utils.basic import env_fallback
 
@@ -65,13 +65,13 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
     def apply() -> Mapping[str, Any]:
         if not path or record is None:
             return preview()
-        facts: dict[str, Any] = {"system": options.system, "sections": params.get("sections")}
+        facts = capture_facts(options, params.get("sections"))
         try:
             found = collected()
         except FleetError as error:
             write_capture(path, record, {**facts, "error": error.to_dict()})
             raise
-        written = write_capture(path, record, {**facts, **capture_facts(found)})
+        written = write_capture(path, record, {**facts, **document_facts(found)})
         return {"device": found, "attempts": found.get("attempts", []), **written}
 
     return Plan(before={}, after={}, preview=preview, apply=apply, always=True)
@@ -86,7 +86,12 @@ def new_record(options: BmcOptions) -> Record:
     return Record(secrets=(options.password or "",), salt=os.urandom(16))
 
 
-def capture_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+def capture_facts(options: BmcOptions, sections: Optional[list[str]]) -> dict[str, Any]:
+    """What a capture keeps of the question."""
+    return {"address": options.host, "system": options.system, "sections": sections}
+
+
+def document_facts(document: Mapping[str, Any]) -> dict[str, Any]:
     """What a capture keeps of the document that was made of it."""
     return {name: document.get(name) for name in ("collected_at", "collector", "attempts")}
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import unquote
 
-from ._bmc import BMC, capture_facts, new_record, write_capture
+from ._bmc import BMC, capture_facts, document_facts, new_record, write_capture
 from ._boundary import Plan
 from ._server import SERVER, server_client
 from .fleetcore.client import ServerClient, check_id
@@ -264,7 +264,7 @@ async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, targ
         return await collect_async(source, clock, params["sections"], pool)
     record = new_record(source)
     path = os.path.join(params["capture_dir"], safe_name(target.machine) + CAPTURE_END)
-    facts: dict[str, Any] = {"system": source.system, "sections": params["sections"]}
+    facts = capture_facts(source, params["sections"])
     try:
         device = await collect_async(source, clock, params["sections"], pool, record)
     except FleetError as error:
@@ -272,7 +272,7 @@ async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, targ
             None, write_capture, path, record, {**facts, "error": error.to_dict()}, "capture_dir"
         )
         raise
-    facts.update(capture_facts(to_dict(device)))
+    facts.update(document_facts(to_dict(device)))
     await loop.run_in_executor(None, write_capture, path, record, facts, "capture_dir")
     return device
 

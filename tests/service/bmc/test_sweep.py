@@ -29,6 +29,7 @@ from fleetcore.http import HttpClient, HttpOptions
 from fleetcore.model import Verdict
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
+from fleetlab.ipmi import IpmiSim
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "Tr0ub4dor&3"
@@ -206,7 +207,8 @@ def test_files_and_documents(module, tmp_path):
 
 def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
     """Drivers in the order of each machine; what was tried and what succeeded; captures of either kind."""
-    with running_farm([BmcSpec(password=SECRET), BmcSpec(username=sim.username, password=sim.password)]) as farm:
+    specs = [BmcSpec(password=SECRET), BmcSpec(username=sim.username, password=sim.password)]
+    with running_farm(specs) as farm, IpmiSim(tmp_path / "another", 0, sim.username, sim.password) as another:
         reach = {
             "username": sim.username,
             "password": sim.password,
@@ -217,7 +219,7 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
         bmcs = [
             {"machine": "redfish", "address": farm.bmcs[1].url, **reach},
             {"machine": "rack1/fallback", "address": nowhere, **reach},
-            {"machine": "ipmi", "address": "127.0.0.1", "drivers": ["ipmi"], **reach},
+            {"machine": "ipmi", "address": "127.0.0.1", "drivers": ["ipmi"], **reach, "ipmi_port": another.port},
             {
                 "machine": "ipmi-first",
                 "address": farm.bmcs[1].url,

@@ -265,7 +265,7 @@ def replay_ipmi(recording: Recording, sections: Optional[Iterable[str]] = None, 
 
     :raises FleetError: as :func:`collect_ipmi`.
     """
-    options = BmcOptions("the capture", system=system)
+    options = BmcOptions(str(recording.facts.get("address") or "the capture"), system=system)
     driver = IpmiDriver(options, _Moment(), recording=recording)
     device = _collected(driver, options, recording.sections(sections))
     return dataclasses.replace(
