@@ -77,6 +77,8 @@ class Tree:
     kinds: dict[str, list[str]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     system: Optional[str] = None
+    derived: dict[str, Any] = field(default_factory=dict)
+    """What an interpreter works out of the whole tree, once."""
 
     def of(self, kind: str, parent: Optional[str] = None) -> list[tuple[str, Mapping[str, Any]]]:
         """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2 before DIMM10.
@@ -173,7 +175,7 @@ class Walker:
         for want in self._queue:
             self._report[want.section].failures.append((verdict, reason))
         for follow, _path, _depth, _body in self._later:
-            if not self.tree.kinds.get(follow.unless or ""):
+            if not self._superseded(follow):
                 self._report[follow.section].failures.append((verdict, reason))
         self._queue.clear()
         self._later.clear()
@@ -452,14 +454,22 @@ class Walker:
                 self._choose_system()
             elif self._later:
                 later, self._later = self._later, []
-                done = {item[0].unless for item in later if self.tree.kinds.get(item[0].unless or "")}
+                done = {item[0] for item in later if self._superseded(item[0])}
                 for follow, path, depth, body in later:
-                    if follow.unless not in done:
+                    if follow not in done:
                         self._inline_objects(follow, path, depth, body)
                         self._follow(follow, path, depth, body)
             else:
                 return False
         return bool(self._queue) and self.problem is None
+
+    def _superseded(self, follow: Follow) -> bool:
+        """Was something of the newer kind found, so that the deprecated link need not be followed?"""
+        found = self.tree.kinds.get(follow.unless or "", ())
+        if follow.having is None:
+            return bool(found)
+        name, value = follow.having
+        return any(self.tree.bodies[path].get(name) == value for path in found)
 
     def _choose_system(self) -> None:
         root = self.tree.bodies.get(ROOT)
