@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Mapping
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
@@ -22,6 +23,7 @@ from .fleetcore.errors import FleetError, InvalidInput
 from .fleetcore.files import safe_name, write_private
 from .fleetcore.model import to_dict
 from .fleetcore.ports import Clock, PowerDriver, PowerState
+from .fleetcore.redfish.cache import Cache
 from .fleetcore.redfish.capture import Record
 from .fleetcore.redfish.capture import read as read_capture
 
@@ -52,17 +54,24 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
     options = bmc_options(params)
     path = params.get("capture")
     record = new_record(options) if path else None
+    cache = cache_of(params, options)
 
     def collected() -> dict[str, Any]:
         # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
         signal.signal(signal.SIGTERM, _interrupted)
-        return to_dict(collect(options, SystemClock(), params.get("sections"), record))
+        return to_dict(collect(options, SystemClock(), params.get("sections"), record, cache))
 
     def preview() -> Mapping[str, Any]:
         device = collected()
         return {"device": device, "attempts": device.get("attempts", [])}
 
     def apply() -> Mapping[str, Any]:
+        result = read()
+        if cache is not None:
+            cache.save()
+        return result
+
+    def read() -> Mapping[str, Any]:
         if not path or record is None:
             return preview()
         facts = capture_facts(options, params.get("sections"))
@@ -79,6 +88,12 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
 
 def _reading(result: Mapping[str, Any]) -> Plan:
     return Plan(before={}, after={}, preview=lambda: result, apply=lambda: result)
+
+
+def cache_of(params: Mapping[str, Any], options: BmcOptions) -> Optional[Cache]:
+    """What the BMC said before, if there is a folder for it."""
+    folder = params.get("cache_dir")
+    return Cache(folder, urlsplit(options.base_url).netloc) if folder else None
 
 
 def new_record(options: BmcOptions) -> Record:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import unquote
 
-from ._bmc import BMC, capture_facts, document_facts, new_record, write_capture
+from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
 from ._boundary import Plan
 from ._server import SERVER, server_client
 from .fleetcore.client import ServerClient, check_id
@@ -223,7 +223,7 @@ def _run(
 ) -> Mapping[str, Any]:
     clock = SystemClock()
     documents: Optional[dict[str, Any]] = {} if params["return_documents"] else None
-    for name, mode in (("directory", 0o777), ("capture_dir", 0o700)):
+    for name, mode in (("directory", 0o777), ("capture_dir", 0o700), ("cache_dir", 0o700)):
         if params[name]:
             _make_directory(name, params[name], mode)
     with contextlib.ExitStack() as stack:
@@ -260,18 +260,24 @@ async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, targ
     loop = asyncio.get_running_loop()
     if isinstance(source, str):
         return await loop.run_in_executor(None, _replayed, source, params["sections"], params["system"])
+    cache = await loop.run_in_executor(None, cache_of, params, source)
     if not params["capture_dir"]:
-        return await collect_async(source, clock, params["sections"], pool)
+        device = await collect_async(source, clock, params["sections"], pool, cache=cache)
+        if cache is not None:
+            await loop.run_in_executor(None, cache.save)
+        return device
     record = new_record(source)
     path = os.path.join(params["capture_dir"], safe_name(target.machine) + CAPTURE_END)
     facts = capture_facts(source, params["sections"])
     try:
-        device = await collect_async(source, clock, params["sections"], pool, record)
+        device = await collect_async(source, clock, params["sections"], pool, record, cache)
     except FleetError as error:
         await loop.run_in_executor(
             None, write_capture, path, record, {**facts, "error": error.to_dict()}, "capture_dir"
         )
         raise
+    if cache is not None:
+        await loop.run_in_executor(None, cache.save)
     facts.update(document_facts(to_dict(device)))
     await loop.run_in_executor(None, write_capture, path, record, facts, "capture_dir")
     return device

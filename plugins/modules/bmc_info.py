@@ -61,6 +61,15 @@ options:
       - The file is replaced atomically, with mode V(0600). Its folder must exist. Writing it does not count as a change.
       - With O(sections) it holds those sections only.
     type: path
+  cache_dir:
+    description:
+      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a BMC whether it has changed,
+        and is not sent again what has not. It saves bytes and the BMC's time, not requests.
+      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs are always read anew.
+        A BMC whose ETags don't change when something does gives an old document.
+      - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
+      - It must exist. In check mode it is used and not written.
+    type: path
   from_capture:
     description:
       - Read this capture instead of a BMC. It gives the document that the BMC gave, interpreted by this version of the collection.
@@ -199,6 +208,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.
 SPEC = {
     "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
     "capture": {"type": "path"},
+    "cache_dir": {"type": "path"},
     "from_capture": {"type": "path"},
     **BMC,
     "address": {"type": "str"},

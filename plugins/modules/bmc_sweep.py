@@ -188,6 +188,14 @@ options:
       - Write what each BMC said into this directory as C(<machine>.capture.tar.gz), with its secrets taken out, as
         O(baremetal.fleet.bmc_info#module:capture) does. Also of a BMC that fails, as far as it came.
     type: path
+  cache_dir:
+    description:
+      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a BMC whether it has changed,
+        and is not sent again what has not. It saves bytes and the BMC's time, not requests.
+      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs are always read anew.
+        A BMC whose ETags don't change when something does gives an old document.
+      - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
+    type: path
   from_captures:
     description:
       - Read the files C(<machine>.capture.tar.gz) of this directory instead of BMCs. No BMC is contacted.
@@ -401,6 +409,7 @@ SPEC = {
     "ipmi_threads": {"type": "int", "default": 8},
     "directory": {"type": "path"},
     "capture_dir": {"type": "path"},
+    "cache_dir": {"type": "path"},
     "from_captures": {"type": "path"},
     "dump_dir": {"type": "path"},
     "return_documents": {"type": "bool", "default": False},

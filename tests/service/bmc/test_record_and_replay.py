@@ -80,6 +80,22 @@ def test_round_trip(module, tmp_path, name):
         assert not SPOKEN.search(text), file
 
 
+def test_asking_for_the_only_member_is_captured_as_a_collection(module, tmp_path):
+    path = tmp_path / "m.tar.gz"
+    with running_farm(BmcSpec(tree="server", expand=0)) as farm:
+        live = module("bmc_info", **login(farm.bmcs[0], capture=str(path), cache_dir=str(tmp_path)))
+        assert live["capture"]["requests"] > 10
+        again = module("bmc_info", **login(farm.bmcs[0], capture=str(path), cache_dir=str(tmp_path)))
+        assert again["device"]["stats"]["bytes"] < live["device"]["stats"]["bytes"] / 2
+    assert "?only" in texts(path)["m/manifest.json"]
+    assert json.loads(texts(path)["m/redfish/v1/Systems/index.json"])["Members"]
+    offline = module("bmc_info", from_capture=str(path))
+    assert observed(offline) == observed(again)
+    with running_farm(BmcSpec(tree=str(path))) as farm:
+        served = module("bmc_info", **login(farm.bmcs[0]))
+    assert observed(served, "collected_at", "log") == observed(again, "collected_at", "log")
+
+
 @pytest.mark.parametrize("name", [name for name in MACHINES if name not in ("server", "multinode")])
 def test_the_captures_of_others_are_read_directly(module, name):
     path = fixture_dir("redfish", f"{name}.tar.gz")

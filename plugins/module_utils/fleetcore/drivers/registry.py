@@ -25,6 +25,7 @@ from ..errors import (
 )
 from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
+from ..redfish.cache import Cache
 from ..redfish.capture import Record, Recording, RecordingWalker
 from ..redfish.capture import replay as replay_redfish
 from ..redfish.collector import collect as collect_redfish
@@ -60,13 +61,18 @@ def open_power(options: BmcOptions, clock: Clock) -> tuple[PowerDriver, tuple[At
 
 
 def collect(
-    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, record: Optional[Record] = None
+    options: BmcOptions,
+    clock: Clock,
+    sections: Optional[Iterable[str]] = None,
+    record: Optional[Record] = None,
+    cache: Optional[Cache] = None,
 ) -> Device:
     """The device document from the first driver that can collect one; ``attempts`` in it says what was tried.
 
     The deadline of the options is for all drivers together.
 
     :param record: takes down what the BMC says, also when it ends with an error.
+    :param cache: of what the BMC said before; the caller saves it.
     :raises FleetError: see :func:`open_power`.
     """
     asked = None if sections is None else tuple(sections)
@@ -76,7 +82,7 @@ def collect(
         left = _left(options, clock, end)
         if name == "ipmi":
             return _collect_ipmi(left, clock, asked, record)
-        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked, record))
+        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked, record), cache=cache)
 
     device, attempts = first_driver(options, attempt)
     return dataclasses.replace(device, attempts=attempts)
@@ -88,6 +94,7 @@ async def collect_async(
     sections: Optional[Iterable[str]] = None,
     pool: Optional[Executor] = None,
     record: Optional[Record] = None,
+    cache: Optional[Cache] = None,
 ) -> Device:
     """:func:`collect` in an event loop.
 
@@ -104,7 +111,7 @@ async def collect_async(
                 device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked, record)
             else:
                 device = await collect_redfish_async(
-                    left.http_async(), clock, left.host, **_redfish(left, asked, record)
+                    left.http_async(), clock, left.host, **_redfish(left, asked, record), cache=cache
                 )
         except FleetError as error:
             if not tried.goes_on(name, error):

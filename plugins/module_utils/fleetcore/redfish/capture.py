@@ -106,6 +106,12 @@ class Record:
             return _file(path)
         name = f"{_RESPONSES}{len(self._loose) + 1:04d}.json"
         self._loose[name] = body
+        if want.only and not isinstance(body.get("Members"), list):
+            member = link(body.get("@odata.id"), path)
+            if member is not None:
+                self._loose_member(member, body)
+                self._loose_member(path, {"@odata.id": path, "Members": [{"@odata.id": member}]})
+            return name
         if want.expanded:
             self._expanded.add(path)  # so are its next pages
         whole = _collapse(body, path, self._loose_member) if path in self._expanded else dict(body)

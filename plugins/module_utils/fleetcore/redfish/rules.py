@@ -230,3 +230,7 @@ EXPAND_WHOLE: dict[str, tuple[tuple[str, int], ...]] = {
 }
 """Kinds of resources that are worth asking for with what is below them in one answer, where the service offers ``$expand``; the
 first of these (properties, levels) that it offers. ``*`` reaches the ports that a controller links to."""
+
+ONLY: tuple[str, ...] = ("system", "chassis", "manager")
+"""Kinds whose collection is asked for its only member (``?only``) where that is offered and ``$expand`` is not. Nothing else leads to them:
+of others the member would be under way by another link, and be fetched twice."""

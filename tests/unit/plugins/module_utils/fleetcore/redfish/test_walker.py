@@ -335,3 +335,40 @@ def test_a_part_without_any_content_is_absent():
     bodies["/redfish/v1/Systems/a"] = {**bodies["/redfish/v1/Systems/a"], "Boot": {}}
     walker, _asked = walk(bodies)
     assert document(walker).boot is None
+
+
+# -- only the member ----------------------------------------------------------------------------------------------------------
+
+ONLY = {"ProtocolFeaturesSupported": {"OnlyMemberQuery": True}}
+
+
+def test_a_collection_with_one_member_costs_one_request():
+    bodies = tree()
+    bodies[ROOT].update(ONLY)
+    system = {**bodies[f"{ROOT}/Systems/a"], **ref(f"{ROOT}/Systems/a/")}
+
+    def answer(want):
+        return Outcome(Verdict.COLLECTED, system, status=200) if want.url == f"{ROOT}/Systems?only" else None
+
+    walker, asked = walk(bodies, answer)
+    assert f"{ROOT}/Systems/a" not in asked
+    assert f"{ROOT}/Systems" not in asked
+    assert f"{ROOT}/Chassis?only" in asked, "several members: the answer is the collection"
+    plain, plainly = walk(tree())
+    assert document(walker) == document(plain)
+    assert len(asked) == len(plainly) - 1
+
+
+@pytest.mark.parametrize("body", [None, {"Id": "a", "SerialNumber": "?"}, {"@odata.id": f"{ROOT}/Systems", "Id": "x"}])
+def test_a_service_that_fails_at_only_is_asked_plainly(body):
+    bodies = tree()
+    bodies[ROOT].update(ONLY)
+
+    def answer(want):
+        if not want.url.endswith("?only"):
+            return None
+        return Outcome(Verdict.FAILED, status=501) if body is None else Outcome(Verdict.COLLECTED, body, status=200)
+
+    walker, asked = walk(bodies, answer)
+    assert document(walker) == document(walk(tree())[0])
+    assert [url for url in asked if "?" in url] == [f"{ROOT}/Systems?only"], "not tried again"
