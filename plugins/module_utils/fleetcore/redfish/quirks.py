@@ -140,7 +140,7 @@ EVENT_LOG_NAMES = (
     "integratedmanagementlog",
 )
 # ... and what such a name may contain. Letters only, lower case, for both.
-EVENT_LOG_WORDS = ("systemeventlog", "healtheventlog", "platformeventlog", "hardwareeventlog")
+EVENT_LOG_WORDS = ("systemlog", "systemeventlog", "healtheventlog", "platformeventlog", "hardwareeventlog")
 
 
 # Logs that call themselves SEL and are not: a list of what is wrong at the moment.
