@@ -158,6 +158,35 @@ def test_faults_cost_the_others_nothing(module):
         assert [(bmc.counters.logins, bmc.counters.logouts) for bmc in healthy] == [(1, 1)] * 12
 
 
+def test_bmcs_that_restart_forget_or_have_no_session_left(module):
+    kinds = {
+        "restarts": Fault("reset", skip=12),
+        "closes": Fault("truncate", skip=12, times=2),
+        "full": Fault("session-limit"),
+        "forgets": Fault("logout", skip=12, times=1),
+    }
+    bad = [BmcSpec(password=SECRET, faults=(fault,)) for fault in kinds.values()]
+    with running_farm([*bad, BmcSpec(password="another"), *fleet(BmcSpec(password=SECRET), 4)]) as farm:
+        result = module("bmc_sweep", bmcs=entries(farm.bmcs), return_documents=True, deadline=20, **LOGIN)
+        restarts, closes, full, forgets, wrong, *healthy = farm.bmcs
+        assert wrong.counters.refused == 1, "one login"
+        assert full.counters.logins == 0
+        assert [(bmc.counters.logins, bmc.counters.logouts) for bmc in (closes, *healthy)] == [(1, 1)] * 5
+        assert restarts.counters.logins == 1
+        assert forgets.counters.logins == 1
+        assert restarts.counters.requests < 40, "it is not asked for everything once more"
+    codes = {item["machine"]: item["code"] for item in result["failures"]}
+    assert codes == {"m2": "session_limit", "m4": "authentication_failed"}
+    verdicts = {
+        name: {item["verdict"] for item in device["coverage"].values()} for name, device in result["documents"].items()
+    }
+    assert "failed" in verdicts["m0"] | verdicts["m1"]
+    assert verdicts["m3"] & {"denied", "failed"}, "partial, and said so"
+    assert all(device["serial"] for device in result["documents"].values())
+    assert result["summary"]["incomplete"] == 3
+    assert result["summary"]["collected"] == 7
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
