@@ -84,6 +84,8 @@ class Protocol:
         self._lock = threading.Lock()
         self._auth: dict[str, str] = {}
         self._location: Optional[str] = None
+        self._doubted = False
+        self._settled = False
         self.root: Optional[Mapping[str, Any]] = None
         self.requests = 0
         self.logins = 0
@@ -218,7 +220,7 @@ class Protocol:
         etag = cache.etag(url) if cache is not None else None
         condition = {"If-None-Match": etag} if etag is not None else {}
         try:
-            response = yield from self.sending("GET", url, deadline=end, more_headers=condition)
+            response = yield from self._asking(url, end, condition)
             for attempt in range(_BUSY_RETRIES):
                 if response.status not in (429, 503):
                     break
@@ -239,6 +241,30 @@ class Protocol:
             if etag:
                 cache.keep(url, etag, response.body)
         return outcome
+
+    def _asking(self, url: str, end: Optional[float], condition: Mapping[str, str]) -> Steps[HttpResponse]:
+        """A GET, and once more after a new login when the service has forgotten the session (it restarted, the session was idle)."""
+        token = self._auth.get("X-Auth-Token")
+        response = yield from self.sending("GET", url, deadline=end, more_headers=condition)
+        if response.status == 401 and token is not None and (yield from self._forgotten(token)):
+            response = yield from self.sending("GET", url, deadline=end, more_headers=condition)
+        return response
+
+    def _forgotten(self, token: str) -> Steps[bool]:
+        """Whether there is a new session to ask with. Only the first 401 is looked into, and the password, which was good, sent once more at most."""
+        with self._lock:
+            first, self._doubted = not self._doubted, True
+        if first:
+            try:
+                if self._location is not None:
+                    probe = yield from self.sending("GET", self._location)
+                    if probe.status in (401, 404):
+                        yield from self.renewing()
+            finally:
+                self._settled = True
+        while not self._settled:
+            yield Pause(0.1)
+        return self._auth.get("X-Auth-Token") not in (None, token)
 
     # -- one request --------------------------------------------------------------------------------------------------------
 
