@@ -5,7 +5,7 @@
 """What collecting over Redfish costs, and what it costs others.
 
     python benchmarks/oob.py requests [--tree dell-r750.tar.gz]
-    python benchmarks/oob.py sweep [--count 200] [--latency 0 0.02] [--bundle DIR]
+    python benchmarks/oob.py sweep [--count 200 1000] [--latency 0 0.02] [--peers 4] [--bundle DIR]
     python benchmarks/oob.py memory [--sizes 200 1000]
     python benchmarks/oob.py faults [--count 50]
     python benchmarks/oob.py all --json FILE
@@ -22,7 +22,8 @@ and system of the client's process and its children only (wait4), memory the pea
 - ``faults``: what a BMC that hangs, one that needs 4 s per answer, and one that truncates cost the sweep in time.
 
 ``redfish_info`` comes from the package ``ansible``: ``pip install --no-deps --target DIR ansible==12.3.0``, then ``--bundle DIR``.
-The exit code is 1 when a target is missed.
+What is being measured is said on standard error while it runs. A program that needs more than ``--limit`` seconds is ended, and with it the
+benchmark. The exit code is 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -192,16 +194,31 @@ def machine_server(work: Path, machines: int) -> Iterator[tuple[str, str]]:
         server.wait()
 
 
+class Limit:
+    """How long one program may take: on a busy machine a benchmark ends rather than stands still."""
+
+    seconds = 300.0
+
+
+def progress(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words[:150]}", file=sys.stderr, flush=True)
+
+
 # -- the clients -------------------------------------------------------------------------------------------------------------
 
 
 def measured(
-    command: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None, told: Any = None
+    command: Sequence[str],
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    told: Any = None,
 ) -> dict[str, Any]:
     """Run a program: its output, wall-clock and CPU seconds, and peak memory in MiB, children included.
 
     :param told: JSON data for its standard input: lists are too long for an argument, and passwords do not belong there.
     """
+    limit = Limit.seconds
+    progress(f"{Path(command[0]).name} {' '.join(Path(item).name for item in command[1:4])} ...")
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as entry:
         entry.write(json.dumps(told).encode())
         entry.seek(0)
@@ -209,9 +226,14 @@ def measured(
         process = subprocess.Popen(
             command, env={**os.environ, **(env or {})}, cwd=cwd, stdin=entry, stdout=output, stderr=subprocess.STDOUT
         )
+        too_long = threading.Timer(limit, process.kill)
+        too_long.start()
         _pid, status, used = os.wait4(process.pid, 0)
+        too_long.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - begin
+        if seconds >= limit:
+            raise SystemExit(f"{' '.join(map(str, command[:4]))}: ended after {seconds:.0f} s, see --limit")
         output.seek(0)
         text = output.read().decode(errors="replace")
     return {
@@ -384,72 +406,13 @@ def _verdicts(device: Any) -> dict[str, int]:
 
 def bench_sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
-    missed = []
-    for latency in options.latency:
-        group = {
-            "tree": str(options.tree or "server"),
-            "count": options.count,
-            "latency": latency,
-            "count_paths": False,
-        }
-        with virtual_bmcs(group) as farm, machine_server(work, options.count) as server:
-            runs = []
-            for _number in range(options.repeat):
-                runs.append(our_sweep(work, farm.bmcs, server))
-                counted = farm.counters()
-            ours = min(runs, key=lambda run: run["cpu"])
-            if ours["summary"]["published"] != options.count:
-                missed.append(f"only {ours['summary']['published']} of {options.count} documents were published")
-            requests = sum(row["requests"] for row in counted) / options.count
-            start = our_sweep(work, farm.bmcs[:1], server)
-            own = 1000 * (ours["cpu"] - start["cpu"]) / (options.count - 1)
-
-            def row(
-                client: str, bmcs: int, cpu: float, base: float, requests: float, seconds: float, peak: float | None
-            ) -> None:
-                rows.append(
-                    {
-                        "latency_ms": round(1000 * latency),  # noqa: B023
-                        "client": client,
-                        "bmcs": bmcs,
-                        "requests_per_bmc": round(requests, 1),
-                        "cpu_ms_per_bmc": round(cpu, 2),
-                        "start_cpu_s": round(base, 2),
-                        "times_ours": round(cpu / own, 1),  # noqa: B023
-                        "bmcs_per_second": round(bmcs / seconds, 1),
-                        "peak_mib": round(peak) if peak else None,
-                    }
-                )
-
-            row("bmc_sweep", options.count, own, start["cpu"], requests, ours["seconds"], ours["peak_mib"])
-            base = floor(farm.bmcs[:1], round(requests))
-            least = floor(farm.bmcs, round(requests))
-            cpu = 1000 * (least["cpu"] - base["cpu"]) / (options.count - 1)
-            row("floor: TLS + HTTP", options.count, cpu, base["cpu"], requests, least["seconds"], least["peak_mib"])
-            farm.counters()
-
-            few = farm.bmcs[: options.peers]
-            one = sushy_in_threads(few[:1])
-            farm.counters()
-            more = sushy_in_threads(few)
-            cpu = 1000 * (more["cpu"] - one["cpu"]) / (len(few) - 1)
-            count = farm.total("requests") / len(few)
-            row("sushy, threads", len(few), cpu, one["cpu"], count, more["seconds"], more["peak_mib"])
-            if cpu < TARGET_SUSHY * own:
-                missed.append(f"latency {latency}: sushy costs only {cpu / own:.1f} times as much")
-
-            if options.bundle:
-                one = redfish_info(work, options.bundle, few[:1])
-                farm.counters()
-                more = redfish_info(work, options.bundle, few)
-                cpu = 1000 * (more["cpu"] - one["cpu"]) / (len(few) - 1)
-                count = farm.total("requests") / len(few)
-                row("redfish_info, 4 tasks", len(few), cpu, one["cpu"], count, more["seconds"], None)
-                rows[-1]["failed_tasks"] = more["ignored"]
-                if cpu < TARGET_ANSIBLE * own:
-                    missed.append(f"latency {latency}: redfish_info costs only {cpu / own:.1f} times as much")
-            else:
-                print("redfish_info is left out: give --bundle", file=sys.stderr)
+    missed: list[str] = []
+    for count in options.count:
+        for latency in options.latency:
+            progress(f"sweep of {count} BMCs, {1000 * latency:g} ms latency")
+            found, wrong = _compared(options, work, count, latency)
+            rows += found
+            missed += wrong
     columns = (
         "latency_ms",
         "client",
@@ -461,8 +424,82 @@ def bench_sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "bmcs_per_second",
         "peak_mib",
     )
-    table(f"sweep of {options.count} BMCs over TLS", rows, columns)
+    table("sweep over TLS", rows, columns)
     return {"rows": rows, "missed": missed}
+
+
+def _compared(
+    options: argparse.Namespace, work: Path, fleet_size: int, latency: float
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of one size and latency, and the targets that were missed."""
+    rows: list[dict[str, Any]] = []
+    missed = []
+    group = {
+        "tree": str(options.tree or "server"),
+        "count": fleet_size,
+        "latency": latency,
+        "count_paths": False,
+    }
+    with virtual_bmcs(group) as farm, machine_server(work, fleet_size) as server:
+        runs = []
+        for _number in range(options.repeat):
+            runs.append(our_sweep(work, farm.bmcs, server))
+            counted = farm.counters()
+        ours = min(runs, key=lambda run: run["cpu"])
+        if ours["summary"]["published"] != fleet_size:
+            missed.append(f"only {ours['summary']['published']} of {fleet_size} documents were published")
+        requests = sum(row["requests"] for row in counted) / fleet_size
+        start = our_sweep(work, farm.bmcs[:1], server)
+        own = 1000 * (ours["cpu"] - start["cpu"]) / (fleet_size - 1)
+
+        def row(
+            client: str, bmcs: int, cpu: float, base: float, requests: float, seconds: float, peak: float | None
+        ) -> None:
+            rows.append(
+                {
+                    "latency_ms": round(1000 * latency),
+                    "client": client,
+                    "bmcs": bmcs,
+                    "requests_per_bmc": round(requests, 1),
+                    "cpu_ms_per_bmc": round(cpu, 2),
+                    "start_cpu_s": round(base, 2),
+                    "times_ours": round(cpu / own, 1),
+                    "bmcs_per_second": round(bmcs / seconds, 1),
+                    "peak_mib": round(peak) if peak else None,
+                }
+            )
+
+        row("bmc_sweep", fleet_size, own, start["cpu"], requests, ours["seconds"], ours["peak_mib"])
+        base = floor(farm.bmcs[:1], round(requests))
+        least = floor(farm.bmcs, round(requests))
+        cpu = 1000 * (least["cpu"] - base["cpu"]) / (fleet_size - 1)
+        row("floor: TLS + HTTP", fleet_size, cpu, base["cpu"], requests, least["seconds"], least["peak_mib"])
+        farm.counters()
+
+        few = farm.bmcs[: 5 * options.peers]
+        one = sushy_in_threads(few[:1])
+        farm.counters()
+        more = sushy_in_threads(few)
+        cpu = 1000 * (more["cpu"] - one["cpu"]) / (len(few) - 1)
+        asked = farm.total("requests") / len(few)
+        row("sushy, threads", len(few), cpu, one["cpu"], asked, more["seconds"], more["peak_mib"])
+        if cpu < TARGET_SUSHY * own:
+            missed.append(f"latency {latency}: sushy costs only {cpu / own:.1f} times as much")
+
+        if options.bundle:
+            few = farm.bmcs[: options.peers]
+            one = redfish_info(work, options.bundle, few[:1])
+            farm.counters()
+            more = redfish_info(work, options.bundle, few)
+            cpu = 1000 * (more["cpu"] - one["cpu"]) / (len(few) - 1)
+            asked = farm.total("requests") / len(few)
+            row("redfish_info, 4 tasks", len(few), cpu, one["cpu"], asked, more["seconds"], None)
+            rows[-1]["failed_tasks"] = more["ignored"]
+            if cpu < TARGET_ANSIBLE * own:
+                missed.append(f"latency {latency}: redfish_info costs only {cpu / own:.1f} times as much")
+        else:
+            print("redfish_info is left out: give --bundle", file=sys.stderr)
+    return rows, missed
 
 
 def bench_memory(options: argparse.Namespace, work: Path) -> dict[str, Any]:
@@ -490,7 +527,8 @@ def bench_memory(options: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 def bench_faults(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     deadline = options.deadline
-    healthy = {"tree": "server", "count": options.count, "count_paths": False}
+    count = options.count[0]
+    healthy = {"tree": "server", "count": count, "count_paths": False}
     bad = {
         "hangs": [{"kind": "hang"}],
         "4 s per answer": [{"kind": "slow", "seconds": 4.0}],
@@ -500,9 +538,9 @@ def bench_faults(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     missed = []
     groups = [{"tree": "server", "faults": faults} for faults in bad.values()]
     with virtual_bmcs(healthy, *groups) as farm:
-        good = farm.bmcs[: options.count]
-        cases = {"none": good, **{name: [farm.bmcs[options.count + n], *good] for n, name in enumerate(bad)}}
-        cases["all three"] = [*farm.bmcs[options.count :], *good]
+        good = farm.bmcs[:count]
+        cases = {"none": good, **{name: [farm.bmcs[count + n], *good] for n, name in enumerate(bad)}}
+        cases["all three"] = [*farm.bmcs[count:], *good]
         usual = 0.0
         for name, bmcs in cases.items():
             run = our_sweep(work, bmcs, None, deadline=deadline)
@@ -522,9 +560,9 @@ def bench_faults(options: argparse.Namespace, work: Path) -> dict[str, Any]:
             )
             if rows[-1]["added"] > deadline + 2.5:  # the logout of a BMC past its deadline gets 2 s
                 missed.append(f"{name}: {rows[-1]['added']} s more, the deadline is {deadline} s")
-            if rows[-1]["whole"] < options.count:
-                missed.append(f"{name}: only {rows[-1]['whole']} of {options.count} healthy BMCs are complete")
-    title = f"sweep of {options.count} healthy BMCs and bad ones, deadline {deadline:g} s"
+            if rows[-1]["whole"] < count:
+                missed.append(f"{name}: only {rows[-1]['whole']} of {count} healthy BMCs are complete")
+    title = f"sweep of {count} healthy BMCs and bad ones, deadline {deadline:g} s"
     table(title, rows, ("fault", "seconds", "added", "whole", "incomplete", "failed", "why"))
     return {"rows": rows, "missed": missed}
 
@@ -554,15 +592,17 @@ def main() -> int:
     parser.add_argument(
         "--tree", type=Path, help="built-in tree or capture; default: the R750 for requests, else server"
     )
-    parser.add_argument("--count", type=int, default=200, help="BMCs of the sweep")
+    parser.add_argument("--count", type=int, nargs="+", default=[200], help="BMCs of the sweep, of one or more sizes")
     parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 0.02], help="seconds before each answer")
     parser.add_argument("--repeat", type=int, default=2, help="sweeps, of which the cheapest counts")
-    parser.add_argument("--peers", type=int, default=4, help="BMCs that the others read")
+    parser.add_argument("--peers", type=int, default=4, help="BMCs that redfish_info reads; sushy five times as many")
     parser.add_argument("--bundle", type=Path, help="directory that holds ansible_collections/community/general")
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 1000], help="BMCs, for memory")
     parser.add_argument("--deadline", type=float, default=10.0, help="seconds, for faults")
+    parser.add_argument("--limit", type=float, default=Limit.seconds, help="seconds for one program")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
+    Limit.seconds = options.limit
     results: dict[str, Any] = {"python": platform.python_version(), "cpus": os.cpu_count(), "load": os.getloadavg()}
     with tempfile.TemporaryDirectory(prefix="bench-oob-") as work:
         for name, bench in BENCHES.items():

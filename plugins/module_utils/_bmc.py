@@ -9,20 +9,22 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
-from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, bmc_options
-from .fleetcore.drivers.registry import collect, open_first, power_drivers
+from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
+from .fleetcore.drivers.registry import collect, open_first, power_drivers, replay
 from .fleetcore.errors import FleetError, InvalidInput
 from .fleetcore.files import safe_name, write_private
 from .fleetcore.model import to_dict
 from .fleetcore.ports import Clock, PowerDriver, PowerState
-from .fleetcore.redfish.capture import Record, replay
+from .fleetcore.redfish.cache import Cache
+from .fleetcore.redfish.capture import Record
 from .fleetcore.redfish.capture import read as read_capture
 
 # Documented by doc_fragments/bmc.py.
@@ -111,33 +113,35 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
         return _reading({"device": old, "attempts": old.get("attempts", [])})
     options = bmc_options(params)
     path = params.get("capture")
-    # The password is looked for everywhere; the salt keeps user names from being guessed from their hashes.
-    record = Record(secrets=(options.password or "",), salt=os.urandom(16)) if path else None
+    record = new_record(options) if path else None
+    cache = cache_of(params, options)
 
     def collected() -> dict[str, Any]:
         # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
         signal.signal(signal.SIGTERM, _interrupted)
-        return to_dict(collect(options, SystemClock(), params.get("sections"), record))
+        return to_dict(collect(options, SystemClock(), params.get("sections"), record, cache))
 
     def preview() -> Mapping[str, Any]:
         device = collected()
         return {"device": device, "attempts": device.get("attempts", [])}
 
     def apply() -> Mapping[str, Any]:
+        result = read()
+        if cache is not None:
+            cache.save()
+        return result
+
+    def read() -> Mapping[str, Any]:
         if not path or record is None:
             return preview()
-        facts: dict[str, Any] = {"system": options.system, "sections": params.get("sections")}
+        facts = capture_facts(options, params.get("sections"))
         try:
             found = collected()
         except FleetError as error:
-            _write_capture(path, record, {**facts, "error": error.to_dict()})
+            write_capture(path, record, {**facts, "error": error.to_dict()})
             raise
-        of_device = {name: found.get(name) for name in ("collected_at", "collector", "attempts")}
-        return {
-            "device": found,
-            "attempts": found.get("attempts", []),
-            **_write_capture(path, record, {**facts, **of_device}),
-        }
+        written = write_capture(path, record, {**facts, **document_facts(found)})
+        return {"device": found, "attempts": found.get("attempts", []), **written}
 
     return Plan(before={}, after={}, preview=preview, apply=apply, always=True)
 
@@ -146,13 +150,36 @@ def _reading(result: Mapping[str, Any]) -> Plan:
     return Plan(before={}, after={}, preview=lambda: result, apply=lambda: result)
 
 
-def _write_capture(path: str, record: Record, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+def cache_of(params: Mapping[str, Any], options: BmcOptions) -> Optional[Cache]:
+    """What the BMC said before, if there is a folder for it."""
+    folder = params.get("cache_dir")
+    return Cache(folder, urlsplit(options.base_url).netloc) if folder else None
+
+
+def new_record(options: BmcOptions) -> Record:
+    """For one BMC. The password is looked for everywhere; the salt keeps user names from being guessed from their hashes."""
+    return Record(secrets=(options.password or "",), salt=os.urandom(16))
+
+
+def capture_facts(options: BmcOptions, sections: Optional[list[str]]) -> dict[str, Any]:
+    """What a capture keeps of the question."""
+    return {"address": options.host, "system": options.system, "sections": sections}
+
+
+def document_facts(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a capture keeps of the document that was made of it."""
+    return {name: document.get(name) for name in ("collected_at", "collector", "attempts")}
+
+
+def write_capture(path: str, record: Record, facts: Mapping[str, Any], field: str = "capture") -> Mapping[str, Any]:
     """Write what was recorded; the module's return values about it. Nothing to write is a warning."""
-    if not record.requests:
-        return {"warnings": [f"capture: nothing was read over Redfish, which is all that can be captured; no {path}"]}
+    if record.silent:
+        return {"warnings": [f"{field}: the BMC said nothing; no {path}"]}
     name = safe_name(os.path.basename(path).split(".tar", maxsplit=1)[0])
-    write_private(path, record.pack(name, facts), field="capture")
-    return {"capture": {"path": path, "requests": len(record.requests), "redacted": record.redacted}}
+    write_private(path, record.pack(name, facts), field=field)
+    return {
+        "capture": {"path": path, "requests": len(record.requests) + len(record.commands), "redacted": record.redacted}
+    }
 
 
 def power_plan(params: Mapping[str, Any]) -> Plan:

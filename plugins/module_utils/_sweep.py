@@ -13,19 +13,24 @@ import os
 import select
 import signal
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Optional
+from urllib.parse import unquote
 
-from ._bmc import BMC
+from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
 from ._boundary import Plan
 from ._server import SERVER, server_client
 from .fleetcore.client import ServerClient, check_id
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.options import BmcOptions, bmc_options
-from .fleetcore.drivers.registry import collect_async
+from .fleetcore.drivers.registry import collect_async, replay
+from .fleetcore.dump import DumpOptions, dump_options, write_dump
 from .fleetcore.errors import FleetError, InvalidInput, NotFound
-from .fleetcore.model import Device
+from .fleetcore.files import safe_name
+from .fleetcore.model import Device, Source, device_from_dict, to_dict
+from .fleetcore.ports import Clock
+from .fleetcore.redfish.capture import read as read_capture
 from .fleetcore.sweep.engine import Summary, Sweep, Target
 from .fleetcore.sweep.journal import Journal
 from .fleetcore.sweep.outbox import Spool
@@ -60,12 +65,22 @@ def plan(params: Mapping[str, Any]) -> Plan:
 
     :raises InvalidInput: options that can't be used, or nothing selected.
     """
+    if params["from_captures"]:
+        _only_offline(params)
     for name in ("concurrency", "ipmi_threads"):
         if params[name] is not None and params[name] < 1:
             raise InvalidInput(f"{name}: {params[name]} is less than 1", field=name)
     client = server_client(params) if params["server_url"] else None
     try:
-        targets = _listed(params) if params["bmcs"] is not None else _selected(params, client)
+        dump = dump_options(params["dump_dir"], os.environ) if client is not None else None
+        if params["dump_dir"] and client is None:
+            raise InvalidInput(
+                "dump_dir: compares with the machine server; give server_url or FLEETD_URL", field="dump_dir"
+            )
+        if params["from_captures"]:
+            targets = _captured(params["from_captures"])
+        else:
+            targets = _listed(params) if params["bmcs"] is not None else _selected(params, client)
     except BaseException:
         if client is not None:
             client.close()
@@ -78,7 +93,7 @@ def plan(params: Mapping[str, Any]) -> Plan:
 
     def apply() -> Mapping[str, Any]:
         try:
-            return _run(params, targets, client)
+            return _run(params, targets, client, dump)
         finally:
             if client is not None:
                 client.close()
@@ -102,7 +117,7 @@ def _listed(params: Mapping[str, Any]) -> list[Target]:
         seen.add(machine)
         target = _target(params, machine, entry)
         try:
-            target.options()
+            target.source()
         except InvalidInput as error:
             field = error.details.get("field", "bmcs")
             raise InvalidInput(f"bmcs[{number}] ({machine}): {error.message}", field=field, machine=machine) from error
@@ -151,6 +166,31 @@ def _options(params: Mapping[str, Any], machine: str, own: Mapping[str, Any]) ->
     return bmc_options({**{name: params[name] for name in BMC_FIELDS}, **own})
 
 
+CAPTURE_END = ".capture.tar.gz"
+
+
+def _only_offline(params: Mapping[str, Any]) -> None:
+    if params["capture_dir"]:
+        raise InvalidInput("capture_dir: nothing new is said when captures are read", field="capture_dir")
+
+
+def _captured(folder: str) -> list[Target]:
+    """The machines whose captures are in a folder, as ``capture_dir`` names them."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(CAPTURE_END))
+    except OSError as error:
+        raise InvalidInput(
+            f"from_captures {folder}: can't be read ({(error.strerror or str(error)).lower()})", field="from_captures"
+        ) from error
+    if not names:
+        raise InvalidInput(f"from_captures {folder}: no file *{CAPTURE_END} is in it", field="from_captures")
+    targets = []
+    for name in names:
+        machine = check_id(unquote(name[: -len(CAPTURE_END)]), f"from_captures: {name}")
+        targets.append(Target(machine, partial(os.path.join, folder, name)))
+    return targets
+
+
 # -- check mode ------------------------------------------------------------------------------------------------------------
 
 
@@ -163,8 +203,11 @@ def _preview(params: Mapping[str, Any], targets: Sequence[Target]) -> Mapping[st
     for target in targets:
         row: dict[str, Any] = {"machine": target.machine, "skipped": target.machine in done}
         try:
-            options = target.options()
-            row.update(address=options.host, drivers=list(options.drivers))
+            source = target.source()
+            if isinstance(source, str):
+                row["capture"] = source
+            else:
+                row.update(address=source.host, drivers=list(source.drivers))
         except FleetError as error:
             row["error"] = error.message
         rows.append(row)
@@ -175,11 +218,14 @@ def _preview(params: Mapping[str, Any], targets: Sequence[Target]) -> Mapping[st
 # -- the sweep -------------------------------------------------------------------------------------------------------------
 
 
-def _run(params: Mapping[str, Any], targets: Sequence[Target], client: Optional[ServerClient]) -> Mapping[str, Any]:
+def _run(
+    params: Mapping[str, Any], targets: Sequence[Target], client: Optional[ServerClient], dump: Optional[DumpOptions]
+) -> Mapping[str, Any]:
     clock = SystemClock()
     documents: Optional[dict[str, Any]] = {} if params["return_documents"] else None
-    if params["directory"]:
-        _make_directory(params["directory"])
+    for name, mode in (("directory", 0o777), ("capture_dir", 0o700), ("cache_dir", 0o700)):
+        if params[name]:
+            _make_directory(name, params[name], mode)
     with contextlib.ExitStack() as stack:
         journal = None
         if params["state_file"]:
@@ -187,16 +233,12 @@ def _run(params: Mapping[str, Any], targets: Sequence[Target], client: Optional[
         spool = Spool(params["spool"] or _default_spool()) if client is not None else None
         progress = stack.enter_context(Progress(params["progress_file"], clock, params["progress_seconds"]))
         pool = stack.enter_context(ThreadPoolExecutor(params["ipmi_threads"], thread_name_prefix="ipmi"))
-        sections = params["sections"]
-
-        async def collect(options: BmcOptions) -> Device:
-            return await collect_async(options, clock, sections, pool)
-
+        collect = partial(_collect, params, clock, pool)
         sweep = Sweep(
             targets,
             collect,
             clock,
-            publish=client.publish_devices if client is not None else None,
+            publish=partial(_publish, client, dump) if client is not None else None,
             spool=spool,
             directory=params["directory"],
             journal=journal,
@@ -210,6 +252,52 @@ def _run(params: Mapping[str, Any], targets: Sequence[Target], client: Optional[
     if documents is not None:
         result["documents"] = documents
     return result
+
+
+async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, target: Target) -> Device:
+    """Read a BMC, or a capture of one. With ``capture_dir`` what a BMC says is kept, also when it fails."""
+    source = target.source()
+    loop = asyncio.get_running_loop()
+    if isinstance(source, str):
+        return await loop.run_in_executor(None, _replayed, source, params["sections"], params["system"])
+    cache = await loop.run_in_executor(None, cache_of, params, source)
+    if not params["capture_dir"]:
+        device = await collect_async(source, clock, params["sections"], pool, cache=cache)
+        if cache is not None:
+            await loop.run_in_executor(None, cache.save)
+        return device
+    record = new_record(source)
+    path = os.path.join(params["capture_dir"], safe_name(target.machine) + CAPTURE_END)
+    facts = capture_facts(source, params["sections"])
+    try:
+        device = await collect_async(source, clock, params["sections"], pool, record, cache)
+    except FleetError as error:
+        await loop.run_in_executor(
+            None, write_capture, path, record, {**facts, "error": error.to_dict()}, "capture_dir"
+        )
+        raise
+    if cache is not None:
+        await loop.run_in_executor(None, cache.save)
+    facts.update(document_facts(to_dict(device)))
+    await loop.run_in_executor(None, write_capture, path, record, facts, "capture_dir")
+    return device
+
+
+def _replayed(path: str, sections: Optional[list[str]], system: Optional[str]) -> Device:
+    return replay(read_capture(path), sections, system)
+
+
+def _publish(
+    client: ServerClient, dump: Optional[DumpOptions], items: Sequence[tuple[str, Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Publish documents; with ``dump`` what they are compared with is written first."""
+    for machine, document in items if dump is not None else ():
+        known: Optional[Mapping[str, Any]] = None
+        with contextlib.suppress(NotFound):
+            known = client.device(machine, Source.OOB.value)
+        if dump is not None:
+            write_dump(dump, machine, device_from_dict(known) if known else None, device_from_dict(document))
+    return client.publish_devices(items)
 
 
 async def _supervised(sweep: Sweep, progress: Progress) -> None:
@@ -248,8 +336,16 @@ def _result(summary: Summary, params: Mapping[str, Any], spool: Optional[Spool])
     if warnings:
         result["warnings"] = warnings
     attempted = summary.total - summary.skipped
-    if summary.interrupted:
-        again = "run it again with the same state_file to go on" if params["state_file"] else "there was no state_file"
+    again = "run it again with the same state_file to go on" if params["state_file"] else "there was no state_file"
+    if summary.problem is not None:
+        problem = summary.problem
+        result.update(
+            failed=True,
+            msg=f"The machine server takes no documents: {problem.message} {summary.spooled} wait in the spool, "
+            f"{summary.done} of {summary.total} machines are done; {again}",
+            failure={"code": problem.code, "details": problem.details},
+        )
+    elif summary.interrupted:
         result.update(
             failed=True,
             msg=f"The sweep was interrupted: {summary.done} of {summary.total} machines are done; {again}",
@@ -286,12 +382,12 @@ def _counts(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _make_directory(path: str) -> None:
+def _make_directory(name: str, path: str, mode: int) -> None:
     try:
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, mode=mode, exist_ok=True)
     except OSError as error:
         raise InvalidInput(
-            f"directory {path}: can't be made ({(error.strerror or str(error)).lower()})", field="directory"
+            f"{name} {path}: can't be made ({(error.strerror or str(error)).lower()})", field=name
         ) from error
 
 

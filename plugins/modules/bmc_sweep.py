@@ -183,6 +183,30 @@ options:
   directory:
     description: Write each document as C(<machine>.json) into this directory, too.
     type: path
+  capture_dir:
+    description:
+      - Write what each BMC said into this directory as C(<machine>.capture.tar.gz), with its secrets taken out, as
+        O(baremetal.fleet.bmc_info#module:capture) does. Also of a BMC that fails, as far as it came.
+    type: path
+  cache_dir:
+    description:
+      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a BMC whether it has changed,
+        and is not sent again what has not. It saves bytes and the BMC's time, not requests.
+      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs are always read anew.
+        A BMC whose ETags don't change when something does gives an old document.
+      - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
+    type: path
+  from_captures:
+    description:
+      - Read the files C(<machine>.capture.tar.gz) of this directory instead of BMCs. No BMC is contacted.
+      - A machine's document is the one of its capture, interpreted by this version of the collection.
+    type: path
+  dump_dir:
+    description:
+      - Write what is compared with the machine server into this directory before each document is published, as
+        O(baremetal.fleet.device_publish#module:dump_dir) does. The environment variables E(DEBUG_DUMP_FIXTURES) and
+        E(DEBUG_DUMP_DIFFERS) work as there.
+    type: path
   return_documents:
     description: Return all documents. They are then all held in memory, and crossing Ansible they take much more. For small fleets.
     type: bool
@@ -352,7 +376,7 @@ failures:
       description: What is wrong, for a person.
       type: str
 plan:
-  description: In check mode, every machine with C(address), C(drivers), whether it is C(skipped), and C(error) if it can't be read.
+  description: In check mode, every machine with C(address) and C(drivers), or C(capture), whether it is C(skipped), and C(error) if it can't be read.
   type: list
   elements: dict
   returned: check mode
@@ -384,6 +408,10 @@ SPEC = {
     "concurrency": {"type": "int", "default": 64},
     "ipmi_threads": {"type": "int", "default": 8},
     "directory": {"type": "path"},
+    "capture_dir": {"type": "path"},
+    "cache_dir": {"type": "path"},
+    "from_captures": {"type": "path"},
+    "dump_dir": {"type": "path"},
     "return_documents": {"type": "bool", "default": False},
     "state_file": {"type": "path"},
     "spool": {"type": "path"},
@@ -396,7 +424,8 @@ SPEC = {
 
 
 def main() -> None:
-    run(plan, SPEC, mutually_exclusive=[("bmcs", "select")], required_one_of=[("bmcs", "select")])
+    sources = ("bmcs", "select", "from_captures")
+    run(plan, SPEC, mutually_exclusive=[sources], required_one_of=[sources])
 
 
 if __name__ == "__main__":

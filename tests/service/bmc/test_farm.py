@@ -25,6 +25,7 @@ from fleetcore.errors import (
     SessionLimit,
 )
 from fleetcore.model import Verdict
+from fleetcore.redfish.cache import Cache
 
 from fleetlab.farm import BmcSpec, Fault, PowerBehaviour, running_farm
 
@@ -107,6 +108,28 @@ def test_dell_r750_without_expand_each_resource_once_and_the_same_document(farm)
     assert max(without.counters.by_path.values()) == 1
     moment = {"stats": None, "collected_at": None}
     assert dataclasses.replace(first, **moment) == dataclasses.replace(second, **moment)
+
+
+def test_a_later_run_is_not_sent_again_what_has_not_changed(farm, tmp_path):
+    bmc = farm(tree=str(fixture_dir("redfish", "dell-r750.tar.gz")), expand=0)
+
+    def run():
+        bmc.counters.reset()
+        cache = Cache(str(tmp_path), "bmc:443")
+        device = collect(options(bmc), SystemClock(), cache=cache)
+        cache.save()
+        return dataclasses.replace(device, stats=None, collected_at=None), bmc.counters.bytes_out
+
+    first, whole = run()
+    second, less = run()
+    assert second == first
+    assert less < whole / 4
+    module = next(path for path in bmc.counters.by_path if "/Memory/" in path)
+    bmc.update(module, {"SerialNumber": "NEW1"})
+    bmc.set_power(on=bmc.power_state() != "On")
+    third, _bytes = run()
+    assert "NEW1" in {item.serial for item in third.memory}
+    assert third.power_state != first.power_state
 
 
 def test_a_whole_system_that_can_not_be_expanded_costs_one_request(farm):

@@ -174,3 +174,11 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
     assert device.coverage["manager"].verdict is Verdict.DENIED
     assert device.coverage["sensors"].verdict is Verdict.COLLECTED
     assert len(device.sensors) == len(sim.sensors) - 1
+
+
+def test_times_of_the_log_are_the_bmcs_own_in_utc(sim, monkeypatch):
+    entries = [{"record_id": 1, "timecode": 0x60000000}, {"record_id": 2, "timecode": 300}, {"record_id": 3}]
+    driver = IpmiDriver(options(sim), SystemClock())
+    monkeypatch.setattr(driver, "call", lambda _function: entries)
+    times = [entry.created_at for entry in driver.log()]
+    assert times == ["2021-01-14T08:25:36Z", None, None], "seconds since the BMC's start are no time"

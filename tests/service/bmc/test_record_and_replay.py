@@ -80,6 +80,22 @@ def test_round_trip(module, tmp_path, name):
         assert not SPOKEN.search(text), file
 
 
+def test_asking_for_the_only_member_is_captured_as_a_collection(module, tmp_path):
+    path = tmp_path / "m.tar.gz"
+    with running_farm(BmcSpec(tree="server", expand=0)) as farm:
+        live = module("bmc_info", **login(farm.bmcs[0], capture=str(path), cache_dir=str(tmp_path)))
+        assert live["capture"]["requests"] > 10
+        again = module("bmc_info", **login(farm.bmcs[0], capture=str(path), cache_dir=str(tmp_path)))
+        assert again["device"]["stats"]["bytes"] < live["device"]["stats"]["bytes"] / 2
+    assert "?only" in texts(path)["m/manifest.json"]
+    assert json.loads(texts(path)["m/redfish/v1/Systems/index.json"])["Members"]
+    offline = module("bmc_info", from_capture=str(path))
+    assert observed(offline) == observed(again)
+    with running_farm(BmcSpec(tree=str(path))) as farm:
+        served = module("bmc_info", **login(farm.bmcs[0]))
+    assert observed(served, "collected_at", "log") == observed(again, "collected_at", "log")
+
+
 @pytest.mark.parametrize("name", [name for name in MACHINES if name not in ("server", "multinode")])
 def test_the_captures_of_others_are_read_directly(module, name):
     path = fixture_dir("redfish", f"{name}.tar.gz")
@@ -147,16 +163,33 @@ def test_options_that_do_not_go_together(module, tmp_path):
     assert module("bmc_info", from_capture=str(tmp_path))["failure"]["details"]["field"] == "from_capture"
 
 
-def test_ipmi_is_not_captured_and_that_is_said(module, tmp_path):
+def test_ipmi_is_captured_and_replayed(module, tmp_path):
     usable, advice = available()
     if not usable:
         pytest.skip(f"ipmi_sim is not installed: {advice}")
     path = tmp_path / "m.tar.gz"
-    with IpmiSim(tmp_path / "ipmi", 0, "admin", "password") as sim:
-        reach = {"address": "127.0.0.1", "ipmi_port": sim.port, "username": "admin", "password": "password"}
-        result = module("bmc_info", **reach, drivers=["ipmi"], sections=["power"], capture=str(path))
-    assert result["device"]["power_state"] == "on"
-    assert "nothing was read over Redfish" in str(result["warnings"])
+    with IpmiSim(tmp_path / "ipmi", 0, "admin", SECRET) as sim:
+        reach = {"address": "http://127.0.0.1:1", "ipmi_port": sim.port, "username": "admin", "password": SECRET}
+        live = module("bmc_info", **reach, capture=str(path))
+    assert live["device"]["serial"] == sim.fru.serial
+    assert live["capture"]["requests"] > 20
+    assert SECRET not in str(texts(path))
+    assert SECRET.encode().hex() not in str(texts(path))
+
+    offline = module("bmc_info", from_capture=str(path))
+    assert observed(offline) == observed(live)
+    assert offline["attempts"] == live["attempts"]
+    assert [item["driver"] for item in offline["attempts"]] == ["redfish", "ipmi"]
+
+    part = module("bmc_info", from_capture=str(path), sections=["manager"])
+    assert part["device"]["bmc"] == live["device"]["bmc"]
+    assert part["device"]["coverage"]["sensors"]["verdict"] == "skipped"
+
+
+def test_a_bmc_that_says_nothing_leaves_no_capture(module, tmp_path):
+    path = tmp_path / "m.tar.gz"
+    result = module("bmc_info", address="http://127.0.0.1:1", drivers=["redfish"], capture=str(path))
+    assert result["failure"]["code"] == "unreachable"
     assert not path.exists()
 
 

@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -233,6 +237,37 @@ def test_ssdp(module):
     )
     assert outside.counters.requests == 0, "not named, so not contacted"
     assert result["elsewhere"] == ["127.0.0.1"], "the sender of the answer"
+
+
+def test_ssdp_by_multicast_over_ipv4_and_ipv6(collections, tmp_path):
+    """In a network namespace of its own, so that nothing leaves this machine."""
+    namespace = ["unshare", "--map-root-user", "--net"]
+    cable = [*namespace, "ip", "link", "add", "lab0", "type", "veth", "peer", "name", "lab1"]
+    if subprocess.run(cable, check=False, capture_output=True).returncode:
+        pytest.skip(
+            "no network namespaces with virtual cables here (unshare --map-root-user --net ip link add ... type veth)"
+        )
+    common = {"protocols": ["redfish"], "redfish_ports": [1], "ssdp": True, "ssdp_wait": 1, "timeout": 1}
+    searches = [
+        {**common, "networks": ["192.0.2.1"], "ssdp_interface": "192.0.2.1"},
+        {**common, "networks": ["2001:db8::1"], "ssdp_address": "ff02::c", "ssdp_interface": "lab0"},
+    ]
+    done = subprocess.run(
+        [*namespace, sys.executable, str(Path(__file__).with_name("multicast_lab.py"))],
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(collections)])},
+        input=json.dumps(searches),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    found = [[(item["url"], item["found_by"]) for item in result["services"]] for result in told["results"]]
+    assert found == [[(url, ["ssdp"])] for url in told["urls"]]
+    assert told["heard"]["4"] >= 1
+    assert told["heard"]["6"] >= 1
 
 
 def test_check_mode_sends_nothing(module):

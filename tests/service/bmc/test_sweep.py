@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from fleetcore.http import HttpClient, HttpOptions
 from fleetcore.model import Verdict
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
+from fleetlab.ipmi import IpmiSim
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "Tr0ub4dor&3"
@@ -156,6 +158,35 @@ def test_faults_cost_the_others_nothing(module):
         assert [(bmc.counters.logins, bmc.counters.logouts) for bmc in healthy] == [(1, 1)] * 12
 
 
+def test_bmcs_that_restart_forget_or_have_no_session_left(module):
+    kinds = {
+        "restarts": Fault("reset", skip=12),
+        "closes": Fault("truncate", skip=12, times=2),
+        "full": Fault("session-limit"),
+        "forgets": Fault("logout", skip=12, times=1),
+    }
+    bad = [BmcSpec(password=SECRET, faults=(fault,)) for fault in kinds.values()]
+    with running_farm([*bad, BmcSpec(password="another"), *fleet(BmcSpec(password=SECRET), 4)]) as farm:
+        result = module("bmc_sweep", bmcs=entries(farm.bmcs), return_documents=True, deadline=20, **LOGIN)
+        restarts, closes, full, forgets, wrong, *healthy = farm.bmcs
+        assert wrong.counters.refused == 1, "one login"
+        assert full.counters.logins == 0
+        assert [(bmc.counters.logins, bmc.counters.logouts) for bmc in (closes, *healthy)] == [(1, 1)] * 5
+        assert restarts.counters.logins == 1
+        assert (forgets.counters.logins, forgets.counters.logouts) == (2, 1)
+        assert restarts.counters.requests < 40, "it is not asked for everything once more"
+    codes = {item["machine"]: item["code"] for item in result["failures"]}
+    assert codes == {"m2": "session_limit", "m4": "authentication_failed"}
+    verdicts = {
+        name: {item["verdict"] for item in device["coverage"].values()} for name, device in result["documents"].items()
+    }
+    assert "failed" in verdicts["m0"]
+    assert verdicts["m1"] == verdicts["m3"] == {"collected", "absent"}, "asked again, and logged in again"
+    assert all(device["serial"] for device in result["documents"].values())
+    assert result["summary"]["incomplete"] == 1
+    assert result["summary"]["collected"] == 7
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -201,6 +232,74 @@ def test_files_and_documents(module, tmp_path):
         assert sorted(result["documents"]) == ["m0", "m1", "m2"]
         assert json.loads((folder / "m1.json").read_text()) == result["documents"]["m1"]
         assert result["documents"]["m1"]["serial"] == farm.bmcs[1].serial
+
+
+def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
+    """Drivers in the order of each machine; what was tried and what succeeded; captures of either kind."""
+    specs = [BmcSpec(password=SECRET), BmcSpec(username=sim.username, password=sim.password)]
+    with running_farm(specs) as farm, IpmiSim(tmp_path / "another", 0, sim.username, sim.password) as another:
+        reach = {
+            "username": sim.username,
+            "password": sim.password,
+            "ipmi_port": sim.port,
+            "ca_path": farm.bmcs[0].ca_path,
+        }
+        nowhere = "http://127.0.0.1:1"
+        bmcs = [
+            {"machine": "redfish", "address": farm.bmcs[1].url, **reach},
+            {"machine": "rack1/fallback", "address": nowhere, **reach},
+            {"machine": "ipmi", "address": "127.0.0.1", "drivers": ["ipmi"], **reach, "ipmi_port": another.port},
+            {
+                "machine": "ipmi-first",
+                "address": farm.bmcs[1].url,
+                "drivers": ["ipmi", "redfish"],
+                **reach,
+                "ipmi_port": 1,
+            },
+            {"machine": "neither", "address": nowhere, **reach, "ipmi_port": 1},
+            {"machine": "locked", "address": farm.bmcs[0].url, **reach},
+        ]
+        folder = tmp_path / "captures"
+        result = module("bmc_sweep", bmcs=bmcs, return_documents=True, capture_dir=str(folder), timeout=5, deadline=60)
+        assert [bmc.counters.logins for bmc in farm.bmcs] == [0, 2]
+        assert farm.bmcs[0].counters.refused == 1, "a refused password is not tried over IPMI either"
+    attempts = {
+        name: [(item["driver"], item.get("error")) for item in device["attempts"]]
+        for name, device in result["documents"].items()
+    }
+    assert attempts == {
+        "redfish": [("redfish", None)],
+        "rack1/fallback": [("redfish", "unreachable"), ("ipmi", None)],
+        "ipmi": [("ipmi", None)],
+        "ipmi-first": [("ipmi", "unreachable"), ("redfish", None)],
+    }
+    assert result["summary"]["by_driver"] == {"redfish": 2, "ipmi": 2}
+    assert result["documents"]["ipmi"]["serial"] == sim.fru.serial
+    failures = {item["machine"]: item for item in result["failures"]}
+    assert {name: item["code"] for name, item in failures.items()} == {
+        "neither": "unreachable",
+        "locked": "authentication_failed",
+    }
+    assert "redfish: " in failures["neither"]["message"]
+    assert "ipmi: " in failures["neither"]["message"]
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    names = {path.name for path in folder.iterdir()}
+    read = ("redfish", "rack1%2Ffallback", "ipmi", "ipmi-first")
+    assert names == {f"{name}.capture.tar.gz" for name in read}, "who said nothing has none"
+    again = module("bmc_sweep", from_captures=str(folder), return_documents=True)
+    for device in result["documents"].values():
+        device.pop("stats")
+    for name, device in result["documents"].items():
+        lost = any(item["verdict"] in ("failed", "timeout") for item in device["coverage"].values())
+        if not lost:  # on a busy machine ipmi_sim may lose a session, and logins are not in a capture
+            assert again["documents"][name] == device
+    assert set(again["documents"]) == set(result["documents"])
+    assert again["failures"] == []
+    plan = module("bmc_sweep", check=True, from_captures=str(folder))
+    assert {row["machine"] for row in plan["plan"]} == set(result["documents"])
+    empty = module("bmc_sweep", from_captures=str(tmp_path))
+    assert (empty["failed"], empty["failure"]["details"]["field"]) == (True, "from_captures")
 
 
 class Fleetd:
@@ -278,7 +377,7 @@ def server(one_server):
     return one_server
 
 
-def test_machines_of_the_server(module, server):
+def test_machines_of_the_server(module, server, tmp_path):
     with running_farm(fleet(BmcSpec(password=SECRET), 6)) as farm:
         server.know(farm.bmcs)
         server.client.create_machine({"id": "no-bmc", "rack": "r1"})
@@ -296,7 +395,12 @@ def test_machines_of_the_server(module, server):
         assert server.client.device("m2")["serial"] == farm.bmcs[2].serial
         assert [bmc.counters.logins for bmc in farm.bmcs] == [1, 0, 1, 0, 1, 0]
 
-        again = module("bmc_sweep", select={"machines": ["m0"]}, **common)
+        again = module("bmc_sweep", select={"machines": ["m0"]}, dump_dir=str(tmp_path / "dump"), **common)
+        dumped = {path.name: json.loads(path.read_text()) for path in (tmp_path / "dump").iterdir()}
+        kinds = ("device", "current.components", "new.components", "changes")
+        assert set(dumped) == {f"m0.{kind}.json" for kind in kinds}
+        assert dumped["m0.changes.json"] == []
+        assert dumped["m0.current.components.json"] == dumped["m0.new.components.json"] != []
         assert again["changed"] is False, "the same machine has the same hardware"
         assert again["summary"]["published"] == 1
 
@@ -349,6 +453,34 @@ def test_the_server_goes_down_and_comes_back(module, collections, server, tmp_pa
         result = module("bmc_sweep", bmcs=entries(farm.bmcs[:1]), **common)
         assert result["summary"]["spooled"] == 0
         assert server.published(30)
+
+
+def test_a_refused_token_still_gives_the_summary_and_nothing_is_lost(module, server, tmp_path):
+    with running_farm(fleet(BmcSpec(password=SECRET), 6)) as farm:
+        server.know(farm.bmcs)
+        common = {
+            **LOGIN,
+            **server.options,
+            "bmcs": entries(farm.bmcs),
+            "spool": str(tmp_path / "spool"),
+            "state_file": str(tmp_path / "state"),
+            "concurrency": 2,
+        }
+        result = module("bmc_sweep", **{**common, "server_token": "not-a-token"})
+        assert (result["failed"], result["failure"]["code"]) == (True, "authentication_failed")
+        assert "run it again with the same state_file" in result["msg"]
+        summary = result["summary"]
+        assert summary["published"] == 0
+        assert summary["collected"] == summary["spooled"] >= 1
+
+        result = module("bmc_sweep", **common)
+        assert not result.get("failed"), result
+        assert result["summary"]["skipped"] == summary["collected"]
+        assert (result["summary"]["published"], result["summary"]["spooled"]) == (6, 0)
+        assert server.published(6)
+        logins = [bmc.counters.logins for bmc in farm.bmcs]
+        assert logins == [bmc.counters.logouts for bmc in farm.bmcs]
+        assert sum(logins) <= 6 + common["concurrency"], "those that were broken off are asked anew, no others"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

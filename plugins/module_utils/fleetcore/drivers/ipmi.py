@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from ..errors import (
@@ -51,7 +53,9 @@ from ..model import (
     clean_serial,
 )
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
+from ..redfish.capture import Record, Recording
 from ..redfish.rules import SECTIONS
+from .ipmi_capture import RecordingSession, ReplayedSession
 from .options import BmcOptions
 
 try:
@@ -120,6 +124,7 @@ _SYSTEM_NAME = re.compile(r"system|chassis|board|^mb\b|built-?in|motherboard|bas
 class IpmiDriver:
     """:class:`fleetcore.ports.PowerDriver`. Logs in at the first use.
 
+    :param record: takes down every command. :param recording: answers them, and nobody is contacted.
     :raises MissingDependency: pyghmi is not installed (from the constructor).
     """
 
@@ -127,7 +132,13 @@ class IpmiDriver:
     actions = BMC_ACTIONS
     reads_state = True
 
-    def __init__(self, options: BmcOptions, clock: Clock) -> None:
+    def __init__(
+        self,
+        options: BmcOptions,
+        clock: Clock,
+        record: Optional[Record] = None,
+        recording: Optional[Recording] = None,
+    ) -> None:
         if pyghmi_command is None:
             raise MissingDependency(
                 "the Python package pyghmi is not installed where the module runs: pip install pyghmi", package="pyghmi"
@@ -139,6 +150,8 @@ class IpmiDriver:
         self._options = options
         self.clock = clock
         self.host = options.host
+        self._record = record
+        self._session = ReplayedSession(recording.commands, pyghmi_exceptions.IpmiException) if recording else None
         self._connection: Any = None
 
     def power_state(self) -> PowerState:
@@ -182,7 +195,7 @@ class IpmiDriver:
         return [
             LogEntry(
                 id=_text(item.get("record_id")),
-                created_at=_text(item.get("timestamp")),
+                created_at=_moment(item.get("timecode")),
                 severity=_HEALTH.get(int(item.get("severity") or 0)),
                 message=_event(item),
                 sensor=_text(item.get("component")),
@@ -192,6 +205,14 @@ class IpmiDriver:
         ]
 
     def _connect(self) -> Any:
+        if self._session is not None:
+            return _over(self._session)
+        connection = self._log_in()
+        if self._record is not None:
+            connection.ipmi_session = RecordingSession(connection.ipmi_session, self._record)
+        return connection
+
+    def _log_in(self) -> Any:
         try:
             return pyghmi_command.Command(
                 bmc=self._options.host,
@@ -241,15 +262,57 @@ def _translate(host: str, error: Exception) -> FleetError:
 # -- the device document ------------------------------------------------------------------------------------------------------
 
 
-def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None) -> Device:
+def replay_ipmi(recording: Recording, sections: Optional[Iterable[str]] = None, system: Optional[str] = None) -> Device:
+    """The device document of a capture of IPMI: as it was when it was recorded, but for ``stats``.
+
+    :raises FleetError: as :func:`collect_ipmi`.
+    """
+    options = BmcOptions(str(recording.facts.get("address") or "the capture"), system=system)
+    driver = IpmiDriver(options, _Moment(), recording=recording)
+    device = _collected(driver, options, recording.sections(sections))
+    return dataclasses.replace(
+        device, collected_at=recording.collected_at, stats=None, attempts=recording.attempts("ipmi")
+    )
+
+
+class _Moment:
+    """The time while a capture is read: none passes."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def now(self) -> str:
+        return ""
+
+    def sleep(self, seconds: float) -> None:
+        """Nobody is waited for."""
+
+
+def _over(session: ReplayedSession) -> Any:
+    """pyghmi's Command over a recording. Its constructor would log in."""
+    connection = pyghmi_command.Command.__new__(pyghmi_command.Command)
+    unknown = ("onlogon", "_sdrcachedir", "_sdr", "_oem", "_netchannel", "_ipv6support", "certverify")
+    vars(connection).update(dict.fromkeys(unknown), bmc="the capture", _oemknown=False, kwargs={})
+    connection.ipmi_session = session
+    return connection
+
+
+def collect_ipmi(
+    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, record: Optional[Record] = None
+) -> Device:
     """What IPMI knows of a machine: identity from the FRU, the BMC, its LAN port, sensors and the last log entries.
 
     Parts that fail are recorded in the coverage; sections that IPMI has no words for are ``absent``.
 
+    :param record: takes down what is said, also when it ends with an error.
     :raises FleetError: not even the power state can be read.
     """
+    return _collected(IpmiDriver(options, clock, record), options, sections)
+
+
+def _collected(driver: IpmiDriver, options: BmcOptions, sections: Optional[Iterable[str]]) -> Device:
+    clock = driver.clock
     asked = frozenset(SECTIONS if sections is None else sections)
-    driver = IpmiDriver(options, clock)
     begin = clock.monotonic()
     coverage = {
         name: Coverage(Verdict.ABSENT, "IPMI does not have it") if name in asked else Coverage(Verdict.SKIPPED)
@@ -327,6 +390,13 @@ def collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[Iterable[
 def _text(value: Any) -> Optional[str]:
     clean = str(value).strip().strip("\x00") if value is not None else ""
     return clean or None
+
+
+def _moment(timecode: Any) -> Optional[str]:
+    """A time of the SEL in UTC; before 0x20000000 it is seconds since the BMC's start (IPMI 2.0 section 37)."""
+    if not isinstance(timecode, int) or not 0x20000000 <= timecode < 0xFFFFFFFF:
+        return None
+    return datetime.fromtimestamp(timecode, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _identity(fru: Mapping[str, Any]) -> dict[str, Any]:

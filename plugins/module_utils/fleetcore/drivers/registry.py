@@ -26,7 +26,9 @@ from ..errors import (
 )
 from ..model import Attempt, Device
 from ..ports import Clock, PowerDriver
-from ..redfish.capture import Record, RecordingWalker
+from ..redfish.cache import Cache
+from ..redfish.capture import Record, Recording, RecordingWalker
+from ..redfish.capture import replay as replay_redfish
 from ..redfish.collector import collect as collect_redfish
 from ..redfish.collector import collect_async as collect_redfish_async
 from .base import check_can
@@ -142,13 +144,18 @@ def check_collects(name: str) -> None:
 
 
 def collect(
-    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, record: Optional[Record] = None
+    options: BmcOptions,
+    clock: Clock,
+    sections: Optional[Iterable[str]] = None,
+    record: Optional[Record] = None,
+    cache: Optional[Cache] = None,
 ) -> Device:
     """The device document from the first driver that can collect one; ``attempts`` in it says what was tried.
 
     The deadline of the options is for all drivers together.
 
-    :param record: takes down what comes over Redfish, also when it ends with an error.
+    :param record: takes down what the BMC says, also when it ends with an error.
+    :param cache: of what the BMC said before; the caller saves it.
     :raises FleetError: see :func:`open_power`.
     """
     asked = None if sections is None else tuple(sections)
@@ -158,16 +165,20 @@ def collect(
         check_collects(name)
         left = _left(options, clock, end)
         if name == "ipmi":
-            return _collect_ipmi(left, clock, asked)
-        walker = RecordingWalker(record, asked, options.system) if record is not None else None
-        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked), walker=walker)
+            return _collect_ipmi(left, clock, asked, record)
+        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked, record), cache=cache)
 
     device, attempts = first_driver(options.drivers, attempt)
     return dataclasses.replace(device, attempts=attempts)
 
 
 async def collect_async(
-    options: BmcOptions, clock: Clock, sections: Optional[Iterable[str]] = None, pool: Optional[Executor] = None
+    options: BmcOptions,
+    clock: Clock,
+    sections: Optional[Iterable[str]] = None,
+    pool: Optional[Executor] = None,
+    record: Optional[Record] = None,
+    cache: Optional[Cache] = None,
 ) -> Device:
     """:func:`collect` in an event loop.
 
@@ -182,9 +193,11 @@ async def collect_async(
             left = _left(options, clock, end)
             if name == "ipmi":
                 loop = asyncio.get_running_loop()
-                device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked)
+                device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked, record)
             else:
-                device = await collect_redfish_async(left.http_async(), clock, left.host, **_redfish(left, asked))
+                device = await collect_redfish_async(
+                    left.http_async(), clock, left.host, **_redfish(left, asked, record), cache=cache
+                )
         except FleetError as error:
             if not tried.goes_on(name, error):
                 break
@@ -197,8 +210,10 @@ def _left(options: BmcOptions, clock: Clock, end: float) -> BmcOptions:
     return dataclasses.replace(options, deadline=max(1.0, end - clock.monotonic()))
 
 
-def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]]) -> dict[str, Any]:
+def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]], record: Optional[Record]) -> dict[str, Any]:
+    walker = RecordingWalker(record, sections, options.system) if record is not None else None
     return {
+        "walker": walker,
         "username": options.username,
         "password": options.password,
         "sections": sections,
@@ -208,10 +223,26 @@ def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]]) -> dict[s
     }
 
 
-def _collect_ipmi(options: BmcOptions, clock: Clock, sections: Optional[tuple[str, ...]]) -> Device:
+def _collect_ipmi(
+    options: BmcOptions, clock: Clock, sections: Optional[tuple[str, ...]], record: Optional[Record]
+) -> Device:
     from .ipmi import collect_ipmi
 
-    return collect_ipmi(options, clock, sections)
+    return collect_ipmi(options, clock, sections, record)
+
+
+def replay(recording: Recording, sections: Optional[Iterable[str]] = None, system: Optional[str] = None) -> Device:
+    """The device document of a capture: as it was when it was recorded, but for ``stats``.
+
+    Without ``sections`` and ``system`` those of the recording count.
+
+    :raises FleetError: as :func:`collect`.
+    """
+    if recording.driver == "ipmi":
+        from .ipmi import replay_ipmi
+
+        return replay_ipmi(recording, sections, system)
+    return replay_redfish(recording, sections, system)
 
 
 def first_driver(names: Sequence[str], attempt: Callable[[str], T]) -> tuple[T, tuple[Attempt, ...]]:

@@ -2,14 +2,15 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Record and replay of a Redfish tree.
+"""Record and replay of what a BMC said: a Redfish tree, or the commands and answers of IPMI.
 
 A capture is a ``.tar.gz`` of one folder:
 
 - ``<name>/redfish/v1/**/index.json``: every resource that was fetched, as a DMTF mockup, so that other tools can serve it. Members
   that came inside an expanded collection have files of their own, pages of a collection are joined;
 - ``<name>/responses/NNNN.json``: bodies that are not a resource as it would be served without ``$expand`` or pages;
-- ``<name>/manifest.json``: each request with its status, its verdict and reason if it failed, and the file of its body.
+- ``<name>/manifest.json``: each request with its status, its verdict and reason if it failed, and the file of its body; and each
+  command of IPMI (``commands``) with its answer.
 
 A replay answers a request from the manifest, so that the walk is the same as it was; what is not in there (a newer walker asks
 for more, or the tree is somebody else's mockup) comes from the mockup. Secrets are taken out when recording (``redact.py``).
@@ -52,7 +53,7 @@ _NO_FILE = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.{1,2}(?:/|$)|//|[^/]{200}")
 
 @dataclass
 class Record:
-    """What one walk fetched, without its secrets.
+    """What one walk fetched, and what was said over IPMI, without its secrets.
 
     :param secrets: values to redact wherever they stand. :param salt: random bytes for the hashes of user names.
     """
@@ -60,6 +61,7 @@ class Record:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     salt: bytes = field(default=b"", repr=False)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    commands: list[dict[str, Any]] = field(default_factory=list)
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopped: Optional[str] = None
 
@@ -73,6 +75,18 @@ class Record:
     def redacted(self) -> int:
         """How many values were replaced."""
         return self._redactor.count
+
+    @property
+    def silent(self) -> bool:
+        """Whether the BMC said nothing at all."""
+        return not self.requests and not any(item["answer"].get("data") for item in self.commands)
+
+    def add_command(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """One command of IPMI and its answer: ``data`` in hexadecimal, ``code`` and ``error``, or ``raised``.
+
+        None of those that are recorded carries a secret: the login is below them.
+        """
+        self.commands.append({**request, "answer": answer})
 
     def add(self, want: Want, outcome: Outcome) -> None:
         """What became of a want, in the order in which the walker took it."""
@@ -92,6 +106,12 @@ class Record:
             return _file(path)
         name = f"{_RESPONSES}{len(self._loose) + 1:04d}.json"
         self._loose[name] = body
+        if want.only and not isinstance(body.get("Members"), list):
+            member = link(body.get("@odata.id"), path)
+            if member is not None:
+                self._loose_member(member, body)
+                self._loose_member(path, {"@odata.id": path, "Members": [{"@odata.id": member}]})
+            return name
         if want.expanded:
             self._expanded.add(path)  # so are its next pages
         whole = _collapse(body, path, self._loose_member) if path in self._expanded else dict(body)
@@ -119,6 +139,8 @@ class Record:
             "redacted": self.redacted,
             "requests": self.requests,
         }
+        if self.commands:
+            manifest["commands"] = self.commands
         files = {_MANIFEST: manifest, **{_file(path): body for path, body in self._tree.items()}, **self._loose}
         plain = io.BytesIO()
         with tarfile.open(fileobj=plain, mode="w") as archive:
@@ -196,12 +218,42 @@ _WHOLE = ("Id", "@odata.type", "Members")
 class Recording:
     """A capture that was read: bodies of the mockup by resource path, and the manifest's requests by URL, if there is one.
 
+    :ivar commands: of IPMI with their answers, in the order of sending.
     :ivar facts: the manifest without its requests: ``collected_at``, ``system``, ``sections``, ``attempts``, ``stopped``, ...
     """
 
     bodies: Mapping[str, bytes]
     requests: Mapping[str, Outcome] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    commands: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def collected_at(self) -> Optional[str]:
+        at = self.facts.get("collected_at")
+        return at if isinstance(at, str) else None
+
+    @property
+    def driver(self) -> str:
+        """What the document came from, or was to come from."""
+        tried = self.attempts("ipmi" if self.commands and ROOT not in self.bodies else "redfish")
+        return tried[-1].driver or ""
+
+    def sections(self, asked: Optional[Iterable[str]]) -> Optional[Iterable[str]]:
+        """Those that were asked for now, else then."""
+        then = self.facts.get("sections")
+        return [str(item) for item in then] if asked is None and isinstance(then, list) else asked
+
+    def attempts(self, driver: str) -> tuple[Attempt, ...]:
+        """The drivers that were tried then."""
+        found = self.facts.get("attempts")
+        tried = tuple(
+            Attempt(
+                *(item.get(name) if isinstance(item.get(name), str) else None for name in ("driver", "error", "reason"))
+            )
+            for item in (found if isinstance(found, list) else [])
+            if isinstance(item, dict)
+        )
+        return tried or (Attempt(driver),)
 
 
 def load(path: str) -> dict[str, bytes]:
@@ -232,9 +284,10 @@ def read(path: str) -> Recording:
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InvalidInput(f"{path}: can't be read as a capture ({reason})", field="from_capture", path=path) from error
-    if ROOT not in bodies:
+    recording = _with_manifest(path, bodies, others)
+    if ROOT not in bodies and not recording.commands:
         raise InvalidInput(f"{path}: no Redfish mockup (redfish/v1/index.json) here", field="from_capture", path=path)
-    return _with_manifest(path, bodies, others)
+    return recording
 
 
 def _directory(path: str) -> Iterator[tuple[str, bytes]]:
@@ -280,7 +333,13 @@ def _with_manifest(path: str, bodies: dict[str, bytes], others: Mapping[str, byt
     for entry in manifest["requests"]:
         if isinstance(entry, dict) and isinstance(entry.get("url"), str):
             requests[entry["url"]] = _outcome(entry, base, bodies, others)
-    return Recording(bodies, requests, {key: value for key, value in manifest.items() if key != "requests"})
+    commands = manifest.get("commands")
+    return Recording(
+        bodies,
+        requests,
+        {key: value for key, value in manifest.items() if key not in ("requests", "commands")},
+        tuple(item for item in commands if isinstance(item, dict)) if isinstance(commands, list) else (),
+    )
 
 
 def _outcome(entry: Mapping[str, Any], base: str, bodies: Mapping[str, bytes], others: Mapping[str, bytes]) -> Outcome:
@@ -305,22 +364,20 @@ def _json(data: bytes) -> Any:
 
 
 def replay(recording: Recording, sections: Optional[Iterable[str]] = None, system: Optional[str] = None) -> Device:
-    """The device document of a capture: as it was when it was recorded, but for ``stats``.
+    """The device document of a capture of Redfish: as it was when it was recorded, but for ``stats``.
 
     Without ``sections`` and ``system`` those of the recording count.
 
     :raises FleetError: no or several systems; an unknown section.
     """
     facts = recording.facts
-    if sections is None and isinstance(facts.get("sections"), list):
-        sections = [str(item) for item in facts["sections"]]
     if system is None and isinstance(facts.get("system"), str):
         system = facts["system"]
     stopped = facts.get("stopped")
-    walker = _walk(recording, Walker(sections, system), stopped if isinstance(stopped, str) else None)
-    at = facts.get("collected_at")
-    device = interpret(walker.tree, walker.coverage(), collected_at=at if isinstance(at, str) else None)
-    return _with_attempts(device, facts.get("attempts"))
+    walker = Walker(recording.sections(sections), system)
+    walker = _walk(recording, walker, stopped if isinstance(stopped, str) else None)
+    device = interpret(walker.tree, walker.coverage(), collected_at=recording.collected_at)
+    return dataclasses.replace(device, attempts=recording.attempts("redfish"))
 
 
 def from_capture(bodies: Mapping[str, bytes], system: Optional[str] = None, limits: Optional[Limits] = None) -> Device:
@@ -353,17 +410,6 @@ def _walk(recording: Recording, walker: Walker, stopped: Optional[str]) -> Walke
     if walker.problem is not None:
         raise walker.problem
     return walker
-
-
-def _with_attempts(device: Device, attempts: Any) -> Device:
-    tried = tuple(
-        Attempt(
-            *(item.get(name) if isinstance(item.get(name), str) else None for name in ("driver", "error", "reason"))
-        )
-        for item in (attempts if isinstance(attempts, list) else [])
-        if isinstance(item, dict)
-    )
-    return dataclasses.replace(device, attempts=tried or (Attempt("redfish"),))
 
 
 def _answer(bodies: Mapping[str, bytes], lower: Mapping[str, str], path: str) -> Outcome:

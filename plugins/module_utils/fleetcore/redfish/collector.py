@@ -15,6 +15,7 @@ from typing import Optional
 from ..errors import AuthenticationFailed, TimedOut, Unreachable
 from ..model import Device, Stats, Verdict
 from ..ports import AsyncHttp, Clock, Http
+from .cache import FRESH, Cache
 from .interpret import interpret
 from .session import AsyncSession, Protocol, Session
 from .walker import Outcome, Walker, Want
@@ -38,6 +39,7 @@ def collect(
     deadline: float = 300.0,
     concurrency: int = CONCURRENCY,
     walker: Optional[Walker] = None,
+    cache: Optional[Cache] = None,
 ) -> Device:
     """The device document of one machine. Logs in once and always logs out; closes ``http``.
 
@@ -45,17 +47,18 @@ def collect(
     :param timeout: seconds for one request.
     :param deadline: seconds for everything; what was not collected by then has the verdict ``timeout``.
     :param walker: a new one, instead of one made of ``sections`` and ``system``.
+    :param cache: of what this BMC said before; the caller saves it.
     :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no ``system`` named.
     """
     work = _Collection(walker or Walker(sections, system), clock, address, deadline)
-    login = {"username": username, "password": password, "timeout": timeout, "end": work.end}
+    login = {"username": username, "password": password, "timeout": timeout, "end": work.end, "cache": cache}
     with Session(http, clock, address, **login) as session:
         work.start(session)
         with ThreadPoolExecutor(max_workers=max(1, concurrency), thread_name_prefix="bmc") as pool:
             running: dict[Future[Outcome], Want] = {}
             while not work.done:
                 for want in work.ready(max(1, concurrency) - len(running)):
-                    running[pool.submit(session.get, want.url)] = want
+                    running[pool.submit(session.get, want.url, None, want.section in FRESH)] = want
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     work.took(running.pop(future), future.result())
     return work.document(session)
@@ -73,17 +76,19 @@ async def collect_async(
     timeout: float = 30.0,
     deadline: float = 300.0,
     concurrency: int = CONCURRENCY,
+    walker: Optional[Walker] = None,
+    cache: Optional[Cache] = None,
 ) -> Device:
     """:func:`collect` in an event loop. Logs out when it is cancelled, too."""
-    work = _Collection(Walker(sections, system), clock, address, deadline)
-    login = {"username": username, "password": password, "timeout": timeout, "end": work.end}
+    work = _Collection(walker or Walker(sections, system), clock, address, deadline)
+    login = {"username": username, "password": password, "timeout": timeout, "end": work.end, "cache": cache}
     async with AsyncSession(http, clock, address, **login) as session:
         work.start(session)
         running: dict[asyncio.Task[Outcome], Want] = {}
         try:
             while not work.done:
                 for want in work.ready(max(1, concurrency) - len(running)):
-                    running[asyncio.ensure_future(session.get(want.url))] = want
+                    running[asyncio.ensure_future(session.get(want.url, None, want.section in FRESH))] = want
                 if running:
                     finished, _rest = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in finished:

@@ -79,7 +79,7 @@ def interpret(
         collected_at=collected_at,
         collector=Collector(name="redfish", version=VERSION),
         stats=stats,
-        bios=topic("bios", lambda: software.bios(system), None),
+        bios=topic("bios", lambda: software.bios(system, rows), None),
         bios_configuration=topic("bios", lambda: software.bios_configuration(tree), None),
         secure_boot=topic("secure_boot", lambda: software.secure_boot(tree), None),
         boot=topic("boot", lambda: software.boot(tree, system), None),

@@ -66,7 +66,35 @@ BATTERY_PATHS = {
 CPLD_WORDS = ("cpld", "programmable logic device")
 
 # Names of the firmware row that is the BMC's own.
-BMC_FIRMWARE_NAMES = ("bmc", "ilo 4", "ilo 5", "ilo 6", "idrac", "xcc", "irmc", "ibmc", "bmc firmware")
+BMC_FIRMWARE_NAMES = (
+    "bmc",
+    "ilo",
+    "ilo 4",
+    "ilo 5",
+    "ilo 6",
+    "idrac",
+    "xcc",
+    "irmc",
+    "ibmc",
+    "cimc",
+    "bmc firmware",
+    "bmc_active",
+    "bmc-primary",
+    "systembmc",
+)
+# ... and those of the BIOS's.
+BIOS_FIRMWARE_NAMES = (
+    "bios",
+    "uefi",
+    "bios firmware",
+    "bios_active",
+    "bios image",
+    "host bios",
+    "host_bios",
+    "system bios",
+    "system rom",
+    "systemromactive",
+)
 
 # PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI, Huawei.
 BMC_GRAPHICS_VENDORS = ("102b", "1a03", "126f", "1050", "18ca", "19e5")
@@ -106,11 +134,13 @@ EVENT_LOG_NAMES = (
     "iml",
     "eventlog",
     "systemevent",
-    "event log",
-    "system event log",
-    "integrated management log",
     "activelog",
+    "platformlog",
+    "standardlog",
+    "integratedmanagementlog",
 )
+# ... and what such a name may contain. Letters only, lower case, for both.
+EVENT_LOG_WORDS = ("systemlog", "systemeventlog", "healtheventlog", "platformeventlog", "hardwareeventlog")
 
 
 # Logs that call themselves SEL and are not: a list of what is wrong at the moment.
@@ -123,9 +153,9 @@ def is_event_log(service: Mapping[str, Any]) -> bool:
         return False
     if service.get("LogEntryType") == "SEL":
         return True
-    names = [str(service.get(name, "")).strip().lower() for name in ("Id", "Name")]
+    names = ["".join(filter(str.isalpha, str(service.get(name, "")).lower())) for name in ("Id", "Name")]
     return service.get("LogEntryType") in (None, "Event", "Multiple", "OEM", "Oem") and any(
-        name in EVENT_LOG_NAMES for name in names
+        name in EVENT_LOG_NAMES or any(item in name for item in EVENT_LOG_WORDS) for name in names
     )
 
 

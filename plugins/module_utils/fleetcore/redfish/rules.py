@@ -49,6 +49,7 @@ class Follow:
     :param section: in whose coverage it counts; the link is not followed when the section was not asked for.
     :param many: the link leads to a collection (worth ``$expand``).
     :param unless: follow only at the end, and only if no resource of this kind was found till then: the deprecated second.
+    :param having: a property and a value: only resources of the kind ``unless`` that have it count.
     :param limit: of a collection's members, or of a list of links, fetch no more than this many (what came inline is all kept).
     :param inline_only: take what an expanded answer holds, never fetch it from here.
     :param without: not followed when this property holds a link.
@@ -65,6 +66,7 @@ class Follow:
     inline_only: bool = False
     without: Optional[str] = None
     complete: Optional[tuple[str, tuple[str, ...]]] = None
+    having: Optional[tuple[str, str]] = None
 
 
 WHOLE_CONTROLLER = (
@@ -116,6 +118,13 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Boot.BootOptions",), "boot_option", "boot"),
         Follow(("Links.TrustedComponents",), "trusted_component", "tpm", many=False),
         Follow(("LogServices",), "log_service", "log"),
+        Follow(
+            ("Oem.Hp.links.FirmwareInventory", "Oem.Hp.Links.FirmwareInventory"),
+            "hp_firmware",
+            "firmware",
+            many=False,
+            unless="firmware",
+        ),
     ),
     "hpe_smart_storage": (
         Follow(
@@ -149,7 +158,14 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Controllers[].Links.NetworkPorts",), "network_port", "network", unless=LAST, without="Ports"),
         Follow(("Controllers[].Links.NetworkDeviceFunctions",), "network_function", "network", unless=LAST),
     ),
-    "bios": (Follow(("@Redfish.Settings.SettingsObject",), "bios_settings", "bios", many=False),),
+    "bios": (
+        Follow(
+            ("@Redfish.Settings.SettingsObject", "links.Settings", "Links.Settings"),
+            "bios_settings",
+            "bios",
+            many=False,
+        ),
+    ),
     "chassis": (
         Follow(("NetworkAdapters",), "network_adapter", "network"),
         # At the end: systems list the same devices, and then nothing is left to read here.
@@ -158,14 +174,23 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Power",), "power", "power_supplies", many=False, unless="power_supply"),
         Follow(("ThermalSubsystem",), "thermal_subsystem", "thermal", many=False),
         Follow(("Thermal",), "thermal", "thermal", many=False, unless="fan"),
-        Follow(("Thermal",), "thermal", "sensors", many=False, unless="sensor"),
-        Follow(("Power",), "power", "sensors", many=False, unless="sensor", without="PowerSubsystem"),
+        Follow(("Thermal",), "thermal", "sensors", many=False, unless="sensor", having=("ReadingType", "Temperature")),
+        Follow(
+            ("Power",),
+            "power",
+            "sensors",
+            many=False,
+            unless="sensor",
+            having=("ReadingType", "Voltage"),
+            without="PowerSubsystem",
+        ),
         Follow(("PCIeSlots",), "pcie_slots", "pcie", many=False),
         Follow(("Oem.Hpe.Links.Devices", "Oem.Hp.Links.Devices", "Oem.Hp.links.Devices"), "hpe_device", "pcie"),
         Follow(("Sensors",), "sensor", "sensors"),
         Follow(("Assembly",), "assembly", "chassis", many=False),
         Follow(("TrustedComponents",), "trusted_component", "tpm"),
-        Follow(("Drives", "Links.Drives"), "drive", "storage", unless="drive"),
+        # Backplanes may hold drives that no Storage has.
+        Follow(("Drives", "Links.Drives"), "drive", "storage", unless=LAST),
         Follow(("Memory",), "memory", "memory", unless="memory"),
         Follow(("Processors",), "processor", "processors", unless="processor"),
     ),
@@ -205,3 +230,7 @@ EXPAND_WHOLE: dict[str, tuple[tuple[str, int], ...]] = {
 }
 """Kinds of resources that are worth asking for with what is below them in one answer, where the service offers ``$expand``; the
 first of these (properties, levels) that it offers. ``*`` reaches the ports that a controller links to."""
+
+ONLY: tuple[str, ...] = ("system", "chassis", "manager")
+"""Kinds whose collection is asked for its only member (``?only``) where that is offered and ``$expand`` is not. Nothing else leads to them:
+of others the member would be under way by another link, and be fetched twice."""

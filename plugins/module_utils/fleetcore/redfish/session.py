@@ -31,6 +31,7 @@ from ..errors import (
 )
 from ..model import Verdict
 from ..ports import AsyncHttp, Clock, Http, HttpRequest, HttpResponse
+from .cache import Cache
 from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS
 from .values import at, items, link, text
 from .walker import ROOT, Outcome
@@ -58,6 +59,7 @@ class Protocol:
 
     :ivar root: the service root as it was read before the login.
     :ivar requests: HTTP requests sent; ``logins``: passwords sent; ``received``: bytes of bodies.
+    :param cache: of what this BMC said before, for conditional GETs.
     :param end: on the clock's ``monotonic``: no request lasts longer than till then. Only the logout gets a little more.
     """
 
@@ -70,7 +72,9 @@ class Protocol:
         password: Optional[str] = None,
         timeout: float = 30.0,
         end: Optional[float] = None,
+        cache: Optional[Cache] = None,
     ) -> None:
+        self._cache = cache
         self._timeout = timeout
         self._username = username
         self._password = password
@@ -80,6 +84,8 @@ class Protocol:
         self._lock = threading.Lock()
         self._auth: dict[str, str] = {}
         self._location: Optional[str] = None
+        self._doubted = False
+        self._settled = False
         self.root: Optional[Mapping[str, Any]] = None
         self.requests = 0
         self.logins = 0
@@ -203,14 +209,18 @@ class Protocol:
 
     # -- GET ----------------------------------------------------------------------------------------------------------------
 
-    def getting(self, url: str, deadline: Optional[float] = None) -> Steps[Outcome]:
+    def getting(self, url: str, deadline: Optional[float] = None, fresh: bool = False) -> Steps[Outcome]:
         """Fetch one resource. What is wrong with it is in the outcome. Busy answers (503, 429) are asked again, twice.
 
         :param deadline: on the clock's ``monotonic``; the request's time-out is never longer than what is left.
+        :param fresh: never from the cache.
         """
         end = self._end if deadline is None else deadline
+        cache = None if fresh else self._cache
+        etag = cache.etag(url) if cache is not None else None
+        condition = {"If-None-Match": etag} if etag is not None else {}
         try:
-            response = yield from self.sending("GET", url, deadline=end)
+            response = yield from self._asking(url, end, condition)
             for attempt in range(_BUSY_RETRIES):
                 if response.status not in (429, 503):
                     break
@@ -218,12 +228,43 @@ class Protocol:
                 if end is not None and self._clock.monotonic() + seconds >= end:
                     break
                 yield Pause(seconds)
-                response = yield from self.sending("GET", url, deadline=end)
+                response = yield from self.sending("GET", url, deadline=end, more_headers=condition)
         except TimedOut as error:
             return Outcome(Verdict.TIMEOUT, reason=error.message)
         except FleetError as error:
             return Outcome(Verdict.FAILED, reason=error.message)
-        return outcome_of(response)
+        if cache is not None and response.status == 304 and condition:
+            return outcome_of(HttpResponse(200, response.headers, cache.again(url)))
+        outcome = outcome_of(response)
+        if cache is not None and outcome.body is not None:
+            etag = response.headers.get("etag") or text(outcome.body.get("@odata.etag"))
+            if etag:
+                cache.keep(url, etag, response.body)
+        return outcome
+
+    def _asking(self, url: str, end: Optional[float], condition: Mapping[str, str]) -> Steps[HttpResponse]:
+        """A GET, and once more after a new login when the service has forgotten the session (it restarted, the session was idle)."""
+        token = self._auth.get("X-Auth-Token")
+        response = yield from self.sending("GET", url, deadline=end, more_headers=condition)
+        if response.status == 401 and token is not None and (yield from self._forgotten(token)):
+            response = yield from self.sending("GET", url, deadline=end, more_headers=condition)
+        return response
+
+    def _forgotten(self, token: str) -> Steps[bool]:
+        """Whether there is a new session to ask with. Only the first 401 is looked into, and the password, which was good, sent once more at most."""
+        with self._lock:
+            first, self._doubted = not self._doubted, True
+        if first:
+            try:
+                if self._location is not None:
+                    probe = yield from self.sending("GET", self._location)
+                    if probe.status in (401, 404):
+                        yield from self.renewing()
+            finally:
+                self._settled = True
+        while not self._settled:
+            yield Pause(0.1)
+        return self._auth.get("X-Auth-Token") not in (None, token)
 
     # -- one request --------------------------------------------------------------------------------------------------------
 
@@ -296,9 +337,9 @@ class Session(Protocol):
         """See :meth:`Protocol.renewing`."""
         return self._perform(self.renewing())
 
-    def get(self, url: str, deadline: Optional[float] = None) -> Outcome:
+    def get(self, url: str, deadline: Optional[float] = None, fresh: bool = False) -> Outcome:
         """See :meth:`Protocol.getting`. Thread-safe."""
-        return self._perform(self.getting(url, deadline))
+        return self._perform(self.getting(url, deadline, fresh))
 
     def send(
         self,
@@ -364,9 +405,9 @@ class AsyncSession(Protocol):
         finally:
             self._http.close()
 
-    async def get(self, url: str, deadline: Optional[float] = None) -> Outcome:
+    async def get(self, url: str, deadline: Optional[float] = None, fresh: bool = False) -> Outcome:
         """See :meth:`Protocol.getting`."""
-        return await self._perform(self.getting(url, deadline))
+        return await self._perform(self.getting(url, deadline, fresh))
 
     async def _perform(self, steps: Steps[T]) -> T:
         try:

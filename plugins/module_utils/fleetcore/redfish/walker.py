@@ -26,7 +26,7 @@ from typing import Any, Optional
 from ..errors import InvalidInput, NotFound
 from ..model import Coverage, Verdict
 from .quirks import is_event_log
-from .rules import EXPAND_WHOLE, LAST, RULES, SECTIONS, Follow
+from .rules import EXPAND_WHOLE, LAST, ONLY, RULES, SECTIONS, Follow
 from .values import at, integer, items, link, links, links_at, objects_at, text
 
 ROOT = "/redfish/v1"
@@ -45,7 +45,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Want:
-    """One resource to fetch: ``url`` is a path, with a query when it is to be expanded (``whole``: one resource, no collection)."""
+    """One resource to fetch: ``url`` is a path, with a query when it is to be expanded (``whole``: one resource, no collection), or
+    when ``only`` the single member of a collection is asked for, if it has a single one."""
 
     url: str
     path: str
@@ -57,6 +58,7 @@ class Want:
     limit: Optional[int] = None
     page_of: Optional[str] = None
     whole: bool = False
+    only: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Tree:
     kinds: dict[str, list[str]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     system: Optional[str] = None
+    derived: dict[str, Any] = field(default_factory=dict)
+    """What an interpreter works out of the whole tree, once."""
 
     def of(self, kind: str, parent: Optional[str] = None) -> list[tuple[str, Mapping[str, Any]]]:
         """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2 before DIMM10.
@@ -129,6 +133,7 @@ class Walker:
         self._open = 0
         self._pages: dict[str, int] = {}
         self._expand: Optional[str] = None
+        self._only = False
         self._whole: dict[str, str] = {}
         self._inline: set[str] = set()
         self._refusals = 0
@@ -158,7 +163,7 @@ class Walker:
         self._open -= 1
         report = self._report[want.section]
         if outcome.verdict is not Verdict.COLLECTED or outcome.body is None:
-            if want.expanded and outcome.status not in (401, 403, 404):
+            if (want.expanded or want.only) and outcome.status not in (401, 403, 404):
                 self._refused(want)
             elif outcome.verdict is Verdict.ABSENT:
                 report.missing += 1
@@ -173,7 +178,7 @@ class Walker:
         for want in self._queue:
             self._report[want.section].failures.append((verdict, reason))
         for follow, _path, _depth, _body in self._later:
-            if not self.tree.kinds.get(follow.unless or ""):
+            if not self._superseded(follow):
                 self._report[follow.section].failures.append((verdict, reason))
         self._queue.clear()
         self._later.clear()
@@ -202,6 +207,7 @@ class Walker:
         if want.kind == "root":
             self.tree.bodies[ROOT] = body
             self._expand = _expand_query(body)
+            self._only = at(body, "ProtocolFeaturesSupported.OnlyMemberQuery") is True
             self._whole = _whole_queries(body)
             systems = link(at(body, "Systems"))
             if systems:
@@ -211,6 +217,8 @@ class Walker:
             self._absorb_collection(want, body)
         elif want.whole:
             self._absorb_whole(want, body)
+        elif want.only:
+            self._absorb_only(want, body)
         else:
             self._keep(want, body)
 
@@ -241,6 +249,14 @@ class Walker:
         next_page = link(body.get("Members@odata.nextLink"), want.path)
         if next_page:
             self._next_page(want, collection, next_page)
+
+    def _absorb_only(self, want: Want, body: Mapping[str, Any]) -> None:
+        """The single member, instead of the collection."""
+        path = link(body.get("@odata.id"), want.path)
+        if path is None or path == want.path:
+            self._refused(want)
+        else:
+            self._take(dataclasses.replace(want, url=path, path=path, depth=want.depth + 1, only=False), body)
 
     def _next_page(self, want: Want, collection: str, url: str) -> None:
         pages = self._pages[collection] = self._pages.get(collection, 1) + 1
@@ -412,6 +428,8 @@ class Walker:
             self._queue.append(want)
         elif many and self._expand is not None:
             self._queue.append(dataclasses.replace(want, url=f"{path}?{self._expand}", expanded=True))
+        elif many and self._only and follow.kind in ONLY:
+            self._queue.append(dataclasses.replace(want, url=f"{path}?only", only=True))
         elif not many and follow.kind in self._whole and follow.kind not in ("system", "chassis"):
             self._queue.append(_whole_want(want, self._whole[follow.kind]))
         else:
@@ -429,8 +447,10 @@ class Walker:
             failures.append((Verdict.FAILED, reason))
 
     def _refused(self, want: Want) -> None:
-        """``$expand`` was advertised and answered with an error: ask plainly, and after the second time always."""
-        if want.whole:
+        """A query was advertised and answered with an error: ask plainly, and after the second time (``$expand``) always."""
+        if want.only:
+            self._only = False
+        elif want.whole:
             self._whole.clear()
             known = self.tree.bodies.get(want.path)
             if known is not None:
@@ -440,7 +460,7 @@ class Walker:
             self._refusals += 1
             if self._refusals >= 2:
                 self._expand = None
-        self._queue.append(dataclasses.replace(want, url=want.path, expanded=False, whole=False))
+        self._queue.append(dataclasses.replace(want, url=want.path, expanded=False, whole=False, only=False))
 
     # -- the order of things ---------------------------------------------------------------------------------------------
 
@@ -452,14 +472,22 @@ class Walker:
                 self._choose_system()
             elif self._later:
                 later, self._later = self._later, []
-                done = {item[0].unless for item in later if self.tree.kinds.get(item[0].unless or "")}
+                done = {item[0] for item in later if self._superseded(item[0])}
                 for follow, path, depth, body in later:
-                    if follow.unless not in done:
+                    if follow not in done:
                         self._inline_objects(follow, path, depth, body)
                         self._follow(follow, path, depth, body)
             else:
                 return False
         return bool(self._queue) and self.problem is None
+
+    def _superseded(self, follow: Follow) -> bool:
+        """Was something of the newer kind found, so that the deprecated link need not be followed?"""
+        found = self.tree.kinds.get(follow.unless or "", ())
+        if follow.having is None:
+            return bool(found)
+        name, value = follow.having
+        return any(self.tree.bodies[path].get(name) == value for path in found)
 
     def _choose_system(self) -> None:
         root = self.tree.bodies.get(ROOT)

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from ..drivers.options import BmcOptions
 from ..errors import FleetError
@@ -24,7 +24,6 @@ MAX_FAILURES = 1000
 """Failures that are listed with their messages; further ones are only counted."""
 _INCOMPLETE = (Verdict.DENIED, Verdict.FAILED, Verdict.TIMEOUT)
 
-Collect = Callable[[BmcOptions], Awaitable[Device]]
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -32,16 +31,22 @@ OnEvent = Callable[[str, Mapping[str, Any]], None]
 class Target:
     """One machine. Small: there is one for each machine of the fleet, and nothing else that grows with it.
 
-    :param options: how to reach its BMC.
+    :param source: how to reach its BMC, or the path of a capture of it.
     """
 
     machine: str
-    options: Callable[[], BmcOptions]
+    source: Callable[[], Union[BmcOptions, str]]
+
+
+Collect = Callable[[Target], Awaitable[Device]]
 
 
 @dataclass
 class Summary:
-    """What came of a sweep. ``collected`` counts documents; ``incomplete`` those with a section that failed."""
+    """What came of a sweep. ``collected`` counts documents; ``incomplete`` those with a section that failed.
+
+    :ivar problem: why the server takes nothing at all (the token is refused, ...); what was collected is in the spool.
+    """
 
     total: int = 0
     skipped: int = 0
@@ -61,6 +66,7 @@ class Summary:
     by_driver: Counter[str] = field(default_factory=Counter)
     by_error: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    problem: Optional[FleetError] = None
 
     @property
     def done(self) -> int:
@@ -72,7 +78,7 @@ class Sweep:
     """One sweep.
 
     :param targets: which machines, each once.
-    :param collect: reads one BMC; raises FleetError.
+    :param collect: reads the BMC of a target; raises FleetError.
     :param publish: see :class:`outbox.Outbox`; None: no server.
     :param journal: machines done before are skipped; those done now are added. A machine that failed is not done.
     :param keep: gets every document by machine, if they are wanted in memory.
@@ -132,10 +138,7 @@ class Sweep:
             task.cancel()
 
     async def run(self) -> Summary:
-        """Sweep; returns when everything is delivered or in the spool.
-
-        :raises FleetError: the server refuses everything (the token, ...); what was collected is in the spool.
-        """
+        """Sweep; returns when everything is delivered or in the spool."""
         begin = self._clock.monotonic()
         outbox = Outbox(
             self._publish, self._spool, self._delivered, on_event=self._outbox_event, **self._outbox_options
@@ -158,9 +161,8 @@ class Sweep:
         self.summary.seconds = round(self._clock.monotonic() - begin, 3)
         if self._spool is not None:
             self.summary.spooled = len(self._spool)
-        if outbox.problem is not None:
-            raise outbox.problem
-        if self._journal is not None and not self.summary.interrupted:
+        self.summary.problem = outbox.problem
+        if self._journal is not None and not self.summary.interrupted and outbox.problem is None:
             self._journal.finish(self._clock.now())
         return self.summary
 
@@ -190,7 +192,7 @@ class Sweep:
             del task
 
     async def _one(self, target: Target) -> dict[str, Any]:
-        device = await self._collect(target.options())
+        device = await self._collect(target)
         summary = self.summary
         summary.collected += 1
         summary.incomplete += any(item.verdict in _INCOMPLETE for item in device.coverage.values())

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional
 from urllib.parse import quote
 
-from ..errors import FatalError, FleetError, InvalidInput, PermissionDenied, TransientError
+from ..errors import AuthenticationFailed, FatalError, FleetError, InvalidInput, PermissionDenied, TransientError
 
 Document = Mapping[str, Any]
 Item = tuple[str, Document]
@@ -27,6 +27,8 @@ Publish = Callable[[Sequence[Item]], list[dict[str, Any]]]
 Delivered = Callable[[str, str, Optional[Mapping[str, Any]]], None]
 """Told of each document: ``published``, ``unchanged``, ``collected`` (there is no server), ``spooled``, ``refused`` with the error;
 ``unspooled`` when it went out of the spool, with the error if the server refused it."""
+# What the server says of single documents that is true of all: whoever sends them may not.
+_NOBODYS = (PermissionDenied.code, AuthenticationFailed.code)
 
 QUEUE = 32
 BATCH = 16
@@ -190,10 +192,15 @@ class Outbox:
             await self._keep(items)
         else:
             self._came_up()
-            for (machine, _document), result in zip(items, results):
+            kept = []
+            for item, result in zip(items, results):
+                if self._not_allowed(result):
+                    kept.append(item)
+                    continue
                 if self._spool is not None:
-                    self._spool.remove(machine)  # an older one, that must not come after this one
-                self._told(machine, result)
+                    self._spool.remove(item[0])  # an older one, that must not come after this one
+                self._told(item[0], result)
+            await self._keep(kept)
 
     async def _results(self, items: list[Item]) -> list[dict[str, Any]]:
         """:raises TransientError, FatalError: the server takes nothing now, or nothing at all."""
@@ -213,10 +220,16 @@ class Outbox:
         error = result.get("error")
         if isinstance(error, Mapping):
             self._delivered(machine, "refused", error)
-            if error.get("code") == PermissionDenied.code:
-                self.problem = PermissionDenied(str(error.get("message")), **dict(error.get("details") or {}))
         else:
             self._delivered(machine, "published" if result.get("changed") else "unchanged", None)
+
+    def _not_allowed(self, result: Mapping[str, Any]) -> bool:
+        """Does the server refuse whoever sends, and not this document?"""
+        error = result.get("error")
+        if not isinstance(error, Mapping) or error.get("code") not in _NOBODYS:
+            return False
+        self.problem = PermissionDenied(str(error.get("message")), **dict(error.get("details") or {}))
+        return True
 
     async def _keep(self, items: list[Item]) -> None:
         for machine, document in items:
@@ -254,8 +267,12 @@ class Outbox:
                 return
             self._came_up()
             for (machine, _document), result in zip(batch, results):
+                if self._not_allowed(result):
+                    continue
                 self._spool.remove(machine)  # one that the server refuses would be refused for ever
                 self._delivered(machine, "unspooled", result.get("error"))
+            if self.problem is not None:
+                return
 
     def _went_down(self, error: FleetError) -> None:
         if self.down is None:

@@ -23,7 +23,7 @@ from ..quirks import (
 )
 from ..values import at, first, items, links, number, positive, text, word
 from ..walker import Tree
-from .common import common, firmware, identity, is_absent, part, pci_id, slot, status
+from .common import common, firmware, identity, is_absent, part, pci_id, slot, status, with_version
 
 
 def enclosures(tree: Tree) -> tuple[Enclosure, ...]:
@@ -94,7 +94,7 @@ def pcie_devices(tree: Tree) -> tuple[PcieDevice, ...]:
         if is_absent(body) or (seen.setdefault(key, owner) != owner and tree.system in (owner, seen[key])):
             continue
         function = functions.get(path, {})
-        fields = common(body)
+        fields = with_version(common(body), tree, path)
         fields["model"] = fields["model"] or fields["description"]
         out.append(
             PcieDevice(
@@ -183,7 +183,7 @@ def power_supplies(tree: Tree) -> tuple[PowerSupply, ...]:
         ranges = [positive(at(item, "OutputWattage")) or 0 for item in items(body.get("InputRanges"))]
         out.append(
             PowerSupply(
-                **common(body),
+                **with_version(common(body), tree, path),
                 id=identity(path, body),
                 power_capacity_watts=positive(body.get("PowerCapacityWatts")) or max(ranges, default=0) or None,
                 part_number=part(body) or word(body.get("SparePartNumber")),

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...model import Firmware, Status, clean_serial
-from ..values import at, first, items, text, word
+from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
+from ..values import at, first, items, links, text, word
+from ..walker import Tree
 
 
 def status(body: Any) -> Optional[Status]:
@@ -21,6 +23,27 @@ def status(body: Any) -> Optional[Status]:
 def firmware(version: Any, software_id: Any = None) -> Optional[Firmware]:
     installed = word(version)
     return Firmware(installed=installed, software_id=word(software_id)) if installed else None
+
+
+def with_version(fields: dict[str, Any], tree: Tree, path: str) -> dict[str, Any]:
+    """Fields whose firmware, where the resource itself says nothing, is that of the inventory's row that names it."""
+    if fields["firmware"] is None:
+        fields["firmware"] = _related(tree).get(path)
+    return fields
+
+
+def _related(tree: Tree) -> Mapping[str, Firmware]:
+    """Firmware by the path of what it runs on (SoftwareInventory's RelatedItem)."""
+    if "firmware" not in tree.derived:
+        found: dict[str, Firmware] = {}
+        for path, body in tree.of("firmware"):
+            row = firmware(body.get("Version"), body.get("SoftwareId"))
+            if row is not None and not identity(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
+                for target in links(body.get("RelatedItem"), path):
+                    found.setdefault(target, row)
+        tree.derived["firmware"] = found
+    related: Mapping[str, Firmware] = tree.derived["firmware"]
+    return related
 
 
 def is_absent(body: Any) -> bool:

@@ -13,7 +13,7 @@ from ...model import Accelerator, Cpu, Gpu, Memory, clean_serial
 from ..quirks import module_mebibytes
 from ..values import at, first, integer, positive, text, word
 from ..walker import Tree
-from .common import common, identity, is_absent, part, slot
+from .common import common, identity, is_absent, part, slot, with_version
 
 _NOT_A_PACKAGE = ("Core", "Thread", "Partition")
 
@@ -30,11 +30,12 @@ def processors(tree: Tree) -> tuple[tuple[Cpu, ...], tuple[Gpu, ...], tuple[Acce
         if kind == "CPU":
             cpus.append(_cpu(path, body))
         elif kind == "GPU":
-            gpus.append(Gpu(**_accelerator(path, body)))
+            gpus.append(Gpu(**_accelerator(tree, path, body)))
         else:
-            others.append(Accelerator(kind=kind, **_accelerator(path, body)))
+            others.append(Accelerator(kind=kind, **_accelerator(tree, path, body)))
     if not gpus:
-        gpus = [Gpu(**_accelerator(path, body)) for path, body in tree.of("graphics_controller") if not is_absent(body)]
+        found = tree.of("graphics_controller")
+        gpus = [Gpu(**_accelerator(tree, path, body)) for path, body in found if not is_absent(body)]
     return tuple(cpus), tuple(gpus), tuple(others)
 
 
@@ -53,9 +54,9 @@ def _cpu(path: str, body: Mapping[str, Any]) -> Cpu:
     )
 
 
-def _accelerator(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _accelerator(tree: Tree, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **common(body),
+        **with_version(common(body), tree, path),
         "id": identity(path, body),
         "slot": word(body.get("Socket")) or slot(body),
         "uuid": (word(body.get("UUID")) or "").lower() or None,

@@ -14,7 +14,7 @@ from ...model import Dpu, FabricPort, Nic, NicPort, Transceiver, clean_mac, clea
 from ..quirks import DPU_WORDS, NIC_PRODUCT_PATHS
 from ..values import at, boolean, first, items, links, positive, text, word
 from ..walker import Tree
-from .common import common, firmware, identity, is_absent, part, pci_id, slot, status
+from .common import common, firmware, identity, is_absent, part, pci_id, slot, status, with_version
 
 _FABRICS = {"infiniband": "infiniband", "fibrechannel": "fibre_channel", "fc": "fibre_channel"}
 
@@ -47,6 +47,7 @@ def _adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     functions = tree.of("network_function", parent=path)
     fields = common(body)
     fields["firmware"] = firmware(version)
+    fields = with_version(fields, tree, path)
     fields["model"] = fields["model"] or _product(functions)
     vendor_id, device_id = _pci(functions)
     return Nic(
@@ -133,8 +134,16 @@ def _function_mac(body: Mapping[str, Any]) -> Optional[str]:
 
 
 def _wwn(body: Mapping[str, Any]) -> Optional[str]:
-    name = first(body, "FibreChannel.PermanentWWPN", "FibreChannel.WWPN", "InfiniBand.PermanentPortGUID")
-    return (word(name) or "").lower() or None
+    """Of a function, or of a port, which has a list of them."""
+    name = first(
+        body,
+        "FibreChannel.PermanentWWPN",
+        "FibreChannel.WWPN",
+        "InfiniBand.PermanentPortGUID",
+        "FibreChannel.AssociatedWorldWideNames",
+        "InfiniBand.AssociatedPortGUIDs",
+    )
+    return (word(name[0] if isinstance(name, list) else name) or "").lower() or None
 
 
 def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]) -> NicPort:
@@ -144,7 +153,7 @@ def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]
         for item in (at(body, name) if isinstance(at(body, name), list) else [])
     ]
     macs = [_function_mac(item) for item in functions] + macs
-    wwns = [_wwn(item) for item in functions]
+    wwns = [_wwn(item) for item in functions] + [_wwn(body)]
     return NicPort(
         id=identity(path, body),
         description=word(body.get("Name")),

@@ -28,6 +28,7 @@ from ..quirks import (
     ATTRIBUTE_VALUE_NAMES,
     AVAILABLE_PREFIXES,
     BIOS_DATE_PATHS,
+    BIOS_FIRMWARE_NAMES,
     BIOS_KEYS,
     BIOS_PREVIOUS_PATHS,
     BMC_FIRMWARE_NAMES,
@@ -36,16 +37,18 @@ from ..quirks import (
     PREVIOUS_PREFIXES,
 )
 from ..redact import is_secret
-from ..values import at, boolean, first, items, text, word
+from ..values import at, boolean, first, items, links, text, word
 from ..walker import Tree
-from .common import common, firmware, identity, is_absent, status
+from .common import common, firmware, identity, is_absent, status, with_version
 from .network import manager_nic
 
 LOG_TAIL = 20
 
 
-def bios(system: Mapping[str, Any]) -> Optional[Bios]:
-    version = firmware(first(system, "BiosVersion", "Bios.Current.VersionString"))
+def bios(system: Mapping[str, Any], rows: tuple[FirmwareEntry, ...] = ()) -> Optional[Bios]:
+    """Of the system; a version that it does not say is in the firmware inventory's ``rows``."""
+    version = firmware(first(system, "BiosVersion", "Bios.Current.VersionString", "Oem.Hp.Bios.Current.VersionString"))
+    version = version or _named(rows, BIOS_FIRMWARE_NAMES)
     if version is None:
         return None
     older = word(first(system, *BIOS_PREVIOUS_PATHS))
@@ -76,8 +79,13 @@ def bios_configuration(tree: Tree) -> Optional[BiosConfiguration]:
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 
 
+_NO_ATTRIBUTE = ("AttributeRegistry", "Description", "Id", "Modified", "Name", "Type")
+
+
 def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     attributes = body.get("Attributes")
+    if attributes is None and "AttributeRegistry" in body:  # iLO 4: beside the resource's own properties
+        attributes = {name: value for name, value in body.items() if "@" not in name and name not in _NO_ATTRIBUTE}
     out: dict[str, Any] = {}
     if isinstance(attributes, Mapping):
         for name, value in attributes.items():
@@ -142,7 +150,12 @@ def bmc(tree: Tree, rows: tuple[FirmwareEntry, ...] = ()) -> Optional[Bmc]:
     if not managers:
         return None
     types = ("BMC", "EnclosureManager", "ManagementController")
-    managers.sort(key=lambda item: types.index(item[1]["ManagerType"]) if item[1].get("ManagerType") in types else 9)
+    managers.sort(
+        key=lambda item: (
+            types.index(item[1]["ManagerType"]) if item[1].get("ManagerType") in types else 9,
+            tree.system not in links(at(item[1], "Links.ManagerForServers")),  # of a board of GPUs, perhaps
+        )
+    )
     protocols = [body for _path, body in tree.of("manager_protocol", parent=managers[0][0])]
     path, body = managers[0]
     nic = manager_nic(tree, path)
@@ -150,8 +163,7 @@ def bmc(tree: Tree, rows: tuple[FirmwareEntry, ...] = ()) -> Optional[Bmc]:
     names += [text(first(item, "HostName", "FQDN")) for item in protocols]
     fields = common(body)
     if fields["firmware"] is None:
-        named = [row for row in rows if {(row.name or "").lower(), (row.id or "").lower()} & set(BMC_FIRMWARE_NAMES)]
-        fields["firmware"] = named[0].firmware if named else None
+        fields["firmware"] = with_version(fields, tree, path)["firmware"] or _named(rows, BMC_FIRMWARE_NAMES)
     return Bmc(
         **fields,
         id=identity(path, body),
@@ -159,6 +171,14 @@ def bmc(tree: Tree, rows: tuple[FirmwareEntry, ...] = ()) -> Optional[Bmc]:
         hostname=next((name for name in names if name), None),
         nic=nic,
     )
+
+
+def _named(rows: tuple[FirmwareEntry, ...], names: tuple[str, ...]) -> Optional[Firmware]:
+    """The first row that is called so."""
+    for row in rows:
+        if {(row.name or "").lower(), (row.id or "").lower()} & set(names):
+            return row.firmware
+    return None
 
 
 def firmware_inventory(tree: Tree) -> tuple[FirmwareEntry, ...]:
@@ -193,7 +213,22 @@ def firmware_inventory(tree: Tree) -> tuple[FirmwareEntry, ...]:
     for row in rows.values():
         key = f"{row.firmware.software_id}/{row.name}" if row.firmware else ""
         out.append(_with_others(row, previous.get(key, []), available.get(key)))
-    return tuple(out)
+    return (*out, *_hp_rows(tree))
+
+
+def _hp_rows(tree: Tree) -> list[FirmwareEntry]:
+    """iLO 4's one resource with all versions: lists by a key (SystemRomActive, SystemBMC, ...) under Current."""
+    out = []
+    for _path, body in tree.of("hp_firmware"):
+        current = body.get("Current")
+        for key, value in current.items() if isinstance(current, Mapping) else ():
+            for number, item in enumerate(items(value)):
+                version = firmware(item.get("VersionString"))
+                if version is not None:
+                    place = word(item.get("Location"))
+                    name = f"{key}-{number + 1}" if number else str(key)
+                    out.append(FirmwareEntry(id=name, name=word(item.get("Name")), firmware=version, description=place))
+    return out
 
 
 def _row(path: str, body: Mapping[str, Any]) -> FirmwareEntry:

@@ -13,7 +13,7 @@ from ...model import Drive, StorageController, Volume, clean_serial
 from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..values import at, boolean, first, items, links, number, positive, text, word
 from ..walker import Tree
-from .common import common, durable_name, firmware, identity, is_absent, part, slot, status
+from .common import common, durable_name, firmware, identity, is_absent, part, slot, status, with_version
 
 
 def controllers(tree: Tree) -> tuple[StorageController, ...]:
@@ -23,7 +23,7 @@ def controllers(tree: Tree) -> tuple[StorageController, ...]:
         found = tree.of("storage_controller", parent=path)
         if not found:
             found = [(path, body) for body in items(storage.get("StorageControllers"))]
-        out += [_controller(path, where, body, storage) for where, body in found if not is_absent(body)]
+        out += [_controller(tree, path, where, body) for where, body in found if not is_absent(body)]
     for path, body in tree.of("hpe_array_controller"):
         out.append(
             StorageController(
@@ -35,10 +35,10 @@ def controllers(tree: Tree) -> tuple[StorageController, ...]:
     return tuple(out)
 
 
-def _controller(storage_path: str, path: str, body: Mapping[str, Any], storage: Mapping[str, Any]) -> StorageController:
-    own = identity(path, body) if path != storage_path else identity(storage_path, storage)
+def _controller(tree: Tree, storage: str, path: str, body: Mapping[str, Any]) -> StorageController:
+    own = identity(path, body) if path != storage else identity(storage, tree.get(storage))
     return StorageController(
-        **common(body),
+        **with_version(common(body), tree, path),
         id=own,
         supported_controller_protocol=_joined(body.get("SupportedControllerProtocols")),
         supported_device_protocol=_joined(body.get("SupportedDeviceProtocols")),
@@ -52,9 +52,17 @@ def _controller(storage_path: str, path: str, body: Mapping[str, Any], storage: 
 
 
 def drives(tree: Tree) -> tuple[Drive, ...]:
-    out = []
-    for path, body in tree.of("drive"):
-        if not is_absent(body):
+    """Each once: a chassis may list by another address what a Storage has."""
+    out: list[Drive] = []
+    found = [(path, body) for path, body in tree.of("drive") if not is_absent(body)]
+    storages = tree.kinds.get("storage", [])
+    of_storage = {
+        serial
+        for path, body in found
+        if tree.parents.get(path) in storages and (serial := clean_serial(text(body.get("SerialNumber"))))
+    }
+    for path, body in found:
+        if tree.parents.get(path) in storages or clean_serial(text(body.get("SerialNumber"))) not in of_storage:
             out.append(_drive(path, body, tree))
     for path, body in tree.of("hpe_drive"):
         out.append(_hpe_drive(path, body, tree))
@@ -68,7 +76,7 @@ def _drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
     parent = tree.parents.get(path, "")
     failing = boolean(body.get("FailurePredicted"))
     return Drive(
-        **common(body),
+        **with_version(common(body), tree, path),
         id=identity(path, body),
         oem_id=None,
         drive_type=word(body.get("MediaType")),

@@ -195,6 +195,7 @@ def test_dmtf_rackmount():
     assert [drive.capacity_bytes for drive in sample.drives] == [8000000000000, 4000000000000]
     assert macs(sample) == ["12:44:6a:3b:04:11", "12:44:6a:3b:88:90"]
     assert [psu.serial for psu in sample.power_supplies] == ["1Z0000001"]
+    assert {entry.message for entry in sample.log} == {"System May be Melting", "Temperature threshold exceeded"}
 
 
 SECTION_FIELDS = {

@@ -658,3 +658,154 @@ def test_gpus_that_hpe_lists_as_devices_only(tree):
 def test_the_boot_order_where_it_was_first(tree):
     tree[SYSTEM]["BootOrder"] = ["Disk", "Network"]
     assert read(tree).boot.order == ("Disk", "Network")
+
+
+# -- shapes of whole vendors --------------------------------------------------------------------------------------------------
+
+
+def inventory(tree, *rows, name="FirmwareInventory"):
+    tree[V1]["UpdateService"] = ref(f"{V1}/US")
+    tree[f"{V1}/US"] = {"Id": "US", "Name": "u"}
+    return tree.add(f"{V1}/US", name, *rows)
+
+
+def test_temperatures_only_in_thermal_beside_other_sensors(tree):
+    tree.add(CHASSIS, "Sensors", {"ReadingType": "Power", "Reading": 200, "ReadingUnits": "W"})
+    tree[f"{CHASSIS}/th"] = {"Id": "th", "Temperatures": [{"MemberId": "0", "Name": "Inlet", "ReadingCelsius": 22}]}
+    tree[f"{CHASSIS}/pw"] = {"Id": "pw", "Voltages": [{"MemberId": "0", "Name": "12V", "ReadingVolts": 12}]}
+    tree.link(CHASSIS, "Thermal", ref(f"{CHASSIS}/th"))
+    tree.link(CHASSIS, "Power", ref(f"{CHASSIS}/pw"))
+    assert [(item.kind, item.reading) for item in read(tree).sensors] == [
+        ("Power", 200),
+        ("Temperature", 22),
+        ("Voltage", 12),
+    ]
+
+
+def test_an_hgx_board_with_firmware_of_gpus_by_what_it_is_related_to(tree):
+    """NVIDIA HGX on OpenBMC: the board is a system, its versions are in the inventory only, two BMCs."""
+    board = f"{V1}/Systems/board"
+    tree[f"{V1}/Systems"] = members(board, SYSTEM)
+    tree[board] = {"Id": "board", "Name": "b", "SystemType": "Physical"}
+    tree[SYSTEM].update(SystemType="Physical", Boot={"BootOrder": []})
+    gpus = tree.add(
+        board,
+        "Processors",
+        {"ProcessorType": "GPU", "SerialNumber": "G1"},
+        {"ProcessorType": "GPU", "FirmwareVersion": "own"},
+    )
+    tree[f"{V1}/Managers"] = members(f"{V1}/Managers/a", MANAGER)
+    tree[f"{V1}/Managers/a"] = {
+        "Id": "a",
+        "Name": "HGX BMC",
+        "ManagerType": "BMC",
+        "Links": {"ManagerForServers": [ref(board)]},
+    }
+    tree[MANAGER]["Links"] = {"ManagerForServers": [ref(SYSTEM)]}
+    (supply,) = tree.add(CHASSIS, "Supplies", {"SerialNumber": "P1"}, at="Other")
+    tree[f"{CHASSIS}/ps"] = {"Id": "ps", "PowerSupplies": ref(f"{CHASSIS}/Supplies")}
+    tree.link(CHASSIS, "PowerSubsystem", ref(f"{CHASSIS}/ps"))
+    inventory(
+        tree,
+        {"Id": "FW_GPU", "Version": "96.00", "RelatedItem": [ref(gpus[0]), ref(gpus[1])]},
+        {"Id": "InfoROM_GPU", "Version": "G525", "RelatedItem": [ref(gpus[0])]},
+        {"Id": "psu0", "Version": "1.7", "RelatedItem": [ref(supply)]},
+        {"Id": "bmc_active", "Version": "2.9", "RelatedItem": [ref(MANAGER)]},
+        {"Id": "bios_active", "Version": "B7"},
+    )
+    device = read(tree)
+    assert [gpu.firmware.installed for gpu in device.gpus] == ["96.00", "own"]
+    assert [item.firmware.installed for item in device.power_supplies] == ["1.7"]
+    assert (device.bmc.id, device.bmc.firmware.installed) == ("xx", "2.9")
+    assert device.bios.firmware.installed == "B7"
+
+
+@pytest.mark.parametrize("links", ["links", "Links"])
+def test_ilo_4(tree, links):
+    """One resource for all firmware, BIOS settings beside the resource's own properties."""
+    tree[f"{SYSTEM}/fw"] = {
+        "Name": "Firmware Inventory",
+        "Current": {
+            "SystemRomActive": [{"Name": "System ROM", "Location": "System Board", "VersionString": "P89 v2.74"}],
+            "SystemBMC": [{"Name": "iLO", "VersionString": "2.70"}],
+            "NIC": [{"Name": "HP 331i", "VersionString": "20.1"}, {"Name": "HP 560", "VersionString": "N/A"}, None, 7],
+            "Odd": "text",
+        },
+    }
+    tree[f"{SYSTEM}/b"] = {
+        "Id": "Bios",
+        "Name": "BIOS Current Settings",
+        "AttributeRegistry": "HpBiosAttributeRegistryP89.1.1.60",
+        "@odata.type": "#HpBios.1.2.0.HpBios",
+        "ProcHyperthreading": "Enabled",
+        "BootMode": "Uefi",
+        "AdminPassword": "geheim",
+        "NumaGroupSizeOpt": "Clustered",
+        "links": {"Settings": ref(f"{SYSTEM}/b/s")},
+        "SettingsResult": {"ETag": "A", "Messages": []},
+    }
+    tree[f"{SYSTEM}/b/s"] = {"Id": "Settings", "AttributeRegistry": "x", "BootMode": "LegacyBios"}
+    tree.link(SYSTEM, f"Oem.Hp.{links}.FirmwareInventory", ref(f"{SYSTEM}/fw"))
+    tree.link(SYSTEM, "Oem.Hp.links.BIOS", ref(f"{SYSTEM}/b"))
+    device = read(tree)
+    assert [(row.id, row.name, row.firmware.installed) for row in device.firmware_inventory] == [
+        ("SystemRomActive", "System ROM", "P89 v2.74"),
+        ("SystemBMC", "iLO", "2.70"),
+        ("NIC", "HP 331i", "20.1"),
+    ]
+    assert device.bios.firmware.installed == "P89 v2.74"
+    assert device.bmc.firmware.installed == "2.70"
+    raw = {"ProcHyperthreading": "Enabled", "BootMode": "Uefi", "NumaGroupSizeOpt": "Clustered"}
+    assert device.bios_configuration.raw == raw
+    assert device.bios_configuration.settings == {"smt": "Enabled", "boot_mode": "Uefi"}
+    assert device.bios_configuration.pending == {"BootMode": "LegacyBios"}
+
+
+def test_drives_that_no_storage_has_and_each_once(tree):
+    """Supermicro: the backplane for NVMe is a chassis; others list the same drive by two addresses."""
+    (storage,) = tree.add(SYSTEM, "Storage", {})
+    first = tree.add(storage, "Disks", {"SerialNumber": "D1", "Model": "of storage"}, {"Model": "no serial"}, at="X")
+    tree.link(storage, "Drives", [ref(path) for path in first])
+    tree.add(CHASSIS, "Drives", {"SerialNumber": "D1", "Model": "again"}, {"SerialNumber": "N1"}, {"Model": "bare"})
+    assert [(drive.serial, drive.model) for drive in read(tree).drives] == [
+        ("N1", None),
+        (None, "bare"),
+        ("D1", "of storage"),
+        (None, "no serial"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"Id": "Log1", "Name": "System Event Log"},  # Huawei
+        {"Id": "Log1", "Name": "Health Event Log Service"},  # Supermicro
+        {"Id": "PlatformLog", "Name": "PlatformLog"},  # Lenovo
+        {"Id": "SystemEventLog", "Name": "SystemEventLog"},  # Fujitsu
+        {"Id": "EventLog", "Name": "Event Log Service", "LogEntryType": "Event"},  # OpenBMC
+        {"Id": "SEL", "Name": "SEL Log", "LogEntryType": "SEL"},  # AMI, Cisco
+    ],
+)
+def test_names_of_event_logs(tree, service):
+    log, _audit, _dump = tree.add(
+        MANAGER, "LogServices", service, {"Id": "AuditLog"}, {"Id": "Dump", "Name": "BMC Dump"}
+    )
+    tree.add(log, "Entries", {"Message": "psu lost"})
+    assert [item.message for item in read(tree).log] == ["psu lost"]
+
+
+def test_names_of_fabric_ports_in_the_ports(tree):
+    (adapter,) = tree.add(CHASSIS, "NetworkAdapters", {"Model": "A"})
+    tree.add(
+        adapter,
+        "Ports",
+        {
+            "LinkNetworkTechnology": "FibreChannel",
+            "FibreChannel": {"AssociatedWorldWideNames": ["10:00:00:00:C9:00:00:02"]},
+        },
+        {"LinkNetworkTechnology": "InfiniBand", "InfiniBand": {"AssociatedPortGUIDs": ["B83F:D203:00A4:1BD3"]}},
+    )
+    assert [(item.kind, item.wwn) for item in read(tree).fabric_ports] == [
+        ("fibre_channel", "10:00:00:00:c9:00:00:02"),
+        ("infiniband", "b83f:d203:00a4:1bd3"),
+    ]

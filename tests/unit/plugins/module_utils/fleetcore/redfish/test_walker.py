@@ -11,8 +11,10 @@ import math
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput, NotFound
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import RULES, SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Limits, Outcome, Walker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -202,6 +204,38 @@ def test_100000_members_are_cut_and_said():
     assert "more than 500 members" in coverage.reason
 
 
+def test_a_chain_of_resources_ends_at_the_bound_of_depth():
+    bodies = tree()
+    path = f"{ROOT}/Systems/a/Memory"
+    for number in range(100):
+        bodies[path + "/x" * number] = {"Members": [ref(path + "/x" * (number + 1))]}
+    walker, asked = walk(bodies)
+    assert len(asked) < 40
+    coverage = document(walker).coverage["memory"]
+    assert (coverage.verdict, "deeper than" in coverage.reason) == (Verdict.FAILED, True)
+
+
+def test_json_that_is_too_deep_is_a_recorded_reason():
+    for body in (b"[" * 100_000, b'{"a":' * 100_000, b'{"Members": NaN, "Id": Infinity'):
+        outcome = outcome_of(HttpResponse(200, {}, body))
+        assert (outcome.verdict, outcome.reason) == (Verdict.FAILED, "the answer is not a JSON object")
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, 10**400, -1, "x" * 1_000_000, [], {}, [[]], {"a": {}}, True]
+)
+def test_a_wrong_value_costs_its_property_only(value):
+    names = ("Model", "TotalCores", "MaxSpeedMHz", "SerialNumber", "Status", "ProcessorId", "Socket", "Name", "Links")
+    bodies = tree()
+    processor = bodies[f"{ROOT}/Systems/a/CPU/0"]
+    processor.update(dict.fromkeys(names, value), TotalThreads=8)
+    device = document(walk(bodies)[0])
+    assert [cpu.threads for cpu in device.cpus] == [8]
+    assert device.coverage["processors"].verdict is Verdict.COLLECTED
+    assert len(str(to_dict(device))) < 60_000
+    assert device_from_dict(to_dict(device)) == device
+
+
 @pytest.mark.parametrize(
     ("outcome", "verdict"),
     [
@@ -335,3 +369,40 @@ def test_a_part_without_any_content_is_absent():
     bodies["/redfish/v1/Systems/a"] = {**bodies["/redfish/v1/Systems/a"], "Boot": {}}
     walker, _asked = walk(bodies)
     assert document(walker).boot is None
+
+
+# -- only the member ----------------------------------------------------------------------------------------------------------
+
+ONLY = {"ProtocolFeaturesSupported": {"OnlyMemberQuery": True}}
+
+
+def test_a_collection_with_one_member_costs_one_request():
+    bodies = tree()
+    bodies[ROOT].update(ONLY)
+    system = {**bodies[f"{ROOT}/Systems/a"], **ref(f"{ROOT}/Systems/a/")}
+
+    def answer(want):
+        return Outcome(Verdict.COLLECTED, system, status=200) if want.url == f"{ROOT}/Systems?only" else None
+
+    walker, asked = walk(bodies, answer)
+    assert f"{ROOT}/Systems/a" not in asked
+    assert f"{ROOT}/Systems" not in asked
+    assert f"{ROOT}/Chassis?only" in asked, "several members: the answer is the collection"
+    plain, plainly = walk(tree())
+    assert document(walker) == document(plain)
+    assert len(asked) == len(plainly) - 1
+
+
+@pytest.mark.parametrize("body", [None, {"Id": "a", "SerialNumber": "?"}, {"@odata.id": f"{ROOT}/Systems", "Id": "x"}])
+def test_a_service_that_fails_at_only_is_asked_plainly(body):
+    bodies = tree()
+    bodies[ROOT].update(ONLY)
+
+    def answer(want):
+        if not want.url.endswith("?only"):
+            return None
+        return Outcome(Verdict.FAILED, status=501) if body is None else Outcome(Verdict.COLLECTED, body, status=200)
+
+    walker, asked = walk(bodies, answer)
+    assert document(walker) == document(walk(tree())[0])
+    assert [url for url in asked if "?" in url] == [f"{ROOT}/Systems?only"], "not tried again"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import threading
@@ -41,7 +42,8 @@ class Bmcs:
         self.now = self.most = 0
         self.logged_out = 0
 
-    async def collect(self, number):
+    async def collect(self, target):
+        number = target.source()
         self.asked.append(number)
         self.now += 1
         self.most = max(self.most, self.now)
@@ -109,10 +111,10 @@ def test_one_that_hangs_does_not_hold_up_the_others():
     bmcs = Bmcs(40)
     slow = bmcs.collect
 
-    async def collect(number):
-        if number == 0:
+    async def collect(target):
+        if target.source() == 0:
             await asyncio.sleep(0.5)
-        return await slow(number)
+        return await slow(target)
 
     bmcs.collect = collect
     begin = time.monotonic()
@@ -169,14 +171,45 @@ def test_server_down_to_the_end_and_sent_by_the_next_sweep(tmp_path):
     assert up.got[-1] == "m0", "the new one after the old one"
 
 
-def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path):
+DENIED = {"code": "permission_denied", "message": "the token may not do this", "details": {}}
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server(errors=[AuthenticationFailed("no such token")]),
+        Server(refused={f"m{number}": DENIED for number in range(500)}),
+    ],
+    ids=["all", "each"],
+)
+def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path, server):
     spool = Spool(str(tmp_path / "spool"))
+    path = str(tmp_path / "state")
     bmcs = Bmcs(500, seconds=0.002)
-    with pytest.raises(AuthenticationFailed):
-        sweep(bmcs, Server(errors=[AuthenticationFailed("no such token")]), spool=spool)
+    with contextlib.closing(Journal(path, NOW)) as journal:
+        summary = sweep(bmcs, server, spool=spool, journal=journal)
+    assert summary.problem is not None
+    assert summary.problem.code in ("authentication_failed", "permission_denied")
     assert len(bmcs.asked) < 400
-    assert len(spool) >= 1
+    assert summary.collected == summary.spooled == len(spool) >= 1
+    assert summary.published == summary.refused == 0
     assert bmcs.now == 0
+
+    again = Bmcs(500)
+    right = Server()
+    with contextlib.closing(Journal(path, NOW)) as journal:
+        summary = sweep(again, right, spool=spool, journal=journal)
+    assert summary.problem is None
+    assert sorted(right.got) == sorted(target.machine for target in bmcs.targets), "each once"
+    assert summary.skipped + summary.collected == 500
+    assert len(spool) == 0
+
+
+def test_a_spool_is_kept_when_the_token_is_refused(tmp_path):
+    spool = Spool(str(tmp_path / "spool"))
+    spool.put("old", {"serial": "1"})
+    summary = sweep(Bmcs(1), Server(refused={"old": DENIED, "m0": DENIED}), spool=spool)
+    assert (summary.problem.code, summary.spooled) == ("permission_denied", 2)
 
 
 def test_documents_as_files(tmp_path):

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Record and replay of IPMI, at the level of its commands: below pyghmi's reading of records, and above its login.
+
+Both are sessions as pyghmi's ``Command`` uses them, so that what makes a document of the answers is the same, live and offline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..redfish.capture import Record
+
+_UNKNOWN = {"code": 0xC1, "error": "not in the capture"}
+
+
+class RecordingSession:
+    """A pyghmi session that writes down each command with what came of it."""
+
+    def __init__(self, session: Any, record: Record) -> None:
+        self._session = session
+        self._record = record
+
+    def raw_command(self, **request: Any) -> Any:
+        asked = _described(request)
+        try:
+            answer = self._session.raw_command(**request)
+        except Exception as error:
+            self._record.add_command(asked, {"raised": str(error)})
+            raise
+        said = {name: answer[name] for name in ("code", "error") if name in answer}
+        self._record.add_command(asked, {**said, "data": bytes(answer.get("data") or b"").hex()})
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+class ReplayedSession:
+    """A pyghmi session that answers out of a recording. The same command again gets the next answer that it got then.
+
+    :param failure: makes the exception that pyghmi raises, of its words.
+    """
+
+    def __init__(self, commands: Iterable[Mapping[str, Any]], failure: Any) -> None:
+        self._failure = failure
+        self._answers: dict[str, deque[Mapping[str, Any]]] = {}
+        for item in commands:
+            answer = item.get("answer")
+            if isinstance(answer, Mapping):
+                self._answers.setdefault(_key(item), deque()).append(answer)
+
+    def raw_command(self, **request: Any) -> dict[str, Any]:
+        asked = _described(request)
+        left = self._answers.get(_key(asked))
+        answer = _UNKNOWN if not left else left.popleft() if len(left) > 1 else left[0]
+        if "raised" in answer:
+            raise self._failure(str(answer["raised"]))
+        try:
+            data = bytearray.fromhex(str(answer.get("data") or ""))
+        except ValueError:
+            data = bytearray()
+        said = {name: answer[name] for name in ("code", "error") if name in answer}
+        return {**said, "netfn": asked["netfn"] + 1, "command": asked["command"], "data": data}
+
+    def logout(self) -> None:
+        """There is nobody to log out of."""
+
+
+def _described(request: Mapping[str, Any]) -> dict[str, Any]:
+    asked = {
+        "netfn": int(request["netfn"]),
+        "command": int(request["command"]),
+        "lun": int(request.get("rslun") or 0),
+        "data": bytes(request.get("data") or b"").hex(),
+    }
+    bridge = request.get("bridge_request")
+    return {**asked, "bridge": bridge} if bridge else asked
+
+
+def _key(asked: Mapping[str, Any]) -> str:
+    return json.dumps([asked.get(name) for name in ("netfn", "command", "lun", "data", "bridge")], default=str)
