@@ -25,6 +25,7 @@ from fleetd.domain import (
     Token,
     WebSession,
 )
+from fleetd.facets import Facet, MachineCounts, Order
 from fleetd.leases import (
     Backoff,
     Change,
@@ -43,12 +44,17 @@ from fleetd.leases import (
 
 @dataclass(frozen=True)
 class MachineFilter:
-    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``."""
+    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
+
+    ``stale_before`` is what the facet ``stale`` means: see ``facets``.
+    """
 
     site: str | None = None
     rack: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     q: str | None = None
+    facet: Facet | None = None
+    stale_before: datetime | None = None
 
 
 EVERY_MACHINE = MachineFilter()
@@ -81,6 +87,14 @@ class MachineStore(Protocol):
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:
         """At most ``limit`` machines whose id sorts after ``after``."""
+
+    def page_machines(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[Machine]:
+        """``limit`` machines after the first ``offset`` in that order; those that are equal in it are ordered by id."""
+
+    def count_machines(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        """How many match, by facet and by state."""
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         """Apply ``change``.

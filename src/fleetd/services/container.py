@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fleetd.leases import Processes
 from fleetd.ports import Cipher, Store
 from fleetd.services import Clock
@@ -25,9 +27,10 @@ class Services:
         session_hours: int = 12,
         processes: Processes | None = None,
         cipher: Cipher | None = None,
+        stale_after: timedelta = timedelta(minutes=15),
     ) -> None:
         self.store = store
-        self.machines = Machines(store, clock)
+        self.machines = Machines(store, clock, stale_after)
         self.powercycles = Powercycles(store, clock, backoff)
         self.work = WorkService(store, backoff or Backoff(), processes)
         self.credentials = Credentials(store, clock, cipher)

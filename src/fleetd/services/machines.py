@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fleetcore import process
@@ -22,6 +22,7 @@ from fleetd.domain import (
     PowerCycleState,
     is_machine_id,
 )
+from fleetd.facets import MachineCounts, Order
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Store
 from fleetd.services import Clock
 
@@ -58,9 +59,10 @@ def checked_id(machine_id: str) -> str:
 class Machines:
     """Use cases around machines."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, stale_after: timedelta = timedelta(minutes=15)) -> None:
         self._store = store
         self._clock = clock
+        self._stale_after = stale_after
 
     def create(self, machine_id: str, values: Mapping[str, Any]) -> MachineView:
         """Create a machine from its writable fields.
@@ -85,6 +87,22 @@ class Machines:
         machines = self._store.list_machines(where, limit, after)
         latest = self._store.latest_powercycles([item.id for item in machines] if limit else None)
         return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def page(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[MachineView]:
+        """A part of those that match, in any order."""
+        machines = self._store.page_machines(where, order, limit, offset, descending)
+        latest = self._store.latest_powercycles([item.id for item in machines])
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def count(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        """How many match."""
+        return self._store.count_machines(where)
+
+    def stale_before(self) -> datetime:
+        """A monitor whose last word is older is silent."""
+        return self._clock() - self._stale_after
 
     def some(self, machine_ids: Sequence[str]) -> Sequence[MachineView]:
         """Those of these ids that exist."""

@@ -17,7 +17,7 @@ from fleetcore.errors import ConflictError, InvalidInput, NotFound
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fleetd.adapters.sql import codec, migrate, rows, tables
+from fleetd.adapters.sql import codec, machine_lists, migrate, rows, tables
 from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.engine import Transactions, make_engine
 from fleetd.adapters.sql.work import SqlWork
@@ -31,6 +31,7 @@ from fleetd.domain import (
     WebSession,
     new_id,
 )
+from fleetd.facets import MachineCounts, Order
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
 
 _M, _P, _D, _H, _T, _S = (
@@ -41,7 +42,7 @@ _M, _P, _D, _H, _T, _S = (
     tables.tokens,
     tables.web_sessions,
 )
-_L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
+_PENDING = tables.pending_powercycle_states
 
 
 class SqlStore(SqlWork, SqlCredentials):
@@ -89,17 +90,21 @@ class SqlStore(SqlWork, SqlCredentials):
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:
-        query = select(_M).order_by(_M.c.id).limit(limit)
+        query = machine_lists.matching(where).order_by(_M.c.id).limit(limit)
         if after is not None:
             query = query.where(_M.c.id > after)
-        if where.site is not None:
-            query = query.where(_M.c.site == where.site)
-        if where.rack is not None:
-            query = query.where(_M.c.rack == where.rack)
-        for name, value in where.labels.items():
-            query = query.where(_M.c.id.in_(select(_L.c.machine).where(_L.c.name == name, _L.c.value == value)))
-        if where.q:
-            query = query.where(_M.c.search.contains(where.q.lower(), autoescape=True))
+        return self._machines(query)
+
+    def page_machines(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[Machine]:
+        keys = machine_lists.order_by(order, where.stale_before, descending, self.engine.dialect.name)
+        return self._machines(machine_lists.matching(where, order).order_by(*keys, _M.c.id).limit(limit).offset(offset))
+
+    def count_machines(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        return self._tx.read(lambda connection: machine_lists.counts(connection, where))
+
+    def _machines(self, query: Select[Any]) -> list[Machine]:
         return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
