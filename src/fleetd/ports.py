@@ -161,6 +161,9 @@ class PowercycleStore(Protocol):
     def count_powercycles(self) -> Mapping[State, int]:
         """Requests by state; states without any may be missing."""
 
+    def oldest_open_powercycle(self) -> datetime | None:
+        """When the open request that waits the longest was made; None: none is open."""
+
 
 class DeviceStore(Protocol):
     """Device documents by machine and source, and the history of their changes."""
@@ -325,6 +328,14 @@ class WorkStore(Protocol):
         """Eligible by the same predicate, in work, in backoff."""
 
 
+@dataclass(frozen=True)
+class TransactionCounts:
+    """Of this process since it started: transactions that were run again, and that failed for good."""
+
+    retried: int = 0
+    failed: int = 0
+
+
 class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, Protocol):
     """All of it: what an adapter implements."""
 
@@ -334,5 +345,8 @@ class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, C
         :raises Busy: it does not.
         :raises InvalidInput: the schema is of another version; the message says what to do.
         """
+
+    def transaction_counts(self) -> TransactionCounts:
+        """For metrics."""
 
     def close(self) -> None: ...

@@ -26,7 +26,7 @@ from fleetd.domain import (
     new_id,
 )
 from fleetd.facets import Facet, MachineCounts, Order, facets, order_key
-from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
+from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication, TransactionCounts
 
 
 class MemoryStore(MemoryWork):
@@ -49,6 +49,9 @@ class MemoryStore(MemoryWork):
 
     def ready(self) -> None:
         return
+
+    def transaction_counts(self) -> TransactionCounts:
+        return TransactionCounts()
 
     def close(self) -> None:
         return
@@ -232,6 +235,10 @@ class MemoryStore(MemoryWork):
     def count_powercycles(self) -> Mapping[State, int]:
         with self._lock:
             return Counter(item.state for item in self._requests.values())
+
+    def oldest_open_powercycle(self) -> datetime | None:
+        with self._lock:
+            return min((item.requested_at for item in self._requests.values() if item.open), default=None)
 
     # -- devices
 

@@ -174,8 +174,10 @@ def warnings(action: str, view: MachineView, known: Services) -> list[str]:
     if said.running_swarming_task:
         since = f" since {said.task_started:%Y-%m-%d %H:%M} UTC" if said.task_started else ""
         found.append(f"A task runs on it{since}: it will be lost." if action == "powercycle" else "A task runs on it.")
-    for item in known.work.find(machine=view.machine.id):
-        found.append(f"Somebody works on it: {item.process}, since {item.started_at:%H:%M:%S} UTC.")
+    found += [
+        f"Somebody works on it: {item.process}, since {item.started_at:%H:%M:%S} UTC."
+        for item in known.work.find(machine=view.machine.id)
+    ]
     if action == "powercycle":
         if said.powercycle_state == PowerCycleState.IN_ERROR:
             found.append("Its power controller is in error: the power cycle will probably fail.")

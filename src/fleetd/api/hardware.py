@@ -72,8 +72,8 @@ def groups(document: Document) -> list[Group]:
 
 def _verdict(document: Document, *sections: str) -> str:
     coverage = document.get("coverage", {})
-    entry = next((coverage[name] for name in sections if name in coverage), {})
-    verdict = entry.get("verdict", "collected")
+    entry: Document = next((coverage[name] for name in sections if name in coverage), {})
+    verdict = str(entry.get("verdict", "collected"))
     if verdict == "collected":
         return ""
     words = {

@@ -88,8 +88,11 @@ class Asked:
         show, sort, page = (values.get(name, "") for name in ("show", "sort", "page"))
         order = sort.removeprefix("-")
         known = order in tuple(Order)
+        q, site, rack = (plain(values.get(name, "")[:255]) for name in ("q", "site", "rack"))
         return cls(
-            *(plain(values.get(name, "")[:255]) for name in ("q", "site", "rack")),
+            q,
+            site,
+            rack,
             show=Facet(show) if show in tuple(Facet) else None,
             order=Order(order) if known else Order.STATE,
             descending=known and sort.startswith("-"),
@@ -238,10 +241,7 @@ def live(known: Services) -> Live:
 def updates(request: Request, _who: Reader) -> Response:
     """Server-sent events: `data: changed` when the table of this query, or `machine`, shows something else."""
     values = dict(request.query_params)
-    if "machine" in values:
-        subject = {"machine": checked_id(values["machine"])}
-    else:
-        subject = Asked.of(values).values()
+    subject = {"machine": checked_id(values["machine"])} if "machine" in values else Asked.of(values).values()
     bus: Live = request.app.state.live
     return StreamingResponse(bus.listen(urlencode(subject)), media_type="text/event-stream")
 

@@ -15,6 +15,7 @@ from fleetcore.model import Device, Source, device_from_dict, to_dict
 from fleetd.domain import DeviceChange, DeviceSummary
 from fleetd.ports import Publication, Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 SOURCES = (Source.OOB, Source.INBAND)
 
@@ -33,9 +34,10 @@ def checked_source(source: str) -> Source:
 class Devices:
     """Use cases around device documents."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, tally: Tally | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._tally = tally or Tally()
 
     def publish(self, machine: str, source: str, document: Any) -> Publication:
         """Store one observation. The same again changes nothing but the time of collection.
@@ -63,7 +65,9 @@ class Devices:
             changes = diff(device_from_dict(before) if before else None, after)
             return Publication(clean, tuple(changes), summarize({**present, kind.value: clean}))
 
-        return self._store.publish_device(machine, kind.value, self._clock(), change)
+        made = self._store.publish_device(machine, kind.value, self._clock(), change)
+        self._tally.add(Done.DOCUMENTS, kind.value)
+        return made
 
     def get(self, machine: str, source: str | None = None) -> dict[str, Any]:
         """The merged document, or the one of ``source``.

@@ -25,6 +25,7 @@ from fleetd.domain import (
 from fleetd.facets import MachineCounts, Order
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 WRITABLE = ("labels", "site", "rack", "position", "lifecycle", "bmc")
 
@@ -59,10 +60,13 @@ def checked_id(machine_id: str) -> str:
 class Machines:
     """Use cases around machines."""
 
-    def __init__(self, store: Store, clock: Clock, stale_after: timedelta = timedelta(minutes=15)) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, stale_after: timedelta = timedelta(minutes=15), tally: Tally | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._stale_after = stale_after
+        self._tally = tally or Tally()
 
     def create(self, machine_id: str, values: Mapping[str, Any]) -> MachineView:
         """Create a machine from its writable fields.
@@ -163,6 +167,7 @@ class Machines:
         """The same for what a machine says of itself: one that is not known yet is created."""
         now = self._clock()
         self._store.upsert_machine(checked_id(machine_id), now, lambda previous: _described(previous, change, now))
+        self._tally.add(Done.EVENTS)
 
 
 def _described(machine: Machine, change: Callable[[Description, datetime], Description], now: datetime) -> Machine:

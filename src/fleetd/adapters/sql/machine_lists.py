@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, false, func, or_, select
 
 from fleetd.adapters.sql import tables
 from fleetd.domain import PowerCycleState, State
@@ -14,18 +14,23 @@ from fleetd.facets import NEVER, PROBLEMS, RANKED, Facet, MachineCounts, Order
 from fleetd.ports import MachineFilter
 
 _M, _L, _P = tables.machines, tables.machine_labels, tables.powercycles
-_newest = select(func.max(_P.c.id).label("id")).group_by(_P.c.machine).subquery("newest")
-# The newest request of each machine that has one.
-_C = (
-    select(_P.c.machine, _P.c.state, _P.c.finished_at).join(_newest, _newest.c.id == _P.c.id).subquery("newest_request")
+_N = _P.alias("newer")
+# Machines whose newest request failed, and those with an open one: few, and found by indexes.
+_FAILED = select(_P.c.machine).where(
+    _P.c.state == State.FAILED.value,
+    _P.c.finished_at.is_not(None),
+    ~exists().where(_N.c.machine == _P.c.machine, _N.c.id > _P.c.id),
 )
-_OF_CYCLES = frozenset({Facet.CYCLE_FAILED, Facet.CYCLE_OPEN, Facet.TROUBLE, Order.CYCLE, Order.STATE})
+_OPEN = select(_P.c.machine).where(_P.c.finished_at.is_(None))
+# The state of a machine's newest request.
+_CYCLE = (
+    select(_P.c.state).where(_P.c.machine == _M.c.id).order_by(_P.c.id.desc()).limit(1).correlate(_M).scalar_subquery()
+)
 
 
-def matching(where: MachineFilter, order: Order = Order.ID) -> Select[Any]:
-    """The rows of the machines that match, with their newest requests at hand if the filter or ``order`` needs them."""
-    source = _with_cycles() if {where.facet, order} & _OF_CYCLES else _M
-    return select(_M).select_from(source).where(*_conditions(where))
+def matching(where: MachineFilter) -> Select[Any]:
+    """The rows of the machines that match."""
+    return select(_M).where(*_conditions(where))
 
 
 def counts(connection: Connection, where: MachineFilter) -> MachineCounts:
@@ -35,7 +40,6 @@ def counts(connection: Connection, where: MachineFilter) -> MachineCounts:
     ]
     query = (
         select(_M.c.lifecycle, _M.c.controller, func.count().label("machines"), *sums)
-        .select_from(_with_cycles())
         .where(*_conditions(where))
         .group_by(_M.c.lifecycle, _M.c.controller)
     )
@@ -51,7 +55,7 @@ def order_by(order: Order, stale_before: datetime | None, descending: bool, dial
     keys: dict[Order, tuple[ColumnElement[Any], ...]] = {
         Order.ID: (_M.c.id,),
         Order.POWER: (_M.c.power_state,),
-        Order.CYCLE: (_bytes(_C.c.state, dialect),),
+        Order.CYCLE: (_bytes(_CYCLE, dialect),),
         Order.CONTROLLER: (_bytes(_M.c.controller, dialect),),
         Order.VENDOR: (_M.c.vendor,),
         Order.MODEL: (_M.c.model,),
@@ -66,10 +70,6 @@ def order_by(order: Order, stale_before: datetime | None, descending: bool, dial
     else:
         chosen = keys[order]
     return [key.desc() if descending else key for key in chosen]
-
-
-def _with_cycles() -> FromClause:
-    return _M.outerjoin(_C, _C.c.machine == _M.c.id)
 
 
 def _bytes(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
@@ -97,11 +97,11 @@ def _holds(facet: Facet, stale_before: datetime | None) -> ColumnElement[bool]:
         return or_(*(_holds(item, stale_before) for item in PROBLEMS))
     conditions: dict[Facet, ColumnElement[bool]] = {
         Facet.QUARANTINED: _M.c.quarantined,
-        Facet.CYCLE_FAILED: and_(_C.c.state == State.FAILED.value, _C.c.finished_at.is_not(None)),
+        Facet.CYCLE_FAILED: _M.c.id.in_(_FAILED),
         Facet.CONTROLLER_ERROR: _M.c.controller == PowerCycleState.IN_ERROR.value,
         Facet.RECOVERING: _M.c.recovering,
         Facet.STALE: false() if stale_before is None else _M.c.heard_at < stale_before,
-        Facet.CYCLE_OPEN: and_(_C.c.machine.is_not(None), _C.c.finished_at.is_(None)),
+        Facet.CYCLE_OPEN: _M.c.id.in_(_OPEN),
         Facet.MAINTENANCE: _M.c.maintenance,
     }
     return conditions[facet]

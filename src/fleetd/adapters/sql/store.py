@@ -32,7 +32,7 @@ from fleetd.domain import (
     new_id,
 )
 from fleetd.facets import MachineCounts, Order
-from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
+from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication, TransactionCounts
 
 _M, _P, _D, _H, _T, _S = (
     tables.machines,
@@ -65,6 +65,9 @@ class SqlStore(SqlWork, SqlCredentials):
             raise InvalidInput(
                 f"the database's schema is {present or 'empty'}, this version needs {migrate.head()}: run `fleetd migrate`"
             )
+
+    def transaction_counts(self) -> TransactionCounts:
+        return TransactionCounts(self._tx.retried, self._tx.failed)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -99,7 +102,7 @@ class SqlStore(SqlWork, SqlCredentials):
         self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
     ) -> Sequence[Machine]:
         keys = machine_lists.order_by(order, where.stale_before, descending, self.engine.dialect.name)
-        return self._machines(machine_lists.matching(where, order).order_by(*keys, _M.c.id).limit(limit).offset(offset))
+        return self._machines(machine_lists.matching(where).order_by(*keys, _M.c.id).limit(limit).offset(offset))
 
     def count_machines(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
         return self._tx.read(lambda connection: machine_lists.counts(connection, where))
@@ -228,6 +231,10 @@ class SqlStore(SqlWork, SqlCredentials):
     def count_powercycles(self) -> Mapping[State, int]:
         query = select(_P.c.state, func.count()).group_by(_P.c.state)
         return self._tx.read(lambda connection: {State(state): count for state, count in connection.execute(query)})
+
+    def oldest_open_powercycle(self) -> datetime | None:
+        query = select(func.min(_P.c.requested_at)).where(_P.c.finished_at.is_(None))
+        return self._tx.read(lambda connection: connection.execute(query).scalar())
 
     def _powercycles(self, query: Select[Any]) -> list[Powercycle]:
         return self._tx.read(lambda connection: [rows.powercycle(row) for row in connection.execute(query)])

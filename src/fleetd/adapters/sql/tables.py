@@ -130,6 +130,7 @@ powercycles = Table(
     Column("error", Text),
     Column("steps", Text, nullable=False),
     Index("ix_powercycles_machine_id", "machine", "id"),
+    Index("ix_powercycles_state_machine", "state", "machine"),
     # A machine has at most one open request, whoever asks and however many servers there are.
     Index(
         "uq_powercycles_open",

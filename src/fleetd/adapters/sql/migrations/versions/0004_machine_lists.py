@@ -29,6 +29,7 @@ def upgrade() -> None:
         op.add_column("machines", sa.Column(name, _key(), nullable=False, server_default=""))
     for name in ("heard_at", "seen_at"):
         op.add_column("machines", sa.Column(name, sa.DateTime(timezone=True)))
+    op.create_index("ix_powercycles_state_machine", "powercycles", ["state", "machine"])
     _fill()
 
 
