@@ -12,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleetd.domain import PowerCycleState, State
+from fleetd.leases import Lease
 
 REPO = Path(__file__).resolve().parents[3]
 ALERTS = REPO / "docs/prometheus/alerts.yml"
@@ -84,7 +86,6 @@ def test_power_cycles_are_counted_once_when_they_are_closed(api: Any, scrape: An
         service.report(claimed.id, State.VERIFIED, fencing_token=work.token)
     service.request("m2", "alice")
     work = api.services.work.take(session.id, "runner", "powercycle", "m2")
-    from fleetd.leases import Lease
 
     api.services.work.finish(Lease("m2", "powercycle", session=session.id), "runner")
     assert scrape("fleetd_powercycles_closed_total", state="verified") == 4
@@ -125,7 +126,6 @@ def expressions() -> list[tuple[str, str]]:
 
 def test_what_the_dashboard_and_the_rules_name_is_there(tmp_path: Path, serve_fleetd: Any, run_fleetd: Any) -> None:
     """Of a server process with a stream of updates, as Prometheus sees it."""
-    import httpx
 
     made = run_fleetd("init")
     token = re.search(r"fleetd_\S{30,}", made.stdout)
@@ -136,8 +136,10 @@ def test_what_the_dashboard_and_the_rules_name_is_there(tmp_path: Path, serve_fl
         session = {"component": "runner", "interval": 60}
         httpx.post(f"{url}/api/v1/sessions", headers=head, json=session).raise_for_status()
         with httpx.stream("GET", f"{url}/live?machine=m1", headers=head) as stream:
-            next(stream.iter_text())
+            lines = stream.iter_lines()
+            assert next(lines) == ": connected"
             text = httpx.get(f"{url}/metrics", headers=head).text
+        paths = httpx.get(f"{url}/openapi.json", headers=head).json()["paths"]
     found = samples(text)
     assert found["fleetd_sse_clients"] == {(("route", "/live"),): 1}
     names = {
@@ -148,7 +150,6 @@ def test_what_the_dashboard_and_the_rules_name_is_there(tmp_path: Path, serve_fl
     assert len({name for _where, name in names}) > 15
     assert [(where, name) for where, name in sorted(names) if name not in found] == []
     routes = re.findall(r'route=~?"([^"]+)"', "".join(expression for _where, expression in expressions()))
-    paths = set(httpx_paths())
     assert [path for route in routes for path in route.split("|") if path not in paths] == []
     documented = (REPO / "docs/machine-server.md").read_text()
     own = {name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for name in found}
@@ -156,16 +157,6 @@ def test_what_the_dashboard_and_the_rules_name_is_there(tmp_path: Path, serve_fl
         n for n in sorted(own) if n.startswith("fleetd_") and not n.endswith("_created") and f"`{n}`" not in documented
     ]
     assert missing == []
-
-
-def httpx_paths() -> list[str]:
-    """The templates of all routes."""
-    from fleetd import api
-    from fleetd.adapters.memory import MemoryStore
-    from fleetd.services.container import Services
-
-    app = api.create(Services(MemoryStore(), lambda: None))  # type: ignore[arg-type,return-value]
-    return [str(getattr(route, "path", "")) for route in app.routes]
 
 
 def _promtool() -> str:
