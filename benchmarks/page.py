@@ -1,4 +1,6 @@
-# SPDX-License-Identifier: BSD-2-Clause
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The page and the metrics of a large fleet: milliseconds on the server and bytes of the answer, on SQLite.
 
     python benchmarks/page.py [--machines 10000] [--repeat 5]

@@ -284,7 +284,7 @@ def serving(directory: Path, *arguments: str, **env: str) -> Iterator[tuple[str,
 
 
 def _url(process: subprocess.Popen[str], log: Path) -> str:
-    for _ in range(200):
+    for _ in range(600):
         for line in log.read_text().splitlines():
             if '"listening"' in line:
                 url: str = json.loads(line)["url"]
