@@ -21,6 +21,7 @@ from fleetd.domain import PowerCycleState, Scope, State
 from fleetd.services import holds
 from fleetd.services.container import Services
 
+STOP_SOON = {"FLEETD_SERVER__SHUTDOWN_SECONDS": "1"}  # streams of updates do not end by themselves
 RACK = [f"r1-n{number:02d}" for number in range(1, 31)]
 
 
@@ -61,7 +62,10 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, serve_fleetd: Any) -> Iterat
     services = Services(store, lambda: datetime.now(UTC))
     _fill(services)
     tokens = {scope.value: services.tokens.create(scope.value, scope)[1] for scope in (Scope.VIEWER, Scope.OPERATOR)}
-    with contextlib.closing(store), serve_fleetd(directory, FLEETD_DATABASE__URL=url) as (address, _process):
+    with (
+        contextlib.closing(store),
+        serve_fleetd(directory, FLEETD_DATABASE__URL=url, **STOP_SOON) as (address, _process),
+    ):
         yield Fleet(address, tokens, services)
 
 
@@ -257,7 +261,7 @@ def test_nothing_comes_from_elsewhere(browser: Browser, fleet: Fleet) -> None:
 
 def test_a_server_that_is_gone_is_said(window: Browser, fleet: Fleet, tmp_path: Path, serve_fleetd: Any) -> None:
     url = str(fleet.services.store.engine.url)
-    with serve_fleetd(tmp_path, FLEETD_DATABASE__URL=url) as (address, process):
+    with serve_fleetd(tmp_path, FLEETD_DATABASE__URL=url, **STOP_SOON) as (address, process):
         enter(window, replace(fleet, url=address), "viewer")
         window.until(lambda: window.script("return document.body.dataset.linked"), "the stream of updates")
         process.terminate()
