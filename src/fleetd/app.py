@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -54,7 +54,15 @@ def make_services(settings: Settings, store: SqlStore) -> Services:
         cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
     )
     processes = default_processes(settings.leases.observe_seconds)
-    return Services(store, utc_now, backoff, settings.auth.session_hours, processes, make_cipher(settings))
+    return Services(
+        store,
+        utc_now,
+        backoff,
+        settings.auth.session_hours,
+        processes,
+        make_cipher(settings),
+        stale_after=timedelta(minutes=settings.machines.stale_minutes),
+    )
 
 
 def make_cipher(settings: Settings) -> KeyRing | None:

@@ -114,6 +114,17 @@ class CredentialSettings(_Section):
     key: SecretStr | None = Field(default=None, description="one key; for the environment. Comes before the file's")
 
 
+class MachineSettings(_Section):
+    """What the server makes of what it hears of machines."""
+
+    stale_minutes: float = Field(
+        default=15.0,
+        gt=0,
+        le=100_000,
+        description="a machine whose monitor says nothing for so long is shown as silent",
+    )
+
+
 class LeaseSettings(_Section):
     """What the server does around sessions and work."""
 
@@ -227,6 +238,7 @@ class Settings(BaseSettings):
     powercycle: PowercycleSettings = PowercycleSettings()
     credentials: CredentialSettings = CredentialSettings()
     leases: LeaseSettings = LeaseSettings()
+    machines: MachineSettings = MachineSettings()
     runner: RunnerSettings = RunnerSettings()
     monitor: MonitorSettings = MonitorSettings()
 

@@ -27,6 +27,7 @@ from fleetd.domain import (
     Token,
     WebSession,
 )
+from fleetd.facets import Facet, MachineCounts, Order
 from fleetd.leases import (
     Backoff,
     Change,
@@ -45,12 +46,17 @@ from fleetd.leases import (
 
 @dataclass(frozen=True)
 class MachineFilter:
-    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``."""
+    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
+
+    ``stale_before`` is what the facet ``stale`` means: see ``facets``.
+    """
 
     site: str | None = None
     rack: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     q: str | None = None
+    facet: Facet | None = None
+    stale_before: datetime | None = None
 
 
 EVERY_MACHINE = MachineFilter()
@@ -95,6 +101,14 @@ class MachineStore(Protocol):
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:
         """At most ``limit`` machines whose id sorts after ``after``."""
+
+    def page_machines(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[Machine]:
+        """``limit`` machines after the first ``offset`` in that order; those that are equal in it are ordered by id."""
+
+    def count_machines(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        """How many match, by facet and by state."""
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         """Apply ``change``.
@@ -160,6 +174,9 @@ class PowercycleStore(Protocol):
 
     def count_powercycles(self) -> Mapping[State, int]:
         """Requests by state; states without any may be missing."""
+
+    def oldest_open_powercycle(self) -> datetime | None:
+        """When the open request that waits the longest was made; None: none is open."""
 
 
 class DeviceStore(Protocol):
@@ -338,6 +355,14 @@ class WorkStore(Protocol):
         """Eligible by the same predicate, in work, in backoff."""
 
 
+@dataclass(frozen=True)
+class TransactionCounts:
+    """Of this process since it started: transactions that were run again, and that failed for good."""
+
+    retried: int = 0
+    failed: int = 0
+
+
 class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, Protocol):
     """All of it: what an adapter implements."""
 
@@ -347,5 +372,8 @@ class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, C
         :raises Busy: it does not.
         :raises InvalidInput: the schema is of another version; the message says what to do.
         """
+
+    def transaction_counts(self) -> TransactionCounts:
+        """For metrics."""
 
     def close(self) -> None: ...

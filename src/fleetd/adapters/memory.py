@@ -29,7 +29,8 @@ from fleetd.domain import (
     new_id,
     serial_key,
 )
-from fleetd.ports import EVERY_MACHINE, ComponentFilter, MachineFilter, Publication
+from fleetd.facets import Facet, MachineCounts, Order, facets, order_key
+from fleetd.ports import EVERY_MACHINE, ComponentFilter, MachineFilter, Publication, TransactionCounts
 
 
 class MemoryStore(MemoryWork):
@@ -53,6 +54,9 @@ class MemoryStore(MemoryWork):
 
     def ready(self) -> None:
         return
+
+    def transaction_counts(self) -> TransactionCounts:
+        return TransactionCounts()
 
     def close(self) -> None:
         return
@@ -82,7 +86,40 @@ class MemoryStore(MemoryWork):
         with self._lock:
             ids = sorted(self._machines)
             found = (self._machines[name] for name in ids if after is None or name > after)
-            return [machine for machine in found if _matches(machine, where)][:limit]
+            return [machine for machine in found if self._matches(machine, where)][:limit]
+
+    def page_machines(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[Machine]:
+        with self._lock:
+            found = list(self.list_machines(where))
+            latest = self.latest_powercycles()
+            found.sort(
+                key=lambda item: order_key(order, item, latest.get(item.id), where.stale_before), reverse=descending
+            )
+            return found[offset : offset + limit]
+
+    def count_machines(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        with self._lock:
+            found = self.list_machines(where)
+            latest = self.latest_powercycles()
+            by_facet = Counter(
+                facet for item in found for facet in facets(item, latest.get(item.id), where.stale_before)
+            )
+            by_state = Counter((item.lifecycle, item.description.powercycle_state) for item in found)
+        return MachineCounts({facet: by_facet[facet] for facet in Facet}, by_state)
+
+    def _matches(self, machine: Machine, where: MachineFilter) -> bool:
+        return (
+            (where.site is None or machine.site == where.site)
+            and (where.rack is None or machine.rack == where.rack)
+            and all(machine.labels.get(key) == value for key, value in where.labels.items())
+            and (not where.q or where.q.lower() in machine.search_text())
+            and (where.facet is None or where.facet in facets(machine, self._latest(machine.id), where.stale_before))
+        )
+
+    def _latest(self, machine_id: str) -> Powercycle | None:
+        return self.latest_powercycles([machine_id]).get(machine_id)
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         with self._lock:
@@ -204,6 +241,10 @@ class MemoryStore(MemoryWork):
     def count_powercycles(self) -> Mapping[State, int]:
         with self._lock:
             return Counter(item.state for item in self._requests.values())
+
+    def oldest_open_powercycle(self) -> datetime | None:
+        with self._lock:
+            return min((item.requested_at for item in self._requests.values() if item.open), default=None)
 
     # -- devices
 
@@ -357,13 +398,4 @@ def _is_asked_for(stay: ComponentStay, where: ComponentFilter) -> bool:
         and where.kind in (None, found.kind)
         and where.model in (None, found.model)
         and where.current in (None, stay.current)
-    )
-
-
-def _matches(machine: Machine, where: MachineFilter) -> bool:
-    return (
-        (where.site is None or machine.site == where.site)
-        and (where.rack is None or machine.rack == where.rack)
-        and all(machine.labels.get(key) == value for key, value in where.labels.items())
-        and (not where.q or where.q.lower() in machine.search_text())
     )

@@ -9,7 +9,20 @@ from fleetcore.errors import FleetError
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
-from fleetd.api import credentials, devices, errors, legacy, middleware, ops, page, updates, v1, work
+from fleetd.api import (
+    actions,
+    credentials,
+    devices,
+    errors,
+    legacy,
+    middleware,
+    ops,
+    page,
+    rendering,
+    updates,
+    v1,
+    work,
+)
 from fleetd.api.auth import Policy
 from fleetd.services.container import Services
 
@@ -33,9 +46,19 @@ def create(
     api.state.services = services
     api.state.policy = policy or Policy()
     api.state.registry = ops.registry(services)
-    api.state.error_page = page.error_page
+    api.state.error_page = rendering.error_page
+    api.state.live = page.live(services)
     api.state.updates = updates.Updates(services)
-    for router in (ops.router, legacy.router, v1.router, devices.router, work.router, credentials.router, page.router):
+    for router in (
+        ops.router,
+        legacy.router,
+        v1.router,
+        devices.router,
+        work.router,
+        credentials.router,
+        actions.router,
+        page.router,
+    ):
         api.include_router(router)
     api.add_exception_handler(FleetError, errors.on_fleet_error)
     api.add_exception_handler(HTTPException, errors.on_http_error)

@@ -8,7 +8,8 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.datastructures import Headers as RawHeaders
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -138,7 +139,14 @@ class Figures:
             registry=registry,
         )
         self._seconds = Histogram(
-            "fleetd_http_request_seconds", "Seconds until the end of an answer", ["route"], registry=registry
+            "fleetd_http_request_seconds",
+            "Seconds until the end of an answer, streams of events excepted",
+            ["route"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=registry,
+        )
+        self._streams = Gauge(
+            "fleetd_sse_clients", "Clients that listen to a stream of events", ["route"], registry=registry
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -147,21 +155,33 @@ class Figures:
             return
         started = time.perf_counter()
         status = 0
+        stream = None
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, stream
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if RawHeaders(raw=message["headers"]).get("content-type", "").startswith("text/event-stream"):
+                    stream = self._streams.labels(_route(scope))
+                    stream.inc()
             await send(message)
 
         try:
             await self.app(scope, receive, watch)
         finally:
-            route: Any = scope.get("route")
-            name = getattr(route, "path", "none")
+            name = _route(scope)
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._requests.labels(name, method, str(status)).inc()
-            self._seconds.labels(name).observe(time.perf_counter() - started)
+            if stream is None:
+                self._seconds.labels(name).observe(time.perf_counter() - started)
+            else:
+                stream.dec()
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path, so that there are few."""
+    route: Any = scope.get("route")
+    return str(getattr(route, "path", "none"))
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -3,290 +3,250 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from fleetcore.errors import NotFound
-from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.exceptions import HTTPException
 
-from fleetd import __version__
-from fleetd.api.auth import COOKIE, Policy, Who, check_csrf, ensure
-from fleetd.api.errors import Forbidden
-from fleetd.domain import DeviceSummary, State
+from fleetd.api import hardware
+from fleetd.api.actions import ACTIONS, same_site
+from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf
+from fleetd.api.live import Live
+from fleetd.api.rendering import go, login_page, own_path, plain, render, services
+from fleetd.api.status import KINDS, findings
+from fleetd.facets import Facet, Order
 from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
-from fleetd.services.machines import MachineView, checked_id
-from fleetd.services.tokens import May, Principal
+from fleetd.services.machines import checked_id
+from fleetd.services.tokens import May
 
 router = APIRouter(include_in_schema=False)
 
-PAGE_SIZE = 200
+PAGE_SIZE = 100
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {"fleet.css": "text/css", "fleet.js": "text/javascript", "icon.svg": "image/svg+xml"}
+# Of the summary at the top of the fleet, in this order.
+TILES = (
+    Facet.TROUBLE,
+    Facet.QUARANTINED,
+    Facet.CYCLE_FAILED,
+    Facet.CONTROLLER_ERROR,
+    Facet.RECOVERING,
+    Facet.STALE,
+    Facet.CYCLE_OPEN,
+    Facet.MAINTENANCE,
+)
+ORDERS: Mapping[Order, str] = {
+    Order.STATE: "worst first",
+    Order.ID: "name",
+    Order.SEEN: "longest unseen",
+    Order.POWER: "power",
+    Order.CYCLE: "power cycle",
+    Order.CONTROLLER: "power controller",
+    Order.VENDOR: "vendor",
+    Order.MODEL: "model",
+    Order.SERIAL: "serial",
+    Order.SITE: "site",
+    Order.RACK: "rack",
+}
+# The columns of the table and what each can be ordered by; the first is the heading's own.
+COLUMNS = (
+    ("Machine", (Order.ID,)),
+    ("State", (Order.STATE,)),
+    ("Power", (Order.POWER, Order.CONTROLLER, Order.CYCLE)),
+    ("Hardware", (Order.VENDOR, Order.MODEL, Order.SERIAL)),
+    ("Place", (Order.SITE, Order.RACK)),
+    ("Last seen", (Order.SEEN,)),
+)
+_SHORT = {Order.POWER: "state"}  # where the heading says the rest
 
 
 # -- the fleet
 
 
-def _seen(view: MachineView) -> datetime | None:
-    """When the machine was last heard of: its monitor's last event, else its last collection."""
-    times = [view.machine.description.last_updated]
-    collected = view.machine.device.collected_at if view.machine.device else None
-    if collected:
-        try:
-            times.append(datetime.fromisoformat(collected))
-        except ValueError:
-            times.append(None)
-    known = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in times if time]
-    return max(known, default=None)
+@dataclass(frozen=True)
+class Asked:
+    """What part of the fleet, in which order: all that the URL of the table says."""
+
+    q: str = ""
+    site: str = ""
+    rack: str = ""
+    show: Facet | None = None
+    order: Order = Order.STATE
+    descending: bool = False
+    page: int = 1
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Asked:
+        """From the query of a URL; what makes no sense is as if it were not there."""
+        show, sort, page = (values.get(name, "") for name in ("show", "sort", "page"))
+        order = sort.removeprefix("-")
+        known = order in tuple(Order)
+        q, site, rack = (plain(values.get(name, "")[:255]) for name in ("q", "site", "rack"))
+        return cls(
+            q,
+            site,
+            rack,
+            show=Facet(show) if show in tuple(Facet) else None,
+            order=Order(order) if known else Order.STATE,
+            descending=known and sort.startswith("-"),
+            page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 and int(page) else 1,
+        )
+
+    @property
+    def sort(self) -> str:
+        return ("-" if self.descending else "") + self.order.value
+
+    def values(self) -> dict[str, str]:
+        """What of it is not the default, for a URL."""
+        said = {"q": self.q, "site": self.site, "rack": self.rack, "show": self.show.value if self.show else ""}
+        said["sort"] = self.sort if self.sort != Order.STATE.value else ""
+        said["page"] = str(self.page) if self.page > 1 else ""
+        return {name: text for name, text in said.items() if text}
+
+    def link(self, **changes: Any) -> str:
+        """The URL with some of it changed, from its first page."""
+        said = {**self.values(), "page": "", **{name: str(value) for name, value in changes.items()}}
+        query = urlencode(Asked.of(said).values())
+        return f"/?{query}" if query else "/"
+
+    def where(self, services: Services) -> MachineFilter:
+        return MachineFilter(
+            self.site or None,
+            self.rack or None,
+            {},
+            self.q or None,
+            facet=self.show,
+            stale_before=services.machines.stale_before(),
+        )
 
 
-def _status(view: MachineView) -> tuple[str, str]:
-    """``(kind, words)``: kind is ok, warn or bad."""
-    held = view.machine.description.held()
-    if view.powercycle and view.powercycle.state == State.FAILED:
-        return "bad", "power cycle failed"
-    if held:
-        return "warn", held
-    if view.machine.lifecycle != "active":
-        return "info", view.machine.lifecycle
-    return "ok", "ok"
+def _rows(services: Services, asked: Asked) -> list[Any]:
+    where = asked.where(services)
+    offset = (asked.page - 1) * PAGE_SIZE
+    views = services.machines.page(where, asked.order, PAGE_SIZE, offset, asked.descending)
+    return [(view, findings(view, where.stale_before or services.machines.stale_before())) for view in views]
 
 
-def _device(view: MachineView) -> DeviceSummary:
-    return view.machine.device or DeviceSummary()
-
-
-COLUMNS: Mapping[str, tuple[str, Callable[[MachineView], Any]]] = {
-    "id": ("Machine", lambda view: view.machine.id),
-    "status": ("State", lambda view: {"bad": 0, "warn": 1, "info": 2, "ok": 3}[_status(view)[0]]),
-    "power": ("Power", lambda view: _device(view).power_state or ""),
-    "cycle": ("Power cycle", lambda view: view.powercycle.state.value if view.powercycle else ""),
-    "controller": ("Controller", lambda view: view.machine.description.powercycle_state.value),
-    "vendor": ("Vendor", lambda view: (_device(view).vendor or "").lower()),
-    "model": ("Model", lambda view: (_device(view).model or "").lower()),
-    "serial": ("Serial", lambda view: _device(view).serial or ""),
-    "site": ("Site", lambda view: view.machine.site or ""),
-    "rack": ("Rack", lambda view: (view.machine.rack or "", view.machine.position or "")),
-    "seen": ("Last seen", lambda view: -(_seen(view) or datetime.fromtimestamp(0, UTC)).timestamp()),
-}
-
-SHOW: Mapping[str, tuple[str, Callable[[MachineView], bool]]] = {
-    "all": ("All machines", lambda _view: True),
-    "trouble": ("In trouble", lambda view: _status(view)[0] in ("bad", "warn")),
-    "cycling": ("Power cycle open", lambda view: view.power_cycle),
-    "in_error": ("Controller in error", lambda view: view.machine.description.powercycle_state.value == "in_error"),
-}
+def _counts(services: Services, asked: Asked) -> Any:
+    where = Asked(asked.q, asked.site, asked.rack).where(services)
+    return services.machines.count(where)
 
 
 @router.get("/")
-def fleet(
-    request: Request,
-    who: Who,
-    *,
-    q: Annotated[str, Query(max_length=255)] = "",
-    site: Annotated[str, Query(max_length=255)] = "",
-    rack: Annotated[str, Query(max_length=255)] = "",
-    show: str = "all",
-    sort: str = "id",
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-) -> Response:
+def fleet(request: Request, who: Who) -> Response:
     """The fleet table; what is filtered and how it is sorted is in the URL."""
     if not who.can(May.READ):
-        return _login_page(request, who)
-    q, site, rack = (_plain(value) for value in (q, site, rack))
-    if show not in SHOW:
-        show = "all"
-    if sort.lstrip("-") not in COLUMNS:
-        sort = "id"
-    everything = _services(request).machines.find(MachineFilter(site or None, rack or None, {}, q or None))
-    views = sorted((view for view in everything if SHOW[show][1](view)), key=lambda view: view.machine.id)
-    views.sort(key=COLUMNS[sort.lstrip("-")][1], reverse=sort.startswith("-"))
-    asked = {"q": q, "site": site, "rack": rack, "show": show, "sort": sort}
-
-    def link(**changes: Any) -> str:
-        values = {**asked, **changes}
-        kept = {name: value for name, value in values.items() if value and (name, value) not in _DEFAULTS}
-        return "/?" + urlencode(kept) if kept else "/"
-
-    return _render(
+        return login_page(request, who)
+    asked = Asked.of(request.query_params)
+    known = services(request)
+    counts = _counts(known, asked)
+    total = counts.facets[asked.show] if asked.show else counts.total
+    return render(
         request,
         who,
         "fleet.html",
-        views=views[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
-        total=len(views),
-        page=page,
-        pages=max(1, -(-len(views) // PAGE_SIZE)),
-        columns=COLUMNS,
-        shows=SHOW,
-        counts={name: sum(1 for view in everything if test(view)) for name, (_title, test) in SHOW.items()},
+        rows=_rows(known, asked),
         asked=asked,
-        link=link,
+        counts=counts,
+        total=total,
+        pages=max(1, -(-total // PAGE_SIZE)),
+        first=(asked.page - 1) * PAGE_SIZE + 1,
+        last=min(asked.page * PAGE_SIZE, total),
+        tiles=TILES,
+        kinds=KINDS,
+        columns=COLUMNS,
+        orders=ORDERS,
+        short=_SHORT,
+        subject=urlencode(asked.values()),
     )
-
-
-_DEFAULTS = (("show", "all"), ("sort", "id"), ("page", 1))
-
-
-def _plain(value: str) -> str:
-    """Without characters that no stored text has."""
-    return "".join(letter for letter in value if letter.isprintable()).strip()
 
 
 # -- one machine
 
 
 @router.get("/machine/{machine_id:path}")
-def machine(request: Request, machine_id: str, who: Who) -> Response:
+def machine(request: Request, machine_id: str, who: Who, done: Annotated[str, Query(max_length=64)] = "") -> Response:
     """Everything about one machine."""
     if not who.can(May.READ):
-        return _login_page(request, who)
-    services = _services(request)
-    view = services.machines.get(checked_id(machine_id))
+        return login_page(request, who)
+    known = services(request)
+    view = known.machines.get(checked_id(machine_id))
     try:
-        document: dict[str, Any] = services.devices.get(machine_id)
+        document: dict[str, Any] = known.devices.get(machine_id)
     except NotFound:
         document = {}
-    return _render(
+    return render(
         request,
         who,
         "machine.html",
         view=view,
+        found=findings(view, known.machines.stale_before()),
         device=document,
-        components=components(document),
-        uncovered=[
-            (name, entry)
-            for name, entry in sorted(document.get("coverage", {}).items())
-            if entry.get("verdict") not in ("collected", "absent", "skipped")
+        groups=hardware.groups(document),
+        gaps=hardware.gaps(document),
+        settings=hardware.settings(document),
+        sensors=hardware.sensors(document),
+        firmware=hardware.firmware(document),
+        cycles=known.powercycles.find(machine_id, limit=10),
+        history=[
+            (entry, hardware.changes(entry.changes[:_SHOWN]), max(0, len(entry.changes) - _SHOWN))
+            for entry in known.devices.history(machine_id, 10)
         ],
-        cycles=services.powercycles.find(machine_id, limit=10),
-        history=services.devices.history(machine_id, 10),
+        explanations=[known.work.explain(machine_id, name) for name in sorted(known.work.processes)],
+        work=known.work.history(machine_id, limit=20),
+        actions=ACTIONS,
+        done=ACTIONS[done].done if done in ACTIONS else "",
+        subject=urlencode({"machine": machine_id}),
     )
 
 
-_SECTIONS = (
-    ("cpus", "CPU", ("cores", "threads", "clock_speed_hz")),
-    ("memory", "Memory", ("size_bytes", "type", "clock_speed_hz")),
-    ("drives", "Drive", ("capacity_bytes", "protocol", "drive_type")),
-    ("volumes", "Volume", ("size_bytes", "raid_type")),
-    ("storage_controller", "Storage controller", ("speed_gbps",)),
-    ("nics", "Network card", ()),
-    ("gpus", "GPU", ("memory_bytes",)),
-    ("accelerators", "Accelerator", ()),
-    ("dpus", "DPU", ()),
-    ("power_supplies", "Power supply", ("power_capacity_watts",)),
-    ("fans", "Fan", ("reading", "reading_units")),
-    ("tpms", "TPM", ("interface_type",)),
-    ("enclosures", "Enclosure", ("chassis_type",)),
-    ("batteries", "Battery", ("charge_percent",)),
-    ("pcie_devices", "PCIe device", ("device_class",)),
-)
+_SHOWN = 40  # changes of one observation
 
 
-def components(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Rows of the component table: kind, place, model, serial, firmware, health, details."""
-    entries: list[tuple[str, Mapping[str, Any], Sequence[str]]] = [
-        (title, document[name], ())
-        for name, title in (("bmc", "BMC"), ("bios", "BIOS"), ("mainboard", "Mainboard"))
-        if document.get(name)
-    ]
-    for name, title, details in _SECTIONS:
-        entries += [(title, item, details) for item in document.get(name, [])]
-    return [
-        {
-            "kind": title,
-            "place": str(item.get("slot") or item.get("id") or item.get("physid") or ""),
-            "model": " ".join(
-                str(part)
-                for part in (item.get("vendor"), item.get("model") or item.get("product_name") or item.get("name"))
-                if part
-            ),
-            "serial": str(item.get("serial") or ""),
-            "firmware": str((item.get("firmware") or {}).get("installed") or ""),
-            "health": str((item.get("status") or {}).get("Health") or ""),
-            "details": ", ".join(
-                [quantity(name, item[name]) for name in details if item.get(name) is not None] + _macs(item)
-            ),
-        }
-        for title, item, details in entries
-    ]
+# -- updates
 
 
-def _macs(item: Mapping[str, Any]) -> list[str]:
-    """MAC addresses of a network card's ports, or of a BMC's."""
-    card = item.get("nic") or item
-    return [port["macaddress"] for port in card.get("nic_ports", []) if port.get("macaddress")]
+def live(known: Services) -> Live:
+    """Looks at what pages show."""
+
+    def look(subject: str) -> object:
+        values = {name: found[-1] for name, found in parse_qs(subject).items()}
+        if "machine" not in values:
+            asked = Asked.of(values)
+            return _rows(known, asked), _counts(known, asked)
+        name = values["machine"]
+        try:
+            view = known.machines.get(name)
+        except NotFound:
+            return None
+        return (
+            view,
+            findings(view, known.machines.stale_before()),
+            known.powercycles.find(name, limit=10),
+            known.devices.history(name, 10),
+            known.work.history(name, limit=20),
+        )
+
+    return Live(look)
 
 
-def quantity(name: str, value: Any) -> str:
-    """A value with its unit, which is in the name of its field."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if name.endswith("_bytes"):
-        return _scaled(value, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
-    if name.endswith("_hz"):
-        return _scaled(value, 1000, ("Hz", "kHz", "MHz", "GHz"))
-    for ending, unit in (("_watts", "W"), ("_percent", "%"), ("_gbps", "Gbit/s")):
-        if name.endswith(ending):
-            return f"{value:g} {unit}"
-    return f"{value:g} {name}" if name in ("cores", "threads") else f"{value:g}"
+@router.get("/live")
+def updates(request: Request, _who: Reader) -> Response:
+    """Server-sent events: `data: changed` when the table of this query, or `machine`, shows something else."""
+    values = dict(request.query_params)
+    subject = {"machine": checked_id(values["machine"])} if "machine" in values else Asked.of(values).values()
+    bus: Live = request.app.state.live
+    return StreamingResponse(bus.listen(urlencode(subject)), media_type="text/event-stream")
 
 
-def _scaled(value: float, step: int, units: Sequence[str]) -> str:
-    for unit in units[:-1]:
-        if abs(value) < step:
-            return f"{value:.3g} {unit}"
-        value /= step
-    return f"{value:.3g} {units[-1]}"
-
-
-# -- actions
-
-
-def _same_site(request: Request) -> None:
-    """:raises Forbidden: a form of another site sent this."""
-    origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("this request comes from another site")
-
-
-def _actor(request: Request, who: Principal, csrf: str) -> None:
-    _same_site(request)
-    check_csrf(who, csrf)
-    ensure(who, May.OPERATE)
-
-
-@router.post("/actions/powercycle")
-def request_powercycle(
-    request: Request,
-    who: Who,
-    machine_id: Annotated[str, Form(alias="machine")],
-    reason: Annotated[str, Form(max_length=1000)] = "",
-    csrf: Annotated[str, Form()] = "",
-) -> Response:
-    """Ask for a power cycle."""
-    _actor(request, who, csrf)
-    _services(request).powercycles.request(checked_id(machine_id), who.name or "anonymous", _plain(reason))
-    return _go(f"/machine/{quote(machine_id)}")
-
-
-@router.post("/actions/cancel")
-def cancel_powercycle(
-    request: Request,
-    who: Who,
-    request_id: Annotated[str, Form(alias="powercycle", max_length=64)],
-    csrf: Annotated[str, Form()] = "",
-) -> Response:
-    """Call an open request off."""
-    _actor(request, who, csrf)
-    found = _services(request).powercycles.cancel(_plain(request_id), who.name or "anonymous")
-    return _go(f"/machine/{quote(found.machine)}")
+# -- logins
 
 
 @router.post("/login")
@@ -297,12 +257,12 @@ def login(
     to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Log in with a token: the browser gets a session, never the token back."""
-    _same_site(request)
-    made = _services(request).tokens.login(token.strip())
+    same_site(request)
+    made = services(request).tokens.login(token.strip())
     if made is None:
-        return _login_page(request, who, "This token is unknown, expired or revoked.", to)
+        return login_page(request, who, "This token is unknown, expired or revoked.", to)
     policy: Policy = request.app.state.policy
-    response = _go(to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/")
+    response = go(own_path(to))
     response.set_cookie(
         COOKIE,
         made.secret,
@@ -318,18 +278,18 @@ def login(
 @router.get("/login")
 def login_form(request: Request, who: Who, to: Annotated[str, Query(max_length=2000)] = "/") -> Response:
     """The form for it."""
-    return _login_page(request, who, to=to, status=200)
+    return login_page(request, who, to=to, status_code=200)
 
 
 @router.post("/logout")
 def logout(request: Request, who: Who, csrf: Annotated[str, Form()] = "") -> Response:
     """End the session."""
-    _same_site(request)
+    same_site(request)
     check_csrf(who, csrf)
     cookie = request.cookies.get(COOKIE)
     if cookie:
-        _services(request).tokens.logout(cookie)
-    response = _go("/")
+        services(request).tokens.logout(cookie)
+    response = go("/")
     response.delete_cookie(COOKIE, path="/")
     return response
 
@@ -340,62 +300,3 @@ def static(name: str) -> Response:
     if name not in _TYPES:
         raise HTTPException(404)
     return FileResponse(_STATIC / name, media_type=_TYPES[name], headers={"Cache-Control": "no-cache"})
-
-
-# -- rendering
-
-
-def _services(request: Request) -> Services:
-    found: Services = request.app.state.services
-    return found
-
-
-def _go(path: str) -> Response:
-    return RedirectResponse(path, 303)
-
-
-def ago(value: datetime | None) -> str:
-    """How long ago, in one unit."""
-    if value is None:
-        return "never"
-    seconds = max(0, (datetime.now(UTC) - value).total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return f"{int(seconds)} s ago"
-
-
-def _stamp(value: datetime | None) -> str:
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if value else "never"
-
-
-_environment = Environment(
-    loader=PackageLoader("fleetd.api"),
-    autoescape=select_autoescape(default=True, default_for_string=True),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_environment.filters.update(ago=ago, stamp=_stamp, quantity=quantity, status=_status, seen=_seen, path=quote)
-_environment.globals.update(version=__version__)
-
-
-def _render(request: Request, who: Principal, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    text = _environment.get_template(template).render(who=who, may=May, here=here, **values)
-    return HTMLResponse(text, status)
-
-
-def _login_page(
-    request: Request, who: Principal, problem: str = "", to: str | None = None, status: int = 401
-) -> Response:
-    if to is None:
-        to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return _render(request, who, "login.html", status, problem=problem, to=to)
-
-
-def error_page(request: Request, status: int, message: str) -> Response | None:
-    """An error for people. 401 shows the login form."""
-    nobody = Principal("", May.NOTHING)
-    if status == 401:
-        return _login_page(request, nobody, message, "/")
-    return _render(request, nobody, "error.html", status, number=status, message=message)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fleetd.leases import Processes
 from fleetd.ports import Cipher, Store
 from fleetd.services import Clock
@@ -10,6 +12,7 @@ from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
 from fleetd.services.machines import Machines
 from fleetd.services.powercycles import Backoff, Powercycles
+from fleetd.services.tally import Tally
 from fleetd.services.tokens import Tokens
 from fleetd.services.work import WorkService
 
@@ -25,11 +28,13 @@ class Services:
         session_hours: int = 12,
         processes: Processes | None = None,
         cipher: Cipher | None = None,
+        stale_after: timedelta = timedelta(minutes=15),
     ) -> None:
         self.store = store
-        self.machines = Machines(store, clock)
-        self.powercycles = Powercycles(store, clock, backoff)
-        self.work = WorkService(store, backoff or Backoff(), processes)
+        self.tally = Tally()
+        self.machines = Machines(store, clock, stale_after, self.tally)
+        self.powercycles = Powercycles(store, clock, backoff, self.tally)
+        self.work = WorkService(store, backoff or Backoff(), processes, tally=self.tally)
         self.credentials = Credentials(store, clock, cipher)
-        self.devices = Devices(store, clock)
-        self.tokens = Tokens(store, clock, session_hours)
+        self.devices = Devices(store, clock, self.tally)
+        self.tokens = Tokens(store, clock, session_hours, self.tally)

@@ -19,6 +19,7 @@ from fleetcore.model import Source, clean_serial, device_from_dict, to_dict
 from fleetd.domain import ComponentStay, DeviceChange, DeviceSummary, FoundComponent, Machine
 from fleetd.ports import ComponentFilter, Publication, Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 SOURCES = (Source.OOB, Source.INBAND)
 
@@ -40,9 +41,10 @@ def checked_source(source: str) -> Source:
 class Devices:
     """Use cases around device documents."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, tally: Tally | None = None) -> None:
         self._store = store
         self._clock = clock
+        self._tally = tally or Tally()
 
     def publish(self, machine: str, source: str, document: Any) -> Publication:
         """Store one observation; what it could not collect stays as it was last seen. The same again changes nothing but times.
@@ -67,7 +69,9 @@ class Devices:
                 tuple(_components(after, clean)),
             )
 
-        return self._store.publish_device(machine, kind.value, self._clock(), change)
+        made = self._store.publish_device(machine, kind.value, self._clock(), change)
+        self._tally.add(Done.DOCUMENTS, kind.value)
+        return made
 
     def get(self, machine: str, source: str | None = None, at: datetime | None = None) -> dict[str, Any]:
         """The merged document, or the one of ``source``; as it is known now, or was at a time.

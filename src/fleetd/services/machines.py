@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fleetcore import process
@@ -22,8 +22,10 @@ from fleetd.domain import (
     PowerCycleState,
     is_machine_id,
 )
+from fleetd.facets import MachineCounts, Order
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 WRITABLE = ("labels", "site", "rack", "position", "lifecycle", "bmc")
 
@@ -58,9 +60,13 @@ def checked_id(machine_id: str) -> str:
 class Machines:
     """Use cases around machines."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, stale_after: timedelta = timedelta(minutes=15), tally: Tally | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._stale_after = stale_after
+        self._tally = tally or Tally()
 
     def create(self, machine_id: str, values: Mapping[str, Any]) -> MachineView:
         """Create a machine from its writable fields.
@@ -85,6 +91,22 @@ class Machines:
         machines = self._store.list_machines(where, limit, after)
         latest = self._store.latest_powercycles([item.id for item in machines] if limit else None)
         return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def page(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[MachineView]:
+        """A part of those that match, in any order."""
+        machines = self._store.page_machines(where, order, limit, offset, descending)
+        latest = self._store.latest_powercycles([item.id for item in machines])
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def count(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        """How many match."""
+        return self._store.count_machines(where)
+
+    def stale_before(self) -> datetime:
+        """A monitor whose last word is older is silent."""
+        return self._clock() - self._stale_after
 
     def some(self, machine_ids: Sequence[str]) -> Sequence[MachineView]:
         """Those of these ids that exist."""
@@ -145,6 +167,7 @@ class Machines:
         """The same for what a machine says of itself: one that is not known yet is created."""
         now = self._clock()
         self._store.upsert_machine(checked_id(machine_id), now, lambda previous: _described(previous, change, now))
+        self._tally.add(Done.EVENTS)
 
 
 def _described(machine: Machine, change: Callable[[Description, datetime], Description], now: datetime) -> Machine:

@@ -15,6 +15,7 @@ from fleetd.domain import CLOSED, Powercycle, State, Step, new_id
 from fleetd.leases import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject
 from fleetd.ports import Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 PROCESS = "powercycle"
 REPORTED = frozenset({State.CLAIMED, State.OFF, State.ON, State.VERIFIED, State.FAILED})
@@ -42,10 +43,11 @@ class Backoff:
 class Powercycles:
     """Use cases around power cycle requests."""
 
-    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None, tally: Tally | None = None) -> None:
         self._store = store
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._tally = tally or Tally()
 
     def request(self, machine: str, requester: str, reason: str = "") -> tuple[Powercycle, bool]:
         """Ask for a power cycle; a machine with an open request keeps that one (the flag says whether it is new).
@@ -60,9 +62,10 @@ class Powercycles:
         :raises NotFound: no such machine.
         """
         now = self._clock()
-        self._store.toggle_powercycle(
+        changed = self._store.toggle_powercycle(
             machine, self._new(machine, requester, ""), lambda previous: cancelled(previous, now, requester)
         )
+        self._count(changed, now)
 
     def complete(self, machine: str, runner: str) -> None:
         """The open request of the machine is done. Without one nothing happens: a repeated report is no error.
@@ -70,9 +73,10 @@ class Powercycles:
         :raises NotFound: no such machine.
         """
         now = self._clock()
-        self._store.toggle_powercycle(
+        changed = self._store.toggle_powercycle(
             machine, None, lambda previous: reported(previous, State.VERIFIED, now, self._backoff, runner=runner)
         )
+        self._count(changed, now)
 
     def report(
         self,
@@ -98,9 +102,11 @@ class Powercycles:
         if fencing_token is not None:
             return self._report_claimed(self.get(request_id), state, fencing_token, said)
         now = self._clock()
-        return self._store.update_powercycle(
+        changed = self._store.update_powercycle(
             request_id, lambda previous: reported(previous, state, now, self._backoff, **said)
         )
+        self._count(changed, now)
+        return changed
 
     def _report_claimed(self, request: Powercycle, state: State, token: int, said: Mapping[str, Any]) -> Powercycle:
         exits: dict[State, Exit] = {State.VERIFIED: Finish(), State.FAILED: Fail(said["message"], None)}
@@ -113,11 +119,13 @@ class Powercycles:
 
         lease = Lease(request.machine, PROCESS, token=token)
         try:
-            return self._store.transact(lease, change, leave).request or request
+            changed = self._store.transact(lease, change, leave).request or request
         except LeaseLost:
             if leave is not None and self._left(lease, state):
                 return self.get(request.id)  # the same report again: its answer was lost
             raise
+        self._count(changed, changed.finished_at)
+        return changed
 
     def _left(self, lease: Lease, state: State) -> bool:
         """Whether the work of that token ended as ``state`` says."""
@@ -131,7 +139,14 @@ class Powercycles:
         :raises NotFound: no such request. :raises ConflictError: it is closed otherwise.
         """
         now = self._clock()
-        return self._store.update_powercycle(request_id, lambda previous: cancelled(previous, now, user))
+        changed = self._store.update_powercycle(request_id, lambda previous: cancelled(previous, now, user))
+        self._count(changed, now)
+        return changed
+
+    def _count(self, request: Powercycle | None, now: datetime | None) -> None:
+        """Count a request that was closed ``now``, and not one that was closed before."""
+        if request is not None and request.finished_at is not None and request.finished_at == now:
+            self._tally.add(Done.POWERCYCLES, request.state.value)
 
     def get(self, request_id: str) -> Powercycle:
         """:raises NotFound: no such request."""
@@ -153,6 +168,11 @@ class Powercycles:
     def due(self) -> Sequence[str]:
         """Ids of machines that a runner should power cycle now."""
         return self._store.due_powercycles(self._clock())
+
+    def oldest_open_age(self) -> float:
+        """Seconds that the oldest open request waits; 0: none is open."""
+        oldest = self._store.oldest_open_powercycle()
+        return max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0.0
 
     def _new(self, machine: str, requester: str, reason: str) -> Powercycle:
         now = self._clock()

@@ -20,6 +20,7 @@ from fleetcore.errors import InvalidInput
 from fleetd.domain import Scope, Token, WebSession, new_id
 from fleetd.ports import Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 PREFIX = "fleetd_"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,99}$")
@@ -87,10 +88,11 @@ def csrf_token(session_secret: str) -> str:
 class Tokens:
     """Use cases around tokens and logins."""
 
-    def __init__(self, store: Store, clock: Clock, session_hours: int = 12) -> None:
+    def __init__(self, store: Store, clock: Clock, session_hours: int = 12, tally: Tally | None = None) -> None:
         self._store = store
         self._clock = clock
         self._session = timedelta(hours=session_hours)
+        self._tally = tally or Tally()
 
     def create(
         self,
@@ -126,7 +128,10 @@ class Tokens:
 
     def by_secret(self, secret: str) -> Principal | None:
         """Whose token it is; None: nobody's, expired or revoked."""
-        return self._principal(self._store.find_token(digest(secret)))
+        found = self._principal(self._store.find_token(digest(secret)))
+        if found is None:
+            self._tally.add(Done.LOGINS_FAILED, "token")
+        return found
 
     def by_session(self, secret: str) -> Principal | None:
         """Whose login it is; None: over."""
@@ -137,6 +142,7 @@ class Tokens:
         token = self._store.find_token(digest(token_secret))
         now = self._clock()
         if token is None or not token.valid(now):
+            self._tally.add(Done.LOGINS_FAILED, "page")
             return None
         login = Login(secrets.token_urlsafe(32), int(self._session.total_seconds()))
         self._store.create_session(WebSession(digest(login.secret), token.id, now + self._session), now)

@@ -16,6 +16,7 @@ from fleetd.leases import (
     Backoff,
     Cancel,
     DocumentOlder,
+    Exit,
     Explanation,
     Fail,
     Finish,
@@ -40,6 +41,7 @@ from fleetd.leases import (
 )
 from fleetd.ports import Store
 from fleetd.services import powercycles
+from fleetd.services.tally import Done, Tally
 
 POWERCYCLE = powercycles.PROCESS
 MACHINE = "machine"  # the group of processes that need a machine for themselves
@@ -100,10 +102,12 @@ class WorkService:
         cycle_backoff: powercycles.Backoff,
         processes: Processes | None = None,
         jitter: Jitter = lambda: random.uniform(0, 0.1),  # noqa: S311 - not a secret
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._cycle_backoff = cycle_backoff
         self._jitter = jitter
+        self._tally = tally or Tally()
         self.processes = processes or default_processes()
 
     def process(self, name: str) -> Process:
@@ -183,7 +187,7 @@ class WorkService:
         :raises LeaseLost: it is not held. :raises SessionExpired: see :meth:`heartbeat`.
         """
         self._check(lease, actor)
-        self._store.transact(lease, self._cycle(lease, State.VERIFIED, ""), Finish())
+        self._leave(lease, State.VERIFIED, "", Finish())
 
     def fail(self, lease: Lease, actor: str, cause: str, retry: Retry | None = None) -> None:
         """Not done: again after the backoff of the process, or ``retry``; a power cycle after the one of its request.
@@ -192,9 +196,7 @@ class WorkService:
         """
         kind = self._check(lease, actor)
         chosen = retry or kind.retry if kind.retry else None
-        self._store.transact(
-            lease, self._cycle(lease, State.FAILED, cause), Fail(cause, chosen, max(0.0, self._jitter()))
-        )
+        self._leave(lease, State.FAILED, cause, Fail(cause, chosen, max(0.0, self._jitter())))
 
     def cancel(self, lease: Lease, actor: str, cause: str = "") -> None:
         """Give it back; twice is no error.
@@ -204,6 +206,11 @@ class WorkService:
         kind = self._check(lease, actor)
         words = cause or "cancelled"
         self._store.transact(lease, lambda subject, now: kind.lost(subject, now, words), Cancel(cause))
+
+    def _leave(self, lease: Lease, state: State, cause: str, leave: Exit) -> None:
+        left = self._store.transact(lease, self._cycle(lease, state, cause), leave)
+        if lease.process == POWERCYCLE and left.request is not None and left.request.finished_at is not None:
+            self._tally.add(Done.POWERCYCLES, left.request.state.value)
 
     def _check(self, lease: Lease, actor: str) -> Process:
         if lease.session is not None:

@@ -303,6 +303,6 @@ def _url(process: subprocess.Popen[str], log: Path) -> str:
     raise AssertionError(f"fleetd serve did not start (rc {process.poll()}):\n{log.read_text()}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve_fleetd() -> Any:
     return serving

@@ -111,7 +111,7 @@ def test_operations(api: Any) -> None:
     api.services.machines.create("m1", {})
     api.services.powercycles.request("m1", "x")
     text = api.client("viewer").get("/metrics").text
-    assert 'fleetd_machines{powercycle_state="not_available"} 1.0' in text
+    assert 'fleetd_machines{lifecycle="active",powercycle_state="not_available"} 1.0' in text
     assert 'fleetd_powercycles{state="queued"} 1.0' in text
     assert "fleetd_powercycles_due 1.0" in text
     assert 'fleetd_http_requests_total{method="GET",route="/healthz",status="200"} 1.0' in text

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from fleetcore.errors import NotFound
 
-from fleetd.adapters.sql import codec, migrate
+from fleetd.adapters.sql import codec, migrate, rows
 from fleetd.adapters.sql.engine import make_engine
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.adapters.sql.tables import metadata
-from fleetd.domain import Description
+from fleetd.domain import Description, DeviceSummary, Machine, PowerCycleState
 from fleetd.leases import LifecycleNotIn, NotHeld, NotQuarantined, Process
 from fleetd.ports import ComponentFilter
 from fleetd.services.container import Services
@@ -143,3 +144,53 @@ def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str)
     with pytest.raises(NotFound, match="was not kept"):
         services.devices.get("m1", at=datetime(2026, 1, 1, 12, tzinfo=UTC))
     store.close()
+
+
+def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    engine = make_engine(url)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    said = {
+        "recovering": Description(recovering="Too hot.", powercycle_state=PowerCycleState.IN_ERROR, last_updated=now),
+        "maintained": Description(maintenance_mode="alice"),
+    }
+    device = codec.dumps(DeviceSummary(vendor="ACME", collected_at="2026-01-02T00:00:00Z"))
+    with engine.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        statement = sa.text(
+            "INSERT INTO machines (id, lifecycle, labels, description, device, search, version, created_at, updated_at)"
+            " VALUES (:id, 'active', '{}', :said, :device, '', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+        for name, value in said.items():
+            connection.execute(
+                statement,
+                {"id": name, "said": codec.dumps(value), "device": device if name == "recovering" else None},
+            )
+    migrate.upgrade(engine)
+    table = metadata.tables["machines"]
+    filled = (
+        "maintenance",
+        "recovering",
+        "controller",
+        "power_state",
+        "vendor",
+        "model",
+        "serial",
+        "heard_at",
+        "seen_at",
+    )
+    query = sa.select(*(table.c[name] for name in filled)).order_by(table.c.id)
+    with engine.begin() as connection:
+        migrated = connection.execute(query).all()
+        for name in said:
+            rows.write_machine(
+                connection, Machine("", now, now), replace(rows.locked_machine(connection, name), site="ams")
+            )
+        assert connection.execute(query).all() == migrated
+    assert [(row.maintenance, row.recovering, row.controller, row.vendor) for row in migrated] == [
+        (True, False, "not_available", ""),
+        (False, True, "in_error", "ACME"),
+    ]
+    engine.dispose()

@@ -71,12 +71,14 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 class Transactions:
-    """Runs functions in transactions."""
+    """Runs functions in transactions. ``retried`` and ``failed`` count, about: threads may lose one."""
 
     def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
         self.engine = engine
         self._sleep = sleep
         self._options = engine.dialect.name == "sqlite"
+        self.retried = 0
+        self.failed = 0
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """What ``function`` returns; it must not write."""
@@ -106,9 +108,12 @@ class Transactions:
                     raise
             except exc.DBAPIError as error:
                 if attempt >= ATTEMPTS or not _passes(error):
+                    self.failed += 1
                     raise translated(error) from error
             except exc.TimeoutError as error:
+                self.failed += 1
                 raise Busy("all database connections are in use") from error
+            self.retried += 1
             self._sleep(min(0.005 * 2**attempt, 0.5) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
 
 

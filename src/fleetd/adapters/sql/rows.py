@@ -23,6 +23,7 @@ from fleetd.domain import (
     Step,
     Token,
 )
+from fleetd.facets import seen_at, sortable
 
 _M, _P, _L = tables.machines, tables.powercycles, tables.machine_labels
 _PENDING = tables.pending_powercycle_states
@@ -59,6 +60,7 @@ def machine(row: Row[Any]) -> Machine:
 
 
 def machine_row(machine: Machine) -> dict[str, Any]:
+    device = machine.device or DeviceSummary()
     return {
         "id": machine.id,
         "site": machine.site,
@@ -70,6 +72,15 @@ def machine_row(machine: Machine) -> dict[str, Any]:
         "description": codec.dumps(machine.description),
         "held": bool(machine.description.held()),
         "quarantined": machine.description.is_quarantined,
+        "maintenance": bool(machine.description.maintenance_mode),
+        "recovering": bool(machine.description.recovering),
+        "controller": machine.description.powercycle_state.value,
+        "power_state": sortable(device.power_state),
+        "vendor": sortable(device.vendor),
+        "model": sortable(device.model),
+        "serial": sortable(device.serial),
+        "heard_at": machine.description.last_updated,
+        "seen_at": seen_at(machine),
         "device": codec.dumps(machine.device) if machine.device else None,
         "search": machine.search_text(),
         "version": machine.version,

@@ -17,7 +17,7 @@ from fleetcore.errors import ConflictError, InvalidInput, NotFound
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fleetd.adapters.sql import migrate, rows, tables
+from fleetd.adapters.sql import machine_lists, migrate, rows, tables
 from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.devices import SqlDevices
 from fleetd.adapters.sql.engine import Transactions, make_engine
@@ -30,10 +30,11 @@ from fleetd.domain import (
     Token,
     WebSession,
 )
-from fleetd.ports import EVERY_MACHINE, MachineFilter
+from fleetd.facets import MachineCounts, Order
+from fleetd.ports import EVERY_MACHINE, MachineFilter, TransactionCounts
 
 _M, _P, _T, _S = tables.machines, tables.powercycles, tables.tokens, tables.web_sessions
-_L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
+_PENDING = tables.pending_powercycle_states
 
 
 class SqlStore(SqlWork, SqlCredentials, SqlDevices):
@@ -56,6 +57,9 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
             raise InvalidInput(
                 f"the database's schema is {present or 'empty'}, this version needs {migrate.head()}: run `fleetd migrate`"
             )
+
+    def transaction_counts(self) -> TransactionCounts:
+        return TransactionCounts(self._tx.retried, self._tx.failed)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -81,17 +85,21 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
     def list_machines(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[Machine]:
-        query = select(_M).order_by(_M.c.id).limit(limit)
+        query = machine_lists.matching(where).order_by(_M.c.id).limit(limit)
         if after is not None:
             query = query.where(_M.c.id > after)
-        if where.site is not None:
-            query = query.where(_M.c.site == where.site)
-        if where.rack is not None:
-            query = query.where(_M.c.rack == where.rack)
-        for name, value in where.labels.items():
-            query = query.where(_M.c.id.in_(select(_L.c.machine).where(_L.c.name == name, _L.c.value == value)))
-        if where.q:
-            query = query.where(_M.c.search.contains(where.q.lower(), autoescape=True))
+        return self._machines(query)
+
+    def page_machines(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[Machine]:
+        keys = machine_lists.order_by(order, where.stale_before, descending, self.engine.dialect.name)
+        return self._machines(machine_lists.matching(where).order_by(*keys, _M.c.id).limit(limit).offset(offset))
+
+    def count_machines(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        return self._tx.read(lambda connection: machine_lists.counts(connection, where))
+
+    def _machines(self, query: Select[Any]) -> list[Machine]:
         return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
@@ -216,6 +224,10 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
     def count_powercycles(self) -> Mapping[State, int]:
         query = select(_P.c.state, func.count()).group_by(_P.c.state)
         return self._tx.read(lambda connection: {State(state): count for state, count in connection.execute(query)})
+
+    def oldest_open_powercycle(self) -> datetime | None:
+        query = select(func.min(_P.c.requested_at)).where(_P.c.finished_at.is_(None))
+        return self._tx.read(lambda connection: connection.execute(query).scalar())
 
     def _powercycles(self, query: Select[Any]) -> list[Powercycle]:
         return self._tx.read(lambda connection: [rows.powercycle(row) for row in connection.execute(query)])

@@ -80,6 +80,16 @@ machines = Table(
     # Of the description, for predicates.
     Column("held", Boolean, nullable=False, server_default=text("false")),
     Column("quarantined", Boolean, nullable=False, server_default=text("false")),
+    # Of the description and the device, for filters, counts and orders.
+    Column("maintenance", Boolean, nullable=False, server_default=text("false")),
+    Column("recovering", Boolean, nullable=False, server_default=text("false")),
+    Column("controller", String(32), nullable=False, server_default="not_available"),
+    Column("power_state", key(), nullable=False, server_default=""),
+    Column("vendor", key(), nullable=False, server_default=""),
+    Column("model", key(), nullable=False, server_default=""),
+    Column("serial", key(), nullable=False, server_default=""),
+    Column("heard_at", UtcDateTime),
+    Column("seen_at", UtcDateTime),
     Column("device", Text),
     Column("search", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -121,6 +131,7 @@ powercycles = Table(
     Column("error", Text),
     Column("steps", Text, nullable=False),
     Index("ix_powercycles_machine_id", "machine", "id"),
+    Index("ix_powercycles_state_machine", "state", "machine"),
     # A machine has at most one open request, whoever asks and however many servers there are.
     Index(
         "uq_powercycles_open",

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What this process did since it started, counted for metrics. The counts only grow; each process has its own."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections import Counter
+from collections.abc import Mapping
+
+
+class Done(enum.StrEnum):
+    """What is counted; the value is the metric's name without its prefix."""
+
+    EVENTS = "machine_events"  # that monitors sent and the store has
+    DOCUMENTS = "device_documents_published"
+    POWERCYCLES = "powercycles_closed"
+    LOGINS_FAILED = "logins_failed"
+
+
+class Tally:
+    """Safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[Done, Counter[str]] = {item: Counter() for item in Done}
+
+    def add(self, what: Done, which: str = "") -> None:
+        """One more; ``which`` is one of few."""
+        with self._lock:
+            self._counts[what][which] += 1
+
+    def counts(self, what: Done) -> Mapping[str, int]:
+        """How many so far."""
+        with self._lock:
+            return dict(self._counts[what])

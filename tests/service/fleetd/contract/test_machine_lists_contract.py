@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters, counts and orders of machine lists: every store does what ``fleetd.facets`` says."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fleetd.domain import Description, DeviceSummary, Machine, Powercycle, PowerCycleState, State, new_id
+from fleetd.facets import Facet, Order, facets, order_key
+from fleetd.ports import MachineFilter, Store
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+STALE = NOW - timedelta(minutes=15)
+
+
+def described(name: str, **said: object) -> Machine:
+    return Machine(name, NOW, NOW, description=replace(Description(), **said))  # type: ignore[arg-type]
+
+
+FLEET = (
+    replace(described("ok", last_updated=NOW), site="b", device=DeviceSummary(vendor="HPE", model="x", serial="9")),
+    described("quarantined", is_quarantined=True, maintenance_mode="alice"),
+    described("error", powercycle_state=PowerCycleState.IN_ERROR),
+    replace(described("recovering", recovering="Too hot."), site="B", rack="r2", position="U1"),
+    replace(described("stale", last_updated=STALE - timedelta(microseconds=1)), rack="r2", position="U0"),
+    replace(described("fresh", last_updated=STALE), device=DeviceSummary(vendor="Dell", power_state="off")),
+    replace(described("maintained", maintenance_mode="bob"), lifecycle="retired"),
+    described("failed"),
+    described("open"),
+    described("waiting"),
+    described("recovered"),
+    replace(
+        described("collected"), device=DeviceSummary(collected_at="2026-03-01T13:00:00+00:00", vendor="\x00" * 300)
+    ),
+)
+
+
+def request(machine: str, state: State, hours: int, finished: bool = True) -> Powercycle:
+    at = NOW - timedelta(hours=hours)
+    return Powercycle(new_id(at), machine, state, at, at, "alice", finished_at=at if finished else None)
+
+
+REQUESTS = (
+    request("failed", State.VERIFIED, 2),
+    request("failed", State.FAILED, 1),
+    request("recovered", State.FAILED, 2),
+    request("recovered", State.VERIFIED, 1),
+    request("open", State.FAILED, 2),
+    request("open", State.OFF, 1, finished=False),
+    request("waiting", State.QUEUED, 1, finished=False),
+)
+
+
+@pytest.fixture
+def fleet(store: Store) -> Store:
+    for item in FLEET:
+        store.create_machine(item)
+    for item in REQUESTS:
+        store.open_powercycle(replace(item, finished_at=None))
+        store.update_powercycle(item.id, lambda _previous, item=item: item)
+    return store
+
+
+def newest(name: str) -> Powercycle | None:
+    return max((item for item in REQUESTS if item.machine == name), key=lambda item: item.id, default=None)
+
+
+def expected(facet: Facet, stale_before: datetime | None) -> list[str]:
+    return sorted(item.id for item in FLEET if facet in facets(item, newest(item.id), stale_before))
+
+
+@pytest.mark.parametrize("stale_before", [None, STALE])
+def test_facets_narrow_and_count(fleet: Store, stale_before: datetime | None) -> None:
+    counts = fleet.count_machines(MachineFilter(stale_before=stale_before))
+    for facet in Facet:
+        names = expected(facet, stale_before)
+        assert bool(names) == (facet != Facet.STALE or stale_before is not None)
+        where = MachineFilter(facet=facet, stale_before=stale_before)
+        assert [item.id for item in fleet.list_machines(where)] == names, facet
+        assert counts.facets[facet] == fleet.count_machines(where).total == len(names), facet
+    assert counts.total == len(FLEET)
+    assert counts.states == {
+        ("active", PowerCycleState.IN_ERROR): 1,
+        ("active", PowerCycleState.NOT_AVAILABLE): len(FLEET) - 2,
+        ("retired", PowerCycleState.NOT_AVAILABLE): 1,
+    }
+
+
+def test_what_each_facet_is() -> None:
+    assert expected(Facet.TROUBLE, STALE) == ["error", "failed", "quarantined", "recovering", "stale"]
+    assert expected(Facet.CYCLE_OPEN, STALE) == ["open", "waiting"]
+    assert expected(Facet.MAINTENANCE, STALE) == ["maintained", "quarantined"]
+
+
+@pytest.mark.parametrize(("order", "descending"), list(itertools.product(Order, (False, True))))
+def test_orders(fleet: Store, order: Order, descending: bool) -> None:
+    by_id = sorted(FLEET, key=lambda item: item.id)
+    wanted = [
+        item.id
+        for item in sorted(by_id, key=lambda item: order_key(order, item, newest(item.id), STALE), reverse=descending)
+    ]
+    where = MachineFilter(stale_before=STALE)
+    pages = [fleet.page_machines(where, order, 5, offset, descending) for offset in (0, 5, 10, 15)]
+    assert [item.id for page in pages for item in page] == wanted
+    assert [len(page) for page in pages] == [5, 5, 2, 0]
+
+
+def test_filters_and_facets_together(fleet: Store) -> None:
+    where = MachineFilter(site="B", q="recov", facet=Facet.TROUBLE)
+    assert [item.id for item in fleet.page_machines(where, Order.STATE, 10)] == ["recovering"]
+    assert fleet.count_machines(where).total == 1
+    assert fleet.count_machines(MachineFilter(q="nothing")).total == 0
+
+
+def test_what_a_monitor_or_runner_says_counts_at_once(fleet: Store) -> None:
+    fleet.set_powercycle_states({"ok": PowerCycleState.IN_ERROR}, NOW)
+    fleet.update_machine(
+        "ok", lambda previous: replace(previous, description=replace(previous.description, recovering="Too hot."))
+    )
+    counts = fleet.count_machines().facets
+    assert (counts[Facet.CONTROLLER_ERROR], counts[Facet.RECOVERING]) == (2, 2)
