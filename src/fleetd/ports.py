@@ -25,6 +25,7 @@ from fleetd.domain import (
     Token,
     WebSession,
 )
+from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
 from fleetd.leases import (
     Backoff,
     Change,
@@ -238,6 +239,28 @@ class CredentialStore(Protocol):
         """At most ``limit`` entries, newest first, older than the one with id ``after``."""
 
 
+class EventStore(Protocol):
+    """The log: only ever appended to. Changes of everything above write theirs in their own transaction (``fleetd.events``).
+
+    Numbers become visible in their order, however many servers write: who has seen one has seen all that are smaller.
+    """
+
+    def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        """Number and store them, all or none."""
+
+    def list_events(
+        self,
+        where: EventFilter = EVERY_EVENT,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[Event]:
+        """Newest first, those with smaller numbers than ``before``; with ``after`` oldest first, those with greater ones."""
+
+    def event_bounds(self) -> tuple[int, int]:
+        """The greatest number that was pruned, and the last one that was given; 0: none."""
+
+
 class WorkStore(Protocol):
     """Sessions, work and its history. All times are the database's; see ``leases`` for what is what.
 
@@ -311,7 +334,7 @@ class WorkStore(Protocol):
         """Eligible by the same predicate, in work, in backoff."""
 
 
-class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, Protocol):
+class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, EventStore, Protocol):
     """All of it: what an adapter implements."""
 
     def ready(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
 
+from fleetd import events
 from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
     AuditEntry,
@@ -25,6 +26,7 @@ from fleetd.domain import (
     WebSession,
     new_id,
 )
+from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
 
 
@@ -61,8 +63,7 @@ class MemoryStore(MemoryWork):
             state = self._pending.pop(machine.id, None)
             if state is not None:
                 machine = replace(machine, description=replace(machine.description, powercycle_state=state))
-            self._machines[machine.id] = machine
-            return machine
+            return self._put_machine(machine)
 
     def get_machine(self, machine_id: str) -> Machine | None:
         return self._machines.get(machine_id)
@@ -81,8 +82,7 @@ class MemoryStore(MemoryWork):
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         with self._lock:
-            self._machines[machine_id] = change(self._existing(machine_id))
-            return self._machines[machine_id]
+            return self._put_machine(change(self._existing(machine_id)))
 
     def upsert_machine(self, machine_id: str, now: datetime, change: Callable[[Machine], Machine]) -> Machine:
         with self._lock:
@@ -94,9 +94,8 @@ class MemoryStore(MemoryWork):
             if state is not None:
                 machine = replace(machine, description=replace(machine.description, powercycle_state=state))
             changed = change(machine)
-            self._machines[machine_id] = changed
             self._pending.pop(machine_id, None)
-            return changed
+            return self._put_machine(changed)
 
     def delete_machine(self, machine_id: str, check: Callable[[Machine], None] | None = None) -> None:
         with self._lock:
@@ -104,6 +103,7 @@ class MemoryStore(MemoryWork):
             if check:
                 check(machine)
             del self._machines[machine_id]
+            self._tell(events.of_machine(machine, None))
             self._devices.pop(machine_id, None)
             self._observed.pop(machine_id, None)
             self._forget_work(machine_id)
@@ -117,8 +117,8 @@ class MemoryStore(MemoryWork):
                 if machine is None:
                     self._pending[name] = state
                 else:
-                    self._machines[name] = replace(
-                        machine, description=replace(machine.description, powercycle_state=state)
+                    self._put_machine(
+                        replace(machine, description=replace(machine.description, powercycle_state=state))
                     )
 
     def _existing(self, machine_id: str) -> Machine:
@@ -138,8 +138,7 @@ class MemoryStore(MemoryWork):
             present = self._open(request.machine)
             if present is not None:
                 return present, False
-            self._requests[request.id] = request
-            return request, True
+            return self._put_request(request), True
 
     def get_powercycle(self, request_id: str) -> Powercycle | None:
         return self._requests.get(request_id)
@@ -175,8 +174,7 @@ class MemoryStore(MemoryWork):
         with self._lock:
             if request_id not in self._requests:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            self._requests[request_id] = change(self._requests[request_id])
-            return self._requests[request_id]
+            return self._put_request(change(self._requests[request_id]))
 
     def toggle_powercycle(
         self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
@@ -185,9 +183,7 @@ class MemoryStore(MemoryWork):
             self._existing(machine)
             present = self._open(machine)
             changed = opened if present is None else closed(present) if closed else None
-            if changed is not None:
-                self._requests[changed.id] = changed
-            return changed
+            return self._put_request(changed) if changed is not None else None
 
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
         with self._lock:
@@ -213,10 +209,11 @@ class MemoryStore(MemoryWork):
             publication = change(self.get_devices(machine))
             self._devices.setdefault(machine, {})[source] = publication.document
             self._observed.setdefault(machine, {})[source] = now
-            self._machines[machine] = replace(previous, device=publication.summary)
+            self._put_machine(replace(previous, device=publication.summary))
             if publication.changes:
                 entry = DeviceChange(new_id(now), machine, source, now, publication.changes)
                 self._history[entry.id] = entry
+                self._tell(events.of_device(machine, source, publication.changes))
             return publication
 
     def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
@@ -238,6 +235,7 @@ class MemoryStore(MemoryWork):
             if any(item.name == token.name and item.revoked_at is None for item in self._tokens.values()):
                 raise ConflictError(f"a token named {token.name} exists; revoke it first", name=token.name)
             self._tokens[token.id] = token
+            self._tell(events.of_token(None, token))
             return token
 
     def find_token(self, digest: str) -> Token | None:
@@ -257,6 +255,7 @@ class MemoryStore(MemoryWork):
                 raise NotFound(f"no token {id_or_name}", token=id_or_name)
             revoked = replace(found, revoked_at=found.revoked_at or now)
             self._tokens[found.id] = revoked
+            self._tell(events.of_token(found, revoked))
             self._sessions = {key: item for key, item in self._sessions.items() if item.token_id != found.id}
             return revoked
 
@@ -274,28 +273,57 @@ class MemoryStore(MemoryWork):
         with self._lock:
             self._sessions.pop(digest, None)
 
+    # -- events
+
+    def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        with self._lock:
+            return self._tell(events)
+
+    def list_events(
+        self,
+        where: EventFilter = EVERY_EVENT,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[Event]:
+        with self._lock:
+            found = self._log if after is not None else self._log[::-1]
+        return [
+            item
+            for item in found
+            if where.matches(item) and (after is None or item.seq > after) and (before is None or item.seq < before)
+        ][:limit]
+
+    def event_bounds(self) -> tuple[int, int]:
+        with self._lock:
+            return self._pruned, self._last
+
     # -- credentials
+
+    def _note(self, audit: AuditEntry) -> None:
+        self._audit.append(audit)
+        self._tell(events.of_credential(audit))
 
     def put_credential(self, credential: Credential, audit: AuditEntry) -> Credential:
         with self._lock:
             present = self._credentials.get(credential.name)
             kept = replace(credential, created_at=present.created_at) if present else credential
             self._credentials[kept.name] = kept
-            self._audit.append(audit)
+            self._note(audit)
             return kept
 
     def read_credential(self, name: str, audit: AuditEntry) -> Credential:
         with self._lock:
             if name not in self._credentials:
                 raise NotFound(f"no credential {name}", credential=name)
-            self._audit.append(audit)
+            self._note(audit)
             return self._credentials[name]
 
     def delete_credential(self, name: str, audit: AuditEntry) -> None:
         with self._lock:
             if name not in self._credentials:
                 raise NotFound(f"no credential {name}", credential=name)
-            self._audit.append(audit)
+            self._note(audit)
             del self._credentials[name]
 
     def list_credentials(self) -> Sequence[Credential]:

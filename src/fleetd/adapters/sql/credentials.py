@@ -10,8 +10,10 @@ from typing import Any
 from fleetcore.errors import NotFound
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from fleetd import events
 from fleetd.adapters.sql import tables
 from fleetd.adapters.sql.engine import Transactions
+from fleetd.adapters.sql.events import tell
 from fleetd.domain import AuditEntry, Credential
 
 _C, _A = tables.credentials, tables.audit
@@ -91,6 +93,7 @@ def _by_name(name: str) -> Any:
 
 def _log(connection: Connection, audit: AuditEntry) -> None:
     connection.execute(insert(_A).values(**asdict(audit)))
+    tell(connection, events.of_credential(audit))
 
 
 def _credential(row: Row[Any]) -> Credential:

@@ -71,11 +71,20 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 class Transactions:
-    """Runs functions in transactions."""
+    """Runs functions in transactions.
 
-    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+    :param before_commit: the last step of each transaction that writes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sleep: Callable[[float], None] = time.sleep,
+        before_commit: Callable[[Connection], None] = lambda _connection: None,
+    ) -> None:
         self.engine = engine
         self._sleep = sleep
+        self._before_commit = before_commit
         self._options = engine.dialect.name == "sqlite"
 
     def read(self, function: Callable[[Connection], T]) -> T:
@@ -100,7 +109,10 @@ class Transactions:
                     if self._options and not write:
                         connection = connection.execution_options(fleetd_write=False)  # noqa: PLW2901
                     with connection.begin():
-                        return function(connection)
+                        found = function(connection)
+                        if write:
+                            self._before_commit(connection)
+                        return found
             except exc.IntegrityError:
                 if not again_on_conflict or attempt >= ATTEMPTS:
                     raise

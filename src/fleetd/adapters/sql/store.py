@@ -17,9 +17,11 @@ from fleetcore.errors import ConflictError, InvalidInput, NotFound
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from fleetd import events
 from fleetd.adapters.sql import codec, migrate, rows, tables
 from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.engine import Transactions, make_engine
+from fleetd.adapters.sql.events import SqlEvents, tell
 from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
     DeviceChange,
@@ -44,7 +46,7 @@ _M, _P, _D, _H, _T, _S = (
 _L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
 
 
-class SqlStore(SqlWork, SqlCredentials):
+class SqlStore(SqlWork, SqlCredentials, SqlEvents):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
     def __init__(
@@ -56,7 +58,7 @@ class SqlStore(SqlWork, SqlCredentials):
     ) -> None:
         self.engine = make_engine(url, pool_size)
         self._clock = clock
-        self._tx = Transactions(self.engine, sleep)
+        self._tx = Transactions(self.engine, sleep, self._write_told)
 
     def ready(self) -> None:
         present = self._tx.read(migrate.current)
@@ -125,6 +127,7 @@ class SqlStore(SqlWork, SqlCredentials):
             if check:
                 check(machine)
             connection.execute(delete(_M).where(_M.c.id == machine_id))
+            tell(connection, events.of_machine(machine, None))
 
         self._tx.write(work)
 
@@ -150,8 +153,7 @@ class SqlStore(SqlWork, SqlCredentials):
             present = rows.open_powercycle(connection, request.machine)
             if present is not None:
                 return present, False
-            connection.execute(insert(_P).values(rows.powercycle_row(request)))
-            return request, True
+            return rows.insert_powercycle(connection, request), True
 
         return self._tx.write(work, again_on_conflict=True)
 
@@ -208,9 +210,7 @@ class SqlStore(SqlWork, SqlCredentials):
             present = rows.open_powercycle(connection, machine)
             if present is not None:
                 return rows.write_powercycle(connection, present, closed) if closed else None
-            if opened is not None:
-                connection.execute(insert(_P).values(rows.powercycle_row(opened)))
-            return opened
+            return rows.insert_powercycle(connection, opened) if opened is not None else None
 
         return self._tx.write(work, again_on_conflict=True)
 
@@ -253,6 +253,7 @@ class SqlStore(SqlWork, SqlCredentials):
                         id=new_id(now), machine=machine, source=source, at=now, changes=codec.dumps(publication.changes)
                     )
                 )
+                tell(connection, events.of_device(machine, source, publication.changes))
             return publication
 
         return self._tx.write(work)
@@ -295,6 +296,7 @@ class SqlStore(SqlWork, SqlCredentials):
                     revoked_at=token.revoked_at,
                 )
             )
+            tell(connection, events.of_token(None, token))
             return token
 
         try:
@@ -321,8 +323,9 @@ class SqlStore(SqlWork, SqlCredentials):
                 row = connection.execute(query.where(_T.c.name == id_or_name, _T.c.revoked_at.is_(None))).first()
             if row is None:
                 raise NotFound(f"no token {id_or_name}", token=id_or_name)
-            token = rows.token(row)
-            token = replace(token, revoked_at=token.revoked_at or now)
+            previous = rows.token(row)
+            token = replace(previous, revoked_at=previous.revoked_at or now)
+            tell(connection, events.of_token(previous, token))
             connection.execute(update(_T).where(_T.c.id == token.id).values(revoked_at=token.revoked_at))
             connection.execute(delete(_S).where(_S.c.token_id == token.id))
             return token

@@ -237,6 +237,32 @@ work_history = Table(
     Index("ix_work_history_machine_id", "machine", "id"),
 )
 
+# -- events
+
+# No foreign key: the log also tells of machines that are gone.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("kind", key(64), nullable=False),
+    Column("machine", key()),
+    Column("actor", String(255), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_events_machine_seq", "machine", "seq"),
+    Index("ix_events_kind_seq", "kind", "seq"),
+)
+
+# One row (id 1): the last number that was given, and the last one that was pruned.
+event_log = Table(
+    "event_log",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False),
+)
+
 credentials = Table(
     "credentials",
     metadata,
