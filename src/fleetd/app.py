@@ -78,16 +78,21 @@ def make_app(settings: Settings, services: Services) -> FastAPI:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it answers."""
+    """uvicorn that says when it answers, and when it is about to wait for its requests to end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:  # noqa: ARG005
@@ -108,8 +113,9 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
             on_ready(url)
 
         services = make_services(settings, store)
+        application = make_app(settings, services)
         config = uvicorn.Config(
-            make_app(settings, services),
+            application,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=settings.server.shutdown_seconds,
@@ -120,7 +126,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
         with repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"):
-            _Server(config, ready).run(sockets=[listener])
+            _Server(config, ready, lambda: api.end_streams(application)).run(sockets=[listener])
         _log.info("stopped")
     finally:
         store.close()

@@ -9,7 +9,7 @@ from fleetcore.errors import FleetError
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
-from fleetd.api import credentials, errors, legacy, middleware, ops, page, updates, v1, work
+from fleetd.api import credentials, errors, events, legacy, middleware, ops, page, streams, updates, v1, work
 from fleetd.api.auth import Policy
 from fleetd.services.container import Services
 
@@ -30,16 +30,23 @@ def create(services: Services, policy: Policy | None = None, max_body_bytes: int
     api.state.registry = ops.registry(services)
     api.state.error_page = page.error_page
     api.state.updates = updates.Updates(services)
-    for router in (ops.router, legacy.router, v1.router, work.router, credentials.router, page.router):
+    api.state.feed = streams.Feed(services.events)
+    for router in (ops.router, legacy.router, v1.router, work.router, credentials.router, events.router, page.router):
         api.include_router(router)
     api.add_exception_handler(FleetError, errors.on_fleet_error)
     api.add_exception_handler(HTTPException, errors.on_http_error)
     api.add_exception_handler(RequestValidationError, errors.on_invalid)
     api.add_exception_handler(Exception, errors.on_crash)
     # The last one added is the outermost.
-    api.add_middleware(updates.Wake, updates=api.state.updates)
+    api.add_middleware(updates.Wake, wake=(api.state.updates.wake, api.state.feed.wake))
     api.add_middleware(middleware.BodyLimit, max_bytes=max_body_bytes)
     api.add_middleware(middleware.EncodedSlashes)
     api.add_middleware(middleware.Headers)
     api.add_middleware(middleware.Figures, registry=api.state.registry)
     return api
+
+
+def end_streams(application: FastAPI) -> None:
+    """The server stops: answers that have no end of their own end now. Call it in the event loop."""
+    application.state.feed.close()
+    application.state.updates.close()

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from fleetcore import process
 from fleetcore.errors import InvalidInput
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from fleetd.api import wire
 from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
 from fleetd.api.errors import BadRequest, Json, as_invalid_input
+from fleetd.api.streams import KEEP_ALIVE, EventStream
 from fleetd.api.updates import Updates
 from fleetd.api.v1 import services
 from fleetd.domain import AttachedDevice, PowerCycleState
@@ -29,7 +29,6 @@ from fleetd.services.tokens import May
 
 router = APIRouter(tags=["json/v1"])
 
-SSE_KEEP_ALIVE = 15.0
 _SSH_USER_IP = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.\-@_]*\Z")
 T = TypeVar("T", bound=BaseModel)
 
@@ -251,11 +250,11 @@ def description_updated(request: Request, _who: Reader, stream: str = "") -> Res
         with bus.subscribe(machine_id) as subscription:
             await subscription.ready()
             yield ": connected\n\n"
-            while True:
-                changed = await subscription.wait(SSE_KEEP_ALIVE)
+            while not bus.closed:
+                changed = await subscription.wait(KEEP_ALIVE)
                 yield "data: update\n\n" if changed else ": still here\n\n"  # so that proxies keep the connection
 
-    return StreamingResponse(updates(), media_type="text/event-stream")
+    return EventStream(updates())
 
 
 @router.get("/_/machines")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fleetd.domain import Annotation, AuditEntry, Credential, Description, DeviceChange, Machine, Powercycle, Token
+from fleetd.events import Event
 from fleetd.leases import Explanation, LeaseSession, Work, WorkEvent
 from fleetd.services.machines import MachineView
 
@@ -189,6 +190,19 @@ def explanation(value: Explanation) -> dict[str, Any]:
             "interval": waits.interval,
             "failures": waits.failures,
         },
+    }
+
+
+def event(value: Event) -> dict[str, Any]:
+    """``EventOut``."""
+    return {
+        "id": value.seq,
+        "at": time(value.at),
+        "kind": value.kind,
+        "machine": value.machine,
+        "actor": value.actor,
+        "message": value.message,
+        "data": dict(value.data),
     }
 
 

@@ -8,6 +8,7 @@ from fleetd.ports import Cipher, Store
 from fleetd.services import Clock
 from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
+from fleetd.services.events import Events
 from fleetd.services.machines import Machines
 from fleetd.services.powercycles import Backoff, Powercycles
 from fleetd.services.tokens import Tokens
@@ -32,4 +33,5 @@ class Services:
         self.work = WorkService(store, backoff or Backoff(), processes)
         self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock)
+        self.events = Events(store)
         self.tokens = Tokens(store, clock, session_hours)
