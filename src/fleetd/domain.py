@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from fleetcore.errors import InvalidInput
+
 JsonMap = Mapping[str, Any]
 
 
@@ -268,6 +270,25 @@ class AuditEntry:
     actor: str
     action: str  # credential.read, credential.write, credential.delete
     subject: str
+
+
+@dataclass(frozen=True)
+class Once:
+    """A request that may arrive more than once, and is to be done once: who sent it, under which key, and its digest."""
+
+    actor: str
+    key: str
+    request: str
+
+
+class KeyReused(InvalidInput):
+    """The key of a request was used for another one."""
+
+    def __init__(self, request: Once) -> None:
+        super().__init__(
+            f"Idempotency-Key: {request.key[:64]!r} was used for another request; a new request needs a new key",
+            field="Idempotency-Key",
+        )
 
 
 _ID = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*(/[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*)*$")

@@ -18,7 +18,9 @@ from fleetd.domain import (
     Credential,
     DeviceChange,
     DeviceSummary,
+    JsonMap,
     Machine,
+    Once,
     Powercycle,
     PowerCycleState,
     State,
@@ -334,7 +336,22 @@ class WorkStore(Protocol):
         """Eligible by the same predicate, in work, in backoff."""
 
 
-class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, EventStore, Protocol):
+class OnceStore(Protocol):
+    """Requests that are done once, however often they arrive."""
+
+    def once(self, request: Once, now: datetime, work: Callable[[], JsonMap]) -> tuple[JsonMap, bool]:
+        """Do ``work``, which uses this store, and keep its answer, all in one transaction; or answer as it was answered.
+
+        The flag says whether it was answered before. What ``work`` raises is not kept: the next one tries again. Two at
+        once: the second waits for the first.
+
+        :raises KeyReused: another request had this key.
+        """
+
+
+class Store(
+    MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, EventStore, OnceStore, Protocol
+):
     """All of it: what an adapter implements."""
 
     def ready(self) -> None:

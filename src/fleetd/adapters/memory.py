@@ -18,7 +18,10 @@ from fleetd.domain import (
     AuditEntry,
     Credential,
     DeviceChange,
+    JsonMap,
+    KeyReused,
     Machine,
+    Once,
     Powercycle,
     PowerCycleState,
     State,
@@ -45,6 +48,7 @@ class MemoryStore(MemoryWork):
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, WebSession] = {}
 
+        self._answers: dict[tuple[str, str], tuple[str, JsonMap, datetime]] = {}
         self._credentials: dict[str, Credential] = {}
         self._audit: list[AuditEntry] = []
 
@@ -272,6 +276,19 @@ class MemoryStore(MemoryWork):
     def delete_session(self, digest: str) -> None:
         with self._lock:
             self._sessions.pop(digest, None)
+
+    # -- requests that are done once
+
+    def once(self, request: Once, now: datetime, work: Callable[[], JsonMap]) -> tuple[JsonMap, bool]:
+        with self._lock:
+            present = self._answers.get((request.actor, request.key))
+            if present is not None and present[0] != request.request:
+                raise KeyReused(request)
+            if present is not None:
+                return present[1], True
+            answer = work()
+            self._answers[(request.actor, request.key)] = (request.request, answer, now)
+            return answer, False
 
     # -- events
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fleetcore.errors import InvalidInput
 
-from fleetd.api import schemas, wire
+from fleetd.api import once, schemas, wire
 from fleetd.api.auth import Publisher, Reader, ensure
 from fleetd.api.errors import Json
 from fleetd.api.streams import EventStream, Feed, News
@@ -29,13 +29,17 @@ _MAX = 2**62
 
 
 @router.post("/events", status_code=201, responses={201: {"model": schemas.EventsAppended}, **answers(400)})
-def append_events(request: Request, body: schemas.NewEvents, who: Publisher) -> Response:
+def append_events(request: Request, body: schemas.NewEvents, who: Publisher, key: once.Key = None) -> Response:
     """Append what you saw; all or none. Kinds that begin with a word of the server's own are refused."""
     for item in body.items:
         ensure(who, May.PUBLISH, item.machine)
     actor = who.name or "anonymous"
     made = [NewEvent(item.kind, item.machine, actor, item.message, item.data) for item in body.items]
-    return Json({"items": [wire.event(item) for item in services(request).events.append(made)]}, 201)
+
+    def work() -> once.Answer:
+        return once.Answer({"items": [wire.event(item) for item in services(request).events.append(made)]}, 201)
+
+    return once.once(request, who, key, body, work)
 
 
 @router.get("/events", responses={200: {"model": schemas.EventList}})

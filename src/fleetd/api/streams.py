@@ -96,31 +96,36 @@ class Feed:
                 missing, after = (last + 1, after), last
             seen = last if after is None else after
             yield News((), seen, missing)
+            time = asyncio.get_running_loop().time
+            quiet = time() + keep_alive
             while not self._closed:
                 bell.clear()
-                news = await self._following(where, seen, max(last, self._last or 0))
+                try:
+                    news = await self._following(where, seen, max(last, self._last or 0))
+                except FleetError as exc:
+                    _log.warning("feed_failed", code=exc.code, message=exc.message)
+                    await asyncio.sleep(self._period)
+                    continue
                 if news is not None:
                     seen = news.seen
                     if news.events:
                         yield news
+                        quiet = time() + keep_alive
                     continue
-                try:
-                    await asyncio.wait_for(bell.wait(), keep_alive)
-                except TimeoutError:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), quiet - time())
+                if time() >= quiet:
                     yield News((), seen)
+                    quiet = time() + keep_alive
 
     async def _following(self, where: EventFilter, seen: int, last: int) -> News | None:
-        """The next news of a listener; None: there is none now, or the database does not answer."""
+        """The next news of a listener; None: there is none now."""
         if seen >= last:
             return None
         if self._newest and self._newest[0].seq <= seen + 1:
             behind = [item for item in self._newest if item.seq > seen]
             return News([item for item in behind if where.matches(item)], self._newest[-1].seq) if behind else None
-        try:
-            found = await run_in_threadpool(self._events.find, where, PAGE, seen)
-        except FleetError as exc:
-            _log.warning("feed_failed", code=exc.code, message=exc.message)
-            return None
+        found = await run_in_threadpool(self._events.find, where, PAGE, seen)
         if len(found) == PAGE:
             return News(found, found[-1].seq)
         return News(found, max([last, *(item.seq for item in found[-1:])]))
@@ -153,7 +158,6 @@ class Feed:
                 _log.warning("feed_failed", code=exc.code, message=exc.message)
             except Exception:  # noqa: BLE001 - a defect must not silence all listeners
                 _log.exception("feed_failed")
-            self._ring()  # also those who could not read last time
             await asyncio.sleep(GAP)
             if not more:
                 with contextlib.suppress(TimeoutError):
@@ -164,9 +168,11 @@ class Feed:
         self.looks += 1
         if self._last is None:
             _pruned, self._last = await run_in_threadpool(self._events.bounds)
+            self._ring()  # it may be further than where those who listen already are
             return False
         found = await run_in_threadpool(self._events.find, EVERY_EVENT, PAGE, self._last)
         if found:
             self._newest.extend(found)
             self._last = found[-1].seq
+            self._ring()
         return len(found) == PAGE

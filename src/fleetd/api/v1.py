@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fleetcore.errors import FleetError, InvalidInput
 from pydantic import ValidationError
 
-from fleetd.api import schemas, wire
+from fleetd.api import once, schemas, wire
 from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
 from fleetd.api.errors import Json, as_invalid_input
 from fleetd.api.middleware import path_id
@@ -55,7 +55,11 @@ def services(request: Request) -> Services:
 
 
 def _with_etag(view: MachineView, status: int = 200) -> Response:
-    return Json(wire.machine(view), status, {"ETag": f'"{view.machine.version}"'})
+    return Json(wire.machine(view), status, _etag(view))
+
+
+def _etag(view: MachineView) -> dict[str, str]:
+    return {"ETag": f'"{view.machine.version}"'}
 
 
 def _version(if_match: str | None) -> int | None:
@@ -118,9 +122,14 @@ Where = Annotated[MachineFilter, fastapi.Depends(_where)]
     tags=["machines"],
     responses={201: {"model": schemas.MachineOut}, **answers(400, 409)},
 )
-def create_machine(request: Request, body: schemas.NewMachine, _who: Operator) -> Response:
+def create_machine(request: Request, body: schemas.NewMachine, who: Operator, key: once.Key = None) -> Response:
     """Register a machine."""
-    return _with_etag(services(request).machines.create(body.id, body.to_domain()), 201)
+
+    def work() -> once.Answer:
+        view = services(request).machines.create(body.id, body.to_domain())
+        return once.Answer(wire.machine(view), 201, _etag(view))
+
+    return once.once(request, who, key, body, work)
 
 
 @router.get("/machines", tags=["machines"], responses={200: {"model": schemas.MachineList}})
@@ -293,11 +302,16 @@ def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) ->
         **answers(400, 404),
     },
 )
-def request_powercycle(request: Request, body: schemas.NewPowercycle, who: Operator) -> Response:
+def request_powercycle(request: Request, body: schemas.NewPowercycle, who: Operator, key: once.Key = None) -> Response:
     """Ask for a power cycle. A machine has at most one open request."""
     requester = body.requester or who.name or "anonymous"
-    found, created = services(request).powercycles.request(body.machine, requester, body.reason)
-    return Json(wire.powercycle(found), 201 if created else 200, {"Location": f"/api/v1/powercycles/{found.id}"})
+
+    def work() -> once.Answer:
+        found, created = services(request).powercycles.request(body.machine, requester, body.reason)
+        headers = {"Location": f"/api/v1/powercycles/{found.id}"}
+        return once.Answer(wire.powercycle(found), 201 if created else 200, headers)
+
+    return once.once(request, who, key, body, work)
 
 
 @router.get("/powercycles", tags=["powercycles"], responses={200: {"model": schemas.PowercycleList}})

@@ -10,6 +10,7 @@ from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
 from fleetd.services.events import Events
 from fleetd.services.machines import Machines
+from fleetd.services.once import Requests
 from fleetd.services.powercycles import Backoff, Powercycles
 from fleetd.services.tokens import Tokens
 from fleetd.services.work import WorkService
@@ -34,4 +35,5 @@ class Services:
         self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock)
         self.events = Events(store)
+        self.requests = Requests(store, clock)
         self.tokens = Tokens(store, clock, session_hours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -86,6 +87,7 @@ class Transactions:
         self._sleep = sleep
         self._before_commit = before_commit
         self._options = engine.dialect.name == "sqlite"
+        self._joined = threading.local()
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """What ``function`` returns; it must not write."""
@@ -100,7 +102,25 @@ class Transactions:
         """
         return self._run(function, write=True, again_on_conflict=again_on_conflict)
 
+    def together(self, function: Callable[[], T]) -> T:
+        """What ``function`` returns; all that it reads and writes by this object, in this thread, is one transaction.
+
+        It may run more than once. :raises: as :meth:`write`; a violated constraint makes it look again.
+        """
+
+        def work(connection: Connection) -> T:
+            self._joined.connection = connection
+            try:
+                return function()
+            finally:
+                self._joined.connection = None
+
+        return self._run(work, write=True, again_on_conflict=True)
+
     def _run(self, function: Callable[[Connection], T], write: bool, again_on_conflict: bool) -> T:
+        joined: Connection | None = getattr(self._joined, "connection", None)
+        if joined is not None:
+            return function(joined)
         attempt = 0
         while True:
             attempt += 1

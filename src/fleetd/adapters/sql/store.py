@@ -22,6 +22,7 @@ from fleetd.adapters.sql import codec, migrate, rows, tables
 from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.engine import Transactions, make_engine
 from fleetd.adapters.sql.events import SqlEvents, tell
+from fleetd.adapters.sql.once import SqlOnce
 from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
     DeviceChange,
@@ -46,7 +47,7 @@ _M, _P, _D, _H, _T, _S = (
 _L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
 
 
-class SqlStore(SqlWork, SqlCredentials, SqlEvents):
+class SqlStore(SqlWork, SqlCredentials, SqlEvents, SqlOnce):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
     def __init__(

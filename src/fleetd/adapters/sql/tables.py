@@ -263,6 +263,17 @@ event_log = Table(
     Column("pruned", BigInteger, nullable=False),
 )
 
+# What was answered to a request that may be repeated, by who asked and the key of the request.
+answers = Table(
+    "answers",
+    metadata,
+    Column("actor", key(), primary_key=True),
+    Column("key", key(), primary_key=True),
+    Column("request", String(64), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
 credentials = Table(
     "credentials",
     metadata,
