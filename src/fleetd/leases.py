@@ -76,6 +76,8 @@ class NothingToDo(FleetError):
 
 # -- values
 
+POWERCYCLE = "powercycle"  # the process whose need is a request of its own
+
 
 @dataclass(frozen=True)
 class LeaseSession:

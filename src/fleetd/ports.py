@@ -128,10 +128,13 @@ class PowercycleStore(Protocol):
     def due_powercycles(self, now: datetime) -> Sequence[str]:
         """Machines with an open request whose backoff is over and which nobody has claimed, oldest request first."""
 
-    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+    def update_powercycle(
+        self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
+    ) -> Powercycle:
         """Apply ``change``.
 
-        :raises NotFound: no such request.
+        :param unclaimed: an open one only if nobody holds the power cycle of its machine.
+        :raises NotFound: no such request. :raises WorkConflict: somebody holds it.
         """
 
     def toggle_powercycle(

@@ -30,6 +30,7 @@ from fleetd.domain import (
     new_id,
 )
 from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
+from fleetd.leases import POWERCYCLE, WorkConflict
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
 
 
@@ -167,18 +168,23 @@ class MemoryStore(MemoryWork):
     def due_powercycles(self, now: datetime) -> Sequence[str]:
         with self._lock:
             found = sorted(self._requests.values(), key=lambda item: item.id)
-            claimed = {item.machine for item in self.list_work(process="powercycle")}
+            claimed = {item.machine for item in self.list_work(process=POWERCYCLE)}
         return [
             item.machine
             for item in found
             if item.open and (item.not_before is None or item.not_before <= now) and item.machine not in claimed
         ]
 
-    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+    def update_powercycle(
+        self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
+    ) -> Powercycle:
         with self._lock:
             if request_id not in self._requests:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            return self._put_request(change(self._requests[request_id]))
+            previous = self._requests[request_id]
+            if unclaimed and previous.open and self.list_work(previous.machine, POWERCYCLE):
+                raise WorkConflict(previous.machine, POWERCYCLE)
+            return self._put_request(change(previous))
 
     def toggle_powercycle(
         self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None

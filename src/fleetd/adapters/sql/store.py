@@ -34,6 +34,7 @@ from fleetd.domain import (
     WebSession,
     new_id,
 )
+from fleetd.leases import POWERCYCLE, WorkConflict
 from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
 
 _M, _P, _D, _H, _T, _S = (
@@ -189,16 +190,20 @@ class SqlStore(SqlWork, SqlCredentials, SqlEvents, SqlOnce):
         )
 
         def work(connection: Connection) -> list[str]:
-            claimed = self._in_work(connection, "powercycle")
+            claimed = self._in_work(connection, POWERCYCLE)
             return [name for name in connection.execute(query).scalars() if name not in claimed]
 
         return self._tx.read(work)
 
-    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+    def update_powercycle(
+        self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
+    ) -> Powercycle:
         def work(connection: Connection) -> Powercycle:
             row = connection.execute(select(_P).where(_P.c.id == request_id).with_for_update()).first()
             if row is None:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
+            if unclaimed and row.finished_at is None and row.machine in self._in_work(connection, POWERCYCLE):
+                raise WorkConflict(row.machine, POWERCYCLE)
             return rows.write_powercycle(connection, rows.powercycle(row), change)
 
         return self._tx.write(work)
