@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import random
 import signal
 import socket
@@ -21,6 +22,8 @@ from fleetd.adapters.cipher import KeyRing, read_keys
 from fleetd.adapters.sql import migrate
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.api.auth import Policy
+from fleetd.api.limits import Limit
+from fleetd.api.proxy import Proxies
 from fleetd.config import Settings, split_listen
 from fleetd.services.container import Services
 from fleetd.services.powercycles import Backoff
@@ -73,8 +76,16 @@ def make_cipher(settings: Settings) -> KeyRing | None:
 def make_app(settings: Settings, services: Services) -> FastAPI:
     """The ASGI application."""
     auth = settings.auth
-    policy = Policy(auth.anonymous_scope, auth.legacy_open, auth.secure_cookies)
-    return api.create(services, policy, settings.server.max_body_bytes)
+    proxies = Proxies(
+        tuple(ipaddress.ip_network(item) for item in auth.trusted_proxies),
+        auth.proxy_user_header,
+        auth.proxy_groups_header,
+        auth.proxy_scopes,
+        auth.proxy_default_scope,
+    )
+    failures = Limit(auth.failed_logins_per_minute, auth.failed_logins_total_per_minute)
+    policy = Policy(auth.anonymous_scope, auth.legacy_open, auth.secure_cookies, proxies, failures)
+    return api.create(services, policy, settings.server.max_body_bytes, settings.server.max_header_bytes)
 
 
 class _Server(uvicorn.Server):

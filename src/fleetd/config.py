@@ -8,13 +8,15 @@ a value that can't be used is a :class:`ConfigError`, whose message names the fi
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 PREFIX = "FLEETD_"
@@ -38,6 +40,9 @@ class ServerSettings(_Section):
         default=None, description="how others reach this server, for links; default: http://<listen>"
     )
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
+    max_header_bytes: int = Field(
+        default=32 * 1024, ge=1024, le=60_000, description="larger headers are refused with 431"
+    )
     shutdown_seconds: int = Field(default=10, ge=0, description="how long a stop waits for requests in progress")
 
     @field_validator("listen")
@@ -64,6 +69,11 @@ class DatabaseSettings(_Section):
         return value
 
 
+ProxyScope = Literal["viewer", "operator", "runner", "admin"]
+_HEADER = re.compile(r"^[A-Za-z][A-Za-z0-9-]*\Z")
+_NO_IDENTITY = frozenset({"authorization", "cookie", "host", "content-type", "content-length", "x-forwarded-for"})
+
+
 class AuthSettings(_Section):
     """Who may do what without a token, and how long a login lasts."""
 
@@ -77,6 +87,50 @@ class AuthSettings(_Section):
     secure_cookies: bool = Field(
         default=False, description="send the page's cookie over HTTPS only; set it behind a TLS proxy"
     )
+    trusted_proxies: list[str] = Field(
+        default_factory=list, description="networks of reverse proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    proxy_user_header: str | None = Field(
+        default=None, description="header in which a trusted proxy says who asks; it must replace what clients send"
+    )
+    proxy_groups_header: str | None = Field(
+        default=None, description="header with the groups of that user, separated by commas"
+    )
+    proxy_scopes: dict[str, ProxyScope] = Field(
+        default_factory=dict, description="scope by user or group; several add up"
+    )
+    proxy_default_scope: Literal["none", "viewer", "operator"] = Field(
+        default="none", description="scope of users whom proxy_scopes does not name"
+    )
+    failed_logins_per_minute: int = Field(
+        default=30, ge=1, le=100_000, description="failed logins of one address before it gets 429"
+    )
+    failed_logins_total_per_minute: int = Field(
+        default=600, ge=1, le=1_000_000, description="failed logins in all before one is too many for an address"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for item in value:
+            try:
+                ipaddress.ip_network(item)
+            except ValueError:
+                raise ValueError(f"{item!r} is not a network: write it as 10.0.0.5/32 or fd00::/8") from None
+        return value
+
+    @field_validator("proxy_user_header", "proxy_groups_header")
+    @classmethod
+    def _header(cls, value: str | None) -> str | None:
+        if value is not None and (not _HEADER.match(value) or value.lower() in _NO_IDENTITY):
+            raise ValueError("must be the name of a header, for example X-Forwarded-User")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> AuthSettings:
+        if self.proxy_user_header and not self.trusted_proxies:
+            raise ValueError("proxy_user_header needs trusted_proxies: without them anybody could send it")
+        return self
 
 
 class LogSettings(_Section):

@@ -9,12 +9,18 @@ from fleetcore.errors import FleetError
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
-from fleetd.api import credentials, errors, events, legacy, middleware, ops, page, streams, updates, v1, work
+from fleetd.api import credentials, errors, events, legacy, middleware, ops, page, proxy, streams, updates, v1, work
 from fleetd.api.auth import Policy
+from fleetd.api.limits import FailedLogins
 from fleetd.services.container import Services
 
 
-def create(services: Services, policy: Policy | None = None, max_body_bytes: int = 16 * 1024 * 1024) -> FastAPI:
+def create(
+    services: Services,
+    policy: Policy | None = None,
+    max_body_bytes: int = 16 * 1024 * 1024,
+    max_header_bytes: int = 32 * 1024,
+) -> FastAPI:
     """The ASGI application over ``services``."""
     api = FastAPI(
         title="fleetd",
@@ -26,7 +32,9 @@ def create(services: Services, policy: Policy | None = None, max_body_bytes: int
         swagger_ui_oauth2_redirect_url=None,
     )
     api.state.services = services
-    api.state.policy = policy or Policy()
+    policy = policy or Policy()
+    api.state.policy = policy
+    api.state.failures = FailedLogins(policy.failures)
     api.state.registry = ops.registry(services)
     api.state.error_page = page.error_page
     api.state.updates = updates.Updates(services)
@@ -41,6 +49,8 @@ def create(services: Services, policy: Policy | None = None, max_body_bytes: int
     api.add_middleware(updates.Wake, wake=(api.state.updates.wake, api.state.feed.wake))
     api.add_middleware(middleware.BodyLimit, max_bytes=max_body_bytes)
     api.add_middleware(middleware.EncodedSlashes)
+    api.add_middleware(proxy.ProxyHeaders, proxies=policy.proxies)
+    api.add_middleware(middleware.HeaderLimit, max_bytes=max_header_bytes)
     api.add_middleware(middleware.Headers)
     api.add_middleware(middleware.Figures, registry=api.state.registry)
     return api

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.exceptions import HTTPException
 
 from fleetd import __version__
-from fleetd.api.auth import COOKIE, Policy, Who, check_csrf, ensure
+from fleetd.api.auth import COOKIE, Policy, Who, check_csrf, counted, ensure
 from fleetd.api.errors import Forbidden
 from fleetd.domain import DeviceSummary, State
 from fleetd.ports import MachineFilter
@@ -298,7 +298,7 @@ def login(
 ) -> Response:
     """Log in with a token: the browser gets a session, never the token back."""
     _same_site(request)
-    made = _services(request).tokens.login(token.strip())
+    made = counted(request, token.strip(), _services(request).tokens.login)
     if made is None:
         return _login_page(request, who, "This token is unknown, expired or revoked.", to)
     policy: Policy = request.app.state.policy
