@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 import fleetd
 from fleetd import app, config, logs
 from fleetd.adapters.cipher import new_key
+from fleetd.adapters.sql.backup import backup, restore
 from fleetd.domain import Scope
 from fleetd.services.tokens import Tokens
 
@@ -222,6 +223,36 @@ def _upgrade(settings: config.Settings) -> tuple[str | None, str]:
             return app.migrate_store(store)
     finally:
         store.close()
+
+
+@main.command("backup")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_context
+def make_backup(ctx: click.Context, path: Path) -> None:
+    """Write all that the database has to PATH, while servers go on.
+
+    \b
+      fleetd backup /var/backups/fleetd-$(date +%F).jsonl.gz
+
+    Credentials are in it encrypted, as in the database; their keys are not: keep those elsewhere.
+    """
+    settings = load_settings(ctx)
+    with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store:
+        counts = backup(store.engine, path)
+    click.echo(f"{path}: {sum(counts.values())} rows of {len(counts)} tables, {counts['machines']} machines")
+
+
+@main.command("restore")
+@click.argument("path", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.pass_context
+def make_restore(ctx: click.Context, path: Path) -> None:
+    """Put a backup into an empty database, of whatever kind, and bring its schema to this version."""
+    settings = load_settings(ctx)
+    with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store, _private_files():
+        schema, counts = restore(store.engine, path)
+    click.echo(
+        f"restored {sum(counts.values())} rows of {len(counts)} tables (schema {schema}), {counts['machines']} machines"
+    )
 
 
 @main.group()
