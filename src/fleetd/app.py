@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -25,6 +25,7 @@ from fleetd.api.auth import Policy
 from fleetd.api.limits import Limit
 from fleetd.api.proxy import Proxies
 from fleetd.config import Settings, split_listen
+from fleetd.ports import Kept
 from fleetd.services.container import Services
 from fleetd.services.powercycles import Backoff
 from fleetd.services.work import default_processes
@@ -54,7 +55,18 @@ def make_services(settings: Settings, store: SqlStore) -> Services:
         cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
     )
     processes = default_processes(settings.leases.observe_seconds)
-    return Services(store, utc_now, backoff, settings.auth.session_hours, processes, make_cipher(settings))
+    return Services(
+        store, utc_now, backoff, settings.auth.session_hours, processes, make_cipher(settings), make_ages(settings)
+    )
+
+
+def make_ages(settings: Settings) -> dict[Kept, timedelta]:
+    """How long what is kept; what is kept for ever is not in it."""
+    ages: dict[Kept, timedelta] = {
+        what: timedelta(days=getattr(settings.retention, f"{what.value}_days")) for what in Kept if what != Kept.ANSWERS
+    }
+    ages[Kept.ANSWERS] = timedelta(hours=settings.retention.answers_hours)
+    return {what: age for what, age in ages.items() if age}
 
 
 def make_cipher(settings: Settings) -> KeyRing | None:
@@ -136,7 +148,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
-        with repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"):
+        with (
+            repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"),
+            repeated(services.retention.run, settings.retention.period_seconds, "retention"),
+        ):
             _Server(config, ready, lambda: api.end_streams(application)).run(sockets=[listener])
         _log.info("stopped")
     finally:

@@ -255,6 +255,18 @@ def make_restore(ctx: click.Context, path: Path) -> None:
     )
 
 
+@main.command()
+@click.pass_context
+def prune(ctx: click.Context) -> None:
+    """Forget now what is older than `retention` says; servers do it by themselves."""
+    settings = load_settings(ctx)
+    with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store:
+        store.ready()
+        gone = app.make_services(settings, store).retention.prune()
+    for what, count in gone.items():
+        click.echo(f"{count:8} {what.value}")
+
+
 @main.group()
 def credential() -> None:
     """The keys of stored credentials."""

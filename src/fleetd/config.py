@@ -176,6 +176,18 @@ class LeaseSettings(_Section):
     )
 
 
+class RetentionSettings(_Section):
+    """How long what is kept; 0 is for ever. What is newest of a machine stays however old it is."""
+
+    period_seconds: float = Field(default=3600.0, ge=1, le=86_400, description="time between two rounds of pruning")
+    events_days: int = Field(default=90, ge=0, le=36_500, description="age at which events go")
+    device_history_days: int = Field(default=730, ge=0, le=36_500, description="age at which changes of documents go")
+    work_history_days: int = Field(default=180, ge=0, le=36_500, description="age at which the history of work goes")
+    powercycles_days: int = Field(default=730, ge=0, le=36_500, description="age at which finished power cycles go")
+    audit_days: int = Field(default=1095, ge=0, le=36_500, description="age at which the audit of credentials goes")
+    answers_hours: int = Field(default=24, ge=1, le=8760, description="how long an Idempotency-Key is known")
+
+
 class RunnerSettings(_Section):
     """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
 
@@ -236,6 +248,7 @@ class Settings(BaseSettings):
     powercycle: PowercycleSettings = PowercycleSettings()
     credentials: CredentialSettings = CredentialSettings()
     leases: LeaseSettings = LeaseSettings()
+    retention: RetentionSettings = RetentionSettings()
     runner: RunnerSettings = RunnerSettings()
 
     @classmethod

@@ -7,12 +7,12 @@ import enum
 import itertools
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from fleetcore.errors import InvalidInput
+from fleetcore.errors import ConflictError, InvalidInput
 
 JsonMap = Mapping[str, Any]
 
@@ -261,6 +261,22 @@ class Credential:
     updated_at: datetime
 
 
+class CredentialInUse(ConflictError):
+    """Machines' BMCs name the credential; ``details["machines"]`` has the first of them."""
+
+    LISTED = 20
+
+    def __init__(self, name: str, machines: Sequence[str]) -> None:
+        listed = list(machines[: self.LISTED])
+        more = f" and {len(machines) - len(listed)} more" if len(machines) > len(listed) else ""
+        super().__init__(
+            f"credential {name} is that of {', '.join(listed)}{more}: change their bmc.credential, or force it",
+            credential=name,
+            machines=listed,
+            count=len(machines),
+        )
+
+
 @dataclass(frozen=True)
 class AuditEntry:
     """Who did what to a secret, when."""
@@ -306,3 +322,8 @@ def is_machine_id(value: str) -> bool:
 def new_id(now: datetime) -> str:
     """An id that sorts by time, and within a millisecond of one process by order: 12 hex digits of time, 6 of a count, 16 random."""
     return f"{int(now.timestamp() * 1000):012x}{next(_sequence) & 0xFFFFFF:06x}{secrets.token_hex(8)}"
+
+
+def id_floor(at: datetime) -> str:
+    """Ids of :func:`new_id` that were made before ``at`` sort before it."""
+    return f"{max(0, int(at.timestamp() * 1000)):012x}"

@@ -8,6 +8,7 @@ no side effects. What they raise ends the transaction with nothing written and r
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,14 +47,24 @@ from fleetd.leases import (
 
 @dataclass(frozen=True)
 class MachineFilter:
-    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``."""
+    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
+
+    ``hold`` is one of ``HOLDS``: one kind, any, or none of them.
+    """
 
     site: str | None = None
     rack: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     q: str | None = None
+    lifecycle: str | None = None
+    hold: str | None = None
+    power_state: str | None = None
+    controller: PowerCycleState | None = None
+    credential: str | None = None
+    powercycle: bool | None = None  # whether a request is open
 
 
+HOLDS = ("maintenance", "quarantine", "recovery", "any", "none")
 EVERY_MACHINE = MachineFilter()
 
 
@@ -229,8 +240,11 @@ class CredentialStore(Protocol):
     def read_credential(self, name: str, audit: AuditEntry) -> Credential:
         """:raises NotFound: there is none; nothing is written."""
 
-    def delete_credential(self, name: str, audit: AuditEntry) -> None:
-        """:raises NotFound: there is none; nothing is written."""
+    def delete_credential(self, name: str, audit: AuditEntry, force: bool = False) -> None:
+        """Delete it; if a machine's BMC names it, only with ``force``.
+
+        :raises NotFound: there is none. :raises CredentialInUse: see above. Then nothing is written.
+        """
 
     def list_credentials(self) -> Sequence[Credential]:
         """All, by name; not audited, because nobody may be given their secrets."""
@@ -352,8 +366,42 @@ class OnceStore(Protocol):
         """
 
 
+class Kept(enum.Enum):
+    """What grows, and is forgotten after a while. Documents, machines and open requests are not among it."""
+
+    EVENTS = "events"
+    DEVICE_HISTORY = "device_history"
+    WORK_HISTORY = "work_history"
+    POWERCYCLES = "powercycles"
+    AUDIT = "audit"
+    ANSWERS = "answers"
+
+
+class RetentionStore(Protocol):
+    """Forgetting."""
+
+    def prune(self, what: Kept, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` of what is older than ``before``, the oldest first; how many.
+
+        What is newest stays: the last change of each machine's source, the last line of its work by process, its last
+        request, and one that is open. Events go from the beginning of the log, without a gap.
+        """
+
+    def take_duty(self, name: str, holder: str, seconds: float) -> bool:
+        """Whether ``holder`` is the one who does ``name`` for the next ``seconds``; taking it again makes it longer."""
+
+
 class Store(
-    MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, EventStore, OnceStore, Protocol
+    MachineStore,
+    PowercycleStore,
+    DeviceStore,
+    TokenStore,
+    WorkStore,
+    CredentialStore,
+    EventStore,
+    OnceStore,
+    RetentionStore,
+    Protocol,
 ):
     """All of it: what an adapter implements."""
 

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
@@ -17,6 +17,7 @@ from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
     AuditEntry,
     Credential,
+    CredentialInUse,
     DeviceChange,
     JsonMap,
     KeyReused,
@@ -27,11 +28,12 @@ from fleetd.domain import (
     State,
     Token,
     WebSession,
+    id_floor,
     new_id,
 )
 from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
 from fleetd.leases import POWERCYCLE, WorkConflict
-from fleetd.ports import EVERY_MACHINE, MachineFilter, Publication
+from fleetd.ports import EVERY_MACHINE, Kept, MachineFilter, Publication
 
 
 class MemoryStore(MemoryWork):
@@ -49,6 +51,7 @@ class MemoryStore(MemoryWork):
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, WebSession] = {}
 
+        self._duties: dict[str, tuple[str, datetime]] = {}
         self._answers: dict[tuple[str, str], tuple[str, JsonMap, datetime]] = {}
         self._credentials: dict[str, Credential] = {}
         self._audit: list[AuditEntry] = []
@@ -83,7 +86,11 @@ class MemoryStore(MemoryWork):
         with self._lock:
             ids = sorted(self._machines)
             found = (self._machines[name] for name in ids if after is None or name > after)
-            return [machine for machine in found if _matches(machine, where)][:limit]
+            return [
+                machine
+                for machine in found
+                if _matches(machine, where) and where.powercycle in (None, self._open(machine.id) is not None)
+            ][:limit]
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         with self._lock:
@@ -296,6 +303,54 @@ class MemoryStore(MemoryWork):
             self._answers[(request.actor, request.key)] = (request.request, answer, now)
             return answer, False
 
+    # -- forgetting
+
+    def prune(self, what: Kept, before: datetime, limit: int) -> int:
+        with self._lock:
+            if what == Kept.EVENTS:
+                kept = next((place for place, item in enumerate(self._log) if item.at >= before), len(self._log))
+                gone = self._log[: min(kept, limit)]
+                self._log = self._log[len(gone) :]
+                self._pruned = gone[-1].seq if gone else self._pruned
+                return len(gone)
+            if what == Kept.ANSWERS:
+                old = [key for key, (_request, _answer, at) in self._answers.items() if at < before][:limit]
+                for name in old:
+                    del self._answers[name]
+                return len(old)
+            return self._prune_lines(what, before, limit)
+
+    def _prune_lines(self, what: Kept, before: datetime, limit: int) -> int:
+        lines: dict[Kept, tuple[Any, Callable[[Any], Any], Callable[[Any], bool]]] = {
+            Kept.DEVICE_HISTORY: (self._history.values(), lambda item: (item.machine, item.source), lambda _item: True),
+            Kept.WORK_HISTORY: (self._events, lambda item: (item.machine, item.process), lambda _item: True),
+            Kept.POWERCYCLES: (
+                self._requests.values(),
+                lambda item: item.machine,
+                lambda item: item.finished_at is not None and item.finished_at < before,
+            ),
+            Kept.AUDIT: (self._audit, lambda item: item.id, lambda _item: True),
+        }
+        found, alike, may_go = lines[what]
+        ordered = sorted(found, key=lambda item: item.id)
+        newest = {alike(item): item.id for item in ordered} if what != Kept.AUDIT else {}
+        old = [item for item in ordered if item.id < id_floor(before) and newest.get(alike(item)) != item.id]
+        gone = {item.id for item in [item for item in old if may_go(item)][:limit]}
+        self._history = {key: item for key, item in self._history.items() if key not in gone}
+        self._requests = {key: item for key, item in self._requests.items() if key not in gone}
+        self._events = [item for item in self._events if item.id not in gone]
+        self._audit = [item for item in self._audit if item.id not in gone]
+        return len(gone)
+
+    def take_duty(self, name: str, holder: str, seconds: float) -> bool:
+        with self._lock:
+            now = self._clock()
+            present, until = self._duties.get(name, (holder, now))
+            if present != holder and until > now:
+                return False
+            self._duties[name] = (holder, now + timedelta(seconds=seconds))
+            return True
+
     # -- events
 
     def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
@@ -342,10 +397,13 @@ class MemoryStore(MemoryWork):
             self._note(audit)
             return self._credentials[name]
 
-    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+    def delete_credential(self, name: str, audit: AuditEntry, force: bool = False) -> None:
         with self._lock:
             if name not in self._credentials:
                 raise NotFound(f"no credential {name}", credential=name)
+            users = [key for key, item in sorted(self._machines.items()) if item.bmc and item.bmc.credential == name]
+            if users and not force:
+                raise CredentialInUse(name, users)
             self._note(audit)
             del self._credentials[name]
 
@@ -375,5 +433,22 @@ def _matches(machine: Machine, where: MachineFilter) -> bool:
         (where.site is None or machine.site == where.site)
         and (where.rack is None or machine.rack == where.rack)
         and all(machine.labels.get(key) == value for key, value in where.labels.items())
+        and where.lifecycle in (None, machine.lifecycle)
+        and where.power_state in (None, machine.device.power_state if machine.device else "")
+        and where.controller in (None, machine.description.powercycle_state)
+        and where.credential in (None, machine.bmc.credential if machine.bmc else "")
+        and (where.hold is None or _held(machine, where.hold))
         and (not where.q or where.q.lower() in machine.search_text())
     )
+
+
+def _held(machine: Machine, hold: str) -> bool:
+    said = machine.description
+    held = {
+        "maintenance": said.maintenance_mode,
+        "quarantine": said.is_quarantined,
+        "recovery": said.recovering,
+        "any": said.held(),
+        "none": not said.held(),
+    }
+    return bool(held[hold])

@@ -18,7 +18,7 @@ from fleetd.api import once, schemas, wire
 from fleetd.api.auth import Operator, Publisher, Reader, Reporter, ensure
 from fleetd.api.errors import Json, as_invalid_input
 from fleetd.api.middleware import path_id
-from fleetd.domain import Machine, State, is_machine_id
+from fleetd.domain import Machine, PowerCycleState, State, is_machine_id
 from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
 from fleetd.services.inventory import inventory
@@ -107,8 +107,23 @@ def _where(
     q: Annotated[
         schemas.Query | None, fastapi.Query(description="part of id, serial, model, MAC, BMC address, label, ...")
     ] = None,
+    lifecycle: Annotated[schemas.Query | None, fastapi.Query()] = None,
+    hold: Annotated[
+        Literal["maintenance", "quarantine", "recovery", "any", "none"] | None,
+        fastapi.Query(description="why it is held"),
+    ] = None,
+    power_state: Annotated[
+        schemas.Query | None, fastapi.Query(description="of the device document: on, off, ...")
+    ] = None,
+    controller: Annotated[
+        PowerCycleState | None, fastapi.Query(description="whether a runner can power cycle it")
+    ] = None,
+    credential: Annotated[schemas.Query | None, fastapi.Query(description="name that its BMC refers to")] = None,
+    powercycle: Annotated[bool | None, fastapi.Query(description="whether a power cycle request is open")] = None,
 ) -> MachineFilter:
-    return MachineFilter(site, rack, _labels(label), q)
+    return MachineFilter(
+        site, rack, _labels(label), q, lifecycle, hold, power_state, controller, credential, powercycle
+    )
 
 
 Where = Annotated[MachineFilter, fastapi.Depends(_where)]

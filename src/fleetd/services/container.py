@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 from fleetd.leases import Processes
-from fleetd.ports import Cipher, Store
+from fleetd.ports import Cipher, Kept, Store
 from fleetd.services import Clock
 from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
@@ -12,6 +15,7 @@ from fleetd.services.events import Events
 from fleetd.services.machines import Machines
 from fleetd.services.once import Requests
 from fleetd.services.powercycles import Backoff, Powercycles
+from fleetd.services.retention import Retention
 from fleetd.services.tokens import Tokens
 from fleetd.services.work import WorkService
 
@@ -27,6 +31,7 @@ class Services:
         session_hours: int = 12,
         processes: Processes | None = None,
         cipher: Cipher | None = None,
+        ages: Mapping[Kept, timedelta] | None = None,
     ) -> None:
         self.store = store
         self.machines = Machines(store, clock)
@@ -35,5 +40,6 @@ class Services:
         self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock)
         self.events = Events(store)
+        self.retention = Retention(store, clock, ages)
         self.requests = Requests(store, clock)
         self.tokens = Tokens(store, clock, session_hours)

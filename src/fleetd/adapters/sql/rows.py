@@ -72,12 +72,22 @@ def machine_row(machine: Machine) -> dict[str, Any]:
         "description": codec.dumps(machine.description),
         "held": bool(machine.description.held()),
         "quarantined": machine.description.is_quarantined,
+        "maintained": bool(machine.description.maintenance_mode),
+        "recovering": bool(machine.description.recovering),
+        "controller": machine.description.powercycle_state.value,
+        "power_state": _word(machine.device.power_state) if machine.device else None,
+        "credential": machine.bmc.credential if machine.bmc else None,
         "device": codec.dumps(machine.device) if machine.device else None,
         "search": machine.search_text(),
         "version": machine.version,
         "created_at": machine.created_at,
         "updated_at": machine.updated_at,
     }
+
+
+def _word(text: str | None) -> str | None:
+    """As a column can keep it, whatever a collector sent."""
+    return text.replace("\x00", "")[:64] if text else None
 
 
 def insert_machine(connection: Connection, machine: Machine) -> Machine:

@@ -23,6 +23,7 @@ from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.engine import Transactions, make_engine
 from fleetd.adapters.sql.events import SqlEvents, tell
 from fleetd.adapters.sql.once import SqlOnce
+from fleetd.adapters.sql.retention import SqlRetention
 from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
     DeviceChange,
@@ -46,9 +47,16 @@ _M, _P, _D, _H, _T, _S = (
     tables.web_sessions,
 )
 _L, _PENDING = tables.machine_labels, tables.pending_powercycle_states
+_HOLDS = {
+    "maintenance": _M.c.maintained,
+    "quarantine": _M.c.quarantined,
+    "recovery": _M.c.recovering,
+    "any": _M.c.held,
+    "none": ~_M.c.held,
+}
 
 
-class SqlStore(SqlWork, SqlCredentials, SqlEvents, SqlOnce):
+class SqlStore(SqlWork, SqlCredentials, SqlEvents, SqlOnce, SqlRetention):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
     def __init__(
@@ -102,6 +110,19 @@ class SqlStore(SqlWork, SqlCredentials, SqlEvents, SqlOnce):
             query = query.where(_M.c.rack == where.rack)
         for name, value in where.labels.items():
             query = query.where(_M.c.id.in_(select(_L.c.machine).where(_L.c.name == name, _L.c.value == value)))
+        for column, wanted in (
+            (_M.c.lifecycle, where.lifecycle),
+            (_M.c.power_state, where.power_state),
+            (_M.c.controller, where.controller),
+            (_M.c.credential, where.credential),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if where.hold is not None:
+            query = query.where(_HOLDS[where.hold])
+        if where.powercycle is not None:
+            opened = select(_P.c.machine).where(_P.c.finished_at.is_(None))
+            query = query.where(_M.c.id.in_(opened) if where.powercycle else _M.c.id.not_in(opened))
         if where.q:
             query = query.where(_M.c.search.contains(where.q.lower(), autoescape=True))
         return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])

@@ -79,11 +79,31 @@ machines = Table(
     # Of the description, for predicates.
     Column("held", Boolean, nullable=False, server_default=text("false")),
     Column("quarantined", Boolean, nullable=False, server_default=text("false")),
+    # For lists.
+    Column("maintained", Boolean, nullable=False, server_default=text("false")),
+    Column("recovering", Boolean, nullable=False, server_default=text("false")),
+    Column("controller", String(32), nullable=False, server_default=text("'not_available'")),
+    Column("power_state", String(64)),
+    Column("credential", String(255)),
     Column("device", Text),
     Column("search", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_machines_lifecycle_id", "lifecycle", "id"),
+    Index("ix_machines_controller_id", "controller", "id"),
+    Index("ix_machines_power_state_id", "power_state", "id"),
+    Index("ix_machines_credential_id", "credential", "id"),
+    # Few machines are held.
+    *(
+        Index(
+            f"ix_machines_{hold}",
+            "id",
+            sqlite_where=text(hold),
+            postgresql_where=text(hold),
+        )
+        for hold in ("held", "maintained", "quarantined", "recovering")
+    ),
 )
 
 machine_labels = Table(
@@ -272,6 +292,15 @@ answers = Table(
     Column("request", String(64), nullable=False),
     Column("answer", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False, index=True),
+)
+
+# What one server does for all of them, and until when it has said so.
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", key(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
 )
 
 credentials = Table(
