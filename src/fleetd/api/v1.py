@@ -33,13 +33,18 @@ _WORDS = {
     409: "It exists already, or was closed otherwise",
     412: "If-Match names another version",
     413: "The body is too large",
+    415: "The body is not sent as application/json",
     422: "A field can't be used; details.field names it",
+    429: "Too many failed logins from this address; Retry-After says how long to wait",
+    431: "The headers are too large",
     503: "The database does not answer",
 }
 
 
 def answers(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: {"model": schemas.Error, "description": _WORDS[code]} for code in (401, 403, 422, 503, *codes)}
+    more = (413, 415) if 400 in codes else ()  # what has a body
+    every = (401, 403, 422, 429, 431, 503)
+    return {code: {"model": schemas.Error, "description": _WORDS[code]} for code in (*every, *codes, *more)}
 
 
 router = APIRouter(prefix="/api/v1", responses=answers())
