@@ -40,6 +40,7 @@ from fleetd.leases import (
     WorkConflict,
     WorkCounts,
     WorkEvent,
+    happened,
     quarantined,
 )
 
@@ -318,19 +319,7 @@ class MemoryWork:
 
     def _line(self, item: Work, outcome: Outcome, cause: str = "") -> None:
         session = self._lease_sessions[item.session]
-        now = self._clock()
-        line = WorkEvent(
-            new_id(now),
-            now,
-            item.machine,
-            item.process,
-            outcome,
-            item.session,
-            session.component,
-            session.actor,
-            cause,
-            item.token,
-        )
+        line = happened(item, outcome, session.component, session.actor, self._clock(), cause)
         self._events.append(line)
         self._tell(events.of_work(line))
 

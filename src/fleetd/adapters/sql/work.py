@@ -68,6 +68,7 @@ from fleetd.leases import (
     WorkConflict,
     WorkCounts,
     WorkEvent,
+    happened,
     quarantined,
 )
 
@@ -489,18 +490,7 @@ def _write(connection: Connection, previous: Subject, changed: Subject) -> None:
 def _log(
     connection: Connection, item: Work, session: Row[Any], outcome: Outcome, now: datetime, cause: str = ""
 ) -> None:
-    line = WorkEvent(
-        new_id(now),
-        now,
-        item.machine,
-        item.process,
-        outcome,
-        item.session,
-        session.component,
-        session.actor,
-        cause,
-        item.token,
-    )
+    line = happened(item, outcome, session.component, session.actor, now, cause)
     connection.execute(insert(_H).values({**asdict(line), "outcome": outcome.value}))
     tell(connection, events.of_work(line))
 
