@@ -105,15 +105,15 @@ class Feed:
                 except FleetError as exc:
                     _log.warning("feed_failed", code=exc.code, message=exc.message)
                     await asyncio.sleep(self._period)
-                    continue
-                if news is not None:
-                    seen = news.seen
-                    if news.events:
-                        yield news
-                        quiet = time() + keep_alive
-                    continue
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), quiet - time())
+                else:
+                    if news is not None:
+                        seen = news.seen
+                        if news.events:
+                            yield news
+                            quiet = time() + keep_alive
+                        continue
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(bell.wait(), quiet - time())
                 if time() >= quiet:
                     yield News((), seen)
                     quiet = time() + keep_alive

@@ -56,6 +56,7 @@ def fill(url: str) -> tuple[SqlStore, Services]:
     held = services.work.take(session, "alice", "onboard", "m2")
     services.store.transact(_lease(held), lambda subject, _now: subject, _fail())
     services.requests.once("alice", "k", "x", lambda: {"n": 1})
+    store.take_duty("prune", "server", 60)
     return store, services
 
 
