@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import random
 import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -19,10 +21,14 @@ from fleetcore.errors import FleetError, InvalidInput
 
 from fleetd import api, logs
 from fleetd.adapters.cipher import KeyRing, read_keys
+from fleetd.adapters.sql import backup as backups
 from fleetd.adapters.sql import migrate
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.api.auth import Policy
+from fleetd.api.limits import Limit
+from fleetd.api.proxy import Proxies
 from fleetd.config import Settings, split_listen
+from fleetd.ports import Kept
 from fleetd.services.container import Services
 from fleetd.services.powercycles import Backoff
 from fleetd.services.work import default_processes
@@ -62,7 +68,17 @@ def make_services(settings: Settings, store: SqlStore) -> Services:
         processes,
         make_cipher(settings),
         stale_after=timedelta(minutes=settings.machines.stale_minutes),
+        ages=make_ages(settings),
     )
+
+
+def make_ages(settings: Settings) -> dict[Kept, timedelta]:
+    """How long what is kept; what is kept for ever is not in it."""
+    ages: dict[Kept, timedelta] = {
+        what: timedelta(days=getattr(settings.retention, f"{what.value}_days")) for what in Kept if what != Kept.ANSWERS
+    }
+    ages[Kept.ANSWERS] = timedelta(hours=settings.retention.answers_hours)
+    return {what: age for what, age in ages.items() if age}
 
 
 def make_cipher(settings: Settings) -> KeyRing | None:
@@ -81,24 +97,48 @@ def make_cipher(settings: Settings) -> KeyRing | None:
     return KeyRing(keys) if keys else None
 
 
+def backup(store: SqlStore, path: Path) -> Mapping[str, int]:
+    """See ``adapters.sql.backup``."""
+    return backups.backup(store.engine, path)
+
+
+def restore(store: SqlStore, path: Path) -> tuple[str, Mapping[str, int]]:
+    """See ``adapters.sql.backup``."""
+    return backups.restore(store.engine, path)
+
+
 def make_app(settings: Settings, services: Services) -> FastAPI:
     """The ASGI application."""
     auth = settings.auth
-    policy = Policy(auth.anonymous_scope, auth.legacy_open, auth.secure_cookies)
-    return api.create(services, policy, settings.server.max_body_bytes, settings.server.body_seconds)
+    proxies = Proxies(
+        tuple(ipaddress.ip_network(item) for item in auth.trusted_proxies),
+        auth.proxy_user_header,
+        auth.proxy_groups_header,
+        auth.proxy_scopes,
+        auth.proxy_default_scope,
+    )
+    failures = Limit(auth.failed_logins_per_minute, auth.failed_logins_total_per_minute)
+    policy = Policy(auth.anonymous_scope, auth.legacy_open, auth.secure_cookies, proxies, failures)
+    server = settings.server
+    return api.create(services, policy, server.max_body_bytes, server.body_seconds, server.max_header_bytes)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it answers."""
+    """uvicorn that says when it answers, and when it is about to wait for its requests to end."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:  # noqa: ARG005
@@ -120,8 +160,9 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
             on_ready(url)
 
         services = make_services(settings, store)
+        application = make_app(settings, services)
         config = uvicorn.Config(
-            make_app(settings, services),
+            application,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=settings.server.shutdown_seconds,
@@ -131,8 +172,11 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
-        with repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"):
-            _Server(config, ready).run(sockets=[listener])
+        with (
+            repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"),
+            repeated(services.retention.run, settings.retention.period_seconds, "retention"),
+        ):
+            _Server(config, ready, lambda: api.end_streams(application)).run(sockets=[listener])
         _log.info("stopped")
     finally:
         store.close()

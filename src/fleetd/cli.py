@@ -256,6 +256,48 @@ def _upgrade(settings: config.Settings) -> tuple[str | None, str]:
         store.close()
 
 
+@main.command("backup")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_context
+def make_backup(ctx: click.Context, path: Path) -> None:
+    """Write all that the database has to PATH, while servers go on.
+
+    \b
+      fleetd backup /var/backups/fleetd-$(date +%F).jsonl.gz
+
+    Credentials are in it encrypted, as in the database; their keys are not: keep those elsewhere.
+    """
+    settings = load_settings(ctx)
+    with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store:
+        counts = app.backup(store, path)
+    click.echo(f"{path}: {sum(counts.values())} rows of {len(counts)} tables, {counts['machines']} machines")
+
+
+@main.command("restore")
+@click.argument("path", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.pass_context
+def make_restore(ctx: click.Context, path: Path) -> None:
+    """Put a backup into an empty database, of whatever kind, and bring its schema to this version."""
+    settings = load_settings(ctx)
+    with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store, _private_files():
+        schema, counts = app.restore(store, path)
+    click.echo(
+        f"restored {sum(counts.values())} rows of {len(counts)} tables (schema {schema}), {counts['machines']} machines"
+    )
+
+
+@main.command()
+@click.pass_context
+def prune(ctx: click.Context) -> None:
+    """Forget now what is older than `retention` says; servers do it by themselves."""
+    settings = load_settings(ctx)
+    with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store:
+        store.ready()
+        gone = app.make_services(settings, store).retention.prune()
+    for what, count in gone.items():
+        click.echo(f"{count:8} {what.value}")
+
+
 @main.group()
 def credential() -> None:
     """The keys of stored credentials."""

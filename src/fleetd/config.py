@@ -8,13 +8,15 @@ a value that can't be used is a :class:`ConfigError`, whose message names the fi
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 PREFIX = "FLEETD_"
@@ -40,6 +42,9 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
     body_seconds: float = Field(
         default=60, gt=0, description="a request whose body has not arrived by then is refused with 408"
+    )
+    max_header_bytes: int = Field(
+        default=32 * 1024, ge=1024, le=60_000, description="larger headers are refused with 431"
     )
     shutdown_seconds: int = Field(default=10, ge=0, description="how long a stop waits for requests in progress")
 
@@ -67,6 +72,11 @@ class DatabaseSettings(_Section):
         return value
 
 
+ProxyScope = Literal["viewer", "operator", "runner", "admin"]
+_HEADER = re.compile(r"^[A-Za-z][A-Za-z0-9-]*\Z")
+_NO_IDENTITY = frozenset({"authorization", "cookie", "host", "content-type", "content-length", "x-forwarded-for"})
+
+
 class AuthSettings(_Section):
     """Who may do what without a token, and how long a login lasts."""
 
@@ -80,6 +90,50 @@ class AuthSettings(_Section):
     secure_cookies: bool = Field(
         default=False, description="send the page's cookie over HTTPS only; set it behind a TLS proxy"
     )
+    trusted_proxies: list[str] = Field(
+        default_factory=list, description="networks of reverse proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    proxy_user_header: str | None = Field(
+        default=None, description="header in which a trusted proxy says who asks; it must replace what clients send"
+    )
+    proxy_groups_header: str | None = Field(
+        default=None, description="header with the groups of that user, separated by commas"
+    )
+    proxy_scopes: dict[str, ProxyScope] = Field(
+        default_factory=dict, description="scope by user or group; several add up"
+    )
+    proxy_default_scope: Literal["none", "viewer", "operator"] = Field(
+        default="none", description="scope of users whom proxy_scopes does not name"
+    )
+    failed_logins_per_minute: int = Field(
+        default=30, ge=1, le=100_000, description="failed logins of one address before it gets 429"
+    )
+    failed_logins_total_per_minute: int = Field(
+        default=600, ge=1, le=1_000_000, description="failed logins in all before one is too many for an address"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for item in value:
+            try:
+                ipaddress.ip_network(item)
+            except ValueError:
+                raise ValueError(f"{item!r} is not a network: write it as 10.0.0.5/32 or fd00::/8") from None
+        return value
+
+    @field_validator("proxy_user_header", "proxy_groups_header")
+    @classmethod
+    def _header(cls, value: str | None) -> str | None:
+        if value is not None and (not _HEADER.match(value) or value.lower() in _NO_IDENTITY):
+            raise ValueError("must be the name of a header, for example X-Forwarded-User")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> AuthSettings:
+        if self.proxy_user_header and not self.trusted_proxies:
+            raise ValueError("proxy_user_header needs trusted_proxies: without them anybody could send it")
+        return self
 
 
 class LogSettings(_Section):
@@ -134,6 +188,18 @@ class LeaseSettings(_Section):
     observe_seconds: int = Field(
         default=86_400, ge=60, description="a device document of that age makes a machine eligible for collection"
     )
+
+
+class RetentionSettings(_Section):
+    """How long what is kept; 0 is for ever. What is newest of a machine stays however old it is."""
+
+    period_seconds: float = Field(default=3600.0, ge=1, le=86_400, description="time between two rounds of pruning")
+    events_days: int = Field(default=90, ge=0, le=36_500, description="age at which events go")
+    device_history_days: int = Field(default=730, ge=0, le=36_500, description="age at which changes of documents go")
+    work_history_days: int = Field(default=180, ge=0, le=36_500, description="age at which the history of work goes")
+    powercycles_days: int = Field(default=730, ge=0, le=36_500, description="age at which finished power cycles go")
+    audit_days: int = Field(default=1095, ge=0, le=36_500, description="age at which the audit of credentials goes")
+    answers_hours: int = Field(default=24, ge=1, le=8760, description="how long an Idempotency-Key is known")
 
 
 class RunnerSettings(_Section):
@@ -239,6 +305,7 @@ class Settings(BaseSettings):
     credentials: CredentialSettings = CredentialSettings()
     leases: LeaseSettings = LeaseSettings()
     machines: MachineSettings = MachineSettings()
+    retention: RetentionSettings = RetentionSettings()
     runner: RunnerSettings = RunnerSettings()
     monitor: MonitorSettings = MonitorSettings()
 

@@ -7,10 +7,12 @@ import enum
 import itertools
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from fleetcore.errors import ConflictError, InvalidInput
 
 JsonMap = Mapping[str, Any]
 
@@ -316,6 +318,22 @@ class Credential:
     updated_at: datetime
 
 
+class CredentialInUse(ConflictError):
+    """Machines' BMCs name the credential; ``details["machines"]`` has the first of them."""
+
+    LISTED = 20
+
+    def __init__(self, name: str, machines: Sequence[str]) -> None:
+        listed = list(machines[: self.LISTED])
+        more = f" and {len(machines) - len(listed)} more" if len(machines) > len(listed) else ""
+        super().__init__(
+            f"credential {name} is that of {', '.join(listed)}{more}: change their bmc.credential, or force it",
+            credential=name,
+            machines=listed,
+            count=len(machines),
+        )
+
+
 @dataclass(frozen=True)
 class AuditEntry:
     """Who did what to a secret, when."""
@@ -327,12 +345,32 @@ class AuditEntry:
     subject: str
 
 
+@dataclass(frozen=True)
+class Once:
+    """A request that may arrive more than once, and is to be done once: who sent it, under which key, and its digest."""
+
+    actor: str
+    key: str
+    request: str
+
+
+class KeyReused(InvalidInput):
+    """The key of a request was used for another one."""
+
+    def __init__(self, request: Once) -> None:
+        super().__init__(
+            f"Idempotency-Key: {request.key[:64]!r} was used for another request; a new request needs a new key",
+            field="Idempotency-Key",
+        )
+
+
 _ID = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*(/[A-Za-z0-9_][A-Za-z0-9_.:@+~-]*)*$")
 ID_RULE = "letters, digits and . _ : @ + ~ - in parts separated by /, at most 253 characters"
 
 
 _sequence = itertools.count()
 _latest = 0
+_DAY = 86_400_000  # milliseconds
 
 
 def is_machine_id(value: str) -> bool:
@@ -343,8 +381,15 @@ def is_machine_id(value: str) -> bool:
 def new_id(now: datetime) -> str:
     """An id that sorts by time, and in one process by order: 12 hex digits of milliseconds, 6 of a count, 16 random.
 
-    When the clock is set back, the time of the id before is used until it has caught up.
+    When the clock is set back by less than a day, the time of the id before is used until it has caught up; by more, the
+    time before was wrong.
     """
     global _latest  # noqa: PLW0603
-    _latest = max(_latest, int(now.timestamp() * 1000))
+    time = int(now.timestamp() * 1000)
+    _latest = _latest if time < _latest < time + _DAY else time
     return f"{_latest:012x}{next(_sequence) & 0xFFFFFF:06x}{secrets.token_hex(8)}"
+
+
+def id_floor(at: datetime) -> str:
+    """Ids of :func:`new_id` that were made before ``at`` sort before it."""
+    return f"{max(0, int(at.timestamp() * 1000)):012x}"

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from fleetcore.errors import ConflictError, FleetError
 
-from fleetd.domain import Annotation, JsonMap, Machine, Powercycle
+from fleetd.domain import Annotation, JsonMap, Machine, Powercycle, new_id
 
 # -- errors
 
@@ -75,6 +75,8 @@ class NothingToDo(FleetError):
 
 
 # -- values
+
+POWERCYCLE = "powercycle"  # the process whose need is a request of its own
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,13 @@ class WorkEvent:
     actor: str
     cause: str = ""
     token: int = 0
+
+
+def happened(work: Work, outcome: Outcome, component: str, actor: str, now: datetime, cause: str = "") -> WorkEvent:
+    """The line that tells what happened to ``work``."""
+    return WorkEvent(
+        new_id(now), now, work.machine, work.process, outcome, work.session, component, actor, cause, work.token
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ no side effects. What they raise ends the transaction with nothing written and r
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,13 +21,16 @@ from fleetd.domain import (
     DeviceChange,
     DeviceSummary,
     FoundComponent,
+    JsonMap,
     Machine,
+    Once,
     Powercycle,
     PowerCycleState,
     State,
     Token,
     WebSession,
 )
+from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
 from fleetd.facets import Facet, MachineCounts, Order
 from fleetd.leases import (
     Backoff,
@@ -48,6 +52,7 @@ from fleetd.leases import (
 class MachineFilter:
     """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
 
+    ``hold`` is one of ``HOLDS``: one kind, any, or none of them.
     ``stale_before`` is what the facet ``stale`` means: see ``facets``.
     """
 
@@ -55,10 +60,17 @@ class MachineFilter:
     rack: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     q: str | None = None
+    lifecycle: str | None = None
+    hold: str | None = None
+    power_state: str | None = None
+    controller: PowerCycleState | None = None
+    credential: str | None = None
+    powercycle: bool | None = None  # whether a request is open
     facet: Facet | None = None
     stale_before: datetime | None = None
 
 
+HOLDS = ("maintenance", "quarantine", "recovery", "any", "none")
 EVERY_MACHINE = MachineFilter()
 
 
@@ -153,10 +165,13 @@ class PowercycleStore(Protocol):
     def due_powercycles(self, now: datetime) -> Sequence[str]:
         """Machines with an open request whose backoff is over and which nobody has claimed, oldest request first."""
 
-    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+    def update_powercycle(
+        self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
+    ) -> Powercycle:
         """Apply ``change``.
 
-        :raises NotFound: no such request.
+        :param unclaimed: an open one only if nobody holds the power cycle of its machine.
+        :raises NotFound: no such request. :raises WorkConflict: somebody holds it.
         """
 
     def toggle_powercycle(
@@ -263,8 +278,11 @@ class CredentialStore(Protocol):
     def read_credential(self, name: str, audit: AuditEntry) -> Credential:
         """:raises NotFound: there is none; nothing is written."""
 
-    def delete_credential(self, name: str, audit: AuditEntry) -> None:
-        """:raises NotFound: there is none; nothing is written."""
+    def delete_credential(self, name: str, audit: AuditEntry, force: bool = False) -> None:
+        """Delete it; if a machine's BMC names it, only with ``force``.
+
+        :raises NotFound: there is none. :raises CredentialInUse: see above. Then nothing is written.
+        """
 
     def list_credentials(self) -> Sequence[Credential]:
         """All, by name; not audited, because nobody may be given their secrets."""
@@ -276,6 +294,28 @@ class CredentialStore(Protocol):
         self, subject: str | None = None, limit: int | None = None, after: str | None = None
     ) -> Sequence[AuditEntry]:
         """At most ``limit`` entries, newest first, older than the one with id ``after``."""
+
+
+class EventStore(Protocol):
+    """The log: only ever appended to. Changes of everything above write theirs in their own transaction (``fleetd.events``).
+
+    Numbers become visible in their order, however many servers write: who has seen one has seen all that are smaller.
+    """
+
+    def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        """Number and store them, all or none."""
+
+    def list_events(
+        self,
+        where: EventFilter = EVERY_EVENT,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[Event]:
+        """Newest first, those with smaller numbers than ``before``; with ``after`` oldest first, those with greater ones."""
+
+    def event_bounds(self) -> tuple[int, int]:
+        """The greatest number that was pruned, and the last one that was given; 0: none."""
 
 
 class WorkStore(Protocol):
@@ -363,7 +403,56 @@ class TransactionCounts:
     failed: int = 0
 
 
-class Store(MachineStore, PowercycleStore, DeviceStore, TokenStore, WorkStore, CredentialStore, Protocol):
+class OnceStore(Protocol):
+    """Requests that are done once, however often they arrive."""
+
+    def once(self, request: Once, now: datetime, work: Callable[[], JsonMap]) -> tuple[JsonMap, bool]:
+        """Do ``work``, which uses this store, and keep its answer, all in one transaction; or answer as it was answered.
+
+        The flag says whether it was answered before. What ``work`` raises is not kept: the next one tries again. Two at
+        once: the second waits for the first.
+
+        :raises KeyReused: another request had this key.
+        """
+
+
+class Kept(enum.Enum):
+    """What grows, and is forgotten after a while. Documents, machines and open requests are not among it."""
+
+    EVENTS = "events"
+    DEVICE_HISTORY = "device_history"
+    WORK_HISTORY = "work_history"
+    POWERCYCLES = "powercycles"
+    AUDIT = "audit"
+    ANSWERS = "answers"
+
+
+class RetentionStore(Protocol):
+    """Forgetting."""
+
+    def prune(self, what: Kept, before: datetime, limit: int) -> int:
+        """Delete at most ``limit`` of what is older than ``before``, the oldest first; how many.
+
+        What is newest stays: the last change of each machine's source, the last line of its work by process, its last
+        request, and one that is open. Events go from the beginning of the log, without a gap.
+        """
+
+    def take_duty(self, name: str, holder: str, seconds: float) -> bool:
+        """Whether ``holder`` is the one who does ``name`` for the next ``seconds``; taking it again makes it longer."""
+
+
+class Store(
+    MachineStore,
+    PowercycleStore,
+    DeviceStore,
+    TokenStore,
+    WorkStore,
+    CredentialStore,
+    EventStore,
+    OnceStore,
+    RetentionStore,
+    Protocol,
+):
     """All of it: what an adapter implements."""
 
     def ready(self) -> None:

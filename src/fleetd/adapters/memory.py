@@ -7,30 +7,38 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
 
+from fleetd import events
 from fleetd.adapters.memory_work import MemoryWork
 from fleetd.domain import (
     AuditEntry,
     ComponentStay,
     Credential,
+    CredentialInUse,
     DeviceChange,
     FoundComponent,
+    JsonMap,
+    KeyReused,
     Machine,
+    Once,
     Powercycle,
     PowerCycleState,
     State,
     Token,
     WebSession,
+    id_floor,
     moves,
     new_id,
     serial_key,
 )
+from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
 from fleetd.facets import Facet, MachineCounts, Order, facets, order_key
-from fleetd.ports import EVERY_MACHINE, ComponentFilter, MachineFilter, Publication, TransactionCounts
+from fleetd.leases import POWERCYCLE, WorkConflict
+from fleetd.ports import EVERY_MACHINE, ComponentFilter, Kept, MachineFilter, Publication, TransactionCounts
 
 
 class MemoryStore(MemoryWork):
@@ -49,6 +57,8 @@ class MemoryStore(MemoryWork):
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, WebSession] = {}
 
+        self._duties: dict[str, tuple[str, datetime]] = {}
+        self._answers: dict[tuple[str, str], tuple[str, JsonMap, datetime]] = {}
         self._credentials: dict[str, Credential] = {}
         self._audit: list[AuditEntry] = []
 
@@ -70,8 +80,7 @@ class MemoryStore(MemoryWork):
             state = self._pending.pop(machine.id, None)
             if state is not None:
                 machine = replace(machine, description=replace(machine.description, powercycle_state=state))
-            self._machines[machine.id] = machine
-            return machine
+            return self._put_machine(machine)
 
     def get_machine(self, machine_id: str) -> Machine | None:
         return self._machines.get(machine_id)
@@ -114,6 +123,12 @@ class MemoryStore(MemoryWork):
             (where.site is None or machine.site == where.site)
             and (where.rack is None or machine.rack == where.rack)
             and all(machine.labels.get(key) == value for key, value in where.labels.items())
+            and where.lifecycle in (None, machine.lifecycle)
+            and where.power_state in (None, machine.device.power_state if machine.device else "")
+            and where.controller in (None, machine.description.powercycle_state)
+            and where.credential in (None, machine.bmc.credential if machine.bmc else "")
+            and (where.hold is None or _held(machine, where.hold))
+            and where.powercycle in (None, self._open(machine.id) is not None)
             and (not where.q or where.q.lower() in machine.search_text())
             and (where.facet is None or where.facet in facets(machine, self._latest(machine.id), where.stale_before))
         )
@@ -123,8 +138,7 @@ class MemoryStore(MemoryWork):
 
     def update_machine(self, machine_id: str, change: Callable[[Machine], Machine]) -> Machine:
         with self._lock:
-            self._machines[machine_id] = change(self._existing(machine_id))
-            return self._machines[machine_id]
+            return self._put_machine(change(self._existing(machine_id)))
 
     def upsert_machine(self, machine_id: str, now: datetime, change: Callable[[Machine], Machine]) -> Machine:
         with self._lock:
@@ -136,9 +150,8 @@ class MemoryStore(MemoryWork):
             if state is not None:
                 machine = replace(machine, description=replace(machine.description, powercycle_state=state))
             changed = change(machine)
-            self._machines[machine_id] = changed
             self._pending.pop(machine_id, None)
-            return changed
+            return self._put_machine(changed)
 
     def delete_machine(self, machine_id: str, check: Callable[[Machine], None] | None = None) -> None:
         with self._lock:
@@ -146,6 +159,7 @@ class MemoryStore(MemoryWork):
             if check:
                 check(machine)
             del self._machines[machine_id]
+            self._tell(events.of_machine(machine, None))
             self._devices.pop(machine_id, None)
             self._observed.pop(machine_id, None)
             self._forget_work(machine_id)
@@ -160,8 +174,8 @@ class MemoryStore(MemoryWork):
                 if machine is None:
                     self._pending[name] = state
                 else:
-                    self._machines[name] = replace(
-                        machine, description=replace(machine.description, powercycle_state=state)
+                    self._put_machine(
+                        replace(machine, description=replace(machine.description, powercycle_state=state))
                     )
 
     def _existing(self, machine_id: str) -> Machine:
@@ -181,8 +195,7 @@ class MemoryStore(MemoryWork):
             present = self._open(request.machine)
             if present is not None:
                 return present, False
-            self._requests[request.id] = request
-            return request, True
+            return self._put_request(request), True
 
     def get_powercycle(self, request_id: str) -> Powercycle | None:
         return self._requests.get(request_id)
@@ -207,19 +220,23 @@ class MemoryStore(MemoryWork):
     def due_powercycles(self, now: datetime) -> Sequence[str]:
         with self._lock:
             found = sorted(self._requests.values(), key=lambda item: item.id)
-            claimed = {item.machine for item in self.list_work(process="powercycle")}
+            claimed = {item.machine for item in self.list_work(process=POWERCYCLE)}
         return [
             item.machine
             for item in found
             if item.open and (item.not_before is None or item.not_before <= now) and item.machine not in claimed
         ]
 
-    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+    def update_powercycle(
+        self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
+    ) -> Powercycle:
         with self._lock:
             if request_id not in self._requests:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            self._requests[request_id] = change(self._requests[request_id])
-            return self._requests[request_id]
+            previous = self._requests[request_id]
+            if unclaimed and previous.open and self.list_work(previous.machine, POWERCYCLE):
+                raise WorkConflict(previous.machine, POWERCYCLE)
+            return self._put_request(change(previous))
 
     def toggle_powercycle(
         self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
@@ -228,9 +245,7 @@ class MemoryStore(MemoryWork):
             self._existing(machine)
             present = self._open(machine)
             changed = opened if present is None else closed(present) if closed else None
-            if changed is not None:
-                self._requests[changed.id] = changed
-            return changed
+            return self._put_request(changed) if changed is not None else None
 
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
         with self._lock:
@@ -260,10 +275,11 @@ class MemoryStore(MemoryWork):
             publication = change(self.get_devices(machine))
             self._devices.setdefault(machine, {})[source] = publication.document
             self._observed.setdefault(machine, {})[source] = now
-            self._machines[machine] = replace(previous, device=publication.summary)
+            self._put_machine(replace(previous, device=publication.summary))
             if publication.changes:
                 entry = DeviceChange(new_id(now), machine, source, now, publication.changes)
                 self._history[entry.id] = (entry, publication.document)
+                self._tell(events.of_device(machine, source, publication.changes))
             self._move(machine, source, publication.components, now)
             return publication
 
@@ -309,6 +325,7 @@ class MemoryStore(MemoryWork):
             if any(item.name == token.name and item.revoked_at is None for item in self._tokens.values()):
                 raise ConflictError(f"a token named {token.name} exists; revoke it first", name=token.name)
             self._tokens[token.id] = token
+            self._tell(events.of_token(None, token))
             return token
 
     def find_token(self, digest: str) -> Token | None:
@@ -328,6 +345,7 @@ class MemoryStore(MemoryWork):
                 raise NotFound(f"no token {id_or_name}", token=id_or_name)
             revoked = replace(found, revoked_at=found.revoked_at or now)
             self._tokens[found.id] = revoked
+            self._tell(events.of_token(found, revoked))
             self._sessions = {key: item for key, item in self._sessions.items() if item.token_id != found.id}
             return revoked
 
@@ -345,28 +363,125 @@ class MemoryStore(MemoryWork):
         with self._lock:
             self._sessions.pop(digest, None)
 
+    # -- requests that are done once
+
+    def once(self, request: Once, now: datetime, work: Callable[[], JsonMap]) -> tuple[JsonMap, bool]:
+        with self._lock:
+            present = self._answers.get((request.actor, request.key))
+            if present is not None and present[0] != request.request:
+                raise KeyReused(request)
+            if present is not None:
+                return present[1], True
+            answer = work()
+            self._answers[(request.actor, request.key)] = (request.request, answer, now)
+            return answer, False
+
+    # -- forgetting
+
+    def prune(self, what: Kept, before: datetime, limit: int) -> int:
+        with self._lock:
+            if what == Kept.EVENTS:
+                kept = next((place for place, item in enumerate(self._log) if item.at >= before), len(self._log))
+                gone = self._log[: min(kept, limit)]
+                self._log = self._log[len(gone) :]
+                self._pruned = gone[-1].seq if gone else self._pruned
+                return len(gone)
+            if what == Kept.ANSWERS:
+                old = [key for key, (_request, _answer, at) in self._answers.items() if at < before][:limit]
+                for name in old:
+                    del self._answers[name]
+                return len(old)
+            return self._prune_lines(what, before, limit)
+
+    def _prune_lines(self, what: Kept, before: datetime, limit: int) -> int:
+        lines: dict[Kept, tuple[Any, Callable[[Any], Any], Callable[[Any], bool]]] = {
+            Kept.DEVICE_HISTORY: (
+                [item for item, _document in self._history.values()],
+                lambda item: (item.machine, item.source),
+                lambda _item: True,
+            ),
+            Kept.WORK_HISTORY: (self._events, lambda item: (item.machine, item.process), lambda _item: True),
+            Kept.POWERCYCLES: (
+                self._requests.values(),
+                lambda item: item.machine,
+                lambda item: item.finished_at is not None and item.finished_at < before,
+            ),
+            Kept.AUDIT: (self._audit, lambda item: item.id, lambda _item: True),
+        }
+        found, alike, may_go = lines[what]
+        ordered = sorted(found, key=lambda item: item.id)
+        newest = {alike(item): item.id for item in ordered} if what != Kept.AUDIT else {}
+        old = [item for item in ordered if item.id < id_floor(before) and newest.get(alike(item)) != item.id]
+        gone = {item.id for item in [item for item in old if may_go(item)][:limit]}
+        self._history = {key: item for key, item in self._history.items() if key not in gone}
+        self._requests = {key: item for key, item in self._requests.items() if key not in gone}
+        self._events = [item for item in self._events if item.id not in gone]
+        self._audit = [item for item in self._audit if item.id not in gone]
+        return len(gone)
+
+    def take_duty(self, name: str, holder: str, seconds: float) -> bool:
+        with self._lock:
+            now = self._clock()
+            present, until = self._duties.get(name, (holder, now))
+            if present != holder and until > now:
+                return False
+            self._duties[name] = (holder, now + timedelta(seconds=seconds))
+            return True
+
+    # -- events
+
+    def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        with self._lock:
+            return self._tell(events)
+
+    def list_events(
+        self,
+        where: EventFilter = EVERY_EVENT,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[Event]:
+        with self._lock:
+            found = self._log if after is not None else self._log[::-1]
+        return [
+            item
+            for item in found
+            if where.matches(item) and (after is None or item.seq > after) and (before is None or item.seq < before)
+        ][:limit]
+
+    def event_bounds(self) -> tuple[int, int]:
+        with self._lock:
+            return self._pruned, self._last
+
     # -- credentials
+
+    def _note(self, audit: AuditEntry) -> None:
+        self._audit.append(audit)
+        self._tell(events.of_credential(audit))
 
     def put_credential(self, credential: Credential, audit: AuditEntry) -> Credential:
         with self._lock:
             present = self._credentials.get(credential.name)
             kept = replace(credential, created_at=present.created_at) if present else credential
             self._credentials[kept.name] = kept
-            self._audit.append(audit)
+            self._note(audit)
             return kept
 
     def read_credential(self, name: str, audit: AuditEntry) -> Credential:
         with self._lock:
             if name not in self._credentials:
                 raise NotFound(f"no credential {name}", credential=name)
-            self._audit.append(audit)
+            self._note(audit)
             return self._credentials[name]
 
-    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+    def delete_credential(self, name: str, audit: AuditEntry, force: bool = False) -> None:
         with self._lock:
             if name not in self._credentials:
                 raise NotFound(f"no credential {name}", credential=name)
-            self._audit.append(audit)
+            users = [key for key, item in sorted(self._machines.items()) if item.bmc and item.bmc.credential == name]
+            if users and not force:
+                raise CredentialInUse(name, users)
+            self._note(audit)
             del self._credentials[name]
 
     def list_credentials(self) -> Sequence[Credential]:
@@ -399,3 +514,15 @@ def _is_asked_for(stay: ComponentStay, where: ComponentFilter) -> bool:
         and where.model in (None, found.model)
         and where.current in (None, stay.current)
     )
+
+
+def _held(machine: Machine, hold: str) -> bool:
+    said = machine.description
+    held = {
+        "maintenance": said.maintenance_mode,
+        "quarantine": said.is_quarantined,
+        "recovery": said.recovering,
+        "any": said.held(),
+        "none": not said.held(),
+    }
+    return bool(held[hold])

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from fleetcore.errors import NotFound
 
+from fleetd import events
 from fleetd.domain import Machine, Powercycle, new_id
+from fleetd.events import Event, NewEvent
 from fleetd.leases import (
     EXPIRED,
     RESTED,
@@ -38,6 +40,7 @@ from fleetd.leases import (
     WorkConflict,
     WorkCounts,
     WorkEvent,
+    happened,
     quarantined,
 )
 
@@ -57,11 +60,35 @@ class MemoryWork:
         self._fences: dict[str, int] = {}
         self._backoffs: dict[tuple[str, str], Backoff] = {}
         self._events: list[WorkEvent] = []
+        self._log: list[Event] = []
+        self._last = self._pruned = 0
 
     def _forget_work(self, machine: str) -> None:
         self._work = {key: item for key, item in self._work.items() if key[0] != machine}
         self._backoffs = {key: item for key, item in self._backoffs.items() if key[0] != machine}
         self._events = [item for item in self._events if item.machine != machine]
+
+    # -- steps that are told of
+
+    def _tell(self, events: Iterable[NewEvent]) -> list[Event]:
+        made = []
+        for item in events:
+            self._last += 1
+            made.append(Event(item.kind, item.machine, item.actor, item.message, item.data, self._last, self._clock()))
+        self._log += made
+        return made
+
+    def _put_machine(self, machine: Machine) -> Machine:
+        previous = self._machines.get(machine.id)
+        self._machines[machine.id] = machine
+        self._tell(events.of_machine(previous, machine))
+        return machine
+
+    def _put_request(self, request: Powercycle) -> Powercycle:
+        previous = self._requests.get(request.id)
+        self._requests[request.id] = request
+        self._tell(events.of_powercycle(previous, request))
+        return request
 
     # -- sessions
 
@@ -245,9 +272,9 @@ class MemoryWork:
         return Subject(self._machines[machine], request)
 
     def _write(self, changed: Subject) -> None:
-        self._machines[changed.machine.id] = changed.machine
+        self._put_machine(changed.machine)
         if changed.request is not None:
-            self._requests[changed.request.id] = changed.request
+            self._put_request(changed.request)
 
     def _start(self, subject: Subject, process: Process, session: str, processes: Processes) -> Work:
         name = subject.machine.id
@@ -259,13 +286,13 @@ class MemoryWork:
         now = self._clock()
         made = Work(name, process.name, session, self._fences[name], now)
         self._work[key] = (made, process.group)
-        self._log(made, Outcome.STARTED)
+        self._line(made, Outcome.STARTED)
         self._write(process.started(subject, now, self._lease_sessions[session].component))
         return made
 
     def _drop(self, key: tuple[str, str], processes: Processes, cause: str) -> None:
         held, _group = self._work.pop(key)
-        self._log(held, Outcome.CANCELLED, cause)
+        self._line(held, Outcome.CANCELLED, cause)
         process = processes.get(held.process)
         if process is not None:
             self._write(process.lost(self._subject(held.machine), self._clock(), cause))
@@ -274,12 +301,12 @@ class MemoryWork:
         del self._work[key]
         name = (held.machine, held.process)
         if isinstance(leave, Cancel):
-            self._log(held, Outcome.CANCELLED, leave.cause)
+            self._line(held, Outcome.CANCELLED, leave.cause)
         elif isinstance(leave, Finish):
-            self._log(held, Outcome.FINISHED)
+            self._line(held, Outcome.FINISHED)
             self._backoffs.pop(name, None)
         else:
-            self._log(held, Outcome.FAILED, leave.cause)
+            self._line(held, Outcome.FAILED, leave.cause)
             subject = self._back_off(held, leave, subject, now)
         return subject
 
@@ -293,23 +320,11 @@ class MemoryWork:
         self._backoffs[name] = following
         return subject
 
-    def _log(self, item: Work, outcome: Outcome, cause: str = "") -> None:
+    def _line(self, item: Work, outcome: Outcome, cause: str = "") -> None:
         session = self._lease_sessions[item.session]
-        now = self._clock()
-        self._events.append(
-            WorkEvent(
-                new_id(now),
-                now,
-                item.machine,
-                item.process,
-                outcome,
-                item.session,
-                session.component,
-                session.actor,
-                cause,
-                item.token,
-            )
-        )
+        line = happened(item, outcome, session.component, session.actor, self._clock(), cause)
+        self._events.append(line)
+        self._tell(events.of_work(line))
 
 
 _EVER = datetime.fromisoformat("0001-01-01T00:00:00+00:00")

@@ -14,16 +14,20 @@ from fleetd.api import (
     credentials,
     devices,
     errors,
+    events,
     legacy,
     middleware,
     ops,
     page,
+    proxy,
     rendering,
+    streams,
     updates,
     v1,
     work,
 )
 from fleetd.api.auth import Policy
+from fleetd.api.limits import FailedLogins
 from fleetd.services.container import Services
 
 
@@ -32,6 +36,7 @@ def create(
     policy: Policy | None = None,
     max_body_bytes: int = 16 * 1024 * 1024,
     body_seconds: float = 60,
+    max_header_bytes: int = 32 * 1024,
 ) -> FastAPI:
     """The ASGI application over ``services``."""
     api = FastAPI(
@@ -44,11 +49,14 @@ def create(
         swagger_ui_oauth2_redirect_url=None,
     )
     api.state.services = services
-    api.state.policy = policy or Policy()
+    policy = policy or Policy()
+    api.state.policy = policy
+    api.state.failures = FailedLogins(policy.failures)
     api.state.registry = ops.registry(services)
     api.state.error_page = rendering.error_page
     api.state.live = page.live(services)
     api.state.updates = updates.Updates(services)
+    api.state.feed = streams.Feed(services.events)
     for router in (
         ops.router,
         legacy.router,
@@ -56,6 +64,7 @@ def create(
         devices.router,
         work.router,
         credentials.router,
+        events.router,
         actions.router,
         page.router,
     ):
@@ -65,9 +74,17 @@ def create(
     api.add_exception_handler(RequestValidationError, errors.on_invalid)
     api.add_exception_handler(Exception, errors.on_crash)
     # The last one added is the outermost.
-    api.add_middleware(updates.Wake, updates=api.state.updates)
+    api.add_middleware(updates.Wake, wake=(api.state.updates.wake, api.state.feed.wake))
     api.add_middleware(middleware.BodyLimit, max_bytes=max_body_bytes, seconds=body_seconds)
     api.add_middleware(middleware.EncodedSlashes)
+    api.add_middleware(proxy.ProxyHeaders, proxies=policy.proxies)
+    api.add_middleware(middleware.HeaderLimit, max_bytes=max_header_bytes)
     api.add_middleware(middleware.Headers)
     api.add_middleware(middleware.Figures, registry=api.state.registry)
     return api
+
+
+def end_streams(application: FastAPI) -> None:
+    """The server stops: answers that have no end of their own end now. Call it in the event loop."""
+    application.state.feed.close()
+    application.state.updates.close()

@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from fleetd.api.errors import Forbidden, Unauthorized
+from fleetd.api.errors import Forbidden, TooManyFailures, Unauthorized
+from fleetd.api.limits import FailedLogins, Limit
+from fleetd.api.proxy import IDENTITY, Identity, Proxies
 from fleetd.domain import Scope
-from fleetd.services.tokens import GRANTS, May, Principal, Tokens
+from fleetd.services.tokens import GRANTS, May, Principal, Tokens, digest
 
+T = TypeVar("T")
 COOKIE = "fleetd_session"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LEGACY = ("/json/v1/", "/_/")
@@ -25,6 +30,8 @@ class Policy:
     anonymous_scope: str = "none"
     legacy_open: bool = False
     secure_cookies: bool = False
+    proxies: Proxies = field(default_factory=Proxies)
+    failures: Limit = field(default_factory=Limit)
 
     def anonymous(self, path: str) -> Principal:
         """Nobody, at ``path``."""
@@ -35,21 +42,43 @@ class Policy:
         scope = Scope(self.anonymous_scope)
         return Principal("", GRANTS[scope], (scope.value,))
 
+    def identified(self, said: Identity) -> Principal:
+        """Whom a trusted proxy names, with all that the user and the groups may.
+
+        :raises Unauthorized: that is no name.
+        """
+        if said.user is None:
+            raise Unauthorized("the proxy did not say in one header who asks: have it replace what clients send")
+        named = [self.proxies.scopes[name] for name in (said.user, *said.groups) if name in self.proxies.scopes]
+        if not named and self.proxies.default_scope != "none":
+            named = [self.proxies.default_scope]
+        scopes = [Scope(name) for name in dict.fromkeys(named)]
+        may = May.NOTHING
+        for scope in scopes:
+            may |= GRANTS[scope]
+        return Principal(said.user, may, tuple(scope.value for scope in scopes))
+
 
 def principal(request: Request) -> Principal:
     """Who asks.
 
-    :raises Unauthorized: a token was sent and is not valid. :raises Forbidden: a login without its CSRF token.
+    :raises Unauthorized: a token was sent and is not valid. :raises TooManyFailures: of its address, lately.
+    :raises Forbidden: a login without its CSRF token, or a page of another site sent this.
     """
     tokens: Tokens = request.app.state.services.tokens
     policy: Policy = request.app.state.policy
     header = request.headers.get("authorization")
     if header:
         kind, _space, secret = header.partition(" ")
-        found = tokens.by_secret(secret.strip()) if kind.lower() == "bearer" else None
+        found = counted(request, secret.strip(), tokens.by_secret) if kind.lower() == "bearer" else None
         if found is None:
             raise Unauthorized("the token is unknown, expired or revoked")
         return found
+    said: Identity | None = request.scope.get(IDENTITY)
+    if said is not None:
+        if request.method not in _SAFE:
+            check_same_site(request)
+        return policy.identified(said)
     cookie = request.cookies.get(COOKIE)
     if cookie:
         found = tokens.by_session(cookie)
@@ -58,6 +87,33 @@ def principal(request: Request) -> Principal:
                 check_csrf(found, request.headers.get("x-csrf-token", ""))
             return found
     return policy.anonymous(request.url.path)
+
+
+def counted(request: Request, secret: str, look: Callable[[str], T | None]) -> T | None:
+    """What ``look`` finds for a secret; that it finds nothing counts against the address that sent it.
+
+    :raises TooManyFailures: there were too many.
+    """
+    failures: FailedLogins = request.app.state.failures
+    address, shown = request.client.host if request.client else "", digest(secret)
+    seconds = failures.wait(address, shown)
+    if seconds:
+        raise TooManyFailures(f"too many failed logins from {address}: wait {seconds} s", retry_after=seconds)
+    found = look(secret)
+    if found is None:
+        failures.failed(address, shown)
+    else:
+        failures.succeeded(address, shown)
+    return found
+
+
+def check_same_site(request: Request) -> None:
+    """:raises Forbidden: a page of another site sent this in somebody's name, as browsers say."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is None and origin:  # of an older browser
+        site = "same-origin" if urlsplit(origin).netloc == request.headers.get("host") else "cross-site"
+    if site not in (None, "same-origin", "none"):
+        raise Forbidden("this came from a page of another site")
 
 
 def check_csrf(who: Principal, sent: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from fleetd.api import schemas, wire
 from fleetd.api.auth import Admin, Operator, Reader, SecretReader
@@ -43,10 +43,15 @@ def read_credential(request: Request, name: Name, who: SecretReader) -> Response
     return Json(body, headers={"Cache-Control": "no-store"})
 
 
-@router.delete("/credentials/{name}", status_code=204, responses=answers(404))
-def delete_credential(request: Request, name: Name, who: Operator) -> Response:
-    """Forget it."""
-    _credentials(request).delete(name, who.name or "anonymous")
+@router.delete("/credentials/{name}", status_code=204, responses=answers(404, 409))
+def delete_credential(
+    request: Request,
+    name: Name,
+    who: Operator,
+    force: Annotated[bool, Query(description="also if BMCs of machines are reached with it")] = False,
+) -> Response:
+    """Forget it. One that a machine's `bmc.credential` names is kept (409, with the machines) unless it is forced."""
+    _credentials(request).delete(name, who.name or "anonymous", force)
     return Response(status_code=204)
 
 

@@ -31,6 +31,12 @@ class Forbidden(PermissionDenied):
     code = "forbidden"
 
 
+class TooManyFailures(FleetError):
+    """Failed logins of one address; ``details["retry_after"]`` says how many seconds it has to wait."""
+
+    code = "too_many_requests"
+
+
 class BadRequest(ParseError):
     """Not what the format says, before any field could be looked at."""
 
@@ -38,6 +44,7 @@ class BadRequest(ParseError):
 STATUS: tuple[tuple[type[FleetError], int], ...] = (
     (Unauthorized, 401),
     (Forbidden, 403),
+    (TooManyFailures, 429),
     (NotFound, 404),
     (VersionMismatch, 412),
     (ConflictError, 409),
@@ -53,6 +60,7 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    431: "too_large",
 }
 _SECRET = ("password",)  # never repeated
 _HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="fleetd"'}, 503: {"Retry-After": "2"}}
@@ -110,7 +118,9 @@ async def on_fleet_error(request: Request, exc: Exception) -> Response:
     status = status_of(exc, request.url.path)
     if status >= 500:
         _log.warning("request_failed", path=request.url.path, code=exc.code, message=exc.message)
-    return render(request, status, exc.code, exc.message, details=exc.details)
+    wait = exc.details.get("retry_after")
+    headers = {"Retry-After": str(wait)} if wait else None
+    return render(request, status, exc.code, exc.message, details=exc.details, headers=headers)
 
 
 async def on_http_error(request: Request, exc: Exception) -> Response:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from fleetcore import process
 from fleetcore.errors import InvalidInput
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,17 +20,34 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from fleetd.api import wire
 from fleetd.api.auth import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower
 from fleetd.api.errors import BadRequest, Json, as_invalid_input
+from fleetd.api.streams import KEEP_ALIVE, EventStream
 from fleetd.api.updates import Updates
 from fleetd.api.v1 import services
 from fleetd.domain import AttachedDevice, PowerCycleState
 from fleetd.services import machines as changes
 from fleetd.services.tokens import May
 
-router = APIRouter(tags=["json/v1"])
+_WORDS = {
+    400: "Bad JSON, a bad value or a blank id",
+    401: "No valid token",
+    403: "A token of a scope that may not do this",
+    404: "No such machine",
+    413: "The body is too large",
+    429: "Too many failed logins from this address",
+    503: "The database does not answer",
+}
+router = APIRouter(
+    tags=["json/v1"],
+    default_response_class=Response,  # those that change something answer with an empty body
+    responses={code: {"description": words, "content": {"text/plain": {}}} for code, words in _WORDS.items()},
+)
 
-SSE_KEEP_ALIVE = 15.0
 _SSH_USER_IP = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.\-@_]*\Z")
 T = TypeVar("T", bound=BaseModel)
+
+
+def _json(schema: dict[str, Any], words: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": words, "content": {"application/json": {"schema": schema}}}}
 
 
 class _Go(BaseModel):
@@ -199,7 +215,11 @@ def _id(machine_id: str) -> str:
 # -- power cycles
 
 
-@router.get("/json/v1/powercycle/list", responses={200: {"description": "Ids of machines to power cycle"}})
+@router.get(
+    "/json/v1/powercycle/list",
+    response_class=Json,
+    responses=_json({"type": "array", "items": {"type": "string"}}, "Ids of machines to power cycle"),
+)
 def powercycle_list(request: Request, _who: Reader) -> Response:
     """Machines that should be power cycled now: open requests whose backoff is over."""
     return Json(list(services(request).powercycles.due()))
@@ -231,7 +251,11 @@ def powercycle_state_update(request: Request, body: Body, _who: Reporter) -> Res
 # -- machines
 
 
-@router.get("/json/v1/machine/description/{machine_id:path}")
+@router.get(
+    "/json/v1/machine/description/{machine_id:path}",
+    response_class=Json,
+    responses=_json({"type": "object"}, "The Description"),
+)
 def description(request: Request, machine_id: str, who: Who) -> Response:
     """The Description of one machine."""
     ensure_follower(who, _id(machine_id))
@@ -252,7 +276,7 @@ def event(request: Request, body: Body, who: Publisher) -> Response:
     return Response()
 
 
-@router.get("/json/v1/machine/sse/description/updated")
+@router.get("/json/v1/machine/sse/description/updated", response_class=EventStream)
 def description_updated(request: Request, who: Who, stream: str = "") -> Response:
     """Server-sent events: `data: update` whenever the Description of machine `stream` changes."""
     machine_id = _id(stream)
@@ -263,14 +287,18 @@ def description_updated(request: Request, who: Who, stream: str = "") -> Respons
         with bus.subscribe(machine_id) as subscription:
             await subscription.ready()
             yield ": connected\n\n"
-            while True:
-                changed = await subscription.wait(SSE_KEEP_ALIVE)
+            while not bus.closed:
+                changed = await subscription.wait(KEEP_ALIVE)
                 yield "data: update\n\n" if changed else ": still here\n\n"  # so that proxies keep the connection
 
-    return StreamingResponse(updates(), media_type="text/event-stream")
+    return EventStream(updates())
 
 
-@router.get("/_/machines")
+@router.get(
+    "/_/machines",
+    response_class=Json,
+    responses=_json({"type": "array", "items": {"type": "object"}}, "All Descriptions"),
+)
 def machines(request: Request, _who: Reader) -> Response:
     """All Descriptions."""
     return Json([wire.description(view.machine, view.power_cycle) for view in services(request).machines.find()])

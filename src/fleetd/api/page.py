@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from fleetd.api import hardware
 from fleetd.api.actions import ACTIONS, same_site
-from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf
+from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf, counted
 from fleetd.api.live import Live
 from fleetd.api.rendering import go, login_page, own_path, plain, render, services
 from fleetd.api.status import KINDS, findings
@@ -258,7 +258,7 @@ def login(
 ) -> Response:
     """Log in with a token: the browser gets a session, never the token back."""
     same_site(request)
-    made = services(request).tokens.login(token.strip())
+    made = counted(request, token.strip(), services(request).tokens.login)
     if made is None:
         return login_page(request, who, "This token is unknown, expired or revoked.", to)
     policy: Policy = request.app.state.policy

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -42,7 +43,19 @@ def _address(value: str) -> str:
     return host
 
 
+def _small_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except (ValueError, RecursionError):
+        raise ValueError("must be JSON: NaN, Infinity and endless nesting are not") from None
+    if size > 16_384:
+        raise ValueError("must not be larger than 16384 bytes of JSON")
+    return value
+
+
 MachineId = Annotated[str, AfterValidator(_machine_id)]
+Data = Annotated[dict[str, Any], AfterValidator(_small_json)]
+EventKind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_no_control)]
 Short = Annotated[
     str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), AfterValidator(_no_control)
@@ -166,11 +179,24 @@ class Report(Body):
 
     state: Literal["claimed", "off", "on", "verified", "failed"]
     message: Text = ""
-    error: dict[str, Any] | None = Field(default=None, description="code, message and details of a failure")
+    error: Data | None = Field(default=None, description="code, message and details of a failure")
     runner: Text = Field(default="", description="which runner; default: the name of the token")
     fencing_token: Token | None = Field(
         default=None, description="of the claim under which it was done; a stale one is refused with 409"
     )
+
+
+class NewEvent(Body):
+    """Something that was seen."""
+
+    kind: EventKind = Field(description="words with dots, the most general first", examples=["rack.door_opened"])
+    machine: MachineId | None = Field(default=None, description="the machine it is about; it need not be known")
+    message: Text = ""
+    data: Data = Field(default={}, description="more about it; no secrets: everybody who may read sees it")
+
+
+class NewEvents(Body):
+    items: list[NewEvent] = Field(min_length=1, max_length=500)
 
 
 class PublishItem(Body):
@@ -197,7 +223,7 @@ class NewSession(Body):
     """A component that wants to work."""
 
     component: Short = Field(description="its name, shown at what it holds", examples=["runner-rack1"])
-    info: dict[str, str | int | float | bool | None] = Field(
+    info: Annotated[dict[str, str | int | float | bool | None], AfterValidator(_small_json)] = Field(
         default={}, max_length=32, description="version, host, job, ...: shown to people"
     )
     interval: float = Field(
@@ -499,6 +525,26 @@ class ExplanationOut(BaseModel):
     conditions: list[ConditionOut]
     work: WorkOut | None
     backoff: BackoffOut | None
+
+
+class EventOut(BaseModel):
+    """A line of the log. `id` is what a stream calls `id`: it grows."""
+
+    id: int
+    at: str
+    kind: str
+    machine: str | None
+    actor: str
+    message: str
+    data: dict[str, Any]
+
+
+class EventsAppended(BaseModel):
+    items: list[EventOut]
+
+
+class EventList(EventsAppended):
+    next: str | None
 
 
 class CredentialOut(BaseModel):

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from fastapi.concurrency import run_in_threadpool
 from fleetcore.errors import FleetError
@@ -62,6 +62,7 @@ class Updates:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.looks = 0
+        self.closed = False
 
     @contextlib.contextmanager
     def subscribe(self, machine: str) -> Iterator[Subscription]:
@@ -84,6 +85,13 @@ class Updates:
     def wake(self) -> None:
         """Something may have changed."""
         self._wake.set()
+
+    def close(self) -> None:
+        """The server stops: all listeners end."""
+        self.closed = True
+        for listeners in self._listeners.values():
+            for item in listeners:
+                item.changed.set()
 
     async def _run(self) -> None:
         while self._listeners:
@@ -121,11 +129,11 @@ class Updates:
 
 
 class Wake:
-    """Wakes the bus after each request that may have changed something."""
+    """Wakes those who look for changes after each request that may have made one."""
 
-    def __init__(self, app: ASGIApp, updates: Updates) -> None:
+    def __init__(self, app: ASGIApp, wake: Sequence[Callable[[], None]]) -> None:
         self.app = app
-        self.updates = updates
+        self.wake = wake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _SAFE:
@@ -135,6 +143,7 @@ class Wake:
         async def then_wake(message: Message) -> None:
             await send(message)
             if message["type"] == "http.response.start":
-                self.updates.wake()
+                for wake in self.wake:
+                    wake()
 
         await self.app(scope, receive, then_wake)

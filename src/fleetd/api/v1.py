@@ -7,18 +7,18 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import fastapi
 from fastapi import APIRouter, Header, Request, Response
 from fleetcore.errors import InvalidInput
 from pydantic import ValidationError
 
-from fleetd.api import schemas, wire
+from fleetd.api import once, schemas, wire
 from fleetd.api.auth import Operator, Reader, Reporter
 from fleetd.api.errors import Json, as_invalid_input
 from fleetd.api.middleware import path_id
-from fleetd.domain import Machine, State, is_machine_id
+from fleetd.domain import Machine, PowerCycleState, State, is_machine_id
 from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
 from fleetd.services.inventory import inventory
@@ -32,13 +32,18 @@ _WORDS = {
     409: "It exists already, or was closed otherwise",
     412: "If-Match names another version",
     413: "The body is too large",
+    415: "The body is not sent as application/json",
     422: "A field can't be used; details.field names it",
+    429: "Too many failed logins from this address; Retry-After says how long to wait",
+    431: "The headers are too large",
     503: "The database does not answer",
 }
 
 
 def answers(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: {"model": schemas.Error, "description": _WORDS[code]} for code in (401, 403, 422, 503, *codes)}
+    more = (413, 415) if 400 in codes else ()  # what has a body
+    every = (401, 403, 422, 429, 431, 503)
+    return {code: {"model": schemas.Error, "description": _WORDS[code]} for code in (*every, *codes, *more)}
 
 
 router = APIRouter(prefix="/api/v1", responses=answers())
@@ -54,7 +59,11 @@ def services(request: Request) -> Services:
 
 
 def _with_etag(view: MachineView, status: int = 200) -> Response:
-    return Json(wire.machine(view), status, {"ETag": f'"{view.machine.version}"'})
+    return Json(wire.machine(view), status, _etag(view))
+
+
+def _etag(view: MachineView) -> dict[str, str]:
+    return {"ETag": f'"{view.machine.version}"'}
 
 
 def _version(if_match: str | None) -> int | None:
@@ -102,8 +111,23 @@ def _where(
     q: Annotated[
         schemas.Query | None, fastapi.Query(description="part of id, serial, model, MAC, BMC address, label, ...")
     ] = None,
+    lifecycle: Annotated[schemas.Query | None, fastapi.Query()] = None,
+    hold: Annotated[
+        Literal["maintenance", "quarantine", "recovery", "any", "none"] | None,
+        fastapi.Query(description="why it is held"),
+    ] = None,
+    power_state: Annotated[
+        schemas.Query | None, fastapi.Query(description="of the device document: on, off, ...")
+    ] = None,
+    controller: Annotated[
+        PowerCycleState | None, fastapi.Query(description="whether a runner can power cycle it")
+    ] = None,
+    credential: Annotated[schemas.Query | None, fastapi.Query(description="name that its BMC refers to")] = None,
+    powercycle: Annotated[bool | None, fastapi.Query(description="whether a power cycle request is open")] = None,
 ) -> MachineFilter:
-    return MachineFilter(site, rack, _labels(label), q)
+    return MachineFilter(
+        site, rack, _labels(label), q, lifecycle, hold, power_state, controller, credential, powercycle
+    )
 
 
 Where = Annotated[MachineFilter, fastapi.Depends(_where)]
@@ -117,9 +141,14 @@ Where = Annotated[MachineFilter, fastapi.Depends(_where)]
     tags=["machines"],
     responses={201: {"model": schemas.MachineOut}, **answers(400, 409)},
 )
-def create_machine(request: Request, body: schemas.NewMachine, _who: Operator) -> Response:
+def create_machine(request: Request, body: schemas.NewMachine, who: Operator, key: once.Key = None) -> Response:
     """Register a machine."""
-    return _with_etag(services(request).machines.create(body.id, body.to_domain()), 201)
+
+    def work() -> once.Answer:
+        view = services(request).machines.create(body.id, body.to_domain())
+        return once.Answer(wire.machine(view), 201, _etag(view))
+
+    return once.once(request, who, key, body, work)
 
 
 @router.get("/machines", tags=["machines"], responses={200: {"model": schemas.MachineList}})
@@ -225,11 +254,16 @@ def _merge_patch(target: Any, patch: Any) -> Any:
         **answers(400, 404),
     },
 )
-def request_powercycle(request: Request, body: schemas.NewPowercycle, who: Operator) -> Response:
+def request_powercycle(request: Request, body: schemas.NewPowercycle, who: Operator, key: once.Key = None) -> Response:
     """Ask for a power cycle. A machine has at most one open request."""
     requester = body.requester or who.name or "anonymous"
-    found, created = services(request).powercycles.request(body.machine, requester, body.reason)
-    return Json(wire.powercycle(found), 201 if created else 200, {"Location": f"/api/v1/powercycles/{found.id}"})
+
+    def work() -> once.Answer:
+        found, created = services(request).powercycles.request(body.machine, requester, body.reason)
+        headers = {"Location": f"/api/v1/powercycles/{found.id}"}
+        return once.Answer(wire.powercycle(found), 201 if created else 200, headers)
+
+    return once.once(request, who, key, body, work)
 
 
 @router.get("/powercycles", tags=["powercycles"], responses={200: {"model": schemas.PowercycleList}})

@@ -18,6 +18,7 @@ from fleetd.domain import (
     Powercycle,
     Token,
 )
+from fleetd.events import Event
 from fleetd.leases import Explanation, LeaseSession, Work, WorkEvent
 from fleetd.services.machines import MachineView
 
@@ -217,6 +218,19 @@ def explanation(value: Explanation) -> dict[str, Any]:
             "interval": waits.interval,
             "failures": waits.failures,
         },
+    }
+
+
+def event(value: Event) -> dict[str, Any]:
+    """``EventOut``."""
+    return {
+        "id": value.seq,
+        "at": time(value.at),
+        "kind": value.kind,
+        "machine": value.machine,
+        "actor": value.actor,
+        "message": value.message,
+        "data": dict(value.data),
     }
 
 

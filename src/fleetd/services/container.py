@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from fleetd.leases import Processes
-from fleetd.ports import Cipher, Store
+from fleetd.ports import Cipher, Kept, Store
 from fleetd.services import Clock
 from fleetd.services.credentials import Credentials
 from fleetd.services.devices import Devices
+from fleetd.services.events import Events
 from fleetd.services.machines import Machines
+from fleetd.services.once import Requests
 from fleetd.services.powercycles import Backoff, Powercycles
+from fleetd.services.retention import Retention
 from fleetd.services.tally import Tally
 from fleetd.services.tokens import Tokens
 from fleetd.services.work import WorkService
@@ -29,6 +33,7 @@ class Services:
         processes: Processes | None = None,
         cipher: Cipher | None = None,
         stale_after: timedelta = timedelta(minutes=15),
+        ages: Mapping[Kept, timedelta] | None = None,
     ) -> None:
         self.store = store
         self.tally = Tally()
@@ -37,4 +42,7 @@ class Services:
         self.work = WorkService(store, backoff or Backoff(), processes, tally=self.tally)
         self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock, self.tally)
+        self.events = Events(store)
+        self.retention = Retention(store, clock, ages)
+        self.requests = Requests(store, clock)
         self.tokens = Tokens(store, clock, session_hours, self.tally)

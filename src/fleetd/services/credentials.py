@@ -53,9 +53,12 @@ class Credentials:
         found = self._store.read_credential(name, self._entry(actor, "credential.read", name))
         return Login(name, found.username, cipher.decrypt(found.secret, name))
 
-    def delete(self, name: str, actor: str) -> None:
-        """:raises NotFound: there is none."""
-        self._store.delete_credential(name, self._entry(actor, "credential.delete", name))
+    def delete(self, name: str, actor: str, force: bool = False) -> None:
+        """Forget it; ``force``: also if BMCs are reached with it.
+
+        :raises NotFound: there is none. :raises CredentialInUse: machines name it.
+        """
+        self._store.delete_credential(name, self._entry(actor, "credential.delete", name), force)
 
     def find(self) -> Sequence[Credential]:
         """All, by name."""

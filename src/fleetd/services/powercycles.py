@@ -11,13 +11,14 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
+from fleetd import leases
 from fleetd.domain import CLOSED, Powercycle, State, Step, new_id
-from fleetd.leases import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject
+from fleetd.leases import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject, WorkConflict
 from fleetd.ports import Store
 from fleetd.services import Clock
 from fleetd.services.tally import Done, Tally
 
-PROCESS = "powercycle"
+PROCESS = leases.POWERCYCLE
 REPORTED = frozenset({State.CLAIMED, State.OFF, State.ON, State.VERIFIED, State.FAILED})
 
 
@@ -90,7 +91,8 @@ class Powercycles:
         """What a runner did. Repeating the report that closed a request is no error.
 
         :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the work.
-        :raises NotFound: no such request. :raises ConflictError: it was closed otherwise.
+            None: nobody may have claimed it; who reports without a token can't know whether it is still theirs.
+        :raises NotFound: no such request. :raises ConflictError: it was closed otherwise, or is claimed.
         :raises LeaseLost: the claim of that token is over. :raises SessionExpired: it is, because its session died.
         :raises InvalidInput: a state that can't be reported.
         """
@@ -102,9 +104,15 @@ class Powercycles:
         if fencing_token is not None:
             return self._report_claimed(self.get(request_id), state, fencing_token, said)
         now = self._clock()
-        changed = self._store.update_powercycle(
-            request_id, lambda previous: reported(previous, state, now, self._backoff, **said)
-        )
+        try:
+            changed = self._store.update_powercycle(
+                request_id, lambda previous: reported(previous, state, now, self._backoff, **said), unclaimed=True
+            )
+        except WorkConflict as exc:
+            raise ConflictError(
+                f"power cycle request {request_id} is claimed: report it with the fencing_token of the claim",
+                **exc.details,
+            ) from None
         self._count(changed, now)
         return changed
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from fleetcore.errors import InvalidInput, NotFound
 
 from fleetd.adapters.cipher import KeyRing, new_key, read_keys
 from fleetd.adapters.memory import MemoryStore
+from fleetd.domain import AuditEntry, BmcAccess, Credential, CredentialInUse, Machine, new_id
 from fleetd.ports import Store
 from fleetd.services.credentials import Credentials
 
@@ -209,3 +212,43 @@ def test_keys_from_file_and_environment_and_their_rotation(tmp_path: Path, run_f
     assert refused.stderr.count("\n") == 1
     assert "hunter2" not in refused.stderr
     assert run_fleetd("credential", "rotate").returncode == 1
+
+
+def test_a_credential_that_a_bmc_names_is_not_deleted_by_accident(keyed: Any) -> None:
+    operator = keyed.client("operator")
+    login = {"username": "root", "password": "secret"}
+    assert operator.put("/api/v1/credentials/shared", json=login).status_code == 200
+    for name in ("b", "a"):
+        bmc = {"address": "10.0.0.1", "credential": "shared"}
+        assert operator.post("/api/v1/machines", json={"id": name, "bmc": bmc}).status_code == 201
+    refused = operator.delete("/api/v1/credentials/shared")
+    assert refused.status_code == 409
+    assert refused.json()["error"]["details"] == {"credential": "shared", "machines": ["a", "b"], "count": 2}
+    assert keyed.client("runner").get("/api/v1/credentials/shared").status_code == 200
+    assert [item["id"] for item in operator.get("/api/v1/machines?credential=shared").json()["items"]] == ["a", "b"]
+    audit = keyed.client("admin").get("/api/v1/audit?subject=shared").json()["items"]
+    assert [item["action"] for item in audit] == ["credential.read", "credential.write"]
+    assert operator.delete("/api/v1/credentials/shared?force=true").status_code == 204
+    assert operator.delete("/api/v1/credentials/shared").status_code == 404
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_every_store_knows_who_uses_a_credential(store: Store, force: bool) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def entry(action: str) -> AuditEntry:
+        return AuditEntry(new_id(now), now, "alice", action, "c1")
+
+    store.put_credential(Credential("c1", "root", "x", now, now), entry("credential.write"))
+    store.create_machine(Machine("m1", now, now, bmc=BmcAccess("10.0.0.1", credential="c1")))
+    if force:
+        store.delete_credential("c1", entry("credential.delete"), force=True)
+    else:
+        with pytest.raises(CredentialInUse, match="m1"):
+            store.delete_credential("c1", entry("credential.delete"))
+        store.update_machine("m1", lambda item: replace(item, bmc=None))
+        store.delete_credential("c1", entry("credential.delete"))
+    assert store.list_credentials() == []
+    assert [item.action for item in store.list_audit("c1")] == ["credential.delete", "credential.write"]
+    with pytest.raises(NotFound):
+        store.delete_credential("c1", entry("credential.delete"))

@@ -292,3 +292,12 @@ def test_log_formats(home: Any, serve_fleetd: Any) -> None:
 def test_python_m_fleetd_has_no_warnings(run_fleetd: Any) -> None:
     done: subprocess.CompletedProcess[str] = run_fleetd("version", PYTHONWARNINGS="error::DeprecationWarning:fleetd")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_prune_by_hand(run_fleetd: Any) -> None:
+    assert run_fleetd("init", "--token-only").returncode == 0
+    done = run_fleetd("prune", FLEETD_RETENTION__EVENTS_DAYS="0", FLEETD_RETENTION__ANSWERS_HOURS="1")
+    assert done.returncode == 0, done.stderr
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["0", name] for name in ("device_history", "work_history", "powercycles", "audit", "answers")
+    ]

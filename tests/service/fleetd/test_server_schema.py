@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +12,17 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from fleetcore.errors import NotFound
 
 from fleetd.adapters.sql import codec, migrate, rows
 from fleetd.adapters.sql.engine import make_engine
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.adapters.sql.tables import metadata
-from fleetd.domain import Description, DeviceSummary, Machine, PowerCycleState
+from fleetd.domain import BmcAccess, Description, DeviceSummary, Machine, PowerCycleState
+from fleetd.events import NewEvent
 from fleetd.leases import LifecycleNotIn, NotHeld, NotQuarantined, Process
-from fleetd.ports import ComponentFilter
+from fleetd.ports import ComponentFilter, MachineFilter
 from fleetd.services.container import Services
 
 
@@ -72,19 +73,158 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path) -> None:
     store.close()
 
 
+# What a database of each revision holds: rows by table, as that version wrote them.
+STAMP = "2026-01-01 00:00:00.000000"
+_SAID = Description(maintenance_mode="alice", powercycle_state=PowerCycleState.AVAILABLE)
+_MACHINE = {
+    "id": "m1",
+    "lifecycle": "active",
+    "labels": '{"role":"db"}',
+    "bmc": codec.dumps(BmcAccess("10.0.0.1", credential="login1")),
+    "description": codec.dumps(_SAID),
+    "device": codec.dumps(DeviceSummary(vendor="ACME", power_state="on")),
+    "search": "m1 acme",
+    "version": 3,
+    "created_at": STAMP,
+    "updated_at": STAMP,
+}
+_REQUEST = {"id": "018", "machine": "m1", "state": "queued", "requester": "alice", "reason": "", "requested_at": STAMP}
+_WORK = {
+    "machine": "m1",
+    "process": "powercycle",
+    "exclusion": "machine",
+    "session": "s1",
+    "token": 7,
+    "started_at": STAMP,
+}
+ADDED: dict[str, dict[str, dict[str, object]]] = {
+    "0001": {
+        "machines": _MACHINE,
+        "machine_labels": {"machine": "m1", "name": "role", "value": "db"},
+        "pending_powercycle_states": {"machine": "m2", "state": "available", "updated_at": STAMP},
+        "powercycles": {**_REQUEST, "updated_at": STAMP, "attempts": 1, "steps": "[]"},
+        "devices": {"machine": "m1", "source": "oob", "document": '{"vendor":"ACME"}', "updated_at": STAMP},
+        "device_history": {"id": "017", "machine": "m1", "source": "oob", "at": STAMP, "changes": "[]"},
+        "tokens": {"id": "t1", "name": "alice", "scope": "operator", "digest": "d", "created_at": STAMP},
+        "web_sessions": {"digest": "w", "token_id": "t1", "expires_at": STAMP},
+    },
+    "0002": {
+        "lease_sessions": {
+            "id": "s1",
+            "component": "runner",
+            "actor": "alice",
+            "info": "{}",
+            "interval_seconds": 5.0,
+            "created_at": STAMP,
+            "deadline": STAMP,
+        },
+        "work": _WORK,
+        "fences": {"machine": "m1", "token": 7},
+        "backoffs": {
+            "machine": "m1",
+            "process": "onboard",
+            "until": STAMP,
+            "cause": "no",
+            "interval_seconds": 60,
+            "failures": 1,
+        },
+        "work_history": {
+            "id": "016",
+            "at": STAMP,
+            "machine": "m1",
+            "process": "powercycle",
+            "outcome": "started",
+            "session": "s1",
+            "component": "runner",
+            "actor": "alice",
+            "cause": "",
+            "token": 7,
+        },
+    },
+    "0003": {
+        "credentials": {"name": "login1", "username": "root", "secret": "x", "created_at": STAMP, "updated_at": STAMP},
+        "audit": {"id": "015", "at": STAMP, "actor": "alice", "action": "credential.write", "subject": "login1"},
+    },
+    "0004": {
+        "components": {
+            "id": "014",
+            "machine": "m1",
+            "source": "oob",
+            "kind": "device",
+            "name": "device",
+            "slot": "",
+            "first_seen": STAMP,
+            "last_seen": STAMP,
+            "current": True,
+        },
+    },
+    "0005": {},
+    "0006": {
+        "events": {"seq": 9, "at": STAMP, "kind": "test.x", "actor": "", "message": "", "data": "{}"},
+        "event_log": {"id": 1, "last": 9, "pruned": 3},
+    },
+    "0007": {"answers": {"actor": "alice", "key": "k", "request": "d", "answer": '{"n":1}', "at": STAMP}},
+    "0008": {"duties": {"name": "prune", "holder": "h", "until": STAMP}},
+}
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of each kind without any table."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a schema."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'old.db'}"
-        return
-    base = sa.make_url(request.getfixturevalue("postgres_url"))
-    engine = sa.create_engine(base, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+        return f"sqlite:///{tmp_path / 'old.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    engine = make_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("DROP DATABASE IF EXISTS old"))
         connection.execute(sa.text("CREATE DATABASE old"))
-        yield base.set(database="old").render_as_string(hide_password=False)
-        connection.execute(sa.text("DROP DATABASE old WITH (FORCE)"))
     engine.dispose()
+    return url.replace("/postgres?", "/old?")
+
+
+@pytest.mark.parametrize("revision", sorted(ADDED))
+def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: str) -> None:
+    engine = make_engine(empty_url)
+    added = {table: row for step in sorted(ADDED) if step <= revision for table, row in ADDED[step].items()}
+    if revision >= "0002":
+        added["machines"] = {**added["machines"], "held": True}
+    if revision >= "0005":
+        listed = {"maintenance": True, "controller": "available", "power_state": "on", "vendor": "ACME"}
+        added["machines"] = {**added["machines"], **listed}
+    with engine.begin() as connection:
+        migrate.to(connection, revision)
+        for table, row in added.items():
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)
+    assert migrate.upgrade(engine) == (revision, migrate.head())
+    with engine.begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        for table in metadata.sorted_tables:
+            found = connection.execute(sa.select(table)).mappings().all()
+            if table.name == "components" and revision < "0004":
+                assert [row["name"] for row in found] == ["device"]  # of the stored document
+                continue
+            assert len(found) == (table.name in added), table.name
+            for name, value in added.get(table.name, {}).items():
+                if value is not STAMP:
+                    assert found[0][name] == value
+                else:
+                    assert found[0][name] == datetime(2026, 1, 1, tzinfo=UTC) or engine.dialect.name != "sqlite"
+    engine.dispose()
+    store = SqlStore(empty_url)
+    (machine,) = store.list_machines(
+        MachineFilter(hold="maintenance", power_state="on", credential="login1", controller=PowerCycleState.AVAILABLE)
+    )
+    assert machine.description == _SAID
+    assert store.list_machines(MachineFilter(hold="none")) == []
+    assert store.append_events([NewEvent("test.y")])[0].seq == (10 if revision >= "0006" else 1)
+    store.close()
+
+
+def test_every_revision_is_tried_with_rows() -> None:
+    revisions = {item.revision for item in ScriptDirectory.from_config(migrate._config()).walk_revisions()}
+    assert revisions - {migrate.head()} == set(ADDED)
 
 
 def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str) -> None:

@@ -208,6 +208,26 @@ def test_a_request_that_was_cancelled_meanwhile(runner: httpx.Client, admin: htt
     assert report(runner, cycle, "off", token).status_code == 409
 
 
+@pytest.mark.parametrize("state", ["claimed", "off", "verified", "failed"])
+def test_a_claimed_request_is_not_reported_without_its_token(
+    runner: httpx.Client, admin: httpx.Client, cycle: str, state: str
+) -> None:
+    token = claim_cycle(runner, start(runner))
+    before = runner.get(f"/api/v1/powercycles/{cycle}").json()
+    for client in (runner, admin):
+        refused(report(client, cycle, state, None), 409, "work_conflict")
+    assert runner.get(f"/api/v1/powercycles/{cycle}").json() == before
+    assert report(runner, cycle, "verified", token).status_code == 200
+    assert report(runner, cycle, "verified", None).status_code == 200  # the same again, and nobody holds it
+
+
+def test_a_person_may_say_that_a_claimed_one_is_done(runner: httpx.Client, admin: httpx.Client, cycle: str) -> None:
+    token = claim_cycle(runner, start(runner))
+    assert admin.post("/json/v1/powercycle/complete/m1").status_code == 200
+    assert runner.get(f"/api/v1/powercycles/{cycle}").json()["state"] == "verified"
+    assert report(runner, cycle, "off", token).status_code == 409
+
+
 def test_reports_without_a_token_still_work(runner: httpx.Client, cycle: str) -> None:
     for state in ("claimed", "off", "on", "verified"):
         assert report(runner, cycle, state, None).status_code == 200

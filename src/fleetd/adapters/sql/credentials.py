@@ -8,13 +8,15 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from fleetcore.errors import NotFound
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
+from fleetd import events
 from fleetd.adapters.sql import tables
 from fleetd.adapters.sql.engine import Transactions
-from fleetd.domain import AuditEntry, Credential
+from fleetd.adapters.sql.events import tell
+from fleetd.domain import AuditEntry, Credential, CredentialInUse
 
-_C, _A = tables.credentials, tables.audit
+_C, _A, _M = tables.credentials, tables.audit, tables.machines
 
 
 class SqlCredentials:
@@ -45,8 +47,11 @@ class SqlCredentials:
 
         return self._tx.write(work)
 
-    def delete_credential(self, name: str, audit: AuditEntry) -> None:
+    def delete_credential(self, name: str, audit: AuditEntry, force: bool = False) -> None:
         def work(connection: Connection) -> None:
+            users = [] if force else connection.execute(_users(name)).scalars().all()
+            if users and connection.execute(_by_name(name)).first():
+                raise CredentialInUse(name, users)
             if not connection.execute(delete(_C).where(_C.c.name == name)).rowcount:
                 raise _unknown(name)
             _log(connection, audit)
@@ -89,8 +94,14 @@ def _by_name(name: str) -> Any:
     return select(_C).where(_C.c.name == name).with_for_update()
 
 
+def _users(name: str) -> Select[Any]:
+    """Machines whose BMC names it."""
+    return select(_M.c.id).where(_M.c.credential == name).order_by(_M.c.id)
+
+
 def _log(connection: Connection, audit: AuditEntry) -> None:
     connection.execute(insert(_A).values(**asdict(audit)))
+    tell(connection, events.of_credential(audit))
 
 
 def _credential(row: Row[Any]) -> Credential:

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from fleetd import events
 from fleetd.adapters.sql import codec, rows, tables
 from fleetd.adapters.sql.engine import Transactions
+from fleetd.adapters.sql.events import tell
 from fleetd.domain import ComponentStay, DeviceChange, FoundComponent, moves, new_id, serial_key
 from fleetd.ports import ComponentFilter, Publication
 
@@ -54,6 +56,7 @@ class SqlDevices:
                     "document": packed(document),
                 }
                 connection.execute(insert(_H).values(values))
+                tell(connection, events.of_device(machine, source, publication.changes))
             _move(connection, machine, source, publication.components, now)
             return publication
 

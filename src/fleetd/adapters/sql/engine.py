@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -71,14 +72,24 @@ def _on_sqlite_begin(connection: Connection) -> None:
 
 
 class Transactions:
-    """Runs functions in transactions. ``retried`` and ``failed`` count, about: threads may lose one."""
+    """Runs functions in transactions. ``retried`` and ``failed`` count, about: threads may lose one.
 
-    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
+    :param before_commit: the last step of each transaction that writes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sleep: Callable[[float], None] = time.sleep,
+        before_commit: Callable[[Connection], None] = lambda _connection: None,
+    ) -> None:
         self.engine = engine
         self._sleep = sleep
+        self._before_commit = before_commit
         self._options = engine.dialect.name == "sqlite"
         self.retried = 0
         self.failed = 0
+        self._joined = threading.local()
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """What ``function`` returns; it must not write."""
@@ -93,7 +104,25 @@ class Transactions:
         """
         return self._run(function, write=True, again_on_conflict=again_on_conflict)
 
+    def together(self, function: Callable[[], T]) -> T:
+        """What ``function`` returns; all that it reads and writes by this object, in this thread, is one transaction.
+
+        It may run more than once. :raises: as :meth:`write`; a violated constraint makes it look again.
+        """
+
+        def work(connection: Connection) -> T:
+            self._joined.connection = connection
+            try:
+                return function()
+            finally:
+                self._joined.connection = None
+
+        return self._run(work, write=True, again_on_conflict=True)
+
     def _run(self, function: Callable[[Connection], T], write: bool, again_on_conflict: bool) -> T:
+        joined: Connection | None = getattr(self._joined, "connection", None)
+        if joined is not None:
+            return function(joined)
         attempt = 0
         while True:
             attempt += 1
@@ -102,7 +131,10 @@ class Transactions:
                     if self._options and not write:
                         connection = connection.execution_options(fleetd_write=False)  # noqa: PLW2901
                     with connection.begin():
-                        return function(connection)
+                        found = function(connection)
+                        if write:
+                            self._before_commit(connection)
+                        return found
             except exc.IntegrityError:
                 if not again_on_conflict or attempt >= ATTEMPTS:
                     raise

@@ -22,6 +22,13 @@ _FAILED = select(_P.c.machine).where(
     ~exists().where(_N.c.machine == _P.c.machine, _N.c.id > _P.c.id),
 )
 _OPEN = select(_P.c.machine).where(_P.c.finished_at.is_(None))
+_HOLDS = {
+    "maintenance": _M.c.maintenance,
+    "quarantine": _M.c.quarantined,
+    "recovery": _M.c.recovering,
+    "any": _M.c.held,
+    "none": ~_M.c.held,
+}
 # The state of a machine's newest request.
 _CYCLE = (
     select(_P.c.state).where(_P.c.machine == _M.c.id).order_by(_P.c.id.desc()).limit(1).correlate(_M).scalar_subquery()
@@ -85,6 +92,18 @@ def _conditions(where: MachineFilter) -> list[ColumnElement[bool]]:
         found.append(_M.c.rack == where.rack)
     for name, value in where.labels.items():
         found.append(_M.c.id.in_(select(_L.c.machine).where(_L.c.name == name, _L.c.value == value)))
+    for column, wanted in (
+        (_M.c.lifecycle, where.lifecycle),
+        (_M.c.power_state, where.power_state),
+        (_M.c.controller, where.controller),
+        (_M.c.credential, where.credential),
+    ):
+        if wanted is not None:
+            found.append(column == wanted)
+    if where.hold is not None:
+        found.append(_HOLDS[where.hold])
+    if where.powercycle is not None:
+        found.append(_M.c.id.in_(_OPEN) if where.powercycle else _M.c.id.not_in(_OPEN))
     if where.q:
         found.append(_M.c.search.contains(where.q.lower(), autoescape=True))
     if where.facet is not None:

@@ -39,6 +39,18 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def knows(revision: str) -> bool:
+    """Whether it is a revision of this version or of an older one."""
+    return any(item.revision == revision for item in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def to(connection: Connection, revision: str) -> None:
+    """Bring the schema to ``revision``, in the transaction of ``connection``."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema to :func:`head` in one transaction; nothing happens if it is there.
 
@@ -51,9 +63,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             before = current(connection)
             if before != head():
-                config = _config()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                to(connection, "head")
             return before, head()
     except CommandError as error:
         raise InvalidInput(f"the database's schema is of a newer version: {error}; install that version") from None

@@ -10,7 +10,9 @@ from typing import Any
 from fleetcore.errors import NotFound
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from fleetd import events
 from fleetd.adapters.sql import codec, tables
+from fleetd.adapters.sql.events import tell
 from fleetd.domain import (
     BmcAccess,
     Description,
@@ -81,6 +83,7 @@ def machine_row(machine: Machine) -> dict[str, Any]:
         "serial": sortable(device.serial),
         "heard_at": machine.description.last_updated,
         "seen_at": seen_at(machine),
+        "credential": machine.bmc.credential if machine.bmc else None,
         "device": codec.dumps(machine.device) if machine.device else None,
         "search": machine.search_text(),
         "version": machine.version,
@@ -89,9 +92,15 @@ def machine_row(machine: Machine) -> dict[str, Any]:
     }
 
 
+def _word(text: str | None) -> str | None:
+    """As a column can keep it, whatever a collector sent."""
+    return text.replace("\x00", "")[:64] if text else None
+
+
 def insert_machine(connection: Connection, machine: Machine) -> Machine:
     connection.execute(insert(_M).values(machine_row(machine)))
     insert_labels(connection, machine)
+    tell(connection, events.of_machine(None, machine))
     return machine
 
 
@@ -108,6 +117,7 @@ def write_machine(connection: Connection, previous: Machine, machine: Machine) -
     if machine.labels != previous.labels:
         connection.execute(delete(_L).where(_L.c.machine == machine.id))
         insert_labels(connection, machine)
+    tell(connection, events.of_machine(previous, machine))
     return machine
 
 
@@ -127,12 +137,19 @@ def open_powercycle(connection: Connection, machine: str) -> Powercycle | None:
     return powercycle(row) if row else None
 
 
+def insert_powercycle(connection: Connection, request: Powercycle) -> Powercycle:
+    connection.execute(insert(_P).values(powercycle_row(request)))
+    tell(connection, events.of_powercycle(None, request))
+    return request
+
+
 def write_powercycle(
     connection: Connection, previous: Powercycle, change: Callable[[Powercycle], Powercycle]
 ) -> Powercycle:
     changed = change(previous)
     if changed != previous:
         connection.execute(update(_P).where(_P.c.id == previous.id).values(powercycle_row(changed)))
+        tell(connection, events.of_powercycle(previous, changed))
     return changed
 
 

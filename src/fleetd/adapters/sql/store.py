@@ -17,10 +17,14 @@ from fleetcore.errors import ConflictError, InvalidInput, NotFound
 from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from fleetd import events
 from fleetd.adapters.sql import machine_lists, migrate, rows, tables
 from fleetd.adapters.sql.credentials import SqlCredentials
 from fleetd.adapters.sql.devices import SqlDevices
 from fleetd.adapters.sql.engine import Transactions, make_engine
+from fleetd.adapters.sql.events import SqlEvents, tell
+from fleetd.adapters.sql.once import SqlOnce
+from fleetd.adapters.sql.retention import SqlRetention
 from fleetd.adapters.sql.work import SqlWork
 from fleetd.domain import (
     Machine,
@@ -31,13 +35,14 @@ from fleetd.domain import (
     WebSession,
 )
 from fleetd.facets import MachineCounts, Order
+from fleetd.leases import POWERCYCLE, WorkConflict
 from fleetd.ports import EVERY_MACHINE, MachineFilter, TransactionCounts
 
 _M, _P, _T, _S = tables.machines, tables.powercycles, tables.tokens, tables.web_sessions
 _PENDING = tables.pending_powercycle_states
 
 
-class SqlStore(SqlWork, SqlCredentials, SqlDevices):
+class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlRetention):
     """Implements ``fleetd.ports.Store``; the schema has to be there: see ``migrate``."""
 
     def __init__(
@@ -49,7 +54,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
     ) -> None:
         self.engine = make_engine(url, pool_size)
         self._clock = clock
-        self._tx = Transactions(self.engine, sleep)
+        self._tx = Transactions(self.engine, sleep, self._write_told)
 
     def ready(self) -> None:
         present = self._tx.read(migrate.current)
@@ -125,6 +130,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
             if check:
                 check(machine)
             connection.execute(delete(_M).where(_M.c.id == machine_id))
+            tell(connection, events.of_machine(machine, None))
 
         self._tx.write(work)
 
@@ -150,8 +156,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
             present = rows.open_powercycle(connection, request.machine)
             if present is not None:
                 return present, False
-            connection.execute(insert(_P).values(rows.powercycle_row(request)))
-            return request, True
+            return rows.insert_powercycle(connection, request), True
 
         return self._tx.write(work, again_on_conflict=True)
 
@@ -186,16 +191,20 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
         )
 
         def work(connection: Connection) -> list[str]:
-            claimed = self._in_work(connection, "powercycle")
+            claimed = self._in_work(connection, POWERCYCLE)
             return [name for name in connection.execute(query).scalars() if name not in claimed]
 
         return self._tx.read(work)
 
-    def update_powercycle(self, request_id: str, change: Callable[[Powercycle], Powercycle]) -> Powercycle:
+    def update_powercycle(
+        self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
+    ) -> Powercycle:
         def work(connection: Connection) -> Powercycle:
             row = connection.execute(select(_P).where(_P.c.id == request_id).with_for_update()).first()
             if row is None:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
+            if unclaimed and row.finished_at is None and row.machine in self._in_work(connection, POWERCYCLE):
+                raise WorkConflict(row.machine, POWERCYCLE)
             return rows.write_powercycle(connection, rows.powercycle(row), change)
 
         return self._tx.write(work)
@@ -208,9 +217,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
             present = rows.open_powercycle(connection, machine)
             if present is not None:
                 return rows.write_powercycle(connection, present, closed) if closed else None
-            if opened is not None:
-                connection.execute(insert(_P).values(rows.powercycle_row(opened)))
-            return opened
+            return rows.insert_powercycle(connection, opened) if opened is not None else None
 
         return self._tx.write(work, again_on_conflict=True)
 
@@ -250,6 +257,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
                     revoked_at=token.revoked_at,
                 )
             )
+            tell(connection, events.of_token(None, token))
             return token
 
         try:
@@ -276,8 +284,9 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices):
                 row = connection.execute(query.where(_T.c.name == id_or_name, _T.c.revoked_at.is_(None))).first()
             if row is None:
                 raise NotFound(f"no token {id_or_name}", token=id_or_name)
-            token = rows.token(row)
-            token = replace(token, revoked_at=token.revoked_at or now)
+            previous = rows.token(row)
+            token = replace(previous, revoked_at=previous.revoked_at or now)
+            tell(connection, events.of_token(previous, token))
             connection.execute(update(_T).where(_T.c.id == token.id).values(revoked_at=token.revoked_at))
             connection.execute(delete(_S).where(_S.c.token_id == token.id))
             return token

@@ -90,11 +90,26 @@ machines = Table(
     Column("serial", key(), nullable=False, server_default=""),
     Column("heard_at", UtcDateTime),
     Column("seen_at", UtcDateTime),
+    Column("credential", String(255)),
     Column("device", Text),
     Column("search", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_machines_lifecycle_id", "lifecycle", "id"),
+    Index("ix_machines_controller_id", "controller", "id"),
+    Index("ix_machines_power_state_id", "power_state", "id"),
+    Index("ix_machines_credential_id", "credential", "id"),
+    # Few machines are held.
+    *(
+        Index(
+            f"ix_machines_{hold}",
+            "id",
+            sqlite_where=text(hold),
+            postgresql_where=text(hold),
+        )
+        for hold in ("held", "maintenance", "quarantined", "recovering")
+    ),
 )
 
 machine_labels = Table(
@@ -270,6 +285,52 @@ work_history = Table(
     Column("cause", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Index("ix_work_history_machine_id", "machine", "id"),
+)
+
+# -- events
+
+# No foreign key: the log also tells of machines that are gone.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("kind", key(64), nullable=False),
+    Column("machine", key()),
+    Column("actor", String(255), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_events_machine_seq", "machine", "seq"),
+    Index("ix_events_kind_seq", "kind", "seq"),
+)
+
+# One row (id 1): the last number that was given, and the last one that was pruned.
+event_log = Table(
+    "event_log",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False),
+)
+
+# What was answered to a request that may be repeated, by who asked and the key of the request.
+answers = Table(
+    "answers",
+    metadata,
+    Column("actor", key(), primary_key=True),
+    Column("key", key(), primary_key=True),
+    Column("request", String(64), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
+# What one server does for all of them, and until when it has said so.
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", key(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
 )
 
 credentials = Table(

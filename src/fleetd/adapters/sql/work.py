@@ -8,6 +8,7 @@ through each of its transactions, and only then the time is read: the reaper wai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -29,8 +30,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from fleetd import events
 from fleetd.adapters.sql import codec, rows, tables
 from fleetd.adapters.sql.engine import Transactions
+from fleetd.adapters.sql.events import tell
 from fleetd.domain import new_id
 from fleetd.leases import (
     EXPIRED,
@@ -65,6 +68,7 @@ from fleetd.leases import (
     WorkConflict,
     WorkCounts,
     WorkEvent,
+    happened,
     quarantined,
 )
 
@@ -507,20 +511,9 @@ def _write(connection: Connection, previous: Subject, changed: Subject) -> None:
 def _log(
     connection: Connection, item: Work, session: Row[Any], outcome: Outcome, now: datetime, cause: str = ""
 ) -> None:
-    connection.execute(
-        insert(_H).values(
-            id=new_id(now),
-            at=now,
-            machine=item.machine,
-            process=item.process,
-            outcome=outcome.value,
-            session=item.session,
-            component=session.component,
-            actor=session.actor,
-            cause=cause,
-            token=item.token,
-        )
-    )
+    line = happened(item, outcome, session.component, session.actor, now, cause)
+    connection.execute(insert(_H).values({**asdict(line), "outcome": outcome.value}))
+    tell(connection, events.of_work(line))
 
 
 def _holder(connection: Connection, item: Work) -> str:

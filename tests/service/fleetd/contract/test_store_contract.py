@@ -114,6 +114,43 @@ def test_machines_are_listed_by_the_bytes_of_their_ids(store: Store) -> None:
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
+        (MachineFilter(lifecycle="new"), ["a"]),
+        (MachineFilter(hold="maintenance"), ["a", "b"]),
+        (MachineFilter(hold="quarantine"), ["b"]),
+        (MachineFilter(hold="recovery"), ["c"]),
+        (MachineFilter(hold="any"), ["a", "b", "c"]),
+        (MachineFilter(hold="none"), ["d"]),
+        (MachineFilter(power_state="on"), ["a", "d"]),
+        (MachineFilter(power_state="off"), ["b"]),
+        (MachineFilter(controller=PowerCycleState.IN_ERROR), ["c"]),
+        (MachineFilter(credential="login1"), ["a"]),
+        (MachineFilter(powercycle=True), ["b"]),
+        (MachineFilter(powercycle=False), ["a", "c", "d"]),
+        (MachineFilter(hold="none", power_state="on", powercycle=False), ["d"]),
+    ],
+)
+def test_filters_by_state(store: Store, where: MachineFilter, expected: list[str]) -> None:
+    on, off = DeviceSummary(power_state="on"), DeviceSummary(power_state="off")
+    access = BmcAccess("10.0.0.1", credential="login1")
+    held = Description(maintenance_mode="alice")
+    store.create_machine(machine("a", lifecycle="new", description=held, device=on, bmc=access))
+    store.create_machine(machine("b", description=held, device=off))
+    store.create_machine(machine("c"))
+    store.create_machine(machine("d", device=DeviceSummary(power_state="on\x00" + "x" * 100)))
+    store.open_powercycle(request("b"))
+    closed, _created = store.open_powercycle(request("c"))
+    store.update_powercycle(closed.id, lambda item: item.to(State.CANCELLED, NOW, finished_at=NOW))
+    store.update_machine("b", lambda item: replace(item, description=replace(held, is_quarantined=True)))
+    hot = Description(recovering="hot", powercycle_state=PowerCycleState.IN_ERROR)
+    store.update_machine("c", lambda item: replace(item, description=hot))
+    store.update_machine("d", lambda item: replace(item, device=on))
+    assert [item.id for item in store.list_machines(where)] == expected
+    assert [item.id for item in store.list_machines(where, limit=1, after="a")] == [n for n in expected if n > "a"][:1]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
         (MachineFilter(), ["a", "b", "c"]),
         (MachineFilter(site="ams"), ["a", "b"]),
         (MachineFilter(site="ams", rack="r2"), ["b"]),

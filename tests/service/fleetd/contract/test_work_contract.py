@@ -519,3 +519,23 @@ def test_real_time_of_the_database(kind: str, request: pytest.FixtureRequest) ->
     with pytest.raises(SessionExpired):
         store.poke_session(who)
     store.close()
+
+
+def test_a_claimed_request_changes_only_with_its_claim(store: Store, clock: Any) -> None:
+    processes = default_processes()
+    now = clock()
+    asked, _created = store.open_powercycle(Powercycle(new_id(now), "m1", State.QUEUED, now, now))
+    off = store.update_powercycle(asked.id, lambda item: item.to(State.OFF, now), unclaimed=True)
+    assert off.state == State.OFF
+    holder = session(store)
+    store.claim(holder, processes["powercycle"], 1, processes)
+    with pytest.raises(WorkConflict):
+        store.update_powercycle(asked.id, lambda item: item.to(State.ON, now), unclaimed=True)
+    assert store.update_powercycle(asked.id, lambda item: item.to(State.ON, now)).state == State.ON
+    clock.forward(6)  # the session is dead, and so is the claim
+    closed = store.update_powercycle(
+        asked.id, lambda item: item.to(State.VERIFIED, now, finished_at=now), unclaimed=True
+    )
+    store.open_powercycle(Powercycle(new_id(now), "m1", State.QUEUED, now, now))
+    store.claim(session(store), processes["powercycle"], 1, processes)
+    assert store.update_powercycle(asked.id, lambda item: item, unclaimed=True) == closed  # not the one that is claimed

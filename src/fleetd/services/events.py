@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The log of events: append what others saw, look, follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent, checked_kind
+from fleetd.ports import Store
+
+
+class Events:
+    """Use cases around events. What the server itself changes is in the log already: see ``fleetd.events``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def append(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        """Store what somebody else saw, all or none.
+
+        :raises InvalidInput: a kind that is none, or one of the server's own.
+        """
+        for item in events:
+            checked_kind(item.kind)
+        return self._store.append_events(events)
+
+    def find(
+        self,
+        where: EventFilter = EVERY_EVENT,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[Event]:
+        """Newest first, those before the number ``before``; with ``after`` oldest first, those after that number."""
+        return self._store.list_events(where, limit, after, before)
+
+    def bounds(self) -> tuple[int, int]:
+        """The greatest number that was pruned, and the last one that was given."""
+        return self._store.event_bounds()
