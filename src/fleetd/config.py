@@ -122,6 +122,28 @@ class LeaseSettings(_Section):
     )
 
 
+class WaveSettings(_Section):
+    """How many machines the runner power cycles at a time, and when it stops."""
+
+    size: int = Field(default=20, ge=1, le=1000, description="machines at the same time")
+    limits: dict[str, int] = Field(
+        default_factory=dict,
+        description="host variable -> at most that many machines with the same value at the same time",
+    )
+    failure_budget: int | None = Field(
+        default=10, ge=0, description="more failed machines stop the wave; null: any number may fail"
+    )
+    resume_seconds: float = Field(default=3600.0, ge=1, description="a stopped wave goes on after this time")
+
+    @field_validator("limits")
+    @classmethod
+    def _limits(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, limit in value.items():
+            if limit < 1:
+                raise ValueError(f"{name}: must be 1 or more")
+        return value
+
+
 class RunnerSettings(_Section):
     """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
 
@@ -131,6 +153,7 @@ class RunnerSettings(_Section):
     pattern: str = Field(
         default="all", description="Ansible host pattern that narrows the inventory; empty selects nothing"
     )
+    name: str | None = Field(default=None, description="of its session on the server; default: the host's name")
     server_url: str | None = Field(
         default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
     )
@@ -149,6 +172,16 @@ class RunnerSettings(_Section):
     )
     retry_maximum_seconds: float = Field(default=3600.0, ge=0, description="longest wait between two attempts")
     max_attempts: int = Field(default=3, ge=1, le=100, description="attempts per request")
+    lease_seconds: float = Field(
+        default=300.0,
+        ge=1,
+        le=86400,
+        description="how long the machines of a runner that gives no sign of life are kept from others; longer than a cycle takes",
+    )
+    waves: WaveSettings = WaveSettings()
+    metrics_listen: str | None = Field(
+        default=None, description="host:port for Prometheus, for example 127.0.0.1:9481; default: none"
+    )
     max_runs: int = Field(default=4, ge=1, le=50, description="playbook runs at the same time")
     forks: int = Field(default=20, ge=1, le=500, description="machines at the same time within one run")
     run_seconds: float = Field(
@@ -163,6 +196,13 @@ class RunnerSettings(_Section):
         default="baremetal.fleet.power_on", description="playbook that makes sure machines are on"
     )
     extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbooks")
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_listen(value)
+        return value
 
     @field_validator("inventory", mode="before")
     @classmethod

@@ -13,21 +13,27 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 from fleetcore.client import ServerClient
 from fleetcore.clock import SystemClock
-from fleetcore.errors import FleetError
+from fleetcore.errors import FleetError, InvalidInput
 from fleetcore.http import HttpClient, HttpOptions
+from prometheus_client import start_http_server
 
+import fleetd
 from fleetd import cli, config, logs
 from fleetd.adapters.ansible_runner import AnsibleRunner
-from fleetd.adapters.journal import SqliteJournal
+from fleetd.adapters.journal import FileBrake, SqliteJournal
 from fleetd.runner.availability import Availability, AvailabilityOptions
 from fleetd.runner.core import RetryPolicy
+from fleetd.runner.leases import SessionLeases
 from fleetd.runner.loop import Link, Stop, run_loop
+from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.powercycle import PowercycleOptions, Powercycles
 from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.waves import Budget, WaveOptions
 
 
 @click.command()
@@ -87,25 +93,48 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.request())
     journal = SqliteJournal(state_dir / "journal.sqlite")
+    leases = SessionLeases(client, own.name or socket.gethostname(), journal, own.lease_seconds, _about())
+    metrics = RunnerMetrics()
     try:
-        server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}")
+        if own.metrics_listen is not None:
+            _serve_metrics(own.metrics_listen, metrics)
+        server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}", leases)
         link = Link(clock, random.random)
+        waves = WaveOptions(own.waves.size, own.waves.limits, own.waves.failure_budget, own.waves.resume_seconds)
+        budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
         availability = Availability(
-            AvailabilityOptions(inventories, own.pattern, own.check_playbook, own.check_seconds, own.extra_vars),
-            runner=runner, journal=journal, server=server, link=link, clock=clock, random=random.random,
+            AvailabilityOptions(inventories, own.pattern, own.check_playbook, own.check_seconds, own.extra_vars, waves.variables),
+            runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock, random=random.random,
         )  # fmt: skip
         powercycles = Powercycles(
             PowercycleOptions(
-                inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs,
+                inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks, waves,
                 RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), own.extra_vars,
             ),
-            runner=runner, journal=journal, server=server, served=lambda: availability.served, link=link,
-            clock=clock, wall=time.time, random=random.random,
+            runner=runner, journal=journal, server=server, served=lambda: availability.served, budget=budget, metrics=metrics,
+            link=link, clock=clock, wall=time.time, random=random.random,
         )  # fmt: skip
         logs.get("fleetd.runner").info("runner_started", server=url, inventory=list(inventories), pattern=own.pattern)
         ended = run_loop([availability, powercycles], clock, stop, stop_seconds=own.stop_seconds, once=once)
+        if powercycles.settled:
+            leases.end()
         logs.get("fleetd.runner").info("runner_stopped", complete=ended)
         return ended and not (once and (availability.failures or powercycles.failures or link.wait()))
     finally:
+        leases.close()
         journal.close()
         client.close()
+
+
+def _about() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "version": fleetd.__version__}
+
+
+def _serve_metrics(listen: str, metrics: RunnerMetrics) -> None:
+    host, port = config.split_listen(listen)
+    try:
+        start_http_server(port, host, metrics.registry)
+    except OSError as error:
+        raise InvalidInput(
+            f"runner.metrics_listen: can't listen on {listen}: {error.strerror}", field="runner.metrics_listen"
+        ) from error

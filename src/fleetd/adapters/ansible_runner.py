@@ -10,6 +10,7 @@ A run is a directory (mode 0700) below the adapter's root::
     group.yml      one group with exactly the hosts of this run, which --limit names
     lock           locked by the worker as long as it lives
     events.jsonl   "launched", one line per host outcome, "done": written through line by line
+    progress/      one file per host, to which bmc_power appends each step as it happens
     worker.log     stdout and stderr of the worker
     private/       ansible-runner's directory; its artifacts are removed at the end, but for stdout
 
@@ -34,14 +35,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
 
-from fleetd.runner_ports import HostOutcome, PlaybookRun, RunProgress
+from fleetd.runner_ports import HostOutcome, HostStep, PlaybookRun, RunProgress, step_message, step_state
 
 RUN_ID = "FLEETD_RUN_ID"  # in the environment of the worker and of everything below it
 _LOCK_FD = "FLEETD_LOCK_FD"
 _GROUP = "fleetd_run"
+_PROGRESS = "progress"
 _RESULT_KEYS = ("power", "changed")
 _PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -88,7 +91,9 @@ class AnsibleRunner:
         for inventory in inventories:
             _source(inventory)
 
-    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+    def hosts(
+        self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
         self.check(inventories, pattern)
         argv = [_tool("ansible-inventory"), "--list", f"--limit={pattern}"]
         for inventory in inventories:
@@ -103,7 +108,9 @@ class AnsibleRunner:
         if done.returncode != 0:
             raise InvalidInput(f"the inventory can't be read: {_first_error(done.stderr)}", field="runner.inventory")
         groups = json.loads(done.stdout)
-        return sorted({h for name, g in groups.items() if name != "_meta" for h in g.get("hosts", [])})
+        known = groups.get("_meta", {}).get("hostvars", {})
+        names = sorted({h for name, g in groups.items() if name != "_meta" for h in g.get("hosts", [])})
+        return {n: {v: known[n][v] for v in variables if v in known.get(n, {})} for n in names}
 
     def start(self, run: PlaybookRun) -> None:
         if not run.hosts or not _SAFE_ID.fullmatch(run.id):
@@ -112,6 +119,7 @@ class AnsibleRunner:
         try:
             directory.mkdir(mode=0o700)
             (directory / "private" / "project").mkdir(mode=0o700, parents=True)
+            (directory / _PROGRESS).mkdir(mode=0o700)
             _write(directory / "group.yml", json.dumps({_GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
             spec = asdict(run) | {
                 "inventories": [_source(i) for i in run.inventories],
@@ -143,7 +151,7 @@ class AnsibleRunner:
             problem = line.get("problem", problem)
         if not alive and not problem and not outcomes:
             problem = _tail(directory / "worker.log")
-        return RunProgress(tuple(outcomes.values()), not alive, launched, problem)
+        return RunProgress(tuple(outcomes.values()), not alive, launched, problem, tuple(_steps(directory / _PROGRESS)))
 
     def known(self) -> list[str]:
         return sorted(p.parent.name for p in self._root.glob("*/run.json"))
@@ -152,6 +160,7 @@ class AnsibleRunner:
         directory = self._root / run_id
         for path in (directory / "run.json", directory / "group.yml", directory / "lock"):
             path.unlink(missing_ok=True)
+        shutil.rmtree(directory / _PROGRESS, ignore_errors=True)
         self._workers.pop(run_id, None)
         ended = sorted(
             (p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
@@ -225,6 +234,14 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for line in text.splitlines(keepends=True):
         if line.endswith("\n"):  # the last one may be half written
             yield json.loads(line)
+
+
+def _steps(directory: Path) -> Iterator[HostStep]:
+    for path in sorted(directory.glob("*")):
+        for line in _lines(path):
+            state = step_state(line)
+            if state:
+                yield HostStep(unquote(path.name), state, step_message(line))
 
 
 def _first_error(text: str) -> str:
@@ -311,7 +328,7 @@ def _work(directory: Path) -> int:
             playbook=spec["playbook"],
             inventory=[*spec["inventories"], str(directory / "group.yml")],
             limit=_GROUP,
-            extravars=spec["extra_vars"],
+            extravars={**spec["extra_vars"], "powercycle_progress_directory": str(directory / _PROGRESS)},
             forks=spec["forks"],
             timeout=int(spec["timeout"]),
             envvars={
