@@ -34,7 +34,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote
 
 from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
@@ -48,6 +48,13 @@ _PROGRESS = "progress"
 _RESULT_KEYS = ("power", "changed")
 _PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Worker(Protocol):
+    """The process of a run, as its parent sees it."""
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended."""
 
 
 class AnsibleRunner:
@@ -74,7 +81,7 @@ class AnsibleRunner:
         self._forks = forks
         self._timeout = timeout
         self._keep = keep
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers: dict[str, Worker] = {}
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
@@ -131,12 +138,15 @@ class AnsibleRunner:
             with open(directory / "worker.log", "wb") as log, open(directory / "lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 env = self._env() | {RUN_ID: run.id, _LOCK_FD: str(lock.fileno())}
-                self._workers[run.id] = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-P", "-m", "fleetd.adapters.ansible_runner", str(directory)],
-                    env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock.fileno(),),
-                )  # fmt: skip
+                self._workers[run.id] = self._spawn(directory, env, lock.fileno(), log)
         except OSError as error:
             raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
+
+    def _spawn(self, directory: Path, env: Mapping[str, str], lock: int, log: BinaryIO) -> Worker:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "fleetd.adapters.ansible_runner", str(directory)],
+            env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock,),
+        )  # fmt: skip
 
     def progress(self, run_id: str) -> RunProgress:
         directory = self._root / run_id
