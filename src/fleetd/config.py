@@ -9,12 +9,13 @@ a value that can't be used is a :class:`ConfigError`, whose message names the fi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 PREFIX = "FLEETD_"
@@ -120,6 +121,21 @@ class LeaseSettings(_Section):
     observe_seconds: int = Field(
         default=86_400, ge=60, description="a device document of that age makes a machine eligible for collection"
     )
+    intervals: dict[str, int] = Field(
+        default_factory=dict,
+        description="process -> seconds. For a collection in the place of observe_seconds; any other name makes a process "
+        "that a machine needs when it was last finished so long ago",
+    )
+
+    @field_validator("intervals")
+    @classmethod
+    def _intervals(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, seconds in value.items():
+            if seconds < 60:
+                raise ValueError(f"{name}: must be 60 seconds or more")
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+                raise ValueError(f"{name!r}: a process's name has a-z, 0-9 and _")
+        return value
 
 
 class WaveSettings(_Section):
@@ -142,6 +158,36 @@ class WaveSettings(_Section):
             if limit < 1:
                 raise ValueError(f"{name}: must be 1 or more")
         return value
+
+
+class ProcessSettings(_Section):
+    """How the runner does the work of one process. Which machines need it is the server's ``leases`` section."""
+
+    playbook: str = Field(description="a playbook of a collection, or a path")
+    report: list[str] = Field(
+        default_factory=lambda: ["baremetal.fleet.device_publish"],
+        description="modules (full names) whose success means that a machine is done",
+    )
+    on_controller: bool = Field(
+        default=False, description="the playbook works on localhost for all machines, which it gets as `target`"
+    )
+    batch: int = Field(default=100, ge=1, le=1000, description="machines in one run at most")
+    poll_seconds: float = Field(default=60.0, ge=0.1, le=86400, description="time between two looks for due machines")
+    splay_seconds: float = Field(
+        default=30.0, ge=0, le=86400, description="the first look is at a random time within these"
+    )
+    extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbook")
+
+
+_PROCESSES: dict[str, dict[str, Any]] = {
+    "collect_oob": {
+        "playbook": "baremetal.fleet.collect_oob_sweep",
+        "report": ["baremetal.fleet.bmc_sweep"],
+        "on_controller": True,
+        "batch": 500,
+    },
+    "collect_inband": {"playbook": "baremetal.fleet.collect_inband"},
+}
 
 
 class RunnerSettings(_Section):
@@ -196,6 +242,36 @@ class RunnerSettings(_Section):
         default="baremetal.fleet.power_on", description="playbook that makes sure machines are on"
     )
     extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbooks")
+    processes: list[str] = Field(
+        default_factory=lambda: ["powercycle"], min_length=1, description="kinds of work that this runner does"
+    )
+    definitions: dict[str, ProcessSettings] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="how the work of processes other than powercycle is done",
+    )
+
+    @field_validator("definitions", mode="before")
+    @classmethod
+    def _definitions(cls, value: Any) -> Any:
+        """What is given for a known process changes it key by key."""
+        if not isinstance(value, dict):
+            return value
+        names = {**_PROCESSES, **value}
+        return {n: {**_PROCESSES.get(n, {}), **v} if isinstance(v := value.get(n) or {}, dict) else v for n in names}
+
+    @field_validator("processes", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _defined(self) -> Self:
+        for name in self.processes:
+            if name != "powercycle" and name not in self.definitions:
+                known = ", ".join(["powercycle", *sorted(self.definitions)])
+                raise ValueError(f"processes: {name!r} is not defined: add it to runner.definitions (known: {known})")
+        return self
 
     @field_validator("metrics_listen")
     @classmethod

@@ -247,11 +247,14 @@ EXPIRED = "session expired"
 
 @dataclass(frozen=True)
 class Facts:
-    """What a predicate looks at. ``observed`` is when each source last published a device document."""
+    """What a predicate looks at. ``observed`` is when each source last published a device document, ``finished`` when each process
+    was last finished.
+    """
 
     subject: Subject
     observed: Mapping[str, datetime]
     now: datetime
+    finished: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Condition(Protocol):
@@ -361,6 +364,25 @@ class DocumentOlder(_Condition):
 
     def since(self, facts: Facts) -> datetime | None:
         return facts.observed.get(self.source)
+
+
+@dataclass(frozen=True)
+class FinishedBefore(_Condition):
+    """The work of ``process`` was not finished within the last ``seconds``."""
+
+    process: str
+    seconds: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.process} not finished in the last {self.seconds} s"
+
+    def holds(self, facts: Facts) -> bool:
+        last = self.since(facts)
+        return last is None or last <= facts.now - timedelta(seconds=self.seconds)
+
+    def since(self, facts: Facts) -> datetime | None:
+        return facts.finished.get(self.process)
 
 
 UNLOCKED = "no live work that excludes it"

@@ -32,6 +32,7 @@ from fleetd.runner.leases import SessionLeases
 from fleetd.runner.loop import Link, Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.powercycle import PowercycleOptions, Powercycles
+from fleetd.runner.scheduled import ProcessOptions, Scheduled
 from fleetd.runner.server import HttpWorkServer
 from fleetd.runner.waves import Budget, WaveOptions
 
@@ -43,6 +44,7 @@ from fleetd.runner.waves import Budget, WaveOptions
 @click.option(
     "--state-dir", type=click.Path(file_okay=False, path_type=Path), help="Journal and runs; one runner each."
 )
+@click.option("--process", "processes", help="Kinds of work, separated by commas. Default: powercycle.")
 @click.option(
     "--once", is_flag=True, help="Check, poll once, finish what that started, then exit (1 if anything failed)."
 )
@@ -53,9 +55,12 @@ def command(
     pattern: str | None,
     server_url: str | None,
     state_dir: Path | None,
+    processes: str | None,
     once: bool,
 ) -> None:
-    """Power cycle the machines that the server asks for, with the playbooks of baremetal.fleet.
+    """Do the work that the server has for the machines of an inventory, with the playbooks of baremetal.fleet.
+
+    Without --process that is power cycles; collect_oob, collect_inband and processes of your own (runner.definitions) are others.
 
     The token comes from $FLEETD_TOKEN or the configuration (runner.token), never from the command line. BMC credentials are
     the inventory's (host variables bmc_username and bmc_password, vault) or $BMC_USERNAME and $BMC_PASSWORD.
@@ -63,7 +68,13 @@ def command(
     SIGTERM: take no new work, finish running cycles, exit. A second one: exit at once; running cycles finish by
     themselves and are picked up at the next start.
     """
-    given = {"inventory": list(inventory) or None, "pattern": pattern, "server_url": server_url, "state_dir": state_dir}
+    given = {
+        "inventory": list(inventory) or None,
+        "pattern": pattern,
+        "server_url": server_url,
+        "state_dir": state_dir,
+        "processes": processes,
+    }
     settings = cli.load_settings(ctx, runner=given)
     try:
         sys.exit(0 if run(settings, once=once) else 1)
@@ -102,28 +113,51 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
         link = Link(clock, random.random)
         waves = WaveOptions(own.waves.size, own.waves.limits, own.waves.failure_budget, own.waves.resume_seconds)
         budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
+        cycles = own.processes.count("powercycle") > 0
         availability = Availability(
-            AvailabilityOptions(inventories, own.pattern, own.check_playbook, own.check_seconds, own.extra_vars, waves.variables),
+            AvailabilityOptions(
+                inventories, own.pattern, own.check_playbook, own.check_seconds, own.extra_vars, cycles, waves.variables
+            ),
             runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock, random=random.random,
         )  # fmt: skip
-        powercycles = Powercycles(
-            PowercycleOptions(
+        processes: list[Powercycles | Scheduled] = []
+        if cycles:
+            options = PowercycleOptions(
                 inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks, waves,
                 RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), own.extra_vars,
-            ),
-            runner=runner, journal=journal, server=server, served=lambda: availability.served, budget=budget, metrics=metrics,
-            link=link, clock=clock, wall=time.time, random=random.random,
-        )  # fmt: skip
-        logs.get("fleetd.runner").info("runner_started", server=url, inventory=list(inventories), pattern=own.pattern)
-        ended = run_loop([availability, powercycles], clock, stop, stop_seconds=own.stop_seconds, once=once)
-        if powercycles.settled:
+            )  # fmt: skip
+            processes.append(Powercycles(
+                options, runner=runner, journal=journal, server=server, served=lambda: availability.served, budget=budget,
+                metrics=metrics, link=link, clock=clock, wall=time.time, random=random.random,
+            ))  # fmt: skip
+        processes += [
+            Scheduled(
+                _work_of(name, own, inventories), runner=runner, journal=journal, leases=leases,
+                served=lambda: availability.served, link=link, metrics=metrics, clock=clock, random=random.random,
+            )
+            for name in dict.fromkeys(own.processes) if name != "powercycle"
+        ]  # fmt: skip
+        logs.get("fleetd.runner").info(
+            "runner_started", server=url, inventory=list(inventories), pattern=own.pattern, processes=own.processes
+        )
+        ended = run_loop([availability, *processes], clock, stop, stop_seconds=own.stop_seconds, once=once)
+        if all(process.settled for process in processes):
             leases.end()
         logs.get("fleetd.runner").info("runner_stopped", complete=ended)
-        return ended and not (once and (availability.failures or powercycles.failures or link.wait()))
+        failed = availability.failures or any(process.failures for process in processes) or link.wait()
+        return ended and not (once and failed)
     finally:
         leases.close()
         journal.close()
         client.close()
+
+
+def _work_of(name: str, own: config.RunnerSettings, inventories: tuple[str, ...]) -> ProcessOptions:
+    how = own.definitions[name]
+    return ProcessOptions(
+        name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds, how.on_controller,
+        {**own.extra_vars, **how.extra_vars},
+    )  # fmt: skip
 
 
 def _about() -> dict[str, Any]:

@@ -17,6 +17,8 @@ class PlaybookRun:
     """One start of a playbook for exactly these hosts.
 
     ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it fails.
+    With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable ``target``, and the
+    module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed.
     """
 
     id: str
@@ -25,6 +27,7 @@ class PlaybookRun:
     hosts: tuple[str, ...]
     report: tuple[str, ...]
     extra_vars: Mapping[str, Any] = field(default_factory=dict)
+    on_controller: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,13 @@ class Journal(Protocol):
         """The session under which this runner's claims are; it lives on for a while when the runner dies."""
 
     def save_session(self, session: str | None) -> None: ...
+
+    def work(self, process: str) -> dict[str, dict[str, int]]:
+        """Runs of a process that have not been settled: run -> machine -> fencing token."""
+
+    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None: ...
+
+    def forget_work(self, run: str) -> None: ...
 
     def close(self) -> None: ...
 

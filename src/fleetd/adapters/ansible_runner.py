@@ -274,11 +274,17 @@ def _tail(path: Path) -> str:
 
 
 class _Recorder:
-    """Turns ansible-runner's events into lines of events.jsonl."""
+    """Turns ansible-runner's events into lines of events.jsonl.
 
-    def __init__(self, write: Callable[[Mapping[str, Any]], None], report: Sequence[str]) -> None:
+    :param together: the hosts of a playbook that works on localhost for all of them; None: each host is one of Ansible's.
+    """
+
+    def __init__(
+        self, write: Callable[[Mapping[str, Any]], None], report: Sequence[str], together: Sequence[str] | None = None
+    ) -> None:
         self._write = write
         self._report = set(report)
+        self._together = together
         self.begun: set[str] = set()  # hosts on which a reported module was started
         self.settled: set[str] = set()
 
@@ -304,11 +310,31 @@ class _Recorder:
                 "message": str(result.get("msg", "the task failed"))[:500],
                 "details": {},
             }
+        if self._together is not None:
+            for outcome in outcomes_together(self._together, ok, result, error):
+                self.settle(outcome)
+            return
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
 
     def settle(self, outcome: HostOutcome) -> None:
         self.settled.add(outcome.host)
         self._write(asdict(outcome))
+
+
+def outcomes_together(
+    hosts: Sequence[str], ok: bool, result: Mapping[str, Any], error: Mapping[str, Any]
+) -> Iterator[HostOutcome]:
+    """The outcome of each host from the one result of a module that worked on all of them."""
+    failures = {str(f.get("machine")): f for f in result.get("failures") or []}
+    for host in hosts:
+        if host in failures:
+            said = failures[host]
+            yield HostOutcome(
+                host, False, {}, {"code": said.get("code"), "message": said.get("message"), "details": {}}
+            )
+        else:  # a failure that names nobody is everybody's
+            fine = ok or bool(failures)
+            yield HostOutcome(host, fine, {}, {} if fine else error)
 
 
 def _work(directory: Path) -> int:
@@ -330,15 +356,20 @@ def _work(directory: Path) -> int:
             events.flush()
             os.fsync(events.fileno())
 
-        recorder = _Recorder(write, spec["report"])
+        together = spec["hosts"] if spec["on_controller"] else None
+        recorder = _Recorder(write, spec["report"], together)
         write({"launched": True})
         result = ansible_runner.run(
             private_data_dir=str(private),
             ident="run",
             playbook=spec["playbook"],
             inventory=[*spec["inventories"], str(directory / "group.yml")],
-            limit=_GROUP,
-            extravars={**spec["extra_vars"], "powercycle_progress_directory": str(directory / _PROGRESS)},
+            limit=None if together else _GROUP,
+            extravars={
+                **spec["extra_vars"],
+                **({"target": _GROUP} if together else {}),
+                "powercycle_progress_directory": str(directory / _PROGRESS),
+            },
             forks=spec["forks"],
             timeout=int(spec["timeout"]),
             envvars={
@@ -361,7 +392,7 @@ def _work(directory: Path) -> int:
         )
         for host in spec["hosts"]:
             # All events were seen: no start means that nothing was done on this host.
-            if host not in recorder.settled and host not in recorder.begun:
+            if host not in recorder.settled and not recorder.begun & {host, "localhost" if together else host}:
                 error = {
                     "code": "not_started",
                     "message": problem or "the playbook did nothing for this host",

@@ -21,6 +21,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cycle (
   key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL,
   run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL, token INTEGER);
+CREATE TABLE IF NOT EXISTS work (
+  run TEXT NOT NULL, machine TEXT NOT NULL, process TEXT NOT NULL, token INTEGER NOT NULL, PRIMARY KEY (run, machine));
 CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS served (machine TEXT PRIMARY KEY);
 """
@@ -107,6 +109,23 @@ class SqliteJournal:
             self._db.execute("DELETE FROM session")
             if session is not None:
                 self._db.execute("INSERT INTO session (id) VALUES (?)", [session])
+
+    def work(self, process: str) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for run, machine, token in self._db.execute(
+            "SELECT run, machine, token FROM work WHERE process = ?", [process]
+        ):
+            found.setdefault(run, {})[machine] = token
+        return found
+
+    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None:
+        rows = [(run, machine, process, token) for machine, token in tokens.items()]
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO work (run, machine, process, token) VALUES (?,?,?,?)", rows)
+
+    def forget_work(self, run: str) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM work WHERE run = ?", [run])
 
     def close(self) -> None:
         self._db.close()

@@ -27,13 +27,14 @@ RETRY_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class AvailabilityOptions:
-    """What to check, and every how many seconds."""
+    """What to check, and every how many seconds. ``check`` false: only find out which machines there are."""
 
     inventories: tuple[str, ...]
     pattern: str
     playbook: str
     check_seconds: float = 300.0
     extra_vars: dict[str, Any] = field(default_factory=dict)
+    check: bool = True
     variables: tuple[str, ...] = ()  # host variables that others want to know
 
 
@@ -104,6 +105,9 @@ class Availability:
         )
         if not served:
             self.failures += 1
+            return
+        if not options.check:
+            self.served = served
             return
         gone = (set(self._journal.served()) | self.served.keys()) - served.keys()
         self._untold.update(dict.fromkeys(sorted(gone), "not_available"))

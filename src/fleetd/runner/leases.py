@@ -16,6 +16,9 @@ from fleetd import logs
 from fleetd.keeper import SessionKeeper
 from fleetd.runner_ports import Journal
 
+_MACHINES = 10_000  # what the server takes in one claim
+_COUNT = 1000
+
 
 class SessionLeases:
     """See :class:`fleetd.runner_ports.Leases`. One session for all processes, made at the first claim.
@@ -73,9 +76,14 @@ class SessionLeases:
                 if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
                     self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")
         self._sure.discard(process)
-        found = self._client.claim_work(session, process, min(count, 1000), machines) if machines else []
+        found: dict[str, int] = {}
+        for first in range(0, len(machines), _MACHINES):
+            left = min(count - len(found), _COUNT)
+            if left > 0:
+                items = self._client.claim_work(session, process, left, machines[first : first + _MACHINES])
+                found.update((item["machine"], item["fencing_token"]) for item in items)
         self._sure.add(process)
-        return {item["machine"]: item["fencing_token"] for item in found}
+        return found
 
     def finish(self, process: str, machine: str, token: int) -> None:
         self._client.finish_work(self._ready(), machine, process, token)

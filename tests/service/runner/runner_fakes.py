@@ -36,6 +36,16 @@ class MemoryJournal:
         self.rows: dict[str, Entry] = {}
         self.machines: list[str] = []
         self.own_session: str | None = None
+        self.claimed: dict[str, tuple[str, dict[str, int]]] = {}
+
+    def work(self, process: str) -> dict[str, dict[str, int]]:
+        return {run: dict(tokens) for run, (name, tokens) in self.claimed.items() if name == process}
+
+    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None:
+        self.claimed[run] = (process, dict(tokens))
+
+    def forget_work(self, run: str) -> None:
+        self.claimed.pop(run, None)
 
     def session(self) -> str | None:
         return self.own_session

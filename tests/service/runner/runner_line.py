@@ -43,15 +43,20 @@ class Line:
         }
         self.token = self.fleetd("init", "--listen", self.url.removeprefix("http://"), "--token-only")
         self.inventory = directory / "inventory.json"
-        hosts = {
+        self.write_inventory(self.hosts())
+        self.client = ServerClient(HttpClient(HttpOptions(self.url)), SystemClock(), self.url, token=self.token)
+
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        return {
             name: {
                 "bmc_address": "127.0.0.1", "bmc_redfish_port": bmc.port, "bmc_fingerprint": bmc.fingerprint,
                 "bmc_drivers": ["redfish"], "bmc_username": bmc.username, "bmc_password": PASSWORD,
             }
-            for name, bmc in bmcs.items()
+            for name, bmc in self.bmcs.items()
         }  # fmt: skip
+
+    def write_inventory(self, hosts: dict[str, dict[str, Any]]) -> None:
         self.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
-        self.client = ServerClient(HttpClient(HttpOptions(self.url)), SystemClock(), self.url, token=self.token)
 
     def fleetd(self, *arguments: str) -> str:
         argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), *arguments]
@@ -69,16 +74,16 @@ class Line:
             server.wait_for_port(int(self.url.rpartition(":")[2]), 30)
             yield
 
-    def runner(self) -> Child:
-        return self.child(
-            "runner",
-            FLEETD_TOKEN=self.token,
-            FLEETD_RUNNER__SERVER_URL=self.url,
-            FLEETD_RUNNER__INVENTORY=json.dumps([str(self.inventory)]),
-            FLEETD_RUNNER__STATE_DIR=str(self.directory / "runner"),
-            FLEETD_RUNNER__POLL_SECONDS="0.5",
-            FLEETD_RUNNER__EXTRA_VARS='{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, "powercycle_verify_timeout": 3}',
-        )
+    def runner(self, **env: str) -> Child:
+        given = {
+            "FLEETD_TOKEN": self.token,
+            "FLEETD_RUNNER__SERVER_URL": self.url,
+            "FLEETD_RUNNER__INVENTORY": json.dumps([str(self.inventory)]),
+            "FLEETD_RUNNER__STATE_DIR": str(self.directory / "runner"),
+            "FLEETD_RUNNER__POLL_SECONDS": "0.5",
+            "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, "powercycle_verify_timeout": 3}',
+        }
+        return self.child("runner", **{**given, **env})
 
     def request(self, machine: str) -> str:
         return str(self.client.request_powercycle(machine, "a test")["id"])
