@@ -160,6 +160,21 @@ class WaveSettings(_Section):
         return value
 
 
+class AwxSettings(_Section):
+    """Where the playbooks run with ``executor: awx``."""
+
+    url: str | None = Field(default=None, description="address of AWX, for example https://awx.example")
+    token_file: Path | None = Field(default=None, description="file with an OAuth2 token that may launch the templates")
+    ca_path: str | None = Field(default=None, description="CA certificates for AWX; default: the system's")
+    validate_certs: bool = Field(default=True, description="verify AWX's certificate")
+    templates: dict[str, str] = Field(default_factory=dict, description="playbook -> id or name of its job template")
+
+    @field_validator("templates", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        return {name: str(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
 class ProcessSettings(_Section):
     """How the runner does the work of one process. Which machines need it is the server's ``leases`` section."""
 
@@ -218,6 +233,10 @@ class RunnerSettings(_Section):
     )
     retry_maximum_seconds: float = Field(default=3600.0, ge=0, description="longest wait between two attempts")
     max_attempts: int = Field(default=3, ge=1, le=100, description="attempts per request")
+    executor: Literal["ansible-runner", "awx"] = Field(
+        default="ansible-runner", description="where playbooks run: here, or as jobs of AWX"
+    )
+    awx: AwxSettings = AwxSettings()
     lease_seconds: float = Field(
         default=300.0,
         ge=1,

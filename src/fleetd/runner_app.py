@@ -25,6 +25,7 @@ from prometheus_client import start_http_server
 import fleetd
 from fleetd import cli, config, logs
 from fleetd.adapters.ansible_runner import AnsibleRunner
+from fleetd.adapters.awx import AwxRunner
 from fleetd.adapters.journal import FileBrake, SqliteJournal
 from fleetd.runner.availability import Availability, AvailabilityOptions
 from fleetd.runner.core import RetryPolicy
@@ -35,6 +36,7 @@ from fleetd.runner.powercycle import PowercycleOptions, Powercycles
 from fleetd.runner.scheduled import ProcessOptions, Scheduled
 from fleetd.runner.server import HttpWorkServer
 from fleetd.runner.waves import Budget, WaveOptions
+from fleetd.runner_ports import PlaybookRunner
 
 
 @click.command()
@@ -97,9 +99,10 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
     client = ServerClient(http, clock, url, token=token, attempts=1, option_prefix="runner.")
     state_dir = own.state_dir.absolute()
     environment = {"FLEETD_URL": url} | ({"FLEETD_TOKEN": token} if token else {})
-    runner = AnsibleRunner(state_dir / "runs", environment, forks=own.forks, timeout=own.run_seconds)
+    local = AnsibleRunner(state_dir / "runs", environment, forks=own.forks, timeout=own.run_seconds)
     inventories = tuple(own.inventory)
-    runner.check(inventories, own.pattern)
+    local.check(inventories, own.pattern)
+    runner: PlaybookRunner = _awx(own, state_dir / "jobs", local) if own.executor == "awx" else local
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.request())
@@ -158,6 +161,30 @@ def _work_of(name: str, own: config.RunnerSettings, inventories: tuple[str, ...]
         name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds, how.on_controller,
         {**own.extra_vars, **how.extra_vars},
     )  # fmt: skip
+
+
+def _awx(own: config.RunnerSettings, root: Path, local: AnsibleRunner) -> AwxRunner:
+    """:raises InvalidInput: the settings, or the job templates, can't work. :raises TransportError: AWX can't be reached."""
+    awx = own.awx
+    if not awx.url or not awx.token_file:
+        raise InvalidInput(
+            "runner.executor is awx: set runner.awx.url and runner.awx.token_file", field="runner.awx.url"
+        )
+    path = awx.token_file
+
+    def token() -> str:
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise InvalidInput(
+                f"runner.awx.token_file: can't read {path}: {error.strerror}", field="runner.awx.token_file"
+            ) from error
+
+    options = HttpOptions(awx.url, ca_path=awx.ca_path, validate_certs=awx.validate_certs, option_prefix="runner.awx.")
+    runner = AwxRunner(root, HttpClient(options), token, awx.templates, local.hosts, timeout=own.run_seconds)
+    needed = [own.playbook, own.check_playbook, own.recover_playbook] if "powercycle" in own.processes else []
+    runner.check(needed + [own.definitions[name].playbook for name in own.processes if name != "powercycle"])
+    return runner
 
 
 def _about() -> dict[str, Any]:

@@ -273,8 +273,8 @@ def _tail(path: Path) -> str:
 # --- the worker --------------------------------------------------------------------------------------------------------
 
 
-class _Recorder:
-    """Turns ansible-runner's events into lines of events.jsonl.
+class Recorder:
+    """Turns the events of ansible-runner (those of AWX are the same) into outcomes of hosts.
 
     :param together: the hosts of a playbook that works on localhost for all of them; None: each host is one of Ansible's.
     """
@@ -315,6 +315,13 @@ class _Recorder:
                 self.settle(outcome)
             return
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
+
+    def settle_idle(self, hosts: Sequence[str], problem: str) -> None:
+        """All events were seen: no start means that nothing was done on a host."""
+        for host in hosts:
+            if host not in self.settled and not self.begun & {host, "localhost" if self._together else host}:
+                message = problem or "the playbook did nothing for this host"
+                self.settle(HostOutcome(host, False, {}, {"code": "not_started", "message": message, "details": {}}))
 
     def settle(self, outcome: HostOutcome) -> None:
         self.settled.add(outcome.host)
@@ -357,7 +364,7 @@ def _work(directory: Path) -> int:
             os.fsync(events.fileno())
 
         together = spec["hosts"] if spec["on_controller"] else None
-        recorder = _Recorder(write, spec["report"], together)
+        recorder = Recorder(write, spec["report"], together)
         write({"launched": True})
         result = ansible_runner.run(
             private_data_dir=str(private),
@@ -390,15 +397,7 @@ def _work(directory: Path) -> int:
             if result.rc in (0, 2)
             else f"ansible-playbook ended with {result.status} ({result.rc}): {_first_error(text)}"
         )
-        for host in spec["hosts"]:
-            # All events were seen: no start means that nothing was done on this host.
-            if host not in recorder.settled and not recorder.begun & {host, "localhost" if together else host}:
-                error = {
-                    "code": "not_started",
-                    "message": problem or "the playbook did nothing for this host",
-                    "details": {},
-                }
-                recorder.settle(HostOutcome(host, False, {}, error))
+        recorder.settle_idle(spec["hosts"], problem)
         write({"done": result.status, "problem": problem})
     if output.exists():
         shutil.move(output, directory / "stdout")
