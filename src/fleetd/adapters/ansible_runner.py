@@ -305,11 +305,8 @@ class Recorder:
     def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
         error: Mapping[str, Any] = {}
         if not ok:
-            error = result.get("failure") or {
-                "code": "failed",
-                "message": str(result.get("msg", "the task failed"))[:500],
-                "details": {},
-            }
+            message = str(result.get("msg", "the task failed"))[:500]
+            error = {"code": "failed", "message": message, "details": {}, **(result.get("failure") or {})}
         if self._together is not None:
             for outcome in outcomes_together(self._together, ok, result, error):
                 self.settle(outcome)

@@ -11,6 +11,8 @@ import pytest
 from runner_line import PASSWORD, Line, until
 
 from fleetlab.farm import BmcSpec, running_farm
+from fleetlab.faults import Fault
+from fleetlab.state import PowerBehaviour
 
 
 @pytest.fixture
@@ -72,3 +74,54 @@ def test_a_refused_login_fails_its_machine_and_the_others_go_on(line: Line) -> N
         assert (failed["error"]["code"], failed["attempts"]) == ("authentication_failed", 1)
         assert line.client.powercycle_list() == [], "it waits for its backoff"
     assert line.power("bad") == []
+
+
+FAULTS = {
+    "deaf": {"faults": (Fault("ignore", path="*/Actions/ComputerSystem.Reset"),)},
+    "slow": {"behaviour": PowerBehaviour(off_seconds=4)},
+    "stubborn": {"faults": (Fault("status", path="*/Actions/ComputerSystem.Reset", match='"On"', times=2),)},
+    "full": {"faults": (Fault("session-limit"),)},
+    "away": {},
+    "good": {},
+}
+
+
+def test_faults_of_bmcs_in_one_wave(tmp_path: Path) -> None:
+    """Each ends as it must, whatever its neighbours do: verified after one cycle, or failed; and nobody is left off."""
+    specs = [
+        BmcSpec(name=name, index=index, password=PASSWORD, **fields)
+        for index, (name, fields) in enumerate(FAULTS.items())
+    ]
+    with running_farm(specs) as farm:
+        line = Line(tmp_path, {bmc.name: bmc for bmc in farm.bmcs})
+        with line.serving():
+            for name in line.bmcs:
+                line.client.create_machine({"id": name})
+            requests = {name: line.request(name) for name in line.bmcs}
+            variables = (
+                '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 0, "powercycle_verify_timeout": 18}'
+            )
+            with line.runner(FLEETD_RUNNER__EXTRA_VARS=variables):
+                gone: list[str] = []
+
+                def settled() -> bool:
+                    if line.power("away") == ["off"] and not gone:  # the BMC goes away while its machine is off
+                        gone.append("away")
+                        line.bmcs["away"].faults.add(Fault("reset", times=4))
+                    found = [line.client.powercycle(request) for request in requests.values()]
+                    return all(one["state"] == "verified" or one["error"] for one in found)
+
+                until(settled, "all are settled", 240)
+            found = {name: line.client.powercycle(request) for name, request in requests.items()}
+            assert {n: p["state"] == "verified" for n, p in found.items()} == {
+                "full": False, "deaf": False, "slow": True, "stubborn": True, "away": True, "good": True,
+            }  # fmt: skip
+            assert gone
+            assert {n: p["error"]["code"] for n, p in found.items() if p["error"]} == {
+                "deaf": "not_verified", "full": "session_limit",
+            }  # fmt: skip
+            assert found["deaf"]["error"]["message"]
+            assert [s["state"] for s in found["slow"]["steps"]] == ["queued", "claimed", "off", "on", "verified"]
+        for name, one in found.items():
+            assert line.power(name) == (["off", "on"] if one["state"] == "verified" else []), name
+        line.client.close()
