@@ -111,7 +111,7 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
     metrics = RunnerMetrics()
     try:
         if own.metrics_listen is not None:
-            _serve_metrics(own.metrics_listen, metrics)
+            serve_metrics(own.metrics_listen, metrics)
         server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}", leases)
         link = Link(clock, random.random)
         waves = WaveOptions(own.waves.size, own.waves.limits, own.waves.failure_budget, own.waves.resume_seconds)
@@ -191,7 +191,8 @@ def _about() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "version": fleetd.__version__}
 
 
-def _serve_metrics(listen: str, metrics: RunnerMetrics) -> None:
+def serve_metrics(listen: str, metrics: RunnerMetrics) -> None:
+    """Answer Prometheus at ``host:port``, in a thread. :raises InvalidInput: it can't listen there."""
     host, port = config.split_listen(listen)
     try:
         start_http_server(port, host, metrics.registry)

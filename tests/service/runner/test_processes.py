@@ -363,9 +363,9 @@ def test_a_stopped_wave_goes_on_after_its_time_and_stays_stopped_over_a_restart(
 # --- availability ------------------------------------------------------------------------------------------------------
 
 
-def availability(world: World, pattern: str = "all") -> Availability:
+def availability(world: World, pattern: str = "all", *, check: bool = True) -> Availability:
     return Availability(
-        AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300),
+        AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300, check=check, variables=("fleet_rack",)),
         runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
         clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
     )  # fmt: skip
@@ -387,6 +387,39 @@ def test_controllers_are_reported_and_one_that_comes_back_becomes_available(worl
     turn(world, process)
     assert world.server.states == {"a": "available", "b": "available"}
     assert world.clock.time == pytest.approx(1600, abs=2), "two intervals"
+
+
+def test_a_runner_of_other_processes_knows_its_machines_and_says_nothing_of_controllers(world: World) -> None:
+    world.runner.facts = {"a": {"fleet_rack": "r1", "bmc_password": "x"}}
+    process = availability(world, check=False)
+    turn(world, process)
+    assert process.served == {"a": {"fleet_rack": "r1"}, "b": {}}
+    assert (world.runner.runs, world.server.states) == ({}, {})
+
+
+def test_controllers_in_error_are_counted(world: World) -> None:
+    process = availability(world)
+    turn(world, process)
+    world.end("check-1", HostOutcome("a", True), broken("b"))
+    turn(world, process)
+    value = world.metrics.registry.get_sample_value
+    assert [value("fleet_runner_controllers", {"state": s}) for s in ("available", "in_error")] == [1, 1]
+
+
+def test_a_cycle_is_counted_and_timed(world: World) -> None:
+    world.server.open = [Wanted("a", "q1", "1970-01-01T00:15:00+00:00"), Wanted("b", "q2")]
+    world.server.elsewhere = {"b"}
+    world.step()  # at 1000
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off")])
+    world.step()
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    value = world.metrics.registry.get_sample_value
+    assert value("fleet_runner_polls_total", {"process": "powercycle", "result": "ok"}) == 1
+    assert value("fleet_runner_cycles_total", {"outcome": "verified"}) == 1
+    assert value("fleet_runner_stage_seconds_sum", {"stage": "queue"}) == 100
+    assert value("fleet_runner_stage_seconds_count", {"stage": "off"}) == 1
+    assert value("fleet_runner_runs_total", {"process": "powercycle"}) == 1
 
 
 def test_machines_that_left_are_not_available_even_across_a_restart(world: World) -> None:
