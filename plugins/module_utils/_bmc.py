@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -192,10 +194,29 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
     )
     clock = SystemClock()
     driver, attempts = open_first(power_drivers(params, clock), params["state"])
-    return plan_power(driver, clock, params["state"], power, {"attempts": [to_dict(attempt) for attempt in attempts]})
+    more = {"attempts": [to_dict(attempt) for attempt in attempts]}
+    return plan_power(driver, clock, params["state"], power, more, _progress(params.get("progress_file")))
 
 
-def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOptions, more: Mapping[str, Any]) -> Plan:
+def _progress(path: Optional[str]) -> Callable[[PowerStep], None]:
+    """Appends each step to a file, as a line of JSON. A file that can't be written stops no power cycle."""
+
+    def note(step: PowerStep) -> None:
+        if path:
+            with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(step.to_dict()) + "\n")
+
+    return note
+
+
+def plan_power(
+    driver: PowerDriver,
+    clock: Clock,
+    state: str,
+    power: PowerOptions,
+    more: Mapping[str, Any],
+    notify: Callable[[PowerStep], None] = lambda _step: None,
+) -> Plan:
     """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides."""
     try:
         before = driver.power_state()
@@ -216,7 +237,7 @@ def plan_power(driver: PowerDriver, clock: Clock, state: str, power: PowerOption
         # Stopped in the middle of a cycle (a time-out of whoever runs the play), the machine is still switched on again.
         signal.signal(signal.SIGTERM, _interrupted)
         try:
-            result = PowerController(driver, clock, power).run(state)
+            result = PowerController(driver, clock, power, notify).run(state)
         finally:
             driver.close()
         return {"power": result.to_dict(), **more, "warnings": () if result.verified else (unverified(driver, state),)}

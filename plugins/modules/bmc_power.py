@@ -48,6 +48,11 @@ options:
     description: Seconds that the BMC has, after an action, to report the state that was asked for.
     type: float
     default: 60
+  progress_file:
+    description:
+      - A file to which each step is appended as it happens, one JSON object per line, as in RV(power.steps). It is created when it is not there.
+      - For a program that watches. What can't be written there is only in the result.
+    type: path
 extends_documentation_fragment:
   - baremetal.fleet.power
   - baremetal.fleet.bmc
@@ -181,6 +186,7 @@ SPEC = {
     "force": {"type": "bool", "default": False},
     "off_seconds": {"type": "float", "default": 5},
     "verify_timeout": {"type": "float", "default": 60},
+    "progress_file": {"type": "path"},
     **POWER,
 }
 

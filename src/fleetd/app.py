@@ -59,7 +59,7 @@ def make_services(settings: Settings, store: SqlStore) -> Services:
     backoff = Backoff(
         cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
     )
-    processes = default_processes(settings.leases.observe_seconds)
+    processes = default_processes(settings.leases.observe_seconds, settings.leases.intervals)
     return Services(
         store,
         utc_now,

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -188,6 +188,88 @@ class LeaseSettings(_Section):
     observe_seconds: int = Field(
         default=86_400, ge=60, description="a device document of that age makes a machine eligible for collection"
     )
+    intervals: dict[str, int] = Field(
+        default_factory=dict,
+        description="process -> seconds. For a collection in the place of observe_seconds; any other name makes a process "
+        "that a machine needs when it was last finished so long ago",
+    )
+
+    @field_validator("intervals")
+    @classmethod
+    def _intervals(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, seconds in value.items():
+            if seconds < 60:
+                raise ValueError(f"{name}: must be 60 seconds or more")
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+                raise ValueError(f"{name!r}: a process's name has a-z, 0-9 and _")
+        return value
+
+
+class WaveSettings(_Section):
+    """How many machines the runner power cycles at a time, and when it stops."""
+
+    size: int = Field(default=20, ge=1, le=1000, description="machines at the same time")
+    limits: dict[str, int] = Field(
+        default_factory=dict,
+        description="host variable -> at most that many machines with the same value at the same time",
+    )
+    failure_budget: int | None = Field(
+        default=10, ge=0, description="more failed machines stop the wave; null: any number may fail"
+    )
+    resume_seconds: float = Field(default=3600.0, ge=1, description="a stopped wave goes on after this time")
+
+    @field_validator("limits")
+    @classmethod
+    def _limits(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, limit in value.items():
+            if limit < 1:
+                raise ValueError(f"{name}: must be 1 or more")
+        return value
+
+
+class AwxSettings(_Section):
+    """Where the playbooks run with ``executor: awx``."""
+
+    url: str | None = Field(default=None, description="address of AWX, for example https://awx.example")
+    token_file: Path | None = Field(default=None, description="file with an OAuth2 token that may launch the templates")
+    ca_path: str | None = Field(default=None, description="CA certificates for AWX; default: the system's")
+    validate_certs: bool = Field(default=True, description="verify AWX's certificate")
+    templates: dict[str, str] = Field(default_factory=dict, description="playbook -> id or name of its job template")
+
+    @field_validator("templates", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        return {name: str(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+class ProcessSettings(_Section):
+    """How the runner does the work of one process. Which machines need it is the server's ``leases`` section."""
+
+    playbook: str = Field(description="a playbook of a collection, or a path")
+    report: list[str] = Field(
+        default_factory=lambda: ["baremetal.fleet.device_publish"],
+        description="modules (full names) whose success means that a machine is done",
+    )
+    on_controller: bool = Field(
+        default=False, description="the playbook works on localhost for all machines, which it gets as `target`"
+    )
+    batch: int = Field(default=100, ge=1, le=1000, description="machines in one run at most")
+    poll_seconds: float = Field(default=60.0, ge=0.1, le=86400, description="time between two looks for due machines")
+    splay_seconds: float = Field(
+        default=30.0, ge=0, le=86400, description="the first look is at a random time within these"
+    )
+    extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbook")
+
+
+_PROCESSES: dict[str, dict[str, Any]] = {
+    "collect_oob": {
+        "playbook": "baremetal.fleet.collect_oob_sweep",
+        "report": ["baremetal.fleet.bmc_sweep"],
+        "on_controller": True,
+        "batch": 500,
+    },
+    "collect_inband": {"playbook": "baremetal.fleet.collect_inband"},
+}
 
 
 class RetentionSettings(_Section):
@@ -211,6 +293,7 @@ class RunnerSettings(_Section):
     pattern: str = Field(
         default="all", description="Ansible host pattern that narrows the inventory; empty selects nothing"
     )
+    name: str | None = Field(default=None, description="of its session on the server; default: the host's name")
     server_url: str | None = Field(
         default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
     )
@@ -229,6 +312,20 @@ class RunnerSettings(_Section):
     )
     retry_maximum_seconds: float = Field(default=3600.0, ge=0, description="longest wait between two attempts")
     max_attempts: int = Field(default=3, ge=1, le=100, description="attempts per request")
+    executor: Literal["ansible-runner", "awx"] = Field(
+        default="ansible-runner", description="where playbooks run: here, or as jobs of AWX"
+    )
+    awx: AwxSettings = AwxSettings()
+    lease_seconds: float = Field(
+        default=300.0,
+        ge=1,
+        le=86400,
+        description="how long the machines of a runner that gives no sign of life are kept from others; longer than a cycle takes",
+    )
+    waves: WaveSettings = WaveSettings()
+    metrics_listen: str | None = Field(
+        default=None, description="host:port for Prometheus, for example 127.0.0.1:9481; default: none"
+    )
     max_runs: int = Field(default=4, ge=1, le=50, description="playbook runs at the same time")
     forks: int = Field(default=20, ge=1, le=500, description="machines at the same time within one run")
     run_seconds: float = Field(
@@ -243,6 +340,43 @@ class RunnerSettings(_Section):
         default="baremetal.fleet.power_on", description="playbook that makes sure machines are on"
     )
     extra_vars: dict[str, Any] = Field(default_factory=dict, description="extra variables of the playbooks")
+    processes: list[str] = Field(
+        default_factory=lambda: ["powercycle"], min_length=1, description="kinds of work that this runner does"
+    )
+    definitions: dict[str, ProcessSettings] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="how the work of processes other than powercycle is done",
+    )
+
+    @field_validator("definitions", mode="before")
+    @classmethod
+    def _definitions(cls, value: Any) -> Any:
+        """What is given for a known process changes it key by key."""
+        if not isinstance(value, dict):
+            return value
+        names = {**_PROCESSES, **value}
+        return {n: {**_PROCESSES.get(n, {}), **v} if isinstance(v := value.get(n) or {}, dict) else v for n in names}
+
+    @field_validator("processes", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _defined(self) -> Self:
+        for name in self.processes:
+            if name != "powercycle" and name not in self.definitions:
+                known = ", ".join(["powercycle", *sorted(self.definitions)])
+                raise ValueError(f"processes: {name!r} is not defined: add it to runner.definitions (known: {known})")
+        return self
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _listen(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_listen(value)
+        return value
 
     @field_validator("inventory", mode="before")
     @classmethod

@@ -256,11 +256,14 @@ EXPIRED = "session expired"
 
 @dataclass(frozen=True)
 class Facts:
-    """What a predicate looks at. ``observed`` is when each source last published a device document."""
+    """What a predicate looks at. ``observed`` is when each source last published a device document, ``finished`` when each process
+    was last finished.
+    """
 
     subject: Subject
     observed: Mapping[str, datetime]
     now: datetime
+    finished: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Condition(Protocol):
@@ -353,8 +356,18 @@ class PowercycleDue(_Condition):
         return facts.subject.request.requested_at if facts.subject.request else None
 
 
+class _Aged(_Condition):
+    """Holds when what :meth:`since` tells of is ``seconds`` old, or never was."""
+
+    seconds: int
+
+    def holds(self, facts: Facts) -> bool:
+        last = self.since(facts)
+        return last is None or last <= facts.now - timedelta(seconds=self.seconds)
+
+
 @dataclass(frozen=True)
-class DocumentOlder(_Condition):
+class DocumentOlder(_Aged):
     """``source`` has published nothing within the last ``seconds``."""
 
     source: str
@@ -364,12 +377,23 @@ class DocumentOlder(_Condition):
     def text(self) -> str:
         return f"no {self.source} device document of the last {self.seconds} s"
 
-    def holds(self, facts: Facts) -> bool:
-        last = self.since(facts)
-        return last is None or last <= facts.now - timedelta(seconds=self.seconds)
-
     def since(self, facts: Facts) -> datetime | None:
         return facts.observed.get(self.source)
+
+
+@dataclass(frozen=True)
+class FinishedBefore(_Aged):
+    """The work of ``process`` was not finished within the last ``seconds``."""
+
+    process: str
+    seconds: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.process} not finished in the last {self.seconds} s"
+
+    def since(self, facts: Facts) -> datetime | None:
+        return facts.finished.get(self.process)
 
 
 UNLOCKED = "no live work that excludes it"

@@ -10,6 +10,7 @@ A run is a directory (mode 0700) below the adapter's root::
     group.yml      one group with exactly the hosts of this run, which --limit names
     lock           locked by the worker as long as it lives
     events.jsonl   "launched", one line per host outcome, "done": written through line by line
+    progress/      one file per host, to which bmc_power appends each step as it happens
     worker.log     stdout and stderr of the worker
     private/       ansible-runner's directory; its artifacts are removed at the end, but for stdout
 
@@ -33,18 +34,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import unquote
 
 from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
 
-from fleetd.runner_ports import HostOutcome, PlaybookRun, RunProgress
+from fleetd.runner_ports import HostOutcome, HostStep, PlaybookRun, RunProgress, step_message, step_state
 
 RUN_ID = "FLEETD_RUN_ID"  # in the environment of the worker and of everything below it
 _LOCK_FD = "FLEETD_LOCK_FD"
 _GROUP = "fleetd_run"
+_PROGRESS = "progress"
 _RESULT_KEYS = ("power", "changed")
 _PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Worker(Protocol):
+    """The process of a run, as its parent sees it."""
+
+    def poll(self) -> int | None:
+        """Its exit code once it has ended."""
 
 
 class AnsibleRunner:
@@ -71,7 +81,7 @@ class AnsibleRunner:
         self._forks = forks
         self._timeout = timeout
         self._keep = keep
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._workers: dict[str, Worker] = {}
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
@@ -88,7 +98,9 @@ class AnsibleRunner:
         for inventory in inventories:
             _source(inventory)
 
-    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+    def hosts(
+        self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
         self.check(inventories, pattern)
         argv = [_tool("ansible-inventory"), "--list", f"--limit={pattern}"]
         for inventory in inventories:
@@ -103,7 +115,9 @@ class AnsibleRunner:
         if done.returncode != 0:
             raise InvalidInput(f"the inventory can't be read: {_first_error(done.stderr)}", field="runner.inventory")
         groups = json.loads(done.stdout)
-        return sorted({h for name, g in groups.items() if name != "_meta" for h in g.get("hosts", [])})
+        known = groups.get("_meta", {}).get("hostvars", {})
+        names = sorted({h for name, g in groups.items() if name != "_meta" for h in g.get("hosts", [])})
+        return {n: {v: known[n][v] for v in variables if v in known.get(n, {})} for n in names}
 
     def start(self, run: PlaybookRun) -> None:
         if not run.hosts or not _SAFE_ID.fullmatch(run.id):
@@ -112,6 +126,7 @@ class AnsibleRunner:
         try:
             directory.mkdir(mode=0o700)
             (directory / "private" / "project").mkdir(mode=0o700, parents=True)
+            (directory / _PROGRESS).mkdir(mode=0o700)
             _write(directory / "group.yml", json.dumps({_GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
             spec = asdict(run) | {
                 "inventories": [_source(i) for i in run.inventories],
@@ -123,12 +138,15 @@ class AnsibleRunner:
             with open(directory / "worker.log", "wb") as log, open(directory / "lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 env = self._env() | {RUN_ID: run.id, _LOCK_FD: str(lock.fileno())}
-                self._workers[run.id] = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-P", "-m", "fleetd.adapters.ansible_runner", str(directory)],
-                    env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock.fileno(),),
-                )  # fmt: skip
+                self._workers[run.id] = self._spawn(directory, env, lock.fileno(), log)
         except OSError as error:
             raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
+
+    def _spawn(self, directory: Path, env: Mapping[str, str], lock: int, log: BinaryIO) -> Worker:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "fleetd.adapters.ansible_runner", str(directory)],
+            env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock,),
+        )  # fmt: skip
 
     def progress(self, run_id: str) -> RunProgress:
         directory = self._root / run_id
@@ -143,7 +161,7 @@ class AnsibleRunner:
             problem = line.get("problem", problem)
         if not alive and not problem and not outcomes:
             problem = _tail(directory / "worker.log")
-        return RunProgress(tuple(outcomes.values()), not alive, launched, problem)
+        return RunProgress(tuple(outcomes.values()), not alive, launched, problem, tuple(_steps(directory / _PROGRESS)))
 
     def known(self) -> list[str]:
         return sorted(p.parent.name for p in self._root.glob("*/run.json"))
@@ -152,6 +170,7 @@ class AnsibleRunner:
         directory = self._root / run_id
         for path in (directory / "run.json", directory / "group.yml", directory / "lock"):
             path.unlink(missing_ok=True)
+        shutil.rmtree(directory / _PROGRESS, ignore_errors=True)
         self._workers.pop(run_id, None)
         ended = sorted(
             (p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
@@ -227,6 +246,14 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+def _steps(directory: Path) -> Iterator[HostStep]:
+    for path in sorted(directory.glob("*")):
+        for line in _lines(path):
+            state = step_state(line)
+            if state:
+                yield HostStep(unquote(path.name), state, step_message(line))
+
+
 def _first_error(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found = next(
@@ -246,12 +273,18 @@ def _tail(path: Path) -> str:
 # --- the worker --------------------------------------------------------------------------------------------------------
 
 
-class _Recorder:
-    """Turns ansible-runner's events into lines of events.jsonl."""
+class Recorder:
+    """Turns the events of ansible-runner (those of AWX are the same) into outcomes of hosts.
 
-    def __init__(self, write: Callable[[Mapping[str, Any]], None], report: Sequence[str]) -> None:
+    :param together: the hosts of a playbook that works on localhost for all of them; None: each host is one of Ansible's.
+    """
+
+    def __init__(
+        self, write: Callable[[Mapping[str, Any]], None], report: Sequence[str], together: Sequence[str] | None = None
+    ) -> None:
         self._write = write
         self._report = set(report)
+        self._together = together
         self.begun: set[str] = set()  # hosts on which a reported module was started
         self.settled: set[str] = set()
 
@@ -272,16 +305,40 @@ class _Recorder:
     def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
         error: Mapping[str, Any] = {}
         if not ok:
-            error = result.get("failure") or {
-                "code": "failed",
-                "message": str(result.get("msg", "the task failed"))[:500],
-                "details": {},
-            }
+            message = str(result.get("msg", "the task failed"))[:500]
+            error = {"code": "failed", "message": message, "details": {}, **(result.get("failure") or {})}
+        if self._together is not None:
+            for outcome in outcomes_together(self._together, ok, result, error):
+                self.settle(outcome)
+            return
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
+
+    def settle_idle(self, hosts: Sequence[str], problem: str) -> None:
+        """All events were seen: no start means that nothing was done on a host."""
+        for host in hosts:
+            if host not in self.settled and not self.begun & {host, "localhost" if self._together else host}:
+                message = problem or "the playbook did nothing for this host"
+                self.settle(HostOutcome(host, False, {}, {"code": "not_started", "message": message, "details": {}}))
 
     def settle(self, outcome: HostOutcome) -> None:
         self.settled.add(outcome.host)
         self._write(asdict(outcome))
+
+
+def outcomes_together(
+    hosts: Sequence[str], ok: bool, result: Mapping[str, Any], error: Mapping[str, Any]
+) -> Iterator[HostOutcome]:
+    """The outcome of each host from the one result of a module that worked on all of them."""
+    failures = {str(f.get("machine")): f for f in result.get("failures") or []}
+    for host in hosts:
+        if host in failures:
+            said = failures[host]
+            yield HostOutcome(
+                host, False, {}, {"code": said.get("code"), "message": said.get("message"), "details": {}}
+            )
+        else:  # a failure that names nobody is everybody's
+            fine = ok or bool(failures)
+            yield HostOutcome(host, fine, {}, {} if fine else error)
 
 
 def _work(directory: Path) -> int:
@@ -303,15 +360,20 @@ def _work(directory: Path) -> int:
             events.flush()
             os.fsync(events.fileno())
 
-        recorder = _Recorder(write, spec["report"])
+        together = spec["hosts"] if spec["on_controller"] else None
+        recorder = Recorder(write, spec["report"], together)
         write({"launched": True})
         result = ansible_runner.run(
             private_data_dir=str(private),
             ident="run",
             playbook=spec["playbook"],
             inventory=[*spec["inventories"], str(directory / "group.yml")],
-            limit=_GROUP,
-            extravars=spec["extra_vars"],
+            limit=None if together else _GROUP,
+            extravars={
+                **spec["extra_vars"],
+                **({"target": _GROUP} if together else {}),
+                "powercycle_progress_directory": str(directory / _PROGRESS),
+            },
             forks=spec["forks"],
             timeout=int(spec["timeout"]),
             envvars={
@@ -332,15 +394,7 @@ def _work(directory: Path) -> int:
             if result.rc in (0, 2)
             else f"ansible-playbook ended with {result.status} ({result.rc}): {_first_error(text)}"
         )
-        for host in spec["hosts"]:
-            # All events were seen: no start means that nothing was done on this host.
-            if host not in recorder.settled and host not in recorder.begun:
-                error = {
-                    "code": "not_started",
-                    "message": problem or "the playbook did nothing for this host",
-                    "details": {},
-                }
-                recorder.settle(HostOutcome(host, False, {}, error))
+        recorder.settle_idle(spec["hosts"], problem)
         write({"done": result.status, "problem": problem})
     if output.exists():
         shutil.move(output, directory / "stdout")

@@ -2,15 +2,16 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The runner's journal: one SQLite file, written through before anything is done and after anything was done."""
+"""What the runner remembers: its journal (one SQLite file, written through before and after anything is done) and its brake."""
 
 from __future__ import annotations
 
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fleetcore.errors import ConflictError
 
@@ -19,11 +20,14 @@ from fleetd.runner_ports import Entry, State
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cycle (
   key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL,
-  run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL);
+  run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL, token INTEGER);
+CREATE TABLE IF NOT EXISTS work (
+  run TEXT NOT NULL, machine TEXT NOT NULL, process TEXT NOT NULL, token INTEGER NOT NULL, PRIMARY KEY (run, machine));
+CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS served (machine TEXT PRIMARY KEY);
 """
-_VERSION = 1
-_COLUMNS = "key, machine, request, state, attempts, run, changed_at, not_before, detail"
+_VERSION = 2
+_COLUMNS = "key, machine, request, state, attempts, run, changed_at, not_before, detail, token"
 
 
 class SqliteJournal:
@@ -43,6 +47,8 @@ class SqliteJournal:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version > _VERSION:
                 raise ConflictError(f"{path} was written by a newer version of fleetd", path=str(path))
+            if version == 1:
+                self._db.execute("ALTER TABLE cycle ADD COLUMN token INTEGER")
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version={_VERSION}")
@@ -58,7 +64,10 @@ class SqliteJournal:
 
     def entries(self) -> list[Entry]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM cycle ORDER BY changed_at, key")  # noqa: S608 (a constant)
-        return [Entry(k, m, r, State(s), a, run, at, nb, json.loads(d)) for k, m, r, s, a, run, at, nb, d in rows]
+        return [
+            Entry(k, m, r, State(s), a, run, at, nb, json.loads(d), token)
+            for k, m, r, s, a, run, at, nb, d, token in rows
+        ]
 
     def save(self, entries: Sequence[Entry]) -> None:
         rows = [
@@ -72,11 +81,12 @@ class SqliteJournal:
                 e.changed_at,
                 e.not_before,
                 json.dumps(dict(e.detail)),
+                e.token,
             )
             for e in entries
         ]
         with self._transaction():
-            self._db.executemany(f"INSERT OR REPLACE INTO cycle ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+            self._db.executemany(f"INSERT OR REPLACE INTO cycle ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608
 
     def forget(self, keys: Sequence[str]) -> None:
         with self._transaction():
@@ -90,9 +100,61 @@ class SqliteJournal:
             self._db.execute("DELETE FROM served")
             self._db.executemany("INSERT INTO served (machine) VALUES (?)", [(m,) for m in machines])
 
+    def session(self) -> str | None:
+        row = self._db.execute("SELECT id FROM session").fetchone()
+        return str(row[0]) if row else None
+
+    def save_session(self, session: str | None) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM session")
+            if session is not None:
+                self._db.execute("INSERT INTO session (id) VALUES (?)", [session])
+
+    def work(self, process: str) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for run, machine, token in self._db.execute(
+            "SELECT run, machine, token FROM work WHERE process = ?", [process]
+        ):
+            found.setdefault(run, {})[machine] = token
+        return found
+
+    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None:
+        rows = [(run, machine, process, token) for machine, token in tokens.items()]
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO work (run, machine, process, token) VALUES (?,?,?,?)", rows)
+
+    def forget_work(self, run: str) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM work WHERE run = ?", [run])
+
     def close(self) -> None:
         self._db.close()
 
     def _transaction(self) -> sqlite3.Connection:
         self._db.execute("BEGIN IMMEDIATE")
         return self._db  # as a context manager it commits, or rolls back on an exception
+
+
+class FileBrake:
+    """See :class:`fleetd.runner.waves.Brake`: a file that is there while the wave is stopped. Removing it takes the brake off."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def engaged(self) -> Mapping[str, Any] | None:
+        try:
+            found = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            found = None
+        # Whatever stands there: somebody wants it stopped.
+        return found if isinstance(found, dict) else {"at": self._path.stat().st_mtime}
+
+    def engage(self, why: Mapping[str, Any]) -> None:
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(dict(why)) + "\n")
+        temporary.replace(self._path)
+
+    def release(self) -> None:
+        self._path.unlink(missing_ok=True)

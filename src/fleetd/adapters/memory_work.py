@@ -263,7 +263,9 @@ class MemoryWork:
     # -- steps
 
     def _facts(self, machine: str) -> Facts:
-        return Facts(self._subject(machine), self._observed.get(machine, {}), self._clock())
+        lines = [line for line in self._events if line.machine == machine and line.outcome is Outcome.FINISHED]
+        finished = {line.process: line.at for line in sorted(lines, key=lambda line: line.at)}
+        return Facts(self._subject(machine), self._observed.get(machine, {}), self._clock(), finished)
 
     def _subject(self, machine: str) -> Subject:
         if machine not in self._machines:

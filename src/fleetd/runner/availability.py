@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,22 +17,25 @@ from fleetcore.ports import Clock
 from fleetd import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
+from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner_ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
 
-CHECK_MODULE = "baremetal.fleet.bmc_info"
+CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
 RUN_PREFIX = "check-"
 RETRY_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class AvailabilityOptions:
-    """What to check, and every how many seconds."""
+    """What to check, and every how many seconds. ``check`` false: only find out which machines there are."""
 
     inventories: tuple[str, ...]
     pattern: str
     playbook: str
     check_seconds: float = 300.0
     extra_vars: dict[str, Any] = field(default_factory=dict)
+    check: bool = True
+    variables: tuple[str, ...] = ()  # host variables that others want to know
 
 
 class Availability:
@@ -53,6 +56,7 @@ class Availability:
         journal: Journal,
         server: WorkServer,
         link: Link,
+        metrics: RunnerMetrics,
         clock: Clock,
         random: Callable[[], float],
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
@@ -62,6 +66,7 @@ class Availability:
         self._journal = journal
         self._server = server
         self._link = link
+        self._metrics = metrics
         self._clock = clock
         self._random = random
         self._new_id = new_id
@@ -72,7 +77,7 @@ class Availability:
         self._states: dict[str, str] = {}
         self._untold: dict[str, str] = {}
         self._said = ""
-        self.served: frozenset[str] = frozenset()
+        self.served: Mapping[str, Mapping[str, Any]] = {}  # with their host variables
         self.failures = 0
 
     @property
@@ -101,12 +106,16 @@ class Availability:
         if not served:
             self.failures += 1
             return
-        gone = set(self._journal.served()) | self.served
-        self._untold.update(dict.fromkeys(sorted(gone - served), "not_available"))
-        if served != self.served:
-            self._log.info("serving", machines=len(served), gone=sorted(gone - served))
+        if not options.check:
+            self.served = served
+            return
+        gone = (set(self._journal.served()) | self.served.keys()) - served.keys()
+        self._untold.update(dict.fromkeys(sorted(gone), "not_available"))
+        if served.keys() != self.served.keys():
+            self._log.info("serving", machines=len(served), gone=sorted(gone))
         self.served = served
-        self._journal.save_served(sorted(served | set(self._untold)))
+        self._states = {m: s for m, s in self._states.items() if m in served}
+        self._journal.save_served(sorted(served.keys() | self._untold.keys()))
         run = f"{RUN_PREFIX}{self._new_id()}"
         try:
             self._runner.start(
@@ -115,30 +124,32 @@ class Availability:
                     options.playbook,
                     options.inventories,
                     tuple(sorted(served)),
-                    (CHECK_MODULE,),
+                    CHECK_MODULES,
                     options.extra_vars,
                 )
             )
             self._run = run
+            self._metrics.runs.labels(self.name).inc()
         except FleetError as error:
             self._log.error("run_not_started", run=run, message=error.message)
 
-    def _select(self) -> frozenset[str]:
+    def _select(self) -> dict[str, Mapping[str, Any]]:
         options = self._options
         try:
-            names, inexact = core.exact_names(self._runner.hosts(options.inventories, options.pattern))
+            hosts = self._runner.hosts(options.inventories, options.pattern, options.variables)
         except FleetError as error:
             self._say("inventory_failed", error.message)
-            return frozenset()
+            return {}
+        names, inexact = core.exact_names(hosts)
         if inexact:
             self._log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
         if not names:
             self._say(
                 "nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}"
             )
-            return frozenset()
+            return {}
         self._said = ""
-        return frozenset(names)
+        return {name: hosts[name] for name in names}
 
     def _say(self, event: str, message: str) -> None:
         if message != self._said:
@@ -151,12 +162,14 @@ class Availability:
             self._note(outcome.host, "available" if outcome.ok else "in_error", outcome.error.get("message"))
         if progress.finished:
             seen = {o.host for o in progress.outcomes}
-            for machine in sorted(self.served - seen):
+            for machine in sorted(self.served.keys() - seen):
                 self._note(machine, "in_error", progress.problem or "the check gave no result")
             # All of them once per check, so that a server that lost its state learns it again.
             self._untold.update({m: s for m, s in self._states.items() if m in self.served})
             self._runner.discard(run)
             self._run = None
+            for state in ("available", "in_error"):
+                self._metrics.controllers.labels(state).set(list(self._states.values()).count(state))
 
     def _note(self, machine: str, state: str, why: Any) -> None:
         if self._states.get(machine) == state:

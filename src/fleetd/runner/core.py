@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fleetd.runner_ports import Entry, HostOutcome, State, Wanted
+from fleetd.runner_ports import Entry, HostOutcome, State, Wanted, step_message, step_state
+
+OWNED = frozenset({State.RUNNING, State.UNKNOWN, State.VERIFIED, State.FAILED})
+"""States in which a request is this runner's: nobody else should get it."""
 
 KEEP_SECONDS = 7 * 86400.0
 """How long a settled request is remembered: longer than a server shows a stale list."""
@@ -34,10 +37,14 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Plan:
-    """``start``: entries to record and run. ``again``: cycled, but the server still lists them: tell it again."""
+    """``start``: entries to record and run. ``again``: cycled, but the server still lists them: tell it again.
+
+    ``reclaim``: in flight, but the server offers them to everybody again, because the session was lost: claim them anew.
+    """
 
     start: tuple[Entry, ...] = ()
     again: tuple[Entry, ...] = ()
+    reclaim: tuple[Entry, ...] = ()
     forget: tuple[str, ...] = ()
 
 
@@ -62,13 +69,15 @@ def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[s
         by_machine.setdefault(entry.machine, []).append(entry)
     start: dict[str, Entry] = {}
     again: list[Entry] = []
+    reclaim: list[Entry] = []
     for want in wanted:
         of_machine = by_machine.get(want.machine, [])
-        if (
-            want.machine not in served
-            or want.machine in start
-            or any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine)
-        ):
+        if want.machine not in served or want.machine in start:
+            continue
+        if any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine):
+            reclaim += [
+                e for e in of_machine if e.request is not None and e.request == want.request and e.state in OWNED
+            ]
             continue
         entry = _known(want, by_key, of_machine) or Entry(
             key=want.request or f"{want.machine}@{now:.6f}",
@@ -78,6 +87,8 @@ def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[s
         )
         if entry.state is State.DONE:
             again.append(entry)
+        elif entry.state in (State.VERIFIED, State.FAILED) and entry.request is not None:
+            reclaim.append(entry)
         elif entry.state is State.WAITING and entry.not_before <= now:
             start[want.machine] = replace(
                 entry, state=State.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={}
@@ -86,7 +97,7 @@ def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[s
     forget = [
         e.key for e in by_key.values() if _forgettable(e, listed, now) and e.key not in {s.key for s in start.values()}
     ]
-    return Plan(tuple(start.values()), tuple(again), tuple(forget))
+    return Plan(tuple(start.values()), tuple(again), tuple(reclaim), tuple(forget))
 
 
 def _known(want: Wanted, by_key: Mapping[str, Entry], of_machine: Sequence[Entry]) -> Entry | None:
@@ -103,22 +114,46 @@ def _forgettable(entry: Entry, listed: set[str], now: float) -> bool:
     return now - entry.changed_at > KEEP_SECONDS
 
 
+def passed(entry: Entry, state: str) -> Entry:
+    """The entry once its machine was seen ``off``, or ``on`` again, in the middle of the cycle."""
+    return replace(entry, detail={**entry.detail, "steps": [*steps_told(entry), state]})
+
+
+def steps_told(entry: Entry) -> list[str]:
+    """The steps that are in the journal; each is told to the server once."""
+    return list(entry.detail.get("steps") or [])
+
+
+def steps_of(power: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """``off`` and ``on`` with a message, from the steps that the power module returns, with the times at which they happened."""
+    found: dict[str, str] = {}
+    for step in power.get("steps") or []:
+        state = step_state(step)
+        if state:
+            found[state] = step_message(step)
+    return [(state, found[state]) for state in ("off", "on") if state in found]
+
+
 def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
     """The entry after its host's outcome: verified, failed, or unknown when the failure says that the machine may be off."""
     if outcome.ok:
         power = dict(outcome.result.get("power") or {})
         if power.get("verified"):
-            return replace(entry, state=State.VERIFIED, changed_at=now, detail={"power": power})
+            return replace(entry, state=State.VERIFIED, changed_at=now, detail={**_steps(entry), "power": power})
         error: Mapping[str, Any] = {
             "code": "not_verified",
             "message": "the playbook ended without a verified power cycle",
             "details": {},
         }
-        return replace(entry, state=State.FAILED, changed_at=now, detail={"error": dict(error)})
-    detail = {"error": dict(outcome.error)}
+        return replace(entry, state=State.FAILED, changed_at=now, detail={**_steps(entry), "error": dict(error)})
+    detail = {**_steps(entry), "error": dict(outcome.error)}
     if _may_be_off(outcome):
         return replace(entry, state=State.UNKNOWN, changed_at=now, detail=detail)
     return replace(entry, state=State.FAILED, changed_at=now, detail=detail)
+
+
+def _steps(entry: Entry) -> dict[str, Any]:
+    return {"steps": steps_told(entry)} if steps_told(entry) else {}
 
 
 def _may_be_off(outcome: HostOutcome) -> bool:
@@ -131,20 +166,22 @@ def _may_be_off(outcome: HostOutcome) -> bool:
 def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
     """The entry after its machine was made sure to be on. A machine that had to be switched on has been off: cycled.
 
-    One that was on may have been cycled or not; nobody can tell, so this attempt counts as failed and says so.
+    So has one that was seen off before the interruption. Of any other nobody can tell whether it was cycled, so this attempt
+    counts as failed and says so.
     """
     if not outcome.ok:
         return replace(entry, changed_at=now, detail={**entry.detail, "recovery": dict(outcome.error)})
     power = dict(outcome.result.get("power") or {})
     error = dict(entry.detail.get("error") or {})
-    if power.get("before") == "off":
-        return replace(entry, state=State.VERIFIED, changed_at=now, detail={"power": {**power, "recovered": True}})
+    if power.get("before") == "off" or ("off" in steps_told(entry) and not error):
+        detail = {**_steps(entry), "power": {**power, "recovered": True}}
+        return replace(entry, state=State.VERIFIED, changed_at=now, detail=detail)
     error = error or {
         "code": "interrupted",
         "message": "the run was interrupted; the machine is on, whether it was power cycled is not known",
         "details": {},
     }
-    return replace(entry, state=State.FAILED, changed_at=now, detail={"error": error, "power": power})
+    return replace(entry, state=State.FAILED, changed_at=now, detail={**_steps(entry), "error": error, "power": power})
 
 
 def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -> Entry:
@@ -153,9 +190,9 @@ def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -
     A server with request ids counts the attempts and leaves the request out of its list until the next is due.
     """
     if entry.state is State.VERIFIED:
-        return replace(entry, state=State.DONE, changed_at=now)
+        return replace(entry, state=State.DONE, changed_at=now, token=None)
     if entry.request is not None:
-        return replace(entry, state=State.WAITING, changed_at=now, not_before=now)
+        return replace(entry, state=State.WAITING, changed_at=now, not_before=now, token=None)
     if entry.attempts >= policy.attempts:
         return replace(entry, state=State.GIVEN_UP, changed_at=now)
     return replace(

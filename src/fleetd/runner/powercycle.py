@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from fleetcore.errors import FleetError, TransportError
@@ -18,7 +18,19 @@ from fleetcore.ports import Clock
 from fleetd import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
-from fleetd.runner_ports import Entry, HostOutcome, Journal, PlaybookRun, PlaybookRunner, State, WorkServer
+from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.waves import Budget, WaveOptions, choose
+from fleetd.runner_ports import (
+    Entry,
+    HostOutcome,
+    Journal,
+    PlaybookRun,
+    PlaybookRunner,
+    RunProgress,
+    State,
+    Wanted,
+    WorkServer,
+)
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
 CYCLE = "cycle-"
@@ -29,19 +41,24 @@ RECOVER_MAXIMUM = 300.0
 
 @dataclass(frozen=True)
 class PowercycleOptions:
-    """``playbook`` cycles, ``recover_playbook`` makes sure that machines are on. Times in seconds."""
+    """``playbook`` cycles, ``recover_playbook`` makes sure that machines are on. Times in seconds.
+
+    ``run_size``: machines in one run at most, so that none waits within a run for its turn.
+    """
 
     inventories: tuple[str, ...]
     playbook: str
     recover_playbook: str
     poll_seconds: float = 5.0
     max_runs: int = 4
+    run_size: int = 20
+    waves: WaveOptions = field(default_factory=WaveOptions)
     retry: core.RetryPolicy = field(default_factory=core.RetryPolicy)
     extra_vars: dict[str, Any] = field(default_factory=dict)
 
 
 class Powercycles:
-    """See :class:`fleetd.runner.loop.Process`. ``served`` returns the machines of this runner.
+    """See :class:`fleetd.runner.loop.Process`. ``served`` returns the machines of this runner with their host variables.
 
     The order of writes makes a cycle happen once: the intent is in the journal before the playbook starts, the outcome
     before the server is told, the acknowledgement after it has answered. ``wall`` gives seconds since the epoch.
@@ -57,7 +74,9 @@ class Powercycles:
         runner: PlaybookRunner,
         journal: Journal,
         server: WorkServer,
-        served: Callable[[], frozenset[str]],
+        served: Callable[[], Mapping[str, Mapping[str, Any]]],
+        budget: Budget,
+        metrics: RunnerMetrics,
         link: Link,
         clock: Clock,
         wall: Callable[[], float],
@@ -69,6 +88,8 @@ class Powercycles:
         self._journal = journal
         self._server = server
         self._served = served
+        self._budget = budget
+        self._metrics = metrics
         self._link = link
         self._clock = clock
         self._wall = wall
@@ -80,6 +101,8 @@ class Powercycles:
         # Runs whose directory is to be discarded once they have ended; those of earlier lives too.
         self._ending = {run for run in runner.known() if run.startswith((CYCLE, RECOVER))}
         self._next_poll = 0.0
+        self._waiting = 0  # requests that could not begin at the last poll
+        self._first_seen: dict[str, float] = {}  # of requests that the server gives no time for
         self.failures = 0
         for entry in self._of(State.RUNNING, State.UNKNOWN):
             self._log.info("cycle_found", machine=entry.machine, state=entry.state.value, run=entry.run)
@@ -89,10 +112,18 @@ class Powercycles:
         # A machine that could not be switched on yet is tried again later: neither a stop nor --once waits for that.
         return bool(self._recovering or self._of(State.RUNNING))
 
+    @property
+    def settled(self) -> bool:
+        """Nothing is held for which a claim is still needed."""
+        return not any(e.token is not None for e in self._entries.values())
+
     def step(self, *, accept_work: bool) -> float:
         self._collect()
         self._recover()
         self._tell()
+        if not self._waiting and not self._of(State.RUNNING, State.UNKNOWN):
+            self._budget.wave_ended()
+        self._metrics.in_flight.labels("powercycle").set(len(self._of(State.RUNNING, State.UNKNOWN)))
         now = self._clock.monotonic()
         if accept_work and now >= self._next_poll and not self._link.wait():
             self._poll()
@@ -111,6 +142,7 @@ class Powercycles:
         self._ending.update(e.run for e in self._of(State.RUNNING) if e.run)
         for run in sorted(self._ending - self._recovering.keys()):
             progress = self._runner.progress(run)
+            self._follow(run, progress)
             outcomes = {o.host: o for o in progress.outcomes}
             now = self._wall()
             changed: list[Entry] = []
@@ -129,13 +161,54 @@ class Powercycles:
                     )
                 elif progress.finished:
                     self._log.warning("cycle_lost", machine=entry.machine, run=run, problem=progress.problem)
-                    changed.append(replace(entry, state=State.UNKNOWN, changed_at=now, detail={}))
+                    changed.append(replace(entry, state=State.UNKNOWN, changed_at=now))
+            changed = [self._settled(entry) for entry in changed]
             self._save(changed)
             for entry in changed:
                 self._log_outcome(entry)
             if progress.finished:
                 self._runner.discard(run)
                 self._ending.discard(run)
+
+    def _follow(self, run: str, progress: RunProgress) -> None:
+        """Off and on, while the playbook still works: the journal learns it, then the server, if it can be reached."""
+        of_run = {e.machine: e for e in self._of(State.RUNNING) if e.run == run}
+        for step in progress.steps:
+            entry = of_run.get(step.host)
+            if entry is None or step.state in core.steps_told(entry):
+                continue
+            now = self._wall()
+            begun = float(entry.detail.get("at") or entry.changed_at)
+            self._metrics.stage.labels(step.state).observe(max(0.0, now - begun))
+            entry = core.passed(replace(entry, detail={**entry.detail, "at": now}), step.state)
+            of_run[step.host] = entry
+            self._save([entry])
+            self._step(entry, step.state, step.message)
+
+    def _step(self, entry: Entry, state: str, message: str) -> None:
+        if self._link.wait():
+            return
+        try:
+            self._server.step(entry, state, message)
+        except TransportError as error:
+            self._link.failed(error)
+        except FleetError as error:
+            self._log.info("step_refused", machine=entry.machine, request=entry.request, message=error.message)
+
+    def _settled(self, entry: Entry) -> Entry:
+        """Count an outcome; when it is one failure too many, the entry's error says so."""
+        if entry.state not in (State.FAILED, State.UNKNOWN) or not self._budget.failed(entry.machine, self._wall()):
+            return entry
+        self._metrics.waves_stopped.inc()
+        self._log.error(
+            "wave_stopped", machine=entry.machine, message="too many machines failed: no further power cycle is begun"
+        )
+        error = dict(entry.detail.get("error") or {})
+        if not error:
+            return entry
+        error["message"] = f"{error.get('message', '')}; too many machines failed, the runner has stopped the wave"
+        error["details"] = {**(error.get("details") or {}), "wave_stopped": True}
+        return replace(entry, detail={**entry.detail, "error": error})
 
     def _recover(self) -> None:
         """Make sure that machines with an unknown outcome are on, and settle them."""
@@ -181,6 +254,7 @@ class Powercycles:
         except FleetError as error:
             self._log.error("run_not_started", run=run, message=error.message)
             return False
+        self._metrics.runs.labels("powercycle" if run.startswith(CYCLE) else "power_on").inc()
         return True
 
     # --- the server ----------------------------------------------------------------------------------------------------
@@ -191,20 +265,18 @@ class Powercycles:
             if self._link.wait():
                 return
             try:
-                if entry.state is State.VERIFIED:
-                    self._server.verified(entry.machine, entry.request, entry.detail.get("power") or {})
-                else:
-                    error = dict(entry.detail.get("error") or {})
-                    error["details"] = {**(error.get("details") or {}), "run": entry.run}  # tells attempts apart
-                    self._server.failed(entry.request, error)
+                self._report(entry)
             except TransportError as error:
                 self._link.failed(error)
                 return
-            except FleetError as error:  # refused for good: telling it again would not help
+            except FleetError as error:
+                # Refused for good: telling it again would not help. If the claim was lost, the server offers the request again,
+                # and what was done is told under a new claim.
                 self._log.error("report_refused", machine=entry.machine, request=entry.request, message=error.message)
             self._link.worked()
             after = core.after_report(entry, self._wall(), self._options.retry, self._random())
             self._save([after])
+            self._metrics.stage.labels("report").observe(max(0.0, self._wall() - entry.changed_at))
             self._log.info(
                 "reported",
                 machine=entry.machine,
@@ -212,36 +284,107 @@ class Powercycles:
                 outcome=entry.state.value,
                 next=after.state.value,
             )
+        for entry in [e for e in self._of(State.WAITING) if e.token is not None]:  # claimed, and nothing was done
+            if self._link.wait():
+                return
+            try:
+                self._server.release(entry.machine)
+            except TransportError as error:
+                self._link.failed(error)
+                return
+            except FleetError as error:
+                self._log.error("release_refused", machine=entry.machine, message=error.message)
+            self._save([replace(entry, token=None)])
+
+    def _report(self, entry: Entry) -> None:
+        if entry.state is State.FAILED:
+            self._server.failed(entry)
+            return
+        told = core.steps_told(entry)
+        for state, message in core.steps_of(entry.detail.get("power") or {}):
+            if state not in told:
+                self._server.step(entry, state, message)
+        self._server.verified(entry)
 
     def _poll(self) -> None:
         served = self._served()
         if not served:
             return
         try:
-            wanted = self._server.wanted(served)
+            self._take(served)
             self._link.worked()
+            self._metrics.polls.labels("powercycle", "ok").inc()
         except TransportError as error:
             self._link.failed(error)
-            return
-        plan = core.plan(wanted, self._entries.values(), served, self._wall())
+            self._metrics.polls.labels("powercycle", error.code).inc()
+        except FleetError as error:
+            self._log.error("poll_refused", message=error.message)
+            self._metrics.polls.labels("powercycle", error.code).inc()
+
+    def _take(self, served: Mapping[str, Mapping[str, Any]]) -> None:
+        wanted = self._server.wanted(frozenset(served))
+        now = self._wall()
+        plan = core.plan(wanted, self._entries.values(), frozenset(served), now)
         self._journal.forget(plan.forget)
         for key in plan.forget:
             del self._entries[key]
-        self._save([replace(e, state=State.VERIFIED) for e in plan.again])
-        active = len({e.run for e in self._of(State.RUNNING)})
-        if not plan.start or active >= self._options.max_runs:
+        begin = self._may_begin(plan.start, served)
+        self._note_queue(wanted, plan.start, now)
+        if not begin and not plan.again and not plan.reclaim:
+            return
+        claims = self._claim(wanted, [*begin, *plan.again, *plan.reclaim])
+        self._save([replace(e, token=claims[e.machine]) for e in plan.reclaim if e.machine in claims])
+        self._save(
+            [replace(e, state=State.VERIFIED, token=claims[e.machine]) for e in plan.again if e.machine in claims]
+        )
+        begin = [e for e in begin if e.machine in claims]
+        self._waiting = len(plan.start) - len(begin)
+        if not begin:
             return
         run = f"{CYCLE}{self._new_id()}"
-        entries = [replace(e, run=run) for e in plan.start]
+        entries = [replace(e, run=run, token=claims[e.machine]) for e in begin]
         self._save(entries)
         self._log.info("cycling", machines=[e.machine for e in entries], run=run)
         if not self._start(run, self._options.playbook, entries):
             later = self._wall() + self._options.retry.initial
             self._save([replace(e, state=State.WAITING, attempts=e.attempts - 1, not_before=later) for e in entries])
             return
-        with contextlib.suppress(FleetError):  # a server that is down is noticed by the next exchange that matters
-            for entry in entries:
-                self._server.begun(entry.request)
+        for want in wanted:
+            if any(e.machine == want.machine for e in entries):
+                self._metrics.stage.labels("queue").observe(self._age(want, now))
+                self._first_seen.pop(want.machine, None)
+
+    def _may_begin(self, start: Sequence[Entry], served: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
+        options = self._options
+        stopped = not self._budget.may_begin(self._wall())
+        self._metrics.wave_stopped.set(stopped)
+        flying = self._of(State.RUNNING, State.UNKNOWN)
+        self._waiting = len(start)
+        if stopped or len({e.run for e in self._of(State.RUNNING)}) >= options.max_runs:
+            return []
+        chosen = set(
+            choose([e.machine for e in start], [e.machine for e in flying], served, options.waves)[: options.run_size]
+        )
+        return [e for e in start if e.machine in chosen]
+
+    def _claim(self, wanted: Sequence[Wanted], entries: Sequence[Entry]) -> dict[str, int | None]:
+        machines = {e.machine for e in entries}
+        known = {e.machine: e.token for e in self._entries.values() if e.token is not None}
+        claims = self._server.claim([w for w in wanted if w.machine in machines], known)
+        if len(claims) < len(machines):
+            self._log.info("claimed_elsewhere", machines=sorted(machines - claims.keys()))
+        return claims
+
+    def _note_queue(self, wanted: Sequence[Wanted], start: Sequence[Entry], now: float) -> None:
+        waiting = {e.machine for e in start}
+        self._first_seen = {m: self._first_seen.get(m, now) for m in waiting}
+        self._metrics.queue.set(len(waiting))
+        self._metrics.queue_age.set(max([self._age(w, now) for w in wanted if w.machine in waiting], default=0.0))
+
+    def _age(self, want: Wanted, now: float) -> float:
+        if want.requested_at:
+            return max(0.0, now - datetime.fromisoformat(want.requested_at).timestamp())
+        return now - self._first_seen.get(want.machine, now)
 
     # --- bookkeeping ---------------------------------------------------------------------------------------------------
 
@@ -255,6 +398,7 @@ class Powercycles:
 
     def _log_outcome(self, entry: Entry) -> None:
         if entry.state is State.VERIFIED:
+            self._metrics.cycles.labels("verified").inc()
             self._log.info(
                 "cycled",
                 machine=entry.machine,
@@ -264,5 +408,7 @@ class Powercycles:
         elif entry.state is State.FAILED:
             self.failures += 1
             error = entry.detail.get("error") or {}
+            self._metrics.cycles.labels("failed").inc()
+            self._metrics.failures.labels("powercycle", str(error.get("code") or "failed")).inc()
             self._log.error("cycle_failed", machine=entry.machine, request=entry.request, attempt=entry.attempts,
                             code=error.get("code"), message=error.get("message"))  # fmt: skip

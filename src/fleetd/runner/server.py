@@ -7,44 +7,52 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleetcore.client import ServerClient
 from fleetcore.errors import BadResponse, ConflictError, NotFound
 
-from fleetd.runner_ports import Wanted
+from fleetd.runner_ports import Entry, Leases, Wanted
 
+PROCESS = "powercycle"
 OPEN_STATES = ("queued", "claimed", "off", "on")
 _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
+_CLAIM_OVER = ("session_expired", "lease_lost")
 
 
 class HttpWorkServer:
     """See :class:`fleetd.runner_ports.WorkServer`.
 
-    With request ids outcomes are reported to the request itself, so that a request made in the meantime is never closed
-    in its place; without them ``complete`` is all that can be said.
+    With request ids each machine is claimed, and outcomes are reported to the request itself with the claim's fencing token, so that
+    a request made in the meantime is never closed in its place; without them ``complete`` is all that can be said.
 
     :param name: of this runner, shown at the requests it worked on.
     """
 
-    def __init__(self, client: ServerClient, name: str) -> None:
+    def __init__(self, client: ServerClient, name: str, leases: Leases) -> None:
         self._client = client
         self._name = name
+        self._leases = leases
 
     def wanted(self, served: frozenset[str]) -> list[Wanted]:
+        self._leases.resume()
         machines = [m for m in self._client.powercycle_list() if m in served]
         if not machines:
             return []
         requests = self._requests()
         if requests is None:
             return [Wanted(m) for m in machines]
-        return [Wanted(m, requests[m]) for m in machines if m in requests]
+        return [requests[m] for m in machines if m in requests]
 
-    def _requests(self) -> dict[str, str] | None:
+    def _requests(self) -> dict[str, Wanted] | None:
         """Open request by machine, or None on a server that has no requests."""
         try:
-            return {p["machine"]: p["id"] for state in OPEN_STATES for p in self._client.powercycles(state=state)}
+            return {
+                p["machine"]: Wanted(p["machine"], p["id"], p.get("requested_at") or "")
+                for state in OPEN_STATES
+                for p in self._client.powercycles(state=state)
+            }
         except NotFound:
             return None
         except BadResponse as error:
@@ -52,51 +60,46 @@ class HttpWorkServer:
                 return None
             raise
 
-    def begun(self, request: str | None) -> None:
-        if request is not None:
-            with contextlib.suppress(NotFound, ConflictError):
-                self._client.report_powercycle(request, "claimed", runner=self._name)
+    def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
+        plain: dict[str, int | None] = {w.machine: None for w in wanted if w.request is None}
+        machines = [w.machine for w in wanted if w.request is not None]
+        if machines:
+            plain.update(self._leases.claim(PROCESS, len(machines), machines, known))
+        return plain
 
-    def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
-        with contextlib.suppress(NotFound):
-            if request is None:
-                self._client.powercycle_complete(machine)
-                return
-            for state, message in _steps(power):
-                with contextlib.suppress(ConflictError):
-                    self._client.report_powercycle(request, state, message=message, runner=self._name)
-            with contextlib.suppress(ConflictError):  # closed: an earlier report arrived, or somebody cancelled it
-                self._client.report_powercycle(request, "verified", message=_summary(power), runner=self._name)
+    def release(self, machine: str) -> None:
+        self._leases.cancel(PROCESS, machine)
 
-    def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
-        if request is None:
+    def step(self, entry: Entry, state: str, message: str) -> None:
+        if entry.request is not None:
+            self._report(entry, state, message)
+
+    def verified(self, entry: Entry) -> None:
+        if entry.request is None:
+            with contextlib.suppress(NotFound):
+                self._client.powercycle_complete(entry.machine)
             return
-        with contextlib.suppress(NotFound, ConflictError):
-            run = _run_of(error)
-            if run and run == _run_of(self._client.powercycle(request).get("error")):
-                return  # an earlier report arrived and its answer was lost; a second one would count as a second attempt
-            self._client.report_powercycle(
-                request, "failed", message=str(error.get("message", "")), error=error, runner=self._name
-            )
+        self._report(entry, "verified", _summary(entry.detail.get("power") or {}))
+
+    def failed(self, entry: Entry) -> None:
+        if entry.request is not None:
+            error = entry.detail.get("error") or {}
+            self._report(entry, "failed", str(error.get("message", "")), error)
+
+    def _report(self, entry: Entry, state: str, message: str, error: Mapping[str, Any] | None = None) -> None:
+        assert entry.request is not None  # noqa: S101 - the callers have looked
+        try:
+            self._client.report_powercycle(entry.request, state, message, error, self._name, entry.token)
+        except NotFound:
+            return
+        except ConflictError as problem:
+            if problem.details.get("reason") in _CLAIM_OVER:
+                raise
+            if entry.token is not None:  # closed: somebody cancelled it, and the claim is still there
+                self._leases.cancel(PROCESS, entry.machine)
 
     def availability(self, states: Mapping[str, str]) -> None:
         self._client.powercycle_state_update(states)
-
-
-def _run_of(error: Mapping[str, Any] | None) -> Any:
-    """Which attempt an error is about."""
-    return ((error or {}).get("details") or {}).get("run")
-
-
-def _steps(power: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Reports ``off`` and ``on`` from the module's steps, with the times at which they happened."""
-    found: dict[str, str] = {}
-    for step in power.get("steps") or []:
-        action = str(step.get("action", ""))
-        state = "on" if action == "on" else "off" if action in ("off", "shutdown", "graceful") else None
-        if state:
-            found[state] = f"{action} {step.get('result')} at {step.get('at')}"
-    return [(state, found[state]) for state in ("off", "on") if state in found]
 
 
 def _summary(power: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from fleetd.leases import (
     Explanation,
     Fail,
     Finish,
+    FinishedBefore,
     HasBmc,
     Lease,
     LeaseSession,
@@ -67,25 +68,31 @@ def _known(*processes: Process) -> Processes:
     return {item.name: item for item in processes}
 
 
-def default_processes(observe_seconds: int = 86_400) -> Processes:
+def default_processes(observe_seconds: int = 86_400, intervals: Mapping[str, int] | None = None) -> Processes:
     """Ours. A need that is a request of a person (``powercycle``) is not kept back by holds; the others are.
 
     :param observe_seconds: a device document of that age is collected again.
+    :param intervals: process -> seconds: for the collections in the place of ``observe_seconds``; each other name is a process that
+        a machine needs when its work was last finished that long ago.
+    :raises InvalidInput: an interval for a process that has none.
     """
-    return _known(
+    given = dict(intervals or {})
+    oob, inband = (given.pop(name, observe_seconds) for name in ("collect_oob", "collect_inband"))
+    known = _known(
         Process(POWERCYCLE, PowercycleDue(), exclusion=MACHINE, retry=None, started=_cycle_started, lost=_cycle_lost),
-        Process(
-            "collect_oob",
-            DocumentOlder("oob", observe_seconds),
-            (LifecycleNotIn(("retired",)), HasBmc(), NotQuarantined()),
-        ),
-        Process("collect_inband", DocumentOlder("inband", observe_seconds), (LifecycleIn(("active",)), NotHeld())),
+        Process("collect_oob", DocumentOlder("oob", oob), (LifecycleNotIn(("retired",)), HasBmc(), NotQuarantined())),
+        Process("collect_inband", DocumentOlder("inband", inband), (LifecycleIn(("active",)), NotHeld())),
         Process("onboard", LifecycleIn(("new",)), (NotHeld(),), MACHINE),
         Process("provision", LifecycleIn(("provisioning",)), (NotHeld(),), MACHINE),
         Process("release", LifecycleIn(("releasing",)), (NotHeld(),), MACHINE),
         # Nobody's need: taken by name, by people and plays that want a machine for themselves.
         Process(MANUAL, LifecycleIn(()), (), MACHINE),
     )
+    for name in given:
+        if name in known:
+            raise InvalidInput(f"leases.intervals: {name} has no interval", field="leases.intervals")
+    guards = (LifecycleNotIn(("retired",)), NotHeld())
+    return {**known, **_known(*(Process(n, FinishedBefore(n, s), guards) for n, s in sorted(given.items())))}
 
 
 class WorkService:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fleetcore.errors import FleetError, Unreachable
+from fleetcore.errors import ConflictError, FleetError, Unreachable
 
 from fleetd.runner_ports import Entry, HostOutcome, PlaybookRun, RunProgress, Wanted
 
@@ -34,6 +35,23 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.rows: dict[str, Entry] = {}
         self.machines: list[str] = []
+        self.own_session: str | None = None
+        self.claimed: dict[str, tuple[str, dict[str, int]]] = {}
+
+    def work(self, process: str) -> dict[str, dict[str, int]]:
+        return {run: dict(tokens) for run, (name, tokens) in self.claimed.items() if name == process}
+
+    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None:
+        self.claimed[run] = (process, dict(tokens))
+
+    def forget_work(self, run: str) -> None:
+        self.claimed.pop(run, None)
+
+    def session(self) -> str | None:
+        return self.own_session
+
+    def save_session(self, session: str | None) -> None:
+        self.own_session = session
 
     def entries(self) -> list[Entry]:
         return list(self.rows.values())
@@ -56,7 +74,7 @@ class MemoryJournal:
 
 
 class FakeRunner:
-    """Runs whose progress the test sets."""
+    """Runs whose progress the test sets. ``facts``: host variables by host."""
 
     def __init__(self, hosts: Sequence[str] = ("a", "b")) -> None:
         self.names: list[str] | FleetError = list(hosts)
@@ -64,11 +82,14 @@ class FakeRunner:
         self.results: dict[str, RunProgress] = {}
         self.discarded: list[str] = []
         self.refuse: FleetError | None = None
+        self.facts: dict[str, dict[str, Any]] = {}
 
-    def hosts(self, inventories: Sequence[str], pattern: str) -> list[str]:
+    def hosts(
+        self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
         if isinstance(self.names, FleetError):
             raise self.names
-        return self.names
+        return {n: {k: v for k, v in self.facts.get(n, {}).items() if k in variables} for n in self.names}
 
     def start(self, run: PlaybookRun) -> None:
         if self.refuse:
@@ -91,37 +112,82 @@ class FakeRunner:
 
 
 class FakeServer:
-    """A machine server with, or without (``plain``), request ids."""
+    """A machine server whose requests are claimed; with request None they are those of one that has no ids.
+
+    ``elsewhere``: machines that another runner has claimed. ``over``: tokens whose claim has ended.
+    """
 
     def __init__(self) -> None:
         self.open: list[Wanted] = []
         self.down = False
         self.calls: list[tuple[Any, ...]] = []
         self.states: dict[str, str] = {}
+        self.elsewhere: set[str] = set()
+        self.over: set[int | None] = set()
+        self.held: dict[str, int] = {}
+        self.tokens = itertools.count(1)
 
-    def _check(self) -> None:
+    def _check(self, entry: Entry | None = None) -> None:
         if self.down:
             raise Unreachable("machine server http://x: connection refused")
+        if entry is not None and entry.token in self.over:
+            raise ConflictError("lost", reason="session_expired")
 
     def wanted(self, served: frozenset[str]) -> list[Wanted]:
         self._check()
-        return [w for w in self.open if w.machine in served]
+        return [w for w in self.open if w.machine in served and w.machine not in self.held]
 
-    def begun(self, request: str | None) -> None:
+    def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
         self._check()
+        found: dict[str, int | None] = {}
+        for want in wanted:
+            if want.request is None:
+                found[want.machine] = None
+            elif want.machine not in self.elsewhere:
+                found[want.machine] = self.held[want.machine] = next(self.tokens)
+        return found
 
-    def verified(self, machine: str, request: str | None, power: Mapping[str, Any]) -> None:
-        self._check()
-        self.calls.append(("verified", machine, request))
-        self.open = [w for w in self.open if (w.request or w.machine) != (request or machine)]
+    def lose_session(self) -> None:
+        self.over.update(self.held.values())
+        self.held.clear()
 
-    def failed(self, request: str | None, error: Mapping[str, Any]) -> None:
+    def release(self, machine: str) -> None:
         self._check()
-        self.calls.append(("failed", request, error["code"]))
+        self.calls.append(("release", machine))
+        self.held.pop(machine, None)
+
+    def step(self, entry: Entry, state: str, message: str) -> None:
+        self._check(entry)
+        self.calls.append((state, entry.machine))
+
+    def verified(self, entry: Entry) -> None:
+        self._check(entry)
+        self.calls.append(("verified", entry.machine, entry.request))
+        self.open = [w for w in self.open if (w.request or w.machine) != (entry.request or entry.machine)]
+        self.held.pop(entry.machine, None)
+
+    def failed(self, entry: Entry) -> None:
+        self._check(entry)
+        self.calls.append(("failed", entry.request, entry.detail["error"]["code"]))
+        self.held.pop(entry.machine, None)
 
     def availability(self, states: Mapping[str, str]) -> None:
         self._check()
         self.states.update(states)
+
+
+class FakeBrake:
+    def __init__(self) -> None:
+        self.why: Mapping[str, Any] | None = None
+
+    def engaged(self) -> Mapping[str, Any] | None:
+        return self.why
+
+    def engage(self, why: Mapping[str, Any]) -> None:
+        self.why = why
+
+    def release(self) -> None:
+        self.why = None
 
 
 def cycled(host: str) -> HostOutcome:

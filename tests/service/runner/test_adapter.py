@@ -129,7 +129,10 @@ def test_hosts_are_those_of_the_pattern(lab: FileLab, tmp_path: Path) -> None:
     for name in ("m1", "m2", "x1"):
         lab.machine(name)
     runner = AnsibleRunner(tmp_path / "runs")
-    assert runner.hosts([str(lab.inventory)], "m*:!m2") == ["m1"]
+    assert runner.hosts([str(lab.inventory)], "m*:!m2") == {"m1": {}}
+    assert runner.hosts([str(lab.inventory)], "m1", ["machine_file", "other"]) == {
+        "m1": {"machine_file": lab.hosts["m1"]["machine_file"]}
+    }
     assert runner.hosts([str(lab.inventory)], "nothing") == []
 
 

@@ -30,7 +30,9 @@ def test_new_requests_of_served_machines_start_and_others_are_left_alone() -> No
 @pytest.mark.parametrize("request_id", ["q1", None])
 def test_a_request_that_was_begun_is_not_begun_again(state: State, request_id: str | None) -> None:
     plan = core.plan([Wanted("a", request_id)], [entry(state, request=request_id)], SERVED, NOW)
-    assert plan == core.Plan()
+    assert (plan.start, plan.again, plan.forget) == ((), (), ())
+    mine = request_id is not None and state is not State.GIVEN_UP
+    assert [e.key for e in plan.reclaim] == (["q1"] if mine else []), "what is offered again is claimed again"
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.UNKNOWN])

@@ -72,3 +72,39 @@ os.kill(os.getpid(), signal.SIGKILL)
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert {e.state for e in SqliteJournal(tmp_path / "j.sqlite").entries()} == set(State)
+
+
+def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "CREATE TABLE cycle (key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, attempts INTEGER "
+            "NOT NULL, run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL)"
+        )
+        old.execute("INSERT INTO cycle VALUES ('q1', 'm1', 'q1', 'verified', 1, 'r', 1.0, 0.0, '{}')")
+        old.execute("PRAGMA user_version=1")
+    old.close()
+    journal = SqliteJournal(path)
+    (entry,) = journal.entries()
+    assert (entry.key, entry.state, entry.token) == ("q1", State.VERIFIED, None)
+    journal.save([replace(entry, token=7)])
+    journal.close()
+    again = SqliteJournal(path)
+    assert [e.token for e in again.entries()] == [7]
+    again.close()
+
+
+def test_session_and_claimed_work_survive(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.sqlite")
+    assert journal.session() is None
+    journal.save_session("s1")
+    journal.save_work("collect_oob", "run-1", {"a": 1, "b": 2})
+    journal.save_work("audit", "run-2", {"a": 3})
+    journal.close()
+    again = SqliteJournal(tmp_path / "journal.sqlite")
+    assert again.session() == "s1"
+    assert again.work("collect_oob") == {"run-1": {"a": 1, "b": 2}}
+    again.forget_work("run-1")
+    again.save_session(None)
+    assert (again.session(), again.work("collect_oob"), again.work("audit")) == (None, {}, {"run-2": {"a": 3}})
+    again.close()

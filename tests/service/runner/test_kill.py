@@ -199,14 +199,14 @@ def test_sigterm_waits_for_the_cycle_and_takes_no_new_one(lab: FileLab, server: 
 def test_a_second_sigterm_leaves_at_once_and_the_cycle_ends_by_itself(
     lab: FileLab, server: PlainServer, tmp_path: Path
 ) -> None:
-    lab.machine("m1", off_seconds=3)
+    lab.machine("m1", off_seconds=10)
     server.wanted = ["m1"]
     with runner(lab, server, tmp_path / "state") as process:
         until(lambda: lab.power("m1") == "off", "the machine is off")
         process.terminate()
         time.sleep(0.5)
         process.terminate()
-        process.wait(2)
+        process.wait(6)
     assert lab.power("m1") == "off", "still in the middle of it"
     until(lambda: lab.power("m1") == "on", "the machine is on")
     with runner(lab, server, tmp_path / "state"):

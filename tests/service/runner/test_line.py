@@ -3,96 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
-from fleetcore.http import HttpClient, HttpOptions
+from runner_line import PASSWORD, Line, until
 
-from fleetlab.farm import Bmc, BmcSpec, running_farm
-from fleetlab.process import Child, free_port
-
-ROOT = Path(__file__).resolve().parents[3]
-PASSWORD = "pw-of-the-virtual-bmcs"
-
-
-class Line:
-    """A server and a runner, started and stopped at will, over the machines of a farm."""
-
-    def __init__(self, directory: Path, bmcs: dict[str, Bmc]) -> None:
-        self.directory = directory
-        self.bmcs = bmcs
-        collections = directory / "collections" / "ansible_collections" / "baremetal"
-        collections.mkdir(parents=True)
-        (collections / "fleet").symlink_to(ROOT)
-        (directory / "ansible.cfg").touch()
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.config = directory / "fleetd.yml"
-        self.env = {
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-            "ANSIBLE_COLLECTIONS_PATH": str(directory / "collections"),
-            "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
-        }
-        self.token = self.fleetd("init", "--listen", self.url.removeprefix("http://"), "--token-only")
-        self.inventory = directory / "inventory.json"
-        hosts = {
-            name: {
-                "bmc_address": "127.0.0.1", "bmc_redfish_port": bmc.port, "bmc_fingerprint": bmc.fingerprint,
-                "bmc_drivers": ["redfish"], "bmc_username": bmc.username, "bmc_password": PASSWORD,
-            }
-            for name, bmc in bmcs.items()
-        }  # fmt: skip
-        self.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
-        self.client = ServerClient(HttpClient(HttpOptions(self.url)), SystemClock(), self.url, token=self.token)
-
-    def fleetd(self, *arguments: str) -> str:
-        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), *arguments]
-        return subprocess.run(
-            argv, env={**os.environ, **self.env}, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout.strip()
-
-    def child(self, name: str, **env: str) -> Child:
-        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), name]
-        return Child(argv, log=self.directory / f"{name}.log", env={**self.env, **env}, name=name)
-
-    @contextlib.contextmanager
-    def serving(self) -> Iterator[None]:
-        with self.child("serve") as server:
-            server.wait_for_port(int(self.url.rpartition(":")[2]), 30)
-            yield
-
-    def runner(self) -> Child:
-        return self.child(
-            "runner",
-            FLEETD_TOKEN=self.token,
-            FLEETD_RUNNER__SERVER_URL=self.url,
-            FLEETD_RUNNER__INVENTORY=json.dumps([str(self.inventory)]),
-            FLEETD_RUNNER__STATE_DIR=str(self.directory / "runner"),
-            FLEETD_RUNNER__POLL_SECONDS="0.5",
-            FLEETD_RUNNER__EXTRA_VARS='{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, "powercycle_verify_timeout": 3}',
-        )
-
-    def request(self, machine: str) -> str:
-        return str(self.client.request_powercycle(machine, "a test")["id"])
-
-    def power(self, machine: str) -> list[str]:
-        return [e["event"] for e in self.bmcs[machine].power_log]
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = 150) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
+from fleetlab.farm import BmcSpec, running_farm
+from fleetlab.faults import Fault
+from fleetlab.state import PowerBehaviour
 
 
 @pytest.fixture
@@ -154,3 +74,54 @@ def test_a_refused_login_fails_its_machine_and_the_others_go_on(line: Line) -> N
         assert (failed["error"]["code"], failed["attempts"]) == ("authentication_failed", 1)
         assert line.client.powercycle_list() == [], "it waits for its backoff"
     assert line.power("bad") == []
+
+
+FAULTS = {
+    "deaf": {"faults": (Fault("ignore", path="*/Actions/ComputerSystem.Reset"),)},
+    "slow": {"behaviour": PowerBehaviour(off_seconds=4)},
+    "stubborn": {"faults": (Fault("status", path="*/Actions/ComputerSystem.Reset", match='"On"', times=2),)},
+    "full": {"faults": (Fault("session-limit"),)},
+    "away": {},
+    "good": {},
+}
+
+
+def test_faults_of_bmcs_in_one_wave(tmp_path: Path) -> None:
+    """Each ends as it must, whatever its neighbours do: verified after one cycle, or failed; and nobody is left off."""
+    specs = [
+        BmcSpec(name=name, index=index, password=PASSWORD, **fields)
+        for index, (name, fields) in enumerate(FAULTS.items())
+    ]
+    with running_farm(specs) as farm:
+        line = Line(tmp_path, {bmc.name: bmc for bmc in farm.bmcs})
+        with line.serving():
+            for name in line.bmcs:
+                line.client.create_machine({"id": name})
+            requests = {name: line.request(name) for name in line.bmcs}
+            variables = (
+                '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 0, "powercycle_verify_timeout": 18}'
+            )
+            with line.runner(FLEETD_RUNNER__EXTRA_VARS=variables):
+                gone: list[str] = []
+
+                def settled() -> bool:
+                    if line.power("away") == ["off"] and not gone:  # the BMC goes away while its machine is off
+                        gone.append("away")
+                        line.bmcs["away"].faults.add(Fault("reset", times=4))
+                    found = [line.client.powercycle(request) for request in requests.values()]
+                    return all(one["state"] == "verified" or one["error"] for one in found)
+
+                until(settled, "all are settled", 240)
+            found = {name: line.client.powercycle(request) for name, request in requests.items()}
+            assert {n: p["state"] == "verified" for n, p in found.items()} == {
+                "full": False, "deaf": False, "slow": True, "stubborn": True, "away": True, "good": True,
+            }  # fmt: skip
+            assert gone
+            assert {n: p["error"]["code"] for n, p in found.items() if p["error"]} == {
+                "deaf": "not_verified", "full": "session_limit",
+            }  # fmt: skip
+            assert found["deaf"]["error"]["message"]
+            assert [s["state"] for s in found["slow"]["steps"]] == ["queued", "claimed", "off", "on", "verified"]
+        for name, one in found.items():
+            assert line.power(name) == (["off", "on"] if one["state"] == "verified" else []), name
+        line.client.close()

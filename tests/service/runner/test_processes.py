@@ -9,29 +9,35 @@ from typing import Any
 import pytest
 import structlog
 from fleetcore.errors import AuthenticationFailed, FatalError, InvalidInput, Unreachable
-from runner_fakes import FakeClock, FakeRunner, FakeServer, MemoryJournal, broken, cycled
+from runner_fakes import FakeBrake, FakeClock, FakeRunner, FakeServer, MemoryJournal, broken, cycled
 
 from fleetd.runner.availability import Availability, AvailabilityOptions
 from fleetd.runner.loop import Link, Stop, run_loop
+from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.powercycle import PowercycleOptions, Powercycles
-from fleetd.runner_ports import HostOutcome, RunProgress, State, Wanted
+from fleetd.runner.waves import Budget, WaveOptions
+from fleetd.runner_ports import HostOutcome, HostStep, RunProgress, State, Wanted
 
 
 class World:
-    def __init__(self, hosts: tuple[str, ...] = ("a", "b")) -> None:
+    def __init__(self, hosts: tuple[str, ...] = ("a", "b"), waves: WaveOptions | None = None) -> None:
         self.clock = FakeClock()
         self.runner = FakeRunner(hosts)
         self.journal = MemoryJournal()
         self.server = FakeServer()
         self.ids = itertools.count(1)
-        self.served = frozenset(hosts)
+        self.served: dict[str, dict[str, Any]] = {h: {} for h in hosts}
+        self.waves = waves or WaveOptions()
+        self.brake = FakeBrake()
+        self.metrics = RunnerMetrics()
         self.cycles = self.restart()
 
     def restart(self) -> Powercycles:
         self.link = Link(self.clock, lambda: 0.5)
         self.cycles = Powercycles(
-            PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2),
-            runner=self.runner, journal=self.journal, server=self.server, served=lambda: self.served, link=self.link,
+            PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2, waves=self.waves),
+            runner=self.runner, journal=self.journal, server=self.server, served=lambda: self.served,
+            budget=Budget(self.waves, self.brake), metrics=self.metrics, link=self.link,
             clock=self.clock, wall=self.clock.monotonic, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
         )  # fmt: skip
         return self.cycles
@@ -115,13 +121,14 @@ def test_after_a_restart_a_running_cycle_is_picked_up(world: World) -> None:
     assert world.server.calls == [("verified", "a", "q1")]
 
 
-def test_an_intent_whose_playbook_never_started_is_taken_again_at_once(world: World) -> None:
+def test_an_intent_whose_playbook_never_started_is_given_back_and_taken_again(world: World) -> None:
     world.server.open = [Wanted("a", "q1")]
     world.step()
     world.runner.runs.clear()  # killed between the journal and the start
     world.restart()
     world.step()
     world.step()
+    assert world.server.calls == [("release", "a")]
     (run,) = world.runner.runs.values()
     assert (run.playbook, run.hosts) == ("cycle.yml", ("a",))
     assert world.journal.entries()[0].attempts == 1
@@ -214,14 +221,153 @@ def test_nothing_is_asked_when_nothing_is_served() -> None:
     assert world.link.wait() == 0
 
 
+def test_a_machine_that_somebody_else_claimed_is_not_cycled(world: World) -> None:
+    world.server.open = [Wanted("a", "q1"), Wanted("b", "q2")]
+    world.server.elsewhere = {"b"}
+    world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a",)]
+    assert set(world.states()) == {"q1"}
+
+
+def test_steps_are_told_while_they_happen_and_once(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off")])
+    world.step()
+    world.restart()
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off"), HostStep("a", "on")])
+    world.step()
+    assert world.server.calls == [("off", "a"), ("on", "a")]
+    steps = [{"action": f"wait for {s}", "result": s, "at": "T", "seconds": 1.0} for s in ("off", "on")]
+    done = HostOutcome("a", True, {"power": {"after": "on", "verified": True, "steps": steps}})
+    world.end("cycle-1", done, steps=[HostStep("a", "off"), HostStep("a", "on")])
+    world.step()
+    assert world.server.calls[2:] == [("verified", "a", "q1")]
+
+
+def test_steps_that_nobody_saw_are_told_with_the_outcome(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    steps = [{"action": f"wait for {s}", "result": s, "at": "T", "seconds": 1.0} for s in ("off", "on")]
+    world.end("cycle-1", HostOutcome("a", True, {"power": {"after": "on", "verified": True, "steps": steps}}))
+    world.step()
+    assert world.server.calls == [("off", "a"), ("on", "a"), ("verified", "a", "q1")]
+
+
+def test_a_lost_run_whose_machine_was_seen_off_has_cycled_it(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.end("cycle-1", problem="killed", steps=[HostStep("a", "off")])
+    world.step()
+    (recovery,) = world.runner.of("recover-")
+    world.end(recovery.id, HostOutcome("a", True, {"power": {"before": "on", "after": "on", "verified": True}}))
+    world.step()
+    assert world.server.calls[-1] == ("verified", "a", "q1")
+
+
+def test_what_was_done_before_the_session_was_lost_is_told_under_a_new_claim(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.server.down = True
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    world.server.lose_session()
+    world.server.down = False
+    for _ in range(4):
+        world.step()
+    assert world.server.calls == [("verified", "a", "q1")]
+    assert len(world.runner.runs) == 1, "not cycled twice"
+
+
+def test_what_runs_when_the_session_is_lost_is_claimed_again_and_finished(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.server.lose_session()
+    for _ in range(20):
+        world.step()
+    (entry,) = world.journal.entries()
+    assert (entry.state, entry.token) == (State.RUNNING, 2)
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    assert world.server.calls == [("verified", "a", "q1")]
+    assert len(world.runner.runs) == 1
+
+
+def test_a_lost_claim_that_another_runner_took_is_not_reported(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.server.lose_session()
+    world.server.elsewhere = {"a"}
+    world.end("cycle-1", cycled("a"))
+    for _ in range(4):
+        world.step()
+    assert world.server.calls == []
+    assert world.states() == {"q1": State.DONE}
+
+
+# --- waves -------------------------------------------------------------------------------------------------------------
+
+
+def test_machines_of_one_controller_are_cycled_one_after_the_other() -> None:
+    world = World(("a", "b", "c"))
+    world.served = {
+        "a": {"bmc_address": "10.0.0.1"},
+        "b": {"bmc_address": "10.0.0.1"},
+        "c": {"bmc_address": "10.0.0.2"},
+    }
+    world.server.open = [Wanted(m, f"q-{m}") for m in "abc"]
+    world.step()
+    (run,) = world.runner.runs.values()
+    assert run.hosts == ("a", "c")
+    world.runner.results[run.id] = RunProgress([cycled("a")])
+    for _ in range(20):
+        world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a", "c"), ("b",)]
+
+
+def test_too_many_failures_stop_the_wave_until_the_brake_is_taken_off() -> None:
+    world = World(tuple("abcd"), WaveOptions(size=2, failure_budget=1))
+    world.server.open = [Wanted(m, f"q-{m}") for m in "abcd"]
+    world.step()
+    world.end("cycle-1", broken("a"), broken("b"))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(20):
+            world.step()
+    assert len(world.runner.runs) == 1
+    assert [line["event"] for line in lines].count("wave_stopped") == 1
+    errors = [e.detail["error"] for e in world.journal.entries()]
+    assert [e["details"].get("wave_stopped") for e in errors] == [None, True]
+    assert world.metrics.registry.get_sample_value("fleet_runner_wave_stopped") == 1
+    world.server.open = [w for w in world.server.open if w.machine in "cd"]
+    world.brake.release()
+    for _ in range(20):
+        world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a", "b"), ("c", "d")]
+    assert world.metrics.registry.get_sample_value("fleet_runner_wave_stopped") == 0
+
+
+def test_a_stopped_wave_goes_on_after_its_time_and_stays_stopped_over_a_restart() -> None:
+    world = World(tuple("abc"), WaveOptions(size=1, failure_budget=0, resume_seconds=600))
+    world.server.open = [Wanted("a", "q-a")]
+    world.step()
+    world.end("cycle-1", broken("a"))
+    world.step()
+    world.server.open = [Wanted("b", "q-b")]
+    world.restart()
+    begin = world.clock.time
+    while len(world.runner.runs) == 1:
+        world.step()
+    assert 590 <= world.clock.time - begin <= 620
+
+
 # --- availability ------------------------------------------------------------------------------------------------------
 
 
-def availability(world: World, pattern: str = "all") -> Availability:
+def availability(world: World, pattern: str = "all", *, check: bool = True) -> Availability:
     return Availability(
-        AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300),
-        runner=world.runner, journal=world.journal, server=world.server, link=world.link, clock=world.clock,
-        random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+        AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300, check=check, variables=("fleet_rack",)),
+        runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
+        clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
     )  # fmt: skip
 
 
@@ -232,7 +378,7 @@ def turn(world: World, process: Availability) -> None:
 def test_controllers_are_reported_and_one_that_comes_back_becomes_available(world: World) -> None:
     process = availability(world)
     turn(world, process)
-    assert process.served == {"a", "b"}
+    assert set(process.served) == {"a", "b"}
     world.end("check-1", HostOutcome("a", True), broken("b"))
     turn(world, process)
     assert world.server.states == {"a": "available", "b": "in_error"}
@@ -241,6 +387,39 @@ def test_controllers_are_reported_and_one_that_comes_back_becomes_available(worl
     turn(world, process)
     assert world.server.states == {"a": "available", "b": "available"}
     assert world.clock.time == pytest.approx(1600, abs=2), "two intervals"
+
+
+def test_a_runner_of_other_processes_knows_its_machines_and_says_nothing_of_controllers(world: World) -> None:
+    world.runner.facts = {"a": {"fleet_rack": "r1", "bmc_password": "x"}}
+    process = availability(world, check=False)
+    turn(world, process)
+    assert process.served == {"a": {"fleet_rack": "r1"}, "b": {}}
+    assert (world.runner.runs, world.server.states) == ({}, {})
+
+
+def test_controllers_in_error_are_counted(world: World) -> None:
+    process = availability(world)
+    turn(world, process)
+    world.end("check-1", HostOutcome("a", True), broken("b"))
+    turn(world, process)
+    value = world.metrics.registry.get_sample_value
+    assert [value("fleet_runner_controllers", {"state": s}) for s in ("available", "in_error")] == [1, 1]
+
+
+def test_a_cycle_is_counted_and_timed(world: World) -> None:
+    world.server.open = [Wanted("a", "q1", "1970-01-01T00:15:00+00:00"), Wanted("b", "q2")]
+    world.server.elsewhere = {"b"}
+    world.step()  # at 1000
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off")])
+    world.step()
+    world.end("cycle-1", cycled("a"))
+    world.step()
+    value = world.metrics.registry.get_sample_value
+    assert value("fleet_runner_polls_total", {"process": "powercycle", "result": "ok"}) == 1
+    assert value("fleet_runner_cycles_total", {"outcome": "verified"}) == 1
+    assert value("fleet_runner_stage_seconds_sum", {"stage": "queue"}) == 100
+    assert value("fleet_runner_stage_seconds_count", {"stage": "off"}) == 1
+    assert value("fleet_runner_runs_total", {"process": "powercycle"}) == 1
 
 
 def test_machines_that_left_are_not_available_even_across_a_restart(world: World) -> None:
@@ -273,7 +452,7 @@ def test_an_inventory_that_fails_keeps_what_was_served(world: World, trouble: An
     with structlog.testing.capture_logs() as lines:
         for _ in range(5):
             turn(world, process)
-    assert process.served == {"a", "b"}
+    assert set(process.served) == {"a", "b"}
     assert "not_available" not in world.server.states.values()
     assert len([line for line in lines if line["log_level"] == "error"]) == 1
 

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from fleetcore.client import ServerClient
-from fleetcore.errors import BadResponse, PermissionDenied
+from fleetcore.errors import BadResponse, ConflictError, PermissionDenied
 from fleetcore.ports import HttpRequest, HttpResponse
 from runner_fakes import FakeClock
 
 from fleetd.runner.server import HttpWorkServer
-from fleetd.runner_ports import Wanted
+from fleetd.runner_ports import Entry, State, Wanted
 
 Answer = tuple[int, Any]
 OPEN = "/api/v1/powercycles?state="
@@ -39,9 +40,36 @@ class Table:
         pass
 
 
+class NoLeases:
+    """Leases that record."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def resume(self) -> None:
+        pass
+
+    def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+        self.calls.append(("claim", process, count, list(machines), dict(known)))
+        return {machines[0]: 7}
+
+    def finish(self, process: str, machine: str, token: int) -> None:
+        raise AssertionError
+
+    def fail(self, process: str, machine: str, token: int, cause: str) -> None:
+        raise AssertionError
+
+    def cancel(self, process: str, machine: str) -> None:
+        self.calls.append(("cancel", process, machine))
+
+
+LEASES = NoLeases()
+
+
 def server(answers: dict[str, Answer]) -> tuple[HttpWorkServer, Table]:
     table = Table(answers)
-    return HttpWorkServer(ServerClient(table, FakeClock(), "http://s", attempts=1), "me"), table
+    LEASES.calls.clear()
+    return HttpWorkServer(ServerClient(table, FakeClock(), "http://s", attempts=1), "me", LEASES), table
 
 
 def rows(*items: tuple[str, str]) -> Answer:
@@ -83,51 +111,42 @@ def test_a_server_in_trouble_is_not_taken_for_one_without_requests(status: int, 
         work.wanted(frozenset("a"))
 
 
-POWER = {
-    "driver": "redfish",
-    "steps": [
-        {"action": "shutdown", "at": "T1", "seconds": 1.0, "result": "accepted"},
-        {"action": "off", "at": "T2", "seconds": 1.0, "result": "accepted"},
-        {"action": "wait", "at": "T3", "seconds": 5.0, "result": "off"},
-        {"action": "on", "at": "T4", "seconds": 1.0, "result": "accepted"},
-    ],
-}
+ENTRY = Entry("q1", "a", "q1", State.VERIFIED, detail={"power": {"driver": "redfish"}}, token=7)
 
 
-def test_a_cycle_is_told_step_by_step_to_its_request() -> None:
+def test_a_cycle_is_told_step_by_step_with_its_token() -> None:
     work, table = server({"POST /api/v1/powercycles/q1/report": (200, {})})
-    work.verified("a", "q1", POWER)
-    told = [(body["state"], body["message"][:14], body["runner"]) for _line, body in table.sent]
-    assert told == [
-        ("off", "off accepted a", "me"),
-        ("on", "on accepted at", "me"),
-        ("verified", "power read bac", "me"),
-    ]
+    work.step(ENTRY, "off", "power read back")
+    work.verified(ENTRY)
+    told = [(body["state"], body["message"][:10], body["runner"], body["fencing_token"]) for _line, body in table.sent]
+    assert told == [("off", "power read", "me", 7), ("verified", "power read", "me", 7)]
 
 
-def test_a_request_that_is_closed_or_gone_is_not_an_error() -> None:
-    for status in (404, 409):
-        error = {"error": {"code": "x", "message": "closed", "details": {}}}
-        work, _ = server({"POST /api": (status, error), "GET /api": (status, error)})
-        work.verified("a", "q1", POWER)
-        work.failed("q1", {"code": "failed", "message": "x", "details": {"run": "r1"}})
-        work.begun("q1")
+def test_requests_are_claimed_and_machines_without_a_request_are_not() -> None:
+    work, _ = server({})
+    assert work.claim([Wanted("a", "q1"), Wanted("b", "q2"), Wanted("c")], {"x": 3}) == {"a": 7, "c": None}
+    assert LEASES.calls == [("claim", "powercycle", 2, ["a", "b"], {"x": 3})]
+
+
+@pytest.mark.parametrize(("status", "cancels"), [(404, []), (409, [("cancel", "powercycle", "a")])])
+def test_a_request_that_is_closed_or_gone_is_not_an_error(status: int, cancels: list[Any]) -> None:
+    error = {"error": {"code": "x", "message": "closed", "details": {}}}
+    work, _ = server({"POST /api": (status, error)})
+    work.verified(ENTRY)
+    assert LEASES.calls == cancels
+
+
+@pytest.mark.parametrize("reason", ["session_expired", "lease_lost"])
+def test_a_claim_that_is_over_is_said(reason: str) -> None:
+    work, _ = server({"POST /api": (409, {"error": {"code": "x", "message": "late", "details": {"reason": reason}}})})
+    with pytest.raises(ConflictError):
+        work.verified(ENTRY)
 
 
 def test_without_request_ids_a_cycle_is_complete_and_a_failure_can_not_be_told() -> None:
     work, table = server({"POST /json/v1/powercycle/complete/rack/a": (200, "")})
-    work.verified("rack/a", None, POWER)
-    work.failed(None, {"code": "x"})
-    work.begun(None)
+    plain = Entry("rack/a@1", "rack/a", None, State.VERIFIED)
+    work.verified(plain)
+    work.failed(plain)
+    work.step(plain, "off", "")
     assert [line for line, _ in table.sent] == ["POST /json/v1/powercycle/complete/rack/a"]
-
-
-def test_a_failure_whose_answer_was_lost_is_not_counted_twice() -> None:
-    error = {"code": "unreachable", "message": "x", "details": {"run": "r1"}}
-    known: dict[str, Any] = {"id": "q1", "error": None}
-    work, table = server({"GET /api/v1/powercycles/q1": (200, known), "POST /api/v1/powercycles/q1/report": (200, {})})
-    work.failed("q1", error)
-    known["error"] = error
-    work.failed("q1", error)
-    work.failed("q1", {**error, "details": {"run": "r2"}})
-    assert [line for line, _ in table.sent].count("POST /api/v1/powercycles/q1/report") == 2

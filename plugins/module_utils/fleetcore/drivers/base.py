@@ -15,6 +15,7 @@ A driver only acts and asks. Here is what may be repeated, how long to wait, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -142,14 +143,24 @@ def _asks(options: PowerOptions, actions: frozenset[PowerAction]) -> bool:
 
 
 class PowerController:
-    """Brings one machine to a power state over one driver."""
+    """Brings one machine to a power state over one driver.
 
-    def __init__(self, driver: PowerDriver, clock: Clock, options: Optional[PowerOptions] = None) -> None:
+    :param notify: is told each step right after it.
+    """
+
+    def __init__(
+        self,
+        driver: PowerDriver,
+        clock: Clock,
+        options: Optional[PowerOptions] = None,
+        notify: Callable[[PowerStep], None] = lambda _step: None,
+    ) -> None:
         self._driver = driver
         self._clock = clock
         self._options = options or PowerOptions()
         self.result = PowerResult(driver=driver.name)
         self._told_off = False
+        self._notify = notify
 
     def run(self, state: str) -> PowerResult:
         """Do it, and verify it.
@@ -361,4 +372,6 @@ class PowerController:
         return self._clock.monotonic(), self._clock.now()
 
     def _step(self, action: str, begin: tuple[float, str], result: str) -> None:
-        self.result.steps.append(PowerStep(action, begin[1], round(self._clock.monotonic() - begin[0], 3), result))
+        step = PowerStep(action, begin[1], round(self._clock.monotonic() - begin[0], 3), result)
+        self.result.steps.append(step)
+        self._notify(step)

@@ -48,6 +48,7 @@ from fleetd.leases import (
     Explanation,
     Fail,
     Finish,
+    FinishedBefore,
     HasBmc,
     Lease,
     LeaseLost,
@@ -364,6 +365,9 @@ def _sql(condition: Condition, now: datetime) -> ColumnElement[bool]:
     elif isinstance(condition, DocumentOlder):
         limit = now - timedelta(seconds=condition.seconds)
         found = ~_document(condition).where(_D.c.updated_at > limit).correlate(_M).exists()
+    elif isinstance(condition, FinishedBefore):
+        limit = now - timedelta(seconds=condition.seconds)
+        found = ~_finished(condition).where(_H.c.at > limit).correlate(_M).exists()
     else:
         raise TypeError(f"no SQL for {type(condition).__name__}")
     return found
@@ -377,6 +381,12 @@ def _document(condition: DocumentOlder) -> Select[Any]:
     return select(_D.c.updated_at).where(_D.c.machine == _M.c.id, _D.c.source == condition.source)
 
 
+def _finished(condition: FinishedBefore) -> Select[Any]:
+    return select(_H.c.at).where(
+        _H.c.machine == _M.c.id, _H.c.process == condition.process, _H.c.outcome == Outcome.FINISHED.value
+    )
+
+
 def _oldest(need: Condition) -> list[Any]:
     """The order of service: those whose need has no beginning, then the oldest."""
     since: Any = _M.c.updated_at
@@ -384,6 +394,8 @@ def _oldest(need: Condition) -> list[Any]:
         since = _open_request().correlate(_M).scalar_subquery()
     elif isinstance(need, DocumentOlder):
         since = _document(need).correlate(_M).scalar_subquery()
+    elif isinstance(need, FinishedBefore):
+        since = _finished(need).with_only_columns(func.max(_H.c.at)).correlate(_M).scalar_subquery()
     return [since.is_not(None), since, _M.c.id]
 
 

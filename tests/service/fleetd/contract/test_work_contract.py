@@ -21,6 +21,7 @@ from fleetd.leases import (
     Facts,
     Fail,
     Finish,
+    FinishedBefore,
     HasBmc,
     Lease,
     LeaseLost,
@@ -398,6 +399,28 @@ def test_the_oldest_need_is_served_first(store: Store, clock: Any) -> None:
     process = Process("p", DocumentOlder("oob", 60))
     who = session(store)
     assert [claim(store, who, process)[0] for _ in range(3)] == ["m2", "m3", "m1"]
+
+
+def test_work_that_is_due_again_when_it_was_finished_long_ago(store: Store, clock: Any) -> None:
+    add(store, clock, "m2", "m3")
+    process = Process("audit", FinishedBefore("audit", 60))
+    known = {process.name: process}
+    who = session(store, interval=10_000)
+
+    def due(machine: str | None = None) -> list[str]:
+        return [item.machine for item in store.claim(who, process, 1, known, [machine] if machine else None)]
+
+    for machine in ("m2", "m1"):
+        assert due(machine) == [machine]
+        store.transact(Lease(machine, "audit", who), unchanged, Finish())
+        clock.forward(10)
+    assert store.count_work(process).eligible == 1, "never finished"
+    assert due() == ["m3"]
+    store.transact(Lease("m3", "audit", who), unchanged, Fail("no", None))
+    assert store.count_work(process).eligible == 1, "a failure is no finish"
+    clock.forward(100)
+    assert [due()[0] for _ in range(3)] == ["m3", "m2", "m1"]
+    assert store.explain(process, "m1").conditions[0] == ("audit not finished in the last 60 s", True)
 
 
 def test_explain_names_the_holder_and_what_is_unmet(store: Store) -> None:

@@ -91,6 +91,18 @@ def test_nothing_to_do(state):
     assert (result.changed, result.verified, machine.told, result.steps) == (False, True, [], [])
 
 
+def test_each_step_is_told_when_it_is_done():
+    machine = Machine(off=3)
+    told = []
+    controller = PowerController(
+        machine, machine, PowerOptions(graceful_timeout=0), lambda s: told.append((s, machine.state))
+    )
+    result = controller.run("cycle")
+    assert [step for step, _state in told] == result.steps
+    off = next(state for step, state in told if step.action == "wait for off")
+    assert off is OFF, "told while the machine is off, not at the end"
+
+
 def test_on():
     machine = Machine(OFF, on=3)
     result = run(machine, "on")

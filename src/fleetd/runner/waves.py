@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""How many machines may be without power at the same time, and when to stop because too many failed. Pure but for the brake's file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+CONTROLLER = "controller"
+"""Not a host variable: what :func:`controller_of` makes of several."""
+
+_CONTROLLER_VARIABLES = ("pdu_address", "bmc_address")
+_ENDPOINT_VARIABLES = ("bmc_redfish_port", "bmc_ipmi_port")
+
+
+@dataclass(frozen=True)
+class WaveOptions:
+    """``size`` machines at a time in all; ``limits``: host variable -> at most that many machines with the same value at a time.
+
+    A wave begins with the first machine when none is in flight, and ends when nothing is left. More than ``failure_budget`` failed
+    machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or until a person takes the brake off.
+    """
+
+    size: int = 20
+    limits: Mapping[str, int] = field(default_factory=dict)
+    failure_budget: int | None = 10
+    resume_seconds: float = 3600.0
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Host variables that :func:`choose` looks at."""
+        return (*self.limits, "powercycle_controller", *_CONTROLLER_VARIABLES, *_ENDPOINT_VARIABLES)
+
+
+def controller_of(variables: Mapping[str, Any]) -> str | None:
+    """What switches the machine: machines with the same one are never switched at the same time. None: not known.
+
+    ``powercycle_controller`` says it; otherwise it is the address of the PDU or BMC, with its ports where they are given.
+    """
+    named = variables.get("powercycle_controller")
+    if named:
+        return str(named)
+    address = next((variables[name] for name in _CONTROLLER_VARIABLES if variables.get(name)), None)
+    if address is None:
+        return None
+    return ":".join([str(address), *(str(variables[n]) for n in _ENDPOINT_VARIABLES if variables.get(n))])
+
+
+def choose(
+    candidates: Sequence[str], in_flight: Iterable[str], facts: Mapping[str, Mapping[str, Any]], options: WaveOptions
+) -> list[str]:
+    """The candidates that may begin now, in their order; the others wait until something in flight has ended.
+
+    :param facts: host variables by machine. A machine that lacks the variable of a limit is not limited by it.
+    """
+    used: Counter[tuple[str, str]] = Counter()
+    flying = 0
+    for machine in in_flight:
+        flying += 1
+        used.update(_shares(facts.get(machine, {}), options))
+    limits = {**options.limits, CONTROLLER: 1}
+    chosen: list[str] = []
+    for machine in candidates:
+        if flying + len(chosen) >= options.size:
+            break
+        shares = _shares(facts.get(machine, {}), options)
+        if all(used[share] < limits[share[0]] for share in shares):
+            used.update(shares)
+            chosen.append(machine)
+    return chosen
+
+
+def _shares(variables: Mapping[str, Any], options: WaveOptions) -> list[tuple[str, str]]:
+    shares = [(name, str(variables[name])) for name in options.limits if variables.get(name) is not None]
+    controller = controller_of(variables)
+    return [*shares, (CONTROLLER, controller)] if controller else shares
+
+
+class Brake(Protocol):
+    """Remembers, across restarts, that the wave was stopped; a person can take it off while the runner runs."""
+
+    def engaged(self) -> Mapping[str, Any] | None:
+        """``{"at": seconds since the epoch, "machines": [...]}``, or None."""
+
+    def engage(self, why: Mapping[str, Any]) -> None: ...
+
+    def release(self) -> None: ...
+
+
+class Budget:
+    """Counts the failed machines of a wave and pulls the brake.
+
+    ``stopped`` counts how often that happened.
+    """
+
+    def __init__(self, options: WaveOptions, brake: Brake) -> None:
+        self._options = options
+        self._brake = brake
+        self._failed: set[str] = set()
+        self._was_stopped = False
+        self.stopped = 0
+
+    def failed(self, machine: str, now: float) -> bool:
+        """A machine of the wave failed; True when that was one too many."""
+        self._failed.add(machine)
+        budget = self._options.failure_budget
+        if budget is None or len(self._failed) <= budget or self._brake.engaged() is not None:
+            return False
+        self._brake.engage({"at": now, "machines": sorted(self._failed)})
+        self._was_stopped = True
+        self.stopped += 1
+        return True
+
+    def may_begin(self, now: float) -> bool:
+        """Whether machines may begin. After the time, or when a person took the brake off, counting begins anew."""
+        why = self._brake.engaged()
+        if why is not None and now - float(why.get("at") or 0) < self._options.resume_seconds:
+            self._was_stopped = True
+            return False
+        if why is not None:
+            self._brake.release()
+        if self._was_stopped:
+            self._was_stopped = False
+            self._failed.clear()
+        return True
+
+    def wave_ended(self) -> None:
+        """Nothing is in flight and nothing waits."""
+        if not self._was_stopped:
+            self._failed.clear()

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real server, runners, and the virtual BMCs that they work on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fleetcore.client import ServerClient
+from fleetcore.clock import SystemClock
+from fleetcore.http import HttpClient, HttpOptions
+
+from fleetlab.farm import Bmc
+from fleetlab.process import Child, free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+PASSWORD = "pw-of-the-virtual-bmcs"
+
+
+class Line:
+    """A server and a runner, started and stopped at will, over the machines of a farm."""
+
+    def __init__(self, directory: Path, bmcs: dict[str, Bmc]) -> None:
+        self.directory = directory
+        self.bmcs = bmcs
+        collections = directory / "collections" / "ansible_collections" / "baremetal"
+        collections.mkdir(parents=True)
+        (collections / "fleet").symlink_to(ROOT)
+        (directory / "ansible.cfg").touch()
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.config = directory / "fleetd.yml"
+        self.env = {
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "ANSIBLE_COLLECTIONS_PATH": str(directory / "collections"),
+            "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        }
+        self.token = self.fleetd("init", "--listen", self.url.removeprefix("http://"), "--token-only")
+        self.inventory = directory / "inventory.json"
+        self.write_inventory(self.hosts())
+        self.client = ServerClient(HttpClient(HttpOptions(self.url)), SystemClock(), self.url, token=self.token)
+
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                "bmc_address": "127.0.0.1", "bmc_redfish_port": bmc.port, "bmc_fingerprint": bmc.fingerprint,
+                "bmc_drivers": ["redfish"], "bmc_username": bmc.username, "bmc_password": PASSWORD,
+            }
+            for name, bmc in self.bmcs.items()
+        }  # fmt: skip
+
+    def write_inventory(self, hosts: dict[str, dict[str, Any]]) -> None:
+        self.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+
+    def fleetd(self, *arguments: str) -> str:
+        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), *arguments]
+        return subprocess.run(
+            argv, env={**os.environ, **self.env}, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout.strip()
+
+    def child(self, name: str, **env: str) -> Child:
+        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), name]
+        return Child(argv, log=self.directory / f"{name}.log", env={**self.env, **env}, name=name)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        with self.child("serve") as server:
+            server.wait_for_port(int(self.url.rpartition(":")[2]), 30)
+            yield
+
+    def runner(self, **env: str) -> Child:
+        given = {
+            "FLEETD_TOKEN": self.token,
+            "FLEETD_RUNNER__SERVER_URL": self.url,
+            "FLEETD_RUNNER__INVENTORY": json.dumps([str(self.inventory)]),
+            "FLEETD_RUNNER__STATE_DIR": str(self.directory / "runner"),
+            "FLEETD_RUNNER__POLL_SECONDS": "0.5",
+            "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, "powercycle_verify_timeout": 3}',
+        }
+        return self.child("runner", **{**given, **env})
+
+    def request(self, machine: str) -> str:
+        return str(self.client.request_powercycle(machine, "a test")["id"])
+
+    def power(self, machine: str) -> list[str]:
+        return [e["event"] for e in self.bmcs[machine].power_log]
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 150) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.1)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cycle per request, counted by the BMCs: a runner that is killed fifty times, two runners for the same machines, lost sessions."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runner_line import PASSWORD, Line, until
+from runner_lives import POINTS, Lives
+
+from fleetlab.farm import BmcSpec, running_farm
+
+KILLS = 50
+
+
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Lives]:
+    lives = Lives()
+    yield lives
+    lives.close()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A server with as many machines as there are kills, and some more."""
+    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20)]
+    with running_farm(specs) as farm:
+        line = Line(tmp_path_factory.mktemp("fleet"), {bmc.name: bmc for bmc in farm.bmcs})
+        with line.serving():
+            for name in line.bmcs:
+                line.client.create_machine({"id": name})
+            yield line
+        line.client.close()
+
+
+def start(lives: Lives, line: Line, state: str, point: str = "", **settings: object) -> int:
+    given = {"poll_seconds": 0.1, "waves": {"size": 20}, "max_runs": 50, **settings}
+    env = {f"FLEETD_RUNNER__{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
+    env |= {**line.env, "FLEETD_TOKEN": line.token, "FLEETD_RUNNER__SERVER_URL": line.url}
+    argv = ["-i", str(line.inventory), "--state-dir", str(line.directory / state)]
+    return lives.start(argv, env, line.directory / f"{state}.log", point)
+
+
+def verified(line: Line, requests: dict[str, str]) -> bool:
+    done = {p["id"] for p in line.client.powercycles(state="verified")}
+    return set(requests.values()) <= done
+
+
+def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Lives, fleet: Line) -> None:
+    """Each life is killed at one exact point, or at any time; the next one goes on with what it left, and gets a new request."""
+    requests: dict[str, str] = {}
+    chance = random.Random(6)
+    points = list(itertools.islice(itertools.cycle([*POINTS, "", ""]), KILLS))
+    for machine, point in zip(sorted(fleet.bmcs), points, strict=False):
+        requests[machine] = fleet.request(machine)
+        life = start(lives, fleet, "killed", point)
+        if not point:
+            time.sleep(chance.uniform(0.05, 1.0))
+            lives.stop(life, signal.SIGKILL)
+        else:
+            assert lives.wait(life) == -signal.SIGKILL, (
+                f"{point}: {(fleet.directory / 'killed.log').read_text()[-3000:]}"
+            )
+    last = start(lives, fleet, "killed")
+    until(lambda: verified(fleet, requests), "all are verified", 90)
+    assert lives.stop(last) == 0
+    assert {m: fleet.power(m) for m in requests} == {m: ["off", "on"] for m in requests}
+    assert fleet.client.work() == [], "nothing is held any more"
+
+
+def test_two_runners_for_the_same_machines_cycle_each_once(lives: Lives, fleet: Line) -> None:
+    machines = sorted(fleet.bmcs)[KILLS : KILLS + 10]
+    runners = [start(lives, fleet, f"twin{n}") for n in (1, 2)]
+    requests = {m: fleet.request(m) for m in machines}
+    until(lambda: verified(fleet, requests), "all are verified", 90)
+    for runner in runners:
+        assert lives.stop(runner) == 0
+    assert {m: fleet.power(m) for m in machines} == {m: ["off", "on"] for m in machines}
+    by = {
+        s["runner"] for r in requests.values() for s in fleet.client.powercycle(r)["steps"] if s["state"] == "verified"
+    }
+    assert by
+
+
+def test_what_a_runner_claimed_and_never_began_goes_to_another(lives: Lives, fleet: Line) -> None:
+    machine = sorted(fleet.bmcs)[KILLS + 10]
+    requests = {machine: fleet.request(machine)}
+    assert lives.wait(start(lives, fleet, "gone", "before:running", lease_seconds=1)) == -signal.SIGKILL
+    assert fleet.client.powercycle(requests[machine])["state"] == "claimed"
+    other = start(lives, fleet, "other", lease_seconds=1)
+    until(lambda: verified(fleet, requests), "verified", 90)
+    assert lives.stop(other) == 0
+    assert fleet.power(machine) == ["off", "on"]
+
+
+def test_what_was_done_before_the_claim_was_lost_is_told_under_a_new_one(lives: Lives, fleet: Line) -> None:
+    machine = sorted(fleet.bmcs)[KILLS + 11]
+    requests = {machine: fleet.request(machine)}
+    assert lives.wait(start(lives, fleet, "late", "after:verified", lease_seconds=1)) == -signal.SIGKILL
+    until(lambda: machine in fleet.client.powercycle_list(), "the session is over", 60)
+    back = start(lives, fleet, "late", lease_seconds=1)
+    until(lambda: verified(fleet, requests), "verified", 90)
+    assert lives.stop(back) == 0
+    assert fleet.power(machine) == ["off", "on"]
+
+
+def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: Path) -> None:
+    """The session is lost meanwhile, and so is the claim: the cycle counts all the same, and once."""
+    with running_farm([BmcSpec(name="m", password=PASSWORD)]) as farm:
+        line = Line(tmp_path, {"m": farm.bmcs[0]})
+        with line.serving():
+            line.client.create_machine({"id": "m"})
+            request = line.request("m")
+            runner = start(lives, line, "state", lease_seconds=2)
+            until(lambda: line.power("m") == ["off"], "off")
+        until(lambda: line.power("m") == ["off", "on"], "on")
+        time.sleep(2.5)
+        with line.serving():
+            until(lambda: line.client.powercycle(request)["state"] == "verified", "verified", 90)
+            assert lives.stop(runner) == 0
+        assert line.power("m") == ["off", "on"]
+        line.client.close()
