@@ -169,9 +169,9 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def service(session: nox.Session) -> None:
-    """Tests of the machine server, the runner and the virtual BMCs, in processes of this machine."""
+    """Tests of the machine server, the runner and the virtual BMCs, in processes of this machine: a file on each core."""
     _setup(session)
-    _pytest(session, "service", "tests/service")
+    _pytest(session, "service", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "tests/service")
 
 
 @nox.session
