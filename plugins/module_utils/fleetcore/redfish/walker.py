@@ -479,7 +479,7 @@ class Walker:
                 later, self._later = self._later, []
                 done = {item[0] for item in later if self._superseded(item[0])}
                 for follow, path, depth, body in later:
-                    if follow not in done:
+                    if follow not in done or (follow.newer is not None and not links_at(body, follow.newer, path)):
                         self._inline_objects(follow, path, depth, body)
                         self._follow(follow, path, depth, body)
             else:
