@@ -260,7 +260,7 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
             {"machine": "locked", "address": farm.bmcs[0].url, **reach},
         ]
         folder = tmp_path / "captures"
-        result = module("bmc_sweep", bmcs=bmcs, return_documents=True, capture_dir=str(folder), timeout=5, deadline=60)
+        result = module("bmc_sweep", bmcs=bmcs, return_documents=True, capture_dir=str(folder), timeout=5)
         assert [bmc.counters.logins for bmc in farm.bmcs] == [0, 2]
         assert farm.bmcs[0].counters.refused == 1, "a refused password is not tried over IPMI either"
     attempts = {
@@ -291,9 +291,11 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
     for device in result["documents"].values():
         device.pop("stats")
     for name, device in result["documents"].items():
-        lost = any(item["verdict"] in ("failed", "timeout") for item in device["coverage"].values())
-        if not lost:  # on a busy machine ipmi_sim may lose a session, and logins are not in a capture
-            assert again["documents"][name] == device
+        if any(item["verdict"] in ("failed", "timeout") for item in device["coverage"].values()):
+            continue  # on a busy machine ipmi_sim may lose a session
+        replayed = again["documents"][name]
+        different = {key for key in {*device, *replayed} if device.get(key) != replayed.get(key)}
+        assert not {key: (device.get(key), replayed.get(key)) for key in different}, name
     assert set(again["documents"]) == set(result["documents"])
     assert again["failures"] == []
     plan = module("bmc_sweep", check=True, from_captures=str(folder))
