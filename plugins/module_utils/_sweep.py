@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import select
@@ -15,7 +16,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 from urllib.parse import unquote
 
 from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
@@ -26,7 +27,7 @@ from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.options import BmcOptions, bmc_options
 from .fleetcore.drivers.registry import collect_async, replay
 from .fleetcore.dump import DumpOptions, dump_options, write_dump
-from .fleetcore.errors import FleetError, InvalidInput, NotFound
+from .fleetcore.errors import FleetError, InvalidInput, NotFound, TransientError
 from .fleetcore.files import safe_name
 from .fleetcore.model import Device, Source, device_from_dict, to_dict
 from .fleetcore.ports import Clock
@@ -48,6 +49,7 @@ SHARED: dict[str, Any] = {name: _without_default(BMC[name]) for name in BMC_FIEL
 ENTRY: dict[str, Any] = {
     "machine": {"type": "str", "required": True},
     "address": {"type": "str", "required": True},
+    "credential": {"type": "str"},
     **{name: {key: value for key, value in SHARED[name].items() if key != "fallback"} for name in BMC_FIELDS},
 }
 SELECT: dict[str, Any] = {
@@ -80,7 +82,7 @@ def plan(params: Mapping[str, Any]) -> Plan:
         if params["from_captures"]:
             targets = _captured(params["from_captures"])
         else:
-            targets = _listed(params) if params["bmcs"] is not None else _selected(params, client)
+            targets = _listed(params, client) if params["bmcs"] is not None else _selected(params, client)
     except BaseException:
         if client is not None:
             client.close()
@@ -104,7 +106,7 @@ def plan(params: Mapping[str, Any]) -> Plan:
 # -- which machines --------------------------------------------------------------------------------------------------------
 
 
-def _listed(params: Mapping[str, Any]) -> list[Target]:
+def _listed(params: Mapping[str, Any], client: Optional[ServerClient]) -> list[Target]:
     entries = params["bmcs"]
     if not entries:
         raise InvalidInput("bmcs: the list is empty, so nothing is selected", field="bmcs")
@@ -118,6 +120,11 @@ def _listed(params: Mapping[str, Any]) -> list[Target]:
         target = _target(params, machine, entry)
         try:
             target.source()
+            if target.credential is not None and client is None:
+                raise InvalidInput(
+                    f"credential: {target.credential} is kept by the machine server; give server_url or FLEETD_URL",
+                    field="credential",
+                )
         except InvalidInput as error:
             field = error.details.get("field", "bmcs")
             raise InvalidInput(f"bmcs[{number}] ({machine}): {error.message}", field=field, machine=machine) from error
@@ -157,7 +164,10 @@ def _selected(params: Mapping[str, Any], client: Optional[ServerClient]) -> list
 
 def _target(params: Mapping[str, Any], machine: str, bmc: Optional[Mapping[str, Any]]) -> Target:
     own = {key: value for key, value in (bmc or {}).items() if value is not None and key in ENTRY and key != "machine"}
-    return Target(machine, partial(_options, params, machine, own))
+    credential = own.pop("credential", None)
+    if own.get("username"):
+        credential = None
+    return Target(machine, partial(_options, params, machine, own), credential)
 
 
 def _options(params: Mapping[str, Any], machine: str, own: Mapping[str, Any]) -> BmcOptions:
@@ -208,6 +218,8 @@ def _preview(params: Mapping[str, Any], targets: Sequence[Target]) -> Mapping[st
                 row["capture"] = source
             else:
                 row.update(address=source.host, drivers=list(source.drivers))
+                if target.credential is not None:
+                    row["credential"] = target.credential
         except FleetError as error:
             row["error"] = error.message
         rows.append(row)
@@ -233,7 +245,8 @@ def _run(
         spool = Spool(params["spool"] or _default_spool()) if client is not None else None
         progress = stack.enter_context(Progress(params["progress_file"], clock, params["progress_seconds"]))
         pool = stack.enter_context(ThreadPoolExecutor(params["ipmi_threads"], thread_name_prefix="ipmi"))
-        collect = partial(_collect, params, clock, pool)
+        logins = stack.enter_context(Logins(partial(server_client, params)))
+        collect = partial(_collect, params, clock, pool, logins)
         sweep = Sweep(
             targets,
             collect,
@@ -254,12 +267,56 @@ def _run(
     return result
 
 
-async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, target: Target) -> Device:
+class Logins:
+    """The logins that machines name, from the machine server: each is read when the first machine needs it, and once.
+
+    :param connect: a client of its own, as they are read in a thread of their own.
+    """
+
+    def __init__(self, connect: Callable[[], ServerClient]) -> None:
+        self._connect = connect
+        self._client: Optional[ServerClient] = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="logins")
+        self._asked: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
+
+    def __enter__(self) -> Logins:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._thread.shutdown()
+        if self._client is not None:
+            self._client.close()
+
+    async def login(self, name: str) -> Mapping[str, Any]:
+        """``{"username", "password"}``. Why it can't be read is remembered too, unless that may pass.
+
+        :raises FleetError: there is none of that name, this token may not read it, or the server does not answer.
+        """
+        asked = self._asked.get(name)
+        if asked is None:
+            asked = self._asked[name] = asyncio.get_running_loop().run_in_executor(self._thread, self._read, name)
+        try:
+            found = await asyncio.shield(asked)
+        except FleetError as error:
+            if isinstance(error, TransientError) and self._asked.get(name) is asked:
+                del self._asked[name]
+            raise type(error)(f"credential {name}: {error.message}", **error.details) from error
+        return {"username": found["username"], "password": found["password"]}
+
+    def _read(self, name: str) -> Mapping[str, Any]:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client.read_credential(name)
+
+
+async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, logins: Logins, target: Target) -> Device:
     """Read a BMC, or a capture of one. With ``capture_dir`` what a BMC says is kept, also when it fails."""
     source = target.source()
     loop = asyncio.get_running_loop()
     if isinstance(source, str):
         return await loop.run_in_executor(None, _replayed, source, params["sections"], params["system"])
+    if target.credential is not None:
+        source = dataclasses.replace(source, **await logins.login(target.credential))
     cache = await loop.run_in_executor(None, cache_of, params, source)
     if not params["capture_dir"]:
         device = await collect_async(source, clock, params["sections"], pool, cache=cache)

@@ -38,6 +38,12 @@ options:
           - A URL V(https://host[:port]) sets O(bmcs[].redfish_scheme) and O(bmcs[].redfish_port) too.
         type: str
         required: true
+      credential:
+        description:
+          - Name of the login that the machine server keeps for this BMC, see M(baremetal.fleet.credential). Each is read once.
+          - Used in place of O(username) and O(password). An O(bmcs[].username) goes before it.
+          - Needs O(server_url) and a O(server_token) of scope C(runner). When it can't be read, the machines that name it are in RV(failures).
+        type: str
       username:
         description: User of the BMC. Without one nobody logs in.
         type: str
@@ -80,6 +86,8 @@ options:
   select:
     description:
       - Read the machines of the machine server that match every filter, and use the addresses and drivers that the server knows.
+      - Where the server knows the name of a login for a machine's BMC, that is used in place of O(username) and O(password), as with
+        O(bmcs[].credential).
       - A selection that is empty or names unknown machines is an error.
     type: dict
     suboptions:
@@ -280,6 +288,13 @@ EXAMPLES = r"""
     state_file: /var/lib/fleet/sweep.state
   register: sweep
 
+- name: The same with the logins that the machine server keeps
+  baremetal.fleet.bmc_sweep:
+    server_url: https://fleet.example.net
+    server_token: "{{ runner_token }}"
+    select:
+      all: true
+
 - name: Who failed?
   ansible.builtin.debug:
     msg: "{{ sweep.failures | map(attribute='machine') }}"
@@ -376,7 +391,9 @@ failures:
       description: What is wrong, for a person.
       type: str
 plan:
-  description: In check mode, every machine with C(address) and C(drivers), or C(capture), whether it is C(skipped), and C(error) if it can't be read.
+  description: >-
+    In check mode, every machine with C(address), C(drivers) and C(credential), or C(capture), whether it is C(skipped), and C(error) if it
+    can't be read.
   type: list
   elements: dict
   returned: check mode

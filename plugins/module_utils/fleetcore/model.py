@@ -591,7 +591,9 @@ def to_dict(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if dataclasses.is_dataclass(kind):
+    if kind is tuple or kind is list:
+        return [to_dict(item) for item in value]
+    if kind in _HINTS or dataclasses.is_dataclass(kind):
         out: dict[str, Any] = {}
         for name in _hints(kind):
             item = getattr(value, name)
@@ -599,14 +601,12 @@ def to_dict(value: Any) -> Any:
                 continue
             if type(item) not in _PLAIN:
                 item = to_dict(item)
-                if item in ([], {}):
+                if not item and isinstance(item, (list, dict)):
                     continue
             out[name] = item
         return out
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, (list, tuple)):
-        return [to_dict(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): to_dict(item) for key, item in value.items()}
     return value

@@ -55,7 +55,7 @@ from ..model import (
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.capture import Record, Recording
 from ..redfish.rules import SECTIONS
-from .ipmi_capture import RecordingSession, ReplayedSession
+from .ipmi_capture import RecordingSession, ReplayedSession, record_login
 from .options import BmcOptions
 
 try:
@@ -153,6 +153,7 @@ class IpmiDriver:
         self._record = record
         self._session = ReplayedSession(recording.commands, pyghmi_exceptions.IpmiException) if recording else None
         self._connection: Any = None
+        self._was_connected = False
 
     def power_state(self) -> PowerState:
         data = self.raw(netfn=0, command=1)  # Get Chassis Status
@@ -205,9 +206,19 @@ class IpmiDriver:
         ]
 
     def _connect(self) -> Any:
+        again, self._was_connected = self._was_connected, True
         if self._session is not None:
+            if again:
+                self._session.log_in_again()
             return _over(self._session)
-        connection = self._log_in()
+        try:
+            connection = self._log_in()
+        except pyghmi_exceptions.IpmiException as error:
+            if again and self._record is not None:
+                record_login(self._record, str(error))
+            raise
+        if again and self._record is not None:
+            record_login(self._record)
         if self._record is not None:
             connection.ipmi_session = RecordingSession(connection.ipmi_session, self._record)
         return connection

@@ -12,11 +12,18 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 from ..redfish.capture import Record
 
+# In place of a command. The first login is never in a capture: without it there is none.
+_LOGIN_AGAIN = {"login": "again"}
 _UNKNOWN = {"code": 0xC1, "error": "not in the capture"}
+
+
+def record_login(record: Record, raised: Optional[str] = None) -> None:
+    """Take down that a lost session was replaced, or pyghmi's words why it could not be."""
+    record.add_command(_LOGIN_AGAIN, {} if raised is None else {"raised": raised})
 
 
 class RecordingSession:
@@ -57,16 +64,24 @@ class ReplayedSession:
 
     def raw_command(self, **request: Any) -> dict[str, Any]:
         asked = _described(request)
-        left = self._answers.get(_key(asked))
-        answer = _UNKNOWN if not left else left.popleft() if len(left) > 1 else left[0]
-        if "raised" in answer:
-            raise self._failure(str(answer["raised"]))
+        answer = self._next(asked, _UNKNOWN)
         try:
             data = bytearray.fromhex(str(answer.get("data") or ""))
         except ValueError:
             data = bytearray()
         said = {name: answer[name] for name in ("code", "error") if name in answer}
         return {**said, "netfn": asked["netfn"] + 1, "command": asked["command"], "data": data}
+
+    def log_in_again(self) -> None:
+        """After a session was lost: raises what pyghmi raised then."""
+        self._next(_LOGIN_AGAIN, {})
+
+    def _next(self, asked: Mapping[str, Any], unknown: Mapping[str, Any]) -> Mapping[str, Any]:
+        left = self._answers.get(_key(asked))
+        answer = unknown if not left else left.popleft() if len(left) > 1 else left[0]
+        if "raised" in answer:
+            raise self._failure(str(answer["raised"]))
+        return answer
 
     def logout(self) -> None:
         """There is nobody to log out of."""
@@ -84,4 +99,4 @@ def _described(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(asked: Mapping[str, Any]) -> str:
-    return json.dumps([asked.get(name) for name in ("netfn", "command", "lun", "data", "bridge")], default=str)
+    return json.dumps([asked.get(name) for name in ("netfn", "command", "lun", "data", "bridge", "login")], default=str)

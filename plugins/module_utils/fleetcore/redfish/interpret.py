@@ -68,6 +68,8 @@ def interpret(
     system = tree.get(tree.system)
     pcie: tuple[PcieDevice, ...] = topic("pcie", lambda: chassis.pcie_devices(tree), ())
     cpus, gpus, accelerators = topic("processors", lambda: compute.processors(tree), ((), (), ()))
+    if not (cpus or gpus or accelerators) and verdicts["processors"].verdict in (Verdict.ABSENT, Verdict.COLLECTED):
+        cpus = topic("processors", lambda: compute.summarized(system), ())
     gpus = gpus or topic("pcie", lambda: chassis.gpus(pcie), ())
     nics: tuple[Nic, ...] = topic("network", lambda: network.nics(tree), ())
     rows: tuple[FirmwareEntry, ...] = topic("firmware", lambda: software.firmware_inventory(tree), ())

@@ -49,6 +49,7 @@ class Follow:
     :param section: in whose coverage it counts; the link is not followed when the section was not asked for.
     :param many: the link leads to a collection (worth ``$expand``).
     :param unless: follow only at the end, and only if no resource of this kind was found till then: the deprecated second.
+    :param newer: with ``unless``: where the resource itself lacks this property, the second is followed whatever was found elsewhere.
     :param having: a property and a value: only resources of the kind ``unless`` that have it count.
     :param limit: of a collection's members, or of a list of links, fetch no more than this many (what came inline is all kept).
     :param inline_only: take what an expanded answer holds, never fetch it from here.
@@ -67,6 +68,7 @@ class Follow:
     without: Optional[str] = None
     complete: Optional[tuple[str, tuple[str, ...]]] = None
     having: Optional[tuple[str, str]] = None
+    newer: Optional[str] = None
 
 
 WHOLE_CONTROLLER = (
@@ -118,6 +120,9 @@ RULES: dict[str, tuple[Follow, ...]] = {
         Follow(("Boot.BootOptions",), "boot_option", "boot"),
         Follow(("Links.TrustedComponents",), "trusted_component", "tpm", many=False),
         Follow(("LogServices",), "log_service", "log"),
+        # Nearly always known from the root.
+        Follow(("Links.Chassis",), "chassis", "chassis", many=False, unless=LAST),
+        Follow(("Links.ManagedBy",), "manager", "manager", many=False, unless=LAST),
         Follow(
             ("Oem.Hp.links.FirmwareInventory", "Oem.Hp.Links.FirmwareInventory"),
             "hp_firmware",
@@ -143,6 +148,16 @@ RULES: dict[str, tuple[Follow, ...]] = {
     "system_part": (
         Follow(("Processors",), "processor", "processors"),
         Follow(("GraphicsControllers",), "graphics_controller", "processors"),
+    ),
+    "processor": (
+        # What no list of memory modules has: that of a GPU.
+        Follow(
+            ("Memory", "Links.Memory"),
+            "processor_memory",
+            "processors",
+            unless=LAST,
+            complete=("MemorySummary", ("TotalMemorySizeMiB",)),
+        ),
     ),
     "network_interface": (
         Follow(("Links.NetworkAdapter",), "network_adapter", "network", many=False),
@@ -171,9 +186,9 @@ RULES: dict[str, tuple[Follow, ...]] = {
         # At the end: systems list the same devices, and then nothing is left to read here.
         Follow(("PCIeDevices", "Links.PCIeDevices"), "pcie_device", "pcie", unless=LAST),
         Follow(("PowerSubsystem",), "power_subsystem", "power_supplies", many=False),
-        Follow(("Power",), "power", "power_supplies", many=False, unless="power_supply"),
+        Follow(("Power",), "power", "power_supplies", many=False, unless="power_supply", newer="PowerSubsystem"),
         Follow(("ThermalSubsystem",), "thermal_subsystem", "thermal", many=False),
-        Follow(("Thermal",), "thermal", "thermal", many=False, unless="fan"),
+        Follow(("Thermal",), "thermal", "thermal", many=False, unless="fan", newer="ThermalSubsystem"),
         Follow(("Thermal",), "thermal", "sensors", many=False, unless="sensor", having=("ReadingType", "Temperature")),
         Follow(
             ("Power",),

@@ -22,6 +22,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 
 def at(body: Any, path: str) -> Any:
     """The value at a dotted property path, or None. A leading annotation (``@Redfish.Settings``) is one name."""
+    if "." not in path:  # nearly every path
+        return body.get(path) if isinstance(body, (dict, Mapping)) else None
     value = body
     for name in _split(path):
         if value is None or not isinstance(value, (dict, Mapping)):  # dict first: it is one, and quicker to tell

@@ -16,12 +16,12 @@ number of resources, the depth, and the pages of a collection are bounded.
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..errors import InvalidInput, NotFound
 from ..model import Coverage, Verdict
@@ -43,8 +43,7 @@ class Limits:
     pages: int = 50
 
 
-@dataclass(frozen=True)
-class Want:
+class Want(NamedTuple):
     """One resource to fetch: ``url`` is a path, with a query when it is to be expanded (``whole``: one resource, no collection), or
     when ``only`` the single member of a collection is asked for, if it has a single one."""
 
@@ -61,8 +60,7 @@ class Want:
     only: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came back: a JSON object, or why not. ``status`` is the HTTP status when there was one."""
 
     verdict: Verdict
@@ -138,6 +136,7 @@ class Walker:
         self._inline: set[str] = set()
         self._refusals = 0
         self._chosen = False
+        self._asked_rules: dict[str, list[Follow]] = {}
         self._other_names: set[Optional[str]] = set()
         self._own: set[str] = set()
 
@@ -234,7 +233,7 @@ class Walker:
                 continue
             if _is_whole(member):
                 inline += 1
-                self._take(dataclasses.replace(want, path=path, depth=want.depth + 1), member)
+                self._take(want._replace(path=path, depth=want.depth + 1), member)
             else:
                 apart.append(path)
         if want.limit is not None:  # of a log the newest: they have the highest numbers
@@ -256,7 +255,7 @@ class Walker:
         if path is None or path == want.path:
             self._refused(want)
         else:
-            self._take(dataclasses.replace(want, url=path, path=path, depth=want.depth + 1, only=False), body)
+            self._take(want._replace(url=path, path=path, depth=want.depth + 1, only=False), body)
 
     def _next_page(self, want: Want, collection: str, url: str) -> None:
         pages = self._pages[collection] = self._pages.get(collection, 1) + 1
@@ -309,10 +308,9 @@ class Walker:
     def _saves(self, want: Want, body: Mapping[str, Any]) -> int:
         """How many requests an expanded answer is expected to make needless."""
         count = 0
-        rules = [item for item in RULES.get(want.kind, ()) if item.section in self.sections or self._needed(item)]
-        found = {item: list(self._targets(item, body, want.path)) for item in rules}
-        newer = {item.section for item in rules if item.unless is None and found[item]}
-        for follow, targets in found.items():
+        found = [(item, list(self._targets(item, body, want.path))) for item in self._rules(want.kind)]
+        newer = {item.section for item, targets in found if item.unless is None and targets}
+        for follow, targets in found:
             collection = follow.many and len(targets) == 1
             deep = "levels=2" in self._whole.get(want.kind, "") or follow.kind in self._whole
             if follow.unless == LAST:
@@ -361,9 +359,7 @@ class Walker:
         return ()
 
     def _follow_all(self, path: str, kind: str, depth: int, body: Mapping[str, Any]) -> None:
-        for follow in RULES.get(kind, ()):
-            if follow.section not in self.sections and not self._needed(follow):
-                continue
+        for follow in self._rules(kind):
             if follow.inline_only or self._left_out(follow, body, path):
                 continue
             if follow.unless is not None:
@@ -371,6 +367,15 @@ class Walker:
                     self._later.append((follow, path, depth, body))
                 continue
             self._follow(follow, path, depth, body)
+
+    def _rules(self, kind: str) -> Sequence[Follow]:
+        """The rules for a kind of resource, as far as their sections are asked for."""
+        found = self._asked_rules.get(kind)
+        if found is None:
+            found = self._asked_rules[kind] = [
+                item for item in RULES.get(kind, ()) if item.section in self.sections or self._needed(item)
+            ]
+        return found
 
     def _needed(self, follow: Follow) -> bool:
         """The chassis are read for what hangs below them, the managers for the log."""
@@ -427,9 +432,9 @@ class Walker:
         if "?" in path:
             self._queue.append(want)
         elif many and self._expand is not None:
-            self._queue.append(dataclasses.replace(want, url=f"{path}?{self._expand}", expanded=True))
+            self._queue.append(want._replace(url=f"{path}?{self._expand}", expanded=True))
         elif many and self._only and follow.kind in ONLY:
-            self._queue.append(dataclasses.replace(want, url=f"{path}?only", only=True))
+            self._queue.append(want._replace(url=f"{path}?only", only=True))
         elif not many and follow.kind in self._whole and follow.kind not in ("system", "chassis"):
             self._queue.append(_whole_want(want, self._whole[follow.kind]))
         else:
@@ -460,7 +465,7 @@ class Walker:
             self._refusals += 1
             if self._refusals >= 2:
                 self._expand = None
-        self._queue.append(dataclasses.replace(want, url=want.path, expanded=False, whole=False, only=False))
+        self._queue.append(want._replace(url=want.path, expanded=False, whole=False, only=False))
 
     # -- the order of things ---------------------------------------------------------------------------------------------
 
@@ -474,7 +479,7 @@ class Walker:
                 later, self._later = self._later, []
                 done = {item[0] for item in later if self._superseded(item[0])}
                 for follow, path, depth, body in later:
-                    if follow not in done:
+                    if follow not in done or (follow.newer is not None and not links_at(body, follow.newer, path)):
                         self._inline_objects(follow, path, depth, body)
                         self._follow(follow, path, depth, body)
             else:
@@ -562,21 +567,22 @@ def _boots(system: Mapping[str, Any]) -> bool:
     ) and any(system.get(name) for name in ("Bios", "BiosVersion", "Boot", "HostName"))
 
 
-def _natural(path: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() and len(part) < 19 else (-1, part) for part in _DIGITS.split(path)]
+@functools.lru_cache(maxsize=4096)  # the paths of many BMCs are the same
+def _natural(path: str) -> tuple[tuple[int, str], ...]:
+    return tuple((int(part), "") if part.isdecimal() and len(part) < 19 else (-1, part) for part in _DIGITS.split(path))
 
 
 def _is_whole(member: Any) -> bool:
     """Is a collection's member the resource itself, not only a link to it?"""
     return (
         isinstance(member, Mapping)
-        and any(name in member for name in ("Id", "@odata.type", "Members"))
+        and ("Id" in member or "@odata.type" in member or "Members" in member)
         and "error" not in member
     )
 
 
 def _whole_want(want: Want, query: str) -> Want:
-    return dataclasses.replace(want, url=f"{want.path}?{query}", expanded=True, whole=True)
+    return want._replace(url=f"{want.path}?{query}", expanded=True, whole=True)
 
 
 def _whole_queries(root: Mapping[str, Any]) -> dict[str, str]:

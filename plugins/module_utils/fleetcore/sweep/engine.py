@@ -32,10 +32,12 @@ class Target:
     """One machine. Small: there is one for each machine of the fleet, and nothing else that grows with it.
 
     :param source: how to reach its BMC, or the path of a capture of it.
+    :param credential: name of the login to use in place of the one in ``source``.
     """
 
     machine: str
     source: Callable[[], Union[BmcOptions, str]]
+    credential: Optional[str] = None
 
 
 Collect = Callable[[Target], Awaitable[Device]]

@@ -174,10 +174,9 @@ def gpus(devices: tuple[PcieDevice, ...]) -> tuple[Gpu, ...]:
 
 
 def power_supplies(tree: Tree) -> tuple[PowerSupply, ...]:
-    """PowerSubsystem's, else those inside of the deprecated Power."""
-    found = tree.of("power_supply") or _inside(tree, "power", "PowerSupplies")
+    """PowerSubsystem's, and those inside of the deprecated Power of chassis that have none."""
     out = []
-    for path, body in found:
+    for path, body in _both(tree, "power_supply", ("power", "PowerSupplies"), "PowerSubsystem"):
         if is_absent(body) or set(body) <= {"@odata.id", "@odata.type", "MemberId", "Name"}:
             continue
         ranges = [positive(at(item, "OutputWattage")) or 0 for item in items(body.get("InputRanges"))]
@@ -195,7 +194,7 @@ def power_supplies(tree: Tree) -> tuple[PowerSupply, ...]:
 
 def fans(tree: Tree) -> tuple[Fan, ...]:
     out = []
-    for path, body in tree.of("fan") or _inside(tree, "thermal", "Fans"):
+    for path, body in _both(tree, "fan", ("thermal", "Fans"), "ThermalSubsystem"):
         if is_absent(body):
             continue
         rpm = number(first(body, "SpeedPercent.SpeedRPM", "ReadingRPM"))
@@ -272,6 +271,25 @@ def board_serial(tree: Tree) -> Optional[str]:
                 if serial:
                     return serial
     return None
+
+
+def _both(tree: Tree, kind: str, deprecated: tuple[str, str], newer: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Resources of a kind, and the objects inside of deprecated ones of chassis without the property for the newer, each once."""
+    found = tree.of(kind)
+    old = _inside(tree, *deprecated)
+    if not found:
+        return old
+    names = {name for _path, body in found for name in _names(body)}
+    apart = {path for path, _body in tree.of(deprecated[0]) if newer not in tree.get(tree.parents.get(path))}
+    old = [(path, body) for path, body in old if path.rsplit("/", 2)[0] in apart]
+    return found + [(path, body) for path, body in old if not names & set(_names(body))]
+
+
+def _names(body: Mapping[str, Any]) -> list[str]:
+    """The serial number, else the name."""
+    serial = clean_serial(text(body.get("SerialNumber")))
+    name = serial or word(first(body, "Name", "FanName"))
+    return [name] if name else []
 
 
 def _inside(tree: Tree, kind: str, name: str) -> list[tuple[str, Mapping[str, Any]]]:

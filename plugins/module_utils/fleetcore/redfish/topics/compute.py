@@ -11,10 +11,11 @@ from typing import Any, Optional
 
 from ...model import Accelerator, Cpu, Gpu, Memory, clean_serial
 from ..quirks import module_mebibytes
-from ..values import at, first, integer, positive, text, word
+from ..values import at, first, integer, links_at, positive, text, word
 from ..walker import Tree
 from .common import common, identity, is_absent, part, slot, with_version
 
+MAX_SOCKETS = 64
 _NOT_A_PACKAGE = ("Core", "Thread", "Partition")
 
 
@@ -39,6 +40,16 @@ def processors(tree: Tree) -> tuple[tuple[Cpu, ...], tuple[Gpu, ...], tuple[Acce
     return tuple(cpus), tuple(gpus), tuple(others)
 
 
+def summarized(system: Mapping[str, Any]) -> tuple[Cpu, ...]:
+    """The CPUs of a system that has no list of them: how many, and what they have in common."""
+    count = positive(at(system, "ProcessorSummary.Count"))
+    model = word(at(system, "ProcessorSummary.Model"))
+    if count is None or count > MAX_SOCKETS or model is None:
+        return ()
+    cores = positive(at(system, "ProcessorSummary.CoreCount")) or 0
+    return (Cpu(model=model, cores=cores // count or None if cores % count == 0 else None),) * count
+
+
 def _cpu(path: str, body: Mapping[str, Any]) -> Cpu:
     fields = common(body)
     fields["firmware"] = None  # Version of a processor is its stepping
@@ -61,17 +72,21 @@ def _accelerator(tree: Tree, path: str, body: Mapping[str, Any]) -> dict[str, An
         "slot": word(body.get("Socket")) or slot(body),
         "uuid": (word(body.get("UUID")) or "").lower() or None,
         "part_number": part(body),
-        "memory_bytes": _accelerator_memory(body),
+        "memory_bytes": _accelerator_memory(tree, path, body),
         "memory_type": word(at(body, "ProcessorMemory.MemoryType")),
     }
 
 
-def _accelerator_memory(body: Mapping[str, Any]) -> Optional[int]:
+def _accelerator_memory(tree: Tree, path: str, body: Mapping[str, Any]) -> Optional[int]:
     mebibytes = positive(first(body, "MemorySummary.TotalMemorySizeMiB"), 1 << 20)
     if mebibytes:
         return mebibytes
     banks = body.get("ProcessorMemory")
     sizes = [positive(at(bank, "CapacityMiB"), 1 << 20) or 0 for bank in banks] if isinstance(banks, list) else []
+    if not any(sizes):
+        linked = {target: tree.get(target) for target in links_at(body, "Links.Memory", path)}
+        linked.update(tree.of("processor_memory", parent=path))
+        sizes = [positive(found.get("CapacityMiB"), 1 << 20) or 0 for found in linked.values()]
     return sum(sizes) or None
 
 

@@ -809,3 +809,83 @@ def test_names_of_fabric_ports_in_the_ports(tree):
         ("fibre_channel", "10:00:00:00:c9:00:00:02"),
         ("infiniband", "b83f:d203:00a4:1bd3"),
     ]
+
+
+def test_cpus_only_in_the_summary(tree):
+    tree[SYSTEM]["ProcessorSummary"] = {"Count": 2, "Model": "M", "CoreCount": 56}
+    assert [(item.model, item.cores) for item in read(tree).cpus] == [("M", 28), ("M", 28)]
+    tree.add(SYSTEM, "Processors", {"ProcessorType": "CPU", "Model": "other"})
+    assert [item.model for item in read(tree).cpus] == ["other"]
+
+
+@pytest.mark.parametrize("count", [None, 0, "many", 10**9, {}])
+def test_a_summary_that_counts_nothing(tree, count):
+    tree[SYSTEM]["ProcessorSummary"] = {"Count": count, "Model": "M"}
+    assert read(tree).cpus == ()
+
+
+def test_memory_of_gpus(tree):
+    modules = tree.add(SYSTEM, "Memory", {"CapacityMiB": 1024, "MemoryDeviceType": "DDR5"})
+    first, _second, _third, _cpu = tree.add(
+        SYSTEM,
+        "Processors",
+        {"ProcessorType": "GPU"},
+        {"ProcessorType": "GPU", "Links": {"Memory": [ref(f"{V1}/elsewhere/hbm")]}},
+        {"ProcessorType": "GPU", "MemorySummary": {"TotalMemorySizeMiB": 4}, "Memory": ref(f"{V1}/nowhere")},
+        {"ProcessorType": "CPU", "Links": {"Memory": [ref(path) for path in modules]}},
+    )
+    tree.add(first, "Memory", {"CapacityMiB": 1}, {"CapacityMiB": 2})
+    tree[f"{V1}/elsewhere/hbm"] = {"Id": "hbm", "CapacityMiB": 8}
+    device = read(tree)
+    assert [item.memory_bytes for item in device.gpus] == [3 << 20, 8 << 20, 4 << 20]
+    assert [item.type for item in device.memory] == ["DDR5"]
+    assert len(device.cpus) == 1
+    assert device.coverage["processors"].reason is None, "what the summary says is not asked for"
+
+
+def test_chassis_of_two_ages(tree):
+    """One has the subsystems, the other the deprecated resources only, which list a part of the first one's again."""
+    other = f"{V1}/Chassis/old"
+    tree[f"{V1}/Chassis"] = members(CHASSIS, other)
+    tree[other] = {"Id": "old", "ChassisType": "Sled"}
+    for name, inside, body in (
+        ("PowerSubsystem", "PowerSupplies", {"SerialNumber": "P1"}),
+        ("ThermalSubsystem", "Fans", {"Name": "Fan 1"}),
+    ):
+        tree[f"{CHASSIS}/{name}"] = {"Id": name}
+        tree.link(CHASSIS, name, ref(f"{CHASSIS}/{name}"))
+        tree.add(f"{CHASSIS}/{name}", inside, body)
+    supplies = [{"Name": name, "SerialNumber": name} for name in ("P1", "P2")]
+    for chassis in (CHASSIS, other):
+        tree.link(chassis, "Power", ref(f"{chassis}/Power"))
+        tree.link(chassis, "Thermal", ref(f"{chassis}/Thermal"))
+        tree[f"{chassis}/Power"] = {"PowerSupplies": supplies}
+        tree[f"{chassis}/Thermal"] = {"Fans": [{"FanName": "Fan 1"}, {"FanName": "Fan 2"}]}
+    device = read(tree)
+    assert [item.serial for item in device.power_supplies] == ["P1", "P2"]
+    assert [item.name for item in device.fans] == ["Fan 1", "Fan 2"]
+
+
+def test_chassis_and_manager_that_only_the_system_links_to(tree):
+    del tree[V1]["Chassis"], tree[V1]["Managers"]
+    tree[SYSTEM]["Links"] = {"Chassis": [ref(CHASSIS)], "ManagedBy": [ref(MANAGER)]}
+    tree[CHASSIS]["Power"] = ref(f"{CHASSIS}/Power")
+    tree[f"{CHASSIS}/Power"] = {"PowerSupplies": [{"MemberId": "0", "SerialNumber": "P1"}]}
+    tree[MANAGER]["FirmwareVersion"] = "7"
+    device = read(tree)
+    assert [item.serial for item in device.power_supplies] == ["P1"]
+    assert (device.enclosures[0].id, device.bmc.firmware.installed) == ("yy", "7")
+
+
+def test_pages_with_wrong_counts_links_to_other_hosts_and_unusual_ids(tree):
+    folder = f"{SYSTEM}/Memory"
+    tree[SYSTEM]["Memory"] = ref(f"https://elsewhere.example{folder}/")
+    tree[folder] = {
+        "Members": [ref(f"http://192.0.2.9:8000{folder}/DIMM 1/")],
+        "Members@odata.count": 99,
+        "Members@odata.nextLink": f"{folder}?$skip=1",
+    }
+    tree[f"{folder}?$skip=1"] = {"Members": [ref(f"{folder}/DIMM%3A2"), None, 5, ref(None)], "Members@odata.count": 0}
+    tree[f"{folder}/DIMM%201"] = {"Id": "DIMM 1", "CapacityMiB": 1024}
+    tree[f"{folder}/DIMM%3A2"] = {"Id": "DIMM:2", "CapacityMiB": "1024"}
+    assert sorted(item.id for item in read(tree).memory) == ["DIMM 1", "DIMM:2"]
