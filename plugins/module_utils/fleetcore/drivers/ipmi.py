@@ -241,6 +241,10 @@ class IpmiDriver:
             with contextlib.suppress(Exception):  # a session that can't be closed ends by itself
                 connection.ipmi_session.logout()
 
+    def remember(self, password: str) -> None:
+        """The password of this login has changed; the next login uses the new one."""
+        self._options = dataclasses.replace(self._options, password=password)
+
     def close(self) -> None:
         """Log out. Idempotent."""
         self.drop()
