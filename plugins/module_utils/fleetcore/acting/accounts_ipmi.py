@@ -37,6 +37,7 @@ class IpmiAccounts:
         self.ipmi = ipmi
         self.host = ipmi.host
         self.clock = ipmi.clock
+        self._names: dict[int, Optional[str]] = {}
 
     def find(self, name: str) -> Optional[tuple[str, Mapping[str, Any]]]:
         slot = self._slot(name)
@@ -82,11 +83,11 @@ class IpmiAccounts:
         messages = bool(access & 0x10) if enabled is None else enabled
         self._put_access(slot, level, messages)
         if enabled is not None:
-            self._operate(slot, _ENABLE if enabled else _DISABLE)
+            self._switch(slot, _ENABLE if enabled else _DISABLE)
 
     def remove(self, where: str) -> None:
         slot = int(where)
-        self._operate(slot, _DISABLE)
+        self._switch(slot, _DISABLE)
         self._put_access(slot, _NO_ACCESS, False)
         self._put_name(slot, "")
 
@@ -119,9 +120,16 @@ class IpmiAccounts:
     # -- commands ---------------------------------------------------------------------------------------------------------
 
     def _slot(self, name: str) -> Optional[int]:
-        """Number of the slot with this name; of the first empty one for an empty name."""
-        count = self._access(1)[0]
-        return next((slot for slot in range(_FIRST_FREE, count + 1) if self._name(slot) == name), None)
+        """Number of the slot with this name; of the first empty one for an empty name. Each is read once, and the one that is found anew."""
+        slot = next((slot for slot, known in self._names.items() if known == name), None)
+        if slot is not None:
+            self._names[slot] = self._name(slot)
+            return slot if self._names[slot] == name else None
+        for slot in range(_FIRST_FREE + len(self._names), self._access(1)[0] + 1):
+            self._names[slot] = self._name(slot)
+            if self._names[slot] == name:
+                return slot
+        return None
 
     def _name(self, slot: int) -> Optional[str]:
         """None of a slot that the BMC keeps to itself."""
@@ -140,10 +148,15 @@ class IpmiAccounts:
 
     def _put_name(self, slot: int, name: str) -> None:
         self.ipmi.raw(netfn=_APP, command=_SET_NAME, data=[slot, *name.encode().ljust(_NAME_BYTES, b"\0")])
+        self._names[slot] = name
 
     def _put_access(self, slot: int, level: int, messages: bool) -> None:
         flags = 0x80 | (0x30 if messages else 0) | _THIS_CHANNEL
         self.ipmi.raw(netfn=_APP, command=_SET_ACCESS, data=[flags, slot, level, 0])
+
+    def _switch(self, slot: int, operation: int) -> None:
+        with contextlib.suppress(Unsupported):  # so some BMCs call what is so already; reading back tells
+            self._operate(slot, operation)
 
     def _operate(self, slot: int, operation: int, password: bytes = b"") -> None:
         self.ipmi.raw(netfn=_APP, command=_SET_PASSWORD, data=[slot, operation, *password])
