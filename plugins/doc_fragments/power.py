@@ -43,6 +43,17 @@ _WAKE = r"""
     suboptions:
 """
 _OTHERS = r"""
+  controller:
+    description:
+      - Name of what the machine shares with others and what must not switch two at a time, such as an enclosure manager, a relay board or a circuit.
+      - Power actions of this host with the same name wait for each other, in all forks, playbooks and runners.
+        Without a name the BMC (V(redfish), V(ipmi)) or the PDUs (V(pdu)) that are used are what is shared, by their addresses.
+      - The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written in the folder of temporary files.
+    type: str
+  controller_timeout:
+    description: Seconds that a power action waits for those before it on the same controller. Then it fails with the code V(busy), and nothing was done.
+    type: float
+    default: 900
   command:
     description:
       - For the driver V(command), the commands that switch the machine, as lists. They run where the module runs, without a shell.

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -19,10 +19,12 @@ from ansible.module_utils.basic import env_fallback
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
+from .fleetcore.drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
 from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
 from .fleetcore.drivers.registry import collect, open_first, power_drivers, replay
 from .fleetcore.errors import FleetError, InvalidInput
 from .fleetcore.files import safe_name, write_private
+from .fleetcore.locks import FileLocks
 from .fleetcore.model import to_dict
 from .fleetcore.ports import Clock, PowerDriver, PowerState
 from .fleetcore.redfish.cache import Cache
@@ -104,6 +106,8 @@ POWER: dict[str, Any] = {
     "wake_on_lan": {"type": "dict", "options": WAKE},
     "command": {"type": "dict", "options": COMMAND},
     "tasks": {"type": "dict", "options": TASKS},
+    "controller": {"type": "str"},
+    "controller_timeout": {"type": "float", "default": CONTROLLER_TIMEOUT},
 }
 
 
@@ -195,7 +199,9 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
     clock = SystemClock()
     driver, attempts = open_first(power_drivers(params, clock), params["state"])
     more = {"attempts": [to_dict(attempt) for attempt in attempts]}
-    return plan_power(driver, clock, params["state"], power, more, _progress(params.get("progress_file")))
+    wait = seconds(params, "controller_timeout")
+    held = controllers_of(driver.name, params)
+    return plan_power(driver, clock, params["state"], power, more, held, wait, _progress(params.get("progress_file")))
 
 
 def _progress(path: Optional[str]) -> Callable[[PowerStep], None]:
@@ -215,9 +221,14 @@ def plan_power(
     state: str,
     power: PowerOptions,
     more: Mapping[str, Any],
+    controllers: Sequence[str] = (),
+    controller_timeout: float = CONTROLLER_TIMEOUT,
     notify: Callable[[PowerStep], None] = lambda _step: None,
 ) -> Plan:
-    """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides."""
+    """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides.
+
+    :param controllers: through which it goes, see :func:`.controllers_of`: other power actions on them are waited for.
+    """
     try:
         before = driver.power_state()
         actions = plan(state, before, power, driver.actions)
@@ -237,7 +248,8 @@ def plan_power(
         # Stopped in the middle of a cycle (a time-out of whoever runs the play), the machine is still switched on again.
         signal.signal(signal.SIGTERM, _interrupted)
         try:
-            result = PowerController(driver, clock, power, notify).run(state)
+            with FileLocks(clock).hold(controllers, controller_timeout):
+                result = PowerController(driver, clock, power, notify).run(state)
         finally:
             driver.close()
         return {"power": result.to_dict(), **more, "warnings": () if result.verified else (unverified(driver, state),)}

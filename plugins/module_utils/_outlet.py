@@ -13,6 +13,7 @@ from ._bmc import plan_power, seconds
 from ._boundary import Plan
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions
+from .fleetcore.drivers.controllers import outlet_controllers
 from .fleetcore.drivers.pdu import outlets_driver
 from .fleetcore.drivers.wake_on_lan import WakeOnLanDriver, wake_options
 from .fleetcore.ports import PowerAction, PowerState
@@ -28,7 +29,7 @@ def outlet_plan(params: Mapping[str, Any]) -> Plan:
     )
     entries = [{**params, "outlet": outlet} for outlet in params["outlet"]]
     driver = outlets_driver(entries, clock, seconds(params, "outlet_delay"), power.verify_timeout)
-    return plan_power(driver, clock, params["state"], power, {})
+    return plan_power(driver, clock, params["state"], power, {}, outlet_controllers(entries))
 
 
 def wake_plan(params: Mapping[str, Any]) -> Plan:

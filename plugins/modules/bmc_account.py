@@ -16,9 +16,14 @@ description:
   - Makes, changes or removes an account of the BMC.
   - >-
     A password is changed in three steps. It is written, then tried with a new login while the present session stays open, and if that login
-    fails the old password is put back and tried too. The failure says which password holds.
+    fails twice the old password is put back and tried too. A BMC that restarts meanwhile is waited for, ten times O(verify_timeout).
+    The failure says which password holds.
   - The account that is logged in is never removed, disabled, or given another role.
-  - Needs Redfish.
+  - An account that is locked after wrong passwords is unlocked.
+  - >-
+    Over IPMI a name has up to 16 and a password up to 20 bytes (16 on some BMCs), the roles are V(ReadOnly), V(Operator) and V(Administrator) on the
+    channel that is used, and nobody can tell whether an account is locked.
+  - On a new BMC that lets nobody in before the password is changed, give O(name) as O(username), and O(account_password).
 options:
   name:
     description: Name of the account.
@@ -46,7 +51,7 @@ options:
     description: Role of the account, for example V(Administrator), V(Operator) or V(ReadOnly). Required for a new account.
     type: str
   enabled:
-    description: Whether the account can log in. A new one can by default. An account that is locked after wrong passwords is unlocked.
+    description: Whether the account can log in. A new one can by default.
     type: bool
   verify_timeout:
     description: Seconds that the BMC has to show the change.
@@ -122,12 +127,17 @@ failure:
       type: str
       sample: not_verified
     details:
-      description: C(restored) is true when the old password was put back and works, false when that failed, and null when it is not known.
+      description: >-
+        C(restored) is true when the old password was put back and works, false when that failed, and null when it is not known. C(valid) says the
+        same in words, V(old) or V(unknown).
       type: dict
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import prepare_account
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import (
+    prepare_account,
+    prepare_account_ipmi,
+)
 
 SPEC = {
     "name": {"type": "str", "required": True},
@@ -142,7 +152,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("accounts", SPEC, prepare_account)
+    run_acting("accounts", SPEC, prepare_account, prepare_account_ipmi)
 
 
 if __name__ == "__main__":

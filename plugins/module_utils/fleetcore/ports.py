@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Callable, Optional, Protocol
 
@@ -82,6 +83,17 @@ class Clock(Protocol):
     def now(self) -> str: ...
 
     def sleep(self, seconds: float) -> None: ...
+
+
+class Locks(Protocol):
+    """Names that one process at a time may hold.
+
+    ``hold`` takes all of them, waits at most ``timeout`` seconds altogether, and gives them back at the end, however it ends.
+
+    :raises Busy: others had one of them for all that time.
+    """
+
+    def hold(self, names: Iterable[str], timeout: float) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)

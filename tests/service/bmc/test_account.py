@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from fleetlab.farm import BmcSpec, running_farm
+from fleetlab.farm import BmcSpec, Fault, running_farm
+from fleetlab.ipmi import IpmiSim, available
 
 ACCOUNTS = "/redfish/v1/AccountService/Accounts"
 NEW = "N3w-Passw0rd-1"
@@ -114,3 +117,128 @@ def test_refused_before_writing(module, bmc, login, options, field):
     assert result["failure"]["details"]["field"] == field
     assert names(bmc) == ["admin"]
     assert bmc.access.password == bmc.password
+
+
+def test_a_bmc_that_restarts_while_the_password_is_changed(module, login):
+    """The change was made and its answer lost; when the BMC is back, the new password holds, and it is no failure."""
+    with running_farm(BmcSpec(tree="server", password="the-old-one", bmc_reset_seconds=2)) as farm:
+        bmc = farm.bmcs[0]
+        change = bmc._change_account
+
+        def change_and_restart(resource, changes):
+            change(resource, changes)
+            bmc._restart()
+
+        bmc._change_account = change_and_restart
+        done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+        assert (done["changed"], done["password"]) == (True, {"changed": True, "verified": True}), done
+        assert (bmc.access.password, bmc.access.failed) == (NEW, 0)
+
+
+def test_a_bmc_that_ends_the_session_with_the_old_password(module, bmc, login):
+    """What follows the change is read over a session of the new password: no refused login is left behind."""
+    change = bmc._change_account
+
+    def change_and_log_out(resource, changes):
+        change(resource, changes)
+        bmc.access.close_all()
+
+    bmc._change_account = change_and_log_out
+    done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+    assert done["password"]["verified"], done
+    assert (bmc.access.password, bmc.access.failed) == (NEW, 0)
+
+
+def test_an_account_that_others_lock_meanwhile(module, bmc, login):
+    """A monitoring system goes on with the old password and locks the account: it is unlocked, and the new password holds."""
+    want = {"name": "monitoring", "role": "ReadOnly"}
+    module("bmc_account", **want, account_password=NEW, **login(bmc))
+    path = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"][1:])
+    change = bmc._change_account
+
+    def change_and_lock(resource, changes):
+        if "Password" in changes:
+            bmc.state.update(path, {"Locked": True})
+        change(resource, changes)
+
+    bmc._change_account = change_and_lock
+    done = module("bmc_account", **want, account_password=NEW + "x", current_password=NEW, **login(bmc))
+    assert (done["changed"], done["password"]["verified"]) == (True, True), done
+    assert (done["account"]["locked"], bmc.access.others) == (False, {"monitoring": NEW + "x"})
+
+
+def test_a_bmc_that_wants_an_etag(module, bmc, login):
+    bmc.faults.add("status:method=PATCH,times=1,status=428")
+    assert module("bmc_account", name="admin", account_password=NEW, **login(bmc))["password"]["verified"]
+    assert bmc.access.password == NEW
+
+
+def test_a_refused_password_leaves_the_old_one(module, bmc, login):
+    """Its policy, say: one login with the old one shows that it holds, and none is tried with the new one."""
+    bmc.faults.add("status:method=PATCH,status=400")
+    result = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+    assert (result["failure"]["code"], result["failure"]["details"]["valid"]) == ("unsupported", "old"), result
+    assert bmc.access.failed == 0
+
+
+def test_a_new_bmc_that_wants_its_password_changed_first(module, bmc, login):
+    """DSP0266, 13.3.6.2: all but the account itself is forbidden."""
+    account = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"])
+    words = (
+        "The password provided for this account must be changed before access is granted. PATCH the 'Password' property for this "
+        f"account located at the target URI '{account}' to complete this process."
+    )
+    info = {"MessageId": "Base.1.18.PasswordChangeRequired", "MessageArgs": [account], "Message": words}
+    refusal = json.dumps({"error": {"code": info["MessageId"], "@Message.ExtendedInfo": [info]}})
+    bmc.faults.add(Fault("reply", path="/redfish/v1/AccountService", status=403, body=refusal))
+    for wrong in ({"name": "monitoring", "role": "ReadOnly", "account_password": NEW}, {"name": "admin"}):
+        result = module("bmc_account", **wrong, **login(bmc))
+        assert "before its password is changed" in result["msg"], result
+    assert module("bmc_account", check=True, name="admin", account_password=NEW, **login(bmc))["changed"]
+    done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+    assert (done["changed"], done["password"]["verified"]) == (True, True), done
+    assert bmc.access.password == NEW
+
+
+# -- IPMI -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """An ipmi_sim of its own, whose accounts are changed."""
+    usable, advice = available()
+    if not usable:
+        pytest.skip(f"ipmi_sim is not installed: {advice}")
+    with IpmiSim(tmp_path / "ipmi") as running:
+        yield running
+
+
+def test_over_ipmi(module, fresh, login_ipmi):
+    admin = login_ipmi(fresh)
+    want = {"name": "monitoring", "account_password": "Passw0rd-1", "role": "ReadOnly"}
+    made = module("bmc_account", **want, **admin)
+    assert made["account"] == {"name": "monitoring", "role": "ReadOnly", "enabled": True, "locked": None}, made
+    assert made["password"] == {"changed": True, "verified": True}
+    monitoring = {**admin, "username": "monitoring"}
+    assert module("bmc_led", check=True, state="on", **{**monitoring, "password": "Passw0rd-1"})["changed"]
+
+    changed = module("bmc_account", **{**want, "role": "Operator", "account_password": "Passw0rd-2"}, **admin)
+    assert (changed["account"]["role"], changed["password"]["verified"]) == ("Operator", True)
+    assert not module("bmc_account", **{**want, "role": "Operator", "account_password": "Passw0rd-2"}, **admin)[
+        "changed"
+    ]
+    disabled = module("bmc_account", name="monitoring", enabled=False, **admin)
+    assert (disabled["changed"], disabled["account"]["enabled"]) == (True, False)
+    refused = module("bmc_led", check=True, state="on", **{**monitoring, "password": "Passw0rd-2"})
+    assert refused["failure"]["code"] == "authentication_failed"
+    assert module("bmc_account", name="monitoring", state="absent", **admin)["changed"]
+
+
+def test_rotation_over_ipmi(module, fresh, login_ipmi):
+    """ipmi_sim takes 20 bytes and keeps 16 of them, as some BMCs do: nobody could log in, were the old one not put back."""
+    admin = login_ipmi(fresh)
+    result = module("bmc_account", name="admin", account_password="0123456789abcdefgh", verify_timeout=1, **admin)
+    assert result["failure"]["code"] == "not_verified", result
+    assert (result["failure"]["details"]["restored"], result["failure"]["details"]["valid"]) == (True, "old")
+    done = module("bmc_account", name="admin", account_password="0123456789abcdef", **admin)
+    assert (done["changed"], done["password"]["verified"]) == (True, True), done

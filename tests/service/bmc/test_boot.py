@@ -45,6 +45,7 @@ def test_redfish(module, bmc, login):
 
 
 def test_only_what_differs_is_sent(module, bmc, login):
+    """HP DL160 refuses the whole Boot object."""
     bmc.faults.add("status:method=PATCH,match=BootSourceOverrideMode,status=400")
     assert module("bmc_boot", device="cdrom", mode="uefi", settle_seconds=0, **login(bmc))["changed"]
 
@@ -60,6 +61,7 @@ def test_only_what_differs_is_sent(module, bmc, login):
     ],
 )
 def test_a_bmc_that_says_yes_and_does_not(module, bmc, login, fault, code, reverted):
+    """Supermicro answers 200 to a boot override and takes it back."""
     bmc.faults.add(fault)
     result = module("bmc_boot", device="pxe", verify_timeout=0.3, settle_seconds=1.2, **login(bmc))
     assert result["failed"] is True

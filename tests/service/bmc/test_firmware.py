@@ -124,13 +124,14 @@ def test_an_update_that_waits_for_a_boot(module, login):
 
 
 def test_a_bmc_that_is_busy_with_a_job(module, bmc, login):
+    """iDRAC answers 503 while a job runs."""
     bmc.faults.add("status:method=POST,path=*/UpdateService.SimpleUpdate,status=503,times=5")
     done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], task_timeout=20, verify_timeout=2, **login(bmc))
     assert done["updates"][0]["verified"], done
 
 
 def test_a_monitor_that_expires(module, bmc, login):
-    """Gone after it was read once: the task tells."""
+    """Gone after it was read once (Lenovo): the task tells."""
     bmc.faults.add("status:method=GET,path=*/TaskMonitors/*,skip=1,status=404")
     done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], **QUICK, **login(bmc))
     assert done["updates"][0]["verified"]
@@ -172,6 +173,11 @@ def test_an_update_that_changes_nothing(module, bmc, login):
         ({"catalogue": [entry("BIOS", "1"), entry("bios", "2")]}, "invalid_input", "wants 1 and 2 of BIOS"),
         ({"catalogue": [entry("BIOS", "1")], "components": ["CPLD"]}, "not_found", "has no CPLD"),
         ({"catalogue": [entry("BIOS", "3")], "method": "push"}, "invalid_input", "has to be a file"),
+        (
+            {"catalogue": [entry("BIOS", "3"), entry("CPLD", "3", __file__)], "method": "pull"},
+            "invalid_input",
+            "CPLD: for the BMC to pull, the image has to be a URI",
+        ),
     ],
 )
 def test_refused(module, bmc, login, options, code, words):

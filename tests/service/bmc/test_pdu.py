@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -15,6 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
+from fleetcore.clock import SystemClock
+from fleetcore.drivers.base import PowerController, PowerOptions
+from fleetcore.drivers.pdu import outlets_driver
 
 APC = "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4"
 RARITAN_SWITCH, RARITAN_STATE = "1.3.6.1.4.1.13742.6.4.1.2.1.2.1", "1.3.6.1.4.1.13742.6.4.1.2.1.3.1"
@@ -34,6 +38,34 @@ RECORDS = f"""{APC}.1|2:writecache|value=1
 {APC_NAMES}.4|4|twin
 {PORTS}.3.1.17|2:writecache|value=1
 {PORTS}.6.1.17|2|3
+{RARITAN_SWITCH}.5|2:outlet|value=1
+{RARITAN_STATE}.5|2:outlet|of={RARITAN_SWITCH}.5,1=7,0=8
+{OTHER}.1.8|2:outlet|value=1
+{OTHER}.2.8|2:outlet|of={OTHER}.1.8,1=7,0=8
+{PORTS}.3.1.18|2:outlet|value=1
+{PORTS}.6.1.18|2:outlet|of={PORTS}.3.1.18,1=3,2=1
+"""
+# A variation module of snmpsim: `value` is a switch that can be written, `of` a state that follows one.
+OUTLET = """
+def init(**context):
+    moduleContext.setdefault("switches", {})
+
+
+def variate(oid, tag, value, **context):
+    if not context["nextFlag"] and not context["exactMatch"]:
+        return context["origOid"], tag, context["errorStatus"]
+    settings = dict(part.split("=") for part in value.split(","))
+    switches = moduleContext["switches"]
+    name = settings.get("of", str(oid))
+    if context["setFlag"] and "value" in settings:
+        switches[name] = str(int(context["origValue"]))
+    now = switches.get(name, settings.get("value", "1"))
+    from pyasn1.type import univ
+    return oid, tag, univ.Integer(int(settings.get(now, now)))
+
+
+def shutdown(**context):
+    pass
 """
 V3 = (
     "--v3-user=fleet",
@@ -42,6 +74,14 @@ V3 = (
     "--v3-auth-proto=SHA",
     "--v3-priv-proto=AES",
 )
+V3_LOGIN = {
+    "version": "3",
+    "username": "fleet",
+    "community": None,
+    "context": "private",
+    "auth_password": "auth-password",
+    "priv_password": "priv-password",
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +95,17 @@ def pdu(tmp_path_factory):
     data = folder / "data"
     data.mkdir()
     (data / "private.snmprec").write_text("\n".join(sorted(RECORDS.split(), key=oid_of)) + "\n")
+    (folder / "variation").mkdir()
+    (folder / "variation" / "outlet.py").write_text(OUTLET)
+    own = Path(importlib.util.find_spec("snmpsim").origin).parent / "variation"
+    variations = [f"--variation-modules-dir={path}" for path in (own, folder / "variation")]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     user = ["--process-user=root", "--process-group=root"] if os.getuid() == 0 else []
     arguments = [f"--data-dir={data}", f"--cache-dir={folder / 'cache'}", f"--agent-udpv4-endpoint=127.0.0.1:{port}"]
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen([command, *user, *arguments, *V3], cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen([command, *user, *arguments, *variations, *V3], cwd=folder, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 20
         while "Listening at" not in (folder / "log").read_text() and time.monotonic() < deadline:
@@ -110,11 +154,43 @@ def test_generic(module, pdu):
     assert module("pdu_outlet", **mib, outlet=5, state="on", **options(pdu))["changed"]
 
 
-def test_raritan_that_switches(module, pdu):
-    """The same simulator, whose state is written along with the switch."""
-    mib = {"vendor": "generic", "oid": RARITAN_SWITCH + ".{outlet}", "on_value": 1, "off_value": 0}
-    cycle = module("pdu_outlet", **mib, outlet=4, state="cycle", **options(pdu))
-    assert (cycle["power"]["verified"], cycle["power"]["after"]) == (True, "on")
+KINDS = {
+    "apc": {"vendor": "apc", "outlet": 1},
+    "raritan": {"vendor": "raritan", "outlet": 5},
+    "generic": {
+        "vendor": "generic",
+        "outlet": 8,
+        "oid": OTHER + ".1.{outlet}",
+        "on_value": 1,
+        "off_value": 0,
+        "state_oid": OTHER + ".2.{outlet}",
+        "state_on_value": 7,
+        "state_off_value": 8,
+    },
+    "poe": {"vendor": "poe", "outlet": 18},
+}
+
+
+@pytest.mark.parametrize("version", ["2c", "3"])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_off_on_and_cycle_are_read_back(pdu, kind, version):
+    """The state is another object than the switch (but APC's), and follows it."""
+    unset = dict.fromkeys(
+        ("oid", "on_value", "off_value", "state_oid", "state_on_value", "state_off_value", "name_oid")
+    )
+    login = {"version": "2c", "auth_protocol": "sha", "priv_protocol": "aes", **options(pdu, timeout=20)}
+    entry = {**unset, **login, **KINDS[kind], **(V3_LOGIN if version == "3" else {})}
+    clock = SystemClock()
+    power = PowerOptions(graceful_timeout=0, off_seconds=0, verify_timeout=60)
+    driver = outlets_driver([entry], clock, 0, 60)
+    try:
+        done = [PowerController(driver, clock, power).run(state) for state in ("on", "off", "off", "on", "cycle", "on")]
+    finally:
+        driver.close()
+    assert [result.after.value for result in done] == ["on", "off", "off", "on", "on", "on"]
+    assert [result.changed for result in done[1:]] == [True, False, True, True, False]
+    assert all(result.verified for result in done)
+    assert [step.action for step in done[4].steps] == ["off", "wait for off", "wait", "on", "wait for on"]
 
 
 def test_a_poe_port(module, pdu):
@@ -126,8 +202,7 @@ def test_a_poe_port(module, pdu):
 
 
 def test_snmp_version_3(module, pdu):
-    passwords = {"auth_password": "auth-password", "priv_password": "priv-password"}
-    login = {"version": "3", "username": "fleet", "community": None, "context": "private", **passwords}
+    login = V3_LOGIN
     cycle = module("pdu_outlet", outlet=1, state="cycle", **{**options(pdu), **login})
     assert (cycle["power"]["verified"], cycle["power"]["after"]) == (True, "on")
     for change in ({"auth_password": "another-one"}, {"username": "nobody"}):

@@ -79,3 +79,16 @@ def test_the_sites_own_verification(playbook, bmc, tmp_path):
         "powercycle", {"m1": reach(bmc)}, "-l", "m1", "-e", f"powercycle_verify_tasks={tmp_path}/back.yml"
     )
     assert (recap["m1"]["failed"], "same boot id, power on" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+def test_machines_of_one_controller_are_cycled_one_after_the_other(playbook, chassis, monkeypatch, tmp_path):
+    """Two nodes behind one BMC in two forks: one is on again before the other goes off."""
+    monkeypatch.setenv("FLEET_LOCK_DIR", str(tmp_path))
+    ids = [member["@odata.id"].rsplit("/", 1)[-1] for member in chassis.get("/redfish/v1/Systems")["Members"]]
+    hosts = {f"m{number}": reach(chassis, bmc_system=system) for number, system in enumerate(ids[:2])}
+    done, recap = playbook("powercycle", hosts, "-l", "m*", "-f", "2", "-e", "powercycle_off_seconds=2")
+    assert {counts["changed"] for counts in recap.values()} == {1}, done.stdout + done.stderr
+    events = [(event["event"], event["resource"]) for event in chassis.power_log]
+    assert [event for event, _system in events] == ["off", "on"] * 2
+    assert [system for _event, system in events[::2]] == [system for _event, system in events[1::2]]
+    assert len({system for _event, system in events}) == 2

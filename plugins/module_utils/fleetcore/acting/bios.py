@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, Unsupported
-from ..redfish.quirks import BIOS_KEYS
+from ..redfish.quirks import BIOS_HINTS, BIOS_KEYS
 from ..redfish.redact import is_secret
 from ..redfish.service import Service, action_target
 from ..redfish.values import at, items, link, text
@@ -20,8 +21,8 @@ from .reboot import reboot
 
 # What a normalised value may be called, in lower case. A BIOS has one of these words in its list of allowed values.
 _VALUES: dict[str, tuple[str, ...]] = {
-    "enabled": ("enabled", "enable", "on", "yes", "true", "enabledall", "available"),
-    "disabled": ("disabled", "disable", "off", "no", "false", "unavailable"),
+    "enabled": ("enabled", "enable", "on", "yes", "true", "enabledall", "available", "visible", "auto"),
+    "disabled": ("disabled", "disable", "off", "no", "false", "unavailable", "hidden"),
     "uefi": ("uefi", "uefimode", "uefi only", "native"),
     "legacy": ("legacy", "bios", "legacybios", "legacymode", "legacy only"),
 }
@@ -248,11 +249,14 @@ def wanted(
             continue
         _check(want, problems, name, name, value, current, registry)
     for key, value in settings.items():
-        found = _raw_name(key, current)
+        found = _raw_name(key, current, registry)
         if key not in BIOS_KEYS:
             problems[key] = f"not one of {', '.join(sorted(BIOS_KEYS))}"
         elif found is None:
-            problems[key] = "this BIOS has no attribute known for it: give the attribute itself"
+            near = _hinted(key, current, registry)
+            problems[key] = "this BIOS has no attribute known for it: give the attribute itself in `attributes`" + (
+                f", perhaps one of {', '.join(near)}" if near else ""
+            )
         else:
             raw = _raw_value(str(value), current[found], registry.get(found))
             _check(want, problems, key, found, raw, current, registry)
@@ -320,12 +324,19 @@ def _integer(value: Any, entry: Mapping[str, Any]) -> int:
         raise InvalidInput(f"{value!r} is not a whole number") from None
     low, high, step = (entry.get(name) for name in ("LowerBound", "UpperBound", "ScalarIncrement"))
     if isinstance(low, int) and number < low:
-        raise InvalidInput(f"{number} is less than {low}")
+        raise InvalidInput(f"{number} is less than {low}{_range(low, high, step)}")
     if isinstance(high, int) and number > high:
-        raise InvalidInput(f"{number} is more than {high}")
+        raise InvalidInput(f"{number} is more than {high}{_range(low, high, step)}")
     if isinstance(step, int) and step > 1 and (number - (low if isinstance(low, int) else 0)) % step:
-        raise InvalidInput(f"{number} is not a step of {step}")
+        raise InvalidInput(f"{number} is not a step of {step}{_range(low, high, step)}")
     return number
+
+
+def _range(low: Any, high: Any, step: Any) -> str:
+    """What is allowed, for a message; empty when the registry does not say."""
+    if not isinstance(low, int) or not isinstance(high, int):
+        return ""
+    return f" (allowed: {low} to {high}" + (f" in steps of {step})" if isinstance(step, int) and step > 1 else ")")
 
 
 def _string(value: str, entry: Mapping[str, Any]) -> str:
@@ -337,9 +348,34 @@ def _string(value: str, entry: Mapping[str, Any]) -> str:
     return value
 
 
-def _raw_name(key: str, current: Mapping[str, Any]) -> Optional[str]:
-    by_name = {str(name).lower(): str(name) for name in current}
-    return next((by_name[name] for name in BIOS_KEYS.get(key, ()) if name in by_name), None)
+def _plain(name: Any) -> str:
+    return re.sub(r"[^a-z0-9]+", "", str(name).lower())
+
+
+def _raw_name(key: str, current: Mapping[str, Any], registry: Mapping[str, Mapping[str, Any]]) -> Optional[str]:
+    """The attribute of a normalised name: by its name, by its name without a group in front (``Processors_SMTMode``), or, where
+    attributes only have numbers, by the name that the registry shows to people, if that is of one attribute only."""
+    whole: dict[str, str] = {}
+    part: dict[str, str] = {}
+    shown: dict[str, list[str]] = {}
+    for name in current:
+        whole[_plain(name)] = str(name)
+        part.setdefault(_plain(str(name).partition("_")[2]), str(name))
+        shown.setdefault(_plain((registry.get(name) or {}).get("DisplayName") or ""), []).append(str(name))
+    only = {words: names[0] for words, names in shown.items() if len(names) == 1}
+    keys = BIOS_KEYS.get(key, ())
+    return next((names[word] for names in (whole, part, only) for word in keys if word in names), None)
+
+
+def _hinted(key: str, current: Mapping[str, Any], registry: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Attributes that may be meant, at most five."""
+    found = (
+        str(name)
+        for name in current
+        for words in (_plain(name) + " " + _plain((registry.get(name) or {}).get("DisplayName") or ""),)
+        if any(hint in words for hint in BIOS_HINTS.get(key, ()))
+    )
+    return sorted(found)[:5]
 
 
 def _raw_value(value: str, current: Any, entry: Optional[Mapping[str, Any]]) -> Any:

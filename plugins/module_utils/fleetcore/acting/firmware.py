@@ -62,6 +62,9 @@ class Item:
         return {"component": self.component, "installed": self.installed, "wanted": self.wanted, "action": self.action}
 
 
+_PULL = "UpdateService.SimpleUpdate"
+
+
 # -- plan: pure --------------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +167,7 @@ def prepare_firmware(service: Service, params: Mapping[str, Any]) -> Change:
     _check_direction(service.host, todo, params["direction"], rows)
     for item in todo:
         _check_image(service.host, item)
+        check_way(service.host, update, params["method"], item)
     updater = _Updater(service, params, update)
 
     def apply() -> Mapping[str, Any]:
@@ -217,6 +221,39 @@ def _check_image(host: str, item: Item) -> None:
             raise InvalidInput(
                 f"catalogue: {item.image} has the SHA-256 {digest.hexdigest()}, not {item.sha256}", field="catalogue"
             )
+
+
+def check_way(host: str, update: Mapping[str, Any], method: str, item: Item) -> None:
+    """Can the image get to this BMC in this way?
+
+    :param update: the UpdateService. ``method``: auto, push or pull.
+    :raises InvalidInput: the method or the protocol does not fit the image. :raises Unsupported: the BMC does not offer it.
+    """
+    image = str(item.image)
+    scheme, remote, _rest = image.partition("://")
+    if method == "push" and remote:
+        raise InvalidInput(f"{item.component}: to push, the image has to be a file, not {image}", field="method")
+    if method == "pull" and not remote:
+        raise InvalidInput(
+            f"{item.component}: for the BMC to pull, the image has to be a URI, not {image}", field="method"
+        )
+    if not remote:
+        if not any(link(update.get(name)) for name in ("MultipartHttpPushUri", "HttpPushUri")):
+            raise Unsupported(f"{host}: the BMC takes no images by push; give a URI that it can pull")
+        return
+    if action_target(update, _PULL) is None:
+        raise Unsupported(f"{host}: the BMC does not pull images; give a file to push")
+    allowed = _protocols(update)
+    if allowed and scheme.upper() not in allowed:
+        raise InvalidInput(
+            f"{item.component}: the BMC pulls over {', '.join(allowed)}, not {scheme.upper()}",
+            field="catalogue",
+            allowed=allowed,
+        )
+
+
+def _protocols(update: Mapping[str, Any]) -> list[str]:
+    return allowable((at(update, "Actions") or {}).get(f"#{_PULL}", {}), "TransferProtocol")
 
 
 class _Updater:
@@ -273,26 +310,15 @@ class _Updater:
 
     def _send(self, item: Item) -> HttpResponse:
         image = str(item.image)
-        remote = "://" in image
-        method = self._params["method"]
-        if method == "push" and remote:
-            raise InvalidInput(f"{item.component}: to push, the image has to be a file, not {image}", field="method")
-        if remote:
+        if "://" in image:
             return self._pull(item, image)
-        if method == "pull":
-            raise InvalidInput(
-                f"{item.component}: for the BMC to pull, the image has to be a URI, not {image}", field="method"
-            )
         timeout = seconds(self._params, "upload_timeout")
         data = Path(image).read_bytes()
         target = link(self._update.get("MultipartHttpPushUri"))
         if target is not None:
             body, kind = multipart({"Targets": [item.path]}, Path(image).name, data)
             return self.service.post(target, body, headers={"Content-Type": kind}, timeout=timeout)
-        target = link(self._update.get("HttpPushUri"))
-        if target is None:
-            raise Unsupported(f"{self.service.host}: the BMC takes no images by push; give a URI that it can pull")
-        return self._push_plain(item, target, data, timeout)
+        return self._push_plain(item, str(link(self._update.get("HttpPushUri"))), data, timeout)
 
     def _push_plain(self, item: Item, target: str, data: bytes, timeout: float) -> HttpResponse:
         """HttpPushUri. What the image is for is said before, where the service lets one say it (DSP0266, HttpPushUriTargets)."""
@@ -310,27 +336,16 @@ class _Updater:
                     self.service.patch(home, {"HttpPushUriTargets": []})
 
     def _pull(self, item: Item, image: str) -> HttpResponse:
-        action = "UpdateService.SimpleUpdate"
-        if action_target(self._update, action) is None:
-            raise Unsupported(f"{self.service.host}: the BMC does not pull images; give a file to push")
-        scheme = image.partition("://")[0].upper()
-        allowed = allowable((at(self._update, "Actions") or {}).get(f"#{action}", {}), "TransferProtocol")
-        if allowed and scheme not in allowed:
-            raise InvalidInput(
-                f"{item.component}: the BMC pulls over {', '.join(allowed)}, not {scheme}",
-                field="catalogue",
-                allowed=allowed,
-            )
         parameters: dict[str, Any] = {"ImageURI": image, "Targets": [item.path]}
-        if allowed:
-            parameters["TransferProtocol"] = scheme
+        if _protocols(self._update):
+            parameters["TransferProtocol"] = image.partition("://")[0].upper()
         try:
-            return self.service.act(self._update, action, parameters)
+            return self.service.act(self._update, _PULL, parameters)
         except Unsupported as error:
             if "Targets" not in error.message:
                 raise
             # It finds out from the image what it is for, and refuses to be told.
-            return self.service.act(self._update, action, {k: v for k, v in parameters.items() if k != "Targets"})
+            return self.service.act(self._update, _PULL, {k: v for k, v in parameters.items() if k != "Targets"})
 
     # -- the task ---------------------------------------------------------------------------------------------------------
 

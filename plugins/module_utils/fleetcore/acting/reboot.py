@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from ..drivers.base import PowerController, PowerOptions
+from ..drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
 from ..drivers.options import bmc_options
 from ..drivers.registry import open_power
-from ..ports import Clock
+from ..locks import FileLocks
+from ..ports import Clock, Locks
 from .base import seconds
 
 
-def reboot(params: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+def reboot(params: Mapping[str, Any], clock: Clock, locks: Optional[Locks] = None) -> dict[str, Any]:
     """Power cycle the machine: the operating system is asked first, for ``graceful_timeout`` seconds. A machine that is off is
-    switched on. Returns what was done, as ``bmc_power`` does.
+    switched on. Returns what was done, as ``bmc_power`` does. Other power actions on the BMC are waited for.
 
     :raises FleetError: as of :meth:`PowerController.run`.
     """
@@ -27,6 +29,7 @@ def reboot(params: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
     driver, _attempts = open_power(options, clock)
     try:
         power = PowerOptions(graceful_timeout=seconds(params, "graceful_timeout"))
-        return PowerController(driver, clock, power).run("cycle").to_dict()
+        with (locks or FileLocks(clock)).hold(controllers_of(driver.name, params), CONTROLLER_TIMEOUT):
+            return PowerController(driver, clock, power).run("cycle").to_dict()
     finally:
         driver.close()

@@ -85,6 +85,8 @@ _CODES: dict[int, tuple[type[FleetError], str]] = {
     _NO_ANSWER: (Unreachable, "no answer"),
 }
 _LOG_TAIL = 20
+# A BMC ends a session that was silent for a minute (IPMI 2.0, 6.12.15), and then does not answer in it.
+_IDLE_SECONDS = 45.0
 _FRU_PIECE = 16
 _FRU_LIMIT = 4096
 _FRU_COUNT = 32
@@ -154,6 +156,7 @@ class IpmiDriver:
         self._session = ReplayedSession(recording.commands, pyghmi_exceptions.IpmiException) if recording else None
         self._connection: Any = None
         self._was_connected = False
+        self._used = 0.0
 
     def power_state(self) -> PowerState:
         data = self.raw(netfn=0, command=1)  # Get Chassis Status
@@ -176,9 +179,13 @@ class IpmiDriver:
     def call(self, function: Callable[[Any], Any]) -> Any:
         """Call into pyghmi with a logged-in connection; its errors become ours."""
         try:
+            if self._connection is not None and self.clock.monotonic() - self._used > _IDLE_SECONDS:
+                self.drop()
             if self._connection is None:
                 self._connection = self._connect()
-            return function(self._connection)
+            result = function(self._connection)
+            self._used = self.clock.monotonic()
+            return result
         except FleetError:
             raise
         except pyghmi_exceptions.IpmiException as error:
@@ -244,6 +251,10 @@ class IpmiDriver:
         if connection is not None:
             with contextlib.suppress(Exception):  # a session that can't be closed ends by itself
                 connection.ipmi_session.logout()
+
+    def remember(self, password: str) -> None:
+        """The password of this login has changed; the next login uses the new one."""
+        self._options = dataclasses.replace(self._options, password=password)
 
     def close(self) -> None:
         """Log out. Idempotent."""

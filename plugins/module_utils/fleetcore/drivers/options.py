@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,10 @@ class BmcOptions:
         default = 443 if self.redfish_scheme == "https" else 80
         port = self.redfish_port or default
         return f"{self.redfish_scheme}://{host}" + ("" if port == default else f":{port}")
+
+    def as_user(self, username: str, password: str) -> BmcOptions:
+        """The same BMC with another login."""
+        return dataclasses.replace(self, username=username, password=password)
 
     def http(self) -> HttpClient:
         """A connection to the BMC's web server."""

@@ -166,9 +166,28 @@ BIOS_KEYS: dict[str, tuple[str, ...]] = {
     "intel_sgx": ("intelsgx", "sgxenable", "intelsoftwareguardextensionssgx", "processorsgx"),
     "intel_txt": ("inteltxt", "txtsupport", "enableintelrtxt", "processorinteltxt"),
     "secure_boot": ("secureboot", "securebootstatus"),
-    "smt": ("logicalproc", "prochyperthreading", "procamdsmt", "smtcontrol", "hyperthreading", "smtmode"),
+    "smt": (
+        "logicalproc",
+        "prochyperthreading",
+        "procamdsmt",
+        "smtcontrol",
+        "hyperthreading",
+        "hyperthreadingall",
+        "smtmode",
+    ),
     "sr_iov": ("sriovglobalenable", "sriov", "sriovsupport"),
     "tpm": ("tpmsecurity", "tpmstate", "tpmvisibility", "securitydevicesupport"),
+}
+# Parts of names that hint at such an attribute where none of the names above is there.
+BIOS_HINTS: dict[str, tuple[str, ...]] = {
+    "amd_sev": ("sev", "securemem", "memoryencryption"),
+    "boot_mode": ("bootmode",),
+    "intel_sgx": ("sgx",),
+    "intel_txt": ("txt", "trustedexecution"),
+    "secure_boot": ("secureboot",),
+    "smt": ("smt", "hyperthread", "logicalproc"),
+    "sr_iov": ("sriov",),
+    "tpm": ("tpm", "securitydevice", "trustedcomputing"),
 }
 
 # Words in the model or name of a network adapter or PCIe device that is a computer of its own.

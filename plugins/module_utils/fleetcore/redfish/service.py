@@ -55,6 +55,10 @@ class Service:
         """Log out. Never raises."""
         self._session.close()
 
+    def remember(self, password: str) -> None:
+        """The password of this login has changed: a session that the BMC ends because of it is renewed with the new one."""
+        self._session.remember(password)
+
     @property
     def root(self) -> Mapping[str, Any]:
         return self._session.root or {}

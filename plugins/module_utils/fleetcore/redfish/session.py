@@ -141,6 +141,12 @@ class Protocol:
         finally:
             self._auth = {}
 
+    def remember(self, password: str) -> None:
+        """From now on log in with this password: it was changed."""
+        self._password = password
+        if "Authorization" in self._auth:
+            self._use_basic()
+
     def renewing(self) -> Steps[bool]:
         """Log in anew after the service forgot the session. False if there is no session to renew."""
         if "X-Auth-Token" not in self._auth:
