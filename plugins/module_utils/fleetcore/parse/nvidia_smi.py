@@ -13,7 +13,6 @@ from ..errors import ParseError
 from ..model import Device, Firmware, Gpu, Status, clean_serial
 from .values import MAX_ITEMS, number, parser, pci_address, pci_id, size_bytes, text, word, xml
 
-
 # Counters of memory errors and signs of memory that is given up, as generations of GPUs name them.
 _UNCORRECTABLE = ("dram_uncorrectable", "sram_uncorrectable", "sram_uncorrectable_parity", "sram_uncorrectable_secded")
 _GIVEN_UP = (
