@@ -129,82 +129,44 @@ def build() -> Path:
     return target
 
 
-@dataclass
-class InbandGuest:
-    """The running machine; a context manager. ``variables`` are the inventory's for it."""
+def hardware() -> list[str]:
+    """QEMU's arguments for what `FACTS` say, the disk with the guest's system (`KERNEL_ARGUMENTS` name it) included."""
+    facts = FACTS
+    system = f"manufacturer={facts['vendor']},product={facts['model']},serial={facts['serial']},sku={facts['sku']}"
+    module = f"manufacturer={facts['dimm_vendor']},serial={facts['dimm_serial']},part={facts['dimm_part']}"
+    return [
+        *("-drive", f"file={image()},if=none,id=d0,format=raw,snapshot=on"),
+        *("-device", f"nvme,drive=d0,serial={facts['nvme_serial']},addr=0x10"),
+        *("-drive", "driver=null-co,if=none,id=d1,size=1073741824,read-zeroes=on"),
+        *("-device", f"nvme,drive=d1,serial={facts['second_serial']},addr=0x11"),
+        *("-smbios", f"type=0,vendor={facts['bios_vendor']},version={facts['bios_version']},date=01/31/2024"),
+        *("-smbios", f"type=1,{system},uuid={UUID}"),
+        *("-smbios", f"type=2,manufacturer={facts['vendor']},product={facts['board']},serial={facts['board_serial']}"),
+        *("-smbios", f"type=3,manufacturer={facts['vendor']},serial={facts['chassis_serial']},asset=rack-7"),
+        *("-smbios", "type=4,sock_pfx=SOCKET,manufacturer=Exemplar,version=Exemplar CPU"),
+        *("-smbios", f"type=17,loc_pfx=DIMM,{module},speed=3200"),
+    ]
 
-    workdir: Path
+
+KERNEL_ARGUMENTS = "root=/dev/nvme0n1 ro console=ttyS0 no_timer_check quiet panic=-1 init=/fleet-init"
+
+
+@dataclass(kw_only=True)
+class Login:
+    """The way into a guest, as root: a port of this machine, or what the command `proxy` reaches."""
+
     port: int = field(default_factory=free_port)
-    _child: Child | None = field(default=None, init=False, repr=False)
-
-    def __enter__(self) -> Self:
-        disk = build()
-        facts = FACTS
-        command = [
-            *(
-                vm.QEMU,
-                "-nodefaults",
-                "-no-user-config",
-                "-display",
-                "none",
-                "-serial",
-                f"file:{self.workdir}/console.log",
-            ),
-            *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(MEMORY)),
-            *("-smp", "2,sockets=2,cores=1,threads=1", "-uuid", UUID),
-            *("-kernel", str(disk.with_suffix(".kernel"))),
-            *("-append", "root=/dev/nvme0n1 ro console=ttyS0 no_timer_check quiet panic=-1 init=/fleet-init"),
-            *("-drive", f"file={disk},if=none,id=d0,format=raw,snapshot=on"),
-            *("-device", f"nvme,drive=d0,serial={facts['nvme_serial']}"),
-            *("-drive", "driver=null-co,if=none,id=d1,size=1073741824,read-zeroes=on"),
-            *("-device", f"nvme,drive=d1,serial={facts['second_serial']}"),
-            *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
-            *("-device", f"virtio-net-pci,netdev=n0,mac={MAC}"),
-            *("-smbios", f"type=0,vendor={facts['bios_vendor']},version={facts['bios_version']},date=01/31/2024"),
-            *(
-                "-smbios",
-                f"type=1,manufacturer={facts['vendor']},product={facts['model']},serial={facts['serial']},sku={facts['sku']},uuid={UUID}",
-            ),
-            *(
-                "-smbios",
-                f"type=2,manufacturer={facts['vendor']},product={facts['board']},serial={facts['board_serial']}",
-            ),
-            *("-smbios", f"type=3,manufacturer={facts['vendor']},serial={facts['chassis_serial']},asset=rack-7"),
-            *("-smbios", "type=4,sock_pfx=SOCKET,manufacturer=Exemplar,version=Exemplar CPU"),
-            *(
-                "-smbios",
-                f"type=17,loc_pfx=DIMM,manufacturer={facts['dimm_vendor']},serial={facts['dimm_serial']},part={facts['dimm_part']},speed=3200",
-            ),
-        ]
-        self._child = Child(command, log=self.workdir / "qemu.log", name="qemu").start()
-        try:
-            self._wait()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def _wait(self, timeout: float = 180.0) -> None:
-        end = time.monotonic() + timeout
-        while self.ssh("true") != 0:
-            if time.monotonic() > end:
-                raise LabError(f"the guest does not answer:\n{tail(self.workdir / 'console.log')}")
-            time.sleep(1)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+    proxy: str = ""
 
     @property
     def options(self) -> str:
         key = image().with_suffix(".key")
-        return f"-i {key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20 -o LogLevel=ERROR"
+        proxy = f" -o ProxyCommand={self.proxy}" if self.proxy else ""
+        return f"-i {key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20 -o LogLevel=ERROR{proxy}"
 
     @property
     def variables(self) -> dict[str, object]:
+        """The inventory's variables of the guest."""
         return {
             "ansible_host": "127.0.0.1",
             "ansible_port": self.port,
@@ -217,3 +179,46 @@ class InbandGuest:
         """Run a command in the guest; its exit code, 255 if there is no connection."""
         argv = ["ssh", "-p", str(self.port), *self.options.split(), "root@127.0.0.1", command]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+
+    def wait(self, console: Path, timeout: float = 180.0) -> None:
+        """Wait for the guest to answer; LabError with the end of its console if it does not."""
+        end = time.monotonic() + timeout
+        while self.ssh("true") != 0:
+            if time.monotonic() > end:
+                raise LabError(f"the guest does not answer:\n{tail(console)}")
+            time.sleep(1)
+
+
+@dataclass
+class InbandGuest(Login):
+    """The running machine; a context manager."""
+
+    workdir: Path
+    _child: Child | None = field(default=None, init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        disk = build()
+        command = [
+            *(vm.QEMU, "-nodefaults", "-no-user-config", "-display", "none"),
+            *("-serial", f"file:{self.workdir}/console.log"),
+            *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(MEMORY)),
+            *("-smp", "2,sockets=2,cores=1,threads=1", "-uuid", UUID),
+            *("-kernel", str(disk.with_suffix(".kernel")), "-append", KERNEL_ARGUMENTS),
+            *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
+            *("-device", f"virtio-net-pci,netdev=n0,mac={MAC}"),
+            *hardware(),
+        ]
+        self._child = Child(command, log=self.workdir / "qemu.log", name="qemu").start()
+        try:
+            self.wait(self.workdir / "console.log")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._child is not None:
+            self._child.stop()
+            self._child = None

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
-from fleetlab.process import Child
+from fleetlab.process import Child, LabError
 from fleetlab.vm import Console, Guest
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def available() -> tuple[bool, str]:
     """Tell whether this machine and user can run it, and else what to do."""
     if os.geteuid() != 0:
         return False, "needs root (namespaces, mounts)"
-    missing = [name for name in ("libvirtd", "unshare", "ip") if not shutil.which(name)]
+    missing = [name for name in ("libvirtd", "virsh", "unshare", "nsenter", "ip") if not shutil.which(name)]
     if libvirt is None:
         missing.append("libvirt-python")
     return (not missing, f"missing {', '.join(missing)}: {ADVICE}" if missing else "")
@@ -130,11 +132,38 @@ class LibvirtLab:
         """Define a machine that is off. Its serial console's log is one file for all boots."""
         uuid = uuid4()
         console = Console(self.workdir / f"{uuid}.console")
-        with contextlib.closing(libvirt.open(self.uri)) as connection:
-            connection.defineXML(
-                DOMAIN.format(name=name, uuid=uuid, guest=guest, mac=mac, memory=memory, console=console.path)
-            )
+        self.define_xml(DOMAIN.format(name=name, uuid=uuid, guest=guest, mac=mac, memory=memory, console=console.path))
         return Domain(uuid, name, mac, console)
+
+    def define_xml(self, xml: str) -> None:
+        """Define a machine of libvirt's own description."""
+        with contextlib.closing(libvirt.open(self.uri)) as connection:
+            connection.defineXML(xml)
+
+    def pool(self, path: Path) -> None:
+        """Make a folder a storage pool. Redfish shows disks that are volumes of a pool, no others."""
+        with contextlib.closing(libvirt.open(self.uri)) as connection:
+            connection.storagePoolCreateXML(
+                f"<pool type='dir'><name>{path.name}</name><target><path>{path}</path></target></pool>"
+            )
+
+    def forward(self, domain: Domain, port: int, to: int) -> str:
+        """Open `port` inside the lab's network for a running machine's port; the command that connects to it from outside."""
+        subprocess.run(
+            [
+                *("virsh", "--connect", self.uri, "qemu-monitor-command", "--hmp", domain.name),
+                f"hostfwd_add hostnet0 tcp:127.0.0.1:{port}-:{to}",
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        if self._child is None:
+            raise LabError("libvirtd does not run")
+        command = self.workdir / f"connect-{port}"
+        command.write_text(CONNECT.format(python=sys.executable, port=port, pid=self._child.pid))
+        command.chmod(0o700)
+        return str(command)
 
     def start(self, domain: Domain) -> None:
         """Switch a machine on."""
@@ -150,6 +179,22 @@ class LibvirtLab:
                         known.destroy()
                     known.undefine()
 
+
+# Standard input and output as a connection, from inside the network namespace.
+CONNECT = """#!/bin/sh
+exec nsenter --target {pid} --net {python} -c '
+import os, socket, threading
+link = socket.create_connection(("127.0.0.1", {port}))
+def upload():
+    while data := os.read(0, 65536):
+        link.sendall(data)
+    link.shutdown(socket.SHUT_WR)
+threading.Thread(target=upload, daemon=True).start()
+while data := link.recv(65536):
+    while data:
+        data = data[os.write(1, data):]
+'
+"""
 
 DOMAIN = """
 <domain type='qemu'>

@@ -21,10 +21,10 @@ _CARDS: tuple[tuple[str, str], ...] = (
     (r"^BOSS$|^BOSS-S1", r"88SE9230"),
     (r"\bHBA330\b", r"SAS3008"),
     (r"\bHBA350i?\b", r"SAS34\d\d"),
-    (r"\bPERC H330\b", r"SAS.?3008"),
-    (r"\bPERC H730P?\b", r"SAS.?3108"),
+    (r"\bPERC H330\b", r"SAS(?:-3 )?3008"),
+    (r"\bPERC H730P?\b", r"SAS(?:-3 )?3108"),
     (r"\bPERC H740P?\b", r"SAS3508"),
-    (r"\bPERC H755", r"SAS39\d\d"),
+    (r"\bPERC H755", r"SAS39(?:\d\d|xx)"),
 )
 
 

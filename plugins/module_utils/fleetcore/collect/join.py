@@ -252,13 +252,16 @@ def _nics(found: list[tuple[str, Any]], won: dict[str, list[str]]) -> tuple[Nic,
             if nic.bus_info:
                 cards.setdefault(nic.bus_info, []).append((source, dataclasses.replace(nic, nic_ports=())))
     by_card: dict[str, list[NicPort]] = {}
+    seen_by: dict[str, str] = {}
     for group in _groups("nic_ports", ports):
         port = _merged("nic_ports", group, won)
         if port.bus_info:
-            by_card.setdefault(port.bus_info.rsplit(".", 1)[0], []).append(port)
+            address = port.bus_info.rsplit(".", 1)[0]
+            by_card.setdefault(address, []).append(port)
+            seen_by.setdefault(address, group[0][0])
     out = []
     for address in sorted({*by_card, *cards}):
-        card = _merged("nics", cards.get(address) or [("network", Nic(id=address, bus_info=address))], won)
+        card = _merged("nics", cards.get(address) or [(seen_by[address], Nic(id=address, bus_info=address))], won)
         members = _unbonded(tuple(sorted(by_card.get(address, ()), key=lambda port: port.bus_info or "")))
         shared = _only([port.firmware for port in members if port.firmware])
         out.append(dataclasses.replace(card, nic_ports=members, firmware=card.firmware or shared))

@@ -41,11 +41,12 @@ def parse_ethtool_driver(raw: str, name: Optional[str] = None) -> Device:
 
 @parser("ethtool")
 def parse_ethtool_permanent(raw: str, name: Optional[str] = None) -> Device:
-    """``-P``: the address that is burnt in, whatever a bond has set."""
-    found = re.search(r"Permanent address:\s*([0-9A-Fa-f:]{17})", decoded(raw)[:1000])
+    """``-P``: the address that is burnt in, whatever a bond has set. InfiniBand's longer ones are no MAC addresses."""
+    found = re.search(r"Permanent address:\s*(not set|[0-9A-Fa-f:]{17,})", decoded(raw)[:1000])
     if not found:
         raise ParseError("ethtool: no permanent address in the output of -P", field="ethtool")
-    return _port(NicPort(logical_name=name, macaddress=clean_mac(found[1])))
+    address = clean_mac(found[1]) if len(found[1]) == 17 else None
+    return _port(NicPort(logical_name=name, macaddress=address)) if address else Device()
 
 
 @parser("ethtool")
@@ -73,7 +74,7 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
     part, serial = word(values.get("Vendor PN")), clean_serial(values.get("Vendor SN"))
     if part is None and serial is None and "Identifier" not in values:
         raise ParseError("ethtool: no module in the output of -m", field="ethtool")
-    kind = re.search(r"\(([^)]{1,80})\)", values.get("Identifier", ""))
+    kind = re.search(r"\((.{1,120})\)\s*$", values.get("Identifier", ""))
     return Device(
         transceivers=(
             Transceiver(
@@ -83,6 +84,7 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
                 model=part,
                 part_number=part,
                 serial=serial,
+                firmware=firmware(values.get("Active Firmware Version")),
                 description=word(kind[1]) if kind else None,
                 metadata={"revision": revision} if (revision := word(values.get("Vendor rev"))) else {},
             ),

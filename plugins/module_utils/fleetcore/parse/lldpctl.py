@@ -18,17 +18,21 @@ from .values import MAX_ITEMS, document, items, mapping, parser, text
 def parse_lldpctl(raw: str) -> Device:
     """Ports by interface name, with ``neighbor``: chassis_id, system_name, port_id, port_description, vlan, management_address.
 
-    An interface with several neighbours keeps the first. No neighbours is a fine answer.
+    An interface with several neighbours keeps the first that speaks LLDP (others: CDP, EDP, ...), else the first. Of several VLANs
+    it is the one of untagged frames. No neighbours is a fine answer.
     """
     body = document(raw, "lldpctl")
     if not isinstance(body, Mapping) or "lldp" not in body:
         raise ParseError("lldpctl: no LLDP in the output", field="lldpctl")
     ports: dict[str, NicPort] = {}
-    for name, fields in _interfaces(body["lldp"]):
+    # LLDP before other protocols; within them in the tool's order.
+    for name, fields in sorted(
+        _interfaces(body["lldp"]), key=lambda entry: text(entry[1].get("via")) not in (None, "LLDP")
+    ):
         neighbor = _neighbor(fields)
         if neighbor and name not in ports:
             ports[name] = NicPort(logical_name=name, neighbor=neighbor)
-    return Device(nics=tuple(Nic(id=name, nic_ports=(port,)) for name, port in ports.items()))
+    return Device(nics=tuple(Nic(id=name, nic_ports=(ports[name],)) for name in sorted(ports)))
 
 
 def _interfaces(lldp: Any) -> list[tuple[str, Mapping[str, Any]]]:
@@ -64,7 +68,8 @@ def _neighbor(fields: Mapping[str, Any]) -> dict[str, str]:
         key, inner = next(iter(chassis.items()))
         if isinstance(inner, Mapping):
             name, chassis = text(key), inner
-    vlan = mapping(_first(fields.get("vlan")))
+    vlans = items(fields.get("vlan"))
+    vlan = next((item for item in vlans if item.get("pvid") in (True, "yes")), vlans[0] if vlans else {})
     found = {
         "chassis_id": _value(chassis.get("id")),
         "system_name": name,

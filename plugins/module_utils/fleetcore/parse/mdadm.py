@@ -12,7 +12,8 @@ from ..errors import ParseError
 from ..model import Device, Volume
 from .values import blocks, health, integer, pairs, parser, word
 
-_MEMBER = re.compile(r"^\s+(?:\d+|-)\s+\d+\s+\d+\s+(?:\d+|-)\s+\S.*\s(/dev/\S{1,80})\s*$")
+# Number, major, minor, slot, state (containers of firmware RAID have none), device.
+_MEMBER = re.compile(r"^\s+(?:\d+|-)\s+\d+\s+\d+\s+(?:\d+|-)\s+(?:\S.*\s)?(/dev/\S{1,80})\s*$")
 
 
 @parser("mdadm")

@@ -75,7 +75,10 @@ def parse_mstflint(raw: str, address: Optional[str] = None) -> Device:
                 id=card,
                 bus_info=card,
                 part_number=word(values.get("Part Number")),
-                description=word(values.get("Description")),
+                # Without options "Description:" is the head of a table of addresses.
+                description=word(values.get("Description"))
+                if "GuidsNumber" not in values.get("Description", "")
+                else None,
                 firmware=firmware,
                 nic_ports=(port,),
             ),

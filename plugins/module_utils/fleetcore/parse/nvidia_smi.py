@@ -13,6 +13,15 @@ from ..errors import ParseError
 from ..model import Device, Firmware, Gpu, Status, clean_serial
 from .values import MAX_ITEMS, number, parser, pci_address, pci_id, size_bytes, text, word, xml
 
+# Counters of memory errors and signs of memory that is given up, as generations of GPUs name them.
+_UNCORRECTABLE = ("dram_uncorrectable", "sram_uncorrectable", "sram_uncorrectable_parity", "sram_uncorrectable_secded")
+_GIVEN_UP = (
+    "retired_pages/pending_retirement",
+    "retired_pages/pending_blacklist",
+    "remapped_rows/remapped_row_pending",
+    "remapped_rows/remapped_row_failure",
+)
+
 
 @parser("nvidia-smi")
 def parse_nvidia_smi(raw: str) -> Device:
@@ -43,11 +52,8 @@ def _gpu(item: ET.Element, driver: Optional[str]) -> Gpu:
     ]
     if links:
         metadata["nvlinks"] = str(len(links))
-    errors = number(item.findtext("ecc_errors/aggregate/dram_uncorrectable"))
-    retired = word(item.findtext("retired_pages/pending_retirement")) or word(
-        item.findtext("retired_pages/pending_blacklist")
-    )
-    bad = bool(errors) or retired == "Yes"
+    bad = any(number(item.findtext(f"ecc_errors/aggregate/{name}")) for name in _UNCORRECTABLE)
+    bad = bad or any(text(item.findtext(path)) == "Yes" for path in _GIVEN_UP)
     return Gpu(
         id=address,
         bus_info=address,

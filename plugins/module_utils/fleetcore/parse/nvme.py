@@ -32,18 +32,30 @@ from .values import (
 
 @parser("nvme")
 def parse_nvme_list(raw: str) -> Device:
-    """Drives of ``nvme list``: flat rows of version 1, or the tree of subsystems of version 2 (``-v``)."""
+    """Drives of ``nvme list``: flat rows, or with ``-v`` subsystems (version 1), or hosts with subsystems (version 2).
+
+    Controllers that are reached over a network are left out: their drives are in another machine.
+    """
     body = document(raw, "nvme")
     if not isinstance(body, Mapping) or "Devices" not in body:
         raise ParseError("nvme: not a list of devices", field="nvme")
     drives: dict[str, Drive] = {}
     for row in items(body.get("Devices")):
-        nested = [control for system in items(row.get("Subsystems")) for control in items(system.get("Controllers"))]
+        nested = [
+            {**control, "Namespaces": items(control.get("Namespaces")) or _shared_spaces(system)}
+            for system in items(row.get("Subsystems")) or [row]
+            for control in items(system.get("Controllers"))
+        ]
         for item in nested or [row]:
-            drive = _listed(item)
+            drive = _listed(item) if item.get("Transport") in (None, "pcie") else None
             if drive is not None and drive.logical_name:
                 drives.setdefault(drive.logical_name, drive)
     return Device(drives=tuple(drives.values()))
+
+
+def _shared_spaces(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Namespaces that are listed beside the controllers (native multipath): whose they are is certain for one only."""
+    return items(system.get("Namespaces")) if len(items(system.get("Controllers"))) == 1 else []
 
 
 def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
@@ -52,7 +64,7 @@ def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
     serial = clean_serial(text(row.get("SerialNumber")))
     if name is None or (model is None and serial is None):
         return None
-    spaces = items(row.get("Namespaces"))
+    spaces = items(row.get("Namespaces")) or [row]
     return Drive(
         vendor=drive_vendor(model),
         model=model,
@@ -62,8 +74,8 @@ def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
         firmware=firmware(row.get("Firmware")),
         protocol="nvme",
         drive_type="nvme",
-        capacity_bytes=positive(row.get("PhysicalSize")) or positive(at(spaces[0], "PhysicalSize") if spaces else None),
-        block_size_bytes=positive(row.get("SectorSize")),
+        capacity_bytes=positive(spaces[0].get("PhysicalSize")),
+        block_size_bytes=positive(spaces[0].get("SectorSize")),
     )
 
 

@@ -35,7 +35,9 @@ def _gpu(name: str, fields: Mapping[str, Any]) -> Gpu:
         return next((found for found in (word(plain.get(key)) for key in keys) if found), None)
 
     address = pci_address(find("pcibus", "pcibusid"))
-    model = find("cardseries", "cardmodel", "devicename")
+    # Some versions put the PCI id in place of a name.
+    names = (find("cardseries"), find("cardmodel"), find("devicename"))
+    model = next((name for name in names if name and not name.startswith("0x")), None)
     unique = find("uniqueid")
     return Gpu(
         id=address or name,

@@ -52,6 +52,9 @@ NVME_WARNINGS: Mapping[int, str] = {
 _ABOUT_THE_DRIVE = range(4, 8)
 
 
+_MODELS = ("scsi_product", "product", "model_name", "scsi_model_name")
+
+
 @dataclass(frozen=True)
 class Scanned:
     """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``."""
@@ -87,7 +90,8 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
         raise ParseError("smartctl: not its JSON", field="smartctl")
     stated = integer(at(body, "smartctl", "exit_status"))
     status = stated if stated is not None else exit_code or 0
-    model = word(body.get("model_name")) or word(body.get("scsi_model_name")) or word(body.get("product"))
+    # SCSI: the model name is vendor and product together; the product alone is what other tools call the model.
+    model = next((found for found in (word(body.get(name)) for name in _MODELS) if found), None)
     serial = clean_serial(text(body.get("serial_number")))
     if model is None and serial is None:
         messages = _messages(body, ("error", "information", "warning"))

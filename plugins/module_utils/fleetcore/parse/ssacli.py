@@ -18,6 +18,7 @@ from .values import (
     drive_vendor,
     firmware,
     health,
+    number,
     pairs,
     parser,
     pci_address,
@@ -82,7 +83,7 @@ def _controller(model: str, slot: str, values: Mapping[str, str]) -> StorageCont
     return StorageController(
         id=address or f"slot {slot}",
         bus_info=address,
-        vendor="HPE",
+        vendor="Microchip" if re.match(r"MSCC|Microchip|Adaptec|Microsemi", model) else "HPE",
         model=word(model),
         product_name=word(model),
         serial=clean_serial(values.get("Serial Number")),
@@ -103,7 +104,11 @@ def _gb(value: Optional[str], *, binary: bool) -> Optional[int]:
 
 
 def _volume(identity: str, slot: str, values: Mapping[str, str], lines: list[str]) -> Volume:
-    members = [found[1] for found in (re.match(r"^\s+physicaldrive (\S{1,60}) \(", line) for line in lines) if found]
+    members = [
+        f"{slot}/{found[1]}"
+        for found in (re.match(r"^\s+physicaldrive (\S{1,60}) \(", line) for line in lines)
+        if found
+    ]
     return Volume(
         id=f"{slot}/{identity}",
         name=word(values.get("Logical Drive Label")),
@@ -115,6 +120,11 @@ def _volume(identity: str, slot: str, values: Mapping[str, str], lines: list[str
         logical_name=word(values.get("Disk Name")),
         physical_drives=tuple(members),
     )
+
+
+def _percent(value: Optional[str]) -> Optional[float]:
+    found = number(value)
+    return found if found is not None and 0 <= found <= 100 else None
 
 
 def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
@@ -140,5 +150,7 @@ def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
         storage_controller=f"slot {slot}",
         status=health(values.get("Status")),
         wwn=wwn(values.get("WWID")),
+        power_on_hours=positive(values.get("Power On Hours")),
+        life_left_percent=_percent(values.get("Usage remaining")),
         **fields,
     )

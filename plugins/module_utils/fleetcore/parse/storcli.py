@@ -34,12 +34,16 @@ from .values import (
 )
 
 _DRIVE_KEY = re.compile(r"^Drive /c(\d{1,4})(?:/e(\d{1,4}))?/s(\d{1,4})$")
+_PACKAGES = ("Firmware Package Build", "FW Package Build", "Firmware Package Version", "Package Version")
 _VOLUME_KEY = re.compile(r"^/c(\d{1,4})/v(\d{1,4})$")
 
 
 @parser("storcli")
 def parse_storcli(raw: str) -> Device:
     """Answers to ``/call show all``, ``/call/eall/sall show all`` and ``/call/vall show all``, one or several controllers.
+
+    Drives are ``PD LIST`` and ``Drive /c0/e252/s0`` (with details beside it), some versions with ``Physical Device Information``
+    around them; ``Drives List`` of storcli2 and perccli2 (PERC 12, 96xx) has rows with details inside.
 
     A controller that answers with a failure adds nothing. Sizes are binary, as storcli counts them.
 
@@ -98,13 +102,16 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
     if model is None:
         return None
     adapter, supported = mapping(data.get("HwCfg")), mapping(data.get("Capabilities"))
-    address = pci_address(text(basics.get("PCI Address")))
+    address = pci_address((text(basics.get("PCI Address")) or "").replace("0x", ""))
     metadata = {
         key: found
         for key, found in (
             ("driver", word(version.get("Driver Name"))),
             ("bios", word(version.get("BIOS Version") or version.get("Bios Version"))),
-            ("firmware_package", word(version.get("Firmware Package Build") or version.get("FW Package Build"))),
+            (
+                "firmware_package",
+                next((found for found in (word(version.get(name)) for name in _PACKAGES) if found), None),
+            ),
             ("controller", _name(number)),
         )
         if found and not re.match(r"^[0.]+$", found)
@@ -116,8 +123,8 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         model=model,
         product_name=model,
         serial=clean_serial(text(basics.get("Serial Number"))),
-        pci_vendor_id=pci_id(integer(bus.get("Vendor Id"))),
-        pci_product_id=pci_id(integer(bus.get("Device Id"))),
+        pci_vendor_id=pci_id(bus.get("Vendor Id")),
+        pci_product_id=pci_id(bus.get("Device Id")),
         firmware=firmware(version.get("Firmware Version") or version.get("FW Version")),
         wwn=wwn(text(basics.get("SAS Address"))),
         supported_device_protocol=word(bus.get("Device Interface")),
@@ -145,12 +152,19 @@ def _drives(data: Mapping[str, Any], number: int) -> list[Drive]:
         place = _place(number, row.get("EID:Slt"))
         if place:
             rows[place] = row
-    for key, value in data.items():
+    keyed = {**data, **mapping(data.get("Physical Device Information"))}
+    for key, value in keyed.items():
         found = _DRIVE_KEY.match(str(key))
         if found:
             place = f"c{found[1]}/e{found[2]}/s{found[3]}" if found[2] else f"c{found[1]}/s{found[3]}"
             rows.setdefault(place, (items(value) or [{}])[0])
-            details[place] = _flattened(data.get(f"{key} - Detailed Information"))
+            details[place] = _flattened(keyed.get(f"{key} - Detailed Information"))
+    for entry in items(data.get("Drives List")):
+        row = mapping(entry.get("Drive Information"))
+        place = _place(number, row.get("EID:Slt"))
+        if place:
+            rows[place] = row
+            details[place] = mapping(entry.get("Drive Detailed Information"))
     return [_drive(place, row, details.get(place, {}), number) for place, row in rows.items()]
 
 
@@ -174,26 +188,32 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
     ]
     protocol = protocol_of(text(row.get("Intf")))
     raw_size = text(more.get("Raw size"))
+    maker = word(more.get("Manufacturer Id")) or word(more.get("Vendor"))
     return Drive(
         id=place,
         slot=place.split("/", 1)[1],
-        vendor=drive_vendor(model) or word(more.get("Manufacturer Id")),
+        vendor=drive_vendor(model) or (maker if protocol_of(maker) is None else None),
         model=model,
-        serial=clean_serial(text(more.get("SN"))),
+        serial=clean_serial(text(more.get("SN") or more.get("Serial Number"))),
         wwn=wwn(text(more.get("WWN"))),
-        firmware=firmware(more.get("Firmware Revision")),
+        firmware=firmware(more.get("Firmware Revision") or more.get("Firmware Revision Level")),
         drive_type="nvme" if protocol == "nvme" else {"HDD": "hdd", "SSD": "ssd"}.get(kind or ""),
         protocol=protocol,
         storage_controller=_name(number),
-        storage_controller_drive_id=integer(row.get("DID")),
+        storage_controller_drive_id=integer(row.get("DID") if "DID" in row else row.get("PID")),
         capacity_bytes=size_bytes(raw_size, binary=True) or size_bytes(text(row.get("Size")), binary=True),
         block_size_bytes=size_bytes(text(row.get("SeSz")), binary=True),
-        capable_speed_gbps=speed_gbps(more.get("Device Speed")),
-        negotiated_speed_gbps=speed_gbps(more.get("Link Speed")),
+        capable_speed_gbps=_speed(more.get("Device Speed")),
+        negotiated_speed_gbps=_speed(more.get("Link Speed")),
         status=health(row.get("State")),
         smart_status={"Yes": "failed", "No": "ok"}.get(alert or ""),
         smart_errors=tuple(errors),
     )
+
+
+def _speed(value: Any) -> Optional[float]:
+    """None for ``8.0GT/s``: what one lane of PCIe transfers is not the drive's speed."""
+    return None if "GT/s" in (text(value) or "") else speed_gbps(value)
 
 
 def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:

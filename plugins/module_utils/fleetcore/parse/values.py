@@ -158,8 +158,8 @@ def pci_address(value: Any) -> Optional[str]:
     if not isinstance(value, str):
         return None
     clean = value.strip()
-    short = re.match(r"^([0-9a-f]{2}):([0-9a-f]{2}):([0-9a-f]{2}):([0-9a-f]{2})$", clean, re.IGNORECASE)
-    if short:  # storcli: domain, bus, device and function, two digits each
+    short = re.match(r"^([0-9a-f]{2}):([0-9a-f]{2}):([0-9a-f]{2}):([0-9a-f]{1,2})$", clean, re.IGNORECASE)
+    if short:  # storcli: domain, bus, device and function
         return f"{int(short[1], 16):04x}:{short[2]}:{short[3]}.{int(short[4], 16):x}".lower()
     found = _PCI.match(clean)
     if not found:
