@@ -62,5 +62,11 @@ def test_the_playbook_looks_when_the_inventory_knows_the_serial(playbook):
         assert [len(bmc.power_log) for bmc in (right, moved)] == [2, 0]
 
         hosts["moved"]["bmc_check_machine"] = False
+        hosts["twin"] = {**hosts["moved"], "bmc_address": moved.url.upper().replace("HTTPS", "https")}
+        done, recap = playbook("powercycle", hosts, "-l", "right,moved,twin", "-e", "wave=2")
+        failed = {name: recap[name]["failed"] for name in ("right", "moved", "twin")}
+        assert failed == {"right": 0, "moved": 1, "twin": 1}, done.stdout + done.stderr
+        assert "is the BMC of right" not in done.stdout
+        assert [len(bmc.power_log) for bmc in (right, moved)] == [4, 0]
         done, recap = playbook("powercycle", hosts, "-l", "moved")
         assert (recap["moved"]["changed"], len(moved.power_log)) == (1, 2), done.stdout + done.stderr
