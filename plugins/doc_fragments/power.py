@@ -150,11 +150,12 @@ _OTHERS = r"""
 attributes:
   action_group:
     description: >-
-      Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once, and C(group/baremetal.fleet.power) for
-      the drivers that are no BMC.
+      Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once, C(group/baremetal.fleet.acting) for
+      the machine that is expected, and C(group/baremetal.fleet.power) for the drivers that are no BMC.
     support: full
     membership:
       - baremetal.fleet.bmc
+      - baremetal.fleet.acting
       - baremetal.fleet.power
 requirements:
   - pysnmp >= 7 (for the driver C(pdu))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ._bmc import BMC
+from ._bmc import BMC, EXPECTED
 from ._boundary import Plan, run
 from .fleetcore.acting.base import Change, prepare
 from .fleetcore.clock import SystemClock
@@ -55,4 +55,4 @@ def run_acting(
             always=change.always,
         )
 
-    run(plan, {**argument_spec, **BMC}, **kwargs)
+    run(plan, {**argument_spec, **BMC, **EXPECTED}, **kwargs)

@@ -48,6 +48,9 @@ BMC: dict[str, Any] = {
     "system": {"type": "str"},
 }
 
+# What the modules that act have besides. Documented by doc_fragments/acting.py.
+EXPECTED: dict[str, Any] = {"expected_serial": {"type": "str"}, "expected_uuid": {"type": "str"}}
+
 # One outlet, documented by doc_fragments/outlet.py.
 OUTLET: dict[str, Any] = {
     "address": {"type": "str", "required": True},
@@ -100,6 +103,7 @@ TASKS: dict[str, Any] = {
 # What bmc_power has besides: the drivers that are no BMC. Documented by doc_fragments/power.py.
 POWER: dict[str, Any] = {
     **BMC,
+    **EXPECTED,
     "address": {"type": "str"},
     "pdu": {"type": "list", "elements": "dict", "options": {**OUTLET, "outlet": {"type": "str", "required": True}}},
     "outlet_delay": {"type": "float", "default": 0},

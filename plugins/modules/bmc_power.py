@@ -55,6 +55,7 @@ options:
     type: path
 extends_documentation_fragment:
   - baremetal.fleet.power
+  - baremetal.fleet.acting
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -168,7 +169,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unreachable), V(authentication_failed), V(certificate_invalid), V(unsupported), V(not_verified) when the BMC
+        For example V(unreachable), V(authentication_failed), V(certificate_invalid), V(wrong_machine), V(unsupported),
+          V(not_verified) when the BMC
         accepted the action and nothing happened.
       type: str
     details:

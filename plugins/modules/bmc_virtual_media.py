@@ -51,6 +51,7 @@ options:
     type: float
     default: 60
 extends_documentation_fragment:
+  - baremetal.fleet.acting
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -100,7 +101,9 @@ failure:
   returned: failure
   contains:
     code:
-      description: For example V(unsupported), V(unreachable), V(authentication_failed), V(not_verified) when the BMC accepted the change and it did not happen.
+      description: >-
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        change and it did not happen.
       type: str
       sample: not_verified
     details:

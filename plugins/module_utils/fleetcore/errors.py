@@ -110,6 +110,12 @@ class CertificateInvalid(FatalError):
     code = "certificate_invalid"
 
 
+class WrongMachine(FatalError):
+    """What answers is another machine than the one that was meant: nothing was done."""
+
+    code = "wrong_machine"
+
+
 class Unreachable(TransientError):
     """No connection: refused, no route, name not resolved."""
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
-from .match import Part, label, place_words, same_serial, same_words
+from .match import Part, label, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict, clean_mac
 from .sections import Document, plain, speakers
@@ -62,17 +62,6 @@ def _finding(
 
 
 # -- spellings of one fact ----------------------------------------------------------------------------------------------------------
-
-
-def same_uuid(mine: str, theirs: str) -> bool:
-    """Equal, or with the first three fields in the other byte order: SMBIOS before 2.6, and some BMCs."""
-    first, second = (re.sub(r"[^0-9a-f]", "", value.lower()) for value in (mine, theirs))
-    return first == second or _swapped(first) == second
-
-
-def _swapped(digits: str) -> str:
-    octets = [digits[place : place + 2] for place in range(0, len(digits), 2)]
-    return "".join([*octets[3::-1], *octets[5:3:-1], *octets[7:5:-1], *octets[8:]])
 
 
 def same_version(mine: str, theirs: str) -> bool:

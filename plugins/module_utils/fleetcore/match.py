@@ -79,8 +79,24 @@ def labels(parts: Sequence[Part]) -> list[str]:
 
 def same_serial(mine: Optional[str], theirs: Optional[str]) -> bool:
     """Equal but for case and punctuation, or one cut short (8 characters at least), as some tools do."""
-    first, second = sorted((_squeezed(clean_serial(mine) or ""), _squeezed(clean_serial(theirs) or "")), key=len)
+    first, second = sorted((serial_key(mine), serial_key(theirs)), key=len)
     return bool(first) and (first == second or (len(first) >= 8 and first in second))
+
+
+def serial_key(value: Optional[str]) -> str:
+    """A serial number without case and punctuation; empty for a placeholder."""
+    return _squeezed(clean_serial(value) or "")
+
+
+def same_uuid(mine: str, theirs: str) -> bool:
+    """Equal, or with the first three fields in the other byte order: SMBIOS before 2.6, and some BMCs."""
+    first, second = (re.sub(r"[^0-9a-f]", "", value.lower()) for value in (mine, theirs))
+    return first == second or _swapped(first) == second
+
+
+def _swapped(digits: str) -> str:
+    octets = [digits[place : place + 2] for place in range(0, len(digits), 2)]
+    return "".join([*octets[3::-1], *octets[5:3:-1], *octets[7:5:-1], *octets[8:]])
 
 
 def same_words(mine: str, theirs: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
-from ..drivers.options import BmcOptions
+from ..drivers.options import BmcOptions, check_system
 from ..drivers.registry import first_driver
 from ..errors import FleetError, InvalidInput, NotVerified, TransientError, Unsupported
 from ..model import Attempt, LogEntry
@@ -118,6 +118,8 @@ def prepare(
             raise Unsupported(f"{name} can't do this ({what})", driver=name)
         connection: Any = open_service(options, clock) if name == "redfish" else open_ipmi(options, clock)
         try:
+            if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
+                check_system(options, connection.system()[1])
             return maker(connection), connection
         except BaseException:
             connection.close()

@@ -55,6 +55,7 @@ from ..model import (
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.capture import Record, Recording
 from ..redfish.rules import SECTIONS
+from .expected import Expected, check_machine
 from .ipmi_capture import RecordingSession, ReplayedSession, record_login
 from .options import BmcOptions
 
@@ -90,6 +91,7 @@ _IDLE_SECONDS = 45.0
 _FRU_PIECE = 16
 _FRU_LIMIT = 4096
 _FRU_COUNT = 32
+_SERIALS = ("Serial Number", "Chassis serial number", "Board serial number")
 _HEALTH = {0: "OK", 1: "Warning", 2: "Critical"}
 # Manufacturer ids of Get Device ID (IANA enterprise numbers) of BMCs whose maker is the machine's.
 _MAKERS = {
@@ -157,6 +159,7 @@ class IpmiDriver:
         self._connection: Any = None
         self._was_connected = False
         self._used = 0.0
+        self._unchecked = options.expected
 
     def power_state(self) -> PowerState:
         data = self.raw(netfn=0, command=1)  # Get Chassis Status
@@ -183,6 +186,8 @@ class IpmiDriver:
                 self.drop()
             if self._connection is None:
                 self._connection = self._connect()
+                self._used = self.clock.monotonic()
+                self._check_machine()
             result = function(self._connection)
             self._used = self.clock.monotonic()
             return result
@@ -211,6 +216,25 @@ class IpmiDriver:
             for item in entries[-limit:]
             if isinstance(item, Mapping)
         ]
+
+    def _check_machine(self) -> None:
+        """Once, at the first login. What can't be read is not known."""
+        expected, self._unchecked = self._unchecked, Expected()
+        if not expected:
+            return
+        try:
+            found: dict[str, Any] = {}
+            unknown = (BadResponse, Busy, PermissionDenied, Unsupported)
+            with contextlib.suppress(*unknown):
+                found.update(_fru_area(self, 0))
+            with contextlib.suppress(*unknown):
+                found.update(_guid(self))
+            serials = [_text(found.get(name)) for name in _SERIALS]
+            check_machine(self.host, expected, serials, _text(found.get("UUID")))
+        except BaseException:
+            self._unchecked = expected
+            self.drop()
+            raise
 
     def _connect(self) -> Any:
         again, self._was_connected = self._was_connected, True
@@ -447,11 +471,12 @@ def _board(fru: Mapping[str, Any]) -> Optional[Mainboard]:
 
 def _fru(driver: IpmiDriver) -> dict[str, Any]:
     """FRU 0 and the GUID of the system."""
-    found = _fru_area(driver, 0)
+    return {**_fru_area(driver, 0), **_guid(driver)}
+
+
+def _guid(driver: IpmiDriver) -> dict[str, Any]:
     guid = bytes(driver.raw(netfn=6, command=0x37))  # Get System GUID
-    if len(guid) == 16 and any(guid):
-        found["UUID"] = _uuid(guid)
-    return found
+    return {"UUID": _uuid(guid)} if len(guid) == 16 and any(guid) else {}
 
 
 def _fru_area(driver: IpmiDriver, number: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput
 from ..http import HttpClient, HttpOptions, clean_fingerprint
 from ..http_async import AsyncHttpClient
+from .expected import Expected, check_machine, expected_machine
 
 DRIVERS = ("redfish", "ipmi")
 """The drivers of BMCs, and what is tried when none is named."""
@@ -30,7 +31,10 @@ _HOST = re.compile(r"^[A-Za-z0-9._:%-]{1,253}$")
 
 @dataclass(frozen=True)
 class BmcOptions:
-    """:ivar host: name or IP address. ``timeout`` per request and ``deadline`` for everything, in seconds."""
+    """:ivar host: name or IP address. ``timeout`` per request and ``deadline`` for everything, in seconds.
+
+    :ivar expected: the machine that may be acted on. Reading does not look at it.
+    """
 
     host: str
     username: Optional[str] = None
@@ -45,6 +49,7 @@ class BmcOptions:
     timeout: float = 30.0
     deadline: float = 300.0
     system: Optional[str] = None
+    expected: Expected = field(default_factory=Expected)
 
     @property
     def base_url(self) -> str:
@@ -73,6 +78,21 @@ class BmcOptions:
             validate_certs=self.validate_certs,
             timeout=self.timeout,
         )
+
+
+def check_system(options: BmcOptions, system: Mapping[str, Any]) -> None:
+    """Is this ComputerSystem the machine that is expected?
+
+    :raises WrongMachine: it is another one.
+    """
+    serials = (system.get("SerialNumber"), system.get("SKU"))
+    uuid = system.get("UUID")
+    check_machine(
+        options.host,
+        options.expected,
+        [value for value in serials if isinstance(value, str)],
+        uuid if isinstance(uuid, str) else None,
+    )
 
 
 def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
@@ -108,6 +128,7 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
         timeout=float(params.get("timeout") or 30.0),
         deadline=float(params.get("deadline") or 300.0),
         system=str(system).strip() if system is not None else None,
+        expected=expected_machine(params),
     )
 
 

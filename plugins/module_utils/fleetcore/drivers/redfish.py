@@ -18,7 +18,7 @@ from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
 from ..redfish.service import choose_system, refusal
 from ..redfish.session import Session
 from ..redfish.walker import candidates
-from .options import BmcOptions
+from .options import BmcOptions, check_system
 
 try:
     import sushy
@@ -103,7 +103,9 @@ class RedfishDriver:
         systems = root.get_system_collection().get_members()
         names = [(str(system.identity), system.path) for system in systems]
         able = candidates([system.json for system in systems])
-        return systems[choose_system(self._options.host, names, able, self._options.system)]
+        system = systems[choose_system(self._options.host, names, able, self._options.system)]
+        check_system(self._options, system.json)
+        return system
 
     def _call(self, function: Any) -> Any:
         """Call into sushy; its errors become ours."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.findings import (
     findings,
-    same_uuid,
     same_vendor,
     same_version,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.match import same_uuid
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Source
 
 GIB = 2**30
