@@ -114,7 +114,7 @@ def _number(text: str | None, field: str) -> int | None:
     """:raises InvalidInput: not a number of an event."""
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _MAX:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _MAX:
         raise InvalidInput(f"{field}: not one that this server gave; start without", field=field)
     return int(text)
 

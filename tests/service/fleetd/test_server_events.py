@@ -18,6 +18,7 @@ from fleetcore.errors import Busy
 from fleetd.adapters.memory import MemoryStore
 from fleetd.api import streams
 from fleetd.api.streams import EventStream, Feed, News
+from fleetd.api.v1 import encode
 from fleetd.events import EventFilter, NewEvent
 from fleetd.services.container import Services
 
@@ -97,6 +98,19 @@ def test_not_a_number_is_not_json(admin: Any) -> None:
     body = b'{"items": [{"kind": "rack.door", "data": {"x": NaN}}]}'
     answer = admin.post("/api/v1/events", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("depth", [40, 900, 30_000])
+def test_endless_nesting_is_refused(admin: Any, depth: int) -> None:
+    body = '{"items": [{"kind": "rack.door", "data": {"x": ' + "[" * depth + "]" * depth + "}}]}"
+    answer = admin.post("/api/v1/events", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+
+
+@pytest.mark.parametrize("place", ["9" * 19, "0" * 20 + "9" * 30])
+def test_numbers_that_no_event_has_are_refused(admin: Any, place: str) -> None:
+    assert admin.get("/api/v1/events", params={"cursor": encode(place)}).status_code == 422
+    assert admin.get("/api/v1/events/stream", headers={"Last-Event-ID": place}).status_code == 422
 
 
 @pytest.mark.parametrize("query", ["cursor=Zm9v", "cursor=%00", "since=yesterday", "kind=A", "order=odd", "limit=0"])

@@ -35,7 +35,7 @@ from fleetd.domain import (
     WebSession,
 )
 from fleetd.facets import MachineCounts, Order
-from fleetd.leases import POWERCYCLE, WorkConflict
+from fleetd.leases import POWERCYCLE
 from fleetd.ports import EVERY_MACHINE, MachineFilter, TransactionCounts
 
 _M, _P, _T, _S = tables.machines, tables.powercycles, tables.tokens, tables.web_sessions
@@ -200,22 +200,31 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
         self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
     ) -> Powercycle:
         def work(connection: Connection) -> Powercycle:
-            row = connection.execute(select(_P).where(_P.c.id == request_id).with_for_update()).first()
+            query = select(_P).where(_P.c.id == request_id)
+            row = connection.execute(query).first()
             if row is None:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            if unclaimed and row.finished_at is None and row.machine in self._in_work(connection, POWERCYCLE):
-                raise WorkConflict(row.machine, POWERCYCLE)
+            rows.locked_machine(connection, row.machine)  # first, as those do who claim it
+            row = connection.execute(query.with_for_update()).one()
+            if unclaimed and row.finished_at is None:
+                self._refuse_held(connection, row.machine, POWERCYCLE)
             return rows.write_powercycle(connection, rows.powercycle(row), change)
 
         return self._tx.write(work)
 
     def toggle_powercycle(
-        self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
+        self,
+        machine: str,
+        opened: Powercycle | None,
+        closed: Callable[[Powercycle], Powercycle] | None,
+        unclaimed: bool = False,
     ) -> Powercycle | None:
         def work(connection: Connection) -> Powercycle | None:
             rows.locked_machine(connection, machine)
             present = rows.open_powercycle(connection, machine)
             if present is not None:
+                if unclaimed:
+                    self._refuse_held(connection, machine, POWERCYCLE)
                 return rows.write_powercycle(connection, present, closed) if closed else None
             return rows.insert_powercycle(connection, opened) if opened is not None else None
 
