@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -278,7 +279,7 @@ def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) 
     ended = []
 
     async def scenario() -> None:
-        async def lines() -> AsyncIterator[str]:
+        async def lines() -> AsyncGenerator[str, None]:
             try:
                 while True:
                     yield "data: x\n\n"
@@ -294,10 +295,30 @@ def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) 
             return {}
 
         scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
-        await asyncio.wait_for(EventStream(lines())(scope, receive, send), 20)
+        await asyncio.wait_for(EventStream(lines(), lambda: True)(scope, receive, send), 20)
 
     asyncio.run(scenario())
     assert ended == [True]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/events/stream", "/json/v1/machine/sse/description/updated?stream=m1", "/live"]
+)
+def test_a_stream_ends_with_its_token(api: Any, admin: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(streams, "ASK_SECONDS", 0)
+    admin.post("/api/v1/machines", json={"id": "m1"})
+    listener = threading.Thread(target=api.client("viewer").get, args=(path,), daemon=True)
+    listener.start()
+    deadline = time.monotonic() + 60
+    while "fleetd_sse_clients{" not in admin.get("/metrics").text:
+        assert listener.is_alive()
+        assert time.monotonic() < deadline
+    assert listener.is_alive(), "a good token keeps it open"
+    api.services.tokens.revoke("viewer")
+    while listener.is_alive() and time.monotonic() < deadline:
+        admin.post("/_/machine/toggle_mode/m1")
+        listener.join(0.2)
+    assert not listener.is_alive()
 
 
 # -- real servers
