@@ -40,6 +40,20 @@ from fleetd.ports import EVERY_MACHINE, MachineFilter, TransactionCounts
 
 _M, _P, _T, _S = tables.machines, tables.powercycles, tables.tokens, tables.web_sessions
 _PENDING = tables.pending_powercycle_states
+_CHUNK = 500  # machines of one statement
+
+
+def _set_states(connection: Connection, states: Mapping[str, PowerCycleState], now: datetime) -> None:
+    query = select(_M).where(_M.c.id.in_(list(states))).order_by(_M.c.id)
+    known = [rows.machine(row) for row in connection.execute(query.with_for_update())]
+    for machine in known:
+        description = replace(machine.description, powercycle_state=states[machine.id])
+        rows.write_machine(connection, machine, replace(machine, description=description))
+    aside = sorted(states.keys() - {machine.id for machine in known})
+    if aside:
+        connection.execute(delete(_PENDING).where(_PENDING.c.machine.in_(aside)))
+        made = [{"machine": name, "state": states[name].value, "updated_at": now} for name in aside]
+        connection.execute(insert(_PENDING), made)
 
 
 class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlRetention):
@@ -136,15 +150,9 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
 
     def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:
         def work(connection: Connection) -> None:
-            for name in sorted(states):  # one order of locks: no deadlock between two reports
-                state = states[name]
-                machine = rows.one_machine(connection, name, lock=True)
-                if machine is not None:
-                    description = replace(machine.description, powercycle_state=state)
-                    rows.write_machine(connection, machine, replace(machine, description=description))
-                else:
-                    connection.execute(delete(_PENDING).where(_PENDING.c.machine == name))
-                    connection.execute(insert(_PENDING).values(machine=name, state=state.value, updated_at=now))
+            names = sorted(states)  # one order of locks: no deadlock between two reports
+            for start in range(0, len(names), _CHUNK):
+                _set_states(connection, {name: states[name] for name in names[start : start + _CHUNK]}, now)
 
         self._tx.write(work, again_on_conflict=True)
 
