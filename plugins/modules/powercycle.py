@@ -25,8 +25,8 @@ options:
   state:
     description:
       - V(requested) makes sure that a request is open.
-      - V(cancelled) closes the open request. A machine without one is fine. What a runner has begun it still finishes, so that no machine
-        is left off.
+      - V(cancelled) closes the open request. A machine without one is fine. Once a runner has claimed it the task fails and names
+        the runner, which ends what it began, so that no machine is left off.
     type: str
     choices: [requested, cancelled]
     default: requested

@@ -39,7 +39,11 @@ class WorkConflict(ConflictError):
     def __init__(self, machine: str, process: str, holder: str = "") -> None:
         by = f" by {holder}" if holder else ""
         super().__init__(
-            f"{process} of {machine} is locked{by}", reason="work_conflict", machine=machine, process=process
+            f"{process} of {machine} is locked{by}",
+            reason="work_conflict",
+            machine=machine,
+            process=process,
+            holder=holder,
         )
 
 

@@ -175,13 +175,18 @@ class PowercycleStore(Protocol):
         """
 
     def toggle_powercycle(
-        self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
+        self,
+        machine: str,
+        opened: Powercycle | None,
+        closed: Callable[[Powercycle], Powercycle] | None,
+        unclaimed: bool = False,
     ) -> Powercycle | None:
         """In one transaction: the machine's open request goes through ``closed``; if there is none ``opened`` is inserted.
 
         Either may be None: then that case changes nothing. The answer is the request that was touched.
 
-        :raises NotFound: no such machine.
+        :param unclaimed: close it only if nobody holds the power cycle of the machine.
+        :raises NotFound: no such machine. :raises WorkConflict: somebody holds it.
         """
 
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:

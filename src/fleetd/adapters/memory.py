@@ -37,7 +37,7 @@ from fleetd.domain import (
 )
 from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent
 from fleetd.facets import Facet, MachineCounts, Order, facets, order_key
-from fleetd.leases import POWERCYCLE, WorkConflict
+from fleetd.leases import POWERCYCLE
 from fleetd.ports import EVERY_MACHINE, ComponentFilter, Kept, MachineFilter, Publication, TransactionCounts
 
 
@@ -234,16 +234,22 @@ class MemoryStore(MemoryWork):
             if request_id not in self._requests:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
             previous = self._requests[request_id]
-            if unclaimed and previous.open and self.list_work(previous.machine, POWERCYCLE):
-                raise WorkConflict(previous.machine, POWERCYCLE)
+            if unclaimed and previous.open:
+                self._refuse_held(previous.machine, POWERCYCLE)
             return self._put_request(change(previous))
 
     def toggle_powercycle(
-        self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
+        self,
+        machine: str,
+        opened: Powercycle | None,
+        closed: Callable[[Powercycle], Powercycle] | None,
+        unclaimed: bool = False,
     ) -> Powercycle | None:
         with self._lock:
             self._existing(machine)
             present = self._open(machine)
+            if unclaimed and present is not None:
+                self._refuse_held(machine, POWERCYCLE)
             changed = opened if present is None else closed(present) if closed else None
             return self._put_request(changed) if changed is not None else None
 
@@ -400,7 +406,11 @@ class MemoryStore(MemoryWork):
                 lambda item: (item.machine, item.source),
                 lambda _item: True,
             ),
-            Kept.WORK_HISTORY: (self._events, lambda item: (item.machine, item.process), lambda _item: True),
+            Kept.WORK_HISTORY: (
+                self._events,
+                lambda item: (item.machine, item.process, item.outcome),
+                lambda _item: True,
+            ),
             Kept.POWERCYCLES: (
                 self._requests.values(),
                 lambda item: item.machine,

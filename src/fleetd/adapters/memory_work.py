@@ -226,6 +226,11 @@ class MemoryWork:
             and (after is None or item.id < after)
         ][:limit]
 
+    def _refuse_held(self, machine: str, process: str) -> None:
+        """:raises WorkConflict: somebody holds it."""
+        for held in self.list_work(machine, process):
+            raise WorkConflict(machine, process, self._lease_sessions[held.session].component)
+
     def list_backoffs(self, machine: str | None = None) -> Sequence[Backoff]:
         with self._lock:
             now = self._clock()
@@ -288,27 +293,28 @@ class MemoryWork:
         now = self._clock()
         made = Work(name, process.name, session, self._fences[name], now)
         self._work[key] = (made, process.group)
-        self._line(made, Outcome.STARTED)
+        self._line(made, Outcome.STARTED, now)
         self._write(process.started(subject, now, self._lease_sessions[session].component))
         return made
 
     def _drop(self, key: tuple[str, str], processes: Processes, cause: str) -> None:
         held, _group = self._work.pop(key)
-        self._line(held, Outcome.CANCELLED, cause)
+        now = self._clock()
+        self._line(held, Outcome.CANCELLED, now, cause)
         process = processes.get(held.process)
         if process is not None:
-            self._write(process.lost(self._subject(held.machine), self._clock(), cause))
+            self._write(process.lost(self._subject(held.machine), now, cause))
 
     def _leave(self, key: tuple[str, str], held: Work, leave: Exit, subject: Subject, now: datetime) -> Subject:
         del self._work[key]
         name = (held.machine, held.process)
         if isinstance(leave, Cancel):
-            self._line(held, Outcome.CANCELLED, leave.cause)
+            self._line(held, Outcome.CANCELLED, now, leave.cause)
         elif isinstance(leave, Finish):
-            self._line(held, Outcome.FINISHED)
+            self._line(held, Outcome.FINISHED, now)
             self._backoffs.pop(name, None)
         else:
-            self._line(held, Outcome.FAILED, leave.cause)
+            self._line(held, Outcome.FAILED, now, leave.cause)
             subject = self._back_off(held, leave, subject, now)
         return subject
 
@@ -322,9 +328,9 @@ class MemoryWork:
         self._backoffs[name] = following
         return subject
 
-    def _line(self, item: Work, outcome: Outcome, cause: str = "") -> None:
+    def _line(self, item: Work, outcome: Outcome, now: datetime, cause: str = "") -> None:
         session = self._lease_sessions[item.session]
-        line = happened(item, outcome, session.component, session.actor, self._clock(), cause)
+        line = happened(item, outcome, session.component, session.actor, now, cause)
         self._events.append(line)
         self._tell(events.of_work(line))
 

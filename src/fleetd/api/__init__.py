@@ -88,3 +88,4 @@ def end_streams(application: FastAPI) -> None:
     """The server stops: answers that have no end of their own end now. Call it in the event loop."""
     application.state.feed.close()
     application.state.updates.close()
+    application.state.live.close()

@@ -91,7 +91,7 @@ ACTIONS: Mapping[str, Action] = {
     "cancel": Action(
         "Cancel the power cycle",
         "Cancel the power cycle of {id}?",
-        "The request is closed. If a runner is at it already, the machine may be off: look at its power.",
+        "The request is closed. Once a runner has claimed it, it is too late: it ends the cycle, so that the machine is not left off.",
         "Cancel the power cycle",
         "The power cycle is cancelled.",
         _cancel,

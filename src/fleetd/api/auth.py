@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from fleetcore.errors import Busy, FleetError
 
 from fleetd.api.errors import Forbidden, TooManyFailures, Unauthorized
 from fleetd.api.limits import FailedLogins, Limit
@@ -87,6 +88,20 @@ def principal(request: Request) -> Principal:
                 check_csrf(found, request.headers.get("x-csrf-token", ""))
             return found
     return policy.anonymous(request.url.path)
+
+
+def still(request: Request, who: Principal) -> Callable[[], bool]:
+    """Whether ``who`` would be let in again with the same request. A database that does not answer locks nobody out."""
+
+    def ask() -> bool:
+        try:
+            return principal(request) == who
+        except Busy:
+            return True
+        except FleetError:
+            return False
+
+    return ask
 
 
 def counted(request: Request, secret: str, look: Callable[[str], T | None]) -> T | None:

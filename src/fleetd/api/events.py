@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fleetcore.errors import InvalidInput
 
 from fleetd.api import once, schemas, wire
-from fleetd.api.auth import Publisher, Reader, ensure
+from fleetd.api.auth import Publisher, Reader, ensure, still
 from fleetd.api.errors import Json
 from fleetd.api.streams import EventStream, Feed, News
 from fleetd.api.v1 import Cursor, Limit, answers, decode, encode, services
@@ -71,7 +71,7 @@ def list_events(
 )
 def stream_events(
     request: Request,
-    _who: Reader,
+    who: Reader,
     machine: Machine = None,
     kind: Kind = None,
     after: Annotated[
@@ -88,12 +88,12 @@ def stream_events(
     place = _number(last_event_id, "Last-Event-ID") if last_event_id else after
     feed: Feed = request.app.state.feed
 
-    async def lines() -> AsyncIterator[str]:
+    async def lines() -> AsyncGenerator[str, None]:
         yield ": connected\n\n"
         async for news in feed.follow(EventFilter(machine, kind), place):
             yield _block(news)
 
-    return EventStream(lines())
+    return EventStream(lines(), still(request, who))
 
 
 def _block(news: News) -> str:
@@ -114,7 +114,7 @@ def _number(text: str | None, field: str) -> int | None:
     """:raises InvalidInput: not a number of an event."""
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _MAX:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _MAX:
         raise InvalidInput(f"{field}: not one that this server gave; start without", field=field)
     return int(text)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,7 +18,7 @@ from fleetcore.errors import InvalidInput
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleetd.api import wire
-from fleetd.api.auth import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower
+from fleetd.api.auth import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower, still
 from fleetd.api.errors import BadRequest, Json, as_invalid_input
 from fleetd.api.streams import KEEP_ALIVE, EventStream
 from fleetd.api.updates import Updates
@@ -283,7 +283,7 @@ def description_updated(request: Request, who: Who, stream: str = "") -> Respons
     ensure_follower(who, machine_id)
     bus: Updates = request.app.state.updates
 
-    async def updates() -> AsyncIterator[str]:
+    async def updates() -> AsyncGenerator[str, None]:
         with bus.subscribe(machine_id) as subscription:
             await subscription.ready()
             yield ": connected\n\n"
@@ -291,7 +291,7 @@ def description_updated(request: Request, who: Who, stream: str = "") -> Respons
                 changed = await subscription.wait(KEEP_ALIVE)
                 yield "data: update\n\n" if changed else ": still here\n\n"  # so that proxies keep the connection
 
-    return EventStream(updates())
+    return EventStream(updates(), still(request, who))
 
 
 @router.get(

@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from fastapi.concurrency import run_in_threadpool
 from fleetcore.errors import FleetError
 
 from fleetd import logs
+from fleetd.api.streams import KEEP_ALIVE
 
 PERIOD = 2.0  # seconds
-KEEP_ALIVE = 15.0  # seconds
-LIFE = 600.0  # seconds, after which a browser connects again and is asked again who it is
 _log = logs.get("fleetd.api")
 
 
@@ -34,17 +33,17 @@ class Live:
         self._period = period
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
-    async def listen(self, subject: str) -> AsyncIterator[str]:
+    async def listen(self, subject: str) -> AsyncGenerator[str, None]:
         """Server-sent events: ``data: changed`` after a change."""
         changed = asyncio.Event()
         self._listeners.setdefault(subject, set()).add(changed)
         if subject not in self._tasks:
             self._tasks[subject] = asyncio.create_task(self._run(subject))
-        end = asyncio.get_running_loop().time() + LIFE
         try:
             yield ": connected\n\n"
-            while asyncio.get_running_loop().time() < end:
+            while not self._closed:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), KEEP_ALIVE)
                 yield "data: changed\n\n" if changed.is_set() else ": still here\n\n"
@@ -55,6 +54,13 @@ class Live:
             if not rest:
                 del self._listeners[subject]
                 self._tasks.pop(subject).cancel()
+
+    def close(self) -> None:
+        """The server stops: all listeners end."""
+        self._closed = True
+        for listeners in self._listeners.values():
+            for item in listeners:
+                item.set()
 
     async def _run(self, subject: str) -> None:
         seen: str | None = None

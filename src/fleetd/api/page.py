@@ -10,16 +10,17 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 from fleetcore.errors import NotFound
 from starlette.exceptions import HTTPException
 
 from fleetd.api import hardware
 from fleetd.api.actions import ACTIONS, same_site
-from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf, counted
+from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf, counted, still
 from fleetd.api.live import Live
 from fleetd.api.rendering import go, login_page, own_path, plain, render, services
 from fleetd.api.status import KINDS, findings
+from fleetd.api.streams import EventStream
 from fleetd.facets import Facet, Order
 from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
@@ -238,12 +239,12 @@ def live(known: Services) -> Live:
 
 
 @router.get("/live")
-def updates(request: Request, _who: Reader) -> Response:
+def updates(request: Request, who: Reader) -> Response:
     """Server-sent events: `data: changed` when the table of this query, or `machine`, shows something else."""
     values = dict(request.query_params)
     subject = {"machine": checked_id(values["machine"])} if "machine" in values else Asked.of(values).values()
     bus: Live = request.app.state.live
-    return StreamingResponse(bus.listen(urlencode(subject)), media_type="text/event-stream")
+    return EventStream(bus.listen(urlencode(subject)), still(request, who))
 
 
 # -- logins

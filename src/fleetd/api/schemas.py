@@ -16,6 +16,7 @@ from fleetd.domain import ID_RULE, BmcAccess, is_machine_id
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$")
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+_DEPTH = 32  # far below what Python's own JSON can write
 _FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -44,10 +45,16 @@ def _address(value: str) -> str:
 
 
 def _small_json(value: dict[str, Any]) -> dict[str, Any]:
+    level: list[Any] = [value]
+    for _depth in range(_DEPTH):
+        level = [part for item in level for part in (item.values() if isinstance(item, dict) else item)]
+        level = [part for part in level if isinstance(part, dict | list)]
+    if level:
+        raise ValueError(f"must not be nested deeper than {_DEPTH} levels")
     try:
         size = len(json.dumps(value, allow_nan=False))
-    except (ValueError, RecursionError):
-        raise ValueError("must be JSON: NaN, Infinity and endless nesting are not") from None
+    except ValueError:
+        raise ValueError("must be JSON: NaN and Infinity are not") from None
     if size > 16_384:
         raise ValueError("must not be larger than 16384 bytes of JSON")
     return value

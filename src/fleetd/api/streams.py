@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fastapi.concurrency import run_in_threadpool
@@ -25,6 +25,7 @@ from fleetd.services.events import Events
 
 KEEP_ALIVE = 15.0  # seconds without anything else to say
 SEND_SECONDS = 60.0  # a client that takes nothing for so long is let go
+ASK_SECONDS = 30.0  # between two looks whether who listens still may
 PERIOD = 1.0  # seconds between two looks when nothing wakes the feed: another server may have written
 GAP = 0.02  # seconds between two looks, however much happens
 PAGE = 500
@@ -33,9 +34,15 @@ _log = logs.get("fleetd.api")
 
 
 class EventStream(StreamingResponse):
-    """``text/event-stream``; ends with its iterator, or when the client has taken nothing for ``SEND_SECONDS``."""
+    """``text/event-stream``; ends with ``lines``, when the client has taken nothing for ``SEND_SECONDS``, or may not listen any more.
+
+    :param allowed: whether it still may; asked every ``ASK_SECONDS``, because a stream outlives tokens and logins.
+    """
 
     media_type = "text/event-stream"
+
+    def __init__(self, lines: AsyncGenerator[str, None], allowed: Callable[[], bool]) -> None:
+        super().__init__(_while(lines, allowed))
 
     async def stream_response(self, send: Send) -> None:
         async def patient(message: Message) -> None:
@@ -43,6 +50,18 @@ class EventStream(StreamingResponse):
 
         with contextlib.suppress(TimeoutError):
             await super().stream_response(patient)
+
+
+async def _while(lines: AsyncGenerator[str, None], allowed: Callable[[], bool]) -> AsyncIterator[str]:
+    time = asyncio.get_running_loop().time
+    asked = time()
+    async with contextlib.aclosing(lines):
+        async for text in lines:
+            if time() - asked >= ASK_SECONDS:
+                if not await run_in_threadpool(allowed):
+                    return
+                asked = time()
+            yield text
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,18 @@ class Powercycles:
     def toggle(self, machine: str, requester: str) -> None:
         """Request one, or cancel the open request.
 
-        :raises NotFound: no such machine.
+        :raises NotFound: no such machine. :raises ConflictError: see :meth:`cancel`.
         """
         now = self._clock()
-        changed = self._store.toggle_powercycle(
-            machine, self._new(machine, requester, ""), lambda previous: cancelled(previous, now, requester)
-        )
+        try:
+            changed = self._store.toggle_powercycle(
+                machine,
+                self._new(machine, requester, ""),
+                lambda previous: cancelled(previous, now, requester),
+                unclaimed=True,
+            )
+        except WorkConflict as exc:
+            raise _under_way(exc) from None
         self._count(changed, now)
 
     def complete(self, machine: str, runner: str) -> None:
@@ -129,25 +135,33 @@ class Powercycles:
         try:
             changed = self._store.transact(lease, change, leave).request or request
         except LeaseLost:
-            if leave is not None and self._left(lease, state):
-                return self.get(request.id)  # the same report again: its answer was lost
+            found = self.get(request.id)
+            if leave is not None and self._left(lease, found, state):
+                return found  # the same report again: its answer was lost
             raise
         self._count(changed, changed.finished_at)
         return changed
 
-    def _left(self, lease: Lease, state: State) -> bool:
-        """Whether the work of that token ended as ``state`` says."""
+    def _left(self, lease: Lease, request: Powercycle, state: State) -> bool:
+        """Whether the work of that token ended with this report about this request: in one transaction, at one time."""
         wanted = Outcome.FINISHED if state == State.VERIFIED else Outcome.FAILED
+        told = {step.at for step in request.steps if step.state == state}
         lines = self._store.work_history(lease.machine, lease.process, limit=20)
-        return any(line.token == lease.token and line.outcome == wanted for line in lines)
+        return any(line.token == lease.token and line.outcome == wanted and line.at in told for line in lines)
 
     def cancel(self, request_id: str, user: str) -> Powercycle:
         """Close an open request without doing it; cancelling twice is no error.
 
-        :raises NotFound: no such request. :raises ConflictError: it is closed otherwise.
+        :raises NotFound: no such request. :raises ConflictError: it is closed otherwise, or a runner has claimed it: the machine
+            may be off, and only its holder knows.
         """
         now = self._clock()
-        changed = self._store.update_powercycle(request_id, lambda previous: cancelled(previous, now, user))
+        try:
+            changed = self._store.update_powercycle(
+                request_id, lambda previous: cancelled(previous, now, user), unclaimed=True
+            )
+        except WorkConflict as exc:
+            raise _under_way(exc) from None
         self._count(changed, now)
         return changed
 
@@ -234,6 +248,14 @@ def reported(
         now,
         f"attempt {attempts} of {backoff.max_attempts} failed; again in {seconds} s",
         not_before=until,
+    )
+
+
+def _under_way(claimed: WorkConflict) -> ConflictError:
+    held = claimed.details
+    return ConflictError(
+        f"the power cycle of {held['machine']} is under way, {held['holder']} has claimed it: it can't be cancelled any more",
+        **held,
     )
 
 

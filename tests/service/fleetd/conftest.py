@@ -288,7 +288,7 @@ def serving(
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _url(process: subprocess.Popen[str], log: Path) -> str:

@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fleetcore.errors import Busy
 from fleetd.adapters.memory import MemoryStore
 from fleetd.api import streams
 from fleetd.api.streams import EventStream, Feed, News
+from fleetd.api.v1 import encode
 from fleetd.events import EventFilter, NewEvent
 from fleetd.services.container import Services
 
@@ -97,6 +99,19 @@ def test_not_a_number_is_not_json(admin: Any) -> None:
     body = b'{"items": [{"kind": "rack.door", "data": {"x": NaN}}]}'
     answer = admin.post("/api/v1/events", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("depth", [40, 900, 30_000])
+def test_endless_nesting_is_refused(admin: Any, depth: int) -> None:
+    body = '{"items": [{"kind": "rack.door", "data": {"x": ' + "[" * depth + "]" * depth + "}}]}"
+    answer = admin.post("/api/v1/events", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+
+
+@pytest.mark.parametrize("place", ["9" * 19, "0" * 20 + "9" * 30])
+def test_numbers_that_no_event_has_are_refused(admin: Any, place: str) -> None:
+    assert admin.get("/api/v1/events", params={"cursor": encode(place)}).status_code == 422
+    assert admin.get("/api/v1/events/stream", headers={"Last-Event-ID": place}).status_code == 422
 
 
 @pytest.mark.parametrize("query", ["cursor=Zm9v", "cursor=%00", "since=yesterday", "kind=A", "order=odd", "limit=0"])
@@ -264,7 +279,7 @@ def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) 
     ended = []
 
     async def scenario() -> None:
-        async def lines() -> AsyncIterator[str]:
+        async def lines() -> AsyncGenerator[str, None]:
             try:
                 while True:
                     yield "data: x\n\n"
@@ -280,10 +295,30 @@ def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) 
             return {}
 
         scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
-        await asyncio.wait_for(EventStream(lines())(scope, receive, send), 20)
+        await asyncio.wait_for(EventStream(lines(), lambda: True)(scope, receive, send), 20)
 
     asyncio.run(scenario())
     assert ended == [True]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/events/stream", "/json/v1/machine/sse/description/updated?stream=m1", "/live"]
+)
+def test_a_stream_ends_with_its_token(api: Any, admin: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(streams, "ASK_SECONDS", 0)
+    admin.post("/api/v1/machines", json={"id": "m1"})
+    listener = threading.Thread(target=api.client("viewer").get, args=(path,), daemon=True)
+    listener.start()
+    deadline = time.monotonic() + 60
+    while "fleetd_sse_clients{" not in admin.get("/metrics").text:
+        assert listener.is_alive()
+        assert time.monotonic() < deadline
+    assert listener.is_alive(), "a good token keeps it open"
+    api.services.tokens.revoke("viewer")
+    while listener.is_alive() and time.monotonic() < deadline:
+        admin.post("/_/machine/toggle_mode/m1")
+        listener.join(0.2)
+    assert not listener.is_alive()
 
 
 # -- real servers

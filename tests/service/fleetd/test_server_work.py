@@ -202,10 +202,31 @@ def test_finish_verifies_and_cancel_puts_back(runner: httpx.Client, cycle: str) 
     assert runner.get(f"/api/v1/powercycles/{cycle}").json()["state"] == "verified"
 
 
-def test_a_request_that_was_cancelled_meanwhile(runner: httpx.Client, admin: httpx.Client, cycle: str) -> None:
+def test_a_claimed_request_is_not_cancelled(runner: httpx.Client, admin: httpx.Client, cycle: str, clock: Any) -> None:
     token = claim_cycle(runner, start(runner))
-    assert admin.post(f"/api/v1/powercycles/{cycle}/cancel").status_code == 200
-    assert report(runner, cycle, "off", token).status_code == 409
+    error = refused(admin.post(f"/api/v1/powercycles/{cycle}/cancel"), 409, "work_conflict")
+    assert error["details"]["holder"] == "runner"
+    assert "runner has claimed it" in error["message"]
+    toggled = admin.post("/_/machine/toggle_powercycle/m1")
+    assert (toggled.status_code, "runner has claimed it" in toggled.text) == (409, True)
+    assert report(runner, cycle, "off", token).status_code == 200
+    clock.forward(6)  # the runner is dead: nobody holds it
+    assert admin.post(f"/api/v1/powercycles/{cycle}/cancel").json()["state"] == "cancelled"
+
+
+def test_a_token_that_is_done_says_nothing_about_the_next_request(
+    runner: httpx.Client, admin: httpx.Client, cycle: str, clock: Any
+) -> None:
+    session = start(runner, interval=10_000)
+    done = claim_cycle(runner, session)
+    assert report(runner, cycle, "verified", done).status_code == 200
+    clock.forward(1)
+    following = admin.post("/api/v1/powercycles", json={"machine": "m1"}).json()["id"]
+    refused(report(runner, following, "verified", done), 409, "lease_lost")
+    failed = claim_cycle(runner, session)
+    assert report(runner, following, "failed", failed).status_code == 200
+    refused(report(runner, cycle, "failed", failed), 409, "lease_lost")
+    assert report(runner, cycle, "verified", done).json()["state"] == "verified"  # the first one again
 
 
 @pytest.mark.parametrize("state", ["claimed", "off", "verified", "failed"])

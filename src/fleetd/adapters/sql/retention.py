@@ -62,7 +62,7 @@ def _old(what: Kept, before: datetime) -> tuple[Table, Select[Any]]:
     elif what == Kept.DEVICE_HISTORY:
         table, same = tables.device_history, ("machine", "source")
     elif what == Kept.WORK_HISTORY:
-        table, same = tables.work_history, ("machine", "process")
+        table, same = tables.work_history, ("machine", "process", "outcome")
     else:
         table, same = tables.powercycles, ("machine",)
     query = select(table.c.id).where(table.c.id < id_floor(before))

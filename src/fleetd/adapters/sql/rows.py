@@ -92,11 +92,6 @@ def machine_row(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _word(text: str | None) -> str | None:
-    """As a column can keep it, whatever a collector sent."""
-    return text.replace("\x00", "")[:64] if text else None
-
-
 def insert_machine(connection: Connection, machine: Machine) -> Machine:
     connection.execute(insert(_M).values(machine_row(machine)))
     insert_labels(connection, machine)

@@ -35,11 +35,25 @@ from fleetd.domain import (
     WebSession,
 )
 from fleetd.facets import MachineCounts, Order
-from fleetd.leases import POWERCYCLE, WorkConflict
+from fleetd.leases import POWERCYCLE
 from fleetd.ports import EVERY_MACHINE, MachineFilter, TransactionCounts
 
 _M, _P, _T, _S = tables.machines, tables.powercycles, tables.tokens, tables.web_sessions
 _PENDING = tables.pending_powercycle_states
+_CHUNK = 500  # machines of one statement
+
+
+def _set_states(connection: Connection, states: Mapping[str, PowerCycleState], now: datetime) -> None:
+    query = select(_M).where(_M.c.id.in_(list(states))).order_by(_M.c.id)
+    known = [rows.machine(row) for row in connection.execute(query.with_for_update())]
+    for machine in known:
+        description = replace(machine.description, powercycle_state=states[machine.id])
+        rows.write_machine(connection, machine, replace(machine, description=description))
+    aside = sorted(states.keys() - {machine.id for machine in known})
+    if aside:
+        connection.execute(delete(_PENDING).where(_PENDING.c.machine.in_(aside)))
+        made = [{"machine": name, "state": states[name].value, "updated_at": now} for name in aside]
+        connection.execute(insert(_PENDING), made)
 
 
 class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlRetention):
@@ -136,15 +150,9 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
 
     def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:
         def work(connection: Connection) -> None:
-            for name in sorted(states):  # one order of locks: no deadlock between two reports
-                state = states[name]
-                machine = rows.one_machine(connection, name, lock=True)
-                if machine is not None:
-                    description = replace(machine.description, powercycle_state=state)
-                    rows.write_machine(connection, machine, replace(machine, description=description))
-                else:
-                    connection.execute(delete(_PENDING).where(_PENDING.c.machine == name))
-                    connection.execute(insert(_PENDING).values(machine=name, state=state.value, updated_at=now))
+            names = sorted(states)  # one order of locks: no deadlock between two reports
+            for start in range(0, len(names), _CHUNK):
+                _set_states(connection, {name: states[name] for name in names[start : start + _CHUNK]}, now)
 
         self._tx.write(work, again_on_conflict=True)
 
@@ -200,22 +208,31 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
         self, request_id: str, change: Callable[[Powercycle], Powercycle], unclaimed: bool = False
     ) -> Powercycle:
         def work(connection: Connection) -> Powercycle:
-            row = connection.execute(select(_P).where(_P.c.id == request_id).with_for_update()).first()
+            query = select(_P).where(_P.c.id == request_id)
+            row = connection.execute(query).first()
             if row is None:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            if unclaimed and row.finished_at is None and row.machine in self._in_work(connection, POWERCYCLE):
-                raise WorkConflict(row.machine, POWERCYCLE)
+            rows.locked_machine(connection, row.machine)  # first, as those do who claim it
+            row = connection.execute(query.with_for_update()).one()
+            if unclaimed and row.finished_at is None:
+                self._refuse_held(connection, row.machine, POWERCYCLE)
             return rows.write_powercycle(connection, rows.powercycle(row), change)
 
         return self._tx.write(work)
 
     def toggle_powercycle(
-        self, machine: str, opened: Powercycle | None, closed: Callable[[Powercycle], Powercycle] | None
+        self,
+        machine: str,
+        opened: Powercycle | None,
+        closed: Callable[[Powercycle], Powercycle] | None,
+        unclaimed: bool = False,
     ) -> Powercycle | None:
         def work(connection: Connection) -> Powercycle | None:
             rows.locked_machine(connection, machine)
             present = rows.open_powercycle(connection, machine)
             if present is not None:
+                if unclaimed:
+                    self._refuse_held(connection, machine, POWERCYCLE)
                 return rows.write_powercycle(connection, present, closed) if closed else None
             return rows.insert_powercycle(connection, opened) if opened is not None else None
 

@@ -291,6 +291,14 @@ class SqlWork:
         query = query.where(_W.c.process == process, _S.c.deadline > self._now(connection))
         return set(connection.execute(query).scalars())
 
+    def _refuse_held(self, connection: Connection, machine: str, process: str) -> None:
+        """:raises WorkConflict: somebody holds it."""
+        query = select(_S.c.component).join(_W, _S.c.id == _W.c.session)
+        query = query.where(_W.c.machine == machine, _W.c.process == process, _S.c.deadline > self._now(connection))
+        holder: str | None = connection.execute(query).scalar()
+        if holder is not None:
+            raise WorkConflict(machine, process, holder)
+
     def work_history(
         self, machine: str | None = None, process: str | None = None, limit: int | None = None, after: str | None = None
     ) -> Sequence[WorkEvent]:

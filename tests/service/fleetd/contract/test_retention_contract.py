@@ -11,7 +11,7 @@ from fleetcore.errors import ConflictError
 
 from fleetd.domain import AuditEntry, Credential, DeviceSummary, Machine, Once, Powercycle, State, new_id
 from fleetd.events import NewEvent
-from fleetd.leases import Finish, Lease, unchanged
+from fleetd.leases import Fail, Finish, Lease, unchanged
 from fleetd.ports import Kept, Publication, Store
 from fleetd.services import retention
 from fleetd.services.retention import Retention
@@ -75,10 +75,24 @@ def test_what_is_newest_stays_however_old_it_is(store: Store, clock: Any) -> Non
     latest, documents = store.latest_powercycles(["m1"]), store.get_devices("m1")
     clock.forward(86_400 * 1000)
     Retention(store, clock, dict.fromkeys(Kept, timedelta(days=1))).prune()
-    assert counts(store) == {"events": 0, "device_history": 1, "work_history": 1, "powercycles": 1, "audit": 0}
+    assert counts(store) == {"events": 0, "device_history": 1, "work_history": 2, "powercycles": 1, "audit": 0}
     assert store.latest_powercycles(["m1"]) == latest
     assert store.get_devices("m1") == documents
     assert [item.id for item in store.list_machines()] == ["m1"]
+
+
+def test_when_work_was_last_finished_is_known_however_long_ago(store: Store, clock: Any) -> None:
+    known = default_processes(intervals={"audit": 86_400 * 900})
+    who = store.open_session("c", "alice", {}, 86_400 * 10_000).id
+    (held,) = store.claim(who, known["audit"], 1, known)
+    store.transact(Lease("m1", "audit", who, held.token), unchanged, Finish())
+    clock.forward(86_400 * 400)
+    held = store.take(who, known["audit"], "m1", known, needed=False)
+    store.transact(Lease("m1", "audit", who, held.token), unchanged, Fail("no", None))
+    Retention(store, clock, {Kept.WORK_HISTORY: timedelta(days=180)}).prune()
+    assert store.explain(known["audit"], "m1").eligible is False
+    clock.forward(86_400 * 501)
+    assert store.explain(known["audit"], "m1").eligible is True
 
 
 def test_an_open_request_stays(store: Store, clock: Any) -> None:

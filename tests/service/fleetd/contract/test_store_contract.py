@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fleetcore.errors import ConflictError, NotFound
+from sqlalchemy import event
 
+from fleetd.adapters.sql.store import SqlStore
 from fleetd.domain import (
     Annotation,
     BmcAccess,
@@ -255,6 +257,25 @@ def test_deleting_takes_everything_of_the_machine(store: Store) -> None:
 
 
 # -- controller states
+
+
+def test_a_report_about_very_many_machines_takes_few_statements(sqlite_url: str) -> None:
+    store = SqlStore(sqlite_url)
+    store.create_machine(machine("m0777"))
+    count = 0
+
+    def counted(*_args: object) -> None:
+        nonlocal count
+        count += 1
+
+    event.listen(store.engine, "before_cursor_execute", counted)
+    for state in (PowerCycleState.AVAILABLE, PowerCycleState.IN_ERROR):
+        store.set_powercycle_states({f"m{number:04}": state for number in range(2000)}, NOW)
+    assert count < 100
+    for name in ("m0777", "m1999"):
+        found = store.get_machine(name) or store.create_machine(machine(name))
+        assert found.description.powercycle_state == PowerCycleState.IN_ERROR
+    store.close()
 
 
 def test_states_of_unknown_machines_wait_for_them(store: Store) -> None:

@@ -552,8 +552,11 @@ def test_a_claimed_request_changes_only_with_its_claim(store: Store, clock: Any)
     assert off.state == State.OFF
     holder = session(store)
     store.claim(holder, processes["powercycle"], 1, processes)
-    with pytest.raises(WorkConflict):
+    with pytest.raises(WorkConflict) as refused:
         store.update_powercycle(asked.id, lambda item: item.to(State.ON, now), unclaimed=True)
+    assert refused.value.details["holder"] == "worker"
+    with pytest.raises(WorkConflict):
+        store.toggle_powercycle("m1", None, lambda item: item.to(State.CANCELLED, now, finished_at=now), unclaimed=True)
     assert store.update_powercycle(asked.id, lambda item: item.to(State.ON, now)).state == State.ON
     clock.forward(6)  # the session is dead, and so is the claim
     closed = store.update_powercycle(
