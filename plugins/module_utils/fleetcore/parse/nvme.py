@@ -41,7 +41,7 @@ def parse_nvme_list(raw: str) -> Device:
         raise ParseError("nvme: not a list of devices", field="nvme")
     drives: dict[str, Drive] = {}
     for row in items(body.get("Devices")):
-        nested = [
+        nested: list[Mapping[str, Any]] = [
             {**control, "Namespaces": items(control.get("Namespaces")) or _shared_spaces(system)}
             for system in items(row.get("Subsystems")) or [row]
             for control in items(system.get("Controllers"))
