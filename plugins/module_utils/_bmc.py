@@ -11,12 +11,15 @@ import json
 import os
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
 from ._boundary import Plan
+from ._server import server_client
+from .fleetcore.claim import Claim
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
@@ -104,6 +107,16 @@ POWER: dict[str, Any] = {
     "wake_on_lan": {"type": "dict", "options": WAKE},
     "command": {"type": "dict", "options": COMMAND},
     "tasks": {"type": "dict", "options": TASKS},
+}
+
+
+# Of bmc_power, for a runner.
+CLAIM: dict[str, Any] = {
+    "machine": {"type": "str", "required": True},
+    "request": {"type": "str", "required": True},
+    "session": {"type": "str", "required": True},
+    "fencing_token": {"type": "int", "required": True, "no_log": False},
+    "runner": {"type": "str"},
 }
 
 
@@ -195,7 +208,37 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
     clock = SystemClock()
     driver, attempts = open_first(power_drivers(params, clock), params["state"])
     more = {"attempts": [to_dict(attempt) for attempt in attempts]}
-    return plan_power(driver, clock, params["state"], power, more, _progress(params.get("progress_file")))
+    planned = plan_power(
+        driver, clock, params["state"], power, more, _progress(params.get("progress_file")), _permit(params)
+    )
+    return planned if params.get("claim") is None else _reported(planned, params)
+
+
+def _permit(params: Mapping[str, Any]) -> Callable[[], None]:
+    """Asks the machine server whether the claim under which this is done is still the runner's."""
+
+    def ask() -> None:
+        if params.get("claim") is not None:
+            with contextlib.closing(server_client(params)) as client:
+                Claim.of(params["claim"]).renew(client)
+
+    return ask
+
+
+def _reported(planned: Plan, params: Mapping[str, Any]) -> Plan:
+    """The same, and the machine server is told of a power cycle that was verified: the runner may be gone."""
+
+    def apply() -> Mapping[str, Any]:
+        result = planned.apply()
+        power = result["power"]
+        if params["state"] != "cycle" or not power["verified"]:
+            return result
+        message = f"power read back after the cycle, over {power['driver']}"
+        with contextlib.closing(server_client(params)) as client:
+            told = Claim.of(params["claim"]).done(client, message)
+        return {**result, "power": {**power, "reported": told}}
+
+    return replace(planned, apply=apply)
 
 
 def _progress(path: Optional[str]) -> Callable[[PowerStep], None]:
@@ -216,6 +259,7 @@ def plan_power(
     power: PowerOptions,
     more: Mapping[str, Any],
     notify: Callable[[PowerStep], None] = lambda _step: None,
+    permit: Callable[[], None] = lambda: None,
 ) -> Plan:
     """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides."""
     try:
@@ -237,7 +281,7 @@ def plan_power(
         # Stopped in the middle of a cycle (a time-out of whoever runs the play), the machine is still switched on again.
         signal.signal(signal.SIGTERM, _interrupted)
         try:
-            result = PowerController(driver, clock, power, notify).run(state)
+            result = PowerController(driver, clock, power, notify, permit).run(state)
         finally:
             driver.close()
         return {"power": result.to_dict(), **more, "warnings": () if result.verified else (unverified(driver, state),)}
