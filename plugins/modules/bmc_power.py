@@ -91,6 +91,15 @@ extends_documentation_fragment:
   - baremetal.fleet.bmc
   - baremetal.fleet.server
 attributes:
+  action_group:
+    description: >-
+      Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once, C(group/baremetal.fleet.power) for the
+      drivers that are no BMC, and C(group/baremetal.fleet.server) for the machine server.
+    support: full
+    membership:
+      - baremetal.fleet.bmc
+      - baremetal.fleet.power
+      - baremetal.fleet.server
   check_mode:
     description: Reads the power state and returns the actions that would be taken.
     support: full
