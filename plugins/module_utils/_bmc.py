@@ -11,12 +11,15 @@ import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import env_fallback
 
 from ._boundary import Plan
+from ._server import server_client
+from .fleetcore.claim import Claim
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
@@ -115,6 +118,16 @@ POWER: dict[str, Any] = {
 }
 
 
+# Of bmc_power, for a runner.
+CLAIM: dict[str, Any] = {
+    "machine": {"type": "str", "required": True},
+    "request": {"type": "str", "required": True},
+    "session": {"type": "str", "required": True},
+    "fencing_token": {"type": "int", "required": True, "no_log": False},
+    "runner": {"type": "str"},
+}
+
+
 def info_plan(params: Mapping[str, Any]) -> Plan:
     """Read only: the same in check mode, in which no capture is written."""
     if params.get("from_capture"):
@@ -203,9 +216,45 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
     clock = SystemClock()
     driver, attempts = open_first(power_drivers(params, clock), params["state"])
     more = {"attempts": [to_dict(attempt) for attempt in attempts]}
-    wait = seconds(params, "controller_timeout")
-    held = controllers_of(driver.name, params)
-    return plan_power(driver, clock, params["state"], power, more, held, wait, _progress(params.get("progress_file")))
+    planned = plan_power(
+        driver,
+        clock,
+        params["state"],
+        power,
+        more,
+        controllers_of(driver.name, params),
+        seconds(params, "controller_timeout"),
+        _progress(params.get("progress_file")),
+        _permit(params),
+    )
+    return planned if params.get("claim") is None else _reported(planned, params)
+
+
+def _permit(params: Mapping[str, Any]) -> Callable[[], None]:
+    """Asks the machine server whether the claim under which this is done is still the runner's."""
+
+    def ask() -> None:
+        if params.get("claim") is not None:
+            with contextlib.closing(server_client(params)) as client:
+                Claim.of(params["claim"]).renew(client)
+
+    return ask
+
+
+def _reported(planned: Plan, params: Mapping[str, Any]) -> Plan:
+    """The same, and the machine server is told of a power cycle that was verified: the runner may be gone."""
+
+    def apply() -> Mapping[str, Any]:
+        result = planned.apply()
+        power = result["power"]
+        if params["state"] != "cycle" or not power["verified"]:
+            return result
+        message = f"power read back after the cycle, over {power['driver']}"
+        with contextlib.closing(server_client(params)) as client:
+            told = Claim.of(params["claim"]).done(client, message)
+        return {**result, "power": {**power, "reported": told}}
+
+    return replace(planned, apply=apply)
 
 
 def _progress(path: Optional[str]) -> Callable[[PowerStep], None]:
@@ -228,6 +277,7 @@ def plan_power(
     controllers: Sequence[str] = (),
     controller_timeout: float = CONTROLLER_TIMEOUT,
     notify: Callable[[PowerStep], None] = lambda _step: None,
+    permit: Callable[[], None] = lambda: None,
 ) -> Plan:
     """What brings a machine to a power state over one driver, which is closed at the end. ``more`` is returned besides.
 
@@ -253,7 +303,7 @@ def plan_power(
         signal.signal(signal.SIGTERM, _interrupted)
         try:
             with FileLocks(clock).hold(controllers, controller_timeout):
-                result = PowerController(driver, clock, power, notify).run(state)
+                result = PowerController(driver, clock, power, notify, permit).run(state)
         finally:
             driver.close()
         return {"power": result.to_dict(), **more, "warnings": () if result.verified else (unverified(driver, state),)}

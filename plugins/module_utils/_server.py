@@ -27,6 +27,8 @@ SERVER: dict[str, Any] = {
     "server_validate_certs": {"type": "bool", "default": True},
     "server_timeout": {"type": "float", "default": 30},
 }
+# The same for modules that do without a server too.
+SERVER_OPTIONS: dict[str, Any] = {**SERVER, "server_url": {**SERVER["server_url"], "required": False}}
 
 
 def server_client(options: Mapping[str, Any]) -> ServerClient:

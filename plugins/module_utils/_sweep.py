@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
 from ._boundary import Plan
-from ._server import SERVER, server_client
+from ._server import server_client
 from .fleetcore.client import ServerClient, check_id
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.options import BmcOptions, bmc_options
@@ -59,7 +59,6 @@ SELECT: dict[str, Any] = {
     "rack": {"type": "str"},
     "labels": {"type": "dict"},
 }
-SERVER_OPTIONS: dict[str, Any] = {**SERVER, "server_url": {**SERVER["server_url"], "required": False}}
 
 
 def plan(params: Mapping[str, Any]) -> Plan:

@@ -53,11 +53,54 @@ options:
       - A file to which each step is appended as it happens, one JSON object per line, as in RV(power.steps). It is created when it is not there.
       - For a program that watches. What can't be written there is only in the result.
     type: path
+  claim:
+    description:
+      - The claim of a power cycle request at the machine server, under which this is done. For a runner.
+      - The server is asked, just before the power is taken away, whether the claim still holds, which renews it. If not, or if the server
+        does not answer, nothing is done and the module fails. A power cycle that was verified is reported to the server.
+      - Needs O(server_url), and a token of scope runner.
+    type: dict
+    suboptions:
+      machine:
+        description: Id of the machine.
+        type: str
+        required: true
+      request:
+        description: Id of the power cycle request.
+        type: str
+        required: true
+      session:
+        description: The session that holds the claim.
+        type: str
+        required: true
+      fencing_token:
+        description: The claim's fencing token.
+        type: int
+        required: true
+      runner:
+        description: Who reports it, for people to see.
+        type: str
+  server_url:
+    description:
+      - Address of the machine server, V(https://host[:port]). Needed with O(claim) only.
+      - Without it, the environment variable E(FLEETD_URL) of the host that runs the module is used.
+    type: str
+    required: false
 extends_documentation_fragment:
   - baremetal.fleet.power
   - baremetal.fleet.acting
   - baremetal.fleet.bmc
+  - baremetal.fleet.server
 attributes:
+  action_group:
+    description: >-
+      Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once, C(group/baremetal.fleet.power) for the
+      drivers that are no BMC, and C(group/baremetal.fleet.server) for the machine server.
+    support: full
+    membership:
+      - baremetal.fleet.bmc
+      - baremetal.fleet.power
+      - baremetal.fleet.server
   check_mode:
     description: Reads the power state and returns the actions that would be taken.
     support: full
@@ -156,6 +199,10 @@ power:
           at: "2026-01-31T12:00:00Z"
           seconds: 0.21
           result: accepted
+    reported:
+      description: Whether the machine server was told.
+      type: bool
+      returned: with O(claim)
 attempts:
   description: The drivers that were tried, in order. The one without C(error) was used.
   type: list
@@ -178,8 +225,9 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import POWER, power_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import CLAIM, POWER, power_plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.drivers.base import STATES
 
 SPEC = {
@@ -189,7 +237,9 @@ SPEC = {
     "off_seconds": {"type": "float", "default": 5},
     "verify_timeout": {"type": "float", "default": 60},
     "progress_file": {"type": "path"},
+    "claim": {"type": "dict", "options": CLAIM},
     **POWER,
+    **SERVER_OPTIONS,
 }
 
 

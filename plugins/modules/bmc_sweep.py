@@ -415,7 +415,8 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SERVER_OPTIONS, SHARED, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SHARED, plan
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
 
 SPEC = {

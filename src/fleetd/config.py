@@ -235,6 +235,10 @@ class AwxSettings(_Section):
     ca_path: str | None = Field(default=None, description="CA certificates for AWX; default: the system's")
     validate_certs: bool = Field(default=True, description="verify AWX's certificate")
     templates: dict[str, str] = Field(default_factory=dict, description="playbook -> id or name of its job template")
+    fence: bool = Field(
+        default=False,
+        description="jobs ask the machine server whether the claim still holds; the template needs FLEETD_URL and FLEETD_TOKEN",
+    )
 
     @field_validator("templates", mode="before")
     @classmethod

@@ -100,6 +100,7 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
     state_dir = own.state_dir.absolute()
     environment = {"FLEETD_URL": url} | ({"FLEETD_TOKEN": token} if token else {})
     local = AnsibleRunner(state_dir / "runs", environment, forks=own.forks, timeout=own.run_seconds)
+    extra_vars = {**({} if own.executor == "awx" else _server_variables(own)), **own.extra_vars}
     inventories = tuple(own.inventory)
     local.check(inventories, own.pattern)
     runner: PlaybookRunner = _awx(own, state_dir / "jobs", local) if own.executor == "awx" else local
@@ -119,15 +120,16 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
         cycles = own.processes.count("powercycle") > 0
         availability = Availability(
             AvailabilityOptions(
-                inventories, own.pattern, own.check_playbook, own.check_seconds, own.extra_vars, cycles, waves.variables
+                inventories, own.pattern, own.check_playbook, own.check_seconds, extra_vars, cycles, waves.variables
             ),
             runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock, random=random.random,
         )  # fmt: skip
         processes: list[Powercycles | Scheduled] = []
         if cycles:
             options = PowercycleOptions(
-                inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks, waves,
-                RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), own.extra_vars,
+                inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks,
+                own.executor != "awx" or own.awx.fence, waves,
+                RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), extra_vars,
             )  # fmt: skip
             processes.append(Powercycles(
                 options, runner=runner, journal=journal, server=server, served=lambda: availability.served, budget=budget,
@@ -135,7 +137,7 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
             ))  # fmt: skip
         processes += [
             Scheduled(
-                _work_of(name, own, inventories), runner=runner, journal=journal, leases=leases,
+                _work_of(name, own, inventories, extra_vars), runner=runner, journal=journal, leases=leases,
                 served=lambda: availability.served, link=link, metrics=metrics, clock=clock, random=random.random,
             )
             for name in dict.fromkeys(own.processes) if name != "powercycle"
@@ -155,11 +157,19 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
         client.close()
 
 
-def _work_of(name: str, own: config.RunnerSettings, inventories: tuple[str, ...]) -> ProcessOptions:
+def _server_variables(own: config.RunnerSettings) -> dict[str, Any]:
+    """How the playbooks check the server's certificate: as the runner does."""
+    found: dict[str, Any] = {} if own.validate_certs else {"fleet_server_validate_certs": False}
+    return found | ({"fleet_server_ca_path": os.path.abspath(own.ca_path)} if own.ca_path else {})
+
+
+def _work_of(
+    name: str, own: config.RunnerSettings, inventories: tuple[str, ...], extra_vars: dict[str, Any]
+) -> ProcessOptions:
     how = own.definitions[name]
     return ProcessOptions(
         name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds, how.on_controller,
-        {**own.extra_vars, **how.extra_vars},
+        {**extra_vars, **how.extra_vars},
     )  # fmt: skip
 
 

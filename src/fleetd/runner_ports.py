@@ -191,6 +191,9 @@ class Leases(Protocol):
             or the runner died before it was written down) is given back.
         """
 
+    def session(self) -> str | None:
+        """The one under which this runner's claims are."""
+
     def finish(self, process: str, machine: str, token: int) -> None:
         """Done. :raises ConflictError: the claim is over."""
 
@@ -211,6 +214,11 @@ class WorkServer(Protocol):
         """Take them for this runner alone: machine -> fencing token. A machine that is missing is somebody else's now.
 
         A server without request ids has no claims: then each machine is there, with None. ``known`` as in :meth:`Leases.claim`.
+        """
+
+    def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
+        """What the module that switches the power needs to ask whether the claim of ``entry.token`` still holds, and to report under
+        it (:class:`fleetcore.claim.Claim`). None: nothing is claimed.
         """
 
     def release(self, machine: str) -> None:

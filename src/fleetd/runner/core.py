@@ -158,6 +158,8 @@ def _steps(entry: Entry) -> dict[str, Any]:
 
 def _may_be_off(outcome: HostOutcome) -> bool:
     details = outcome.error.get("details") or {}
+    if details.get("reason") == "lease_lost":
+        return False  # nothing was done; whoever has the machine now may have it off
     power = outcome.result.get("power") or details.get("power") or {}
     after = power.get("after") if isinstance(power, Mapping) else power
     return bool(details.get("may_be_off")) or after == "off"

@@ -85,6 +85,9 @@ class SessionLeases:
         self._sure.add(process)
         return found
 
+    def session(self) -> str | None:
+        return self._session
+
     def finish(self, process: str, machine: str, token: int) -> None:
         self._client.finish_work(self._ready(), machine, process, token)
 

@@ -33,6 +33,7 @@ from fleetd.runner_ports import (
 )
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
+CLAIMS = "powercycle_claims"
 CYCLE = "cycle-"
 RECOVER = "recover-"
 BUSY_SECONDS = 0.3
@@ -43,7 +44,8 @@ RECOVER_MAXIMUM = 300.0
 class PowercycleOptions:
     """``playbook`` cycles, ``recover_playbook`` makes sure that machines are on. Times in seconds.
 
-    ``run_size``: machines in one run at most, so that none waits within a run for its turn.
+    ``run_size``: machines in one run at most, so that none waits within a run for its turn. ``fence``: the playbook gets the claims
+    and asks the server, just before it takes the power away, whether they still hold.
     """
 
     inventories: tuple[str, ...]
@@ -52,6 +54,7 @@ class PowercycleOptions:
     poll_seconds: float = 5.0
     max_runs: int = 4
     run_size: int = 20
+    fence: bool = True
     waves: WaveOptions = field(default_factory=WaveOptions)
     retry: core.RetryPolicy = field(default_factory=core.RetryPolicy)
     extra_vars: dict[str, Any] = field(default_factory=dict)
@@ -247,10 +250,12 @@ class Powercycles:
     def _start(self, run: str, playbook: str, entries: Sequence[Entry]) -> bool:
         options = self._options
         hosts = tuple(sorted(e.machine for e in entries))
+        extra_vars = dict(options.extra_vars)
+        if options.fence and run.startswith(CYCLE):
+            claims = {e.machine: self._server.claim_of(e) for e in entries}
+            extra_vars[CLAIMS] = {machine: claim for machine, claim in claims.items() if claim is not None}
         try:
-            self._runner.start(
-                PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), options.extra_vars)
-            )
+            self._runner.start(PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), extra_vars))
         except FleetError as error:
             self._log.error("run_not_started", run=run, message=error.message)
             return False
@@ -300,9 +305,10 @@ class Powercycles:
         if entry.state is State.FAILED:
             self._server.failed(entry)
             return
+        power = entry.detail.get("power") or {}
         told = core.steps_told(entry)
-        for state, message in core.steps_of(entry.detail.get("power") or {}):
-            if state not in told:
+        for state, message in core.steps_of(power):
+            if state not in told and not power.get("reported"):  # reported by the module: the request is closed
                 self._server.step(entry, state, message)
         self._server.verified(entry)
 

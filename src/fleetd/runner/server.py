@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fleetcore.claim import PROCESS, Claim
 from fleetcore.client import ServerClient
 from fleetcore.errors import BadResponse, ConflictError, NotFound
 
 from fleetd.runner_ports import Entry, Leases, Wanted
 
-PROCESS = "powercycle"
 OPEN_STATES = ("queued", "claimed", "off", "on")
 _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
 _CLAIM_OVER = ("session_expired", "lease_lost")
@@ -66,6 +66,12 @@ class HttpWorkServer:
         if machines:
             plain.update(self._leases.claim(PROCESS, len(machines), machines, known))
         return plain
+
+    def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
+        session = self._leases.session()
+        if session is None or entry.token is None or entry.request is None:
+            return None
+        return Claim(entry.machine, entry.request, session, entry.token, self._name).to_dict()
 
     def release(self, machine: str) -> None:
         self._leases.cancel(PROCESS, machine)

@@ -34,15 +34,15 @@ class WaveOptions:
     @property
     def variables(self) -> tuple[str, ...]:
         """Host variables that :func:`choose` looks at."""
-        return (*self.limits, "powercycle_controller", *_CONTROLLER_VARIABLES, *_ENDPOINT_VARIABLES)
+        return (*self.limits, "power_controller", *_CONTROLLER_VARIABLES, *_ENDPOINT_VARIABLES)
 
 
 def controller_of(variables: Mapping[str, Any]) -> str | None:
     """What switches the machine: machines with the same one are never switched at the same time. None: not known.
 
-    ``powercycle_controller`` says it; otherwise it is the address of the PDU or BMC, with its ports where they are given.
+    ``power_controller`` says it; otherwise it is the address of the PDU or BMC, with its ports where they are given.
     """
-    named = variables.get("powercycle_controller")
+    named = variables.get("power_controller")
     if named:
         return str(named)
     address = next((variables[name] for name in _CONTROLLER_VARIABLES if variables.get(name)), None)

@@ -12,7 +12,7 @@ from typing import Any
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
 from fleetd import leases
-from fleetd.domain import CLOSED, Powercycle, State, Step, new_id
+from fleetd.domain import Powercycle, State, Step, new_id
 from fleetd.leases import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject, WorkConflict
 from fleetd.ports import Store
 from fleetd.services import Clock
@@ -214,12 +214,13 @@ def reported(
 ) -> Powercycle:
     """The request after a runner's report.
 
+    A report of the state that it has already changes nothing: a runner and the playbook that outlived it may both tell it.
     A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed. A
     failure that is reported while it waits there is the same one, sent again, and counts once.
 
     :raises ConflictError: it is closed, and not by the same report.
     """
-    if previous.state == state and previous.state in CLOSED:
+    if previous.state == state:
         return previous
     if not previous.open:
         raise ConflictError(

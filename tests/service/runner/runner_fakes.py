@@ -147,6 +147,9 @@ class FakeServer:
                 found[want.machine] = self.held[want.machine] = next(self.tokens)
         return found
 
+    def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
+        return None if entry.token is None else {"machine": entry.machine, "fencing_token": entry.token}
+
     def lose_session(self) -> None:
         self.over.update(self.held.values())
         self.held.clear()

@@ -21,11 +21,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fleetcore.claim import Claim
+from fleetcore.client import ServerClient
 from fleetcore.clock import SystemClock
 from fleetcore.drivers.base import PowerController, PowerOptions, PowerStep
 from fleetcore.drivers.options import bmc_options
 from fleetcore.drivers.registry import open_power
 from fleetcore.errors import FleetError
+from fleetcore.http import HttpClient, HttpOptions
 
 from fleetd import runner_app
 from fleetd.adapters.ansible_runner import AnsibleRunner
@@ -83,13 +86,20 @@ def _work(directory: Path) -> None:
 
         write({"launched": True})
         for name in spec["hosts"]:
-            write(asdict(_act(spec["playbook"], name, hosts[name], directory / "progress" / name)))
+            claim = (spec["extra_vars"].get("powercycle_claims") or {}).get(name)
+            write(asdict(_act(spec["playbook"], name, hosts[name], directory / "progress" / name, claim)))
         write({"done": "successful", "problem": ""})
 
 
-def _act(playbook: str, name: str, variables: Mapping[str, Any], progress: Path) -> HostOutcome:
+def _act(
+    playbook: str, name: str, variables: Mapping[str, Any], progress: Path, given_claim: Mapping[str, Any] | None
+) -> HostOutcome:
     if playbook.endswith("_check"):
         return HostOutcome(name, True)
+    time.sleep(variables.get("begins_after", 0))
+    url = os.environ["FLEETD_RUNNER__SERVER_URL"]
+    server = ServerClient(HttpClient(HttpOptions(url)), SystemClock(), url, token=os.environ["FLEETD_TOKEN"])
+    claim = Claim.of(given_claim) if given_claim else None
 
     def note(step: PowerStep) -> None:
         with open(progress, "a") as file:
@@ -102,12 +112,15 @@ def _act(playbook: str, name: str, variables: Mapping[str, Any], progress: Path)
     options = PowerOptions(graceful_timeout=0, off_seconds=0.2, verify_timeout=10, poll_seconds=0.1)
     try:
         driver, _ = open_power(bmc_options({**empty, **defaults, **given}), clock)
-        controller = PowerController(driver, clock, options, note)
+        controller = PowerController(
+            driver, clock, options, note, (lambda: claim.renew(server)) if claim else (lambda: None)
+        )
         result = controller.run("on" if playbook.endswith("power_on") else "cycle")
         driver.close()
     except FleetError as error:
         return HostOutcome(name, False, {}, error.to_dict())
-    return HostOutcome(name, True, {"power": result.to_dict()})
+    reported = claim is not None and claim.done(server, "done")
+    return HostOutcome(name, True, {"power": {**result.to_dict(), "reported": reported}})
 
 
 # -- points at which a life ends

@@ -111,6 +111,33 @@ def test_what_was_done_before_the_claim_was_lost_is_told_under_a_new_one(lives: 
     assert fleet.power(machine) == ["off", "on"]
 
 
+def test_a_run_whose_runner_is_gone_reports_itself_and_nobody_cycles_again(lives: Lives, fleet: Line) -> None:
+    machine = sorted(fleet.bmcs)[KILLS + 12]
+    requests = {machine: fleet.request(machine)}
+    assert lives.wait(start(lives, fleet, "absent", "after:start", lease_seconds=5)) == -signal.SIGKILL
+    until(lambda: verified(fleet, requests), "verified, with no runner there", 90)
+    assert fleet.power(machine) == ["off", "on"]
+    assert fleet.client.work() == []
+
+
+def test_a_run_that_begins_after_its_claim_is_over_does_nothing(lives: Lives, fleet: Line) -> None:
+    """The hole of the leases: a runner is dead for longer than they last, and its playbook has yet to begin."""
+    machine = sorted(fleet.bmcs)[KILLS + 13]
+    hosts = fleet.hosts()
+    fleet.write_inventory({**hosts, machine: {**hosts[machine], "begins_after": 6}})
+    requests = {machine: fleet.request(machine)}
+    assert lives.wait(start(lives, fleet, "first", "after:start", lease_seconds=1)) == -signal.SIGKILL
+    fleet.write_inventory(hosts)
+    until(lambda: machine in fleet.client.powercycle_list(), "the session is over", 60)
+    second = start(lives, fleet, "second")
+    until(lambda: verified(fleet, requests), "verified by the second runner", 90)
+    first = start(lives, fleet, "first")
+    until(lambda: "cycle_failed" in (fleet.directory / "first.log").read_text(), "the late run was refused", 90)
+    for runner in (first, second):
+        assert lives.stop(runner) == 0
+    assert fleet.power(machine) == ["off", "on"]
+
+
 def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: Path) -> None:
     """The session is lost meanwhile, and so is the claim: the cycle counts all the same, and once."""
     with running_farm([BmcSpec(name="m", password=PASSWORD)]) as farm:

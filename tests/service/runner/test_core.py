@@ -87,6 +87,7 @@ def test_nothing_in_flight_or_untold_is_ever_forgotten() -> None:
         (broken("a"), State.FAILED),
         (broken("a", "not_verified", may_be_off=True), State.UNKNOWN),
         (broken("a", "not_verified", power="off"), State.UNKNOWN),
+        (broken("a", "conflict", power="off", reason="lease_lost"), State.FAILED),
         (HostOutcome("a", False, {"power": {"after": "off"}}, {"code": "not_verified", "message": "x"}), State.UNKNOWN),
     ],
 )

@@ -76,6 +76,27 @@ def test_a_refused_login_fails_its_machine_and_the_others_go_on(line: Line) -> N
     assert line.power("bad") == []
 
 
+def test_a_machine_without_a_bmc_becomes_available_and_is_cycled(line: Line) -> None:
+    log = line.directory / "relay.log"
+    log.write_text("on\n")
+
+    def switch(state: str) -> list[str]:
+        return ["/bin/sh", "-c", f"echo {state} >> {log}"]
+
+    command = {
+        "on": switch("on"), "off": switch("off"),
+        "state": ["/bin/sh", "-c", f"tail -n 1 {log}"], "state_on": "^on", "state_off": "^off",
+    }  # fmt: skip
+    line.write_inventory({"relay": {"bmc_drivers": ["command"], "power_command": command}})
+    with line.serving():
+        line.client.create_machine({"id": "relay"})
+        request = line.request("relay")
+        with line.runner():
+            until(lambda: line.client.description("relay")["PowerCycleState"] == "available", "available")
+            until(lambda: line.client.powercycle(request)["state"] == "verified", "verified")
+    assert log.read_text().split() == ["on", "off", "on"]
+
+
 FAULTS = {
     "deaf": {"faults": (Fault("ignore", path="*/Actions/ComputerSystem.Reset"),)},
     "slow": {"behaviour": PowerBehaviour(off_seconds=4)},

@@ -86,6 +86,16 @@ def test_a_run_is_discarded_when_it_ends_after_its_last_outcome(world: World) ->
     assert world.server.calls == [("verified", "a", "q1")]
 
 
+def test_the_playbook_gets_the_claims_and_making_sure_that_machines_are_on_needs_none(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    assert world.runner.runs["cycle-1"].extra_vars == {"powercycle_claims": {"a": {"machine": "a", "fencing_token": 1}}}
+    world.end("cycle-1", broken("a", "not_verified", may_be_off=True))
+    world.step()
+    (recovery,) = world.runner.of("recover-")
+    assert recovery.extra_vars == {}
+
+
 def test_the_intent_is_in_the_journal_before_the_playbook_starts(world: World) -> None:
     seen: list[dict[str, State]] = []
     start = world.runner.start

@@ -53,6 +53,9 @@ class NoLeases:
         self.calls.append(("claim", process, count, list(machines), dict(known)))
         return {machines[0]: 7}
 
+    def session(self) -> str | None:
+        return "s1"
+
     def finish(self, process: str, machine: str, token: int) -> None:
         raise AssertionError
 

@@ -20,7 +20,7 @@ from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of
         ({"bmc_address": "10.0.0.1"}, "10.0.0.1"),
         ({"bmc_address": "10.0.0.1", "bmc_redfish_port": 8443}, "10.0.0.1:8443"),
         ({"bmc_address": "10.0.0.1", "pdu_address": "10.0.9.1"}, "10.0.9.1"),
-        ({"bmc_address": "10.0.0.1", "powercycle_controller": "chassis-3"}, "chassis-3"),
+        ({"bmc_address": "10.0.0.1", "power_controller": "chassis-3"}, "chassis-3"),
     ],
 )
 def test_what_the_controller_is(variables: dict[str, Any], controller: str | None) -> None:

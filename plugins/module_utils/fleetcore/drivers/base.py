@@ -146,6 +146,7 @@ class PowerController:
     """Brings one machine to a power state over one driver.
 
     :param notify: is told each step right after it.
+    :param permit: is asked once, just before an action that may take the power away; what it raises means that nothing is done.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class PowerController:
         clock: Clock,
         options: Optional[PowerOptions] = None,
         notify: Callable[[PowerStep], None] = lambda _step: None,
+        permit: Callable[[], None] = lambda: None,
     ) -> None:
         self._driver = driver
         self._clock = clock
@@ -161,6 +163,7 @@ class PowerController:
         self.result = PowerResult(driver=driver.name)
         self._told_off = False
         self._notify = notify
+        self._permit = permit
 
     def run(self, state: str) -> PowerResult:
         """Do it, and verify it.
@@ -172,6 +175,8 @@ class PowerController:
             check_can(self._driver, state)
             self.result.before = self.result.after = self._query()
             actions = plan(state, self.result.before, self._options, self._driver.actions)
+            if actions and state != "on":
+                self._permit()
             if actions == ("cycle",):
                 self._cycle_in_one()
             elif state == "cycle":

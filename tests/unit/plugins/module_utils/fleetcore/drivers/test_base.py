@@ -103,6 +103,25 @@ def test_each_step_is_told_when_it_is_done():
     assert off is OFF, "told while the machine is off, not at the end"
 
 
+@pytest.mark.parametrize("state", ["off", "cycle", "reset", "nmi"])
+def test_without_permission_nothing_is_done(state):
+    machine = Machine()
+
+    def refuse():
+        raise Busy("somebody else has it")
+
+    with pytest.raises(Busy) as caught:
+        PowerController(machine, machine, permit=refuse).run(state)
+    assert machine.told == []
+    assert "may_be_off" not in caught.value.details
+
+
+def test_switching_on_needs_no_permission():
+    machine = Machine(OFF)
+    PowerController(machine, machine, permit=lambda: pytest.fail("asked")).run("on")
+    assert machine.state is ON
+
+
 def test_on():
     machine = Machine(OFF, on=3)
     result = run(machine, "on")

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A claimed power cycle, as the program that switches the power sees it: is it still ours, and it is done.
+
+A playbook run outlives the runner that claimed the machine for it. Left alone, it must neither begin what the server has given to
+somebody else, nor leave the server without word of what it did: then somebody else would do it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .client import ServerClient
+from .errors import ConflictError, FleetError, NotFound
+
+PROCESS = "powercycle"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The claim of one power cycle request. ``runner`` is the name under which it is reported."""
+
+    machine: str
+    request: str
+    session: str
+    fencing_token: int
+    runner: str = ""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Claim:
+        """From the module option ``claim``."""
+        return cls(
+            options["machine"],
+            options["request"],
+            options["session"],
+            options["fencing_token"],
+            options.get("runner") or "",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine,
+            "request": self.request,
+            "session": self.session,
+            "fencing_token": self.fencing_token,
+            "runner": self.runner,
+        }
+
+    def renew(self, client: ServerClient) -> None:
+        """To be called just before the power is taken away: nobody else may have the machine for the session's interval from now.
+
+        :raises ConflictError: the claim is over; somebody else may be at work. :raises TransportError: nobody knows.
+        """
+        try:
+            held = client.heartbeat(self.session).get("work") or []
+        except (ConflictError, NotFound):
+            held = []
+        mine = (self.machine, PROCESS, self.fencing_token)
+        if mine not in [(w.get("machine"), w.get("process"), w.get("fencing_token")) for w in held]:
+            raise ConflictError(
+                f"the claim on the power cycle of {self.machine} is over: nothing was done",
+                machine=self.machine,
+                reason="lease_lost",
+            )
+
+    def done(self, client: ServerClient, message: str) -> bool:
+        """Report that the machine went off and came on again. Whether the server has taken it; if not, the runner tells it later."""
+        try:
+            for state in ("on", "verified"):
+                client.report_powercycle(self.request, state, message, None, self.runner, self.fencing_token)
+        except FleetError:
+            return False
+        return True
