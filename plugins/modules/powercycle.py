@@ -67,20 +67,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Power cycle what hangs, and go on when it is back
-  hosts: hung
-  gather_facts: false
-  connection: local
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  tasks:
-    - name: Ask for a power cycle, and wait for it
-      baremetal.fleet.powercycle:
-        server_url: https://fleet.example.com
-        server_token: "{{ fleet_server_token }}"
-        machine: "{{ inventory_hostname }}"
-        reason: does not answer
-        wait: true
+- name: Ask for a power cycle of what hangs, and wait for it
+  baremetal.fleet.powercycle:
+    server_url: https://fleet.example.com
+    server_token: "{{ fleet_server_token }}"
+    machine: "{{ inventory_hostname }}"
+    reason: does not answer
+    wait: true
 
 - name: Call it off
   baremetal.fleet.powercycle:
