@@ -54,8 +54,8 @@ def create(
     api.state.failures = FailedLogins(policy.failures)
     api.state.registry = ops.registry(services)
     api.state.error_page = rendering.error_page
-    api.state.live = page.live(services)
-    api.state.updates = updates.Updates(services)
+    api.state.live = updates.Updates(page.looks(services), page.LOOK_SECONDS, page.LOOK_SECONDS)
+    api.state.updates = updates.Updates(updates.descriptions(services))
     api.state.feed = streams.Feed(services.events)
     for router in (
         ops.router,
@@ -88,3 +88,4 @@ def end_streams(application: FastAPI) -> None:
     """The server stops: answers that have no end of their own end now. Call it in the event loop."""
     application.state.feed.close()
     application.state.updates.close()
+    application.state.live.close()

@@ -3,23 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 from fleetcore.errors import NotFound
 from starlette.exceptions import HTTPException
 
 from fleetd.api import hardware
 from fleetd.api.actions import ACTIONS, same_site
 from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf, counted
-from fleetd.api.live import Live
 from fleetd.api.rendering import go, login_page, own_path, plain, render, services
 from fleetd.api.status import KINDS, findings
+from fleetd.api.streams import KEEP_ALIVE, EventStream
+from fleetd.api.updates import Look, Updates
 from fleetd.facets import Facet, Order
 from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
@@ -29,6 +31,8 @@ from fleetd.services.tokens import May
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 100
+LOOK_SECONDS = 2.0  # between two looks for what pages show
+LIFE_SECONDS = 600.0  # of a page's stream; then its browser connects again and is asked again who it is
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {"fleet.css": "text/css", "fleet.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # Of the summary at the top of the fleet, in this order.
@@ -213,8 +217,8 @@ _SHOWN = 40  # changes of one observation
 # -- updates
 
 
-def live(known: Services) -> Live:
-    """Looks at what pages show."""
+def looks(known: Services) -> Look:
+    """Looks at what pages show; a subject is the query string that says which part of the fleet, or machine."""
 
     def look(subject: str) -> object:
         values = {name: found[-1] for name, found in parse_qs(subject).items()}
@@ -234,16 +238,31 @@ def live(known: Services) -> Live:
             known.work.history(name, limit=20),
         )
 
-    return Live(look)
+    return lambda subjects: {subject: look(subject) for subject in subjects}
 
 
 @router.get("/live")
-def updates(request: Request, _who: Reader) -> Response:
-    """Server-sent events: `data: changed` when the table of this query, or `machine`, shows something else."""
+def live(request: Request, _who: Reader) -> Response:
+    """Server-sent events: `data: changed` when the table of this query, or `machine`, shows something else.
+
+    The first one comes as soon as every later change is told: what happened while the page was on its way may be missing on it.
+    """
     values = dict(request.query_params)
     subject = {"machine": checked_id(values["machine"])} if "machine" in values else Asked.of(values).values()
-    bus: Live = request.app.state.live
-    return StreamingResponse(bus.listen(urlencode(subject)), media_type="text/event-stream")
+    bus: Updates = request.app.state.live
+
+    async def lines() -> AsyncIterator[str]:
+        time = asyncio.get_running_loop().time
+        end = time() + LIFE_SECONDS
+        yield ": connected\n\n"
+        with bus.subscribe(urlencode(subject)) as subscription:
+            await subscription.ready()
+            changed = True
+            while not bus.closed and time() < end:
+                yield "data: changed\n\n" if changed else ": still here\n\n"
+                changed = await subscription.wait(KEEP_ALIVE)
+
+    return EventStream(lines())
 
 
 # -- logins
