@@ -42,7 +42,7 @@ class Services:
         self.work = WorkService(store, backoff or Backoff(), processes, tally=self.tally)
         self.credentials = Credentials(store, clock, cipher)
         self.devices = Devices(store, clock, self.tally)
-        self.events = Events(store)
+        self.events = Events(store, clock)
         self.retention = Retention(store, clock, ages)
         self.requests = Requests(store, clock)
         self.tokens = Tokens(store, clock, session_hours, self.tally)

@@ -4,16 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent, checked_kind
 from fleetd.ports import Store
+from fleetd.services import Clock
 
 
 class Events:
     """Use cases around events. What the server itself changes is in the log already: see ``fleetd.events``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The time, for filters that begin a while ago."""
+        return self._clock()
 
     def append(self, events: Sequence[NewEvent]) -> Sequence[Event]:
         """Store what somebody else saw, all or none.

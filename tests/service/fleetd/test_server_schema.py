@@ -165,6 +165,7 @@ ADDED: dict[str, dict[str, dict[str, object]]] = {
     },
     "0007": {"answers": {"actor": "alice", "key": "k", "request": "d", "answer": '{"n":1}', "at": STAMP}},
     "0008": {"duties": {"name": "prune", "holder": "h", "until": STAMP}},
+    "0009": {},
 }
 
 
@@ -320,6 +321,7 @@ def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
         "serial",
         "heard_at",
         "seen_at",
+        "worst_finding",
     )
     query = sa.select(*(table.c[name] for name in filled)).order_by(table.c.id)
     with engine.begin() as connection:
