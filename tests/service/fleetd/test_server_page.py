@@ -333,7 +333,7 @@ def history(fleet: Any, clock: Any) -> Any:
     clock.forward(3600)
     publish("m1", "oob", {"serial": "S1", "drives": []})
     publish("m3", "oob", {"serial": "S3", "drives": [{**drive, "slot": "Bay 5"}]})
-    port = {"macaddress": "aa:bb:cc:00:00:01", "id": "eth0", "lldp": {"switch_name": "sw1", "port_id": "Eth1/7"}}
+    port = {"macaddress": "aa:bb:cc:00:00:01", "id": "eth0", "neighbor": {"system_name": "sw1", "port_id": "Eth1/7"}}
     publish("m3", "inband", {"serial": "S3", "nics": [{"id": "eth0", "nic_ports": [port]}]})
     publish("m2", "inband", {"serial": "OTHER"})
     publish("m3", "oob", {"serial": "S3", "coverage": {"storage": {"verdict": "timeout", "reason": "30 s"}}})
@@ -358,7 +358,8 @@ def test_a_part_has_its_way_and_a_stale_section_says_so(history: Any) -> None:
     client = history.client("viewer")
     page = client.get("/machine/m3").text
     assert 'href="/parts?serial=DRIVE-1"' in page
-    assert "last seen" in page
+    assert "shown is what was last seen" in page
+    assert "Eth1/7" in page
     text = client.get("/parts?serial=drive1").text
     assert re.findall(r'href="/machine/(m\d)"', text) == ["m3", "m1"]
     assert text.index("is there") < text.index("was there")

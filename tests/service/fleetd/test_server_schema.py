@@ -295,7 +295,7 @@ def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
         "recovering": Description(recovering="Too hot.", powercycle_state=PowerCycleState.IN_ERROR, last_updated=now),
         "maintained": Description(maintenance_mode="alice"),
     }
-    device = codec.dumps(DeviceSummary(vendor="ACME", collected_at="2026-01-02T00:00:00Z"))
+    device = codec.dumps(DeviceSummary(vendor="ACME", collected_at="2026-01-02T00:00:00Z", worst_finding="critical"))
     with engine.begin() as connection:
         config = migrate._config()
         config.attributes["connection"] = connection
