@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from fleetd.api.hardware import value
+from fleetd.api.hardware import SOURCES, value
 from fleetd.events import Event
 
 _TONES = {
@@ -40,5 +42,21 @@ def happening(event: Event) -> Happening:
         tone = "bad" if (hold, event.kind) == ("quarantine", "hold.set") else tone
     if event.kind == "controller.changed":
         tone = {"in_error": "bad", "available": "ok"}.get(str(data.get("to")), tone)
-    said = [f"{name.replace('_', ' ')} {value(found)}" for name, found in data.items() if found not in ("", None, [])]
+    if event.kind == "device.changed":
+        return Happening(event, tone, words, _changed(data))
+    said = [
+        f"{name.replace('_', ' ')} {value(found)}" for name, found in data.items() if found not in ("", None, [], 0)
+    ]
     return Happening(event, tone, words, "; ".join([item for item in (event.message, ", ".join(said)) if item]))
+
+
+_NAMED = 3  # parts
+
+
+def _changed(data: Mapping[str, Any]) -> str:
+    """Of an observation: how much, by whom, where."""
+    count, source = data.get("changes", 0), str(data.get("source", ""))
+    parts = [str(item).replace(":", " ", 1).replace("_", " ") for item in data.get("components", [])]
+    more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+    said = f"{count} change{'' if count == 1 else 's'}, seen by the {SOURCES.get(source, source)}"
+    return said + (f": {', '.join(parts[:_NAMED])}{more}" if parts else "")

@@ -65,7 +65,7 @@ def groups(document: Document) -> list[Group]:
         if document.get(name)
     ]
     found = [Group("board", "Board", board)] if board else []
-    origins = document.get("provenance", {}) if document.get("source") is None else {}
+    origins = document.get("provenance", {}) if document.get("source") not in SOURCES else {}  # of the merged view
     for name, title, details, section in _KINDS:
         items = document.get(name, [])
         whole = [f"{name}[{title}]" for title in labels(items)]
@@ -129,7 +129,7 @@ def _verdict(document: Document, *sections: str) -> str:
     return (
         words.get(verdict, verdict)
         + (f": {entry['reason']}" if entry.get("reason") else "")
-        + (f"; shown is what was last seen {seen[:16].replace('T', ' ')} UTC" if seen else "")
+        + (f"; last seen {seen[:16].replace('T', ' ')} UTC" if seen else "")
     )
 
 

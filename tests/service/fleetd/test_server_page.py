@@ -358,7 +358,7 @@ def test_a_part_has_its_way_and_a_stale_section_says_so(history: Any) -> None:
     client = history.client("viewer")
     page = client.get("/machine/m3").text
     assert 'href="/parts?serial=DRIVE-1"' in page
-    assert "shown is what was last seen" in page
+    assert "; last seen 20" in page
     assert "Eth1/7" in page
     text = client.get("/parts?serial=drive1").text
     assert re.findall(r'href="/machine/(m\d)"', text) == ["m3", "m1"]
