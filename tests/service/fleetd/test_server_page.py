@@ -332,7 +332,7 @@ def history(fleet: Any, clock: Any) -> Any:
     publish("m1", "oob", {"serial": "S1", "drives": [drive]})
     clock.forward(3600)
     publish("m1", "oob", {"serial": "S1", "drives": []})
-    publish("m3", "oob", {"serial": "S3", "drives": [{**drive, "slot": "Bay 5"}]})
+    publish("m3", "oob", {"serial": "S3", "collected_at": "2026-03-01T11:00:00Z", "drives": [{**drive, "slot": "Bay 5"}]})
     port = {"macaddress": "aa:bb:cc:00:00:01", "id": "eth0", "neighbor": {"system_name": "sw1", "port_id": "Eth1/7"}}
     publish("m3", "inband", {"serial": "S3", "nics": [{"id": "eth0", "nic_ports": [port]}]})
     publish("m2", "inband", {"serial": "OTHER"})
@@ -362,7 +362,7 @@ def test_a_part_has_its_way_and_a_stale_section_says_so(history: Any) -> None:
     assert "Eth1/7" in page
     text = client.get("/parts?serial=drive1").text
     assert re.findall(r'href="/machine/(m\d)"', text) == ["m3", "m1"]
-    assert text.index("is there") < text.index("was there")
+    assert text.index("is there") < text.index("was there"), "the newest first"
     assert "No machine has or had it" in client.get("/parts?serial=nothing").text
     assert client.get("/parts").status_code == 200
     assert history.client(None).get("/parts?serial=DRIVE-1").status_code == 401

@@ -192,6 +192,8 @@ def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: st
     if revision >= "0005":
         listed = {"maintenance": True, "controller": "available", "power_state": "on", "vendor": "ACME"}
         added["machines"] = {**added["machines"], **listed}
+    if revision >= "0009":
+        added["machines"] = {**added["machines"], "credential": "login1"}
     with engine.begin() as connection:
         migrate.to(connection, revision)
         for table, row in added.items():
