@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from fleetcore.findings import CRITICAL
+
 from fleetd.domain import DeviceSummary, Machine, Powercycle, PowerCycleState, State
 
 
@@ -20,6 +22,7 @@ class Facet(enum.StrEnum):
     QUARANTINED = "quarantined"
     CYCLE_FAILED = "cycle_failed"  # its newest power cycle request
     CONTROLLER_ERROR = "controller_error"
+    FINDINGS = "findings"  # critical ones: another machine or BMC than it should be
     RECOVERING = "recovering"
     STALE = "stale"  # its monitor fell silent
     CYCLE_OPEN = "cycle_open"
@@ -27,7 +30,14 @@ class Facet(enum.StrEnum):
     TROUBLE = "trouble"  # any of ``PROBLEMS``
 
 
-PROBLEMS = (Facet.QUARANTINED, Facet.CYCLE_FAILED, Facet.CONTROLLER_ERROR, Facet.RECOVERING, Facet.STALE)
+PROBLEMS = (
+    Facet.QUARANTINED,
+    Facet.CYCLE_FAILED,
+    Facet.CONTROLLER_ERROR,
+    Facet.FINDINGS,
+    Facet.RECOVERING,
+    Facet.STALE,
+)
 RANKED = (*PROBLEMS, Facet.CYCLE_OPEN, Facet.MAINTENANCE)
 
 
@@ -71,6 +81,7 @@ def facets(machine: Machine, request: Powercycle | None, stale_before: datetime 
         Facet.QUARANTINED: said.is_quarantined,
         Facet.CYCLE_FAILED: request is not None and not request.open and request.state == State.FAILED,
         Facet.CONTROLLER_ERROR: said.powercycle_state == PowerCycleState.IN_ERROR,
+        Facet.FINDINGS: machine.device is not None and machine.device.worst_finding == CRITICAL,
         Facet.RECOVERING: bool(said.recovering),
         Facet.STALE: stale_before is not None and heard is not None and heard < stale_before,
         Facet.CYCLE_OPEN: request is not None and request.open,

@@ -54,8 +54,8 @@ def create(
     api.state.failures = FailedLogins(policy.failures)
     api.state.registry = ops.registry(services)
     api.state.error_page = rendering.error_page
-    api.state.live = page.live(services)
-    api.state.updates = updates.Updates(services)
+    api.state.live = updates.Updates(page.looks(services), page.LOOK_SECONDS, page.LOOK_SECONDS)
+    api.state.updates = updates.Updates(updates.descriptions(services))
     api.state.feed = streams.Feed(services.events)
     for router in (
         ops.router,

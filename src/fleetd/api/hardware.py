@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fleetcore.match import labels
+
 Document = Mapping[str, Any]
 Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Components of one kind. ``verdict`` says why there are none, or not all."""
+    """Components of one kind. ``verdict`` says why there are none, or not all; ``origin`` from whom their values are."""
 
     name: str
     title: str
     rows: Sequence[Row] = ()
     verdict: str = ""
+    origin: str = ""
     columns: Sequence[str] = field(default=("place", "model", "serial", "details", "firmware", "health"))
 
     @property
@@ -62,12 +65,51 @@ def groups(document: Document) -> list[Group]:
         if document.get(name)
     ]
     found = [Group("board", "Board", board)] if board else []
+    origins = document.get("provenance", {}) if document.get("source") not in SOURCES else {}  # of the merged view
     for name, title, details, section in _KINDS:
-        rows = [_row(item, details) for item in document.get(name, [])]
+        items = document.get(name, [])
+        whole = [f"{name}[{title}]" for title in labels(items)]
+        rows = [
+            {**_row(item, details), "origin": SOURCES.get(origins.get(path, ""), "")}
+            for path, item in zip(whole, items, strict=True)
+        ]
         verdict = _verdict(document, name, section)
         if rows or verdict or name in _ALWAYS:
-            found.append(Group(name, title, rows, verdict or ("" if rows else "none was found")))
+            found.append(
+                Group(name, title, rows, verdict or ("" if rows else "none was found"), _origin(name, origins))
+            )
     return found
+
+
+# Who says it: values of the provenance, in words.
+SOURCES: Mapping[str, str] = {"oob": "BMC", "inband": "OS", "registered": "registered"}
+
+
+def _origin(name: str, origins: Mapping[str, str]) -> str:
+    """Who tells of these parts, and of which of their fields somebody else does."""
+    said = SOURCES.get(origins.get(name, ""), "")
+    fields: dict[str, list[str]] = {}
+    for path, source in origins.items():
+        if path.startswith(f"{name}."):
+            fields.setdefault(SOURCES.get(source, source), []).append(path.removeprefix(f"{name}.").replace("_", " "))
+    return "; ".join(
+        [said, *(f"{', '.join(sorted(names))}: {source}" for source, names in sorted(fields.items()))] if said else []
+    )
+
+
+def links(document: Document) -> list[Row]:
+    """Cables to switches, as LLDP tells them."""
+    return [
+        {
+            "port": str(item.get("port") or item.get("part") or ""),
+            "mac": str(item.get("macaddress") or ""),
+            "switch": str(item.get("switch_name") or item.get("switch") or ""),
+            "switch_port": str(item.get("switch_port") or ""),
+            "vlan": str(item.get("vlan") or ""),
+            "origin": SOURCES.get(str(item.get("source")), ""),
+        }
+        for item in document.get("links", [])
+    ]
 
 
 def _verdict(document: Document, *sections: str) -> str:
@@ -83,7 +125,12 @@ def _verdict(document: Document, *sections: str) -> str:
         "timeout": "it did not answer in time",
         "skipped": "it was not asked for",
     }
-    return words.get(verdict, verdict) + (f": {entry['reason']}" if entry.get("reason") else "")
+    seen = str(entry.get("last_seen") or "")
+    return (
+        words.get(verdict, verdict)
+        + (f": {entry['reason']}" if entry.get("reason") else "")
+        + (f"; last seen {seen[:16].replace('T', ' ')} UTC" if seen else "")
+    )
 
 
 def gaps(document: Document) -> list[tuple[str, str]]:

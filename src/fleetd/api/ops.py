@@ -18,7 +18,7 @@ from fleetd import __version__
 from fleetd.api.auth import Reader, Who
 from fleetd.api.errors import Json
 from fleetd.domain import CLOSED, State
-from fleetd.ports import MachineFilter
+from fleetd.ports import Kept, MachineFilter
 from fleetd.services.container import Services
 from fleetd.services.devices import SOURCES
 from fleetd.services.tally import Done
@@ -59,6 +59,7 @@ class FleetFigures(Collector):
         yield _gauge("fleetd_build_info", "The version that runs; always 1", {(__version__,): 1}, "version")
         yield from self._machines()
         yield from self._powercycles()
+        yield self._log()
         yield from self._work()
         yield from self._done()
 
@@ -95,6 +96,10 @@ class FleetFigures(Collector):
             "Seconds since the oldest open power cycle request was made; 0 without any",
             {(): self._services.powercycles.oldest_open_age()},
         )
+
+    def _log(self) -> Metric:
+        _pruned, last = self._services.events.bounds()
+        return CounterMetricFamily("fleetd_events", "Events in the log, since the database was made", last)
 
     def _work(self) -> Iterator[Metric]:
         counts = {
@@ -135,6 +140,8 @@ _COUNTERS: Mapping[Done, tuple[str, str, tuple[str, ...]]] = {
         "state",
         tuple(sorted(item.value for item in CLOSED)),
     ),
+    Done.APPENDED: ("Events that others appended to the log", "", ("",)),
+    Done.PRUNED: ("Rows that were forgotten because of their age", "what", tuple(item.value for item in Kept)),
     Done.LOGINS_FAILED: ("Tokens and logins that were refused", "kind", ("page", "token")),
 }
 

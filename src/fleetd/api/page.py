@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
@@ -17,12 +18,15 @@ from starlette.exceptions import HTTPException
 from fleetd.api import hardware
 from fleetd.api.actions import ACTIONS, same_site
 from fleetd.api.auth import COOKIE, Policy, Reader, Who, check_csrf, counted, still
-from fleetd.api.live import Live
+from fleetd.api.happenings import happening
 from fleetd.api.rendering import go, login_page, own_path, plain, render, services
 from fleetd.api.status import KINDS, findings
-from fleetd.api.streams import EventStream
+from fleetd.api.streams import KEEP_ALIVE, EventStream
+from fleetd.api.updates import Look, Updates
+from fleetd.events import RESERVED as KINDS_OF_EVENTS
+from fleetd.events import Event, EventFilter
 from fleetd.facets import Facet, Order
-from fleetd.ports import MachineFilter
+from fleetd.ports import ComponentFilter, MachineFilter
 from fleetd.services.container import Services
 from fleetd.services.machines import checked_id
 from fleetd.services.tokens import May
@@ -30,6 +34,7 @@ from fleetd.services.tokens import May
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 100
+LOOK_SECONDS = 2.0  # between two looks for what pages show
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {"fleet.css": "text/css", "fleet.js": "text/javascript", "icon.svg": "image/svg+xml"}
 # Of the summary at the top of the fleet, in this order.
@@ -38,6 +43,7 @@ TILES = (
     Facet.QUARANTINED,
     Facet.CYCLE_FAILED,
     Facet.CONTROLLER_ERROR,
+    Facet.FINDINGS,
     Facet.RECOVERING,
     Facet.STALE,
     Facet.CYCLE_OPEN,
@@ -190,6 +196,10 @@ def machine(request: Request, machine_id: str, who: Who, done: Annotated[str, Qu
         view=view,
         found=findings(view, known.machines.stale_before()),
         device=document,
+        contradictions=known.devices.findings(machine_id) if view.machine.device else [],
+        links=hardware.links(document),
+        sources=hardware.SOURCES,
+        events=[happening(item) for item in known.events.find(EventFilter(machine_id), _EVENTS)],
         groups=hardware.groups(document),
         gaps=hardware.gaps(document),
         settings=hardware.settings(document),
@@ -209,16 +219,109 @@ def machine(request: Request, machine_id: str, who: Who, done: Annotated[str, Qu
 
 
 _SHOWN = 40  # changes of one observation
+_EVENTS = 12  # of the machine
+_STAYS = 500  # of one part
+
+
+# -- what happened
+
+
+SPANS: Mapping[int, str] = {1: "last hour", 12: "last 12 hours", 24: "last day", 168: "last week", 0: "all"}
+
+
+@dataclass(frozen=True)
+class AskedEvents:
+    """Which events: all that the URL says. ``before`` 0: the newest; ``hours`` 0: all that are kept."""
+
+    machine: str = ""
+    kind: str = ""
+    hours: int = 0
+    before: int = 0
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> AskedEvents:
+        """From the query of a URL; what makes no sense is as if it were not there."""
+        numbers = [values.get(name, "") for name in ("hours", "before")]
+        hours, before = [int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0 for text in numbers]
+        machine, kind = (plain(values.get(name, "")[:255]) for name in ("machine", "kind"))
+        return cls(machine, kind, hours if hours in SPANS else 0, before)
+
+    def values(self) -> dict[str, str]:
+        """What of it is not the default, for a URL."""
+        said = {
+            "machine": self.machine,
+            "kind": self.kind,
+            "hours": str(self.hours or ""),
+            "before": str(self.before or ""),
+        }
+        return {name: text for name, text in said.items() if text}
+
+    def link(self, before: int) -> str:
+        """The URL of another page of it."""
+        query = urlencode(replace(self, before=before).values())
+        return f"/events?{query}" if query else "/events"
+
+    def where(self, now: datetime) -> EventFilter:
+        since = now - timedelta(hours=self.hours) if self.hours else None
+        return EventFilter(self.machine or None, self.kind or None, since)
+
+
+def _happened(known: Services, asked: AskedEvents) -> list[Event]:
+    where = asked.where(known.events.now())
+    return list(known.events.find(where, PAGE_SIZE + 1, before=asked.before or None))
+
+
+@router.get("/events")
+def events(request: Request, who: Who) -> Response:
+    """What happened, newest first; the filter is in the URL."""
+    if not who.can(May.READ):
+        return login_page(request, who)
+    asked = AskedEvents.of(request.query_params)
+    found = _happened(services(request), asked)
+    return render(
+        request,
+        who,
+        "events.html",
+        asked=asked,
+        events=[happening(item) for item in found[:PAGE_SIZE]],
+        older=found[PAGE_SIZE - 1].seq if len(found) > PAGE_SIZE else None,
+        kinds=sorted(KINDS_OF_EVENTS),
+        spans=SPANS,
+        subject=urlencode({"events": "", **asked.values()}),
+    )
+
+
+# -- one part
+
+
+@router.get("/parts")
+def part(request: Request, who: Who, serial: Annotated[str, Query(max_length=255)] = "") -> Response:
+    """Where a part is and was."""
+    if not who.can(May.READ):
+        return login_page(request, who)
+    serial = plain(serial)
+    found = services(request).devices.components(ComponentFilter(serial), _STAYS + 1) if serial else []
+    return render(
+        request,
+        who,
+        "part.html",
+        serial=serial,
+        stays=found[:_STAYS],
+        more=len(found) > _STAYS,
+        sources=hardware.SOURCES,
+    )
 
 
 # -- updates
 
 
-def live(known: Services) -> Live:
-    """Looks at what pages show."""
+def looks(known: Services) -> Look:
+    """Looks at what pages show; a subject is the query string that says which part of the fleet, or machine."""
 
     def look(subject: str) -> object:
-        values = {name: found[-1] for name, found in parse_qs(subject).items()}
+        values = {name: found[-1] for name, found in parse_qs(subject, keep_blank_values=True).items()}
+        if "events" in values:
+            return _happened(known, AskedEvents.of(values))
         if "machine" not in values:
             asked = Asked.of(values)
             return _rows(known, asked), _counts(known, asked)
@@ -233,18 +336,35 @@ def live(known: Services) -> Live:
             known.powercycles.find(name, limit=10),
             known.devices.history(name, 10),
             known.work.history(name, limit=20),
+            known.events.find(EventFilter(name), _EVENTS),
         )
 
-    return Live(look)
+    return lambda subjects: {subject: look(subject) for subject in subjects}
 
 
 @router.get("/live")
-def updates(request: Request, who: Reader) -> Response:
-    """Server-sent events: `data: changed` when the table of this query, or `machine`, shows something else."""
+def live(request: Request, who: Reader) -> Response:
+    """Server-sent events: `data: changed` when the table of this query, `machine`, or `events` shows something else.
+
+    The first one comes as soon as every later change is told: what happened while the page was on its way may be missing on it.
+    """
     values = dict(request.query_params)
-    subject = {"machine": checked_id(values["machine"])} if "machine" in values else Asked.of(values).values()
-    bus: Live = request.app.state.live
-    return EventStream(bus.listen(urlencode(subject)), still(request, who))
+    if "events" in values:
+        subject = {"events": "", **AskedEvents.of(values).values()}
+    else:
+        subject = {"machine": checked_id(values["machine"])} if "machine" in values else Asked.of(values).values()
+    bus: Updates = request.app.state.live
+
+    async def lines() -> AsyncGenerator[str, None]:
+        yield ": connected\n\n"
+        with bus.subscribe(urlencode(subject)) as subscription:
+            await subscription.ready()
+            changed = True
+            while not bus.closed:
+                yield "data: changed\n\n" if changed else ": still here\n\n"
+                changed = await subscription.wait(KEEP_ALIVE)
+
+    return EventStream(lines(), still(request, who))
 
 
 # -- logins

@@ -25,6 +25,7 @@ KINDS = {
     Facet.QUARANTINED: Kind("bad", "quarantined", "Quarantined"),
     Facet.CYCLE_FAILED: Kind("bad", "power cycle failed", "Power cycle failed"),
     Facet.CONTROLLER_ERROR: Kind("bad", "controller in error", "Controller in error"),
+    Facet.FINDINGS: Kind("bad", "contradictions", "Contradictions"),
     Facet.RECOVERING: Kind("warn", "recovering", "In recovery"),
     Facet.STALE: Kind("warn", "silent", "Silent"),
     Facet.MAINTENANCE: Kind("info", "maintenance", "Maintenance"),
@@ -67,6 +68,8 @@ def _finding(facet: Facet, view: MachineView) -> Finding:
             f": {request.reason}" if request.reason else ""
         )
         since = request.requested_at
+    elif facet == Facet.FINDINGS and view.machine.device:
+        why = "its hardware is not what it should be, or is that of another machine: see its findings"
     elif facet == Facet.RECOVERING:
         why, since = said.recovering, said.recovery_start
     elif facet == Facet.MAINTENANCE:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The event bus of changed descriptions: one look for all who listen, however many they are.
+"""Tells who listens to a subject that it looks different now: one look for all, however many they are.
 
-A request that changed something wakes the bus at once; once in a ``PERIOD`` it looks anyway, because another server on
-the same database may have changed something. Without listeners it does nothing.
+A subject is a machine's description, or what a page shows. A request that changed something may wake the bus at once;
+once in its period it looks anyway, because another server on the same database may have changed something. Without
+listeners it does nothing. What happened is no matter here: that is in the log of events, see ``streams``.
 """
 
 from __future__ import annotations
@@ -27,17 +28,18 @@ _CHUNK = 500  # machines of one query
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logs.get("fleetd.api")
 
+Look = Callable[[Sequence[str]], Mapping[str, object]]
+
 
 class Subscription:
-    """Of one listener to one machine."""
+    """Of one listener to one subject."""
 
-    def __init__(self, machine: str, known: asyncio.Event) -> None:
-        self.machine = machine
+    def __init__(self, known: asyncio.Event) -> None:
         self.changed = asyncio.Event()
         self._known = known
 
     async def ready(self) -> None:
-        """Wait until the present description is known: every change from then on is told."""
+        """Wait until the present look is known: every change from then on is told."""
         await self._known.wait()
 
     async def wait(self, seconds: float) -> bool:
@@ -51,36 +53,41 @@ class Subscription:
 
 
 class Updates:
-    """Use it from one event loop."""
+    """Use it from one event loop.
 
-    def __init__(self, services: Services, period: float = PERIOD) -> None:
-        self._services = services
+    :param look: each subject with what it looks like now, as something with a stable ``repr``.
+    :param period: seconds between two looks when nothing wakes the bus. :param gap: the same, however often it is woken.
+    """
+
+    def __init__(self, look: Look, period: float = PERIOD, gap: float = GAP) -> None:
+        self._look_at = look
         self._period = period
+        self._gap = gap
         self._listeners: dict[str, set[Subscription]] = {}
         self._known: dict[str, asyncio.Event] = {}
-        self._seen: dict[str, str | None] = {}
+        self._seen: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.looks = 0
         self.closed = False
 
     @contextlib.contextmanager
-    def subscribe(self, machine: str) -> Iterator[Subscription]:
-        """Listen to a machine, known or not, within the context."""
-        known = self._known.setdefault(machine, asyncio.Event())
-        made = Subscription(machine, known)
-        self._listeners.setdefault(machine, set()).add(made)
+    def subscribe(self, subject: str) -> Iterator[Subscription]:
+        """Listen to a subject within the context."""
+        known = self._known.setdefault(subject, asyncio.Event())
+        made = Subscription(known)
+        self._listeners.setdefault(subject, set()).add(made)
         self.wake()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         try:
             yield made
         finally:
-            rest = self._listeners[machine]
+            rest = self._listeners[subject]
             rest.discard(made)
             if not rest:
-                del self._listeners[machine], self._known[machine]
-                self._seen.pop(machine, None)
+                del self._listeners[subject], self._known[subject]
+                self._seen.pop(subject, None)
 
     def wake(self) -> None:
         """Something may have changed."""
@@ -89,12 +96,15 @@ class Updates:
     def close(self) -> None:
         """The server stops: all listeners end."""
         self.closed = True
+        for known in self._known.values():
+            known.set()
         for listeners in self._listeners.values():
             for item in listeners:
                 item.changed.set()
+        self.wake()
 
     async def _run(self) -> None:
-        while self._listeners:
+        while self._listeners and not self.closed:
             self._wake.clear()
             try:
                 self._compare(await run_in_threadpool(self._look, tuple(self._listeners)))
@@ -102,30 +112,40 @@ class Updates:
                 _log.warning("updates_failed", code=exc.code, message=exc.message)
             except Exception:  # noqa: BLE001 - a defect must not silence all listeners
                 _log.exception("updates_failed")
-            await asyncio.sleep(GAP)
+            await asyncio.sleep(self._gap)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._period)
 
-    def _compare(self, found: Mapping[str, str | None]) -> None:
-        for machine, digest in found.items():
-            listeners = self._listeners.get(machine)
+    def _compare(self, found: Mapping[str, str]) -> None:
+        for subject, digest in found.items():
+            listeners = self._listeners.get(subject)
             if not listeners:
                 continue
-            if machine in self._seen and self._seen[machine] != digest:
+            if subject in self._seen and self._seen[subject] != digest:
                 for item in listeners:
                     item.changed.set()
-            self._seen[machine] = digest
-            self._known[machine].set()
+            self._seen[subject] = digest
+            self._known[subject].set()
 
-    def _look(self, machines: Collection[str]) -> dict[str, str | None]:
+    def _look(self, subjects: Collection[str]) -> dict[str, str]:
         self.looks += 1
-        wanted = sorted(machines)
-        found: dict[str, str | None] = dict.fromkeys(wanted)
-        for start in range(0, len(wanted), _CHUNK):
-            for view in self._services.machines.some(wanted[start : start + _CHUNK]):
-                text = json.dumps(wire.description(view.machine, view.power_cycle))
-                found[view.machine.id] = hashlib.sha256(text.encode()).hexdigest()
+        found = self._look_at(sorted(subjects))
+        return {
+            name: hashlib.sha256(repr(it).encode("utf-8", "surrogatepass")).hexdigest() for name, it in found.items()
+        }
+
+
+def descriptions(services: Services) -> Look:
+    """Looks at the Descriptions of machines, known ones or not."""
+
+    def look(machines: Sequence[str]) -> Mapping[str, object]:
+        found: dict[str, object] = dict.fromkeys(machines)
+        for start in range(0, len(machines), _CHUNK):
+            for view in services.machines.some(machines[start : start + _CHUNK]):
+                found[view.machine.id] = json.dumps(wire.description(view.machine, view.power_cycle))
         return found
+
+    return look
 
 
 class Wake:

@@ -19,6 +19,7 @@ from fleetd.api.auth import Operator, Reader, Reporter
 from fleetd.api.errors import Json, as_invalid_input
 from fleetd.api.middleware import path_id
 from fleetd.domain import Machine, PowerCycleState, State, is_machine_id
+from fleetd.facets import Facet
 from fleetd.ports import MachineFilter
 from fleetd.services.container import Services
 from fleetd.services.inventory import inventory
@@ -103,6 +104,7 @@ def _labels(values: list[str]) -> dict[str, str]:
 
 
 def _where(
+    request: Request,
     site: Annotated[schemas.Query | None, fastapi.Query()] = None,
     rack: Annotated[schemas.Query | None, fastapi.Query()] = None,
     label: Annotated[
@@ -124,9 +126,23 @@ def _where(
     ] = None,
     credential: Annotated[schemas.Query | None, fastapi.Query(description="name that its BMC refers to")] = None,
     powercycle: Annotated[bool | None, fastapi.Query(description="whether a power cycle request is open")] = None,
+    facet: Annotated[
+        Facet | None, fastapi.Query(description="a list of the page: `trouble` is all that is wrong")
+    ] = None,
 ) -> MachineFilter:
     return MachineFilter(
-        site, rack, _labels(label), q, lifecycle, hold, power_state, controller, credential, powercycle
+        site,
+        rack,
+        _labels(label),
+        q,
+        lifecycle,
+        hold,
+        power_state,
+        controller,
+        credential,
+        powercycle,
+        facet,
+        services(request).machines.stale_before(),
     )
 
 

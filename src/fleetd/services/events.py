@@ -4,16 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from fleetd.events import EVERY_EVENT, Event, EventFilter, NewEvent, checked_kind
 from fleetd.ports import Store
+from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 
 class Events:
     """Use cases around events. What the server itself changes is in the log already: see ``fleetd.events``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock, tally: Tally | None = None) -> None:
         self._store = store
+        self._clock = clock
+        self._tally = tally or Tally()
+
+    def now(self) -> datetime:
+        """The time, for filters that begin a while ago."""
+        return self._clock()
 
     def append(self, events: Sequence[NewEvent]) -> Sequence[Event]:
         """Store what somebody else saw, all or none.
@@ -22,7 +31,9 @@ class Events:
         """
         for item in events:
             checked_kind(item.kind)
-        return self._store.append_events(events)
+        made = self._store.append_events(events)
+        self._tally.add(Done.APPENDED, count=len(made))
+        return made
 
     def find(
         self,

@@ -11,6 +11,7 @@ from fleetcore.errors import ConflictError
 
 from fleetd.ports import Kept, Store
 from fleetd.services import Clock
+from fleetd.services.tally import Done, Tally
 
 DUTY = "prune"
 DUTY_SECONDS = 120.0
@@ -28,9 +29,12 @@ DEFAULT_AGES: Mapping[Kept, timedelta] = {
 class Retention:
     """Prunes what ``ages`` names; what it does not name stays for ever."""
 
-    def __init__(self, store: Store, clock: Clock, ages: Mapping[Kept, timedelta] | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ages: Mapping[Kept, timedelta] | None = None, tally: Tally | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._tally = tally or Tally()
         self._ages = DEFAULT_AGES if ages is None else ages
         self._me = secrets.token_hex(8)
 
@@ -48,6 +52,7 @@ class Retention:
                     raise ConflictError("another server prunes just now")
                 count = self._store.prune(what, before, BATCH)
                 gone[what] += count
+                self._tally.add(Done.PRUNED, what.value, count)
                 if count < BATCH:
                     break
         return gone

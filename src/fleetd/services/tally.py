@@ -15,6 +15,8 @@ class Done(enum.StrEnum):
     EVENTS = "machine_events"  # that monitors sent and the store has
     DOCUMENTS = "device_documents_published"
     POWERCYCLES = "powercycles_closed"
+    APPENDED = "events_appended"  # to the log, by others than the server itself
+    PRUNED = "pruned_rows"
     LOGINS_FAILED = "logins_failed"
 
 
@@ -25,10 +27,10 @@ class Tally:
         self._lock = threading.Lock()
         self._counts: dict[Done, Counter[str]] = {item: Counter() for item in Done}
 
-    def add(self, what: Done, which: str = "") -> None:
-        """One more; ``which`` is one of few."""
+    def add(self, what: Done, which: str = "", count: int = 1) -> None:
+        """So many more; ``which`` is one of few."""
         with self._lock:
-            self._counts[what][which] += 1
+            self._counts[what][which] += count
 
     def counts(self, what: Done) -> Mapping[str, int]:
         """How many so far."""

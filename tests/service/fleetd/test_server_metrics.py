@@ -59,7 +59,7 @@ def test_machines(api: Any, scrape: Any, clock: Any) -> None:
     assert scrape("fleetd_machines", lifecycle="new", powercycle_state="not_available") == 1
     conditions = {
         "quarantined": 1, "controller_error": 1, "stale": 1, "trouble": 1,
-        "recovering": 0, "maintenance": 0, "cycle_open": 0, "cycle_failed": 0,
+        "findings": 0, "recovering": 0, "maintenance": 0, "cycle_open": 0, "cycle_failed": 0,
     }  # fmt: skip
     assert {name: scrape("fleetd_machines_condition", condition=name) for name in conditions} == conditions
 

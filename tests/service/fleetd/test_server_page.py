@@ -13,6 +13,7 @@ import pytest
 
 import fleetd.api
 from fleetd.domain import PowerCycleState
+from fleetd.events import NewEvent
 
 EVIL = "<script>alert(1)</script>"
 
@@ -317,3 +318,83 @@ def test_viewers_can_not_act(fleet: Any) -> None:
 def test_assets(fleet: Any, name: str) -> None:
     assert fleet.client(None).get(f"/static/{name}").status_code == 200
     assert fleet.client(None).get("/static/..%2Fpage.py").status_code == 404
+
+
+@pytest.fixture
+def history(fleet: Any, clock: Any) -> Any:
+    """A drive that moved from m1 to m3, two sources of m2 that are of two machines, a cable, a section that timed out."""
+    client = fleet.client("admin")
+
+    def publish(machine: str, source: str, document: dict[str, Any]) -> None:
+        assert client.put(f"/api/v1/machines/{machine}/device/{source}", json=document).status_code == 200
+
+    drive = {"slot": "Bay 3", "serial": "DRIVE-1", "model": "PM9A3"}
+    publish("m1", "oob", {"serial": "S1", "drives": [drive]})
+    clock.forward(3600)
+    publish("m1", "oob", {"serial": "S1", "drives": []})
+    publish(
+        "m3", "oob", {"serial": "S3", "collected_at": "2026-03-01T11:00:00Z", "drives": [{**drive, "slot": "Bay 5"}]}
+    )
+    port = {"macaddress": "aa:bb:cc:00:00:01", "id": "eth0", "neighbor": {"system_name": "sw1", "port_id": "Eth1/7"}}
+    publish("m3", "inband", {"serial": "S3", "nics": [{"id": "eth0", "nic_ports": [port]}]})
+    publish("m2", "inband", {"serial": "OTHER"})
+    publish("m3", "oob", {"serial": "S3", "coverage": {"storage": {"verdict": "timeout", "reason": "30 s"}}})
+    return fleet
+
+
+def test_contradictions_are_in_trouble_and_said(history: Any) -> None:
+    client = history.client("viewer")
+    assert rows(client.get("/?show=findings").text) == ["m2"]
+    assert rows(client.get("/?show=trouble").text) == ["m2"]
+    assert [item["id"] for item in client.get("/api/v1/machines?facet=findings").json()["items"]] == ["m2"]
+    assert list(client.get("/api/v1/inventory?facet=trouble").json()["hosts"]) == ["m2"]
+    assert client.get("/api/v1/machines?facet=odd").status_code == 422
+    text = client.get("/machine/m2").text
+    assert 'id="contradictions"' in text
+    assert "other machine" in text
+    assert "<b>OS</b> OTHER" in text
+    assert 'id="contradictions"' not in client.get("/machine/m1").text
+
+
+def test_a_part_has_its_way_and_a_stale_section_says_so(history: Any) -> None:
+    client = history.client("viewer")
+    page = client.get("/machine/m3").text
+    assert 'href="/parts?serial=DRIVE-1"' in page
+    assert "; last seen 20" in page
+    assert "Eth1/7" in page
+    text = client.get("/parts?serial=drive1").text
+    assert re.findall(r'href="/machine/(m\d)"', text) == ["m3", "m1"]
+    assert text.index("is there") < text.index("was there"), "the newest first"
+    assert "No machine has or had it" in client.get("/parts?serial=nothing").text
+    assert client.get("/parts").status_code == 200
+    assert history.client(None).get("/parts?serial=DRIVE-1").status_code == 401
+
+
+def test_events_are_listed_by_machine_kind_and_time(history: Any, clock: Any) -> None:
+    client = history.client("viewer")
+
+    def machines(query: str) -> list[str]:
+        return re.findall(r'<th scope="row"><a href="/machine/[^"]*">([^<]*)</a>', client.get(f"/events{query}").text)
+
+    assert machines("?kind=device")[0] == "m2"
+    assert set(machines("?kind=machine")) == {"m1", "m2", "m3"}
+    assert "maintenance set" in client.get("/events?machine=m2").text
+    assert "maintenance set" in client.get("/machine/m2").text
+    assert "device changed" not in client.get("/events?machine=m2&kind=hold").text
+    clock.forward(2 * 3600)
+    history.services.machines.create("late", {})
+    assert machines("?hours=1") == ["late"]
+    assert machines("?hours=%C2%B2&before=x&kind=nonsense") == []
+    assert EVIL not in client.get(f"/events?machine={EVIL}").text
+    assert history.client(None).get("/events").status_code == 401
+
+
+def test_events_have_pages(fleet: Any) -> None:
+    fleet.services.events.append([NewEvent("rack.door", "m1", message=f"number {n}.") for n in range(150)])
+    client = fleet.client("viewer")
+    first = client.get("/events?machine=m1").text
+    older = re.search(r'href="(/events\?[^"]*before=[^"]*)"', first)
+    assert older
+    second = client.get(older[1].replace("&amp;", "&")).text
+    numbers = [int(item) for text in (first, second) for item in re.findall(r"number (\d+)\.", text)]
+    assert numbers == list(range(149, -1, -1))

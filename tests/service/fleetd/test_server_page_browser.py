@@ -18,6 +18,7 @@ from browser import Browser, browsing, programs
 from fleetd.adapters.sql import migrate
 from fleetd.adapters.sql.store import SqlStore
 from fleetd.domain import PowerCycleState, Scope, State
+from fleetd.events import NewEvent
 from fleetd.services import holds
 from fleetd.services.container import Services
 
@@ -44,6 +45,13 @@ def _fill(services: Services) -> None:
         )
         document = {"vendor": "ACME", "model": "Model 1 with a rather long name", "serial": f"S{number}" * 8}
         services.devices.publish(name, "oob", document)
+    drive = {"slot": "Bay 1 of a shelf with a long name", "serial": "DRIVE-0001", "model": "PM9A3"}
+    services.devices.publish("r1-n04", "oob", {"serial": "S3" * 8, "drives": [drive]})
+    neighbor = {"system_name": "switch-with-a-long-name.example.net", "port_id": "Ethernet1/7"}
+    nic = {"id": "eth0", "nic_ports": [{"id": "eth0", "macaddress": "aa:bb:cc:00:00:05", "neighbor": neighbor}]}
+    coverage = {"memory": {"verdict": "timeout", "reason": "no answer in 30 s"}}
+    services.devices.publish("r1-n05", "oob", {"serial": "S4" * 8, "drives": [drive], "coverage": coverage})
+    services.devices.publish("r1-n05", "inband", {"serial": "ANOTHER" * 4, "nics": [nic]})
     services.machines.describe("r1-n07", holds.set_quarantine("wrong DIMM", "bea"))
     services.machines.describe("r1-n08", lambda said, at: replace(said, last_updated=at - timedelta(hours=3)))
     asked, _new = services.powercycles.request("r1-n20", "carl", "hung")
@@ -136,6 +144,13 @@ def test_the_fleet_updates_itself_and_keeps_the_focus(browser: Browser, fleet: F
     browser.until(lambda: "Too hot." not in browser.text("#fleet"), "the end of the recovery")
 
 
+def test_events_appear_by_themselves(browser: Browser, fleet: Fleet) -> None:
+    browser.click('header a[href="/events"]')
+    browser.until(lambda: browser.text("h1") == "Events", "the page of events")
+    fleet.services.events.append([NewEvent("rack.door_opened", "r1-n04", "guard", "the front door")])
+    browser.until(lambda: "the front door" in browser.text("#events"), "the event")
+
+
 def test_filter_and_order_are_in_the_url_and_survive_a_reload(browser: Browser, fleet: Fleet) -> None:
     browser.write("#q", "r1-n0")
     browser.script("document.querySelector('select[name=sort]').value = 'id'")
@@ -180,6 +195,10 @@ def test_every_page_fits_and_can_be_read(browser: Browser, fleet: Fleet, width: 
         "/?q=nothing-has-this-name",
         "/machine/r1-n07",
         "/machine/r1-n20",
+        "/machine/r1-n05",
+        "/events",
+        "/events?machine=nope",
+        "/parts?serial=DRIVE-0001",
         "/actions/powercycle?machine=r1-n07",
         "/actions/delete?machine=r1-n07",
     ):

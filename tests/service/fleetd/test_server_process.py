@@ -122,6 +122,28 @@ def test_changes_are_streamed(home: Any, serve_fleetd: Any) -> None:
             assert process.wait(20) == 0
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/live?machine=m1",
+        "/live?show=trouble",
+        "/api/v1/events/stream",
+        "/json/v1/machine/sse/description/updated?stream=m1",
+    ],
+)
+def test_who_listens_does_not_delay_a_stop(home: Any, serve_fleetd: Any, path: str) -> None:
+    directory, auth = home
+    with serve_fleetd(directory, FLEETD_SERVER__SHUTDOWN_SECONDS="50") as (url, process):
+        client = httpx.Client(base_url=url, auth=auth, timeout=60)
+        client.post("/api/v1/machines", json={"id": "m1"})
+        with client.stream("GET", path) as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == ": connected"
+            process.terminate()
+            assert list(lines) is not None  # the stream ends by itself
+            assert process.wait(40) == 0  # before the server loses its patience
+
+
 def test_serve_says_why_it_can_not(home: Any, run_fleetd: Any) -> None:
     directory, _auth = home
     with socket.socket() as taken:

@@ -165,6 +165,7 @@ ADDED: dict[str, dict[str, dict[str, object]]] = {
     },
     "0007": {"answers": {"actor": "alice", "key": "k", "request": "d", "answer": '{"n":1}', "at": STAMP}},
     "0008": {"duties": {"name": "prune", "holder": "h", "until": STAMP}},
+    "0009": {},
 }
 
 
@@ -191,6 +192,8 @@ def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: st
     if revision >= "0005":
         listed = {"maintenance": True, "controller": "available", "power_state": "on", "vendor": "ACME"}
         added["machines"] = {**added["machines"], **listed}
+    if revision >= "0009":
+        added["machines"] = {**added["machines"], "credential": "login1"}
     with engine.begin() as connection:
         migrate.to(connection, revision)
         for table, row in added.items():
@@ -294,7 +297,7 @@ def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
         "recovering": Description(recovering="Too hot.", powercycle_state=PowerCycleState.IN_ERROR, last_updated=now),
         "maintained": Description(maintenance_mode="alice"),
     }
-    device = codec.dumps(DeviceSummary(vendor="ACME", collected_at="2026-01-02T00:00:00Z"))
+    device = codec.dumps(DeviceSummary(vendor="ACME", collected_at="2026-01-02T00:00:00Z", worst_finding="critical"))
     with engine.begin() as connection:
         config = migrate._config()
         config.attributes["connection"] = connection
@@ -320,6 +323,7 @@ def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
         "serial",
         "heard_at",
         "seen_at",
+        "worst_finding",
     )
     query = sa.select(*(table.c[name] for name in filled)).order_by(table.c.id)
     with engine.begin() as connection:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bus of changed descriptions."""
+"""The bus that tells when something looks different."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fleetcore.errors import Busy
 
 from fleetd.adapters.memory import MemoryStore
-from fleetd.api.updates import Subscription, Updates
+from fleetd.api.updates import Subscription, Updates, descriptions
 from fleetd.services import machines as changes
 from fleetd.services.container import Services
 
@@ -36,7 +36,7 @@ async def listening(stack: contextlib.ExitStack, bus: Updates, machine: str = "m
 
 def test_only_those_who_listen_to_the_machine_are_told(services: Services) -> None:
     async def scenario() -> None:
-        bus = Updates(services, period=0.1)
+        bus = Updates(descriptions(services), period=0.1)
         with contextlib.ExitStack() as stack:
             first, second, other = [await listening(stack, bus, name) for name in ("m1", "m1", "m2")]
             note(services, "look")
@@ -52,7 +52,7 @@ def test_only_those_who_listen_to_the_machine_are_told(services: Services) -> No
 
 def test_a_wake_is_quicker_than_the_period(services: Services) -> None:
     async def scenario() -> None:
-        bus = Updates(services, period=60)
+        bus = Updates(descriptions(services), period=60)
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus)
             note(services, "look")
@@ -64,7 +64,7 @@ def test_a_wake_is_quicker_than_the_period(services: Services) -> None:
 
 def test_machines_that_appear_and_vanish(services: Services) -> None:
     async def scenario() -> None:
-        bus = Updates(services, period=0.05)
+        bus = Updates(descriptions(services), period=0.05)
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus, "new")
             services.machines.create("new", {})
@@ -77,7 +77,7 @@ def test_machines_that_appear_and_vanish(services: Services) -> None:
 
 def test_a_thousand_listeners_cost_one_look(services: Services) -> None:
     async def scenario() -> None:
-        bus = Updates(services, period=60)
+        bus = Updates(descriptions(services), period=60)
         with contextlib.ExitStack() as stack:
             made = [stack.enter_context(bus.subscribe("m1")) for _ in range(1000)]
             await asyncio.gather(*(item.ready() for item in made))
@@ -93,7 +93,7 @@ def test_a_thousand_listeners_cost_one_look(services: Services) -> None:
 
 def test_without_listeners_nobody_looks(services: Services) -> None:
     async def scenario() -> None:
-        bus = Updates(services, period=0.02)
+        bus = Updates(descriptions(services), period=0.02)
         with contextlib.ExitStack() as stack:
             await listening(stack, bus)
         await asyncio.sleep(0.3)
@@ -112,7 +112,7 @@ def test_a_database_that_is_gone_for_a_while_loses_no_change(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        bus = Updates(services, period=0.05)
+        bus = Updates(descriptions(services), period=0.05)
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus)
 
@@ -126,3 +126,18 @@ def test_a_database_that_is_gone_for_a_while_loses_no_change(
             assert await first.wait(5)
 
     asyncio.run(scenario())
+
+
+def test_the_end_of_the_server_ends_all_waiting_at_once(services: Services) -> None:
+    async def scenario() -> None:
+        bus = Updates(descriptions(services), period=60, gap=60)
+        with contextlib.ExitStack() as stack:
+            first = await listening(stack, bus)
+            late = stack.enter_context(bus.subscribe("m2"))  # the next look is a minute away
+            bus.close()
+            await late.ready()
+            assert await first.wait(50)
+            assert await late.wait(50)
+            assert bus.closed
+
+    asyncio.run(asyncio.wait_for(scenario(), 40))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from fleetcore.findings import CRITICAL
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, false, func, or_, select
 
 from fleetd.adapters.sql import tables
@@ -118,6 +119,7 @@ def _holds(facet: Facet, stale_before: datetime | None) -> ColumnElement[bool]:
         Facet.QUARANTINED: _M.c.quarantined,
         Facet.CYCLE_FAILED: _M.c.id.in_(_FAILED),
         Facet.CONTROLLER_ERROR: _M.c.controller == PowerCycleState.IN_ERROR.value,
+        Facet.FINDINGS: func.coalesce(_M.c.worst_finding, "") == CRITICAL,
         Facet.RECOVERING: _M.c.recovering,
         Facet.STALE: false() if stale_before is None else _M.c.heard_at < stale_before,
         Facet.CYCLE_OPEN: _M.c.id.in_(_OPEN),

@@ -84,6 +84,7 @@ def machine_row(machine: Machine) -> dict[str, Any]:
         "heard_at": machine.description.last_updated,
         "seen_at": seen_at(machine),
         "credential": machine.bmc.credential if machine.bmc else None,
+        "worst_finding": device.worst_finding,
         "device": codec.dumps(machine.device) if machine.device else None,
         "search": machine.search_text(),
         "version": machine.version,

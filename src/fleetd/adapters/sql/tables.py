@@ -91,6 +91,7 @@ machines = Table(
     Column("heard_at", UtcDateTime),
     Column("seen_at", UtcDateTime),
     Column("credential", String(255)),
+    Column("worst_finding", String(64)),
     Column("device", Text),
     Column("search", Text, nullable=False),
     Column("version", BigInteger, nullable=False),

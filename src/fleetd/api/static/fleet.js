@@ -106,12 +106,7 @@
     }
     if (source) return;
     source = new EventSource(`/live?${document.body.dataset.subject}`);
-    let first = true;
-    source.onopen = () => {
-      document.body.dataset.linked = "yes";
-      if (!first) soon(); // something may have changed while nobody listened
-      first = false;
-    };
+    source.onopen = () => { document.body.dataset.linked = "yes"; };
     source.onmessage = soon;
     source.onerror = () => {
       say("not up to date: the server does not answer");
@@ -119,6 +114,5 @@
     };
   };
   document.addEventListener("visibilitychange", () => { listen(); if (!document.hidden) soon(); });
-  listen();
-  soon(); // between this page and the first event something may have changed
+  listen(); // the first message comes at once: something may have changed while nobody listened
 })();

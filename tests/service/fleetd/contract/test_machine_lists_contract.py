@@ -30,6 +30,8 @@ FLEET = (
     replace(described("fresh", last_updated=STALE), device=DeviceSummary(vendor="Dell", power_state="off")),
     replace(described("maintained", maintenance_mode="bob"), lifecycle="retired"),
     described("failed"),
+    replace(described("contradicted"), device=DeviceSummary(findings=2, worst_finding="critical")),
+    replace(described("nearly"), device=DeviceSummary(findings=1, worst_finding="warning")),
     described("open"),
     described("waiting"),
     described("recovered"),
@@ -91,7 +93,8 @@ def test_facets_narrow_and_count(fleet: Store, stale_before: datetime | None) ->
 
 
 def test_what_each_facet_is() -> None:
-    assert expected(Facet.TROUBLE, STALE) == ["error", "failed", "quarantined", "recovering", "stale"]
+    assert expected(Facet.TROUBLE, STALE) == ["contradicted", "error", "failed", "quarantined", "recovering", "stale"]
+    assert expected(Facet.FINDINGS, STALE) == ["contradicted"]
     assert expected(Facet.CYCLE_OPEN, STALE) == ["open", "waiting"]
     assert expected(Facet.MAINTENANCE, STALE) == ["maintained", "quarantined"]
 
@@ -106,7 +109,7 @@ def test_orders(fleet: Store, order: Order, descending: bool) -> None:
     where = MachineFilter(stale_before=STALE)
     pages = [fleet.page_machines(where, order, 5, offset, descending) for offset in (0, 5, 10, 15)]
     assert [item.id for page in pages for item in page] == wanted
-    assert [len(page) for page in pages] == [5, 5, 2, 0]
+    assert [len(page) for page in pages] == [5, 5, 4, 0]
 
 
 def test_filters_and_facets_together(fleet: Store) -> None:
