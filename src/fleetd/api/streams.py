@@ -41,8 +41,8 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, lines: AsyncGenerator[str, None], allowed: Callable[[], bool]) -> None:
-        super().__init__(_while(lines, allowed))
+    def __init__(self, lines: AsyncGenerator[str, None], allowed: Callable[[], bool], status_code: int = 200) -> None:
+        super().__init__(_while(lines, allowed), status_code)  # OpenAPI takes the status from this signature
 
     async def stream_response(self, send: Send) -> None:
         async def patient(message: Message) -> None:
