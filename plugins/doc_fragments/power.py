@@ -164,7 +164,7 @@ requirements:
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = "".join(
+    DOCUMENTATION: str = "".join(
         (
             _PDU.rstrip(),
             textwrap.indent(OUTLET, "    ").rstrip(),

@@ -46,7 +46,8 @@ extends_documentation_fragment:
   - baremetal.fleet.server
 attributes:
   check_mode:
-    description: Says what would change but for a password that differs, which only the server can see.
+    description: Says what would change.
+    details: A password that differs is not told of, because only the server can see that.
     support: partial
   diff_mode:
     description: Shows name and user name. Passwords are never shown.

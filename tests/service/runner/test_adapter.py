@@ -133,7 +133,7 @@ def test_hosts_are_those_of_the_pattern(lab: FileLab, tmp_path: Path) -> None:
     assert runner.hosts([str(lab.inventory)], "m1", ["machine_file", "other"]) == {
         "m1": {"machine_file": lab.hosts["m1"]["machine_file"]}
     }
-    assert runner.hosts([str(lab.inventory)], "nothing") == []
+    assert runner.hosts([str(lab.inventory)], "nothing") == {}
 
 
 @pytest.mark.parametrize(

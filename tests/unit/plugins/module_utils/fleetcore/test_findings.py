@@ -148,7 +148,8 @@ def test_worst_first():
     ],
 )
 def test_versions(mine, theirs, same):
-    assert same_version(mine, theirs) is same_version(theirs, mine) is same
+    assert same_version(mine, theirs) is same
+    assert same_version(*reversed((mine, theirs))) is same
 
 
 def test_vendors_and_uuids():
