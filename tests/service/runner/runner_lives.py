@@ -137,10 +137,11 @@ def _around(when: str, cls: type, name: str, match: Callable[..., bool]) -> None
         hit = match(*args)
         if hit and when == "before":
             _die()
-        result = original(self, *args, **kwargs)
-        if hit and when == "after":
-            _die()
-        return result
+        try:
+            return original(self, *args, **kwargs)
+        finally:  # refused or not: a run may have told it all before the runner does
+            if hit and when == "after":
+                _die()
 
     setattr(cls, name, wrapped)
 
