@@ -24,6 +24,7 @@ import httpx
 import pytest
 
 KILLS = 100
+ENOUGH = 20
 SEED = 20261121
 
 # Starts a server for each line that it reads; prints its pid and address as soon as it answers.
@@ -113,6 +114,11 @@ class Load:
             thread.join(60)
         self._client.close()
         assert self._defects == []
+
+    def least(self) -> int:
+        """How much was acknowledged of what least was acknowledged of."""
+        published = max(self.documents.values(), default=0)
+        return min(len(self.created), published, len(self.claims), len(self.verified))
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """The answer, or None if nobody knows what became of it."""
@@ -216,7 +222,10 @@ def test_a_hundred_kills_under_load(tmp_path: Path, run_fleetd: Any, fleetd_envi
         for number in range(5):
             assert load.send("POST", "/api/v1/machines", {"id": f"m{number}"}).status_code == 201
         with load:
-            for _ in range(KILLS):
+            kills = 0
+            # On a busy machine little is written between two kills: then there are more of them.
+            while kills < KILLS or (load.least() <= ENOUGH and kills < 5 * KILLS):
+                kills += 1
                 time.sleep(dice.uniform(0.0, 0.6))
                 nursery.kill()
                 nursery.start()
@@ -230,8 +239,7 @@ def test_a_hundred_kills_under_load(tmp_path: Path, run_fleetd: Any, fleetd_envi
 
 
 def _judge(client: httpx.Client, load: Load) -> None:
-    # Under load, or the test says nothing.
-    assert min(len(load.created), max(load.documents.values()), len(load.claims), len(load.verified)) > 20
+    assert load.least() > ENOUGH, "under load, or the test says nothing"
     machines = {item["id"] for item in everything(client, "/api/v1/machines")}
     assert load.created <= machines
     assert len(machines - load.created) <= 5 + 1  # those of the other clients, and one whose answer was lost
