@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.collect.capture import load as load_tools
+from fleetcore.collect.archive import load as load_tools
 from fleetcore.collect.collector import replay
 from fleetcore.findings import findings
 from fleetcore.match import label
