@@ -291,10 +291,11 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
     for device in result["documents"].values():
         device.pop("stats")
     for name, device in result["documents"].items():
-        if any(item["verdict"] in ("failed", "timeout") for item in device["coverage"].values()):
-            continue  # on a busy machine ipmi_sim may lose a session
         replayed = again["documents"][name]
-        different = {key for key in {*device, *replayed} if device.get(key) != replayed.get(key)}
+        # On a busy machine ipmi_sim may lose a session in the middle: what is read in one go is compared. Whole documents: test_ipmi.
+        over_ipmi = attempts[name][-1] == ("ipmi", None)
+        keys = {"vendor", "model", "serial", "source"} if over_ipmi else {*device, *replayed}
+        different = {key for key in keys if device.get(key) != replayed.get(key)}
         assert not {key: (device.get(key), replayed.get(key)) for key in different}, name
     assert set(again["documents"]) == set(result["documents"])
     assert again["failures"] == []
