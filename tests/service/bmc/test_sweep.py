@@ -292,7 +292,7 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
         device.pop("stats")
     for name, device in result["documents"].items():
         replayed = again["documents"][name]
-        # On a busy machine ipmi_sim may lose a session in the middle: what is read in one go is compared. Whole documents: test_ipmi.
+        # On a busy machine ipmi_sim may lose a session in the middle: what is read in one go is compared. Whole documents: test_record_and_replay.
         over_ipmi = attempts[name][-1] == ("ipmi", None)
         keys = {"vendor", "model", "serial", "source"} if over_ipmi else {*device, *replayed}
         different = {key for key in keys if device.get(key) != replayed.get(key)}
