@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import environment
 
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
 
 
 @pytest.mark.timeout(900)  # on a machine that does much else
 def test_answers_are_those_that_the_openapi_document_declares(
-    tmp_path: Path, run_fleetd: Any, serve_fleetd: Any
+    tmp_path: Path, run_fleetd: Any, serve_fleetd: Any, fleetd_environment: Any
 ) -> None:
     secret = run_fleetd("init", "--token-only").stdout.strip()
     key = run_fleetd("credential", "key").stdout.strip()
@@ -31,7 +30,7 @@ def test_answers_are_those_that_the_openapi_document_declares(
                 *("--exclude-path-regex", "/stream|/sse/"),  # they have no end
             ],
             cwd=tmp_path,
-            env=environment(HOME=os.environ.get("HOME", str(tmp_path))),
+            env=fleetd_environment(HOME=os.environ.get("HOME", str(tmp_path))),
             capture_output=True,
             text=True,
             timeout=600,
