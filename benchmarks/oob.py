@@ -369,7 +369,7 @@ def floor_process(bmcs: Sequence[dict[str, str]], requests: int) -> None:
 
 
 def bench_requests(options: argparse.Namespace, _work: Path) -> dict[str, Any]:
-    tree = options.tree or next((path for path in _captures() if path.exists()), Path("server"))
+    tree = options.tree or next((path for path in captures() if path.exists()), Path("server"))
     rows = []
     with virtual_bmcs({"tree": str(tree)}, {"tree": str(tree), "expand": 0}) as farm:
         for name, bmc in zip(("$expand", "no $expand"), farm.bmcs, strict=True):
@@ -391,7 +391,7 @@ def bench_requests(options: argparse.Namespace, _work: Path) -> dict[str, Any]:
     return {"tree": tree.name, "rows": rows, "missed": missed}
 
 
-def _captures() -> list[Path]:
+def captures() -> list[Path]:
     folders = [Path(os.environ["FLEET_FIXTURES"])] if "FLEET_FIXTURES" in os.environ else []
     folders += [ROOT / up / "shared/fixtures" for up in ("..", "../..")]
     return [folder / "redfish/dell-r750.tar.gz" for folder in folders]

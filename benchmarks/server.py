@@ -52,7 +52,7 @@ from fleetcore.clock import SystemClock  # noqa: E402
 from fleetcore.drivers.options import bmc_options  # noqa: E402
 from fleetcore.drivers.registry import collect  # noqa: E402
 from fleetcore.model import to_dict  # noqa: E402
-from oob import _captures, virtual_bmcs  # noqa: E402
+from oob import captures, virtual_bmcs  # noqa: E402
 
 from fleetd.adapters.sql.engine import make_engine  # noqa: E402
 from fleetd.adapters.sql.store import SqlStore  # noqa: E402
@@ -342,7 +342,7 @@ def rows(body: bytes) -> Callable[[Client, int], Iterator[None]]:
 
 def sample_document(tree: Path | None) -> dict[str, Any]:
     """What a virtual BMC with that tree gives: the R750 of the captures if it is here, else our own server."""
-    found = tree or next((path for path in _captures() if path.exists()), Path("server"))
+    found = tree or next((path for path in captures() if path.exists()), Path("server"))
     with virtual_bmcs({"tree": str(found)}) as farm:
         device = collect(
             bmc_options({"drivers": ["redfish"], "address": farm.bmcs[0]["url"], **farm.bmcs[0]}), SystemClock()
