@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 from fixtures_dir import fixture_dir
+from fleetcore.clock import SystemClock
+from fleetcore.drivers.ipmi import collect_ipmi, replay_ipmi
+from fleetcore.drivers.options import BmcOptions
+from fleetcore.model import Verdict
+from fleetcore.redfish.capture import Record, Recording
 
 from fleetlab.farm import BmcSpec, Fault, running_farm
 from fleetlab.ipmi import IpmiSim, available
@@ -184,6 +189,22 @@ def test_ipmi_is_captured_and_replayed(module, tmp_path):
     part = module("bmc_info", from_capture=str(path), sections=["manager"])
     assert part["device"]["bmc"] == live["device"]["bmc"]
     assert part["device"]["coverage"]["sensors"]["verdict"] == "skipped"
+
+
+def test_sections_that_the_deadline_cost_are_late_in_the_replay_too(tmp_path):
+    usable, advice = available()
+    if not usable:
+        pytest.skip(f"ipmi_sim is not installed: {advice}")
+    record = Record()
+    with IpmiSim(tmp_path / "ipmi", 0, "admin", SECRET) as sim:
+        reach = BmcOptions(
+            "127.0.0.1", username="admin", password=SECRET, drivers=("ipmi",), ipmi_port=sim.port, deadline=0.001
+        )
+        live = collect_ipmi(reach, SystemClock(), record=record)
+    replayed = replay_ipmi(Recording({}, commands=tuple(record.commands)))
+    assert live.power_state == "on"
+    assert live.coverage["sensors"].verdict is Verdict.TIMEOUT
+    assert replayed.coverage == live.coverage
 
 
 def test_a_bmc_that_says_nothing_leaves_no_capture(module, tmp_path):

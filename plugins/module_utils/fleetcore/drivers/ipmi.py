@@ -56,7 +56,7 @@ from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.capture import Record, Recording
 from ..redfish.rules import SECTIONS
 from .expected import Expected, check_machine
-from .ipmi_capture import RecordingSession, ReplayedSession, record_login
+from .ipmi_capture import RecordingSession, ReplayedSession, record_late, record_login
 from .options import BmcOptions
 
 try:
@@ -217,6 +217,15 @@ class IpmiDriver:
             if isinstance(item, Mapping)
         ]
 
+    def is_late(self, begin: float, section: str) -> bool:
+        """Has the deadline been reached, counted from ``begin`` (monotonic)? In a replay: had it then?"""
+        if self._session is not None:
+            return self._session.was_late(section)
+        late = self.clock.monotonic() - begin > self._options.deadline
+        if late and self._record is not None:
+            record_late(self._record, section)
+        return late
+
     def _check_machine(self) -> None:
         """Once, at the first login. What can't be read is not known."""
         expected, self._unchecked = self._unchecked, Expected()
@@ -315,7 +324,7 @@ def replay_ipmi(recording: Recording, sections: Optional[Iterable[str]] = None, 
     """
     options = BmcOptions(str(recording.facts.get("address") or "the capture"), system=system)
     driver = IpmiDriver(options, _Moment(), recording=recording)
-    device = _collected(driver, options, recording.sections(sections))
+    device = _collected(driver, recording.sections(sections))
     return dataclasses.replace(
         device, collected_at=recording.collected_at, stats=None, attempts=recording.attempts("ipmi")
     )
@@ -353,10 +362,10 @@ def collect_ipmi(
     :param record: takes down what is said, also when it ends with an error.
     :raises FleetError: not even the power state can be read.
     """
-    return _collected(IpmiDriver(options, clock, record), options, sections)
+    return _collected(IpmiDriver(options, clock, record), sections)
 
 
-def _collected(driver: IpmiDriver, options: BmcOptions, sections: Optional[Iterable[str]]) -> Device:
+def _collected(driver: IpmiDriver, sections: Optional[Iterable[str]]) -> Device:
     clock = driver.clock
     asked = frozenset(SECTIONS if sections is None else sections)
     begin = clock.monotonic()
@@ -368,7 +377,7 @@ def _collected(driver: IpmiDriver, options: BmcOptions, sections: Optional[Itera
     def section(name: str, read: Callable[[], Any], empty: Any) -> Any:
         if name not in asked and name not in ("system", "power"):
             return empty
-        if clock.monotonic() - begin > options.deadline:
+        if driver.is_late(begin, name):
             coverage[name] = Coverage(Verdict.TIMEOUT, "the deadline was reached")
             return empty
         try:

@@ -26,6 +26,11 @@ def record_login(record: Record, raised: Optional[str] = None) -> None:
     record.add_command(_LOGIN_AGAIN, {} if raised is None else {"raised": raised})
 
 
+def record_late(record: Record, section: str) -> None:
+    """Take down that the deadline was reached before ``section`` was read."""
+    record.add_command({"late": section}, {})
+
+
 class RecordingSession:
     """A pyghmi session that writes down each command with what came of it."""
 
@@ -76,6 +81,10 @@ class ReplayedSession:
         """After a session was lost: raises what pyghmi raised then."""
         self._next(_LOGIN_AGAIN, {})
 
+    def was_late(self, section: str) -> bool:
+        """Whether the deadline was reached before ``section`` then."""
+        return _key({"late": section}) in self._answers
+
     def _next(self, asked: Mapping[str, Any], unknown: Mapping[str, Any]) -> Mapping[str, Any]:
         left = self._answers.get(_key(asked))
         answer = unknown if not left else left.popleft() if len(left) > 1 else left[0]
@@ -99,4 +108,6 @@ def _described(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(asked: Mapping[str, Any]) -> str:
-    return json.dumps([asked.get(name) for name in ("netfn", "command", "lun", "data", "bridge", "login")], default=str)
+    return json.dumps(
+        [asked.get(name) for name in ("netfn", "command", "lun", "data", "bridge", "login", "late")], default=str
+    )
