@@ -98,11 +98,7 @@ def main(options: str) -> None:
     from fleetcore.collect.probe import Options  # noqa: PLC0415
     from fleetcore.model import to_dict  # noqa: PLC0415
 
-    import fleetd  # noqa: PLC0415
-
-    document, _capture = collect(
-        SystemRunner(), SystemFiles(), SystemClock(), Options(**json.loads(options)), version=fleetd.__version__
-    )
+    document, _capture = collect(SystemRunner(), SystemFiles(), SystemClock(), Options(**json.loads(options)))
     sys.stdout.write(json.dumps({**to_dict(document), "source": "inband"}))
     sys.stdout.flush()
     os._exit(0)  # a read that hangs in the kernel must not keep it

@@ -47,6 +47,7 @@ def collected(*before: str, user: str = "", path: str = "") -> dict:
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     device = json.loads(done.stdout)
+    assert device["collector"] == {"name": "host_inventory", "version": fleetcore.__version__}
     for name, item in device["coverage"].items():
         assert item["verdict"] in ("collected", "absent", "denied", "failed", "timeout", "skipped"), (name, item)
         assert item["verdict"] == "collected" or item["reason"], name

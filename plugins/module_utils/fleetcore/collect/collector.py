@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from queue import Empty, Queue
 from typing import Any, Optional
 
+from .. import __version__
 from ..errors import InvalidInput
 from ..model import Collector, Coverage, Device, Stats, Verdict
 from ..ports import Clock, CommandRunner, FileReader
@@ -30,8 +31,6 @@ def collect(
     files: FileReader,
     clock: Clock,
     options: Optional[Options] = None,
-    *,
-    version: Optional[str] = None,
 ) -> tuple[Device, Capture]:
     """The document of the machine behind the ports, and the capture that replays to the same one.
 
@@ -45,10 +44,10 @@ def collect(
     now = clock.now()
     recorder.capture.about = {
         **about(asdict(options), now, seconds),
-        "version": version,
+        "version": __version__,
         "late": sorted(late),
     }
-    return _document(probes, late, options, now, seconds, version), recorder.capture
+    return _document(probes, late, options, now, seconds, __version__), recorder.capture
 
 
 def replay(capture: Capture, full: Optional[bool] = None) -> Device:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
+from .. import __version__
 from ..errors import (
     AuthenticationFailed,
     BadResponse,
@@ -431,7 +432,7 @@ def _collected(driver: IpmiDriver, sections: Optional[Iterable[str]]) -> Device:
         boot=boot,
         source=Source.OOB,
         collected_at=clock.now(),
-        collector=Collector(name="ipmi", version="1"),
+        collector=Collector(name="ipmi", version=__version__),
         stats=Stats(logins=1, seconds=round(clock.monotonic() - begin, 3)),
         power_state=state.value,
         mainboard=_board(fru),

@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
+from .. import __version__
 from ..model import (
     Collector,
     Coverage,
@@ -35,7 +36,6 @@ from .topics.common import common, identity, part
 from .values import at, first, links, text, word
 from .walker import Tree
 
-VERSION = "1"
 NOT_THE_MACHINE = ("Card", "Module", "Enclosure", "Zone", "Rack")
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ def interpret(
         **fields,
         source=Source.OOB,
         collected_at=collected_at,
-        collector=Collector(name="redfish", version=VERSION),
+        collector=Collector(name="redfish", version=__version__),
         stats=stats,
         bios=topic("bios", lambda: software.bios(system, rows), None),
         bios_configuration=topic("bios", lambda: software.bios_configuration(tree), None),
