@@ -9,15 +9,22 @@ a value that can't be used is a :class:`ConfigError`, whose message names the fi
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 PREFIX = "FLEETD_"
 _SECRET = ("url", "token", "key")  # may hold a password: never repeated in a message
@@ -452,14 +459,27 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours reads lists as people write them
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used: one precedence, no hidden file
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, _FileSource(settings_cls))
+        return (init_settings, _EnvironmentSource(settings_cls), _FileSource(settings_cls))
 
 
 _file_values: dict[str, Any] = {}
+
+
+def _is_plain_list(annotation: Any, value: str) -> bool:
+    return get_origin(annotation) is list and not value.lstrip().startswith("[")
+
+
+class _EnvironmentSource(EnvSettingsSource):
+    """The environment. A list is JSON, or its items with commas between."""
+
+    def decode_complex_value(self, field_name: str, field: Any, value: Any) -> Any:
+        if _is_plain_list(getattr(field, "annotation", None), str(value)):
+            return [item.strip() for item in str(value).split(",") if item.strip()]
+        return super().decode_complex_value(field_name, field, value)
 
 
 class _FileSource(PydanticBaseSettingsSource):
@@ -572,6 +592,19 @@ def _check_environment() -> None:
                 raise ConfigError(
                     f"environment variable {name}: no key '{key.lower()}' in '{section.lower()}'; {_known(annotation)}"
                 )
+            _check_composite(name, names[key.lower()].annotation)
+
+
+def _check_composite(variable: str, annotation: Any) -> None:
+    """pydantic does not say which variable has bad JSON."""
+    value = os.environ[variable]
+    if get_origin(annotation) not in (list, dict) or _is_plain_list(annotation, value):
+        return
+    try:
+        json.loads(value)
+    except ValueError as exc:
+        example = '["a", "b"], or a,b' if get_origin(annotation) is list else '{"name": "value"}'
+        raise ConfigError(f"environment variable {variable}: not JSON ({exc}); write it as {example}") from None
 
 
 def _known(model: type[BaseModel]) -> str:

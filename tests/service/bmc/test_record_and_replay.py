@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import tarfile
@@ -214,15 +215,20 @@ def test_a_bmc_that_says_nothing_leaves_no_capture(module, tmp_path):
     assert not path.exists()
 
 
-def test_the_playbook_keeps_captures(playbook, module, tmp_path):
+def test_the_playbook_keeps_captures_and_documents(playbook, module, tmp_path):
     folder = tmp_path / "dump"
     with running_farm([BmcSpec(tree="server", password=SECRET)] * 2) as farm:
         hosts = {
             f"rack1/m{number}": {f"bmc_{name}": value for name, value in login(bmc).items()}
             for number, bmc in enumerate(farm.bmcs)
         }
-        done, _recap = playbook("collect_oob", hosts, "-e", f"dump_dir={folder}")
+        kept = os.path.relpath(tmp_path / "documents")
+        done, _recap = playbook("collect_oob", hosts, "-e", f"dump_dir={folder}", "-e", f"collect_dir={kept}")
         assert done.returncode == 0, done.stdout + done.stderr
+    documents = {path.name: json.loads(path.read_text()) for path in (tmp_path / "documents").iterdir()}
+    assert {name: item["serial"] for name, item in documents.items()} == {
+        f"rack1%2Fm{number}.device.json": bmc.serial for number, bmc in enumerate(farm.bmcs)
+    }
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     serials = {
         module("bmc_info", from_capture=str(path))["device"]["serial"]

@@ -275,6 +275,8 @@ def test_bad_configuration_is_one_line(tmp_path: Path, run_fleetd: Any, text: st
         ("FLEETD_SERVER__LISTN", "x", ("FLEETD_SERVER__LISTN", "listen")),
         ("FLEETD_SEVER__LISTEN", "x", ("FLEETD_SEVER__LISTEN", "server")),
         ("FLEETD_SERVER__MAX_BODY_BYTES", "many", ("FLEETD_SERVER__MAX_BODY_BYTES", "many")),
+        ("FLEETD_RUNNER__EXTRA_VARS", "wave=3", ("FLEETD_RUNNER__EXTRA_VARS", "not JSON", '{"name": "value"}')),
+        ("FLEETD_RUNNER__INVENTORY", '["a.yml"', ("FLEETD_RUNNER__INVENTORY", "not JSON", "a,b")),
         ("FLEETD_CONFIG", "/nowhere.yml", ("FLEETD_CONFIG", "/nowhere.yml")),
     ],
 )
@@ -284,6 +286,12 @@ def test_bad_environment_is_one_line(run_fleetd: Any, name: str, value: str, wor
     assert done.stderr.count("\n") == 1
     for word in words:
         assert word in done.stderr
+
+
+@pytest.mark.parametrize("value", ["a.yml, b.yml", '["a.yml", "b.yml"]'])
+def test_a_list_in_the_environment(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("FLEETD_RUNNER__INVENTORY", value)
+    assert config.load_text("", "x").runner.inventory == ["a.yml", "b.yml"]
 
 
 def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
