@@ -187,7 +187,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         if count
     ]
     protocol = protocol_of(text(row.get("Intf")))
-    raw_size = text(more.get("Raw size"))
+    block = size_bytes(text(row.get("SeSz")), binary=True)
     maker = word(more.get("Manufacturer Id")) or word(more.get("Vendor"))
     return Drive(
         id=place,
@@ -201,14 +201,21 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         protocol=protocol,
         storage_controller=_name(number),
         storage_controller_drive_id=integer(row.get("DID") if "DID" in row else row.get("PID")),
-        capacity_bytes=size_bytes(raw_size, binary=True) or size_bytes(text(row.get("Size")), binary=True),
-        block_size_bytes=size_bytes(text(row.get("SeSz")), binary=True),
+        capacity_bytes=_capacity(text(more.get("Raw size")), block) or size_bytes(text(row.get("Size")), binary=True),
+        block_size_bytes=block,
         capable_speed_gbps=_speed(more.get("Device Speed")),
         negotiated_speed_gbps=_speed(more.get("Link Speed")),
-        status=health(row.get("State")),
+        # Where there are both, State says what the drive is used for (Conf, UConf).
+        status=health(row.get("Status") or row.get("State")),
         smart_status={"Yes": "failed", "No": "ok"}.get(alert or ""),
         smart_errors=tuple(errors),
     )
+
+
+def _capacity(raw: Optional[str], block: Optional[int]) -> Optional[int]:
+    """``894.252 GB [0x6fc81ab0 Sectors]``: the sectors are exact."""
+    sectors = re.search(r"\[0x([0-9a-fA-F]{1,15}) Sectors\]", raw or "")
+    return positive(int(sectors[1], 16), block) if sectors and block else size_bytes(raw, binary=True)
 
 
 def _speed(value: Any) -> Optional[float]:
@@ -235,7 +242,7 @@ def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
                 id=f"c{number}/v{key}",
                 name=word(row.get("Name")),
                 raid_type=word(row.get("TYPE")),
-                size_bytes=size_bytes(text(row.get("Size")), binary=True),
+                size_bytes=_volume_bytes(text(row.get("Size")), positive(properties.get("Number of Blocks"))),
                 status=health(row.get("State")),
                 storage_controller=_name(number),
                 wwn=wwn(text(properties.get("SCSI NAA Id"))),
@@ -244,6 +251,13 @@ def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
             )
         )
     return out
+
+
+def _volume_bytes(size: Optional[str], blocks: Optional[int]) -> Optional[int]:
+    """The number of blocks is exact; the rounded size says how large they are."""
+    rounded = size_bytes(size, binary=True)
+    block = next((item for item in (512, 4096) if rounded and blocks and 0.9 < blocks * item / rounded < 1.1), None)
+    return positive(blocks, block) if block else rounded
 
 
 def _batteries(data: Mapping[str, Any], number: int) -> list[Battery]:
