@@ -84,7 +84,7 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
                 model=part,
                 part_number=part,
                 serial=serial,
-                firmware=firmware(values.get("Active Firmware Version")),
+                firmware=firmware(values.get("Active firmware version")),
                 description=word(kind[1]) if kind else None,
                 metadata={"revision": revision} if (revision := word(values.get("Vendor rev"))) else {},
             ),
