@@ -277,8 +277,8 @@ def _processor(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  #
 
 def _count(short: Optional[int], wide: Optional[int]) -> Optional[int]:
     """A count of one byte; 255 says that the word has it (if the structure is long enough to have one)."""
-    if short == 0xFF and wide:
-        return wide if wide != 0xFFFF else None
+    if short == 0xFF and wide is not None:
+        return wide if 0 < wide < 0xFFFF else None
     return short or None
 
 
