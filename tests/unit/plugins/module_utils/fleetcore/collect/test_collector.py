@@ -209,8 +209,14 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
                     "Version": {"Firmware Version": "5.1"},
                     "PD LIST": [
                         {
-                            **{"EID:Slt": "252:0", "DID": 7, "State": "Onln", "Intf": "SAS", "Med": "HDD"},
-                            **{"Size": "893.750 GB", "SeSz": "512B", "Model": "EX"},
+                            "EID:Slt": "252:0",
+                            "DID": 7,
+                            "State": "Onln",
+                            "Intf": "SAS",
+                            "Med": "HDD",
+                            "Size": "893.750 GB",
+                            "SeSz": "512B",
+                            "Model": "EX",
                         }
                     ],
                     "VD LIST": [{"DG/VD": "0/0", "TYPE": "RAID0", "State": "Optl", "Size": "893.750 GB"}],
@@ -226,7 +232,8 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
                     "Drive /c0/e252/s0": [{"EID:Slt": "252:0", "State": "Onln", "SeSz": "512B"}],
                     "Drive /c0/e252/s0 - Detailed Information": {
                         "x": {
-                            **{"SN": "EXHDD1", "Firmware Revision": "F1"},
+                            "SN": "EXHDD1",
+                            "Firmware Revision": "F1",
                             "Raw size": "894.252 GB [0x6fc81ab0 Sectors]",
                         }
                     },
