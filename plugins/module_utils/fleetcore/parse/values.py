@@ -215,7 +215,7 @@ def document(raw: Any, tool: str) -> Any:
     """
     content = decoded(raw)
     starts = [place for place in (content.find("{", 0, 65536), content.find("[", 0, 65536)) if place >= 0]
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(strict=False)  # strings of tools have tabs and worse in them, unescaped
     for start in sorted(starts):
         try:
             return decoder.raw_decode(content, start)[0]
