@@ -199,8 +199,8 @@ _LIFE = (
     "Percent_Life_Remaining",
     "Media_Wearout_Indicator",
     "SSD_Life_Left",
-    "Wear_Leveling_Count",
     "Remaining_Lifetime_Perc",
+    "Wear_Leveling_Count",  # of some makers the erase cycles only: after those that say life
 )
 
 
