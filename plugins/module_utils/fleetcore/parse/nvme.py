@@ -74,7 +74,7 @@ def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
         firmware=firmware(row.get("Firmware")),
         protocol="nvme",
         drive_type="nvme",
-        capacity_bytes=positive(spaces[0].get("PhysicalSize")),
+        capacity_bytes=positive(sum(positive(item.get("PhysicalSize")) or 0 for item in spaces)),
         block_size_bytes=positive(spaces[0].get("SectorSize")),
     )
 
