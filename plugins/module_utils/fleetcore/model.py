@@ -542,7 +542,6 @@ _PLACEHOLDERS = frozenset(
         "empty",
         "oem",
         "o.e.m.",
-        "xxxxxxxx",
         "0123456789",
         "01234567",
         "01234567890123456789ab",
@@ -553,9 +552,13 @@ _PLACEHOLDERS = frozenset(
         "systemserial",
         "boardserial",
         "nostring",
+        "noassettag",
+        "noassetinformation",
+        "9876543210",
     ]
 )
-_ONE_CHARACTER = re.compile(r"^(.)\1*$")
+# One character but letters, and what BIOSes number from slot to slot.
+_PLACEHOLDER = re.compile(r"^(?:([^a-z])\1*|x{4,}|(?:sernum|assettagnum|oemdefine)\d*)$")
 _SEPARATORS = re.compile(r"[\s_]+")
 
 
@@ -565,7 +568,7 @@ def clean_serial(value: Any) -> Optional[str]:
         return None
     text = value.strip().strip("\x00").strip()
     squeezed = _SEPARATORS.sub("", text).lower()
-    if not squeezed or squeezed in _PLACEHOLDERS or (_ONE_CHARACTER.match(squeezed) and not squeezed.isalpha()):
+    if not squeezed or squeezed in _PLACEHOLDERS or _PLACEHOLDER.match(squeezed):
         return None
     return text
 

@@ -196,6 +196,15 @@ def test_sixteen_mebibytes_of_garbage(kind, raw):
         assert time.process_time() - begin < 10, f"{name} took too long on {kind}"
 
 
+def test_many_controllers_in_one_subsystem():
+    """In a time that grows with their number, not with its square."""
+    controllers = [{"Controller": f"nvme{index}", "SerialNumber": f"EX{index}"} for index in range(20_000)]
+    raw = json.dumps({"Devices": [{"Subsystems": [{"Controllers": controllers, "Namespaces": [{"PhysicalSize": 1}]}]}]})
+    begin = time.process_time()
+    assert len(PARSERS["nvme.parse_nvme_list"](raw).drives) == 20_000
+    assert time.process_time() - begin < 10
+
+
 @pytest.mark.parametrize("name", TEXTUAL)
 def test_larger_than_any_output(name):
     with pytest.raises(ParseError):

@@ -40,12 +40,9 @@ RACADM: Argv = ("racadm", "get", "-t", "json", "-f", OUTPUT_FILE, "-c", "BIOS.Se
 SUM: Argv = ("/opt/supermicro/sum/sum", "-c", "GetCurrentBiosCfg", "--overwrite", "--file", OUTPUT_FILE)
 ASRR: Argv = ("asrr-bioscontrol", "-w", OUTPUT_FILE)
 
-STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli")
-STORCLI_QUESTIONS = (
-    ("/call", "show", "all", "J"),
-    ("/call/eall/sall", "show", "all", "J"),
-    ("/call/vall", "show", "all", "J"),
-)
+STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli", "storcli2", "perccli2")
+# Without `nolog` they leave a log in the working directory, larger with every question.
+STORCLI_QUESTIONS = tuple((what, "show", "all", "nolog", "J") for what in ("/call", "/call/eall/sall", "/call/vall"))
 MVCLI_OBJECTS = ("hba", "pd", "vd")
 ETHTOOL_QUESTIONS = ("-i", "-P", "-m")
 

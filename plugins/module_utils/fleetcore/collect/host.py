@@ -29,7 +29,8 @@ OUTPUT_FILE = "{output-file}"
 # Where vendors install tools, beside the usual folders that an ordinary user's PATH may lack.
 _FOLDERS = (
     *("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"),
-    *("/opt/MegaRAID/storcli", "/opt/MegaRAID/perccli", "/opt/dell/srvadmin/sbin", "/opt/dell/srvadmin/bin"),
+    *(f"/opt/MegaRAID/{tool}" for tool in ("storcli", "perccli", "storcli2", "perccli2")),
+    *("/opt/dell/srvadmin/sbin", "/opt/dell/srvadmin/bin"),
     *("/opt/smartstorageadmin/ssacli/bin", "/opt/rocm/bin", "/opt/marvell/bin", "/opt/msecli", "/usr/local/nvidia/bin"),
 )
 _GRACE = 2.0

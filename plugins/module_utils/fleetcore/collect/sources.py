@@ -122,7 +122,9 @@ def mellanox(probe: Probe) -> None:
 def storcli(probe: Probe) -> None:
     """The first of the tools that is installed and has a controller to answer for."""
     for tool in commands.STORCLI_TOOLS:
-        found = [probe.tool((tool, *question), parsers.parse_storcli) for question in commands.STORCLI_QUESTIONS]
+        # Of one source the first to say something is taken; the general answer has rounded sizes.
+        exact_first = reversed(commands.STORCLI_QUESTIONS)
+        found = [probe.tool((tool, *question), parsers.parse_storcli) for question in exact_first]
         if any(found):
             return
 

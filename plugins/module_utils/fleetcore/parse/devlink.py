@@ -49,10 +49,11 @@ def parse_devlink(raw: str) -> Device:
 
 def _firmware(fields: Mapping[str, Any]) -> Optional[Firmware]:
     running, stored = mapping(at(fields, "versions", "running")), mapping(at(fields, "versions", "stored"))
-    version = next((found for found in (word(running.get(name)) for name in _VERSIONS) if found), None)
-    newer = next((found for found in (word(stored.get(name)) for name in _VERSIONS) if found), None)
-    if version is None and newer is None:
+    name = next((item for versions in (running, stored) for item in _VERSIONS if word(versions.get(item))), None)
+    if name is None:
         return None
+    # What is stored is newer only as the same kind of version.
+    version, newer = word(running.get(name)), word(stored.get(name))
     others = {str(key)[:60]: str(value)[:100] for key, value in list(running.items())[:30] if text(value)}
     return Firmware(
         installed=version or newer, available=newer if version and newer != version else None, metadata=others

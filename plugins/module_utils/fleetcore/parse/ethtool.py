@@ -69,10 +69,13 @@ def parse_ethtool_link(raw: str, name: Optional[str] = None) -> Device:
 
 @parser("ethtool")
 def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
-    """``-m``: the transceiver in the port ``name`` (SFF-8472, SFF-8636, CMIS)."""
+    """``-m``: the transceiver in the port ``name`` (SFF-8472, SFF-8636, CMIS). One that names nobody is an empty cage."""
     values = pairs(line.strip() for line in decoded(raw).splitlines()[:2000])
-    part, serial = word(values.get("Vendor PN")), clean_serial(values.get("Vendor SN"))
-    if part is None and serial is None and "Identifier" not in values:
+    vendor, part = word(values.get("Vendor name")), word(values.get("Vendor PN"))
+    serial = clean_serial(values.get("Vendor SN"))
+    if vendor is None and part is None and serial is None:
+        if "Identifier" in values:
+            return Device()
         raise ParseError("ethtool: no module in the output of -m", field="ethtool")
     kind = re.search(r"\((.{1,120})\)\s*$", values.get("Identifier", ""))
     return Device(
@@ -80,11 +83,11 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
             Transceiver(
                 id=name,
                 port=name,
-                vendor=word(values.get("Vendor name")),
+                vendor=vendor,
                 model=part,
                 part_number=part,
                 serial=serial,
-                firmware=firmware(values.get("Active Firmware Version")),
+                firmware=firmware(values.get("Active firmware version")),
                 description=word(kind[1]) if kind else None,
                 metadata={"revision": revision} if (revision := word(values.get("Vendor rev"))) else {},
             ),

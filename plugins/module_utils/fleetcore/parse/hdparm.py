@@ -24,6 +24,7 @@ _FEATURES = {
     "self_encrypting": "Device encrypts all user data",
     "smart": "SMART feature set",
 }
+_LBA28 = "LBA    user addressable sectors"
 _SECURITY = ("enabled", "locked", "frozen")
 
 
@@ -43,7 +44,8 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     named = next((line.strip()[:-1] for line in lines[:10] if re.match(r"^/dev/\S{1,60}:\s*$", line)), name)
     minutes = re.search(r"(\d{1,6})min for SECURITY ERASE UNIT(?:\. (\d{1,6})min for ENHANCED)?", "\n".join(lines))
     rotation = values.get("Nominal Media Rotation Rate", "")
-    sectors = re.search(r"(\d{1,18})", values.get("LBA48  user addressable sectors", ""))
+    # LBA has 28 bits, which drives of up to 128 GiB can do with.
+    sectors = re.search(r"(\d{1,18})", values.get("LBA48  user addressable sectors") or values.get(_LBA28, ""))
     block = positive(values.get("Logical  Sector size")) or positive(values.get("Logical/Physical Sector size")) or 512
     metadata = {}
     if minutes:

@@ -65,7 +65,7 @@ def parse_ipmitool_lan(raw: str) -> Device:
             ("vlan", "802.1q VLAN ID"),
         )
         for found in [word(values.get(name))]
-        if found and found != "Disabled"
+        if found and found not in ("Disabled", "0.0.0.0")  # noqa: S104
     }
     port = NicPort(
         id="lan",
@@ -78,8 +78,8 @@ def parse_ipmitool_lan(raw: str) -> Device:
 
 @parser("ipmitool")
 def parse_ipmitool_fru(raw: str) -> Device:
-    """``fru print``: the machine of FRU 0, power supplies by their description."""
-    device: Optional[Device] = None
+    """``fru print``: the machine of FRU 0, or if that is not there of the first with a chassis; power supplies by their description."""
+    device = machine = Device()
     supplies = []
     seen = 0
     for head, lines in blocks(raw, r"^FRU Device Description\s*:\s*(.{0,200}?)\s*(?:\(ID (\d{1,4})\))?\s*$"):
@@ -87,9 +87,11 @@ def parse_ipmitool_fru(raw: str) -> Device:
             continue
         seen += 1
         values = pairs(line.strip() for line in lines[:200])
-        if head[2] == "0" or (device is None and head[2] is None):
+        if head[2] == "0":
             device = _machine(values)
-        elif re.search(r"\bps\b|psu|power ?supply|pwr", head[1], re.IGNORECASE) and _product(values)[1]:
+        elif "Chassis Type" in values and machine == Device():
+            machine = _machine(values)
+        elif re.search(r"\bps\d*\b|psu|power ?supply|pwr", head[1], re.IGNORECASE) and _product(values)[1]:
             vendor, model, serial, part = _product(values)
             supplies.append(
                 PowerSupply(
@@ -103,7 +105,7 @@ def parse_ipmitool_fru(raw: str) -> Device:
             )
     if not seen:
         raise ParseError("ipmitool: no FRU in the output", field="ipmitool")
-    base = device or Device()
+    base = device if device != Device() else machine
     return Device(
         vendor=base.vendor,
         model=base.model,

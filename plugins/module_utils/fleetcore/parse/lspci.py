@@ -58,6 +58,6 @@ def _device(fields: dict[str, str]) -> Optional[PcieDevice]:
 
 
 def _split(value: Optional[str]) -> tuple[Optional[str], Optional[str]]:
-    """``Name [1234]`` as name and number."""
-    found = _NUMBERED.match((value or "")[:400])
+    """``Name [1234]`` as name and number; ``1234`` is a number alone."""
+    found = _NUMBERED.match((value or "")[:400]) or re.match(r"^()([0-9a-fA-F]{4})$", value or "")
     return (word(found[1]), found[2].lower()) if found else (word(value), None)

@@ -31,8 +31,9 @@ def parse_mdadm(raw: str) -> Device:
         members = [item[1] for item in (_MEMBER.match(line[:300]) for line in lines if "faulty" not in line) if item]
         found.append(
             Volume(
-                id=word(values.get("UUID")) or head[1],
-                name=word(values.get("Name", "").partition("  (")[0]),
+                # Behind name and UUID: "(local to host ...)".
+                id=word(values.get("UUID", "").partition(" (")[0]) or head[1],
+                name=word(values.get("Name", "").partition(" (")[0]),
                 logical_name=head[1],
                 raid_type=word(values.get("Raid Level")),
                 size_bytes=size * 1024 if size and 0 < size < 1 << 50 else None,

@@ -42,7 +42,9 @@ def _mlxup(lines: list[str]) -> Nic:
     version = Firmware(
         installed=word(installed), available=word(available), software_id=word(values.get("PSID")), metadata=extra
     )
-    port = NicPort(id=address, bus_info=address, macaddress=clean_mac(values.get("Base MAC")), firmware=version)
+    # ConnectX-3 has two ports in one device, which is the first port's.
+    mac = clean_mac(values.get("Base MAC")) or clean_mac(values.get("Port1 MAC"))
+    port = NicPort(id=address, bus_info=address, macaddress=mac, firmware=version)
     return Nic(
         vendor="Mellanox",
         model=word(values.get("Device Type")),

@@ -14,7 +14,13 @@ from ..model import Device, Firmware, Gpu, Status, clean_serial
 from .values import MAX_ITEMS, number, parser, pci_address, pci_id, size_bytes, text, word, xml
 
 # Counters of memory errors and signs of memory that is given up, as generations of GPUs name them.
-_UNCORRECTABLE = ("dram_uncorrectable", "sram_uncorrectable", "sram_uncorrectable_parity", "sram_uncorrectable_secded")
+_UNCORRECTABLE = (
+    "double_bit/total",
+    "dram_uncorrectable",
+    "sram_uncorrectable",
+    "sram_uncorrectable_parity",
+    "sram_uncorrectable_secded",
+)
 _GIVEN_UP = (
     "retired_pages/pending_retirement",
     "retired_pages/pending_blacklist",

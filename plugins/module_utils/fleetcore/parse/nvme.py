@@ -41,11 +41,7 @@ def parse_nvme_list(raw: str) -> Device:
         raise ParseError("nvme: not a list of devices", field="nvme")
     drives: dict[str, Drive] = {}
     for row in items(body.get("Devices")):
-        nested: list[Mapping[str, Any]] = [
-            {**control, "Namespaces": items(control.get("Namespaces")) or _shared_spaces(system)}
-            for system in items(row.get("Subsystems")) or [row]
-            for control in items(system.get("Controllers"))
-        ]
+        nested = [found for system in items(row.get("Subsystems")) or [row] for found in _controllers(system)]
         for item in nested or [row]:
             drive = _listed(item) if item.get("Transport") in (None, "pcie") else None
             if drive is not None and drive.logical_name:
@@ -53,9 +49,11 @@ def parse_nvme_list(raw: str) -> Device:
     return Device(drives=tuple(drives.values()))
 
 
-def _shared_spaces(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Namespaces that are listed beside the controllers (native multipath): whose they are is certain for one only."""
-    return items(system.get("Namespaces")) if len(items(system.get("Controllers"))) == 1 else []
+def _controllers(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Controllers with their namespaces. Whose those are that stand beside them (native multipath) is certain for one only."""
+    found = items(system.get("Controllers"))
+    shared = items(system.get("Namespaces")) if len(found) == 1 else []
+    return [{**control, "Namespaces": items(control.get("Namespaces")) or shared} for control in found]
 
 
 def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
@@ -74,7 +72,7 @@ def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
         firmware=firmware(row.get("Firmware")),
         protocol="nvme",
         drive_type="nvme",
-        capacity_bytes=positive(spaces[0].get("PhysicalSize")),
+        capacity_bytes=positive(sum(positive(item.get("PhysicalSize")) or 0 for item in spaces)),
         block_size_bytes=positive(spaces[0].get("SectorSize")),
     )
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -96,7 +97,7 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     if model is None and serial is None:
         messages = _messages(body, ("error", "information", "warning"))
         raise ParseError("smartctl: " + ("; ".join(messages) or EXIT_BITS[1]), field="smartctl", exit_status=status)
-    if is_virtual(word(body.get("vendor")) or word(body.get("scsi_vendor")), model):
+    if is_virtual(word(body.get("vendor")) or word(body.get("scsi_vendor")), model) or not _is_disk(body):
         return Device()
     return Device(drives=(_drive(body, status, model, serial, full),))
 
@@ -106,15 +107,12 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
     rotation = integer(body.get("rotation_rate"))
     rotating = rotation > 0 if rotation is not None else None
     named = text(at(body, "device", "name"))
-    info = text(at(body, "device", "info_name")) or ""
-    if (
-        named and "[" in info and "_disk_" in info
-    ):  # several drives behind one device node: the node is no name of theirs
-        named = f"{named} [{info.split('[', 1)[1].split(']', 1)[0]}]"
+    # Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
+    behind = re.search(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]", text(at(body, "device", "info_name")) or "")
+    if named and behind:
+        named = f"{named} {behind[0]}"
     lunit = body.get("logical_unit_id")
-    used = number(at(body, "nvme_smart_health_information_log", "percentage_used"))
-    if used is None:
-        used = number(body.get("scsi_percentage_used_endurance_indicator"))
+    used = next((found for found in (number(at(body, *path)) for path in _USED) if found is not None), None)
     return Drive(
         vendor=drive_vendor(body.get("model_family"))
         or drive_vendor(model)
@@ -141,6 +139,11 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
         smart_attributes=_attributes(body) if full else (),
         capabilities=_capabilities(body),
     )
+
+
+def _is_disk(body: Mapping[str, Any]) -> bool:
+    """SCSI has enclosures, tapes and optical drives, too (SPC, peripheral device type: 0 and, with zones, 14h are disks)."""
+    return integer(at(body, "device_type", "scsi_value")) in (None, 0, 0x14)
 
 
 def _protocol(body: Mapping[str, Any]) -> Optional[str]:
@@ -184,13 +187,20 @@ def _hours(body: Mapping[str, Any]) -> Optional[int]:
     return hours if hours is not None and hours >= 0 else None
 
 
+# Where smartctl says how much of a drive's life is used: since 7.5 in one place for all drives.
+_USED = (
+    ("endurance_used", "current_percent"),
+    ("nvme_smart_health_information_log", "percentage_used"),
+    ("scsi_percentage_used_endurance_indicator",),
+)
 # Attributes by whose normalised value makers of SATA SSDs say how much of their life is left.
 _LIFE = (
     "Percent_Lifetime_Remain",
+    "Percent_Life_Remaining",
     "Media_Wearout_Indicator",
     "SSD_Life_Left",
-    "Wear_Leveling_Count",
     "Remaining_Lifetime_Perc",
+    "Wear_Leveling_Count",  # of some makers the erase cycles only: after those that say life
 )
 
 

@@ -24,6 +24,8 @@ from .values import parser, text
 MAX_STRUCTURES = 20_000
 _END_OF_TABLE = 127
 _INACTIVE = 126
+_MISPRINTS = {0x1F: 3, 0x21: 3, 0x33: 6}
+"""Minor versions that some firmware states, and what is meant (as the kernel and dmidecode read them)."""
 MIB = 1 << 20
 
 
@@ -66,7 +68,7 @@ def parse_entry_point(raw: bytes) -> tuple[int, int]:
     if raw[:5] == b"_SM3_" and len(raw) >= 9:
         return raw[7], raw[8]
     if raw[:4] == b"_SM_" and len(raw) >= 8:
-        return raw[6], raw[7]
+        return raw[6], _MISPRINTS.get(raw[7], raw[7])
     if raw[:5] == b"_DMI_" and len(raw) >= 15:
         return raw[14] >> 4, raw[14] & 0x0F
     raise ParseError("smbios: not an entry point", field="smbios_entry_point")
@@ -275,8 +277,8 @@ def _processor(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  #
 
 def _count(short: Optional[int], wide: Optional[int]) -> Optional[int]:
     """A count of one byte; 255 says that the word has it (if the structure is long enough to have one)."""
-    if short == 0xFF and wide:
-        return wide if wide != 0xFFFF else None
+    if short == 0xFF and wide is not None:
+        return wide if 0 < wide < 0xFFFF else None
     return short or None
 
 
@@ -406,9 +408,9 @@ def _module_bytes(item: Structure) -> Optional[int]:
     size = item.u16(0x0C)
     if size is None or size in (0, 0xFFFF):
         return None
-    if size == 0x7FFF:
-        wide = item.u32(0x1C)
-        return (wide & 0x7FFFFFFF) * MIB if wide else None
+    wide = item.u32(0x1C)
+    if size == 0x7FFF and wide is not None:
+        return (wide & 0x7FFFFFFF) * MIB or None
     return (size & 0x7FFF) * 1024 if size & 0x8000 else size * MIB
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Optional
 
 from ..errors import ParseError
-from ..model import Device, Drive, StorageController, Volume, clean_serial
+from ..model import Battery, Device, Drive, StorageController, Volume, clean_serial
 from .drives import protocol_of
 from .values import (
     decoded,
@@ -31,36 +32,57 @@ from .values import (
 
 _CONTROLLER = re.compile(r"^(?P<model>\S[^\n]{0,200}?) in Slot (?P<slot>\S{1,20})(?: \(Embedded\))?(?:\s.*)?$")
 _PART = re.compile(r"^\s+(?P<kind>Logical Drive: \S{1,40}|physicaldrive \S{1,60})\s*$")
+_ARRAY = re.compile(r"^\s+[Aa]rray:? [A-Z]{1,3}\b")
 _OTHER = re.compile(
-    r"^\s+(Array: |Internal Drive Cage|External Drive Cage|Port Name:|SEP |Expander |Enclosure )|^\s{3,9}\S.* at Port "
+    r"^\s+(Internal Drive Cage|External Drive Cage|Port Name:|SEP |Expander |Enclosure )|^\s{3,9}\S.* at Port "
 )
 
 
 @parser("ssacli")
 def parse_ssacli(raw: str) -> Device:
-    """Sizes are as HPE counts them: decimal.
+    """Sizes are as HPE counts them: decimal for drives, binary for volumes.
 
     :raises ParseError: no controller in the output.
     """
     controllers: list[StorageController] = []
     drives: dict[str, Drive] = {}
     volumes: list[Volume] = []
+    batteries: list[Battery] = []
     slot = ""
+    first = 0  # of the array's volumes
+    members: list[str] = []
     for title, lines in _sections(decoded(raw)):
         values = pairs(line.strip() for line in lines)
         found = _CONTROLLER.match(title)
+        if found or title == "Array":
+            volumes[first:] = _with_members(volumes[first:], members)
+            first, members = len(volumes), []
         if found:
             slot = found["slot"]
             controllers.append(_controller(found["model"], slot, values))
+            backup = health(values.get("Battery/Capacitor Status"))
+            batteries += [Battery(id=f"slot {slot}/battery", status=backup)] if backup else []
         elif title.startswith("Logical Drive: ") and controllers:
             volumes.append(_volume(title.split(": ", 1)[1], slot, values, lines))
         elif title.startswith("physicaldrive ") and controllers:
             drive = _drive(title.split(" ", 1)[1], slot, values)
             if drive.model or drive.serial:
                 drives[str(drive.id)] = drive
+                members += [str(drive.id)] if values.get("Drive Type") == "Data Drive" else []
+    volumes[first:] = _with_members(volumes[first:], members)
     if not controllers:
         raise ParseError("ssacli: no controller in the output", field="ssacli")
-    return Device(storage_controller=tuple(controllers), drives=tuple(drives.values()), volumes=tuple(volumes))
+    return Device(
+        storage_controller=tuple(controllers),
+        drives=tuple(drives.values()),
+        volumes=tuple(volumes),
+        batteries=tuple(batteries),
+    )
+
+
+def _with_members(volumes: list[Volume], members: list[str]) -> list[Volume]:
+    """An array's volumes: only mirrors have their drives listed, the others lie on all data drives of the array."""
+    return [item if item.physical_drives else replace(item, physical_drives=tuple(members)) for item in volumes]
 
 
 def _sections(raw: str) -> list[tuple[str, list[str]]]:
@@ -71,6 +93,8 @@ def _sections(raw: str) -> list[tuple[str, list[str]]]:
             out.append((part["kind"], []))
         elif line[:1].strip() and _CONTROLLER.match(line[:300]):
             out.append((line[:300].strip(), []))
+        elif _ARRAY.match(line[:300]):
+            out.append(("Array", []))
         elif _OTHER.match(line[:300]):
             out.append(("", []))
         elif out:
@@ -113,7 +137,7 @@ def _volume(identity: str, slot: str, values: Mapping[str, str], lines: list[str
         id=f"{slot}/{identity}",
         name=word(values.get("Logical Drive Label")),
         raid_type=f"RAID{values['Fault Tolerance'][:20]}" if word(values.get("Fault Tolerance")) else None,
-        size_bytes=size_bytes(values.get("Size"), binary=False),
+        size_bytes=size_bytes(values.get("Size"), binary=True),
         status=health(values.get("Status")),
         storage_controller=f"slot {slot}",
         wwn=wwn(values.get("Unique Identifier")),

@@ -123,8 +123,8 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         model=model,
         product_name=model,
         serial=clean_serial(text(basics.get("Serial Number"))),
-        pci_vendor_id=pci_id(bus.get("Vendor Id")),
-        pci_product_id=pci_id(bus.get("Device Id")),
+        pci_vendor_id=pci_id(bus.get("Vendor Id") or bus.get("PCI Vendor ID")),
+        pci_product_id=pci_id(bus.get("Device Id") or bus.get("PCI Device ID")),
         firmware=firmware(version.get("Firmware Version") or version.get("FW Version")),
         wwn=wwn(text(basics.get("SAS Address"))),
         supported_device_protocol=word(bus.get("Device Interface")),
@@ -187,7 +187,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         if count
     ]
     protocol = protocol_of(text(row.get("Intf")))
-    raw_size = text(more.get("Raw size"))
+    block = size_bytes(text(row.get("SeSz")), binary=True)
     maker = word(more.get("Manufacturer Id")) or word(more.get("Vendor"))
     return Drive(
         id=place,
@@ -201,14 +201,21 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         protocol=protocol,
         storage_controller=_name(number),
         storage_controller_drive_id=integer(row.get("DID") if "DID" in row else row.get("PID")),
-        capacity_bytes=size_bytes(raw_size, binary=True) or size_bytes(text(row.get("Size")), binary=True),
-        block_size_bytes=size_bytes(text(row.get("SeSz")), binary=True),
+        capacity_bytes=_capacity(text(more.get("Raw size")), block) or size_bytes(text(row.get("Size")), binary=True),
+        block_size_bytes=block,
         capable_speed_gbps=_speed(more.get("Device Speed")),
         negotiated_speed_gbps=_speed(more.get("Link Speed")),
-        status=health(row.get("State")),
+        # Where there are both, State says what the drive is used for (Conf, UConf).
+        status=health(row.get("Status") or row.get("State")),
         smart_status={"Yes": "failed", "No": "ok"}.get(alert or ""),
         smart_errors=tuple(errors),
     )
+
+
+def _capacity(raw: Optional[str], block: Optional[int]) -> Optional[int]:
+    """``894.252 GB [0x6fc81ab0 Sectors]``: the sectors are exact."""
+    sectors = re.search(r"\[0x([0-9a-fA-F]{1,15}) Sectors\]", raw or "")
+    return positive(int(sectors[1], 16), block) if sectors and block else size_bytes(raw, binary=True)
 
 
 def _speed(value: Any) -> Optional[float]:
@@ -217,37 +224,60 @@ def _speed(value: Any) -> Optional[float]:
 
 
 def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
-    rows: dict[str, Mapping[str, Any]] = {}
+    """Rows of ``VD LIST``; ``/c0/v1`` with ``VD1 Properties`` and ``PDs for VD 1`` beside it; of storcli2 all three in one."""
+    found: dict[str, tuple[Mapping[str, Any], Any, Any]] = {}
     for row in items(data.get("VD LIST")):
-        volume = re.match(r"^\d{1,4}/(\d{1,4})$", text(row.get("DG/VD")) or "")
-        if volume:
-            rows[volume[1]] = row
+        found[_volume_number(row)] = (row, None, None)
     for key, value in data.items():
-        found = _VOLUME_KEY.match(str(key))
-        if found and items(value):
-            rows[found[2]] = items(value)[0]
-    out = []
-    for key, row in rows.items():
-        members = [_place(number, item.get("EID:Slt")) for item in items(data.get(f"PDs for VD {key}"))]
-        properties = mapping(data.get(f"VD{key} Properties"))
-        out.append(
-            Volume(
-                id=f"c{number}/v{key}",
-                name=word(row.get("Name")),
-                raid_type=word(row.get("TYPE")),
-                size_bytes=size_bytes(text(row.get("Size")), binary=True),
-                status=health(row.get("State")),
-                storage_controller=_name(number),
-                wwn=wwn(text(properties.get("SCSI NAA Id"))),
-                logical_name=word(properties.get("OS Drive Name")),
-                physical_drives=tuple(item for item in members if item),
-            )
-        )
-    return out
+        name = _VOLUME_KEY.match(str(key))
+        if name and items(value):
+            found[name[2]] = (items(value)[0], data.get(f"VD{name[2]} Properties"), data.get(f"PDs for VD {name[2]}"))
+    for entry in items(data.get("Virtual Drives")):
+        row = mapping(entry.get("VD Info"))
+        found[_volume_number(row)] = (row, entry.get("VD Properties"), entry.get("PDs"))
+    return [
+        _volume(key, number, row, mapping(properties), items(members))
+        for key, (row, properties, members) in found.items()
+        if key
+    ]
+
+
+def _volume_number(row: Mapping[str, Any]) -> str:
+    found = re.match(r"^\d{1,4}/(\d{1,4})$", text(row.get("DG/VD")) or "")
+    return found[1] if found else ""
+
+
+def _volume(
+    key: str, number: int, row: Mapping[str, Any], properties: Mapping[str, Any], members: list[Mapping[str, Any]]
+) -> Volume:
+    places = [_place(number, item.get("EID:Slt")) for item in members]
+    return Volume(
+        id=f"c{number}/v{key}",
+        name=word(row.get("Name")),
+        raid_type=word(row.get("TYPE")),
+        size_bytes=_volume_bytes(text(row.get("Size")), positive(properties.get("Number of Blocks"))),
+        status=health(row.get("State")),
+        storage_controller=_name(number),
+        wwn=wwn(text(properties.get("SCSI NAA Id"))),
+        logical_name=word(properties.get("OS Drive Name")),
+        physical_drives=tuple(item for item in places if item),
+    )
+
+
+def _volume_bytes(size: Optional[str], blocks: Optional[int]) -> Optional[int]:
+    """The number of blocks is exact; the rounded size says how large they are."""
+    rounded = size_bytes(size, binary=True)
+    block = next((item for item in (512, 4096) if rounded and blocks and 0.9 < blocks * item / rounded < 1.1), None)
+    return positive(blocks, block) if block else rounded
 
 
 def _batteries(data: Mapping[str, Any], number: int) -> list[Battery]:
-    rows = items(data.get("BBU_Info")) + items(data.get("Cachevault_Info"))
     return [
-        Battery(id=f"c{number}/battery", model=word(row.get("Model")), status=health(row.get("State"))) for row in rows
+        Battery(
+            id=f"c{number}/battery",
+            model=word(row.get("Model") or row.get("SubType")),
+            status=health(row.get("State") or row.get("Status")),
+        )
+        for name in ("BBU_Info", "Cachevault_Info", "Energy Pack Info")
+        for row in items(data.get(name))
     ]

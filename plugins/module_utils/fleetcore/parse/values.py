@@ -52,8 +52,13 @@ _UNKNOWN = frozenset(
         "[not supported]",
         "not supported",
         "not support",
-        "-",
-        "",
+        "unknown error",
+        "[unknown error]",
+        "insufficient permissions",
+        "[insufficient permissions]",
+        "requested functionality has been deprecated",
+        "[gpu is lost]",
+        "err!",
     ]
 )
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
@@ -98,9 +103,9 @@ def text(value: Any) -> Optional[str]:
 
 
 def word(value: Any) -> Optional[str]:
-    """Like :func:`text`, but None for the words by which firmware says that it doesn't know."""
+    """Like :func:`text`, but None for the words by which firmware says that it doesn't know, and for punctuation only."""
     clean = text(value)
-    return None if clean is None or clean.lower() in _UNKNOWN else clean
+    return None if clean is None or clean.lower() in _UNKNOWN or not any(map(str.isalnum, clean)) else clean
 
 
 def number(value: Any) -> Optional[float]:
@@ -210,7 +215,7 @@ def document(raw: Any, tool: str) -> Any:
     """
     content = decoded(raw)
     starts = [place for place in (content.find("{", 0, 65536), content.find("[", 0, 65536)) if place >= 0]
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(strict=False)  # strings of tools have tabs and worse in them, unescaped
     for start in sorted(starts):
         try:
             return decoder.raw_decode(content, start)[0]
@@ -227,7 +232,7 @@ _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,500}>")
 
 
 def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
-    """Tool output as XML. Entities of its own are refused, a DOCTYPE without any is ignored.
+    """Tool output as XML. What stands before and after it (banners, warnings) is ignored, and so is a DOCTYPE; with entities it is refused.
 
     :raises ParseError: not XML.
     """
@@ -237,7 +242,7 @@ def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
     start = content.find("<")
     if start < 0:
         raise ParseError(f"{tool}: the output is not XML: {_excerpt(content)}", field=tool)
-    content = re.sub(r"^<\?xml[^>]{0,200}\?>", "", content[start:])
+    content = re.sub(r"^<\?xml[^>]{0,200}\?>", "", content[start : content.rfind(">") + 1])
     content = _DOCTYPE.sub("", content, count=1)
     if "<!DOCTYPE" in content or "<!ENTITY" in content:
         raise ParseError(f"{tool}: XML with entities of its own", field=tool)
@@ -300,59 +305,46 @@ def health(word_: Any) -> Optional[Status]:
     state = word(word_)
     if state is None:
         return None
-    lower = state.lower()
-    if "predictive" in lower:
-        return Status(Health="Warning", State=state)
-    for level, words in _HEALTH.items():
-        if any(item in lower for item in words):
-            return Status(Health=level, State=state)
-    return Status(State=state)
+    return Status(Health=next((level for level, sign in _HEALTH if sign.search(state)), None), State=state)
 
 
-_HEALTH: dict[str, tuple[str, ...]] = {
-    "Critical": ("fail", "critical", "offline", "faulted", "offln", "unavail", "dead", "missing", "ubad", "bad health"),
-    "Warning": (
-        "degrad",
-        "warning",
-        "rebuild",
-        "partial",
-        "attention",
-        "dgrd",
-        "pdgd",
-        "recover",
-        "rbld",
-    ),
-    "OK": (
-        "ok",
-        "optimal",
-        "optl",
-        "onln",
-        "online",
-        "ugood",
-        "good",
-        "functional",
-        "jbod",
-        "clean",
-        "active",
-        "healthy",
-    ),
-}
+# Beginnings of words, the worst first; for OK whole words: "broken", "inactive" and "unhealthy" are none.
+_HEALTH = tuple(
+    (level, re.compile(rf"\b(?:{words})", re.IGNORECASE))
+    for level, words in (
+        ("Warning", "predict|non-?critical"),
+        (
+            "Critical",
+            "fail|critical|off-?line|off?ln|fault|unavail|suspend|dead|missing|msng|u?bad|broken|removed|lost|unhealthy",
+        ),
+        ("Warning", "degrad|warning|rebuil|rbld|partial|attention|dgrd|pdgd|recover|inactive"),
+        ("OK", "(?:ok|optimal|optl|onln|online|u?good|functional|jbod|ghs|dhs|clean|active|healthy)\\b"),
+    )
+)
 
 _DRIVE_VENDORS: tuple[tuple[str, str], ...] = (
     ("intel", "Intel"),
     ("micron", "Micron"),
     ("mtfd", "Micron"),
     ("crucial", "Crucial"),
+    ("ct", "Crucial"),
     ("samsung", "Samsung"),
     ("mz", "Samsung"),
     ("toshiba", "Toshiba"),
     ("kxg", "Toshiba"),
     ("kioxia", "KIOXIA"),
+    ("kcd", "KIOXIA"),
+    ("kcm", "KIOXIA"),
+    ("kpm", "KIOXIA"),
     ("hgst", "HGST"),
+    ("hus", "HGST"),
+    ("huh", "HGST"),
+    ("huc", "HGST"),
     ("hitachi", "Hitachi"),
     ("wdc", "Western Digital"),
     ("wd", "Western Digital"),
     ("wus", "Western Digital"),
+    ("wuh", "Western Digital"),
     ("seagate", "Seagate"),
     ("st", "Seagate"),
     ("sandisk", "SanDisk"),
@@ -372,7 +364,8 @@ def drive_vendor(model: Any) -> Optional[str]:
     """The maker that a drive's model number begins with (or whose name stands in it), or None."""
     clean = (text(model) or "").lower()
     for prefix, vendor in _DRIVE_VENDORS:
-        if clean.startswith(prefix) and (prefix != "st" or re.match(r"st[0-9]", clean)):
+        # Two letters begin many a word; before a number they are a maker's.
+        if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
             return vendor
     return next((vendor for prefix, vendor in _DRIVE_VENDORS if len(prefix) > 4 and prefix in clean), None)
 

@@ -93,6 +93,11 @@ def test_schema_describes_every_field_and_refuses_others():
         "0123456789",
         "\x00\x00",
         "xxxxxxxx",
+        "XXXX",
+        "SerNum0",
+        "AssetTagNum12",
+        "OEM Define 3",
+        "No Asset Tag",
     ],
 )
 def test_placeholder_is_no_serial(text):
@@ -100,7 +105,8 @@ def test_placeholder_is_no_serial(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "clean"), [(" ABC123 ", "ABC123"), ("SN\x00", "SN"), ("00000001", "00000001"), ("AAAA", "AAAA")]
+    ("text", "clean"),
+    [(" ABC123 ", "ABC123"), ("SN\x00", "SN"), ("00000001", "00000001"), ("AAAA", "AAAA"), ("SerNum0A1", "SerNum0A1")],
 )
 def test_real_serial_is_kept(text, clean):
     assert model.clean_serial(text) == clean

@@ -208,8 +208,18 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
                     "Basics": {"Model": "MegaRAID EX", "Serial Number": "SKX1", "PCI Address": "00:17:00:00"},
                     "Version": {"Firmware Version": "5.1"},
                     "PD LIST": [
-                        {"EID:Slt": "252:0", "DID": 7, "State": "Onln", "Intf": "SAS", "Med": "HDD", "Model": "EX"}
+                        {
+                            "EID:Slt": "252:0",
+                            "DID": 7,
+                            "State": "Onln",
+                            "Intf": "SAS",
+                            "Med": "HDD",
+                            "Size": "893.750 GB",
+                            "SeSz": "512B",
+                            "Model": "EX",
+                        }
                     ],
+                    "VD LIST": [{"DG/VD": "0/0", "TYPE": "RAID0", "State": "Optl", "Size": "893.750 GB"}],
                 },
             }
         ]
@@ -219,8 +229,14 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
             {
                 "Command Status": {"Controller": 0},
                 "Response Data": {
-                    "Drive /c0/e252/s0": [{"EID:Slt": "252:0", "State": "Onln"}],
-                    "Drive /c0/e252/s0 - Detailed Information": {"x": {"SN": "EXHDD1", "Firmware Revision": "F1"}},
+                    "Drive /c0/e252/s0": [{"EID:Slt": "252:0", "State": "Onln", "SeSz": "512B"}],
+                    "Drive /c0/e252/s0 - Detailed Information": {
+                        "x": {
+                            "SN": "EXHDD1",
+                            "Firmware Revision": "F1",
+                            "Raw size": "894.252 GB [0x6fc81ab0 Sectors]",
+                        }
+                    },
                 },
             }
         ]
@@ -230,8 +246,9 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
             {
                 "Command Status": {"Controller": 0},
                 "Response Data": {
-                    "/c0/v0": [{"DG/VD": "0/0", "TYPE": "RAID0", "State": "Optl"}],
+                    "/c0/v0": [{"DG/VD": "0/0", "TYPE": "RAID0", "State": "Optl", "Size": "893.750 GB"}],
                     "PDs for VD 0": [{"EID:Slt": "252:0"}],
+                    "VD0 Properties": {"Number of Blocks": 1874329600},
                 },
             }
         ]
@@ -248,9 +265,10 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
     assert controller["pci_product_id"] == "10e2"
     drive = next(item for item in document["drives"] if item.get("serial") == "EXHDD1")
     assert (drive["storage_controller"], drive["storage_controller_drive_id"]) == ("0000:17:00.0", 7)
-    assert [(item["physical_drives"], item["storage_controller"]) for item in document["volumes"]] == [
-        (["EXHDD1"], "0000:17:00.0")
-    ]
+    assert drive["capacity_bytes"] == 0x6FC81AB0 * 512
+    assert [
+        (item["physical_drives"], item["storage_controller"], item["size_bytes"]) for item in document["volumes"]
+    ] == [(["EXHDD1"], "0000:17:00.0", 1874329600 * 512)]
 
 
 @pytest.mark.parametrize(("shown", "expected"), [(2, 2), (1, 3)])
