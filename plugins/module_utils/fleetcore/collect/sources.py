@@ -41,11 +41,18 @@ def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Prob
 
 
 def _lean(piece: Device) -> Device:
-    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard."""
+    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard,
+    capabilities of all but drives."""
     if piece.bios_configuration is not None:
         piece = replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
     listed = tuple(item for item in piece.pcie_devices if sysfs.is_listed(item.device_class or ""))
-    return replace(piece, pcie_devices=listed)
+    return replace(
+        piece,
+        pcie_devices=listed,
+        bios=piece.bios and replace(piece.bios, capabilities=()),
+        cpus=tuple(replace(item, capabilities=()) for item in piece.cpus),
+        nics=tuple(replace(item, capabilities=()) for item in piece.nics),
+    )
 
 
 def _drives(probe: Probe) -> list[str]:

@@ -35,7 +35,7 @@ from ..model import (
 )
 from ..parse.cpuinfo import parse_cpuinfo
 from ..parse.drives import device_name, drive_type, is_virtual, protocol_of
-from ..parse.values import drive_vendor, firmware, integer, pci_id, positive, text, word, wwn
+from ..parse.values import drive_vendor, firmware, integer, pci_id, positive, text, token, word, wwn
 from .probe import Probe
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -93,7 +93,7 @@ def dmi_id(probe: Probe) -> None:
     }
     found = {name: word(value) for name, value in values.items()}
     uuid = (found.get("product_uuid") or "").lower()
-    version, release = found.get("board_version"), found.get("bios_date")
+    version, release = token(found.get("board_version")), found.get("bios_date")
     probe.add(
         Device(
             vendor=found.get("sys_vendor"),
@@ -101,7 +101,7 @@ def dmi_id(probe: Probe) -> None:
             product_name=found.get("product_name"),
             serial=clean_serial(found.get("product_serial")),
             uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-            sku=found.get("product_sku"),
+            sku=token(found.get("product_sku")),
             chassis=clean_serial(found.get("chassis_serial")),
             asset_tag=clean_serial(found.get("chassis_asset_tag")),
             bios=Bios(

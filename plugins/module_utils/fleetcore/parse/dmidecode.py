@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 from ..errors import ParseError
@@ -50,7 +50,7 @@ def _fields(lines: list[str]) -> dict[str, Optional[str]]:
     fields: dict[str, Optional[str]] = {}
     key = ""
     depth: Optional[int] = None
-    for line in lines:
+    for line in _separate(lines):
         if not line.strip():
             break
         indent = len(line) - len(line.lstrip())
@@ -64,6 +64,15 @@ def _fields(lines: list[str]) -> dict[str, Optional[str]]:
         key = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
         fields.setdefault(key, text(value))
     return fields
+
+
+def _separate(lines: list[str]) -> Iterator[str]:
+    """Some versions forget the end of a line: ``Specification Version: 2.0<tab>Firmware Revision: 7.85``."""
+    for line in lines:
+        first, *others = re.split(r"(?<=\S)\t(?=[A-Z][A-Za-z -]{1,40}:)", line)
+        yield first
+        indent = line[: len(line) - len(line.lstrip())]
+        yield from (indent + item for item in others)
 
 
 def _plain(names: Mapping[str, str]) -> Callable[[Mapping[str, Optional[str]]], dict[str, Any]]:
