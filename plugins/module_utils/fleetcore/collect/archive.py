@@ -10,6 +10,7 @@ and ``files/...``, and ``capture.json``: when, with what options, by which versi
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -17,14 +18,23 @@ import posixpath
 import re
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import FatalError, FleetError, InvalidInput, MissingDependency, NotFound, PermissionDenied, TransientError
+from ..errors import (
+    FatalError,
+    FleetError,
+    InvalidInput,
+    MissingDependency,
+    NotFound,
+    PermissionDenied,
+    TransientError,
+)
 from ..parse.values import decoded
 from ..ports import CommandResult
 from .capture import Capture, redacted
-from .filenames import argv_of_file
+from .filenames import argv_of_content, argv_of_file
 
 FORMAT = 1
 MAX_MEMBER = 64 * 1024 * 1024
@@ -105,13 +115,14 @@ def _plain(memory: Mapping[str, Any]) -> dict[str, Any]:
 def load(path: str) -> Capture:
     """A capture: an archive that :func:`save` wrote (also compressed), or a folder of tools' outputs.
 
-    In a folder, or an archive of one, files are known by their names: ``lshw.json``, ``dmidecode``, ``smartctl/sda.json``,
-    ``bios.json`` and so on (see :mod:`filenames`), and ``sys/...``, ``proc/...`` are the machine's files.
+    In a folder, or an archive of one, files are known by their names (``lshw.json``, ``dmidecode``, ``smartctl/sda.json``) or by
+    their content (see :mod:`filenames`), also compressed with gzip; ``sys/...`` and ``proc/...`` are the machine's files. What is
+    not known is in :attr:`Capture.unused`.
 
     :raises InvalidInput: it cannot be read, or nothing in it is known.
     """
     members = _folder(path) if os.path.isdir(path) else _archive(path)
-    capture = _packed(members) if "capture.json" in members else _loose(members)
+    capture = _packed(members) if "capture.json" in members else _loose(_unpacked(members))
     if not capture.commands and not capture.files:
         raise InvalidInput(f"{path}: no capture, and no file in it is known as a tool's output", field="from_capture")
     return capture
@@ -143,6 +154,21 @@ def _archive(path: str) -> dict[str, bytes]:
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
         raise InvalidInput(f"{path}: not a capture ({error})", field="from_capture") from None
     return members
+
+
+def _unpacked(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """``lshw.json.gz`` as ``lshw.json``; what is not whole is kept as it is."""
+    out = {}
+    for name, content in members.items():
+        if name.endswith(".gz"):
+            try:
+                with gzip.open(io.BytesIO(content)) as packed:
+                    out[name[: -len(".gz")]] = packed.read(MAX_MEMBER)
+                    continue
+            except (OSError, EOFError, zlib.error):
+                pass
+        out[name] = content
+    return out
 
 
 def _packed(members: Mapping[str, bytes]) -> Capture:
@@ -186,35 +212,44 @@ def _error(entry: Mapping[str, Any]) -> FleetError:
 
 
 def _loose(members: Mapping[str, bytes]) -> Capture:
-    """Outputs by file name. What several files say of one command (``dmidecode/psu``, ``dmidecode/tpm``) is put together."""
+    """Outputs by file name, then by content. What several files say of one command (``dmidecode/psu``, ``dmidecode/tpm``) is put
+    together, unless only their content says that they belong to it: then the first one counts.
+    """
     capture = Capture()
+    unnamed = []
     for name in sorted(members):
-        if re.match(r"^(.*/)?(sys|proc)/", name):
-            path = "/" + name[re.search(r"(^|/)(?=(sys|proc)/)", name).end() :]  # type: ignore[union-attr]
-            capture.files[path] = members[name]
-            while path not in ("/", ""):
-                parent, child = posixpath.split(path)
-                known = capture.folders.setdefault(parent, [])
-                if isinstance(known, list) and child not in known:
-                    known.append(child)
-                path = parent
+        found = re.match(r"^(?:.*/)?((?:sys|proc)/.*)$", name)
+        if found or re.match(r"^(.*/)?cpuinfo(\.txt)?$", name):
+            _add_file(capture, "/" + found[1] if found else "/proc/cpuinfo", members[name])
             continue
         content = decoded(members[name])
         argv = argv_of_file(name, content)
         if argv is None:
-            continue
-        before = capture.commands.get(argv)
-        if isinstance(before, CommandResult):
-            content = before.stdout + "\n\n" + content
-        capture.commands[argv] = CommandResult(argv, 0, redacted(content), "")
-    _scan_of_what_is_there(capture)
+            unnamed.append((name, content))
+        else:
+            _add_output(capture, argv, name, content)
+    for name, content in unnamed:
+        argv = argv_of_content(content)
+        if argv is None or argv in capture.commands:
+            capture.unused.append(name)
+        else:
+            _add_output(capture, argv, name, content)
     return capture
 
 
-def _scan_of_what_is_there(capture: Capture) -> None:
-    """``smartctl --scan`` may be missing from a folder: then the drives with an output of their own are what it found."""
-    scan = ("smartctl", "--scan", "-j")
-    names: list[str] = [argv[-1] for argv in capture.commands if argv[:3] == ("smartctl", "-a", "-j")]
-    if names and scan not in capture.commands:
-        body: dict[str, Any] = {"smartctl": {"exit_status": 0}, "devices": [{"name": name} for name in names]}
-        capture.commands[scan] = CommandResult(scan, 0, json.dumps(body), "")
+def _add_file(capture: Capture, path: str, content: bytes) -> None:
+    capture.files[path] = content
+    while path not in ("/", ""):
+        parent, child = posixpath.split(path)
+        known = capture.folders.setdefault(parent, [])
+        if isinstance(known, list) and child not in known:
+            known.append(child)
+        path = parent
+
+
+def _add_output(capture: Capture, argv: tuple[str, ...], name: str, content: str) -> None:
+    before = capture.commands.get(argv)
+    if isinstance(before, CommandResult):
+        content = before.stdout + "\n\n" + content
+    capture.commands[argv] = CommandResult(argv, 0, redacted(content), "")
+    capture.named.setdefault(argv, []).append(name)

@@ -42,13 +42,18 @@ def redacted(text: str) -> str:
 
 @dataclass
 class Capture:
-    """What was asked and answered. Keys are command lines and paths; a value may be the error that was raised."""
+    """What was asked and answered. Keys are command lines and paths; a value may be the error that was raised.
+
+    Of a folder of outputs: ``named`` are the files that a command's output is from, ``unused`` those that nobody knows.
+    """
 
     commands: dict[tuple[str, ...], Outcome[CommandResult]] = field(default_factory=dict)
     files: dict[str, Outcome[bytes]] = field(default_factory=dict)
     folders: dict[str, Outcome[Sequence[str]]] = field(default_factory=dict)
     links: dict[str, Outcome[str]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    named: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
 
 
 class Recorder:
@@ -95,8 +100,15 @@ class Replay:
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
+        self._asked: set[tuple[str, ...]] = set()
+
+    def unused(self) -> list[str]:
+        """Files of a folder that nobody knew, or asked for."""
+        unasked = [name for argv, names in self.capture.named.items() if argv not in self._asked for name in names]
+        return sorted([*self.capture.unused, *unasked])
 
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult:  # noqa: ARG002  (it takes no time)
+        self._asked.add(tuple(argv))
         missing = MissingDependency(f"{argv[0]} is not in the capture", tool=argv[0])
         return _answer(self.capture.commands.get(tuple(argv), missing))
 

@@ -337,7 +337,8 @@ def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
     """
 
     def by_model(item: Drive) -> tuple[str, str]:
-        return ("model", re.sub(r"[^a-z0-9]", "", (item.model or "").lower()))
+        # The kernel's name for it ends after 16 characters: SCSI has no more.
+        return ("model", re.sub(r"[^a-z0-9]", "", (item.model or "")[:16].lower()))
 
     def by_protocol(item: Drive) -> tuple[str, str]:
         return ("protocol", item.protocol or "")

@@ -189,7 +189,8 @@ def size_bytes(value: Any, *, binary: bool) -> Optional[int]:
     """``7.277 TB`` in bytes. ``binary``: what the tool means by TB; ``TiB`` is always binary."""
     if not isinstance(value, str):
         return None
-    found = _SIZE.search(value[:200])
+    # Languages that write 1.8T as 1,8T; three digits behind a comma are thousands.
+    found = _SIZE.search(re.sub(r"(?<=\d),(?=\d{1,2}(?!\d))", ".", value[:200]))
     if not found:
         return None
     power = " KMGTPE".index(found[2].upper() or " ")
@@ -274,11 +275,13 @@ def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
 
 
 def decoded(raw: Any) -> str:
-    """Bytes as text: UTF-8, and Latin-1 for what is not."""
+    """Bytes as text: UTF-8 or, if they begin so, UTF-16; Latin-1 for what is neither. Without a byte order mark."""
     if not isinstance(raw, bytes):
         return str(raw)
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", "replace")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 
