@@ -13,7 +13,7 @@ from .values import text
 
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
-    r"perc[ _]|megaraid|\bmr\d{4}|servraid|serveraid|logical[ _]volume|delboss|dellboss|virtual[ _]?(disk|hdisk|floppy|cdrom|media)"
+    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|servraid|serveraid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller|\bvd\b|virtual[ _]?(disk|hdisk|floppy|cdrom|media)"
     r"|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid|hpe? smart array",
     re.IGNORECASE,
 )

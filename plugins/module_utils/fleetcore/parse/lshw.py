@@ -66,8 +66,9 @@ def parse_lshw(raw: str) -> Device:
         kind = text(node.get("class"))
         if not parents and kind == "system":
             device = _system(node)
-        elif text(node.get("id")) == "core" and _product(node)[0]:
-            device = dataclasses.replace(device, mainboard=_mainboard(node))
+        elif text(node.get("id")) == "core":
+            board = _mainboard(node)
+            device = dataclasses.replace(device, mainboard=board if board.model or board.serial else None)
         elif text(node.get("id")) == "firmware":
             device = dataclasses.replace(device, bios=_bios(node))
         else:
@@ -210,8 +211,12 @@ def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
         capabilities=_capabilities(node),
         clock_speed_hz=_clock(node),
         microcode=f"0x{microcode:x}" if microcode else None,
-        architecture={64: "x86_64", 32: "x86"}.get(positive(node.get("width")) or 0),
+        architecture=next((name for sign, name in _ARCHITECTURES if sign in mapping(node.get("capabilities"))), None),
     )
+
+
+# What only processors of an architecture can do.
+_ARCHITECTURES = (("x86-64", "x86_64"), ("fpu", "x86"), ("asimd", "aarch64"))
 
 
 def _clock(node: Node) -> Optional[int]:

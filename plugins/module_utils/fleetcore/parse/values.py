@@ -64,7 +64,7 @@ _UNKNOWN = frozenset(
 _UNFILLED = re.compile(
     r"^[\W_]*$|^x{3,}$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
     r"|^type[1-3](sku|family| - )|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku number)$|^sku number$"
-    r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset_?tag(num)?\d{0,2}$"
+    r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"
 )
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
