@@ -166,7 +166,7 @@ def _system(node: Node) -> Device:
         serial=clean_serial(text(node.get("serial"))),
         uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
         sku=token(at(node, "configuration", "sku")),
-        hardware_type=kind if (kind := word(node.get("description"))) != "Computer" else None,
+        hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
     )
 
 
@@ -362,8 +362,10 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
     if is_virtual(_vendor(node), product):
         return None
     nvme = name.startswith("/dev/nvme")
+    maker = _vendor(node)
+    ata = maker == "ATA"  # what the kernel says in place of a maker that ATA does not know
     return "drives", Drive(
-        vendor=drive_vendor(product) or _vendor(node),
+        vendor=drive_vendor(product) or (None if ata else maker),
         model=product,
         description=word(node.get("description")),
         serial=clean_serial(text(node.get("serial"))) if not nvme else None,
@@ -374,7 +376,7 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         wwn=wwn(at(node, "configuration", "wwid")),
         storage_controller=None if nvme else controller,
         bus_info=None if nvme else word(bus),
-        protocol="nvme" if nvme else protocol_of(text(node.get("description"))),
+        protocol="nvme" if nvme else "sata" if ata else protocol_of(text(node.get("description"))),
         drive_type="nvme" if nvme else _drive_type(node, product),
     )
 

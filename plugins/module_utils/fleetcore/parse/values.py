@@ -63,7 +63,7 @@ _UNKNOWN = frozenset(
 # What stands in a field that nobody has filled: the field's own name, what to do with it, or dots.
 _UNFILLED = re.compile(
     r"^[\W_]*$|^x{3,}$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
-    r"|^type[1-3](sku|family| - )|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku number)$|^sku number$"
+    r"|^type[1-3](sku|family| - )|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku ?#|sku number)$|^sku number$"
     r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"
 )
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
@@ -281,7 +281,7 @@ def decoded(raw: Any) -> str:
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return raw.decode("utf-16", "replace")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8").lstrip("\ufeff")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 
