@@ -160,9 +160,9 @@ def _memory(records: list[Record]) -> tuple[Memory, ...]:
                 serial=clean_serial(word(fields.get("serial_number"))),
                 part_number=token(fields.get("part_number")),
                 model=token(fields.get("part_number")),
-                type=word(fields.get("type")),
+                type=_said(fields.get("type")),
                 form_factor=word(fields.get("form_factor")),
-                description=word(fields.get("type_detail")),
+                description=_said(fields.get("type_detail")),
                 size_bytes=fields.get("size_bytes"),
                 clock_speed_hz=fields.get("configured_speed_hz") or fields.get("speed_hz"),
                 rank_count=fields.get("rank"),
@@ -223,6 +223,11 @@ def _slots(by_type: Mapping[int, list[Record]]) -> tuple[PcieDevice, ...]:
             name = word(record.fields.get("reference_designation"))
             out.setdefault(address, PcieDevice(id=address, bus_info=address, slot=name))
     return tuple(out.values())
+
+
+def _said(value: Any) -> Optional[str]:
+    """SMBIOS has a word for what it has no word for."""
+    return None if value == "Other" else word(value)
 
 
 def _without_none(values: Mapping[str, Optional[str]]) -> dict[str, str]:
