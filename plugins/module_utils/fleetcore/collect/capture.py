@@ -9,6 +9,7 @@ Passwords of BIOS and BMC profiles are taken out before anything is written or p
 
 from __future__ import annotations
 
+import posixpath
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -95,6 +96,9 @@ class Recorder:
         return answer
 
 
+_MAX_LINKS = 16
+
+
 class Replay:
     """Both ports from a capture. What is not in it is not installed, and not there."""
 
@@ -113,10 +117,28 @@ class Replay:
         return _answer(self.capture.commands.get(tuple(argv), missing))
 
     def read(self, path: str, limit: int) -> bytes:
-        return _answer(self.capture.files.get(path, _absent(path)))[:limit]
+        return self._found(self.capture.files, path)[:limit]
 
     def names(self, path: str) -> Sequence[str]:
-        return _answer(self.capture.folders.get(path, _absent(path)))
+        return self._found(self.capture.folders, path)
+
+    def _found(self, memory: Mapping[str, Outcome[T]], path: str) -> T:
+        """What was recorded under this path; in a copy of ``/sys`` also what its links lead to."""
+        place = path
+        for _step in range(_MAX_LINKS):
+            if place in memory:
+                break
+            place = self._behind(place)
+        return _answer(memory.get(place, _absent(path)))
+
+    def _behind(self, path: str) -> str:
+        """The path with the first link in it replaced by its target; as it is if there is none."""
+        for place in range(1, len(path) + 1):
+            if path[place : place + 1] in ("/", ""):
+                target = self.capture.links.get(path[:place])
+                if isinstance(target, str):
+                    return posixpath.normpath(posixpath.join(posixpath.dirname(path[:place]), target)) + path[place:]
+        return path
 
     def link(self, path: str) -> str:
         return _answer(self.capture.links.get(path, _absent(path)))

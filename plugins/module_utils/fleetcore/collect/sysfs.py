@@ -194,6 +194,11 @@ def _by_class(kind: str, fields: dict[str, Any], address: str) -> Optional[tuple
         return "gpus", Gpu(**common)
     if kind[:2] == "12" or kind == "0b40":
         return "accelerators", Accelerator(**common, kind="Accelerator")
+    if kind[:2] == "02":  # also without a driver, or with one that takes it from the kernel's network
+        card = address.rsplit(".", 1)[0]
+        return "nics", Nic(
+            **{**common, "id": card, "bus_info": card}, nic_ports=(NicPort(id=address, bus_info=address),)
+        )
     return None
 
 

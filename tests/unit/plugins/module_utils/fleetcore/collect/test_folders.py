@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,46 @@ def test_how_outputs_were_written(tmp_path, disguise):
     assert [item["serial"] for item in document["memory"]] == ["5A000001"]
     assert len(document["cpus"]) == 2
     assert {"lshw", "smbios"} == {key for key, item in document["coverage"].items() if item["verdict"] == "collected"}
+
+
+def test_a_copy_of_sys_with_its_links(tmp_path):
+    """A card with two ports, of which a driver for user space has the second, and a drive."""
+    card = "sys/devices/pci0000:00/0000:00:02.0/0000:03:00"
+    port, taken = f"{card}.0", f"{card}.1"
+    disk = "sys/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"
+    root = tmp_path / "host"
+    files = {
+        f"{port}/net/eno1/address": "02:00:5e:00:53:01\n",
+        f"{disk}/size": "1875385008\n",
+        f"{disk}/device/model": "EXD-1\n",
+        "proc/cpuinfo": "processor\t: 0\nmodel name\t: Exemplar\n",
+    }
+    for address in (port, taken):
+        files.update(
+            {f"{address}/class": "0x020000\n", f"{address}/vendor": "0x8086\n", f"{address}/device": "0x1521\n"}
+        )
+    links = {
+        "sys/class/net/eno1": f"../../../{port}/net/eno1",
+        "sys/bus/pci/devices/0000:03:00.0": f"../../../../{port}",
+        "sys/bus/pci/devices/0000:03:00.1": f"../../../../{taken}",
+        "sys/block/sda": f"../../{disk}",
+        "sys/devices/itself": "itself",
+    }
+    for name, target in links.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).symlink_to(target)
+    document = folder(root, files)
+    with tarfile.open(tmp_path / "host.tar.gz", "w:gz") as archive:
+        archive.add(root, "host")
+    assert to_dict(replay(load(str(tmp_path / "host.tar.gz")))) == document
+    (nic,) = document["nics"]
+    assert [(item["bus_info"], item.get("macaddress")) for item in nic["nic_ports"]] == [
+        ("0000:03:00.0", "02:00:5e:00:53:01"),
+        ("0000:03:00.1", None),
+    ]
+    assert (nic["pci_vendor_id"], nic["pci_product_id"]) == ("8086", "1521")
+    assert [(item["model"], item["storage_controller"]) for item in document["drives"]] == [("EXD-1", "0000:00:1f.2")]
+    assert document["cpus"][0]["model"] == "Exemplar"
 
 
 def test_compressed_files(tmp_path):
