@@ -555,7 +555,7 @@ _PLACEHOLDERS = frozenset(
         "nostring",
     ]
 )
-_ONE_CHARACTER = re.compile(r"^(?:0x)?(.)\1*$")
+_ONE_CHARACTER = re.compile(r"^(.)\1*$")
 _SEPARATORS = re.compile(r"[\s_]+")
 
 

@@ -62,7 +62,7 @@ _UNKNOWN = frozenset(
 )
 # What stands in a field that nobody has filled: the field's own name, what to do with it, or dots.
 _UNFILLED = re.compile(
-    r"^[\W_]*$|^x{3,}$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
+    r"^[\W_]*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
     r"|^type[1-3](sku|family| - )|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku ?#|sku number)$|^sku number$"
     r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"
 )

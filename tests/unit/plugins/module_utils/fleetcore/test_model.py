@@ -80,7 +80,6 @@ def test_schema_describes_every_field_and_refuses_others():
         "To Be Filled By O.E.M.",
         "0",
         "0000000000",
-        "0x00000000",
         "N/A",
         "Default string",
         " ",
