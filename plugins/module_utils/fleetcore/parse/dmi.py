@@ -86,6 +86,10 @@ def _bios(fields: Mapping[str, Any]) -> Optional[Bios]:
         vendor=word(fields.get("vendor")),
         firmware=firmware(fields.get("version")),
         release_date=word(fields.get("release_date")),
+        # What tells HPE's versions apart, where the version is that of the family; and their BMC's version.
+        metadata=_without_none(
+            {name: _revision(fields.get(name)) for name in ("bios_revision", "firmware_revision")},
+        ),
         size_bytes=fields.get("runtime_size_bytes"),
         capacity_bytes=fields.get("rom_size_bytes"),
     )
@@ -223,6 +227,11 @@ def _slots(by_type: Mapping[int, list[Record]]) -> tuple[PcieDevice, ...]:
             name = word(record.fields.get("reference_designation"))
             out.setdefault(address, PcieDevice(id=address, bus_info=address, slot=name))
     return tuple(out.values())
+
+
+def _revision(value: Any) -> Optional[str]:
+    clean = word(value)
+    return None if clean == "0.0" else clean
 
 
 def _said(value: Any) -> Optional[str]:

@@ -85,7 +85,7 @@ def _same(*names: str) -> dict[str, str]:
 
 def _bios(fields: Mapping[str, Optional[str]]) -> dict[str, Any]:
     return {
-        **_plain(_same("vendor", "version", "release_date"))(fields),
+        **_plain(_same("vendor", "version", "release_date", "bios_revision", "firmware_revision"))(fields),
         "runtime_size_bytes": size_bytes(fields.get("runtime_size"), binary=True),
         "rom_size_bytes": size_bytes(fields.get("rom_size"), binary=True),
     }
