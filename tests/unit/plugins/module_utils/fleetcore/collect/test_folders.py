@@ -183,6 +183,24 @@ def test_an_nvme_drive_that_only_its_controller_is_known_of_is_the_one_that_a_to
     assert [item["serial"] for item in both["drives"]] == ["EXN0001", "EXSAS0001"]
 
 
+def test_a_sas_drive_whose_wwn_lsblk_takes_for_its_serial_number_is_one(tmp_path):
+    rows = [
+        {"name": name, "type": "disk", "model": "EXSAS", "serial": serial, "tran": "sas", "wwn": number}
+        for name, serial, number in (
+            ("sda", "5000cca0005e5301", "0x5000cca0005e5301"),
+            ("sdb", "35000cca0005e5302", None),
+        )
+    ]
+    files = {"lsblk.json": json.dumps({"blockdevices": rows})}
+    for name, last in (("sda", 1), ("sdb", 2)):
+        files[f"smartctl/{name}.json"] = smart(f"/dev/{name}", f"EXS{last}", logical_unit_id=f"0x5000cca0005e530{last}")
+    document = folder(tmp_path, files)
+    assert [(item["serial"], item["wwn"]) for item in document["drives"]] == [
+        ("EXS1", "5000cca0005e5301"),
+        ("EXS2", "5000cca0005e5302"),
+    ]
+
+
 def test_two_supplies_of_one_serial_number_are_two(tmp_path):
     document = folder(tmp_path, {"lshw.json": LSHW})
     assert [(item["id"], item["serial"]) for item in document["power_supplies"]] == [("1", "same"), ("2", "same")]
