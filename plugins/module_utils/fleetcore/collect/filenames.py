@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Optional
 
 from .commands import (
@@ -109,8 +110,12 @@ _NAMES: tuple[tuple[str, Argv], ...] = (
 )
 
 
-# (first part of the content, command), for files whose names say nothing. Only what no other tool writes.
+# (first part of the content, command), for files whose names say nothing, as those with BIOS settings. Only what no other tool writes.
+_START = 4000
 _CONTENTS: tuple[tuple[str, Argv], ...] = (
+    (r'<SystemConfiguration\b|"SystemConfiguration"\s*:', RACADM),
+    (r"<BiosCfg\b", SUM),
+    (r'"Question Id"', ASRR),
     (r"^(?:# dmidecode \d|Handle 0x[0-9A-Fa-f]{4}, DMI type \d)", DMIDECODE),
     (r'"id"\s*:\s*"[^"]*",\s*"class"\s*:\s*"system"', LSHW),
     (r"^Slot:\t[0-9a-f:.]+\r?\nClass:\t", LSPCI),
@@ -140,31 +145,20 @@ _CONTENTS: tuple[tuple[str, Argv], ...] = (
 
 def argv_of_file(name: str, content: str) -> Optional[Argv]:
     """The command whose output a file of this name holds, or None."""
-    start = content[:4000]
-    for pattern, argv in _NAMES:
-        found = re.search(pattern, name)
-        if found:
-            device = next((item for item in found.groups() if item), None) or _named_inside(start)
-            return _several_behind(tuple(_filled(item, found, device) for item in argv), start)
-    return None
+    return _first(_NAMES, name, content[:_START])
 
 
 def argv_of_content(content: str) -> Optional[Argv]:
     """The command that prints such content, or None."""
-    start = content[:4000]
-    # BIOS settings: the vendors' tools are told apart by what they write, and the file may have any name.
-    if re.search(r'<SystemConfiguration\b|"SystemConfiguration"\s*:', start):
-        return RACADM
-    if "<BiosCfg" in start:
-        return SUM
-    if '"Question Id"' in start:
-        return ASRR
-    for pattern, argv in _CONTENTS:
-        found = re.search(pattern, start, re.MULTILINE)
+    return _first(_CONTENTS, content[:_START], content[:_START])
+
+
+def _first(patterns: Iterable[tuple[str, Argv]], where: str, start: str) -> Optional[Argv]:
+    for pattern, argv in patterns:
+        found = re.search(pattern, where, re.MULTILINE)
         if found:
-            return _several_behind(
-                tuple(item.replace(r"\1", found[1]) if r"\1" in item else item for item in argv), start
-            )
+            device = next((item for item in found.groups() if item), None) or _named_inside(start)
+            return _several_behind(tuple(_filled(item, found, device) for item in argv), start)
     return None
 
 
