@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
 from ..model import Capability, Device, Drive, Firmware, Nic, NicPort, Source, StorageController, Volume
+from ..parse.drives import is_virtual
 from . import precedence
 from .inventory_rows import with_rows
 
@@ -298,13 +299,13 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
     """Names that tools have for each other's components become their ids; PCI names and slots reach what is in them."""
     controllers: tuple[StorageController, ...] = parts.get("storage_controller", ())
     named = {alias: item.id for item in controllers for alias in _aliases(item) if item.id}
-    drives = _without_repeats(parts.get("drives", ()))
+    drives = _without_repeats(tuple(item for item in parts.get("drives", ()) if not is_virtual(item.model)))
     serials: dict[str, str] = {}
     for drive in drives:
         for alias in (drive.id, drive.logical_name, drive.slot):
             if alias and drive.serial:
                 serials.setdefault(alias, drive.serial)
-    if drives:
+    if "drives" in parts:
         parts["drives"] = tuple(
             sorted(
                 (

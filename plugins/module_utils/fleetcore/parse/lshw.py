@@ -312,6 +312,7 @@ _PROTOCOLS = {
     "ide": "IDE",
     "serial attached scsi": "SAS",
     "non-volatile memory": "NVMe",
+    "nvme": "NVMe",
 }
 
 
@@ -319,10 +320,13 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
     address = pci_address(text(node.get("businfo")))
     if address is None:
         return None
-    words = ((text(node.get("id")) or ""), (text(node.get("description")) or "").lower())
-    protocol = next((value for word_ in words for key, value in _PROTOCOLS.items() if word_.startswith(key)), None)
-    if words[0].startswith("nvme") or (_first_name(node) or "").startswith("/dev/nvme") or protocol == "NVMe":
-        name = device_name(_first_name(node))
+    words = ((text(node.get("id")) or "").replace("nvme", "non-volatile memory"), (text(node.get("description")) or ""))
+    protocol = next(
+        (name for word_ in words for sign, name in _PROTOCOLS.items() if word_.lower().startswith(sign)), None
+    )
+    name = device_name(_first_name(node))
+    # Controllers that show their volumes as NVMe drives are controllers.
+    if (protocol == "NVMe" or (name or "").startswith("/dev/nvme")) and not is_virtual(_product(node)[0]):
         # Older versions know nothing of the drive but the chip that is its controller.
         model = _product(node)[0] if name else None
         return "drives", Drive(
@@ -359,9 +363,9 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         (found for found in (pci_address(text(item.get("businfo"))) for item in reversed(parents)) if found), None
     )
     product = _product(node)[0]
-    if is_virtual(_vendor(node), product):
-        return None
     nvme = name.startswith("/dev/nvme")
+    if is_virtual(_vendor(node), product) or (nvme and parents and is_virtual(_product(parents[-1])[0])):
+        return None
     maker = _vendor(node)
     ata = maker == "ATA"  # what the kernel says in place of a maker that ATA does not know
     return "drives", Drive(

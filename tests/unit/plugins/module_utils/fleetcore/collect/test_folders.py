@@ -172,7 +172,7 @@ def test_an_nvme_drive_that_only_its_controller_is_known_of_is_the_one_that_a_to
     """The lshw is an old one: it lists a controller at 05:00.0 and no drive."""
     plain = folder(tmp_path / "lshw", {"lshw.json": LSHW})
     assert [item.get("bus_info") for item in plain["drives"]] == ["scsi@4:0.1.0", "0000:05:00.0"]
-    assert [item["bus_info"] for item in plain["storage_controller"]] == ["0000:02:00.0"]
+    assert [item["bus_info"] for item in plain["storage_controller"]] == ["0000:02:00.0", "0000:06:00.0"]
     both = folder(
         tmp_path / "both",
         {
@@ -199,6 +199,15 @@ def test_a_sas_drive_whose_wwn_lsblk_takes_for_its_serial_number_is_one(tmp_path
         ("EXS1", "5000cca0005e5301"),
         ("EXS2", "5000cca0005e5302"),
     ]
+
+
+def test_the_volume_of_a_controller_that_speaks_nvme_is_no_drive(tmp_path):
+    """The last but one controller in the lshw: 06:00.0."""
+    rows = [{"DevicePath": "/dev/nvme7n1", "ModelNumber": "Exemplar BOSS-N1", "SerialNumber": "EXBOSS1"}]
+    assert "drives" not in folder(tmp_path / "alone", {"nvme/list.json": json.dumps({"Devices": rows})})
+    document = folder(tmp_path / "both", {"nvme/list.json": json.dumps({"Devices": rows}), "lshw.json": LSHW})
+    assert not [item for item in document["drives"] if item.get("logical_name") == "/dev/nvme7"]
+    assert document["storage_controller"][-1]["model"] == "Exemplar BOSS-N1"
 
 
 def test_two_supplies_of_one_serial_number_are_two(tmp_path):
