@@ -156,8 +156,11 @@ def _driver(node: Node) -> dict[str, str]:
 
 
 def _system(node: Node) -> Device:
-    product = _product(node)[0]
-    bare = re.sub(r"\s*\([^()]{0,300}\)$", "", product or "")  # lshw puts the SKU in brackets
+    product = _product(node)[0] or ""
+    sku = text(at(node, "configuration", "sku"))
+    bare = (
+        product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
+    )  # lshw writes the SKU behind it
     uuid = (text(at(node, "configuration", "uuid")) or "").lower()
     return Device(
         vendor=_vendor(node),
