@@ -28,16 +28,16 @@ SMBIOS 3.2.0 present.
 
 Handle 0x0001, DMI type 1, 27 bytes
 System Information
-	Manufacturer: Exemplar
-	Product Name: X-SERVER
-	Serial Number: EXS0001
+    Manufacturer: Exemplar
+    Product Name: X-SERVER
+    Serial Number: EXS0001
 
 Handle 0x0022, DMI type 17, 84 bytes
 Memory Device
-	Size: 8 GB
-	Locator: P1-DIMMA1
-	Manufacturer: Exemplar
-	Serial Number: 5A000001
+    Size: 8 GB
+    Locator: P1-DIMMA1
+    Manufacturer: Exemplar
+    Serial Number: 5A000001
 """
 STORCLI, DRIVES, VOLUMES = (("storcli64", *question) for question in commands.STORCLI_QUESTIONS)
 
