@@ -275,6 +275,15 @@ def test_a_copy_of_sys_with_its_links(tmp_path):
     assert document["cpus"][0]["model"] == "Exemplar"
 
 
+@pytest.mark.parametrize(
+    ("said", "size"), [("447,1G", 480069969510), ("1,8T", 1979120929997), (480103981056, 480103981056)]
+)
+def test_sizes_in_the_words_of_another_language(tmp_path, said, size):
+    rows = [{"name": "sda", "type": "disk", "model": "EXD", "tran": "sata", "size": said}]
+    document = folder(tmp_path, {"lsblk.json": json.dumps({"blockdevices": rows})})
+    assert document["drives"][0]["capacity_bytes"] == size
+
+
 def test_compressed_files(tmp_path):
     files = {"lshw.json.gz": gzip.compress(LSHW.encode()), "dmidecode.gz": b"\x1f\x8b broken"}
     document = folder(tmp_path, files)
