@@ -22,8 +22,8 @@ description:
 options:
   full:
     description:
-      - With the attributes of SMART, all settings of the BIOS, all PCI devices, and size and SHA-256 of every EFI variable. Without, the
-        result is some 10 KB, so that a play over many hosts stays fast.
+      - With the attributes of SMART, all settings of the BIOS, all PCI devices, capabilities of BIOS, CPUs and network cards, and size and SHA-256 of
+        every EFI variable. Without, the result is some 10 KB, so that a play over many hosts stays fast.
       - The default with O(from_capture) is what the capture was made with, else V(false).
     type: bool
   timeout:
@@ -61,7 +61,7 @@ options:
     description:
       - Replay a capture instead of looking. A path on the target; use C(delegate_to) for one on the controller.
       - It may also be a folder, or an archive of one, with outputs of tools under names such as C(lshw.json), C(dmidecode),
-        C(smartctl/sda.json), C(lsblk.json) or C(bios.json).
+        C(smartctl/sda.json), C(lsblk.json) or C(bios.json). Files that nobody knows are named in the coverage under C(capture).
     type: path
 attributes:
   check_mode:

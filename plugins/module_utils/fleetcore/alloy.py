@@ -79,6 +79,13 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "power_supplies": ("id", "power_capacity_watts"),
     "enclosures": ("id", "chassis_type"),
 }
+# Drives by protocol and type, where they have a word for both.
+_DRIVE_TYPES = {
+    ("nvme", "nvme"): "NVMe-PCIe-SSD",
+    ("sata", "ssd"): "Sata-SSD",
+    ("sata", "hdd"): "Sata-HDD",
+}
+_ATTRIBUTE = {"name": "name", "value": "normalized_value", "worst": "worst", "threshold": "threshold"}
 _LISTS = ("tpms", "gpus", "cpus", "memory", "nics", "drives", "storage_controller", "power_supplies", "enclosures")
 _ONE = ("bios", "bmc", "mainboard")
 
@@ -111,16 +118,36 @@ def _component(kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
             out[theirs or ours] = value
     if kind == "drives":
         out.setdefault("storage_controller_drive_id", -1)
+        if "drive_type" in out:
+            out["drive_type"] = _DRIVE_TYPES.get((str(data.get("protocol")), out["drive_type"]), out["drive_type"])
+        if "smart_attributes" in out:
+            out["smart_attributes"] = [
+                {theirs: item[ours] for ours, theirs in _ATTRIBUTE.items() if ours in item}
+                for item in out["smart_attributes"]
+            ]
+    if kind == "cpus" and data.get("microcode"):
+        out["firmware"] = {"installed": data["microcode"]}
     if kind == "nics" and data.get("nic_ports"):
-        out["nic_ports"] = [_component("nic_ports", port) for port in data["nic_ports"]]
+        out["nic_ports"] = [_port(port) for port in data["nic_ports"]]
     if kind == "bmc" and data.get("nic"):
         out["nic"] = _component("nics", data["nic"])
     return out
 
 
+def _port(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Their ``id`` is always there, and their speed is what the port is made for."""
+    out = _component("nic_ports", data)
+    fastest = data.get("metadata", {}).get("max_speed_bits")
+    if fastest:
+        out["speed_bits"] = int(fastest)
+    return {"id": "", **out}
+
+
 def _common(data: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"oem": bool(data.get("oem"))}
     out.update({name: data[name] for name in _COMMON if data.get(name)})
+    if data.get("model"):
+        out.setdefault("product_name", data["model"])
     if data.get("capabilities"):
         out["capabilities"] = [
             {

@@ -10,6 +10,7 @@ and ``files/...``, and ``capture.json``: when, with what options, by which versi
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -17,14 +18,23 @@ import posixpath
 import re
 import tarfile
 import tempfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..errors import FatalError, FleetError, InvalidInput, MissingDependency, NotFound, PermissionDenied, TransientError
+from ..errors import (
+    FatalError,
+    FleetError,
+    InvalidInput,
+    MissingDependency,
+    NotFound,
+    PermissionDenied,
+    TransientError,
+)
 from ..parse.values import decoded
 from ..ports import CommandResult
-from .capture import Capture, redacted
-from .filenames import argv_of_file
+from .capture import Capture, Outcome, redacted
+from .filenames import argv_of_content, argv_of_file
 
 FORMAT = 1
 MAX_MEMBER = 64 * 1024 * 1024
@@ -105,44 +115,74 @@ def _plain(memory: Mapping[str, Any]) -> dict[str, Any]:
 def load(path: str) -> Capture:
     """A capture: an archive that :func:`save` wrote (also compressed), or a folder of tools' outputs.
 
-    In a folder, or an archive of one, files are known by their names: ``lshw.json``, ``dmidecode``, ``smartctl/sda.json``,
-    ``bios.json`` and so on (see :mod:`filenames`), and ``sys/...``, ``proc/...`` are the machine's files.
+    In a folder, or an archive of one, files are known by their names (``lshw.json``, ``dmidecode``, ``smartctl/sda.json``) or by
+    their content (see :mod:`filenames`), also compressed with gzip; ``sys/...`` and ``proc/...`` are the machine's files. What is
+    not known is in :attr:`Capture.unused`.
 
     :raises InvalidInput: it cannot be read, or nothing in it is known.
     """
-    members = _folder(path) if os.path.isdir(path) else _archive(path)
-    capture = _packed(members) if "capture.json" in members else _loose(members)
+    members, links = _folder(path) if os.path.isdir(path) else _archive(path)
+    capture = _packed(members) if "capture.json" in members else _loose(_unpacked(members), links)
     if not capture.commands and not capture.files:
         raise InvalidInput(f"{path}: no capture, and no file in it is known as a tool's output", field="from_capture")
     return capture
 
 
-def _folder(path: str) -> dict[str, bytes]:
-    members = {}
-    for folder, _folders, files in os.walk(path):
-        for name in files:
-            full = os.path.join(folder, name)
+_OF_THE_MACHINE = re.compile(r"^(?:.*/)?((?:sys|proc)/.*)$")
+Members = tuple[dict[str, bytes], dict[str, str]]
+"""Files, and what links of ``/sys`` and ``/proc`` say, by name."""
+
+
+def _folder(path: str) -> Members:
+    members: dict[str, bytes] = {}
+    links = {}
+    for folder, folders, files in os.walk(path):
+        for item in (*folders, *files):
+            full = os.path.join(folder, item)
+            name = os.path.relpath(full, path).replace(os.sep, "/")
             try:
-                with open(full, "rb") as handle:
-                    members[os.path.relpath(full, path).replace(os.sep, "/")] = handle.read(MAX_MEMBER)
+                if os.path.islink(full) and _OF_THE_MACHINE.match(name):
+                    links[name] = os.readlink(full)
+                elif item in files:
+                    with open(full, "rb") as handle:
+                        members[name] = handle.read(MAX_MEMBER)
             except OSError as error:
                 raise InvalidInput(f"{full}: {error.strerror}", field="from_capture") from None
-    return members
+    return members, links
 
 
-def _archive(path: str) -> dict[str, bytes]:
-    members = {}
+def _archive(path: str) -> Members:
+    members: dict[str, bytes] = {}
+    links = {}
     try:
         with tarfile.open(path) as archive:
             for info in archive:
+                name = posixpath.normpath(info.name)
                 content = archive.extractfile(info) if info.isfile() else None
                 if content is not None:
-                    members[posixpath.normpath(info.name)] = content.read(MAX_MEMBER)
+                    members[name] = content.read(MAX_MEMBER)
+                elif info.issym() and _OF_THE_MACHINE.match(name):
+                    links[name] = info.linkname
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such capture", field="from_capture") from None
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
         raise InvalidInput(f"{path}: not a capture ({error})", field="from_capture") from None
-    return members
+    return members, links
+
+
+def _unpacked(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """``lshw.json.gz`` as ``lshw.json``; what is not whole is kept as it is."""
+    out = {}
+    for name, content in members.items():
+        if name.endswith(".gz"):
+            try:
+                with gzip.open(io.BytesIO(content)) as packed:
+                    out[name[: -len(".gz")]] = packed.read(MAX_MEMBER)
+                    continue
+            except (OSError, EOFError, zlib.error):
+                pass
+        out[name] = content
+    return out
 
 
 def _packed(members: Mapping[str, bytes]) -> Capture:
@@ -185,36 +225,49 @@ def _error(entry: Mapping[str, Any]) -> FleetError:
     return kind(str(entry["message"]), **dict(entry.get("details") or {}))
 
 
-def _loose(members: Mapping[str, bytes]) -> Capture:
-    """Outputs by file name. What several files say of one command (``dmidecode/psu``, ``dmidecode/tpm``) is put together."""
+def _loose(members: Mapping[str, bytes], links: Mapping[str, str]) -> Capture:
+    """Outputs by file name, then by content. What several files say of one command (``dmidecode/psu``, ``dmidecode/tpm``) is put
+    together, unless only their content says that they belong to it: then the first one counts.
+    """
     capture = Capture()
+    unnamed = []
+    capture.links = {_OF_THE_MACHINE.sub(r"/\1", name): target for name, target in links.items()}
     for name in sorted(members):
-        if re.match(r"^(.*/)?(sys|proc)/", name):
-            path = "/" + name[re.search(r"(^|/)(?=(sys|proc)/)", name).end() :]  # type: ignore[union-attr]
-            capture.files[path] = members[name]
-            while path not in ("/", ""):
-                parent, child = posixpath.split(path)
-                known = capture.folders.setdefault(parent, [])
-                if isinstance(known, list) and child not in known:
-                    known.append(child)
-                path = parent
+        found = _OF_THE_MACHINE.match(name)
+        if found or re.match(r"^(.*/)?cpuinfo(\.txt)?$", name):
+            capture.files["/" + found[1] if found else "/proc/cpuinfo"] = members[name]
             continue
         content = decoded(members[name])
         argv = argv_of_file(name, content)
         if argv is None:
-            continue
-        before = capture.commands.get(argv)
-        if isinstance(before, CommandResult):
-            content = before.stdout + "\n\n" + content
-        capture.commands[argv] = CommandResult(argv, 0, redacted(content), "")
-    _scan_of_what_is_there(capture)
+            unnamed.append((name, content))
+        else:
+            _add_output(capture, argv, name, content)
+    for name, content in unnamed:
+        argv = argv_of_content(content)
+        if argv is None or argv in capture.commands:
+            capture.unused.append(name)
+        else:
+            _add_output(capture, argv, name, content)
+    capture.folders = _folders([*capture.files, *capture.links])
     return capture
 
 
-def _scan_of_what_is_there(capture: Capture) -> None:
-    """``smartctl --scan`` may be missing from a folder: then the drives with an output of their own are what it found."""
-    scan = ("smartctl", "--scan", "-j")
-    names: list[str] = [argv[-1] for argv in capture.commands if argv[:3] == ("smartctl", "-a", "-j")]
-    if names and scan not in capture.commands:
-        body: dict[str, Any] = {"smartctl": {"exit_status": 0}, "devices": [{"name": name} for name in names]}
-        capture.commands[scan] = CommandResult(scan, 0, json.dumps(body), "")
+def _folders(paths: Iterable[str]) -> dict[str, Outcome[Sequence[str]]]:
+    """What is in each folder of these paths, sorted."""
+    inside: dict[str, set[str]] = {}
+    for path in paths:
+        place = path
+        while place not in ("/", ""):
+            parent, child = posixpath.split(place)
+            inside.setdefault(parent, set()).add(child)
+            place = parent
+    return {folder: sorted(names) for folder, names in inside.items()}
+
+
+def _add_output(capture: Capture, argv: tuple[str, ...], name: str, content: str) -> None:
+    before = capture.commands.get(argv)
+    if isinstance(before, CommandResult):
+        content = before.stdout + "\n\n" + content
+    capture.commands[argv] = CommandResult(argv, 0, redacted(content), "")
+    capture.named.setdefault(argv, []).append(name)

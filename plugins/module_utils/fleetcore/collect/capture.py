@@ -9,6 +9,7 @@ Passwords of BIOS and BMC profiles are taken out before anything is written or p
 
 from __future__ import annotations
 
+import posixpath
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -42,13 +43,18 @@ def redacted(text: str) -> str:
 
 @dataclass
 class Capture:
-    """What was asked and answered. Keys are command lines and paths; a value may be the error that was raised."""
+    """What was asked and answered. Keys are command lines and paths; a value may be the error that was raised.
+
+    Of a folder of outputs: ``named`` are the files that a command's output is from, ``unused`` those that nobody knows.
+    """
 
     commands: dict[tuple[str, ...], Outcome[CommandResult]] = field(default_factory=dict)
     files: dict[str, Outcome[bytes]] = field(default_factory=dict)
     folders: dict[str, Outcome[Sequence[str]]] = field(default_factory=dict)
     links: dict[str, Outcome[str]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    named: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
 
 
 class Recorder:
@@ -90,21 +96,49 @@ class Recorder:
         return answer
 
 
+_MAX_LINKS = 16
+
+
 class Replay:
     """Both ports from a capture. What is not in it is not installed, and not there."""
 
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
+        self._asked: set[tuple[str, ...]] = set()
+
+    def unused(self) -> list[str]:
+        """Files of a folder that nobody knew, or asked for."""
+        unasked = [name for argv, names in self.capture.named.items() if argv not in self._asked for name in names]
+        return sorted([*self.capture.unused, *unasked])
 
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult:  # noqa: ARG002  (it takes no time)
+        self._asked.add(tuple(argv))
         missing = MissingDependency(f"{argv[0]} is not in the capture", tool=argv[0])
         return _answer(self.capture.commands.get(tuple(argv), missing))
 
     def read(self, path: str, limit: int) -> bytes:
-        return _answer(self.capture.files.get(path, _absent(path)))[:limit]
+        return self._found(self.capture.files, path)[:limit]
 
     def names(self, path: str) -> Sequence[str]:
-        return _answer(self.capture.folders.get(path, _absent(path)))
+        return self._found(self.capture.folders, path)
+
+    def _found(self, memory: Mapping[str, Outcome[T]], path: str) -> T:
+        """What was recorded under this path; in a copy of ``/sys`` also what its links lead to."""
+        place = path
+        for _step in range(_MAX_LINKS):
+            if place in memory:
+                break
+            place = self._behind(place)
+        return _answer(memory.get(place, _absent(path)))
+
+    def _behind(self, path: str) -> str:
+        """The path with the first link in it replaced by its target; as it is if there is none."""
+        for place in range(1, len(path) + 1):
+            if path[place : place + 1] in ("/", ""):
+                target = self.capture.links.get(path[:place])
+                if isinstance(target, str):
+                    return posixpath.normpath(posixpath.join(posixpath.dirname(path[:place]), target)) + path[place:]
+        return path
 
     def link(self, path: str) -> str:
         return _answer(self.capture.links.get(path, _absent(path)))

@@ -66,10 +66,17 @@ def replay(capture: Capture, full: Optional[bool] = None) -> Device:
     adapter = Replay(capture)
     probes = {}
     for name, source in SOURCES.items():
-        probes[name] = Probe(adapter, adapter, options)
+        probes[name] = Probe(adapter, adapter, options, capture.named)
         if name not in late:
             _guarded(name, source, probes[name])
-    return _document(probes, late, options, now, seconds, version)
+    device = _document(probes, late, options, now, seconds, version)
+    unused = adapter.unused()
+    if unused:
+        said = f"neither name nor content say which tool's output it is, or no source asks for it: {', '.join(unused)}"[
+            :600
+        ]
+        device = replace(device, coverage={**device.coverage, "capture": Coverage(Verdict.SKIPPED, said)})
+    return device
 
 
 def _run(recorder: Recorder, clock: Clock, options: Options) -> tuple[dict[str, Probe], frozenset[str]]:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
 from ..model import Capability, Device, Drive, Firmware, Nic, NicPort, Source, StorageController, Volume
+from ..parse.drives import is_virtual
 from . import precedence
 from .inventory_rows import with_rows
 
@@ -75,7 +77,7 @@ def _keys(name: str, item: Any) -> list[Key]:
 
 
 _IDENTITIES: Mapping[str, tuple[str, ...]] = {
-    "drives": ("serial", "wwn", "logical_name", "id"),
+    "drives": ("serial", "wwn", "logical_name", "id", "bus_info"),
     "volumes": ("wwn", "logical_name", "id"),
     "storage_controller": ("bus_info", "serial", "id"),
     "gpus": ("bus_info", "uuid", "serial", "id"),
@@ -125,9 +127,15 @@ def _compatible(source: str, item: Any, group: Sequence[tuple[str, Any]]) -> boo
                 if kind == "bus_info" and isinstance(item, Drive):
                     continue
                 return False
-        if source == other and getattr(item, "id", None) and getattr(item, "id", None) != getattr(piece, "id", None):
-            return False  # one tool does not list one thing under two ids
+        # One tool does not list one thing under two ids, or in two slots.
+        if source == other and any(_differ(item, piece, kind) for kind in ("id", "slot")):
+            return False
     return True
+
+
+def _differ(item: Any, piece: Any, kind: str) -> bool:
+    mine, theirs = getattr(item, kind, None), getattr(piece, kind, None)
+    return bool(mine and theirs and mine != theirs)
 
 
 def _alike(mine: str, theirs: str) -> bool:
@@ -291,13 +299,13 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
     """Names that tools have for each other's components become their ids; PCI names and slots reach what is in them."""
     controllers: tuple[StorageController, ...] = parts.get("storage_controller", ())
     named = {alias: item.id for item in controllers for alias in _aliases(item) if item.id}
-    drives = _without_repeats(parts.get("drives", ()))
+    drives = _without_repeats(tuple(item for item in parts.get("drives", ()) if not is_virtual(item.model)))
     serials: dict[str, str] = {}
     for drive in drives:
         for alias in (drive.id, drive.logical_name, drive.slot):
             if alias and drive.serial:
                 serials.setdefault(alias, drive.serial)
-    if drives:
+    if "drives" in parts:
         parts["drives"] = tuple(
             sorted(
                 (
@@ -323,20 +331,28 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
-    """Without drives that a RAID tool lists by slot only, where as many of the model are known by serial.
+    """Without drives of which a tool knows but the place and the model, or the protocol, where as many such are known by serial.
 
     Behind a controller that passes drives through, the operating system sees them all; short listings don't say which is which.
+    Old versions of ``lshw`` see NVMe drives as controllers.
     """
 
-    def model(item: Drive) -> str:
-        return re.sub(r"[^a-z0-9]", "", (item.model or "").lower())
+    def by_model(item: Drive) -> tuple[str, str]:
+        # The kernel's name for it ends after 16 characters: SCSI has no more.
+        return ("model", re.sub(r"[^a-z0-9]", "", (item.model or "")[:16].lower()))
 
-    known = [model(item) for item in drives if item.serial or item.wwn or item.logical_name]
+    def by_protocol(item: Drive) -> tuple[str, str]:
+        return ("protocol", item.protocol or "")
+
+    def kind(item: Drive) -> tuple[str, str]:
+        return by_model(item) if item.model else by_protocol(item)
+
     nameless = [item for item in drives if not (item.serial or item.wwn or item.logical_name)]
-    counts = {model(item): sum(1 for other in nameless if model(other) == model(item)) for item in nameless}
-    seen = {name: sum(1 for other in known if other == name) for name in counts}
+    known = [item for item in drives if item not in nameless]
+    seen = Counter([*map(by_model, known), *map(by_protocol, known)])
+    counts = Counter(map(kind, nameless))
     return tuple(
-        item for item in drives if item not in nameless or not model(item) or seen[model(item)] < counts[model(item)]
+        item for item in drives if item not in nameless or not kind(item)[1] or seen[kind(item)] < counts[kind(item)]
     )
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
@@ -51,12 +51,22 @@ _ORDER = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verd
 
 
 class Probe:
-    """One source's view of the machine. ``pieces`` are the parts of the device document that it found."""
+    """One source's view of the machine. ``pieces`` are the parts of the device document that it found.
 
-    def __init__(self, runner: CommandRunner, files: FileReader, options: Options) -> None:
+    :param outputs: command lines of which a folder has outputs: nobody may have listed what they were asked about.
+    """
+
+    def __init__(
+        self,
+        runner: CommandRunner,
+        files: FileReader,
+        options: Options,
+        outputs: Collection[tuple[str, ...]] = (),
+    ) -> None:
         self._runner = runner
         self._files = files
         self.options = options
+        self._outputs = outputs
         self.pieces: list[Device] = []
         self.commands = 0
         self.bytes = 0
@@ -96,6 +106,10 @@ class Probe:
         if piece is not None:
             self.add(piece)
         return piece is not None
+
+    def outputs(self, *begin: str) -> list[tuple[str, ...]]:
+        """Command lines that begin so, of which a folder of outputs has one. None on a machine, and of its capture."""
+        return [argv for argv in self._outputs if argv[: len(begin)] == begin]
 
     def ask(self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Like :meth:`tool`, but the result is returned; None if there is none."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Callable, Optional
 
@@ -41,11 +41,18 @@ def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Prob
 
 
 def _lean(piece: Device) -> Device:
-    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard."""
+    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard,
+    capabilities of all but drives."""
     if piece.bios_configuration is not None:
         piece = replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
     listed = tuple(item for item in piece.pcie_devices if sysfs.is_listed(item.device_class or ""))
-    return replace(piece, pcie_devices=listed)
+    return replace(
+        piece,
+        pcie_devices=listed,
+        bios=piece.bios and replace(piece.bios, capabilities=()),
+        cpus=tuple(replace(item, capabilities=()) for item in piece.cpus),
+        nics=tuple(replace(item, capabilities=()) for item in piece.nics),
+    )
 
 
 def _drives(probe: Probe) -> list[str]:
@@ -62,16 +69,23 @@ def _drives(probe: Probe) -> list[str]:
     return sorted({re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", name) for name in names})
 
 
+def _also(listed: Iterable[str], others: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*listed, *others]))
+
+
 def smartctl(probe: Probe) -> None:
     """Each drive that a scan lists; where there is none, each that the kernel lists."""
     scanned = probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan)
-    if scanned is None:
+    outputs = probe.outputs("smartctl", "-a")
+    if scanned is None and not outputs:
         return
     probe.answered()
-    listed = [(item.name, item.type) for item in scanned]
-    unlisted = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
-    for name, kind in listed or [(name, None) for name in unlisted]:
-        argv = commands.smartctl(name, kind)
+    listed = [commands.smartctl(item.name, item.type) for item in scanned or ()]
+    if not listed and not outputs:
+        names = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
+        listed = [commands.smartctl(name) for name in names]
+    for argv in dict.fromkeys([*listed, *outputs]):
+        name = argv[-1]
         result = probe.run(argv)
         if result is None:
             continue
@@ -84,14 +98,14 @@ def smartctl(probe: Probe) -> None:
 
 def nvme(probe: Probe) -> None:
     probe.tool(commands.NVME_LIST, parsers.parse_nvme_list)
-    for name in _drives(probe):
+    for name in _also(_drives(probe), [argv[2] for argv in probe.outputs("nvme") if argv != commands.NVME_LIST]):
         if name.startswith("/dev/nvme"):
             probe.tool(commands.nvme("id-ctrl", name), parsers.parse_nvme_id_ctrl, name)
             probe.tool(commands.nvme("smart-log", name), parsers.parse_nvme_smart_log, name)
 
 
 def hdparm(probe: Probe) -> None:
-    for name in _drives(probe):
+    for name in _also(_drives(probe), [argv[-1] for argv in probe.outputs("hdparm")]):
         if name.startswith(("/dev/sd", "/dev/hd")):
             probe.tool(commands.hdparm(name), parsers.parse_hdparm, name)
 
@@ -99,7 +113,7 @@ def hdparm(probe: Probe) -> None:
 def ethtool(probe: Probe) -> None:
     """Driver and firmware, the permanent address, and the transceiver of each physical port."""
     questions = {"-i": parsers.parse_ethtool_driver, "-P": parsers.parse_ethtool_permanent}
-    for name in sysfs.interfaces(probe):
+    for name in _also(sysfs.interfaces(probe), [argv[-1] for argv in probe.outputs("ethtool")]):
         for option, parse in questions.items():
             probe.tool(commands.ethtool(option, name), parse, name)
         result = probe.run(commands.ethtool("-m", name))
@@ -114,9 +128,13 @@ def mellanox(probe: Probe) -> None:
     """``mlxup`` knows the newest firmware; ``mstflint`` is in distributions."""
     if probe.tool(commands.MLXUP, parsers.parse_mlxup):
         return
-    for address in sysfs.interfaces(probe).values():
-        if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3":
-            probe.tool(commands.mstflint(address), parsers.parse_mstflint, address)
+    cards = [
+        address
+        for address in sysfs.interfaces(probe).values()
+        if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3"
+    ]
+    for address in _also(cards, [argv[2] for argv in probe.outputs("mstflint")]):
+        probe.tool(commands.mstflint(address), parsers.parse_mstflint, address)
 
 
 def storcli(probe: Probe) -> None:
@@ -136,9 +154,13 @@ def mvcli(probe: Probe) -> None:
 
 
 def mdadm(probe: Probe) -> None:
-    for name in probe.names(sysfs.BLOCK):
-        if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md"):
-            probe.tool(commands.mdadm(f"/dev/{name}"), parsers.parse_mdadm)
+    arrays = [
+        f"/dev/{name}"
+        for name in probe.names(sysfs.BLOCK)
+        if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md")
+    ]
+    for name in _also(arrays, [argv[-1] for argv in probe.outputs("mdadm")]):
+        probe.tool(commands.mdadm(name), parsers.parse_mdadm)
 
 
 def ipmitool(probe: Probe) -> None:

@@ -35,7 +35,7 @@ from ..model import (
 )
 from ..parse.cpuinfo import parse_cpuinfo
 from ..parse.drives import device_name, drive_type, is_virtual, protocol_of
-from ..parse.values import drive_vendor, firmware, integer, pci_id, positive, text, word, wwn
+from ..parse.values import drive_vendor, firmware, integer, pci_id, positive, text, token, word, wwn
 from .probe import Probe
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -93,7 +93,7 @@ def dmi_id(probe: Probe) -> None:
     }
     found = {name: word(value) for name, value in values.items()}
     uuid = (found.get("product_uuid") or "").lower()
-    version, release = found.get("board_version"), found.get("bios_date")
+    version, release = token(found.get("board_version")), found.get("bios_date")
     probe.add(
         Device(
             vendor=found.get("sys_vendor"),
@@ -101,7 +101,7 @@ def dmi_id(probe: Probe) -> None:
             product_name=found.get("product_name"),
             serial=clean_serial(found.get("product_serial")),
             uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-            sku=found.get("product_sku"),
+            sku=token(found.get("product_sku")),
             chassis=clean_serial(found.get("chassis_serial")),
             asset_tag=clean_serial(found.get("chassis_asset_tag")),
             bios=Bios(
@@ -194,6 +194,11 @@ def _by_class(kind: str, fields: dict[str, Any], address: str) -> Optional[tuple
         return "gpus", Gpu(**common)
     if kind[:2] == "12" or kind == "0b40":
         return "accelerators", Accelerator(**common, kind="Accelerator")
+    if kind[:2] == "02":  # also without a driver, or with one that takes it from the kernel's network
+        card = address.rsplit(".", 1)[0]
+        return "nics", Nic(
+            **{**common, "id": card, "bus_info": card}, nic_ports=(NicPort(id=address, bus_info=address),)
+        )
     return None
 
 

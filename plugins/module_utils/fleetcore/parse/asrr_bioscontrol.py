@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -14,6 +15,9 @@ from ..model import Device
 from .bios import configuration, is_secret
 from .values import document, integer, items, parser, text
 
+# Where the setup screen puts a title, and in what colour: ESC { a1 #.
+_LAYOUT = re.compile(r"\x1b\{[a-z0-9]{1,9}#")
+
 
 @parser("asrr-bioscontrol")
 def parse_asrr_bios(raw: str) -> Device:
@@ -21,7 +25,8 @@ def parse_asrr_bios(raw: str) -> Device:
 
     :raises ParseError: not such a list.
     """
-    questions = [item for item in items(document(raw, "asrr-bioscontrol")) if "Title" in item and "Value" in item]
+    found = [item for item in items(document(raw, "asrr-bioscontrol")) if "Title" in item and "Value" in item]
+    questions: list[Mapping[str, Any]] = [{**item, "Title": _LAYOUT.sub("", str(item["Title"]))} for item in found]
     if not questions:
         raise ParseError("asrr-bioscontrol: no settings in the output", field="asrr-bioscontrol")
     settings: dict[str, Any] = {}
@@ -43,6 +48,8 @@ def _chosen(item: Mapping[str, Any]) -> Any:
     for choice in items(item.get("Valid Value")):
         if choice.get("Value") == value:
             return text(choice.get("Title"))
+    if item.get("Value Type") == "BOOLEAN" and value in (0, 1):
+        return "Enabled" if value else "Disabled"
     return value if isinstance(value, bool) else integer(value)
 
 

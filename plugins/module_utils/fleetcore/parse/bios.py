@@ -34,7 +34,14 @@ KEYS: dict[str, tuple[str, ...]] = {
         "processorsgx",
     ),
     "intel_txt": (
-        *("inteltxt", "txtsupport", "enableinteltxtsupport", "enableinteltxt", "inteltrustedexecutiontechnology"),
+        *(
+            "inteltxt",
+            "inteltxtsupport",
+            "txtsupport",
+            "enableinteltxtsupport",
+            "enableinteltxt",
+            "inteltrustedexecutiontechnology",
+        ),
         *("trustedexecutiontechnology", "processorinteltxt"),
     ),
     "secure_boot": ("secureboot", "securebootenable", "securebootstatus", "attemptsecureboot", "securebootcontrol"),
@@ -44,6 +51,7 @@ KEYS: dict[str, tuple[str, ...]] = {
             "hyperthreading",
             "intelhyperthreadingtechonogy",
             "intelhyperthreadingtechnology",
+            "intelhyperthreadingtech",
             "smtcontrol",
         ),
         *("hyperthreadingall", "smtmode", "smt", "prochyperthreading", "hyperthreadingtechnology"),
@@ -51,16 +59,16 @@ KEYS: dict[str, tuple[str, ...]] = {
     "sr_iov": ("sriovglobalenable", "sriovsupport", "sriov"),
     "tpm": ("tpmsecurity", "securitydevicesupport", "tpmstate", "tpmdevice", "tpmvisibility", "tpmsupport"),
 }
-_ON = frozenset(["enabled", "enable", "on", "yes", "true", "checked", "onwithpbm", "onnopbm", "auto enabled"])
+_ON = frozenset(["enabled", "enable", "on", "yes", "true", "checked", "onwithpbm", "onpbm", "onnopbm", "auto enabled"])
 _OFF = frozenset(["disabled", "disable", "off", "no", "false", "unchecked"])
-_SECRET = re.compile(r"passw|passphrase|\bsecret|pin code|credential|sha256|\bhash\b.*passw|salt", re.IGNORECASE)
+_SECRET = re.compile(r"passw|passphrase|secret|pin code|credential|sha256|\bhash\b.*passw|salt", re.IGNORECASE)
 # Not secrets although their names sound like it: how passwords are used, not what they are.
 _POLICY = re.compile(r"status|check|policy|lock|length|mode|enable|state|frozen", re.IGNORECASE)
 
 
 def reduced(name: str) -> str:
-    """A setting's name without case, blanks and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """A setting's name without case, blanks, punctuation and trade marks."""
+    return re.sub(r"\((?:r|tm)\)|[^a-z0-9]", "", name.lower())
 
 
 def is_secret(name: str, kind: Optional[str] = None) -> bool:

@@ -28,7 +28,7 @@ from ..model import (
     Tpm,
     clean_serial,
 )
-from .values import firmware, word
+from .values import firmware, token, word
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Record:
     type: int
     handle: int
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Types of a "memory device" that is the chip with the firmware, not a module.
+_FIRMWARE_CHIPS = ("ROM", "Flash", "EEPROM", "FEPROM", "EPROM")
 
 
 def device(records: Iterable[Record]) -> Device:
@@ -49,25 +53,27 @@ def device(records: Iterable[Record]) -> Device:
         return found[0].fields if found else {}
 
     system, chassis = first(1), first(3)
-    memory_slots = len(by_type.get(17, ()))
+    slots = [item for item in by_type.get(17, []) if item.fields.get("type") not in _FIRMWARE_CHIPS]
     return Device(
         vendor=word(system.get("manufacturer")),
         model=word(system.get("product_name")),
         product_name=word(system.get("product_name")),
         serial=clean_serial(system.get("serial_number")),
         uuid=system.get("uuid"),
-        sku=word(system.get("sku_number")),
+        sku=token(system.get("sku_number")),
         asset_tag=clean_serial(word(chassis.get("asset_tag"))),
         hardware_type=word(chassis.get("type")),
         chassis=clean_serial(chassis.get("serial_number")),
-        metadata={"memory_slots": str(memory_slots)} if memory_slots else {},
+        metadata={"memory_slots": str(len(slots))} if slots else {},
         bios=_bios(first(0)),
         mainboard=_mainboard(by_type.get(2, [])),
         bmc=_bmc(by_type.get(38, [])),
         enclosures=tuple(_enclosure(item) for item in by_type.get(3, [])),
         cpus=tuple(_cpu(item) for item in by_type.get(4, []) if item.fields.get("populated")),
-        memory=_memory([item for item in by_type.get(17, []) if item.fields.get("size_bytes")]),
-        power_supplies=tuple(_psu(item) for item in by_type.get(39, []) if item.fields.get("present", True)),
+        memory=_memory([item for item in slots if item.fields.get("size_bytes")]),
+        power_supplies=tuple(
+            found for item in by_type.get(39, []) if item.fields.get("present", True) for found in _psu(item)
+        ),
         tpms=tuple(_tpm(item) for item in by_type.get(43, [])),
         pcie_devices=_slots(by_type),
     )
@@ -80,6 +86,10 @@ def _bios(fields: Mapping[str, Any]) -> Optional[Bios]:
         vendor=word(fields.get("vendor")),
         firmware=firmware(fields.get("version")),
         release_date=word(fields.get("release_date")),
+        # What tells HPE's versions apart, where the version is that of the family; and their BMC's version.
+        metadata=_without_none(
+            {name: _revision(fields.get(name)) for name in ("bios_revision", "firmware_revision")},
+        ),
         size_bytes=fields.get("runtime_size_bytes"),
         capacity_bytes=fields.get("rom_size_bytes"),
     )
@@ -97,7 +107,7 @@ def _mainboard(records: list[Record]) -> Optional[Mainboard]:
         product_name=word(fields.get("product_name")),
         description=word(fields.get("type")),
         serial=clean_serial(fields.get("serial_number")),
-        metadata=_without_none({"version": word(fields.get("version"))}),
+        metadata=_without_none({"version": token(fields.get("version"))}),
     )
 
 
@@ -152,38 +162,44 @@ def _memory(records: list[Record]) -> tuple[Memory, ...]:
                 slot=slot,
                 vendor=word(fields.get("manufacturer")),
                 serial=clean_serial(word(fields.get("serial_number"))),
-                part_number=word(fields.get("part_number")),
-                model=word(fields.get("part_number")),
-                type=word(fields.get("type")),
+                part_number=token(fields.get("part_number")),
+                model=token(fields.get("part_number")),
+                type=_said(fields.get("type")),
                 form_factor=word(fields.get("form_factor")),
-                description=word(fields.get("type_detail")),
+                description=_said(fields.get("type_detail")),
                 size_bytes=fields.get("size_bytes"),
                 clock_speed_hz=fields.get("configured_speed_hz") or fields.get("speed_hz"),
                 rank_count=fields.get("rank"),
                 nonvolatile_bytes=fields.get("nonvolatile_bytes"),
-                firmware=firmware(fields.get("firmware_version")),
+                # Some firmware repeats the part number here.
+                firmware=firmware(token(fields.get("firmware_version")))
+                if fields.get("firmware_version") != fields.get("part_number")
+                else None,
             )
         )
     return tuple(out)
 
 
-def _psu(record: Record) -> PowerSupply:
+def _psu(record: Record) -> tuple[PowerSupply, ...]:
+    """One, or none: boards describe a power supply that is "present" and of which they know nothing; there is none."""
     fields = record.fields
     state = word(fields.get("status"))
     levels = {"OK": "OK", "Non-critical": "Warning", "Critical": "Critical"}
-    return PowerSupply(
+    found = PowerSupply(
         id=f"0x{record.handle:04X}",
         slot=word(fields.get("location")),
         description=word(fields.get("name")),
         product_name=word(fields.get("name")),
         vendor=word(fields.get("manufacturer")),
         serial=clean_serial(fields.get("serial_number")),
-        model=word(fields.get("model_part_number")),
-        part_number=word(fields.get("model_part_number")),
+        model=token(fields.get("model_part_number")),
+        part_number=token(fields.get("model_part_number")),
         power_capacity_watts=fields.get("max_power_watts"),
         firmware=firmware(fields.get("revision")),
         status=Status(Health=levels.get(state or ""), State=state) if state else None,
     )
+    known = found.slot or found.vendor or found.model or found.serial or found.description or found.power_capacity_watts
+    return (found,) if known else ()
 
 
 def _tpm(record: Record) -> Tpm:
@@ -211,6 +227,16 @@ def _slots(by_type: Mapping[int, list[Record]]) -> tuple[PcieDevice, ...]:
             name = word(record.fields.get("reference_designation"))
             out.setdefault(address, PcieDevice(id=address, bus_info=address, slot=name))
     return tuple(out.values())
+
+
+def _revision(value: Any) -> Optional[str]:
+    clean = word(value)
+    return None if clean == "0.0" else clean
+
+
+def _said(value: Any) -> Optional[str]:
+    """SMBIOS has a word for what it has no word for."""
+    return None if value == "Other" else word(value)
 
 
 def _without_none(values: Mapping[str, Optional[str]]) -> dict[str, str]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 from ..errors import ParseError
@@ -50,7 +50,7 @@ def _fields(lines: list[str]) -> dict[str, Optional[str]]:
     fields: dict[str, Optional[str]] = {}
     key = ""
     depth: Optional[int] = None
-    for line in lines:
+    for line in _separate(lines):
         if not line.strip():
             break
         indent = len(line) - len(line.lstrip())
@@ -66,6 +66,15 @@ def _fields(lines: list[str]) -> dict[str, Optional[str]]:
     return fields
 
 
+def _separate(lines: list[str]) -> Iterator[str]:
+    """Some versions forget the end of a line: ``Specification Version: 2.0<tab>Firmware Revision: 7.85``."""
+    for line in lines:
+        first, *others = re.split(r"(?<=\S)\t(?=[A-Z][A-Za-z -]{1,40}:)", line)
+        yield first
+        indent = line[: len(line) - len(line.lstrip())]
+        yield from (indent + item for item in others)
+
+
 def _plain(names: Mapping[str, str]) -> Callable[[Mapping[str, Optional[str]]], dict[str, Any]]:
     return lambda fields: {name: fields.get(source) for name, source in names.items()}
 
@@ -76,7 +85,7 @@ def _same(*names: str) -> dict[str, str]:
 
 def _bios(fields: Mapping[str, Optional[str]]) -> dict[str, Any]:
     return {
-        **_plain(_same("vendor", "version", "release_date"))(fields),
+        **_plain(_same("vendor", "version", "release_date", "bios_revision", "firmware_revision"))(fields),
         "runtime_size_bytes": size_bytes(fields.get("runtime_size"), binary=True),
         "rom_size_bytes": size_bytes(fields.get("rom_size"), binary=True),
     }

@@ -13,8 +13,8 @@ from .values import text
 
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
-    r"perc[ _]|megaraid|\bmr\d{4}|servraid|serveraid|logical[ _]volume|delboss|dellboss|virtual[ _]?(disk|hdisk|floppy|cdrom|media)"
-    r"|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid|hpe? smart array",
+    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller|\bvd\b"
+    r"|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid|hpe? smart array",
     re.IGNORECASE,
 )
 _NAMESPACE = re.compile(r"^(/dev/)?(nvme\d+)(?:c\d+)?(?:n\d+)?$")

@@ -11,7 +11,7 @@ from typing import Optional
 
 from ..errors import ParseError
 from ..model import Device, Nic, NicPort, Transceiver, clean_mac, clean_serial
-from .values import decoded, firmware, pairs, parser, pci_address, positive, word
+from .values import decoded, firmware, nic_firmware, pairs, parser, pci_address, positive, word
 
 
 def _port(port: NicPort) -> Device:
@@ -33,7 +33,7 @@ def parse_ethtool_driver(raw: str, name: Optional[str] = None) -> Device:
             id=address,
             logical_name=name,
             bus_info=address,
-            firmware=firmware(values.get("firmware-version")),
+            firmware=nic_firmware(values.get("firmware-version")),
             metadata=metadata,
         )
     )

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from ..errors import ParseError
 from ..model import Bios, Bmc, Cpld, Device, Nic, NicPort, clean_mac
@@ -29,11 +30,12 @@ def parse_ipmicfg(raw: str) -> Device:
             if address and address != "0.0.0.0":  # noqa: S104
                 addresses.append(_compressed(address.split("/")[0]))
     port = NicPort(id="lan", macaddress=clean_mac(values.get("BMC MAC Address")), ip_addresses=tuple(addresses))
+    version, built = firmware(values.get("Firmware Revision")), word(values.get("Firmware Build Time"))
     bios, cpld = firmware(values.get("BIOS Version")), firmware(values.get("CPLD Version"))
     return Device(
         bmc=Bmc(
             vendor="Supermicro",
-            firmware=firmware(values.get("Firmware Revision")),
+            firmware=version and replace(version, metadata={"build_date": built} if built else {}),
             nic=Nic(id="bmc", nic_ports=(port,)) if port.macaddress or addresses else None,
         ),
         bios=Bios(firmware=bios, release_date=word(values.get("BIOS Build Time"))) if bios else None,

@@ -15,6 +15,7 @@ from ..model import Device, Drive, clean_serial
 from .drives import device_name, drive_type, is_virtual, protocol_of
 from .values import document, drive_vendor, firmware, items, parser, positive, size_bytes, text, word, wwn
 
+_WWN = re.compile(r"^3?(5[0-9a-f]{15})$")
 _NO_DRIVE = re.compile(r"^/dev/(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mapper)")
 
 
@@ -43,7 +44,10 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
     tran = text(row.get("tran"))
     protocol = protocol_of(tran or ("virtio" if name.startswith("/dev/vd") else None))
     serial = clean_serial(text(row.get("serial")))
-    if protocol == "usb" or (model is None and serial is None and tran is None and protocol is None):
+    # SAS drives: udev takes the WWN for the serial number, for some with the digit before it that says so.
+    named = _WWN.match((serial or "").lower())
+    serial = None if named else serial
+    if protocol == "usb" or (model is None and serial is None and named is None and tran is None and protocol is None):
         return None
     rotating = {"1": True, "true": True, "0": False, "false": False}.get(str(row.get("rota")).lower())
     size = row.get("size")
@@ -55,7 +59,7 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
         firmware=firmware(row.get("rev")),
         protocol=protocol,
         drive_type=drive_type(protocol, rotating),
-        wwn=wwn(row.get("wwn")),
+        wwn=wwn(row.get("wwn")) or (named[1] if named else None),
         capacity_bytes=_size(size),
         block_size_bytes=positive(row.get("log-sec")),
     )

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional
 from ..errors import ParseError
 from ..model import (
     Bios,
+    Capability,
     Cpu,
     Device,
     Drive,
@@ -28,7 +29,22 @@ from ..model import (
     clean_serial,
 )
 from .drives import device_name, is_virtual, protocol_of
-from .values import MAX_ITEMS, at, document, drive_vendor, firmware, parser, pci_address, positive, text, word, wwn
+from .values import (
+    MAX_ITEMS,
+    at,
+    document,
+    drive_vendor,
+    firmware,
+    mapping,
+    nic_firmware,
+    parser,
+    pci_address,
+    positive,
+    text,
+    token,
+    word,
+    wwn,
+)
 
 _IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
 _DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
@@ -50,8 +66,9 @@ def parse_lshw(raw: str) -> Device:
         kind = text(node.get("class"))
         if not parents and kind == "system":
             device = _system(node)
-        elif text(node.get("id")) == "core" and _product(node)[0]:
-            device = dataclasses.replace(device, mainboard=_mainboard(node))
+        elif text(node.get("id")) == "core":
+            board = _mainboard(node)
+            device = dataclasses.replace(device, mainboard=board if board.model or board.serial else None)
         elif text(node.get("id")) == "firmware":
             device = dataclasses.replace(device, bios=_bios(node))
         else:
@@ -115,6 +132,19 @@ def _common(node: Node) -> dict[str, Any]:
     }
 
 
+def _capabilities(node: Node) -> tuple[Capability, ...]:
+    """By name; lshw gives a description, or true or false."""
+    found = mapping(node.get("capabilities"))
+    return tuple(
+        Capability(
+            name=str(name)[:80],
+            description=word(value) if isinstance(value, str) else None,
+            enabled=value is not False,
+        )
+        for name, value in sorted(found.items())[:500]
+    )
+
+
 def _first_name(node: Node) -> Optional[str]:
     names = node.get("logicalname")
     return text(names[0] if isinstance(names, list) and names else names)
@@ -126,8 +156,11 @@ def _driver(node: Node) -> dict[str, str]:
 
 
 def _system(node: Node) -> Device:
-    product = _product(node)[0]
-    bare = re.sub(r"\s*\([^()]{0,300}\)$", "", product or "")  # lshw puts the SKU in brackets
+    product = _product(node)[0] or ""
+    sku = text(at(node, "configuration", "sku"))
+    bare = (
+        product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
+    )  # lshw writes the SKU behind it
     uuid = (text(at(node, "configuration", "uuid")) or "").lower()
     return Device(
         vendor=_vendor(node),
@@ -135,12 +168,13 @@ def _system(node: Node) -> Device:
         product_name=word(bare),
         serial=clean_serial(text(node.get("serial"))),
         uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-        sku=word(at(node, "configuration", "sku")),
+        sku=token(at(node, "configuration", "sku")),
+        hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
     )
 
 
 def _mainboard(node: Node) -> Mainboard:
-    version = word(node.get("version"))
+    version = token(node.get("version"))
     return Mainboard(
         vendor=_vendor(node),
         model=_product(node)[0],
@@ -157,6 +191,7 @@ def _bios(node: Node) -> Bios:
         vendor=_vendor(node),
         firmware=firmware(node.get("version")),
         release_date=word(node.get("date")),
+        capabilities=_capabilities(node),
         size_bytes=positive(node.get("size")),
         capacity_bytes=positive(node.get("capacity")),
     )
@@ -176,29 +211,48 @@ def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
         slot=word(node.get("slot")),
         cores=cores,
         threads=positive(at(node, "configuration", "threads")),
-        clock_speed_hz=positive(node.get("size")),
+        capabilities=_capabilities(node),
+        clock_speed_hz=_clock(node),
         microcode=f"0x{microcode:x}" if microcode else None,
-        architecture={64: "x86_64", 32: "x86"}.get(positive(node.get("width")) or 0),
+        architecture=next((name for sign, name in _ARCHITECTURES if sign in mapping(node.get("capabilities"))), None),
     )
 
 
+# What only processors of an architecture can do.
+_ARCHITECTURES = (("x86-64", "x86_64"), ("fpu", "x86"), ("asimd", "aarch64"))
+
+
+def _clock(node: Node) -> Optional[int]:
+    """What the processor is made for. With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit."""
+    named = re.search(r"@ ([0-9.]{1,6}) ?GHz", text(node.get("product")) or "")
+    if named:
+        return positive(named[1], 1e9)
+    scaling = "cpufreq" in mapping(node.get("capabilities"))
+    return positive(node.get("capacity" if scaling else "size"))
+
+
 def _is_bank(node: Node) -> bool:
-    return (text(node.get("id")) or "").startswith("bank")
+    """A slot for a memory module; chips with firmware are listed among them."""
+    return (text(node.get("id")) or "").startswith("bank") and "FLASH" not in (
+        text(node.get("description")) or ""
+    ).upper().split()
 
 
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
-    description = text(node.get("description")) or ""
     size = positive(node.get("size"))
-    if not _is_bank(node) or "[empty]" in description or size is None:
+    serial, part = token(node.get("serial")), token(node.get("product"))
+    # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part number is one.
+    if not _is_bank(node) or (size is None and not (serial and part)):
         return None
+    description = (text(node.get("description")) or "").replace("[empty]", "")
     words = description.split()
     kind = next((item for item in words if re.match(r"^(LP)?DDR[0-9]?$|^HBM[0-9]?$", item)), None)
     return "memory", Memory(
         vendor=_vendor(node),
-        model=word(node.get("product")),
-        part_number=word(node.get("product")),
+        model=part,
+        part_number=part,
         description=word(description),
-        serial=clean_serial(word(node.get("serial"))),
+        serial=serial,
         slot=word(node.get("slot")),
         size_bytes=size,
         type=kind,
@@ -226,11 +280,24 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
         speed_bits=positive(node.get("size")) or _speed(fast),
         link_status={"yes": "up", "no": "down"}.get(link or ""),
         auto_neg={"on": True, "off": False}.get(text(at(node, "configuration", "autonegotiation")) or ""),
-        firmware=firmware(at(node, "configuration", "firmware")),
-        metadata=_driver(node),
+        firmware=nic_firmware(at(node, "configuration", "firmware")),
+        metadata={**_driver(node), **_fastest(node)},
     )
     card = address.rsplit(".", 1)[0]
-    return "nics", Nic(**_common(node), id=card, bus_info=card, nic_ports=(port,), metadata=_driver(node))
+    return "nics", Nic(
+        **_common(node),
+        id=card,
+        bus_info=card,
+        nic_ports=(port,),
+        metadata=_driver(node),
+        capabilities=_capabilities(node),
+    )
+
+
+def _fastest(node: Node) -> dict[str, str]:
+    """What the port is made for, which is known without a link, too."""
+    speed = positive(node.get("capacity"))
+    return {"max_speed_bits": str(speed)} if speed else {}
 
 
 def _speed(fast: Optional[str]) -> Optional[int]:
@@ -239,31 +306,49 @@ def _speed(fast: Optional[str]) -> Optional[int]:
     return int(found[1]) * {"K": 10**3, "M": 10**6, "G": 10**9}[found[2]] if found else None
 
 
+# How lshw's names and descriptions of storage controllers begin, and what they speak to their drives.
+_PROTOCOLS = {
+    "sata": "SATA",
+    "sas": "SAS",
+    "raid": "RAID",
+    "scsi": "SCSI",
+    "ide": "IDE",
+    "serial attached scsi": "SAS",
+    "non-volatile memory": "NVMe",
+    "nvme": "NVMe",
+}
+
+
 def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
     address = pci_address(text(node.get("businfo")))
-    name = text(node.get("id")) or ""
     if address is None:
         return None
-    if name.startswith("nvme") or (_first_name(node) or "").startswith("/dev/nvme"):
-        model = _product(node)[0]
+    words = ((text(node.get("id")) or "").replace("nvme", "non-volatile memory"), (text(node.get("description")) or ""))
+    protocol = next(
+        (name for word_ in words for sign, name in _PROTOCOLS.items() if word_.lower().startswith(sign)), None
+    )
+    name = device_name(_first_name(node))
+    # Controllers that show their volumes as NVMe drives are controllers.
+    if (protocol == "NVMe" or (name or "").startswith("/dev/nvme")) and not is_virtual(_product(node)[0]):
+        # Older versions know nothing of the drive but the chip that is its controller.
+        model = _product(node)[0] if name else None
         return "drives", Drive(
             vendor=drive_vendor(model) or _vendor(node),
             model=model,
             description=word(node.get("description")),
             serial=clean_serial(text(node.get("serial"))),
-            logical_name=device_name(_first_name(node)),
-            firmware=firmware(node.get("version")),
+            logical_name=name,
+            firmware=firmware(node.get("version")) if name else None,
             bus_info=address,
             protocol="nvme",
             drive_type="nvme",
         )
-    protocol = {"sata": "SATA", "sas": "SAS", "raid": "RAID", "scsi": "SCSI", "ide": "IDE"}
     return "storage_controller", StorageController(
         **_common(node),
         id=address,
         bus_info=address,
         physid=text(node.get("physid")),
-        supported_device_protocol=next((value for key, value in protocol.items() if name.startswith(key)), None),
+        supported_device_protocol=protocol,
         metadata=_driver(node),
     )
 
@@ -275,17 +360,19 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
     # Newer kernels show every NVMe namespace as /dev/ngXnY, too, and its thermometer as a child.
     if not name or not _DISK_NAME.match(name) or identity.startswith(("cdrom", "medium")):
         return None
-    if at(parents[-1], "configuration", "driver") == "usb-storage" if parents else False:
+    if any(_is_usb(item) for item in (node, *parents)):
         return None
     controller = next(
         (found for found in (pci_address(text(item.get("businfo"))) for item in reversed(parents)) if found), None
     )
     product = _product(node)[0]
-    if bus.startswith("usb") or is_virtual(_vendor(node), product):
-        return None
     nvme = name.startswith("/dev/nvme")
+    if is_virtual(_vendor(node), product) or (nvme and parents and is_virtual(_product(parents[-1])[0])):
+        return None
+    maker = _vendor(node)
+    ata = maker == "ATA"  # what the kernel says in place of a maker that ATA does not know
     return "drives", Drive(
-        vendor=drive_vendor(product) or _vendor(node),
+        vendor=drive_vendor(product) or (None if ata else maker),
         model=product,
         description=word(node.get("description")),
         serial=clean_serial(text(node.get("serial"))) if not nvme else None,
@@ -296,15 +383,18 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         wwn=wwn(at(node, "configuration", "wwid")),
         storage_controller=None if nvme else controller,
         bus_info=None if nvme else word(bus),
-        protocol="nvme" if nvme else protocol_of(text(node.get("description"))),
+        protocol="nvme" if nvme else "sata" if ata else protocol_of(text(node.get("description"))),
         drive_type="nvme" if nvme else _drive_type(node, product),
     )
 
 
+def _is_usb(node: Node) -> bool:
+    return (text(node.get("businfo")) or "").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
+
+
 def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
     """``hdd`` where lshw knows a rotation speed, ``ssd`` where the model number says so: lshw does not."""
-    abilities = node.get("capabilities")
-    if isinstance(abilities, Mapping) and any(re.match(r"^\d{4,5}rpm$", str(key)) for key in list(abilities)[:100]):
+    if any(re.match(r"^\d{4,5}rpm$", str(key)) for key in list(mapping(node.get("capabilities")))[:100]):
         return "hdd"
     return "ssd" if re.search(r"\bSSD", product or "") else None
 
@@ -328,18 +418,20 @@ def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
 
 
 def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
-    description = word(node.get("description"))
-    if text(node.get("units")) != "mWh" and "PWR" not in (description or "").upper():
-        return None
-    if not word(node.get("serial")) and not word(node.get("product")):
+    """Batteries are of this class, too."""
+    description, part = word(node.get("description")), token(node.get("product"))
+    serial = token(node.get("serial"))
+    if not (text(node.get("id")) or "").startswith("power") or not (serial or part):
         return None
     return "power_supplies", PowerSupply(
+        id=text(node.get("physid")),
         vendor=_vendor(node),
-        model=word(node.get("product")),
-        part_number=word(node.get("product")),
+        model=part,
+        part_number=part,
         description=description,
         product_name=description,
-        serial=clean_serial(word(node.get("serial"))),
+        serial=serial,
+        firmware=firmware(node.get("version")),
         power_capacity_watts=positive(node.get("capacity")),
     )
 

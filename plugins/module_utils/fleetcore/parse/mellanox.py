@@ -38,7 +38,11 @@ def _mlxup(lines: list[str]) -> Nic:
         versions.get("FW", (None, None))[1],
     )
     part = word(values.get("Part Number"))
-    extra = {name.lower().replace(" ", "_"): pair[0] for name, pair in versions.items() if not name.startswith("FW")}
+    extra = {}
+    for name, pair in versions.items():
+        if not name.startswith("FW"):
+            key = name.lower().replace(" ", "_")
+            extra.update({at: found for at, found in zip((key, f"{key}_available"), map(word, pair)) if found})
     version = Firmware(
         installed=word(installed), available=word(available), software_id=word(values.get("PSID")), metadata=extra
     )

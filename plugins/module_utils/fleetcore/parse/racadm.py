@@ -23,8 +23,8 @@ _COMMENTED = re.compile(r'<Attribute\s+Name="([^"]{1,200})"\s*>([^<]{0,2000})</A
 @parser("racadm")
 def parse_racadm(raw: str) -> Device:
     """A profile in JSON or XML, whichever it is."""
-    start = decoded(raw)[:2000].lstrip("\ufeff \t\r\n")
-    return parse_racadm_xml.__wrapped__(raw) if start.startswith("<") else parse_racadm_json.__wrapped__(raw)  # type: ignore[attr-defined,no-any-return]
+    parse = parse_racadm_xml if "<SystemConfiguration" in decoded(raw)[:20000] else parse_racadm_json
+    return parse.__wrapped__(raw)  # type: ignore[attr-defined,no-any-return]
 
 
 @parser("racadm")

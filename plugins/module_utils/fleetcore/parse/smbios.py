@@ -150,9 +150,15 @@ def _bios(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.1
         "vendor": item.string(0x04),
         "version": item.string(0x05),
         "release_date": item.string(0x08),
+        "bios_revision": _revision(item.u8(0x14), item.u8(0x15)),
+        "firmware_revision": _revision(item.u8(0x16), item.u8(0x17)),
         "runtime_size_bytes": (0x10000 - segment) << 4 if segment else None,
         "rom_size_bytes": size,
     }
+
+
+def _revision(major: Optional[int], minor: Optional[int]) -> Optional[str]:
+    return None if major in (None, 0xFF) or minor in (None, 0xFF) else f"{major}.{minor}"
 
 
 def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2

@@ -15,7 +15,7 @@ from ..model import Bios, Cpld, Device
 from .bios import configuration, is_secret
 from .values import MAX_ITEMS, firmware, parser, text, xml
 
-_VALUE_OF = {"Option": "selectedOption", "CheckBox": "checkedStatus", "Numeric": "numericValue"}
+_VALUES = ("selectedOption", "checkedStatus", "numericValue", "stringValue")
 
 
 @parser("sum")
@@ -59,7 +59,7 @@ def _setting(item: ET.Element, menu: str, settings: dict[str, Any]) -> None:
     # Strings come as child elements; a string named Password is one.
     if name is None or is_secret(name, kind) or (kind == "String" and "password" in name.lower()):
         return
-    value = item.get(_VALUE_OF[kind]) if kind in _VALUE_OF else item.findtext("StringValue") or item.get("stringValue")
+    value = next((found for found in map(item.get, _VALUES) if found is not None), item.findtext("StringValue"))
     settings[name if name not in settings else f"{text(menu) or 'Menu'} > {name}"] = value
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from ..errors import ParseError
-from ..model import Firmware, Status
+from ..model import Firmware, Status, clean_serial
 
 MAX_INPUT = 64 * 1024 * 1024
 """Characters of one tool's output; more is not the output of a tool."""
@@ -43,12 +43,18 @@ _UNKNOWN = frozenset(
         "not present",
         "undefined",
         "unspecified",
-        "to be filled by o.e.m.",
-        "to be filled by o.e.m",
         "default string",
         "<out of spec>",
         "<bad index>",
         "no dimm",
+        "empty",
+        "[empty]",
+        "(none)",
+        "(null)",
+        "not set",
+        "not defined",
+        "invalid",
+        "sku",
         "[not supported]",
         "not supported",
         "not support",
@@ -60,6 +66,12 @@ _UNKNOWN = frozenset(
         "[gpu is lost]",
         "err!",
     ]
+)
+# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots.
+_UNFILLED = re.compile(
+    r"^[\W_]*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
+    r"|^type[1-3](sku|family| - )|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku ?#|sku number)$|^sku number$"
+    r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"
 )
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
@@ -105,7 +117,15 @@ def text(value: Any) -> Optional[str]:
 def word(value: Any) -> Optional[str]:
     """Like :func:`text`, but None for the words by which firmware says that it doesn't know, and for punctuation only."""
     clean = text(value)
-    return None if clean is None or clean.lower() in _UNKNOWN or not any(map(str.isalnum, clean)) else clean
+    if clean is None:
+        return None
+    lower = clean.lower()
+    return None if lower in _UNKNOWN or _UNFILLED.search(lower) else clean
+
+
+def token(value: Any) -> Optional[str]:
+    """A part number, SKU or revision: like :func:`word`, but none of the figures that stand for none, either."""
+    return clean_serial(word(value))
 
 
 def number(value: Any) -> Optional[float]:
@@ -176,7 +196,8 @@ def size_bytes(value: Any, *, binary: bool) -> Optional[int]:
     """``7.277 TB`` in bytes. ``binary``: what the tool means by TB; ``TiB`` is always binary."""
     if not isinstance(value, str):
         return None
-    found = _SIZE.search(value[:200])
+    # Languages that write 1.8T as 1,8T; three digits behind a comma are thousands.
+    found = _SIZE.search(re.sub(r"(?<=\d),(?=\d{1,2}(?!\d))", ".", value[:200]))
     if not found:
         return None
     power = " KMGTPE".index(found[2].upper() or " ")
@@ -232,7 +253,8 @@ _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,500}>")
 
 
 def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
-    """Tool output as XML. What stands before and after it (banners, warnings) is ignored, and so is a DOCTYPE; with entities it is refused.
+    """Tool output as XML; what stands before and after the document is ignored. Entities of its own are refused, a DOCTYPE
+    without any is ignored.
 
     :raises ParseError: not XML.
     """
@@ -242,8 +264,12 @@ def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
     start = content.find("<")
     if start < 0:
         raise ParseError(f"{tool}: the output is not XML: {_excerpt(content)}", field=tool)
-    content = re.sub(r"^<\?xml[^>]{0,200}\?>", "", content[start : content.rfind(">") + 1])
+    content = re.sub(r"^<\?xml[^>]{0,200}\?>", "", content[start:])
     content = _DOCTYPE.sub("", content, count=1)
+    root = re.match(r"(?:\s|<!--.{0,2000}?-->)*<([\w.:-]{1,100})", content, re.DOTALL)
+    end = content.rfind(f"</{root[1]}>") if root else -1
+    if root and end >= 0:  # what a tool or its caller has written behind the document
+        content = content[: end + len(root[1]) + 3]
     if "<!DOCTYPE" in content or "<!ENTITY" in content:
         raise ParseError(f"{tool}: XML with entities of its own", field=tool)
     try:
@@ -256,11 +282,13 @@ def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
 
 
 def decoded(raw: Any) -> str:
-    """Bytes as text: UTF-8, and Latin-1 for what is not."""
+    """Bytes as text: UTF-8 or, if they begin so, UTF-16; Latin-1 for what is neither. Without a byte order mark."""
     if not isinstance(raw, bytes):
         return str(raw)
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", "replace")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8").lstrip("\ufeff")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
 
@@ -298,6 +326,12 @@ def blocks(raw: Any, starts: str, limit: int = MAX_ITEMS) -> Iterator[tuple[Opti
 def firmware(version: Any, available: Any = None) -> Optional[Firmware]:
     installed, newer = word(version), word(available)
     return Firmware(installed=installed, available=newer) if installed or newer else None
+
+
+def nic_firmware(words: Any) -> Optional[Firmware]:
+    """A driver's words for a network card's firmware; Mellanox' have the card's PSID behind the version: ``14.27.1016 (MT_2420110034)``."""
+    found = re.match(r"^(\S{1,40}) \(([A-Z]{2,6}_?\d{6,20})\)$", word(words) or "")
+    return Firmware(installed=found[1], software_id=found[2]) if found else firmware(words)
 
 
 def health(word_: Any) -> Optional[Status]:

@@ -38,8 +38,18 @@ def test_the_shape():
             hostname="not theirs",
             nic=Nic(nic_ports=(NicPort(macaddress="aa:00:00:00:00:01", wwn="not theirs"),)),
         ),
-        cpus=(Cpu(id="0", clock_speed_hz=5, cores=2, microcode="not theirs"),),
-        drives=(Drive(id="d", oem=True, capable_speed_gbps=15.75, firmware=Firmware(installed="1", software_id="2")),),
+        cpus=(Cpu(id="0", clock_speed_hz=5, cores=2, microcode="0x1"),),
+        drives=(
+            Drive(id="d", oem=True, capable_speed_gbps=15.75, firmware=Firmware(installed="1", software_id="2")),
+            Drive(
+                id="e",
+                model="M",
+                protocol="sata",
+                drive_type="ssd",
+                smart_attributes=({"id": 5, "name": "A", "value": 100, "worst": 99, "threshold": 10, "raw": 7},),
+            ),
+        ),
+        nics=(Nic(nic_ports=(NicPort(id="p", speed_bits=10, metadata={"max_speed_bits": "25"}),)),),
         storage_controller=(StorageController(id="c", speed_gbps=12.0),),
         sensors=(Sensor(id="not theirs"),),
     )
@@ -52,10 +62,10 @@ def test_the_shape():
         "bmc": {
             "oem": False,
             "id": "1",
-            "nic": {"oem": False, "nic_ports": [{"oem": False, "macaddress": "aa:00:00:00:00:01"}]},
+            "nic": {"oem": False, "nic_ports": [{"oem": False, "id": "", "macaddress": "aa:00:00:00:00:01"}]},
         },
         "cplds": [],
-        "cpus": [{"oem": False, "id": "0", "clock_speeed_hz": 5, "cores": 2}],
+        "cpus": [{"oem": False, "id": "0", "clock_speeed_hz": 5, "cores": 2, "firmware": {"installed": "0x1"}}],
         "drives": [
             {
                 "oem": True,
@@ -63,6 +73,22 @@ def test_the_shape():
                 "capable_speed_gbps": 15,
                 "storage_controller_drive_id": -1,
                 "firmware": {"installed": "1", "software_id": "2"},
+            },
+            {
+                "oem": False,
+                "id": "e",
+                "model": "M",
+                "product_name": "M",
+                "protocol": "sata",
+                "drive_type": "Sata-SSD",
+                "smart_attributes": [{"name": "A", "normalized_value": 100, "worst": 99, "threshold": 10}],
+                "storage_controller_drive_id": -1,
+            },
+        ],
+        "nics": [
+            {
+                "oem": False,
+                "nic_ports": [{"oem": False, "id": "p", "speed_bits": 25, "metadata": {"max_speed_bits": "25"}}],
             }
         ],
         "storage_controller": [{"oem": False, "id": "c", "speed_gbps": 12}],

@@ -274,7 +274,7 @@ def test_a_controller_has_the_serial_and_firmware_of_the_raid_tool_and_its_drive
 @pytest.mark.parametrize(("shown", "expected"), [(2, 2), (1, 3)])
 def test_drives_that_a_controller_passes_through_are_not_counted_twice(shown, expected):
     rows = [
-        {"EID:Slt": f"12:{slot}", "DID": slot, "State": "JBOD", "Intf": "SATA", "Model": "MICRON EX960"}
+        {"EID:Slt": f"12:{slot}", "DID": slot, "State": "JBOD", "Intf": "SATA", "Model": "MICRON EX960TALE6L4"}
         for slot in range(2)
     ]
     show = {
@@ -283,7 +283,13 @@ def test_drives_that_a_controller_passes_through_are_not_counted_twice(shown, ex
         ]
     }
     names = [
-        {"kname": f"/dev/sd{letter}", "type": "disk", "model": "MICRON_EX960", "serial": f"S{letter}", "tran": "sata"}
+        {
+            "kname": f"/dev/sd{letter}",
+            "type": "disk",
+            "model": "MICRON_EX960TALE",
+            "serial": f"S{letter}",
+            "tran": "sata",
+        }
         for letter in "ab"
     ]
     tools = {

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.parse import (
+    asrr_bioscontrol,
     cpuinfo,
     devlink,
     dmidecode,
+    dsu,
     ethtool,
     hdparm,
     ipmicfg,
@@ -34,18 +36,22 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.parse im
     mvcli,
     nvidia_smi,
     nvme,
+    racadm,
     rocm_smi,
     smartctl,
     ssacli,
     storcli,
+    supermicro_sum,
     zpool,
 )
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 PARSERS = {
+    "asrr_bioscontrol": asrr_bioscontrol.parse_asrr_bios,
     "cpuinfo": cpuinfo.parse_cpuinfo,
     "devlink": devlink.parse_devlink,
     "dmidecode": dmidecode.parse_dmidecode,
+    "dsu_inventory": dsu.parse_dsu_inventory,
     "ethtool_driver": lambda raw: ethtool.parse_ethtool_driver(raw, "eno1"),
     "ethtool_link": lambda raw: ethtool.parse_ethtool_link(raw, "eno1"),
     "ethtool_module": lambda raw: ethtool.parse_ethtool_module(raw, "eno1"),
@@ -70,11 +76,13 @@ PARSERS = {
     "nvme_id_ctrl": lambda raw: nvme.parse_nvme_id_ctrl(raw, "/dev/nvme0"),
     "nvme_list": nvme.parse_nvme_list,
     "nvme_smart_log": lambda raw: nvme.parse_nvme_smart_log(raw, "/dev/nvme0"),
+    "racadm": racadm.parse_racadm,
     "rocm_smi": rocm_smi.parse_rocm_smi,
     "smartctl": smartctl.parse_smartctl,
     "smartctl_scan": smartctl.parse_smartctl_scan,
     "ssacli": ssacli.parse_ssacli,
     "storcli": storcli.parse_storcli,
+    "supermicro_sum": supermicro_sum.parse_sum,
     "zpool": zpool.parse_zpool,
 }
 CASES = sorted(path.parent for path in GOLDEN.glob("*/*/raw"))

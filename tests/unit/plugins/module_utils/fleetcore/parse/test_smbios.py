@@ -44,6 +44,7 @@ def test_bios_with_a_rom_that_only_the_extended_size_can_say(document):
         "vendor": "Exemplar BIOS",
         "firmware": {"installed": "1.2.3"},
         "release_date": "01/31/2024",
+        "metadata": {"bios_revision": "1.2"},
         "size_bytes": 65536,
         "capacity_bytes": 32 << 20,
     }
