@@ -43,8 +43,19 @@ class Rotation:
 
         :param old: what is put back; None: it is not known.
         :raises FleetError: it is not changed. ``details["restored"]`` is true when ``old`` works, false when that was tried and
-            it does not, None when nobody could tell; ``details["valid"]`` is ``old``, ``new`` or ``unknown``.
+            it does not, None when nobody could tell; ``details["valid"]`` is ``old`` or ``unknown``.
+
+        Interrupted before the new password was seen to work, it puts the old one back.
         """
+        try:
+            self._run(new, old)
+        except FleetError:
+            raise
+        except BaseException:
+            self._restore(old)
+            raise
+
+    def _run(self, new: str, old: Optional[str]) -> None:
         failure: Optional[FleetError] = None
         try:
             self.write(new)

@@ -35,10 +35,13 @@ _RESETS = {
     PowerAction.RESET: ("ForceRestart", "PowerCycle", "FullPowerCycle"),
     PowerAction.NMI: ("Nmi",),
 }
+_OPTIONAL = (PowerAction.RESET, PowerAction.NMI)
 
 
 class RedfishDriver:
-    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use.
+    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use; from then on ``actions`` has reset and
+    nmi only where the BMC offers them. Those that switch on and off are asked for each time: some BMCs only list what fits the present
+    state.
 
     :raises MissingDependency: sushy is not installed (from the constructor).
     """
@@ -72,7 +75,7 @@ class RedfishDriver:
 
     def set_power(self, action: PowerAction) -> None:
         system = self._find()
-        allowed = {item.value for item in self._call(system.get_allowed_reset_system_values)}
+        allowed = self._offered(system)
         value = next((item for item in _RESETS[action] if item in allowed), None)
         if value is None:
             raise Unsupported(
@@ -94,8 +97,18 @@ class RedfishDriver:
             if not self._opened:
                 self._session.open()
                 self._opened = True
-            self._system = self._call(self._choose)
+            system = self._call(self._choose)
+            offered = self._offered(system)
+            self.actions = BMC_ACTIONS - {item for item in _OPTIONAL if not offered.intersection(_RESETS[item])}
+            self._system = system
         return self._system
+
+    def _offered(self, system: Any) -> set[str]:
+        """The values of ResetType; all that there are where the BMC does not say.
+
+        :raises Unsupported: the system has no such action.
+        """
+        return {item.value for item in self._call(system.get_allowed_reset_system_values)}
 
     def _choose(self) -> Any:
         connector = _Connector(self._options, self._session)

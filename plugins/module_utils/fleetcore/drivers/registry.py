@@ -68,6 +68,8 @@ def open_first(makers: Makers, state: Optional[str] = None) -> tuple[PowerDriver
             if state is not None:
                 check_can(driver, state)
             driver.power_state()
+            if state is not None:
+                check_can(driver, state)  # only a BMC that has let in tells what it offers
         except BaseException:
             driver.close()
             raise
