@@ -14,7 +14,7 @@ from typing import Any, Optional
 from ..errors import FleetError, InvalidInput, Unsupported
 from ..redfish.quirks import BIOS_HINTS, BIOS_KEYS
 from ..redfish.redact import is_secret
-from ..redfish.service import Service, action_target
+from ..redfish.service import Service, action_of, action_target
 from ..redfish.values import at, items, link, text
 from .base import Change, read_back, seconds
 from .reboot import reboot
@@ -158,7 +158,7 @@ def default_values(current: Mapping[str, Any], registry: Mapping[str, Mapping[st
 
 def _reset_parameters(service: Service, bios: Mapping[str, Any]) -> dict[str, Any]:
     """Some want a ResetType, which the standard does not have; what may be in it is in their ActionInfo."""
-    info = service.find(link((at(bios, "Actions") or {}).get(f"#{_RESET}", {}).get("@Redfish.ActionInfo")))
+    info = service.find(link(action_of(bios, _RESET).get("@Redfish.ActionInfo")))
     found: dict[str, Any] = {}
     for parameter in items((info or {}).get("Parameters")):
         values = parameter.get("AllowableValues")
