@@ -306,7 +306,7 @@ def plan_power(
     shown = {"power_state": before.value}
     return Plan(
         before=shown,
-        after={"power_state": target.value, "actions": list(actions)} if actions else shown,
+        after={"power_state": target.value, "actions": ", ".join(actions)} if actions else shown,
         preview=preview,
         apply=apply,
     )

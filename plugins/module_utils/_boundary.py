@@ -77,4 +77,8 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
         result = dict(result)
         for warning in result.pop("warnings", ()):
             module.warn(warning)
-        module.exit_json(**{"changed": changed, "diff": {"before": plan.before, "after": plan.after}, **result})
+        diff: dict[str, Any] = {"before": plan.before, "after": plan.after}
+        where = module.params.get("address")
+        if where:  # whose diff it is: Ansible shows it before the name of the host
+            diff.update(before_header=str(where), after_header=str(where))
+        module.exit_json(**{"changed": changed, "diff": diff, **result})
