@@ -204,6 +204,20 @@ def test_a_refused_password_leaves_the_old_one(module, bmc, login):
     assert bmc.access.failed == 0
 
 
+@pytest.mark.parametrize("status", [409, 503])
+def test_a_change_that_is_refused_for_now_costs_no_login(module, bmc, login, status):
+    bmc.faults.add(f"status:method=PATCH,status={status}")
+    result = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+    assert (result["failure"]["code"], result["failure"]["details"]["valid"]) == ("busy", "old"), result
+    assert bmc.counters.refused == 0
+
+
+def test_an_account_that_is_not_made(module, bmc, login):
+    bmc.faults.add("ignore:method=POST,path=*Accounts")
+    want = {"name": "monitoring", "role": "ReadOnly", "account_password": NEW, "verify_timeout": 0.2}
+    assert module("bmc_account", **want, **login(bmc))["failure"]["code"] == "not_verified"
+
+
 def test_a_new_bmc_that_wants_its_password_changed_first(module, bmc, login):
     """DSP0266, 13.3.6.2: all but the account itself is forbidden."""
     account = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"])

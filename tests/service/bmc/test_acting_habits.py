@@ -55,6 +55,28 @@ def test_check_mode_changes_nothing_and_twice_is_once(module, bmc, login, name):
         assert "abcdefghi" not in str(result)
 
 
+@pytest.mark.parametrize("name", sorted(CHANGES.keys() - {"bmc_firmware"}))
+def test_an_answer_that_is_lost_is_no_failure_when_it_was_done(module, bmc, login, name):
+    """The BMC drops the connection, or its answer comes too late: reading back tells, and nothing is written twice."""
+    options, _idempotent = CHANGES[name]
+    for path in ("*/Systems*", "*/Managers*", "*/AccountService*"):
+        for method in ("POST", "PATCH"):
+            bmc.faults.add(f"drop:method={method},path={path},times=1")
+    result = module(name, **options, **login(bmc, drivers=["redfish"]))
+    assert result.get("changed") is True, result
+    assert len(bmc.counters.writes) == 1
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES.keys() - {"bmc_power", "bmc_firmware"}))
+def test_an_answer_that_is_lost_and_nothing_done(module, bmc, login, name):
+    for path in ("*/Systems*", "*/Managers*", "*/AccountService*"):
+        for method in ("POST", "PATCH"):
+            bmc.faults.add(f"reset:method={method},path={path}")
+    short = {"down_timeout": 0.2} if name == "bmc_reset" else {"verify_timeout": 0.2}
+    result = module(name, **{**CHANGES[name][0], **short}, **login(bmc, drivers=["redfish"]))
+    assert result["failure"]["code"] == "unreachable", result
+
+
 def test_every_module_that_acts_is_tried():
     groups = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
     assert set(CHANGES) | READERS == set(groups["bmc"])

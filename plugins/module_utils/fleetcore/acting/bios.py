@@ -16,7 +16,7 @@ from ..redfish.quirks import BIOS_HINTS, BIOS_KEYS
 from ..redfish.redact import is_secret
 from ..redfish.service import Service, action_of, action_target
 from ..redfish.values import at, items, link, text
-from .base import Change, read_back, seconds
+from .base import Change, carry_out, read_back, seconds
 from .reboot import reboot
 
 # What a normalised value may be called, in lower case. A BIOS has one of these words in its list of allowed values.
@@ -60,8 +60,10 @@ def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
 
     def apply() -> Mapping[str, Any]:
         if to_stage:
-            service.patch(settings_path, {"Attributes": to_stage, **_apply_time(bios)})
-            _verify_staged(service, params, settings_path, bios_path, to_stage)
+            carry_out(
+                lambda: service.patch(settings_path, {"Attributes": to_stage, **_apply_time(bios)}),
+                lambda: _verify_staged(service, params, settings_path, bios_path, to_stage),
+            )
         if not rebooting:
             return facts(current, waiting)
         try:

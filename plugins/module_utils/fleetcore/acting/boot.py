@@ -14,7 +14,7 @@ from ..errors import FleetError, InvalidInput, Unsupported
 from ..redfish.quirks import VIRTUAL_CD_IS_USB
 from ..redfish.service import Service, allowable, spelt
 from ..redfish.values import at, link, text
-from .base import Change, Ipmi, read_back, seconds
+from .base import Change, Ipmi, carry_out, read_back, seconds
 
 DEVICES = ("pxe", "disk", "cdrom", "usb", "bios_setup", "http", "none")
 DURATIONS = ("once", "persistent")
@@ -209,8 +209,10 @@ def _change(
 
     def apply() -> Mapping[str, Any]:
         try:
-            write()
-            found = read_back(connection.clock, read, right, "the boot device", timeout=timeout, settle=settle)
+            found = carry_out(
+                write,
+                lambda: read_back(connection.clock, read, right, "the boot device", timeout=timeout, settle=settle),
+            )
         except FleetError as error:
             error.details.setdefault("wanted", dict(want))
             raise

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 from ..errors import Unsupported
 from ..redfish.service import Service, allowable, spelt
 from ..redfish.values import at, links
-from .base import Change, Ipmi, read_back, seconds
+from .base import Change, Ipmi, carry_out, read_back, seconds
 
 STATES = ("on", "off")
 _WORDS = {"lit": "on", "blinking": "on", "off": "off"}
@@ -95,10 +95,13 @@ def _change(
         return {"led": {"driver": connection.name, "before": have, "after": after, "verified": verified}}
 
     def apply() -> Mapping[str, Any]:
-        write()
         if have is None:
+            write()
             return facts(want, False)
         timeout = seconds(params, "verify_timeout")
-        return facts(read_back(connection.clock, read, lambda found: found == want, "the light", timeout=timeout), True)
+        found = carry_out(
+            write, lambda: read_back(connection.clock, read, lambda found: found == want, "the light", timeout=timeout)
+        )
+        return facts(found, True)
 
     return Change({"led": have}, {"led": want}, apply, facts(want, have == want))

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..redfish.service import Service, action_target
 from ..redfish.values import link, text, word
-from .base import Change, read_back, seconds
+from .base import Change, carry_out, read_back, seconds
 
 MEDIA = {"cd": ("CD", "DVD"), "usb": ("USBStick",), "floppy": ("Floppy",)}
 # Where a slot does not say what it takes: how its name begins.
@@ -126,20 +126,23 @@ def _insert(service: Service, path: str, body: Mapping[str, Any], params: Mappin
     for name, option in (("UserName", "image_username"), ("Password", "image_password")):
         if params.get(option) is not None:
             request[name] = params[option]
-    by_action = action_target(body, _INSERT) is not None
-    while True:
-        try:
-            if by_action:
-                service.act(body, _INSERT, request)
-            else:
-                service.patch(path, request)
-            break
-        except Unsupported as error:
-            other = adapted(request, error.message, body)
-            if other is None:
-                raise
-            request = other
-    _until(service, path, params, True, image)
+
+    def write() -> None:
+        asked = request
+        while True:
+            try:
+                if action_target(body, _INSERT):
+                    service.act(body, _INSERT, asked)
+                else:
+                    service.patch(path, asked)
+                return
+            except Unsupported as error:
+                other = adapted(asked, error.message, body) if error.details.get("status") in (400, 422) else None
+                if other is None:
+                    raise
+                asked = other
+
+    carry_out(write, lambda: _until(service, path, params, True, image))
 
 
 def adapted(request: Mapping[str, Any], refusal: str, body: Mapping[str, Any]) -> Optional[dict[str, Any]]:
@@ -158,11 +161,13 @@ def adapted(request: Mapping[str, Any], refusal: str, body: Mapping[str, Any]) -
 
 
 def _eject(service: Service, path: str, body: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    if action_target(body, _EJECT):
-        service.act(body, _EJECT, {})
-    else:
-        service.patch(path, {"Image": None, "Inserted": False})
-    _until(service, path, params, False, None)
+    def write() -> None:
+        if action_target(body, _EJECT):
+            service.act(body, _EJECT, {})
+        else:
+            service.patch(path, {"Image": None, "Inserted": False})
+
+    carry_out(write, lambda: _until(service, path, params, False, None))
 
 
 def _until(service: Service, path: str, params: Mapping[str, Any], inserted: bool, image: Optional[str]) -> None:

@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ..redfish.service import Service, action_target, spelt
 from ..redfish.values import text
-from .base import Change, Ipmi, open_service, seconds
+from .base import Change, Ipmi, carry_out, open_service, seconds
 
 _RESET = "Manager.Reset"
 _KINDS = {"graceful": ("GracefulRestart", "ForceRestart"), "forced": ("ForceRestart", "GracefulRestart")}
@@ -57,11 +57,7 @@ def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
         finally:
             fresh.close()
 
-    def act() -> None:
-        with contextlib.suppress(Unreachable, TimedOut):  # it may be gone before it answers
-            service.act(manager, _RESET, {"ResetType": kind})
-
-    return _change(service, params, act, gone, back)
+    return _change(service, params, lambda: service.act(manager, _RESET, {"ResetType": kind}), gone, back)
 
 
 def _manager(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, Any]]:
@@ -95,11 +91,7 @@ def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
         driver.drop()
         driver.raw(netfn=6, command=1)
 
-    def act() -> None:
-        with contextlib.suppress(Unreachable, TimedOut):  # as above
-            driver.raw(netfn=6, command=command)
-
-    return _change(driver, params, act, gone, back)
+    return _change(driver, params, lambda: driver.raw(netfn=6, command=command), gone, back)
 
 
 def _change(
@@ -116,16 +108,21 @@ def _change(
         return {"reset": {"driver": connection.name, "kind": params["kind"], "answers": answers, "seconds": waited}}
 
     def apply() -> Mapping[str, Any]:
-        act()
         if not params["wait"]:
+            with contextlib.suppress(TimedOut, Unreachable):
+                act()
             return facts(None, None)
         begin = clock.monotonic()
-        while not _went(gone):
-            if clock.monotonic() - begin >= down_timeout:
-                raise NotVerified(
-                    f"{connection.host}: the BMC accepted the reset and still answers as before after {down_timeout:g} s"
-                )
-            clock.sleep(min(1.0, max(0.05, down_timeout / 20)))
+
+        def until_gone() -> None:
+            while not _went(gone):
+                if clock.monotonic() - begin >= down_timeout:
+                    raise NotVerified(
+                        f"{connection.host}: the BMC accepted the reset and still answers as before after {down_timeout:g} s"
+                    )
+                clock.sleep(min(1.0, max(0.05, down_timeout / 20)))
+
+        carry_out(act, until_gone)  # it may be gone before it answers
         refused = False
         while True:
             try:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 from ..errors import FleetError, InvalidInput, NotVerified, Unsupported
 from ..redfish.service import Service, action_target
 from ..redfish.values import link, text
-from .base import Change, read_back, seconds
+from .base import Change, carry_out, read_back, seconds
 from .reboot import reboot
 
 KEYS = {"default": "ResetAllKeysToDefault", "deleted": "DeleteAllKeys"}
@@ -69,8 +69,10 @@ class _SecureBoot:
         if self.keys is not None and self.want_keys:
             self.service.act(self.body, _RESET, {"ResetKeysType": KEYS[self.keys]})
         if self.want_enabled:
-            self.service.patch(self.path, {"SecureBootEnable": self.enabled})
-            self._until(lambda found: bool(found["enabled"] == self.enabled), "verify_timeout")
+            carry_out(
+                lambda: self.service.patch(self.path, {"SecureBootEnable": self.enabled}),
+                lambda: self._until(lambda found: bool(found["enabled"] == self.enabled), "verify_timeout"),
+            )
         power = self._reboot() if self.rebooting else None
         unseen = self.want_keys and not self._keys_show()
         warnings = ("the BMC accepted the change of the keys and does not show it; only the next boot tells",)

@@ -14,6 +14,7 @@ from ..errors import (
     AuthenticationFailed,
     BadResponse,
     Busy,
+    ConflictError,
     FleetError,
     InvalidInput,
     NotFound,
@@ -308,6 +309,10 @@ def refusal(host: str, status: int, words: str) -> FleetError:
         return PermissionDenied(f"{host}: this account may not do this ({words})", status=status)
     if status in (409, 429, 502, 503, 504):
         return Busy(f"{host}: the BMC can't do this now ({words})", status=status)
+    if status in (412, 428):
+        return ConflictError(
+            f"{host}: the BMC takes no ETag that it shows, or somebody else changes this ({words})", status=status
+        )
     if status in (404, 405, 501):
         return Unsupported(f"{host}: the BMC can't do this ({words})", status=status)
     return BadResponse(f"{host}: HTTP {status} ({words})", status=status)
