@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from fleetlab.replies import Reply
+
 BIOS = "/redfish/v1/Systems/1/Bios"
 NOW = {"reboot": True, "graceful_timeout": 0, "apply_timeout": 5}
 
@@ -83,6 +85,26 @@ def test_a_bmc_that_does_not_stage(module, bmc, login):
     bmc.faults.add("ignore:method=PATCH")
     result = module("bios_settings", settings={"smt": "disabled"}, verify_timeout=0.2, **login(bmc))
     assert result["failure"]["code"] == "not_verified"
+
+
+def test_a_bmc_whose_task_says_why_nothing_was_staged(module, bmc, login):
+    task = {
+        "@odata.type": "#Task.v1_7_4.Task",
+        "TaskState": "Exception",
+        "Messages": [{"Message": "A job is pending."}],
+    }
+    bmc.state.put("/redfish/v1/TaskService/Tasks/J1", {"@odata.id": "/redfish/v1/TaskService/Tasks/J1", **task})
+    answer = bmc.answer
+
+    def later(request, fault=None):
+        if request.method == "PATCH":
+            return Reply(202, headers={"Location": "/redfish/v1/TaskService/Tasks/J1"})
+        return answer(request, fault)
+
+    bmc.answer = later
+    result = module("bios_settings", settings={"smt": "disabled"}, verify_timeout=0.2, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert "its task: Exception; A job is pending." in result["msg"]
 
 
 def test_a_machine_that_does_not_apply(module, bmc, login):

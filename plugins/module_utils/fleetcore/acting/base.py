@@ -129,22 +129,26 @@ def prepare(
     return Prepared(change, connection, attempts)
 
 
-def carry_out(write: Callable[[], Any], look: Callable[[], T]) -> T:
+def carry_out(write: Callable[[], Any], look: Callable[[], T], why: Callable[[Any], str] = lambda _answer: "") -> T:
     """Write, then look whether it is so, also when the answer to the write was lost: only what is there tells whether it was done.
 
-    :param look: :func:`read_back`, as a rule.
+    :param look: :func:`read_back`, as a rule. ``why``: what there is to say, of the answer to the write, when nothing happened.
     :raises FleetError: of ``write`` when it was refused, or lost and without effect; else of ``look``.
     """
-    lost: Optional[FleetError] = None
+    lost, answer = None, None
     try:
-        write()
+        answer = write()
     except (TimedOut, Unreachable) as error:
         lost = error
     try:
         return look()
-    except NotVerified:
+    except NotVerified as error:
         if lost is not None:
             raise lost from None
+        reason = why(answer)
+        if reason:
+            error.message = f"{error.message} ({reason})"
+            error.args = (error.message,)
         raise
 
 

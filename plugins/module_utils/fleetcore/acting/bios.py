@@ -63,6 +63,7 @@ def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
             carry_out(
                 lambda: service.patch(settings_path, {"Attributes": to_stage, **_apply_time(bios)}),
                 lambda: _verify_staged(service, params, settings_path, bios_path, to_stage),
+                service.task_words,
             )
         if not rebooting:
             return facts(current, waiting)

@@ -22,7 +22,7 @@ from ..errors import Busy, FleetError, InvalidInput, NotFound, NotVerified, Tran
 from ..ports import HttpResponse
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
 from ..redfish.service import Service, action_of, action_target, allowable
-from ..redfish.session import outcome_of
+from ..redfish.session import body_of
 from ..redfish.values import at, integer, items, link, links, text
 from .base import Change, open_service, read_back, seconds
 from .reboot import reboot
@@ -389,7 +389,7 @@ class _Updater:
     def _follow(self, response: HttpResponse, record: dict[str, Any], begin: float) -> None:
         """Until the task is over. A BMC that restarts meanwhile is waited for; a task that is not there any more is over."""
         monitor = link(response.headers.get("location", ""))
-        body = outcome_of(response).body or {}
+        body = body_of(response)
         task = link(body) if "Task" in str(body.get("@odata.type")) else None
         record["task"] = task or monitor
         limit = seconds(self._params, "task_timeout")
@@ -432,7 +432,7 @@ class _Updater:
             return None, True
         if response.status >= 400:
             return None, False
-        return outcome_of(response).body, monitor is not None and response.status != 202
+        return body_of(response) or None, monitor is not None and response.status != 202
 
     def _note(self, record: dict[str, Any], found: Mapping[str, Any]) -> None:
         state, percent = text(found.get("TaskState")), integer(found.get("PercentComplete"))

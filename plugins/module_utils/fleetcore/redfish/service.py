@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ..model import Verdict
 from ..ports import Clock, HttpResponse
-from .session import Session, message_of, outcome_of, retry_after
+from .session import Session, body_of, message_of, outcome_of, retry_after
 from .values import at, items, link, links, text
 from .walker import candidates
 
@@ -185,6 +185,17 @@ class Service:
                 return [value for value in values if isinstance(value, str)]
         return []
 
+    def task_words(self, response: Optional[HttpResponse]) -> str:
+        """What the task says that a write has begun (HTTP 202); empty when there is none, or it says nothing."""
+        place = _task_of(response) if response is not None and response.status == 202 else None
+        try:
+            task = self.find(place) or {}
+        except FleetError:
+            return ""
+        said = [text(item.get("Message")) for item in items(task.get("Messages"))]
+        words = "; ".join(item for item in (text(task.get("TaskState")), *said) if item)
+        return f"its task: {words[:300]}" if words else ""
+
     def act(self, resource: Mapping[str, Any], action: str, parameters: Mapping[str, Any]) -> HttpResponse:
         """Carry out an action of a resource, ``Manager.Reset`` for example.
 
@@ -229,6 +240,12 @@ class Service:
         if response.status in (400, 415, 422):
             raise Unsupported(f"{self.host}: the BMC refuses this: {words}", status=response.status)
         raise refusal(self.host, response.status, words)
+
+
+def _task_of(response: HttpResponse) -> Optional[str]:
+    """Where the task, or its monitor, is that a write has begun."""
+    body = body_of(response)
+    return link(body) if "Task" in str(body.get("@odata.type")) else link(response.headers.get("location", ""))
 
 
 def etag_ways(header: str, annotation: str) -> list[str]:
