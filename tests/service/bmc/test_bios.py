@@ -136,6 +136,17 @@ def test_reset_to_defaults(module, bmc, login):
     assert not module("bios_settings", defaults=True, **NOW, **login(bmc))["changed"]
 
 
+def test_defaults_are_not_in_effect_while_something_else_is_staged(module, bmc, login):
+    assert module("bios_settings", settings={"smt": "disabled"}, **login(bmc))["changed"]
+    check = module("bios_settings", check=True, defaults=True, **login(bmc))
+    assert (check["changed"], check["diff"]["before"]["LogicalProc"]) == (True, "Disabled")
+    assert module("bios_settings", defaults=True, **NOW, **login(bmc))["bios"]["attributes"] == {
+        "LogicalProc": "Enabled"
+    }
+    assert attributes(bmc)["LogicalProc"] == "Enabled"
+    assert not module("bios_settings", defaults=True, **login(bmc))["changed"]
+
+
 def test_a_bmc_that_hides_its_reset_to_defaults(module, bmc, login):
     """Nothing is claimed before the next boot; a reset that the boot does not bring is a failure."""
     bmc.update(BIOS, {"Attributes": {"SysProfile": "Custom"}})

@@ -105,14 +105,18 @@ def _prepare_defaults(
     current: Mapping[str, Any] = bios["Attributes"]
     defaults = default_values(current, registry)
     settings_path = link(at(bios, "@Redfish.Settings.SettingsObject"), bios_path) or bios_path
-    differing = {name: value for name, value in defaults.items() if current[name] != value}
+    waits = _pending(service, settings_path, bios_path)
+    # What runs, and what was staged otherwise: the next boot would bring it.
+    differing = {
+        name: value for name, value in defaults.items() if current[name] != value or waits.get(name, value) != value
+    }
     done = bool(defaults) and not differing
 
     def is_pending() -> bool:
         if service.get(bios_path).get("ResetBiosToDefaultsPending") is True:
             return True
         staged = _pending(service, settings_path, bios_path)
-        return bool(differing) and all(staged.get(name) == value for name, value in differing.items())
+        return bool(differing) and all(staged.get(name, current[name]) == value for name, value in differing.items())
 
     pending = not done and is_pending()
     rebooting = bool(params["reboot"]) and not done
@@ -139,7 +143,7 @@ def _prepare_defaults(
         )
         return facts(now, {}, rebooted=True, power=power)
 
-    have = {name: current[name] for name in differing}
+    have = {name: waits.get(name, current[name]) for name in differing}
     before: dict[str, Any] = {**_public(differing if pending else have), "defaults": done or pending}
     after: dict[str, Any] = {**_public(differing), "defaults": True}
     if rebooting:
