@@ -64,7 +64,8 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
         module.fail_json(msg=error.message, failure={"code": error.code, "details": error.details})
     except Interrupted as error:
         module.fail_json(
-            msg=f"interrupted ({error}): what was begun was brought to an end or put back",
+            msg=f"interrupted ({error}): a power cycle or password change that was begun was brought to an end; what the BMC was told besides "
+            "goes on there",
             failure={"code": "interrupted", "details": {"signal": str(error)}},
         )
     except Exception as error:  # noqa: BLE001  (the last line of defence)
