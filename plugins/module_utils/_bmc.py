@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
@@ -140,8 +139,6 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
     cache = cache_of(params, options)
 
     def collected() -> dict[str, Any]:
-        # Stopped in the middle, it still logs out: BMCs have few sessions, and keep forgotten ones for half an hour.
-        signal.signal(signal.SIGTERM, _interrupted)
         return to_dict(collect(options, SystemClock(), params.get("sections"), record, cache))
 
     def preview() -> Mapping[str, Any]:
@@ -299,8 +296,6 @@ def plan_power(
         return {"power": result.to_dict(), **more}
 
     def apply() -> Mapping[str, Any]:
-        # Stopped in the middle of a cycle (a time-out of whoever runs the play), the machine is still switched on again.
-        signal.signal(signal.SIGTERM, _interrupted)
         try:
             with FileLocks(clock).hold(controllers, controller_timeout):
                 result = PowerController(driver, clock, power, notify, permit).run(state)
@@ -311,7 +306,7 @@ def plan_power(
     shown = {"power_state": before.value}
     return Plan(
         before=shown,
-        after={"power_state": target.value, "actions": list(actions)} if actions else shown,
+        after={"power_state": target.value, "actions": ", ".join(actions)} if actions else shown,
         preview=preview,
         apply=apply,
     )
@@ -327,8 +322,3 @@ def seconds(params: Mapping[str, Any], name: str) -> float:
     if value < 0:
         raise InvalidInput(f"{name}: {value:g} is less than 0 seconds", field=name)
     return value
-
-
-def _interrupted(_signal: int, _frame: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what follows is short, and must not be interrupted again
-    raise SystemExit("interrupted")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,15 +35,39 @@ class Plan:
     always: bool = False
 
 
+class Interrupted(BaseException):
+    """Somebody stops the module: Ctrl-C, a time-out of whoever runs the play, a terminal that is gone."""
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupted(number: int, _frame: Any) -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # what follows is short, and must not be interrupted again
+    raise Interrupted(signal.Signals(number).name)
+
+
 def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, Any], **kwargs: Any) -> None:
-    """Run a module: ``main`` gets the options and returns the plan. A FleetError, from either, fails the module."""
+    """Run a module: ``main`` gets the options and returns the plan. A FleetError, from either, fails the module.
+
+    A module that is told to stop puts right what it has begun: a machine that is off is switched on again, a session is closed.
+    """
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **kwargs)
+    for number in _SIGNALS:
+        signal.signal(number, _interrupted)
     try:
         plan = main(module.params)
         changed = plan.before != plan.after
         result = plan.apply() if (changed or plan.always) and not module.check_mode else plan.preview()
     except FleetError as error:
         module.fail_json(msg=error.message, failure={"code": error.code, "details": error.details})
+    except Interrupted as error:
+        module.fail_json(
+            msg=f"interrupted ({error}): a power cycle or password change that was begun was brought to an end; what the BMC was told besides "
+            "goes on there",
+            failure={"code": "interrupted", "details": {"signal": str(error)}},
+        )
     except Exception as error:  # noqa: BLE001  (the last line of defence)
         module.fail_json(
             msg=f"This is a bug in baremetal.fleet, please report it: {type(error).__name__}: {error}",
@@ -53,4 +78,8 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
         result = dict(result)
         for warning in result.pop("warnings", ()):
             module.warn(warning)
-        module.exit_json(**{"changed": changed, "diff": {"before": plan.before, "after": plan.after}, **result})
+        diff: dict[str, Any] = {"before": plan.before, "after": plan.after}
+        where = module.params.get("address")
+        if where:  # whose diff it is: Ansible shows it before the name of the host
+            diff.update(before_header=str(where), after_header=str(where))
+        module.exit_json(**{"changed": changed, "diff": diff, **result})

@@ -34,7 +34,7 @@ options:
     type: str
     choices: [uefi, legacy]
   http_boot_uri:
-    description: With O(device=http), the URI to boot from. Without it the machine asks DHCP.
+    description: With O(device=http), the URI to boot from. Without it the machine asks DHCP, and a URI of before is removed.
     type: str
   verify_timeout:
     description: Seconds that the BMC has to show what was set.

@@ -19,6 +19,7 @@ description:
     with V(U30 v2.90).
   - Each update is followed to its end, also over a restart of the BMC, and the version is read back. An update that was accepted and left the old
     version is a failure.
+  - A catalogue that names nothing of the machine is a warning. Firmware that the BMC says to be of another system behind it is left alone.
   - Needs Redfish. Check mode is the plan.
 options:
   catalogue:

@@ -45,7 +45,9 @@ options:
     type: float
     default: 5
   verify_timeout:
-    description: Seconds that the BMC has, after an action, to report the state that was asked for.
+    description:
+      - Seconds that the BMC has, after an action, to report the state that was asked for.
+      - A BMC that does not is told again before, and has all of them after the last time.
     type: float
     default: 60
   progress_file:
@@ -217,7 +219,7 @@ failure:
     code:
       description: >-
         For example V(unreachable), V(authentication_failed), V(certificate_invalid), V(wrong_machine), V(unsupported),
-          V(not_verified) when the BMC
+        V(interrupted) when the module was told to stop and has switched the machine on again, V(not_verified) when the BMC
         accepted the action and nothing happened.
       type: str
     details:

@@ -14,6 +14,7 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Makes an image on the network a drive of the machine, through the BMC, and reads back that it is there.
+  - A BMC that refuses is asked once more, with the parameters that it says it misses, or with the least.
   - The machine is not told to boot from it. Use M(baremetal.fleet.bmc_boot) with V(cdrom) or V(usb) for that.
 options:
   state:

@@ -23,6 +23,8 @@ options:
     description:
       - V(default) enrols the keys that the maker delivers, V(deleted) deletes all. Without it the keys stay as they are.
       - Secure Boot without keys can't be enabled. That is refused before anything is written.
+      - Many machines change their keys at the next boot only. Without O(reboot=true) that is C(pending), with a warning, and asked for
+        again by the next run.
     type: str
     choices: [default, deleted]
   reboot:

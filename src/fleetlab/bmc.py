@@ -39,6 +39,8 @@ class BmcSpec:
     - `latency`: seconds before each answer; `faults`: from the start
     - `bmc_reset_seconds`: how long it is gone after Manager.Reset; `task_seconds`: how long a task takes
     - `firmware_at_boot`: an update is over when its task is, and in effect after the machine's next boot
+    - `if_match`: what an If-Match must be for a PATCH or DELETE: any, strong (not `W/"..."`), bare (no quotes), or star (`*`)
+      (default: it may be left out)
     - `count_paths`: count requests by path (switch off for thousands of BMCs with large trees)
     """
 
@@ -65,6 +67,7 @@ class BmcSpec:
     bmc_reset_seconds: float = 0.0
     task_seconds: float = 1.0
     firmware_at_boot: bool = False
+    if_match: str = ""
     count_paths: bool = True
 
     def __post_init__(self) -> None:
@@ -72,11 +75,14 @@ class BmcSpec:
             raise ValueError(f"unknown certificate {self.certificate!r} (known: {', '.join(certs.KINDS)})")
         if self.power not in {None, "On", "Off"}:
             raise ValueError(f"power must be On or Off, not {self.power!r}")
+        if self.if_match not in {"", "any", "strong", "bare", "star"}:
+            raise ValueError(f"if_match must be any, strong, bare or star, not {self.if_match!r}")
 
 
 @dataclass
 class Counters:
-    """What reached a BMC. `bytes_out` counts bodies; `by_path` only with `count_paths`; `logins` those that succeeded."""
+    """What reached a BMC. `bytes_out` counts bodies; `by_path` only with `count_paths`; `logins` those that succeeded; `writes` is what
+    was to change something, but for sessions."""
 
     requests: int = 0
     logins: int = 0
@@ -84,6 +90,7 @@ class Counters:
     refused: int = 0
     bytes_out: int = 0
     by_path: Counter[str] = field(default_factory=Counter)
+    writes: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
         """Start counting anew."""
@@ -313,7 +320,7 @@ class Bmc:
             return self._live(found) or self.state.get(found)
 
         body = encode(self._queried(path, query, read))
-        if self.state.changed.keys().isdisjoint(used) and not any(self._is_live(item) for item in used):
+        if self.state.changed.keys().isdisjoint(used) and not any(self.is_session(item) for item in used):
             self.tree.cache(key, body, frozenset(used))
         return self.identity.fill_in(body)
 
@@ -336,6 +343,7 @@ class Bmc:
         if request.method == "POST" and path == self._accounts_path:
             return self._add_account(parse_body(request))
         if request.method == "DELETE" and path.startswith(f"{self._accounts_path}/"):
+            self._check_condition(request, self.state.get(path) or {})
             return self._remove_account(path)
         if request.method == "POST":
             pushed = self.actions.push(canonical(request.path), request.headers.get("Content-Type", ""), request.body)
@@ -353,13 +361,24 @@ class Bmc:
         if request.method != "PATCH":
             allow = "GET, HEAD, PATCH"
             raise Refused(405, "OperationNotAllowed", "The HTTP method is not allowed on this resource.", Allow=allow)
-        condition = request.headers.get("If-Match")
-        if condition is not None and not matches(condition, etag_of(resource)):
-            raise Refused(412, "PreconditionFailed", "The ETag supplied did not match the current ETag.")
+        self._check_condition(request, resource)
         changes = parse_body(request)
         self.actions.patch(path, resource, changes)
         self._change_account(resource, changes)
         return Reply(200, self._cooked(path, {}), {"ETag": etag_of(self.state.get(path) or {})})
+
+    def _check_condition(self, request: Request, resource: Resource) -> None:
+        """If-Match, as this BMC understands it. Raises Refused."""
+        condition, etag = request.headers.get("If-Match"), etag_of(resource)
+        if condition is None and self.spec.if_match:
+            raise Refused(428, "PreconditionRequired", "The request did not provide the required precondition.")
+        good = {
+            "strong": condition == etag.removeprefix("W/"),
+            "bare": condition == etag.removeprefix("W/").strip('"'),
+            "star": condition == "*",
+        }.get(self.spec.if_match, condition is None or matches(condition, etag))
+        if not good:
+            raise Refused(412, "PreconditionFailed", "The ETag supplied did not match the current ETag.")
 
     def _change_account(self, resource: Resource, changes: Resource) -> None:
         """When this was the resource of an account, it logs in with the new name and password, or no longer."""
@@ -419,12 +438,12 @@ class Bmc:
         path = link((root.get("Links") or {}).get("Sessions")) or f"{ROOT}/SessionService/Sessions"
         return self.state.find(path)
 
-    def _is_live(self, path: str) -> bool:
+    def is_session(self, path: str) -> bool:
         return path == self._sessions_path or path.startswith(f"{self._sessions_path}/")
 
     def _live(self, path: str) -> Resource | None:
         """The collection of sessions, or one session; None for other paths."""
-        if not self._is_live(path):
+        if not self.is_session(path):
             return None
         sessions = {f"{self._sessions_path}/{session.id}": session for session in self.access.sessions()}
         if path != self._sessions_path:

@@ -57,6 +57,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "task_seconds": seconds,
     "count_paths": _boolean,
     "firmware_at_boot": _boolean,
+    "if_match": str,
     "tls": _boolean,
     "unique": _boolean,
 }

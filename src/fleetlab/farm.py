@@ -162,6 +162,8 @@ async def serve(bmc: Bmc, request: web.BaseRequest) -> web.StreamResponse:
     bmc.counters.requests += 1
     if bmc.spec.count_paths:
         bmc.counters.by_path[path] += 1
+    if request.method not in {"GET", "HEAD"} and not bmc.is_session(path):
+        bmc.counters.writes.append(f"{request.method} {path}")
     delay, fault = bmc.faults.strike(request.method, path, body)
     if bmc.latency + delay > 0:
         await asyncio.sleep(bmc.latency + delay)
@@ -178,6 +180,8 @@ async def serve(bmc: Bmc, request: web.BaseRequest) -> web.StreamResponse:
             answer = bmc.answer(Request(request.method, url.path, dict(url.query), request.headers, body), fault)
         except Exception as bug:  # noqa: BLE001 - one BMC's bug is told to its client, the farm goes on
             answer = error(500, "InternalError", f"The virtual BMC failed: {bug!r}")
+    if kind == "drop":
+        return reset_connection(request)
     return await send(bmc, request, answer, truncated=kind == "truncate")
 
 

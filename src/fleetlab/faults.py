@@ -16,6 +16,7 @@ KINDS = {
     "garbage": "answers 200 with bytes that are no JSON",
     "reply": "answers with `status` (default 200) and `body`, whatever was asked",
     "reset": "resets the connection",
+    "drop": "does what was asked, and resets the connection instead of an answer",
     "ignore": "says yes to a POST, PATCH or DELETE and does nothing",
     "revert": "carries out a PATCH, and takes it back after `seconds` (default 0: at once)",
     "session-limit": "refuses logins: too many sessions",

@@ -167,10 +167,33 @@ def test_an_account_that_others_lock_meanwhile(module, bmc, login):
     assert (done["account"]["locked"], bmc.access.others) == (False, {"monitoring": NEW + "x"})
 
 
-def test_a_bmc_that_wants_an_etag(module, bmc, login):
-    bmc.faults.add("status:method=PATCH,times=1,status=428")
-    assert module("bmc_account", name="admin", account_password=NEW, **login(bmc))["password"]["verified"]
-    assert bmc.access.password == NEW
+@pytest.mark.parametrize("way", ["any", "strong", "bare", "star"])
+def test_a_bmc_that_wants_an_etag(module, login, way):
+    """Each vendor in its own form (Lenovo without quotes, AMI without W/); a form that is refused changes nothing."""
+    with running_farm(BmcSpec(tree="server", if_match=way)) as farm:
+        bmc = farm.bmcs[0]
+        assert module("bmc_account", name="admin", account_password=NEW, **login(bmc))["password"]["verified"]
+        assert (bmc.access.password, bmc.access.failed) == (NEW, 0)
+        want = {"name": "monitoring", "role": "ReadOnly", "account_password": NEW}
+        assert module("bmc_account", **want, **login(bmc))["changed"]
+        assert module("bmc_account", name="monitoring", state="absent", **login(bmc))["changed"]
+        assert names(bmc) == ["admin"]
+
+
+def test_slots_that_are_all_taken(module, bmc, login):
+    bmc.faults.add(f"status:method=POST,path={ACCOUNTS}*,status=405")
+    result = module("bmc_account", name="new", account_password=NEW, role="ReadOnly", **login(bmc))
+    assert (result["failure"]["code"], "no room for another account" in result["msg"]) == ("unsupported", True)
+
+
+def test_an_account_that_may_not_be_removed(module, bmc, login):
+    """What the BMC says of the removal counts, and nothing is emptied instead."""
+    want = {"name": "monitoring", "role": "ReadOnly", "account_password": NEW}
+    assert module("bmc_account", **want, **login(bmc))["changed"]
+    bmc.faults.add(f"status:method=DELETE,path={ACCOUNTS}*,status=403")
+    result = module("bmc_account", name="monitoring", state="absent", **login(bmc))
+    assert result["failure"]["code"] == "permission_denied"
+    assert names(bmc) == ["admin", "monitoring"]
 
 
 def test_a_refused_password_leaves_the_old_one(module, bmc, login):
@@ -179,6 +202,20 @@ def test_a_refused_password_leaves_the_old_one(module, bmc, login):
     result = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
     assert (result["failure"]["code"], result["failure"]["details"]["valid"]) == ("unsupported", "old"), result
     assert bmc.access.failed == 0
+
+
+@pytest.mark.parametrize("status", [409, 503])
+def test_a_change_that_is_refused_for_now_costs_no_login(module, bmc, login, status):
+    bmc.faults.add(f"status:method=PATCH,status={status}")
+    result = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+    assert (result["failure"]["code"], result["failure"]["details"]["valid"]) == ("busy", "old"), result
+    assert bmc.counters.refused == 0
+
+
+def test_an_account_that_is_not_made(module, bmc, login):
+    bmc.faults.add("ignore:method=POST,path=*Accounts")
+    want = {"name": "monitoring", "role": "ReadOnly", "account_password": NEW, "verify_timeout": 0.2}
+    assert module("bmc_account", **want, **login(bmc))["failure"]["code"] == "not_verified"
 
 
 def test_a_new_bmc_that_wants_its_password_changed_first(module, bmc, login):

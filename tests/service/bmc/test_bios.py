@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from fleetlab.replies import Reply
+
 BIOS = "/redfish/v1/Systems/1/Bios"
 NOW = {"reboot": True, "graceful_timeout": 0, "apply_timeout": 5}
 
@@ -85,6 +87,26 @@ def test_a_bmc_that_does_not_stage(module, bmc, login):
     assert result["failure"]["code"] == "not_verified"
 
 
+def test_a_bmc_whose_task_says_why_nothing_was_staged(module, bmc, login):
+    task = {
+        "@odata.type": "#Task.v1_7_4.Task",
+        "TaskState": "Exception",
+        "Messages": [{"Message": "A job is pending."}],
+    }
+    bmc.state.put("/redfish/v1/TaskService/Tasks/J1", {"@odata.id": "/redfish/v1/TaskService/Tasks/J1", **task})
+    answer = bmc.answer
+
+    def later(request, fault=None):
+        if request.method == "PATCH":
+            return Reply(202, headers={"Location": "/redfish/v1/TaskService/Tasks/J1"})
+        return answer(request, fault)
+
+    bmc.answer = later
+    result = module("bios_settings", settings={"smt": "disabled"}, verify_timeout=0.2, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
+    assert "its task: Exception; A job is pending." in result["msg"]
+
+
 def test_a_machine_that_does_not_apply(module, bmc, login):
     bmc.state._apply_bios = lambda _bios: None
     result = module("bios_settings", settings={"smt": "disabled"}, **{**NOW, "apply_timeout": 0.3}, **login(bmc))
@@ -112,6 +134,17 @@ def test_reset_to_defaults(module, bmc, login):
     applied = module("bios_settings", defaults=True, **NOW, **login(bmc))
     assert (applied["changed"], applied["bios"]["rebooted"], applied["bios"]["attributes"]) == (True, True, fresh)
     assert not module("bios_settings", defaults=True, **NOW, **login(bmc))["changed"]
+
+
+def test_defaults_are_not_in_effect_while_something_else_is_staged(module, bmc, login):
+    assert module("bios_settings", settings={"smt": "disabled"}, **login(bmc))["changed"]
+    check = module("bios_settings", check=True, defaults=True, **login(bmc))
+    assert (check["changed"], check["diff"]["before"]["LogicalProc"]) == (True, "Disabled")
+    assert module("bios_settings", defaults=True, **NOW, **login(bmc))["bios"]["attributes"] == {
+        "LogicalProc": "Enabled"
+    }
+    assert attributes(bmc)["LogicalProc"] == "Enabled"
+    assert not module("bios_settings", defaults=True, **login(bmc))["changed"]
 
 
 def test_a_bmc_that_hides_its_reset_to_defaults(module, bmc, login):

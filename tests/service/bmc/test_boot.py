@@ -11,6 +11,8 @@ from fleetcore.acting.boot import prepare_ipmi
 from fleetcore.clock import SystemClock
 from fleetcore.errors import NotVerified
 
+from fleetlab.farm import BmcSpec, running_farm
+
 SYSTEM = "/redfish/v1/Systems/1"
 
 
@@ -77,6 +79,49 @@ def test_what_the_bmc_does_not_offer_is_refused_before_writing(module, bmc, logi
     assert "Hdd" in result["msg"]
     result = module("bmc_boot", device="pxe", http_boot_uri="http://x/", **login(bmc))
     assert result["failure"]["code"] == "invalid_input"
+
+
+def test_values_in_another_spelling(module, bmc, login):
+    words = {"BootSourceOverrideTarget@Redfish.AllowableValues": ["NONE", "PXE", "UEFIHTTP"]}
+    bmc.update(SYSTEM, {"Boot": {**words, "BootSourceOverrideEnabled@Redfish.AllowableValues": ["disabled", "once"]}})
+    done = module("bmc_boot", device="pxe", settle_seconds=0, **login(bmc))
+    assert (done["boot"]["after"]["device"], boot_of(bmc)[:2]) == ("pxe", ("PXE", "once")), done
+    assert not module("bmc_boot", device="pxe", **login(bmc))["changed"]
+    none = module("bmc_boot", device="none", settle_seconds=0, **login(bmc))
+    assert (none["changed"], boot_of(bmc)[1]) == (True, "disabled")
+
+
+def test_http_boot_by_dhcp_forgets_the_uri(module, bmc, login):
+    uri = "http://boot.example.org/x.efi"
+    assert module("bmc_boot", device="http", http_boot_uri=uri, settle_seconds=0, **login(bmc))["changed"]
+    assert module("bmc_boot", device="http", settle_seconds=0, **login(bmc))["changed"]
+    assert bmc.get(SYSTEM)["Boot"]["HttpBootUri"] is None
+    assert not module("bmc_boot", device="http", **login(bmc))["changed"]
+
+
+def test_a_virtual_cd_that_is_a_usb_cd(module, bmc, login):
+    bmc.update(SYSTEM, {"Boot": {"BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Cd", "UsbCd"]}})
+    assert module("bmc_boot", device="cdrom", settle_seconds=0, **login(bmc))["boot"]["after"]["device"] == "cdrom"
+    assert boot_of(bmc)[0] == "Cd"
+    assert module("bmc_boot", device="none", settle_seconds=0, **login(bmc))["changed"]
+    bmc.update(SYSTEM, {"Manufacturer": "Supermicro"})
+    assert module("bmc_boot", device="cdrom", settle_seconds=0, **login(bmc))["boot"]["after"]["device"] == "cdrom"
+    assert boot_of(bmc)[0] == "UsbCd"
+
+
+def test_a_boot_override_in_the_settings_of_the_system(module, login):
+    """As of newer AMI firmware: the system itself refuses it, and its settings want an If-Match."""
+    with running_farm(BmcSpec(tree="server", if_match="any")) as farm:
+        bmc = farm.bmcs[0]
+        boot = bmc.get(SYSTEM)["Boot"]
+        staged = {name: value for name, value in boot.items() if "Mode" not in name}
+        bmc.state.put(f"{SYSTEM}/SD", {"@odata.id": f"{SYSTEM}/SD", "Id": "SD", "Boot": staged})
+        bmc.update(SYSTEM, {"@Redfish.Settings": {"SettingsObject": {"@odata.id": f"{SYSTEM}/SD"}}})
+        bmc.faults.add(f"status:method=PATCH,path={SYSTEM},match=BootSourceOverrideTarget,status=400")
+        done = module("bmc_boot", device="pxe", settle_seconds=0, **login(bmc))
+        assert (done["boot"]["after"]["device"], boot_of(bmc)[0]) == ("pxe", "None"), done
+        assert bmc.get(f"{SYSTEM}/SD")["Boot"]["BootSourceOverrideTarget"] == "Pxe"
+        assert not module("bmc_boot", device="pxe", **login(bmc))["changed"]
 
 
 def test_one_of_several_systems(module, chassis, login):

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 
-from fleetlab.farm import BmcSpec, running_farm
+from fleetlab.farm import BmcSpec, Fault, running_farm
 
 INVENTORY = "/redfish/v1/UpdateService/FirmwareInventory"
 QUICK = {"task_timeout": 10, "verify_timeout": 2}
@@ -123,6 +124,65 @@ def test_an_update_that_waits_for_a_boot(module, login):
         assert (waiting["failure"]["code"], "reboot: true" in waiting["msg"]) == ("not_verified", True)
 
 
+def test_a_component_whose_path_has_its_version_in_it(module, bmc, login):
+    """As on iDRACs: after the update there is another resource."""
+    old, new = f"{INVENTORY}/Installed-159-2.7.1", f"{INVENTORY}/Installed-159-2.8.0"
+    body = {**bmc.get(f"{INVENTORY}/BIOS"), "SoftwareId": "159"}
+    bmc.state.remove_member(INVENTORY, f"{INVENTORY}/BIOS")
+    bmc.state.add_member(INVENTORY, {**body, "@odata.id": old, "Id": "Installed-159-2.7.1"})
+    update = bmc.state.update
+
+    def move(path, changes):
+        if path == old and "Version" in changes:
+            bmc.state.remove_member(INVENTORY, old)
+            bmc.state.add_member(INVENTORY, {**body, **changes, "@odata.id": new, "Id": "Installed-159-2.8.0"})
+        else:
+            update(path, changes)
+
+    bmc.state.update = move
+    catalogue = [entry("159", "2.8.0")]
+    done = module("bmc_firmware", catalogue=catalogue, **QUICK, **login(bmc))
+    assert done["updates"][0]["verified"], done
+    assert not module("bmc_firmware", catalogue=catalogue, **QUICK, **login(bmc))["changed"]
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+def test_a_bmc_that_finds_out_itself_what_an_image_is_for(module, bmc, login, tmp_path, pushed):
+    """iDRACs refuse Targets."""
+    words = {
+        "MessageId": "Base.1.18.PropertyUnknown",
+        "Message": "The property Targets is not in the list of valid properties.",
+    }
+    refusal = json.dumps({"error": {"code": words["MessageId"], "@Message.ExtendedInfo": [words]}})
+    bmc.faults.add(Fault("reply", method="POST", match="Targets", status=400, body=refusal))
+    push = bmc.actions._update
+    bmc.actions._update = lambda image, _targets: push(image, [f"{INVENTORY}/BIOS"])
+    image = tmp_path / "bios-2.8.0.bin"
+    image.write_bytes(b"image")
+    catalogue = [entry("BIOS", "2.8.0", str(image) if pushed else None)]
+    done = module("bmc_firmware", catalogue=catalogue, **QUICK, **login(bmc))
+    assert done["updates"][0]["verified"], done
+
+
+def test_what_belongs_to_another_system_behind_the_bmc(module, chassis, login):
+    """By what it is related to, or by its name."""
+    one, other = (path.rpartition("/")[2] for path in chassis.systems)
+    rows = {f"{one}.CPLD": None, f"{other}.CPLD": None, "Logic1": one, "Logic2": other, "CPLD": None}
+    for name, system in rows.items():
+        body = {"@odata.id": f"{INVENTORY}/{name}", "Id": name, "Name": "CPLD", "Version": "1", "Updateable": True}
+        chassis.state.add_member(
+            INVENTORY, {**body, "RelatedItem": [{"@odata.id": f"/redfish/v1/Systems/{system}"}] if system else []}
+        )
+    catalogue = [{"component": "CPLD", "version": "1"}]
+    result = module("bmc_firmware", check=True, catalogue=catalogue, system=one, **login(chassis))
+    assert {row["component"] for row in result["firmware"]} == {f"{one}.CPLD", "Logic1", "CPLD"}, result
+
+
+def test_a_catalogue_for_other_machines(module, bmc, login):
+    result = module("bmc_firmware", catalogue=[{"component": "Uefi", "version": "1"}], **login(bmc))
+    assert (result["changed"], "names no component" in str(result["warnings"])) == (False, True)
+
+
 def test_a_bmc_that_is_busy_with_a_job(module, bmc, login):
     """iDRAC answers 503 while a job runs."""
     bmc.faults.add("status:method=POST,path=*/UpdateService.SimpleUpdate,status=503,times=5")
@@ -130,12 +190,13 @@ def test_a_bmc_that_is_busy_with_a_job(module, bmc, login):
     assert done["updates"][0]["verified"], done
 
 
-def test_a_monitor_that_expires(module, bmc, login):
-    """Gone after it was read once (Lenovo): the task tells."""
-    bmc.faults.add("status:method=GET,path=*/TaskMonitors/*,skip=1,status=404")
-    done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], **QUICK, **login(bmc))
-    assert done["updates"][0]["verified"]
-    assert done["updates"][0]["progress"][-1]["state"] == "Completed"
+def test_a_monitor_that_expires(module, login):
+    """Gone after it was read once (Lenovo), while the task runs: the task, which the monitor has named, tells."""
+    with running_farm(BmcSpec(tree="server", task_seconds=3)) as farm:
+        farm.bmcs[0].faults.add("status:method=GET,path=*/TaskMonitors/*,skip=1,status=404")
+        done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], **QUICK, **login(farm.bmcs[0]))
+        assert done["updates"][0]["verified"], done
+        assert [step["state"] for step in done["updates"][0]["progress"]][-2:] == ["Running", "Completed"]
 
 
 def test_a_task_that_expires(module, bmc, login):

@@ -28,6 +28,13 @@ def test_the_older_property(module, bmc, login):
     assert not module("bmc_led", state="on", **login(bmc))["changed"]
 
 
+def test_a_light_that_can_only_blink_and_does_not_say_so(module, bmc, login):
+    bmc.update(SYSTEM, {"LocationIndicatorActive": None, "IndicatorLED": "Off"})
+    bmc.faults.add("status:method=PATCH,match=Lit,status=400")
+    assert module("bmc_led", state="on", **login(bmc))["changed"]
+    assert bmc.get(SYSTEM)["IndicatorLED"] == "Blinking"
+
+
 def test_the_light_of_the_chassis(module, bmc, login):
     bmc.update(SYSTEM, {"LocationIndicatorActive": None, "IndicatorLED": None})
     assert module("bmc_led", state="on", **login(bmc))["changed"]

@@ -92,16 +92,42 @@ def test_bmc_power(module, bmc):
     assert len(bmc.power_log) == 4
 
 
-def test_sigterm_in_the_middle_of_a_cycle_leaves_the_machine_on(collections, tmp_path):
+def test_a_bmc_that_is_busy_for_a_moment_resets_all_the_same(bmc, module):
+    bmc.faults.add("status:method=POST,path=*ComputerSystem.Reset,status=503,times=1")
+    assert module("bmc_power", state="reset", **login(bmc))["power"]["verified"]
+    bmc.faults.add("status:method=POST,path=*ComputerSystem.Reset,status=403")
+    refused = module("bmc_power", state="reset", **login(bmc))
+    assert refused["msg"] == "127.0.0.1: this account may not do this (Fault.)"
+
+
+def test_what_a_bmc_does_not_offer_is_not_planned(bmc, module):
+    target = bmc.get(bmc.systems[0])["Actions"]["#ComputerSystem.Reset"]["target"]
+    offered = {"target": target, "ResetType@Redfish.AllowableValues": ["On", "ForceOff"]}
+    bmc.update(bmc.systems[0], {"Actions": {"#ComputerSystem.Reset": offered}})
+    for state in ("reset", "nmi"):
+        result = module("bmc_power", check=True, state=state, **login(bmc))
+        assert (result["failure"]["code"], "can't do" in result["msg"]) == ("unsupported", True), result
+    assert module("bmc_power", check=True, state="cycle", **login(bmc))["changed"]
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "options"),
+    [
+        (signal.SIGTERM, "bmc_power", {"state": "cycle", **QUICK, "off_seconds": 30}),
+        (signal.SIGINT, "bmc_power", {"state": "cycle", **QUICK, "off_seconds": 30}),
+        (signal.SIGHUP, "bios_settings", {"settings": {"smt": "disabled"}, "reboot": True, "graceful_timeout": 0}),
+    ],
+)
+def test_a_signal_in_the_middle_of_a_cycle_leaves_the_machine_on(collections, tmp_path, number, name, options):
+    """Whatever module cycles it: Ctrl-C, a time-out of whoever runs the play, a terminal that is gone."""
     with running_farm(BmcSpec(tree="server", behaviour=PowerBehaviour(off_seconds=0.1))) as farm:
         bmc = farm.bmcs[0]
         arguments = tmp_path / "arguments.json"
-        times = {**QUICK, "off_seconds": 30}
-        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"state": "cycle", **login(bmc), **times}}))
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **login(bmc)}}))
         command = [
             sys.executable,
             "-m",
-            "ansible_collections.baremetal.fleet.plugins.modules.bmc_power",
+            f"ansible_collections.baremetal.fleet.plugins.modules.{name}",
             str(arguments),
         ]
         environment = {**os.environ, "PYTHONPATH": str(collections)}
@@ -111,9 +137,11 @@ def test_sigterm_in_the_middle_of_a_cycle_leaves_the_machine_on(collections, tmp
                 time.sleep(0.05)
             assert len(bmc.power_log) == 1, "it is off"
             time.sleep(0.3)
-            running.send_signal(signal.SIGTERM)
+            running.send_signal(number)
+            running.send_signal(number)
             output = running.communicate(timeout=20)
-        assert len(bmc.power_log) == 2, f"and on again: {output}"
+        assert [event["event"] for event in bmc.power_log if event["event"] != "bios"] == ["off", "on"], output
+        assert json.loads(output[0])["failure"]["code"] == "interrupted"
         assert bmc.counters.logouts == bmc.counters.logins
 
 
@@ -185,7 +213,7 @@ def test_the_powercycle_playbook(playbook):
         done, recap = playbook("powercycle", hosts, "--limit", "m0,m1", "--check", "--diff")
         assert done.returncode == 0, done.stdout + done.stderr
         assert sorted(recap) == ["m0", "m1"]
-        assert '"off"' in done.stdout
+        assert '"actions": "off, wait, on"' in done.stdout
         assert cycled() == [0, 0, 0]
 
         done, recap = playbook("powercycle", hosts, "--limit", "m0,m1", "-e", "wave=1")

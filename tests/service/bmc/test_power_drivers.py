@@ -141,6 +141,25 @@ def test_one_list_of_drivers_does_for_every_module(module, bmc, login, relay):
         assert not module(name, check=True, **login(bmc, drivers=["command", "redfish"]), **more).get("failed")
 
 
+@pytest.mark.parametrize(
+    ("trouble", "fault", "code"),
+    [
+        ("the answer is lost", "drop:method=POST,path=*ComputerSystem.Reset", "unreachable"),
+        ("it is refused", "status:method=POST,path=*ComputerSystem.Reset,status=500", "bad_response"),
+        ("the password is wrong", None, "authentication_failed"),
+    ],
+)
+def test_nobody_is_cycled_twice_nor_a_refused_password_sent_on(module, bmc, login, relay, trouble, fault, code):
+    """The next driver is for a BMC that can't be talked to: not after something was sent, and not when the login is refused."""
+    reach = login(bmc, drivers=["redfish", "command"], **({} if fault else {"password": "wrong"}))
+    if fault:
+        bmc.faults.add(fault)
+    result = power(module, "reset", **{**reach, "command": relay(reset=[*relay.argv, "on"])})
+    assert result["failure"]["code"] == code, (trouble, result)
+    assert not relay.log.exists(), "the relay was not even asked"
+    assert (len(bmc.counters.writes), bmc.counters.refused) == ((1, 0) if fault else (0, 1))
+
+
 TASKS = """
 - name: Switch
   ansible.builtin.copy: {content: "{{ power_action }}", dest: "{{ port_file }}"}

@@ -52,7 +52,10 @@ def test_waves_plan_and_budget(playbook, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Would power cycle 2 of 4: m1, relayed" in done.stdout
         assert "Would power cycle 2 of 4: stuck, z1" in done.stdout
+        assert f'"m1: on -> off, wait, on -> on, over redfish {first.url}"' in done.stdout
+        assert '"relayed: on -> off, wait, on -> on, over command"' in done.stdout
         assert {counts["changed"] for counts in recap.values()} == {1}
+        assert [bmc.counters.writes for bmc in farm.bmcs] == [[], [], []]
 
         serial = ["-e", "wave=1", "-e", "failure_budget=0"]
         done, recap = playbook("powercycle", hosts, "-e", "target=m1,relayed,stuck,z1", *serial)
@@ -65,10 +68,24 @@ def test_waves_plan_and_budget(playbook, tmp_path):
         }, done.stdout + done.stderr
         assert [len(bmc.power_log) for bmc in (first, last)] == [2, 0], "the wave after the failure did not start"
         assert SECRET not in done.stdout + done.stderr
+        assert f'"m1: on -> off, wait, on -> on, verified, over redfish {first.url}"' in done.stdout
 
         done, recap = playbook("powercycle_check", {name: hosts[name] for name in ("m1", "relayed")})
         assert (done.returncode, {counts["ok"] for counts in recap.values()}) == (0, {1}), done.stdout + done.stderr
         assert len(first.power_log) == 2
+
+
+def test_a_wave_in_which_some_fail_says_which(playbook, bmc):
+    hosts = {"m1": reach(bmc), "m2": {"bmc_drivers": ["redfish"]}}
+    done, recap = playbook("powercycle", hosts, "-l", "m1,m2", "--check", "--diff")
+    assert (done.returncode, recap["m1"]["changed"]) == (2, 1)
+    assert '"m2: FAILED: address: the driver redfish needs the address of the BMC (bmc_address' in done.stdout
+    assert f"+++ after: {bmc.url}" in done.stdout
+    assert '+    "actions": "off, wait, on"' in done.stdout
+    for nobody in ("nosuch", "m1:!m1"):
+        done, recap = playbook("powercycle", hosts, "-l", nobody)
+        assert (done.returncode, recap) == (1, {}), done.stdout
+    assert bmc.counters.writes == []
 
 
 def test_the_sites_own_verification(playbook, bmc, tmp_path):

@@ -40,6 +40,32 @@ def test_a_bmc_that_does_not_come_back(module, login):
         assert "does not answer again" in result["msg"]
 
 
+def test_a_bmc_that_is_gone_before_it_answers(module, login):
+    with running_farm(BmcSpec(tree="server", bmc_reset_seconds=1)) as farm:
+        bmc = farm.bmcs[0]
+        bmc.faults.add("drop:method=POST,path=*Manager.Reset")
+        result = module("bmc_reset", **QUICK, **login(bmc))
+        assert (result["changed"], result["reset"]["answers"], len(bmc.power_log)) == (True, True, 1), result
+
+
+def test_a_bmc_that_offers_other_ways(module, bmc, login):
+    """From the ActionInfo, and in another spelling; what is not offered is not sent."""
+    manager = "/redfish/v1/Managers/BMC"
+    target = bmc.get(manager)["Actions"]["#Manager.Reset"]["target"]
+    info = {"@odata.id": f"{manager}/ResetActionInfo"}
+    action = {"target": f"{target}/", "@Redfish.ActionInfo": info["@odata.id"]}
+    bmc.state.put(manager, {**bmc.get(manager), "Actions": {"#Manager.Reset": action}})
+    bmc.state.put(
+        info["@odata.id"], {**info, "Parameters": [{"Name": "ResetType", "AllowableValues": ["gracefulrestart"]}]}
+    )
+    result = module("bmc_reset", kind="forced", **QUICK, **login(bmc))
+    assert [event["cause"] for event in bmc.power_log] == ["gracefulrestart"], result
+    bmc.update(info["@odata.id"], {"Parameters": [{"Name": "ResetType", "AllowableValues": ["ResetToDefaults"]}]})
+    result = module("bmc_reset", **QUICK, **login(bmc, drivers=["redfish"]))
+    assert (result["failure"]["code"], "ResetToDefaults only" in result["msg"]) == ("unsupported", True)
+    assert len(bmc.power_log) == 1
+
+
 def test_a_manager_that_is_not_there(module, bmc, login):
     result = module("bmc_reset", manager="other", **login(bmc))
     assert result["failure"]["code"] == "not_found"

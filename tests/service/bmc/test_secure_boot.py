@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from fleetlab.replies import Reply
+
 PATH = "/redfish/v1/Systems/1/SecureBoot"
 NOW = {"reboot": True, "graceful_timeout": 0, "apply_timeout": 5}
 
@@ -35,6 +37,36 @@ def test_keys(module, bmc, login):
     assert bmc.get(PATH)["SecureBootEnable"] is False
     done = module("secure_boot", enabled=True, keys="default", **login(bmc))
     assert (done["secure_boot"]["mode"], done["secure_boot"]["enabled"]) == ("UserMode", True)
+
+
+def test_keys_that_change_at_the_next_boot(module, bmc, login):
+    """Nothing is claimed before it, and a reboot on request brings them, and shows it."""
+    boot = bmc.state._boot
+
+    def boots(system):
+        bmc.update(PATH, {"SecureBootMode": "SetupMode"})
+        return boot(system)
+
+    bmc.state._boot = boots
+    bmc.actions._known["#SecureBoot.ResetKeys"] = lambda *_: Reply(204)
+    hidden = module("secure_boot", keys="deleted", verify_timeout=0.2, **login(bmc))
+    assert (hidden["changed"], hidden["secure_boot"]["pending"], hidden["secure_boot"]["mode"]) == (
+        True,
+        True,
+        "UserMode",
+    )
+    assert "only the next boot tells" in str(hidden["warnings"])
+    plan = module("secure_boot", check=True, keys="deleted", **NOW, **login(bmc))
+    assert (plan["diff"]["after"]["reboot"], bmc.power_log) == (True, [])
+    now = module("secure_boot", keys="deleted", **NOW, **login(bmc))
+    assert (now["secure_boot"]["rebooted"], now["secure_boot"]["mode"]) == (True, "SetupMode"), now
+    assert not module("secure_boot", keys="deleted", **NOW, **login(bmc))["changed"]
+
+
+def test_keys_that_never_change(module, bmc, login):
+    bmc.faults.add("ignore:method=POST,path=*ResetKeys")
+    result = module("secure_boot", keys="deleted", **{**NOW, "apply_timeout": 0.5}, **login(bmc))
+    assert result["failure"]["code"] == "not_verified"
 
 
 def test_a_bmc_that_does_nothing(module, bmc, login):

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from ..drivers.options import BmcOptions, bmc_options
-from ..errors import FleetError, InvalidInput, NotFound
+from ..errors import FleetError, InvalidInput
 from ..ports import Clock
 from ..redfish.service import Service
 from .accounts_ipmi import IpmiAccounts
 from .accounts_redfish import RedfishAccounts
-from .base import Change, Ipmi, read_back, seconds
+from .base import Change, Ipmi, carry_out, read_back, seconds
 from .rotation import Rotation
+
+Right = Callable[[Optional[Mapping[str, Any]]], bool]
+"""Whether an account is as it is to be; it is told None where there is none."""
 
 
 class Accounts(Protocol):
@@ -110,14 +113,7 @@ class _Account:
         where, have = self.found or ("", None)
 
         def apply() -> Mapping[str, Any]:
-            self.accounts.remove(where)
-            read_back(
-                self.accounts.clock,
-                lambda: self.accounts.find(self.name),
-                lambda found: found is None,
-                "the account",
-                timeout=seconds(self.params, "verify_timeout"),
-            )
+            carry_out(lambda: self.accounts.remove(where), lambda: self._until(lambda found: found is None))
             return self._facts(None, False, True)
 
         return Change({"account": have}, {"account": None}, apply, self._facts(None, False, False))
@@ -165,27 +161,28 @@ class _Account:
     # -- apply ------------------------------------------------------------------------------------------------------------
 
     def _apply(self, todo: Mapping[str, Any], rotate: bool) -> Mapping[str, Any]:
+        def right(found: Optional[Mapping[str, Any]]) -> bool:
+            return found is not None and all(found[name] == value for name, value in todo.items())
+
         if self.found is None:
-            self.accounts.create(self.name, str(self.new), self.params["role"], self.params.get("enabled") is not False)
+            enabled = self.params.get("enabled") is not False
+            carry_out(
+                lambda: self.accounts.create(self.name, str(self.new), self.params["role"], enabled),
+                lambda: self._until(right),
+            )
         else:
-            self._change_existing(self.found[0], todo, rotate)
+            self._change_existing(self.found[0], todo, rotate, right)
         if self.accounts.to_change is not None and self.found is not None:
             return self._facts(self.found[1], rotate, True)  # this login stays shut out; the new one was tried
-        account = read_back(
-            self.accounts.clock,
-            self._read,
-            lambda found: all(found[name] == value for name, value in todo.items()),
-            "the account",
-            timeout=seconds(self.params, "verify_timeout"),
-        )
+        account = self._until(right) or {}
         if self.found is None and self.new is not None and account.get("enabled") is not False:
             self._rotation().must_work(self.new, "the account was made, and its login does not work")
         return self._facts(account, rotate, True)
 
-    def _change_existing(self, where: str, todo: Mapping[str, Any], rotate: bool) -> None:
+    def _change_existing(self, where: str, todo: Mapping[str, Any], rotate: bool, right: Right) -> None:
         changes = {name: value for name, value in todo.items() if name != "name"}
         if changes:
-            self.accounts.change(where, changes)
+            carry_out(lambda: self.accounts.change(where, changes), lambda: self._until(right))
         if rotate and self.new is not None:
             old = self.options.password if self.own else self.params.get("current_password")
             self._rotation(where).run(self.new, old)
@@ -218,11 +215,20 @@ class _Account:
 
     # -- read -------------------------------------------------------------------------------------------------------------
 
-    def _read(self) -> Mapping[str, Any]:
-        found = self.accounts.find(self.name)
-        if found is None:
-            raise NotFound(f"{self.accounts.host}: the account {self.name!r} is not there", account=self.name)
-        return found[1]
+    def _until(self, good: Right) -> Optional[Mapping[str, Any]]:
+        """The account once it is ``good``; None: there is none."""
+
+        def read() -> Optional[Mapping[str, Any]]:
+            found = self.accounts.find(self.name)
+            return found[1] if found else None
+
+        return read_back(
+            self.accounts.clock,
+            read,
+            good,
+            f"the account {self.name!r}",
+            timeout=seconds(self.params, "verify_timeout"),
+        )
 
     def _facts(self, account: Optional[Mapping[str, Any]], rotate: bool, done: bool) -> dict[str, Any]:
         changed = rotate and self.new is not None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -79,8 +80,9 @@ class RedfishAccounts:
         slot = next((path for path, item in self._members if not item.get("UserName") and item.get("Id") != "1"), None)
         words = response.body.decode(errors="replace").lower()
         fixed = response.status in (404, 405, 501) or any(word in words for word in _NOT_OFFERED)
-        if not fixed or slot is None:
+        if not fixed:
             self.service.accepted(response)
+        if slot is None:
             raise Unsupported(f"{self.host}: the BMC has no room for another account")
         self.service.patch(slot, body)
 
@@ -88,8 +90,12 @@ class RedfishAccounts:
         self.service.patch(where, {_PROPERTIES[name]: value for name, value in account.items()})
 
     def remove(self, where: str) -> None:
-        if self.service.send("DELETE", where).status >= 400:  # accounts are fixed slots there, which are emptied
-            self.service.patch(where, {"Enabled": False, "UserName": ""})
+        response = self.service.write("DELETE", where)
+        if response.status in (400, 404, 405, 501):  # accounts are fixed slots there, which are emptied
+            with contextlib.suppress(Unsupported):
+                self.service.patch(where, {"Enabled": False, "UserName": ""})
+                return
+        self.service.accepted(response)
 
     def write_password(self, where: str, password: str) -> None:
         self.service.patch(where, {"Password": password})

@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from ..drivers.options import BmcOptions, check_system
 from ..drivers.registry import first_driver
-from ..errors import FleetError, InvalidInput, NotVerified, TransientError, Unsupported
+from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
 from ..model import Attempt, LogEntry
 from ..ports import Clock
 from ..redfish.service import Service
@@ -127,6 +127,29 @@ def prepare(
 
     (change, connection), attempts = first_driver(options.drivers, attempt)
     return Prepared(change, connection, attempts)
+
+
+def carry_out(write: Callable[[], Any], look: Callable[[], T], why: Callable[[Any], str] = lambda _answer: "") -> T:
+    """Write, then look whether it is so, also when the answer to the write was lost: only what is there tells whether it was done.
+
+    :param look: :func:`read_back`, as a rule. ``why``: what there is to say, of the answer to the write, when nothing happened.
+    :raises FleetError: of ``write`` when it was refused, or lost and without effect; else of ``look``.
+    """
+    lost, answer = None, None
+    try:
+        answer = write()
+    except (TimedOut, Unreachable) as error:
+        lost = error
+    try:
+        return look()
+    except NotVerified as error:
+        if lost is not None:
+            raise lost from None
+        reason = why(answer)
+        if reason:
+            error.message = f"{error.message} ({reason})"
+            error.args = (error.message,)
+        raise
 
 
 def read_back(

@@ -14,9 +14,9 @@ from typing import Any, Optional
 from ..errors import FleetError, InvalidInput, Unsupported
 from ..redfish.quirks import BIOS_HINTS, BIOS_KEYS
 from ..redfish.redact import is_secret
-from ..redfish.service import Service, action_target
+from ..redfish.service import Service, action_of, action_target
 from ..redfish.values import at, items, link, text
-from .base import Change, read_back, seconds
+from .base import Change, carry_out, read_back, seconds
 from .reboot import reboot
 
 # What a normalised value may be called, in lower case. A BIOS has one of these words in its list of allowed values.
@@ -60,8 +60,11 @@ def prepare_bios(service: Service, params: Mapping[str, Any]) -> Change:
 
     def apply() -> Mapping[str, Any]:
         if to_stage:
-            service.patch(settings_path, {"Attributes": to_stage, **_apply_time(bios)})
-            _verify_staged(service, params, settings_path, bios_path, to_stage)
+            carry_out(
+                lambda: service.patch(settings_path, {"Attributes": to_stage, **_apply_time(bios)}),
+                lambda: _verify_staged(service, params, settings_path, bios_path, to_stage),
+                service.task_words,
+            )
         if not rebooting:
             return facts(current, waiting)
         try:
@@ -102,14 +105,18 @@ def _prepare_defaults(
     current: Mapping[str, Any] = bios["Attributes"]
     defaults = default_values(current, registry)
     settings_path = link(at(bios, "@Redfish.Settings.SettingsObject"), bios_path) or bios_path
-    differing = {name: value for name, value in defaults.items() if current[name] != value}
+    waits = _pending(service, settings_path, bios_path)
+    # What runs, and what was staged otherwise: the next boot would bring it.
+    differing = {
+        name: value for name, value in defaults.items() if current[name] != value or waits.get(name, value) != value
+    }
     done = bool(defaults) and not differing
 
     def is_pending() -> bool:
         if service.get(bios_path).get("ResetBiosToDefaultsPending") is True:
             return True
         staged = _pending(service, settings_path, bios_path)
-        return bool(differing) and all(staged.get(name) == value for name, value in differing.items())
+        return bool(differing) and all(staged.get(name, current[name]) == value for name, value in differing.items())
 
     pending = not done and is_pending()
     rebooting = bool(params["reboot"]) and not done
@@ -136,7 +143,7 @@ def _prepare_defaults(
         )
         return facts(now, {}, rebooted=True, power=power)
 
-    have = {name: current[name] for name in differing}
+    have = {name: waits.get(name, current[name]) for name in differing}
     before: dict[str, Any] = {**_public(differing if pending else have), "defaults": done or pending}
     after: dict[str, Any] = {**_public(differing), "defaults": True}
     if rebooting:
@@ -158,7 +165,7 @@ def default_values(current: Mapping[str, Any], registry: Mapping[str, Mapping[st
 
 def _reset_parameters(service: Service, bios: Mapping[str, Any]) -> dict[str, Any]:
     """Some want a ResetType, which the standard does not have; what may be in it is in their ActionInfo."""
-    info = service.find(link((at(bios, "Actions") or {}).get(f"#{_RESET}", {}).get("@Redfish.ActionInfo")))
+    info = service.find(link(action_of(bios, _RESET).get("@Redfish.ActionInfo")))
     found: dict[str, Any] = {}
     for parameter in items((info or {}).get("Parameters")):
         values = parameter.get("AllowableValues")

@@ -11,16 +11,27 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..errors import FleetError, InvalidInput, Unsupported
-from ..redfish.service import Service, allowable
-from ..redfish.values import at, text
-from .base import Change, Ipmi, read_back, seconds
+from ..redfish.quirks import VIRTUAL_CD_IS_USB
+from ..redfish.service import Service, allowable, spelt
+from ..redfish.values import at, link, text
+from .base import Change, Ipmi, carry_out, read_back, seconds
 
 DEVICES = ("pxe", "disk", "cdrom", "usb", "bios_setup", "http", "none")
 DURATIONS = ("once", "persistent")
 MODES = ("uefi", "legacy")
 
-_TARGETS = {"pxe": "Pxe", "disk": "Hdd", "cdrom": "Cd", "usb": "Usb", "bios_setup": "BiosSetup", "http": "UefiHttp"}
+# The first one that the BMC offers is taken; where it does not say what it offers, the first one.
+_TARGETS = {
+    "pxe": ("Pxe",),
+    "disk": ("Hdd",),
+    "cdrom": ("Cd", "UsbCd"),
+    "usb": ("Usb",),
+    "bios_setup": ("BiosSetup",),
+    "http": ("UefiHttp",),
+}
+_DEVICES = {target.lower(): device for device, targets in _TARGETS.items() for target in targets}
 _ENABLED = {"once": "Once", "persistent": "Continuous"}
+_DURATIONS = {value.lower(): name for name, value in _ENABLED.items()}
 _MODES = {"uefi": "UEFI", "legacy": "Legacy"}
 
 # Boot flags (IPMI 2.0, table 28-14, parameter 5): data 2, bits 5 to 2.
@@ -43,8 +54,8 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Optional[str]]:
     want: dict[str, Optional[str]] = {"device": device, "duration": None if device == "none" else params["duration"]}
     if params.get("mode") and device != "none":
         want["mode"] = params["mode"]
-    if params.get("http_boot_uri"):
-        want["http_boot_uri"] = params["http_boot_uri"]
+    if device == "http":
+        want["http_boot_uri"] = params.get("http_boot_uri") or None
     return want
 
 
@@ -55,50 +66,78 @@ def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
     boot = at(system, "Boot")
     if not isinstance(boot, Mapping):
         raise Unsupported(f"{service.host}: the BMC shows no boot override")
-    have = read_redfish(system)
-    payload = redfish_payload(service.host, boot, have, want)
+    staged_path = link(at(system, "@Redfish.Settings.SettingsObject"), path)
+    staged = _staged(service, staged_path)
+    have = read_redfish({**boot, **staged})
+    usb_first = (text(system.get("Manufacturer")) or "").lower() in VIRTUAL_CD_IS_USB
+    payload = redfish_payload(service.host, {**boot, **staged}, have, want, usb_first)
 
     def write() -> None:
-        service.patch(path, {"Boot": payload})
+        for place, names in ((staged_path, payload.keys() & staged.keys()), (path, payload.keys() - staged.keys())):
+            if place is not None and names:
+                service.patch(place, {"Boot": {name: payload[name] for name in payload if name in names}})
 
-    return _change(service, params, have, want, write, lambda: read_redfish(service.system()[1]))
+    def read() -> State:
+        return read_redfish({**(at(service.system()[1], "Boot") or {}), **_staged(service, staged_path)})
+
+    return _change(service, params, have, want, write, read)
 
 
-def read_redfish(system: Mapping[str, Any]) -> dict[str, Optional[str]]:
-    """The boot state of a ComputerSystem. A target of ours by its name, another one in small letters."""
-    enabled = text(at(system, "Boot.BootSourceOverrideEnabled"))
-    target = text(at(system, "Boot.BootSourceOverrideTarget"))
-    mode = (text(at(system, "Boot.BootSourceOverrideMode")) or "").lower() or None
-    off = enabled in (None, "Disabled") or target in (None, "None")
-    names = {value: name for name, value in _TARGETS.items()}
+def _staged(service: Service, path: Optional[str]) -> Mapping[str, Any]:
+    """The part of Boot that the BMC wants written to, and shows in, the system's settings resource instead."""
+    found = at(service.find(path), "Boot")
+    return found if isinstance(found, Mapping) else {}
+
+
+def read_redfish(boot: Mapping[str, Any]) -> dict[str, Optional[str]]:
+    """The boot state of a ComputerSystem's Boot. A target of ours by its name, another one in small letters."""
+    enabled, target, mode = (
+        (text(boot.get(f"BootSourceOverride{name}")) or "").lower() for name in ("Enabled", "Target", "Mode")
+    )
+    off = enabled in ("", "disabled") or target in ("", "none")
     return {
-        "device": "none" if off else names.get(target or "", (target or "").lower()),
-        "duration": None if off else next((name for name, value in _ENABLED.items() if value == enabled), enabled),
-        "mode": mode,
-        "http_boot_uri": text(at(system, "Boot.HttpBootUri")),
+        "device": "none" if off else _DEVICES.get(target, target),
+        "duration": None if off else _DURATIONS.get(enabled, enabled),
+        "mode": mode or None,
+        "http_boot_uri": text(boot.get("HttpBootUri")),
     }
 
 
-def redfish_payload(host: str, boot: Mapping[str, Any], have: State, want: State) -> dict[str, Any]:
-    """The least that brings the boot override from ``have`` to ``want``.
+def redfish_payload(
+    host: str, boot: Mapping[str, Any], have: State, want: State, usb_first: bool = False
+) -> dict[str, Any]:
+    """The least that brings the boot override from ``have`` to ``want``, in the BMC's spelling.
 
+    :param usb_first: an inserted image is a USB CD.
     :raises Unsupported: the service lists its values, and what is wanted is not among them.
     """
     if want["device"] == "none":
-        return {"BootSourceOverrideEnabled": "Disabled"}
-    payload: dict[str, Any] = {
-        "BootSourceOverrideTarget": _TARGETS[str(want["device"])],
-        "BootSourceOverrideEnabled": _ENABLED[str(want["duration"])],
+        if spelt(("Disabled",), allowable(boot, "BootSourceOverrideEnabled")) is None:
+            return {"BootSourceOverrideTarget": _offered(host, boot, "BootSourceOverrideTarget", ("None",))}
+        return {"BootSourceOverrideEnabled": _offered(host, boot, "BootSourceOverrideEnabled", ("Disabled",))}
+    targets = _TARGETS[str(want["device"])]
+    if usb_first and allowable(boot, "BootSourceOverrideTarget"):
+        targets = targets[::-1]
+    values: dict[str, tuple[str, ...]] = {
+        "BootSourceOverrideTarget": targets,
+        "BootSourceOverrideEnabled": (_ENABLED[str(want["duration"])],),
     }
     if want.get("mode") and want["mode"] != have["mode"]:
-        payload["BootSourceOverrideMode"] = _MODES[str(want["mode"])]
-    if want.get("http_boot_uri") and want["http_boot_uri"] != have["http_boot_uri"]:
+        values["BootSourceOverrideMode"] = (_MODES[str(want["mode"])],)
+    payload: dict[str, Any] = {name: _offered(host, boot, name, words) for name, words in values.items()}
+    if "http_boot_uri" in want and want["http_boot_uri"] != have["http_boot_uri"]:
         payload["HttpBootUri"] = want["http_boot_uri"]
-    for name, value in payload.items():
-        values = allowable(boot, name)
-        if values and value not in values:
-            raise Unsupported(f"{host}: {name} can't be {value}; the BMC offers {', '.join(values)}", allowed=values)
     return payload
+
+
+def _offered(host: str, boot: Mapping[str, Any], name: str, words: tuple[str, ...]) -> str:
+    values = allowable(boot, name)
+    found = spelt(words, values)
+    if found is None:
+        raise Unsupported(
+            f"{host}: {name} can't be {' or '.join(words)}; the BMC offers {', '.join(values)}", allowed=values
+        )
+    return found
 
 
 def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
@@ -170,8 +209,10 @@ def _change(
 
     def apply() -> Mapping[str, Any]:
         try:
-            write()
-            found = read_back(connection.clock, read, right, "the boot device", timeout=timeout, settle=settle)
+            found = carry_out(
+                write,
+                lambda: read_back(connection.clock, read, right, "the boot device", timeout=timeout, settle=settle),
+            )
         except FleetError as error:
             error.details.setdefault("wanted", dict(want))
             raise

@@ -9,20 +9,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..drivers.options import bmc_options
 from ..errors import Busy, FleetError, InvalidInput, NotFound, NotVerified, TransientError, Unsupported
 from ..ports import HttpResponse
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
-from ..redfish.service import Service, action_target, allowable
-from ..redfish.session import outcome_of
-from ..redfish.values import at, integer, items, link, text
+from ..redfish.service import Service, action_of, action_target, allowable
+from ..redfish.session import body_of
+from ..redfish.values import at, integer, items, link, links, text
 from .base import Change, open_service, read_back, seconds
 from .reboot import reboot
 from .versions import compare
@@ -36,7 +37,10 @@ _BAD = ("Exception", "Killed", "Cancelled")
 
 @dataclass(frozen=True)
 class Item:
-    """One component whose version the catalogue names."""
+    """One component whose version the catalogue names.
+
+    :ivar same: by what it is known again where its path has the version in it (Dell).
+    """
 
     path: str
     component: str
@@ -45,6 +49,7 @@ class Item:
     image: Optional[str] = None
     sha256: Optional[str] = None
     updateable: bool = True
+    same: tuple[Any, ...] = ()
 
     @property
     def action(self) -> str:
@@ -96,7 +101,7 @@ def plan(
         named.add(str(entry["component"]))
         for path, body in inventory:
             names = [text(body.get(name)) for name in ("Id", "Name", "SoftwareId")]
-            if str(names[0]).startswith((*AVAILABLE_PREFIXES, *PREVIOUS_PREFIXES, *DUPLICATE_PREFIXES)):
+            if _is_shadow(names[0]):
                 continue
             if not any(_fits(entry["component"], name) for name in names if name):
                 continue
@@ -108,6 +113,7 @@ def plan(
                 text(entry.get("image")),
                 text(entry.get("sha256")),
                 body.get("Updateable") is not False,
+                same=(body.get("Name"), body.get("SoftwareId")),
             )
             if path in chosen and chosen[path].wanted != item.wanted:
                 raise InvalidInput(
@@ -122,6 +128,26 @@ def plan(
             components=missing,
         )
     return list(chosen.values())
+
+
+def _is_shadow(name: Optional[str]) -> bool:
+    """A row that is not what runs, or that there is twice."""
+    return str(name).startswith((*AVAILABLE_PREFIXES, *PREVIOUS_PREFIXES, *DUPLICATE_PREFIXES))
+
+
+def of_another(path: str, body: Mapping[str, Any], system: str, others: Sequence[tuple[str, str]]) -> bool:
+    """Is it firmware of another system behind the same BMC? Its RelatedItem says so, or its Id begins with that system's
+    (``Node1.BIOS``)."""
+    related = links(body.get("RelatedItem"), path)
+    name = text(body.get("Id")) or path.rsplit("/", 1)[-1]
+
+    def within(place: str) -> bool:
+        return any(item == place or item.startswith(place + "/") for item in related)
+
+    for other, place in others:
+        if (within(place) and not within(system)) or re.match(re.escape(other) + r"[^A-Za-z0-9]", name):
+            return True
+    return False
 
 
 def _fits(pattern: Any, value: Optional[str]) -> bool:
@@ -154,12 +180,14 @@ def prepare_firmware(service: Service, params: Mapping[str, Any]) -> Change:
 
     :raises InvalidInput: an image is missing, is not a file, or is not the one that its checksum names.
     """
-    _path, system = service.system()
+    system_path, system = service.system()
     update_path = link(service.root.get("UpdateService"))
     update = service.find(update_path)
     if update_path is None or update is None:
         raise Unsupported(f"{service.host}: the BMC has no update service")
-    inventory = service.members(link(update.get("FirmwareInventory"), update_path))
+    others = service.other_systems()
+    listed = service.members(link(update.get("FirmwareInventory"), update_path))
+    inventory = [(path, body) for path, body in listed if not of_another(path, body, system_path, others)]
     vendor, model = text(system.get("Manufacturer")), text(system.get("Model"))
     found = plan(params["catalogue"], vendor, model, inventory, params.get("components"))
     todo = [item for item in found if item.action != "none"]
@@ -183,7 +211,8 @@ def prepare_firmware(service: Service, params: Mapping[str, Any]) -> Change:
 
     before = {item.component: item.installed for item in found}
     after = {item.component: item.installed if item.action == "none" else item.wanted for item in found}
-    return Change(before, after, apply, {"firmware": rows, "updates": []})
+    nothing = () if found else (f"the catalogue names no component of this {vendor or ''} {model or 'machine'}",)
+    return Change(before, after, apply, {"firmware": rows, "updates": [], "warnings": nothing})
 
 
 def _check_direction(host: str, todo: Sequence[Item], direction: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -253,7 +282,7 @@ def check_way(host: str, update: Mapping[str, Any], method: str, item: Item) -> 
 
 
 def _protocols(update: Mapping[str, Any]) -> list[str]:
-    return allowable((at(update, "Actions") or {}).get(f"#{_PULL}", {}), "TransferProtocol")
+    return allowable(action_of(update, _PULL), "TransferProtocol")
 
 
 class _Updater:
@@ -316,8 +345,12 @@ class _Updater:
         data = Path(image).read_bytes()
         target = link(self._update.get("MultipartHttpPushUri"))
         if target is not None:
-            body, kind = multipart({"Targets": [item.path]}, Path(image).name, data)
-            return self.service.post(target, body, headers={"Content-Type": kind}, timeout=timeout)
+
+            def push(parameters: Mapping[str, Any]) -> HttpResponse:
+                body, kind = multipart(parameters, Path(image).name, data)
+                return self.service.post(str(target), body, headers={"Content-Type": kind}, timeout=timeout)
+
+            return self._aimed(item, push)
         return self._push_plain(item, str(link(self._update.get("HttpPushUri"))), data, timeout)
 
     def _push_plain(self, item: Item, target: str, data: bytes, timeout: float) -> HttpResponse:
@@ -336,23 +369,27 @@ class _Updater:
                     self.service.patch(home, {"HttpPushUriTargets": []})
 
     def _pull(self, item: Item, image: str) -> HttpResponse:
-        parameters: dict[str, Any] = {"ImageURI": image, "Targets": [item.path]}
+        parameters = {"ImageURI": image}
         if _protocols(self._update):
             parameters["TransferProtocol"] = image.partition("://")[0].upper()
+        return self._aimed(item, lambda aim: self.service.act(self._update, _PULL, {**parameters, **aim}))
+
+    @staticmethod
+    def _aimed(item: Item, send: Callable[[Mapping[str, Any]], HttpResponse]) -> HttpResponse:
+        """Said what the image is for, unless the BMC finds that out from the image, and refuses to be told (Dell)."""
         try:
-            return self.service.act(self._update, _PULL, parameters)
+            return send({"Targets": [item.path]})
         except Unsupported as error:
             if "Targets" not in error.message:
                 raise
-            # It finds out from the image what it is for, and refuses to be told.
-            return self.service.act(self._update, _PULL, {k: v for k, v in parameters.items() if k != "Targets"})
+            return send({})
 
     # -- the task ---------------------------------------------------------------------------------------------------------
 
     def _follow(self, response: HttpResponse, record: dict[str, Any], begin: float) -> None:
         """Until the task is over. A BMC that restarts meanwhile is waited for; a task that is not there any more is over."""
         monitor = link(response.headers.get("location", ""))
-        body = outcome_of(response).body or {}
+        body = body_of(response)
         task = link(body) if "Task" in str(body.get("@odata.type")) else None
         record["task"] = task or monitor
         limit = seconds(self._params, "task_timeout")
@@ -395,7 +432,7 @@ class _Updater:
             return None, True
         if response.status >= 400:
             return None, False
-        return outcome_of(response).body, monitor is not None and response.status != 202
+        return body_of(response) or None, monitor is not None and response.status != 202
 
     def _note(self, record: dict[str, Any], found: Mapping[str, Any]) -> None:
         state, percent = text(found.get("TaskState")), integer(found.get("PercentComplete"))
@@ -413,10 +450,21 @@ class _Updater:
 
     def _version(self, item: Item) -> Optional[str]:
         try:
-            return text(at(self.service.find(item.path), "Version"))
+            return text(at(self.service.find(item.path) or self._moved(item), "Version"))
         except TransientError:
             self._reconnect()
             raise
+
+    def _moved(self, item: Item) -> Optional[Mapping[str, Any]]:
+        """The component at another path than before; of several that are the same, the one with the version that is wanted."""
+        home = link(self.service.root.get("UpdateService"))
+        rows = self.service.members(link(self._update.get("FirmwareInventory"), home or ""))
+        found = [
+            body
+            for _path, body in rows
+            if (body.get("Name"), body.get("SoftwareId")) == item.same and not _is_shadow(text(body.get("Id")))
+        ]
+        return next((body for body in found if item.shows(text(body.get("Version")))), found[0] if found else None)
 
     def _shows(self, item: Item) -> bool:
         try:

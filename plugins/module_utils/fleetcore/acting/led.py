@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..errors import Unsupported
-from ..redfish.service import Service, allowable
+from ..redfish.service import Service, allowable, spelt
 from ..redfish.values import at, links
-from .base import Change, Ipmi, read_back, seconds
+from .base import Change, Ipmi, carry_out, read_back, seconds
 
 STATES = ("on", "off")
-_WORDS = {"Lit": "on", "Blinking": "on", "Off": "off"}
+_WORDS = {"lit": "on", "blinking": "on", "off": "off"}
 
 
 def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
@@ -28,10 +29,14 @@ def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
 
 
 def _light_of(service: Service, params: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> Change:
-    payload = redfish_payload(body, params["state"])
+    ways = redfish_ways(body, params["state"])
 
     def write() -> None:
-        service.patch(path, payload)
+        for payload in ways[:-1]:
+            with contextlib.suppress(Unsupported):
+                service.patch(path, payload)
+                return
+        service.patch(path, ways[-1])
 
     return _change(service, params, read_redfish(body), write, lambda: read_redfish(service.get(path)))
 
@@ -46,15 +51,17 @@ def read_redfish(body: Mapping[str, Any]) -> Optional[str]:
     active = body.get("LocationIndicatorActive")
     if isinstance(active, bool):
         return "on" if active else "off"
-    return _WORDS.get(str(body.get("IndicatorLED")))
+    return _WORDS.get(str(body.get("IndicatorLED")).lower())
 
 
-def redfish_payload(body: Mapping[str, Any], state: str) -> dict[str, Any]:
+def redfish_ways(body: Mapping[str, Any], state: str) -> list[dict[str, Any]]:
+    """What can be written for it, best first. Some BMCs can only blink, and do not say so."""
     if isinstance(body.get("LocationIndicatorActive"), bool):
-        return {"LocationIndicatorActive": state == "on"}
+        return [{"LocationIndicatorActive": state == "on"}]
     values = allowable(body, "IndicatorLED")
-    lit = "Lit" if not values or "Lit" in values else "Blinking"
-    return {"IndicatorLED": lit if state == "on" else "Off"}
+    words = ("Lit", "Blinking") if state == "on" else ("Off",)
+    found = [spelt((word,), values) for word in words]
+    return [{"IndicatorLED": word} for word in found if word is not None] or [{"IndicatorLED": words[0]}]
 
 
 def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
@@ -88,10 +95,13 @@ def _change(
         return {"led": {"driver": connection.name, "before": have, "after": after, "verified": verified}}
 
     def apply() -> Mapping[str, Any]:
-        write()
         if have is None:
+            write()
             return facts(want, False)
         timeout = seconds(params, "verify_timeout")
-        return facts(read_back(connection.clock, read, lambda found: found == want, "the light", timeout=timeout), True)
+        found = carry_out(
+            write, lambda: read_back(connection.clock, read, lambda found: found == want, "the light", timeout=timeout)
+        )
+        return facts(found, True)
 
     return Change({"led": have}, {"led": want}, apply, facts(want, have == want))

@@ -14,7 +14,7 @@ from ..model import LogEntry, to_dict
 from ..redfish.quirks import is_event_log
 from ..redfish.service import Service, action_target
 from ..redfish.values import at, link, links, text
-from .base import Change, Ipmi, read_back, seconds
+from .base import Change, Ipmi, carry_out, read_back, seconds
 
 _CLEAR_WORDS = ("clear", "erase")
 _POLL_CLEAR = 0.5
@@ -117,7 +117,6 @@ def _change(
         }
 
     def apply() -> Mapping[str, Any]:
-        clear()
         old = set(entries)
 
         def left() -> Mapping[str, int]:
@@ -126,7 +125,12 @@ def _change(
             return {"entries left": len(old & set(found)) if len(found) > 1 else 0}
 
         timeout = seconds(params, "verify_timeout")
-        read_back(connection.clock, left, lambda found: not found["entries left"], "the log", timeout=timeout)
+        carry_out(
+            clear,
+            lambda: read_back(
+                connection.clock, left, lambda found: not found["entries left"], "the log", timeout=timeout
+            ),
+        )
         return facts(True)
 
     if params["state"] == "read" or is_clear(entries):

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ..errors import InvalidInput, NotFound
+from ..errors import InvalidInput, NotFound, Unsupported
 from ..redfish.service import Service, action_target
-from ..redfish.values import link, text
-from .base import Change, read_back, seconds
+from ..redfish.values import link, text, word
+from .base import Change, carry_out, read_back, seconds
 
 MEDIA = {"cd": ("CD", "DVD"), "usb": ("USBStick",), "floppy": ("Floppy",)}
+# Where a slot does not say what it takes: how its name begins.
+_NAMES = {"cd": ("cd", "dvd"), "usb": ("usb", "hd", "removable"), "floppy": ("fd", "floppy")}
+
+_INSERT, _EJECT = "VirtualMedia.InsertMedia", "VirtualMedia.EjectMedia"
+_DEFAULTS = ("Inserted", "WriteProtected")  # true, unless said otherwise (DSP0268)
 
 Slots = list[tuple[str, Mapping[str, Any]]]
 
@@ -39,7 +44,7 @@ def prepare_media(service: Service, params: Mapping[str, Any]) -> Change:
 
     def differs(body: Mapping[str, Any]) -> bool:
         have = shown(body)
-        return bool(have["inserted"]) != inserting or (inserting and bool(have["image"] != image))
+        return bool(have["inserted"]) != inserting or (inserting and not _is_image(have, image))
 
     todo = [(path, body) for path, body in chosen if differs(body)]
     after = {**before, **{_id(path, body): target for path, body in todo}}
@@ -76,11 +81,10 @@ def choose(host: str, every: Slots, params: Mapping[str, Any], inserting: bool, 
             names = ", ".join(_id(*item) for item in every)
             raise NotFound(f"{host}: there is no virtual medium {params['slot']!r}; there are: {names}")
         return named
-    types = MEDIA[params["media"]]
-    kind = [item for item in every if set(types) & set(item[1].get("MediaTypes") or [])]
+    kind = [item for item in every if _takes(*item, params["media"])]
     if not kind:
         raise NotFound(f"{host}: the BMC has no virtual medium for {params['media']}")
-    holding = [item for item in kind if shown(item[1])["image"] == image and image]
+    holding = [item for item in kind if image and _is_image(shown(item[1]), image)]
     if inserting:
         empty = [item for item in kind if not shown(item[1])["inserted"]]
         return (holding or empty or kind)[:1]
@@ -90,7 +94,7 @@ def choose(host: str, every: Slots, params: Mapping[str, Any], inserting: bool, 
 def shown(body: Mapping[str, Any]) -> dict[str, Any]:
     """``{inserted, image, write_protected}`` of one VirtualMedia."""
     inserted = body.get("Inserted")
-    image = text(body.get("Image"))
+    image = word(body.get("Image")) or word(body.get("ImageName"))
     inside = bool(inserted) if inserted is not None else image is not None
     protected = body.get("WriteProtected")
     return {
@@ -98,6 +102,19 @@ def shown(body: Mapping[str, Any]) -> dict[str, Any]:
         "image": image if inside else None,
         "write_protected": protected if inside and isinstance(protected, bool) else None,
     }
+
+
+def _takes(path: str, body: Mapping[str, Any], media: str) -> bool:
+    types = body.get("MediaTypes")
+    if isinstance(types, list) and types:
+        return any(str(item).lower() == kind.lower() for item in types for kind in MEDIA[media])
+    return _id(path, body).lower().startswith(_NAMES[media])
+
+
+def _is_image(have: Mapping[str, Any], image: Optional[str]) -> bool:
+    """Some BMCs show the name of the file only."""
+    shown_image = str(have["image"] or "")
+    return shown_image == image or ("/" not in shown_image and shown_image == str(image).rsplit("/", 1)[-1])
 
 
 def _id(path: str, body: Mapping[str, Any]) -> str:
@@ -109,19 +126,48 @@ def _insert(service: Service, path: str, body: Mapping[str, Any], params: Mappin
     for name, option in (("UserName", "image_username"), ("Password", "image_password")):
         if params.get(option) is not None:
             request[name] = params[option]
-    if action_target(body, "VirtualMedia.InsertMedia"):
-        service.act(body, "VirtualMedia.InsertMedia", request)
-    else:
-        service.patch(path, request)
-    _until(service, path, params, True, image)
+
+    def write() -> None:
+        asked = request
+        while True:
+            try:
+                if action_target(body, _INSERT):
+                    service.act(body, _INSERT, asked)
+                else:
+                    service.patch(path, asked)
+                return
+            except Unsupported as error:
+                other = adapted(asked, error.message, body) if error.details.get("status") in (400, 422) else None
+                if other is None:
+                    raise
+                asked = other
+
+    carry_out(write, lambda: _until(service, path, params, True, image))
+
+
+def adapted(request: Mapping[str, Any], refusal: str, body: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    """Another way to ask for the same, after a refusal; None when there is none. What the BMC misses is added, else what is only said for
+    clarity is left out: both are what the standard leaves open."""
+    missing = {
+        "TransferProtocolType": str(request["Image"]).partition("://")[0].upper(),
+        "TransferMethod": "Stream",
+        "MediaType": next(iter(body.get("MediaTypes") or ()), None),
+    }
+    for name, value in missing.items():
+        if name in refusal and name not in request and value:
+            return {**request, name: value}
+    least = {name: value for name, value in request.items() if name not in _DEFAULTS or value is not True}
+    return least if least != request else None
 
 
 def _eject(service: Service, path: str, body: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    if action_target(body, "VirtualMedia.EjectMedia"):
-        service.act(body, "VirtualMedia.EjectMedia", {})
-    else:
-        service.patch(path, {"Image": None, "Inserted": False})
-    _until(service, path, params, False, None)
+    def write() -> None:
+        if action_target(body, _EJECT):
+            service.act(body, _EJECT, {})
+        else:
+            service.patch(path, {"Image": None, "Inserted": False})
+
+    carry_out(write, lambda: _until(service, path, params, False, None))
 
 
 def _until(service: Service, path: str, params: Mapping[str, Any], inserted: bool, image: Optional[str]) -> None:

@@ -11,11 +11,21 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..drivers.options import bmc_options
-from ..errors import AuthenticationFailed, InvalidInput, NotFound, NotVerified, TransientError, Unsupported
-from ..redfish.service import Service, action_target
+from ..errors import (
+    AuthenticationFailed,
+    InvalidInput,
+    NotFound,
+    NotVerified,
+    TimedOut,
+    TransientError,
+    Unreachable,
+    Unsupported,
+)
+from ..redfish.service import Service, action_target, spelt
 from ..redfish.values import text
-from .base import Change, Ipmi, open_service, seconds
+from .base import Change, Ipmi, carry_out, open_service, seconds
 
+_RESET = "Manager.Reset"
 _KINDS = {"graceful": ("GracefulRestart", "ForceRestart"), "forced": ("ForceRestart", "GracefulRestart")}
 
 
@@ -25,12 +35,12 @@ def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
     :raises InvalidInput: several managers and none is named.
     """
     path, manager = _manager(service, params.get("manager"))
-    action = (manager.get("Actions") or {}).get("#Manager.Reset")
-    if action_target(manager, "Manager.Reset") is None:
+    if action_target(manager, _RESET) is None:
         raise Unsupported(f"{service.host}: the BMC does not offer to be reset")
-    kinds = _KINDS[params["kind"]]
-    allowed = action.get("ResetType@Redfish.AllowableValues") if isinstance(action, Mapping) else None
-    kind = next((item for item in kinds if not isinstance(allowed, list) or item in allowed), kinds[0])
+    allowed = service.action_values(manager, _RESET, "ResetType")
+    kind = spelt(_KINDS[params["kind"]], allowed)
+    if kind is None:
+        raise Unsupported(f"{service.host}: the BMC offers to be reset by {', '.join(allowed)} only", allowed=allowed)
     last = text(manager.get("LastResetTime"))
 
     def gone() -> bool:
@@ -47,7 +57,7 @@ def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
         finally:
             fresh.close()
 
-    return _change(service, params, lambda: service.act(manager, "Manager.Reset", {"ResetType": kind}), gone, back)
+    return _change(service, params, lambda: service.act(manager, _RESET, {"ResetType": kind}), gone, back)
 
 
 def _manager(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, Any]]:
@@ -81,11 +91,7 @@ def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
         driver.drop()
         driver.raw(netfn=6, command=1)
 
-    def act() -> None:
-        with contextlib.suppress(TransientError):  # it may be gone before it answers
-            driver.raw(netfn=6, command=command)
-
-    return _change(driver, params, act, gone, back)
+    return _change(driver, params, lambda: driver.raw(netfn=6, command=command), gone, back)
 
 
 def _change(
@@ -102,16 +108,21 @@ def _change(
         return {"reset": {"driver": connection.name, "kind": params["kind"], "answers": answers, "seconds": waited}}
 
     def apply() -> Mapping[str, Any]:
-        act()
         if not params["wait"]:
+            with contextlib.suppress(TimedOut, Unreachable):
+                act()
             return facts(None, None)
         begin = clock.monotonic()
-        while not _went(gone):
-            if clock.monotonic() - begin >= down_timeout:
-                raise NotVerified(
-                    f"{connection.host}: the BMC accepted the reset and still answers as before after {down_timeout:g} s"
-                )
-            clock.sleep(min(1.0, max(0.05, down_timeout / 20)))
+
+        def until_gone() -> None:
+            while not _went(gone):
+                if clock.monotonic() - begin >= down_timeout:
+                    raise NotVerified(
+                        f"{connection.host}: the BMC accepted the reset and still answers as before after {down_timeout:g} s"
+                    )
+                clock.sleep(min(1.0, max(0.05, down_timeout / 20)))
+
+        carry_out(act, until_gone)  # it may be gone before it answers
         refused = False
         while True:
             try:

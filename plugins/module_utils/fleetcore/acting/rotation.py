@@ -14,6 +14,7 @@ from ..errors import FleetError, NotVerified, TransientError
 from ..ports import Clock
 
 _POLL_SECONDS = 2.0
+_REFUSED = (409, 429, 503)  # HTTP: nothing was done, and no login with the new password is spent on it
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,26 @@ class Rotation:
 
         :param old: what is put back; None: it is not known.
         :raises FleetError: it is not changed. ``details["restored"]`` is true when ``old`` works, false when that was tried and
-            it does not, None when nobody could tell; ``details["valid"]`` is ``old``, ``new`` or ``unknown``.
+            it does not, None when nobody could tell; ``details["valid"]`` is ``old`` or ``unknown``.
+
+        Interrupted before the new password was seen to work, it puts the old one back.
         """
+        try:
+            self._run(new, old)
+        except FleetError:
+            raise
+        except BaseException:
+            self._restore(old)
+            raise
+
+    def _run(self, new: str, old: Optional[str]) -> None:
         failure: Optional[FleetError] = None
         try:
             self.write(new)
-        except TransientError as error:
-            failure = error  # it may have happened
         except FleetError as error:
-            raise self._said(error, self._works_now(old)) from error
+            if not isinstance(error, TransientError) or error.details.get("status") in _REFUSED:
+                raise self._said(error, self._works_now(old), "The old password still works") from error
+            failure = error  # it may have happened
         try:
             self.must_work(new, "the BMC accepted the new password, and a login with it does not work")
         except FleetError as error:
@@ -101,10 +113,12 @@ class Rotation:
             works = self._works_now(old)
         return works
 
-    def _said(self, failure: FleetError, restored: Optional[bool]) -> FleetError:
+    def _said(
+        self, failure: FleetError, restored: Optional[bool], well: str = "The old password was put back and works"
+    ) -> FleetError:
         """The failure, with which password holds now."""
         words = {
-            True: "The old password was put back and works",
+            True: well,
             False: "THE OLD PASSWORD COULD NOT BE PUT BACK: log in with either and check",
             None: "The old password is not known, or nobody answered, and it was not seen to work: log in with either and check",
         }

@@ -7,15 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable, Optional
 
-from ..errors import FleetError, InvalidInput, Unsupported
-from ..redfish.service import Service, allowable
-from ..redfish.values import at, link, text
-from .base import Change, read_back, seconds
+from ..errors import FleetError, InvalidInput, NotVerified, Unsupported
+from ..redfish.service import Service, action_target
+from ..redfish.values import link, text
+from .base import Change, carry_out, read_back, seconds
 from .reboot import reboot
 
 KEYS = {"default": "ResetAllKeysToDefault", "deleted": "DeleteAllKeys"}
+_RESET = "SecureBoot.ResetKeys"
 _MODES = {"default": ("UserMode", "DeployedMode"), "deleted": ("SetupMode",)}
 
 
@@ -29,59 +30,94 @@ def prepare_secure_boot(service: Service, params: Mapping[str, Any]) -> Change:
     body = service.find(path)
     if path is None or body is None or not isinstance(body.get("SecureBootEnable"), bool):
         raise Unsupported(f"{service.host}: the BMC does not show Secure Boot")
-    have = shown(body)
-    enabled, keys = params.get("enabled"), params.get("keys")
-    want_keys = keys is not None and have["mode"] not in _MODES[keys]
-    if keys is not None and want_keys:
-        _can_reset(service.host, body, KEYS[keys])
-    if enabled and (keys == "deleted" or (have["mode"] == "SetupMode" and keys is None)):
-        raise InvalidInput(
-            f"{service.host}: Secure Boot can't be on without keys; use keys: default to enrol the maker's",
-            field="keys",
-        )
-    want_enabled = enabled is not None and have["enabled"] != enabled
-    current = "Enabled" if enabled else "Disabled"
-    rebooting = bool(
-        params["reboot"]
-        and enabled is not None
-        and have["current_boot"] is not None
-        and have["current_boot"] != current
-    )
-    after = {
-        "enabled": enabled if want_enabled else have["enabled"],
-        "mode": _MODES[keys][0] if keys is not None and want_keys else have["mode"],
-        "current_boot": current if rebooting else have["current_boot"],
-    }
+    return _SecureBoot(service, params, path, body).change()
 
-    def apply() -> Mapping[str, Any]:
-        timeout = seconds(params, "verify_timeout")
-        if keys is not None and want_keys:
-            service.act(body, "SecureBoot.ResetKeys", {"ResetKeysType": KEYS[keys]})
-        if want_enabled:
-            service.patch(path, {"SecureBootEnable": enabled})
-            _until(service, path, lambda found: bool(found["enabled"] == enabled), timeout)
-        power = None
-        if rebooting:
-            try:
-                power = reboot(params, service.clock)
-                limit = seconds(params, "apply_timeout")
-                _until(service, path, lambda found: bool(found["current_boot"] == current), limit)
-            except FleetError as error:
-                error.details.setdefault("staged", want_enabled)
+
+class _SecureBoot:
+    def __init__(self, service: Service, params: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> None:
+        self.service = service
+        self.params = params
+        self.path = path
+        self.body = body
+        self.have = shown(body)
+        self.enabled: Optional[bool] = params.get("enabled")
+        self.keys: Optional[str] = params.get("keys")
+        self.modes = _MODES[self.keys] if self.keys is not None else ()
+        self.current = "Enabled" if self.enabled else "Disabled"
+        self.want_keys = self.keys is not None and self.have["mode"] not in self.modes
+        self.want_enabled = self.enabled is not None and self.have["enabled"] != self.enabled
+        self.boots_otherwise = self.enabled is not None and self.have["current_boot"] not in (None, self.current)
+        self.rebooting = bool(params["reboot"] and (self.boots_otherwise or self.want_keys))
+
+    def change(self) -> Change:
+        if self.keys is not None and self.want_keys:
+            _can_reset(self.service, self.body, KEYS[self.keys])
+        if self.enabled and (self.keys == "deleted" or (self.have["mode"] == "SetupMode" and self.keys is None)):
+            raise InvalidInput(
+                f"{self.service.host}: Secure Boot can't be on without keys; use keys: default to enrol the maker's",
+                field="keys",
+            )
+        after = {
+            "enabled": self.enabled if self.want_enabled else self.have["enabled"],
+            "mode": self.modes[0] if self.want_keys else self.have["mode"],
+            "current_boot": self.current if self.rebooting and self.boots_otherwise else self.have["current_boot"],
+        }
+        reboots = ({"reboot": False}, {"reboot": True}) if self.rebooting else ({}, {})
+        return Change({**self.have, **reboots[0]}, {**after, **reboots[1]}, self._apply, self._facts(after))
+
+    def _apply(self) -> Mapping[str, Any]:
+        if self.keys is not None and self.want_keys:
+            self.service.act(self.body, _RESET, {"ResetKeysType": KEYS[self.keys]})
+        if self.want_enabled:
+            carry_out(
+                lambda: self.service.patch(self.path, {"SecureBootEnable": self.enabled}),
+                lambda: self._until(lambda found: bool(found["enabled"] == self.enabled), "verify_timeout"),
+            )
+        power = self._reboot() if self.rebooting else None
+        unseen = self.want_keys and not self._keys_show()
+        warnings = ("the BMC accepted the change of the keys and does not show it; only the next boot tells",)
+        return {
+            **self._facts(shown(self.service.get(self.path)), power, unseen),
+            "warnings": warnings if unseen else (),
+        }
+
+    def _reboot(self) -> Mapping[str, Any]:
+        try:
+            power = reboot(self.params, self.service.clock)
+            if self.boots_otherwise:
+                self._until(lambda found: bool(found["current_boot"] == self.current), "apply_timeout")
+        except FleetError as error:
+            error.details.setdefault("staged", self.want_enabled)
+            raise
+        return power
+
+    def _keys_show(self) -> bool:
+        """Many change the keys at the next boot only, and show nothing until then.
+
+        :raises NotVerified: that boot was.
+        """
+        try:
+            self._until(
+                lambda found: found["mode"] in self.modes, "apply_timeout" if self.rebooting else "verify_timeout"
+            )
+        except NotVerified:
+            if self.rebooting:
                 raise
-        if keys is not None and want_keys:
-            _until(service, path, lambda found: found["mode"] in _MODES[keys], timeout)
-        return facts(shown(service.get(path)), power)
+            return False
+        return True
 
-    def facts(state: Mapping[str, Any], power: Any = None) -> dict[str, Any]:
-        pending = enabled is not None and state["current_boot"] not in (None, current)
-        return {"secure_boot": {**state, "pending": pending, "rebooted": power is not None}}
+    def _facts(self, state: Mapping[str, Any], power: Any = None, unseen: bool = False) -> dict[str, Any]:
+        boots_otherwise = self.enabled is not None and state["current_boot"] not in (None, self.current)
+        return {"secure_boot": {**state, "pending": unseen or boots_otherwise, "rebooted": power is not None}}
 
-    return Change(have, after, apply, facts(after))
-
-
-def _until(service: Service, path: str, good: Any, timeout: float) -> None:
-    read_back(service.clock, lambda: shown(service.get(path)), good, "Secure Boot", timeout=timeout)
+    def _until(self, good: Callable[[Mapping[str, Any]], bool], timeout: str) -> None:
+        read_back(
+            self.service.clock,
+            lambda: shown(self.service.get(self.path)),
+            good,
+            "Secure Boot",
+            timeout=seconds(self.params, timeout),
+        )
 
 
 def shown(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,8 +128,7 @@ def shown(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _can_reset(host: str, body: Mapping[str, Any], kind: str) -> None:
-    action = (at(body, "Actions") or {}).get("#SecureBoot.ResetKeys")
-    values = allowable(action, "ResetKeysType") if isinstance(action, Mapping) else []
-    if not isinstance(action, Mapping) or (values and kind not in values):
-        raise Unsupported(f"{host}: the BMC can't do {kind} with the keys", allowed=values)
+def _can_reset(service: Service, body: Mapping[str, Any], kind: str) -> None:
+    values = service.action_values(body, _RESET, "ResetKeysType")
+    if action_target(body, _RESET) is None or (values and kind not in values):
+        raise Unsupported(f"{service.host}: the BMC can't do {kind} with the keys", allowed=values)

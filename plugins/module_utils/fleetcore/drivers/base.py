@@ -306,6 +306,8 @@ class PowerController:
     def _reach(self, action: PowerAction, target: PowerState, timeout: float, attempts: int = 3) -> None:
         """Repeat an action until the controller reports the target. Actions to a state are idempotent.
 
+        Some controllers begin anew when they are told again: the last time they are left ``timeout`` as a whole.
+
         :raises NotVerified: every attempt was accepted and none took effect. Else the last transient error.
         """
         last: Optional[FleetError] = None
@@ -322,14 +324,18 @@ class PowerController:
                 if last is None:
                     return  # accepted is all that there is to know
                 continue
-            self._wait(target, timeout / attempts if last is None else self._options.poll_seconds)
+            if last is not None:
+                patience = self._options.poll_seconds
+            else:
+                patience = timeout if attempt == attempts - 1 else timeout / attempts
+            self._wait(target, patience)
             if self.result.after is target:
                 self.result.verified = True
                 return
         if last is not None:
             raise last
         raise NotVerified(
-            f"the controller accepted {action.value!r} {attempts} times, and after {timeout:g} s the machine is still "
+            f"the controller accepted {action.value!r} {attempts} times, and {timeout:g} s after the last time the machine is still "
             f"{self.result.after.value}, not {target.value}",
             action=action.value,
             state=self.result.after.value,

@@ -202,6 +202,9 @@ class IpmiDriver:
             raise BadResponse(
                 f"{self._options.host}: IPMI: the answer can't be used ({type(error).__name__}: {str(error)[:200]})"
             ) from error
+        except BaseException:  # interrupted in the middle: what follows needs a login of its own
+            self._connection = None
+            raise
 
     def log(self, limit: int = 4096) -> list[LogEntry]:
         """The system event log, oldest first; the last ``limit`` of its first 4096 entries."""

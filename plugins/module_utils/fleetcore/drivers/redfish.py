@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
 from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
-from ..redfish.service import choose_system, refusal
+from ..redfish.service import Service, choose_system, refusal
 from ..redfish.session import Session
 from ..redfish.walker import candidates
 from .options import BmcOptions, check_system
@@ -35,10 +35,13 @@ _RESETS = {
     PowerAction.RESET: ("ForceRestart", "PowerCycle", "FullPowerCycle"),
     PowerAction.NMI: ("Nmi",),
 }
+_OPTIONAL = (PowerAction.RESET, PowerAction.NMI)
 
 
 class RedfishDriver:
-    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use.
+    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use; from then on ``actions`` has reset and
+    nmi only where the BMC offers them. Those that switch on and off are asked for each time: some BMCs only list what fits the present
+    state.
 
     :raises MissingDependency: sushy is not installed (from the constructor).
     """
@@ -53,6 +56,7 @@ class RedfishDriver:
                 "the Python package sushy is not installed where the module runs: pip install sushy", package="sushy"
             )
         self._options = options
+        self._clock = clock
         self._session = Session(
             options.http(),
             clock,
@@ -72,7 +76,7 @@ class RedfishDriver:
 
     def set_power(self, action: PowerAction) -> None:
         system = self._find()
-        allowed = {item.value for item in self._call(system.get_allowed_reset_system_values)}
+        allowed = self._offered(system)
         value = next((item for item in _RESETS[action] if item in allowed), None)
         if value is None:
             raise Unsupported(
@@ -94,11 +98,21 @@ class RedfishDriver:
             if not self._opened:
                 self._session.open()
                 self._opened = True
-            self._system = self._call(self._choose)
+            system = self._call(self._choose)
+            offered = self._offered(system)
+            self.actions = BMC_ACTIONS - {item for item in _OPTIONAL if not offered.intersection(_RESETS[item])}
+            self._system = system
         return self._system
 
+    def _offered(self, system: Any) -> set[str]:
+        """The values of ResetType; all that there are where the BMC does not say.
+
+        :raises Unsupported: the system has no such action.
+        """
+        return {item.value for item in self._call(system.get_allowed_reset_system_values)}
+
     def _choose(self) -> Any:
-        connector = _Connector(self._options, self._session)
+        connector = _Connector(self._options, Service(self._session, self._clock, self._options.host))
         root = sushy.Sushy(self._options.base_url, auth=_NoAuth(), connector=connector)
         systems = root.get_system_collection().get_members()
         names = [(str(system.identity), system.path) for system in systems]
@@ -114,13 +128,19 @@ class RedfishDriver:
         except FleetError:
             raise
         except sushy.exceptions.HTTPError as error:
-            raise refusal(self._options.host, int(error.status_code), " ".join(str(error).split())[:300]) from error
+            raise refusal(self._options.host, int(error.status_code), _words(error)) from error
         except sushy.exceptions.MissingActionError as error:
             raise Unsupported(f"{self._options.host}: the BMC can't do this over Redfish ({error})") from error
         except Exception as error:  # sushy reads attributes of any vendor's JSON without checking their types
             raise BadResponse(
                 f"{self._options.host}: the BMC's answer can't be used ({type(error).__name__}: {str(error)[:200]})"
             ) from error
+
+
+def _words(error: Any) -> str:
+    """What the BMC said, without sushy's frame around it."""
+    said = getattr(error, "detail", None) or str(error)
+    return " ".join(str(said).split())[:300]
 
 
 class _Answer:
@@ -149,9 +169,9 @@ if sushy is not None:
             return False
 
     class _Connector(sushy_connector.Connector):  # type: ignore[misc]
-        def __init__(self, options: BmcOptions, session: Session) -> None:
+        def __init__(self, options: BmcOptions, service: Service) -> None:
             super().__init__(options.base_url)
-            self._own = session
+            self._own = service
 
         def _op(
             self,
@@ -161,9 +181,6 @@ if sushy is not None:
             **_unused: Any,
         ) -> _Answer:
             body = json.dumps(data).encode() if data is not None else None
-            response = self._own.send(method, path, body)
-            if response.status == 401 and self._own.renew():
-                response = self._own.send(method, path, body)
-            answer = _Answer(response)
+            answer = _Answer(self._own.send(method, path, body))
             sushy.exceptions.raise_for_response(method, path, answer)
             return answer

@@ -68,6 +68,8 @@ def open_first(makers: Makers, state: Optional[str] = None) -> tuple[PowerDriver
             if state is not None:
                 check_can(driver, state)
             driver.power_state()
+            if state is not None:
+                check_can(driver, state)  # only a BMC that has let in tells what it offers
         except BaseException:
             driver.close()
             raise
@@ -87,7 +89,10 @@ def power_drivers(params: Mapping[str, Any], clock: Clock) -> Makers:
     for name in names:
         if name in DRIVERS:
             if not params.get("address"):
-                raise InvalidInput(f"address: the driver {name} needs the address of the BMC", field="address")
+                raise InvalidInput(
+                    f"address: the driver {name} needs the address of the BMC (bmc_address in the inventory)",
+                    field="address",
+                )
             makers[name] = _of_bmc(bmc_options(params), clock)[name]
         elif name not in POWER_DRIVERS:
             raise InvalidInput(f"drivers: {name!r} is not one of {', '.join(POWER_DRIVERS)}", field="drivers")

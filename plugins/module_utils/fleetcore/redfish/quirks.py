@@ -192,3 +192,6 @@ BIOS_HINTS: dict[str, tuple[str, ...]] = {
 
 # Words in the model or name of a network adapter or PCIe device that is a computer of its own.
 DPU_WORDS = ("bluefield", "pensando", "dpu", "ipu")
+
+# Makers (in small letters) of machines that see an inserted image as a USB CD, and don't boot from it as a CD, though they offer both.
+VIRTUAL_CD_IS_USB = ("supermicro", "super micro computer, inc.")

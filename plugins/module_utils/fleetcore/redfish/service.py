@@ -14,6 +14,7 @@ from ..errors import (
     AuthenticationFailed,
     BadResponse,
     Busy,
+    ConflictError,
     FleetError,
     InvalidInput,
     NotFound,
@@ -22,7 +23,7 @@ from ..errors import (
 )
 from ..model import Verdict
 from ..ports import Clock, HttpResponse
-from .session import Session, message_of, outcome_of, retry_after
+from .session import Session, body_of, message_of, outcome_of, retry_after
 from .values import at, items, link, links, text
 from .walker import candidates
 
@@ -45,7 +46,7 @@ class Service:
         self.host = host
         self._wanted = system
         self._system: Optional[str] = None
-        self._etags: dict[str, str] = {}
+        self._others: list[tuple[str, str]] = []
 
     def open(self) -> None:
         """Log in; errors as of :class:`Session`."""
@@ -70,6 +71,10 @@ class Service:
 
         :raises NotFound: there is none.
         """
+        return self._read(path)[0]
+
+    def _read(self, path: str) -> tuple[Mapping[str, Any], str]:
+        """A resource, and the ETag of the answer's header."""
         response = self.send("GET", path)
         outcome = outcome_of(response)
         if outcome.verdict is Verdict.ABSENT:
@@ -78,8 +83,7 @@ class Service:
             if response.status < 400:
                 raise BadResponse(f"{self.host}: {path}: {outcome.reason}")
             raise refusal(self.host, response.status, message_of(response)[:300] or path)
-        self._etags[path] = response.headers.get("etag") or text(outcome.body.get("@odata.etag")) or ""
-        return outcome.body
+        return outcome.body, response.headers.get("etag", "")
 
     def find(self, path: Optional[str]) -> Optional[Mapping[str, Any]]:
         """One resource, or None if there is none or no path."""
@@ -114,8 +118,16 @@ class Service:
             found = self.members(link(self.root.get("Systems")) or "/redfish/v1/Systems")
             names = [(text(body.get("Id")) or path.rsplit("/", 1)[-1], path) for path, body in found]
             able = candidates([body for _path, body in found])
-            self._system = found[choose_system(self.host, names, able, self._wanted)][0]
+            number = choose_system(self.host, names, able, self._wanted)
+            self._system = found[number][0]
+            self._others = [names[other] for other in able if other != number]
         return self._system, self.get(self._system)
+
+    def other_systems(self) -> list[tuple[str, str]]:
+        """(id, path) of the other machines behind this BMC."""
+        if self._system is None:
+            self.system()
+        return self._others
 
     def managers(self) -> list[tuple[str, Mapping[str, Any]]]:
         """The managers of the chosen system: those that say so, else all of kind BMC, else all."""
@@ -130,12 +142,20 @@ class Service:
 
     def patch(self, path: str, changes: Mapping[str, Any]) -> HttpResponse:
         """Change properties. The ETag is sent only to a service that asks for it: some refuse any."""
-        body = json.dumps(changes).encode()
-        response = self.send("PATCH", path, body)
-        if response.status in (412, 428):
-            self.get(path)
-            response = self.send("PATCH", path, body, headers={"If-Match": self._etags.get(path) or "*"})
-        return self.accepted(response)
+        return self.accepted(self.write("PATCH", path, json.dumps(changes).encode()))
+
+    def write(self, method: str, path: str, body: Optional[bytes] = None) -> HttpResponse:
+        """The answer to a change of a resource. A service that wants to be told what it changes is told so, in each way that services
+        understand: they refuse the others, and change nothing then."""
+        response, number = self.send(method, path, body), 0
+        while response.status in (412, 428):
+            found, header = self._read(path)  # anew each time: with some it changes from one reading to the next
+            ways = etag_ways(header, text(found.get("@odata.etag")) or "")
+            if number >= len(ways):
+                break
+            response = self.send(method, path, body, headers={"If-Match": ways[number]})
+            number += 1
+        return response
 
     def post(
         self,
@@ -150,7 +170,31 @@ class Service:
         return self.accepted(self.send("POST", path, data, headers=headers, timeout=timeout))
 
     def delete(self, path: str) -> HttpResponse:
-        return self.accepted(self.send("DELETE", path))
+        return self.accepted(self.write("DELETE", path))
+
+    def action_values(self, resource: Mapping[str, Any], action: str, parameter: str) -> list[str]:
+        """What a parameter of an action may be, from the action itself or its ActionInfo; empty when the service does not say."""
+        found = action_of(resource, action)
+        values = allowable(found, parameter)
+        if values:
+            return values
+        info = self.find(link(found.get("@Redfish.ActionInfo"))) or {}
+        for item in items(info.get("Parameters")):
+            values = item.get("AllowableValues")
+            if item.get("Name") == parameter and isinstance(values, list):
+                return [value for value in values if isinstance(value, str)]
+        return []
+
+    def task_words(self, response: Optional[HttpResponse]) -> str:
+        """What the task says that a write has begun (HTTP 202); empty when there is none, or it says nothing."""
+        place = _task_of(response) if response is not None and response.status == 202 else None
+        try:
+            task = self.find(place) or {}
+        except FleetError:
+            return ""
+        said = [text(item.get("Message")) for item in items(task.get("Messages"))]
+        words = "; ".join(item for item in (text(task.get("TaskState")), *said) if item)
+        return f"its task: {words[:300]}" if words else ""
 
     def act(self, resource: Mapping[str, Any], action: str, parameters: Mapping[str, Any]) -> HttpResponse:
         """Carry out an action of a resource, ``Manager.Reset`` for example.
@@ -198,15 +242,51 @@ class Service:
         raise refusal(self.host, response.status, words)
 
 
+def _task_of(response: HttpResponse) -> Optional[str]:
+    """Where the task, or its monitor, is that a write has begun."""
+    body = body_of(response)
+    return link(body) if "Task" in str(body.get("@odata.type")) else link(response.headers.get("location", ""))
+
+
+def etag_ways(header: str, annotation: str) -> list[str]:
+    """What an If-Match may have to be, the standard's way first. Vendors differ in whose ETag they believe, the header's or that in
+    the body, whether it may be a weak one, and whether its quotes belong to it; some only know ``*``.
+
+    >>> etag_ways('W/"1"', 'W/"1"')
+    ['W/"1"', '"1"', '1', '*']
+    """
+    ways: list[str] = []
+    for tag in (header.strip(), annotation.strip()):
+        strong = tag[2:] if tag.startswith("W/") else tag
+        ways += [tag, strong, strong.strip('"')]
+    return list(dict.fromkeys(way for way in [*ways, "*"] if way))
+
+
+def action_of(resource: Mapping[str, Any], action: str) -> Mapping[str, Any]:
+    """What a resource says of one of its actions; empty if it does not have it."""
+    actions = resource.get("Actions")
+    found = actions.get(f"#{action}") if isinstance(actions, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def action_target(resource: Mapping[str, Any], action: str) -> Optional[str]:
     """Where an action of a resource is posted to; None if it has no such action."""
-    return link((at(resource, "Actions") or {}).get(f"#{action}", {}).get("target"))
+    return link(action_of(resource, action).get("target"))
 
 
 def allowable(resource: Mapping[str, Any], name: str) -> list[str]:
     """``<name>@Redfish.AllowableValues``, or an empty list when the service does not say."""
     values = resource.get(f"{name}@Redfish.AllowableValues")
     return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+
+
+def spelt(wanted: Sequence[str], offered: Sequence[str]) -> Optional[str]:
+    """The first of the wanted values that is offered, as the service spells it (some do not keep to the standard's capitals). The first
+    one where the service does not say what it offers; None when none is offered."""
+    if not offered:
+        return wanted[0]
+    known = {value.lower(): value for value in offered}
+    return next((known[value.lower()] for value in wanted if value.lower() in known), None)
 
 
 def choose_system(
@@ -246,6 +326,10 @@ def refusal(host: str, status: int, words: str) -> FleetError:
         return PermissionDenied(f"{host}: this account may not do this ({words})", status=status)
     if status in (409, 429, 502, 503, 504):
         return Busy(f"{host}: the BMC can't do this now ({words})", status=status)
+    if status in (412, 428):
+        return ConflictError(
+            f"{host}: the BMC takes no ETag that it shows, or somebody else changes this ({words})", status=status
+        )
     if status in (404, 405, 501):
         return Unsupported(f"{host}: the BMC can't do this ({words})", status=status)
     return BadResponse(f"{host}: HTTP {status} ({words})", status=status)

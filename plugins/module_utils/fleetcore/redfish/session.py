@@ -453,6 +453,12 @@ def outcome_of(response: HttpResponse) -> Outcome:
     return Outcome(verdict.get(status, Verdict.FAILED), reason=reason, status=status)
 
 
+def body_of(response: HttpResponse) -> Mapping[str, Any]:
+    """The JSON object of any answer that is no error, such as the task in a 202; empty without one."""
+    body = _json(response.body) if response.status < 300 else None
+    return body if isinstance(body, Mapping) else {}
+
+
 def _moved(response: HttpResponse) -> Optional[str]:
     """Where a redirect leads. Only its path is used: another host would get the credentials."""
     location = response.headers.get("location", "")

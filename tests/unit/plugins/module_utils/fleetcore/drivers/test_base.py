@@ -170,6 +170,20 @@ def test_off_that_takes_40_seconds():
     assert machine.state is ON
 
 
+def test_a_controller_that_begins_anew_whenever_it_is_told():
+    """Its off takes 40 s from the last time on: told again every 20 s, the machine would never be off."""
+    machine = Machine(off=40)
+    tell = machine.set_power
+
+    def anew(action):
+        machine.coming.clear()
+        tell(action)
+
+    machine.set_power = anew
+    assert run(machine, "cycle", graceful_timeout=0).verified
+    assert machine.state is ON
+
+
 def test_accepted_and_nothing_done_is_a_failure():
     machine = Machine(off=None)
     with pytest.raises(NotVerified, match="still on, not off") as caught:
