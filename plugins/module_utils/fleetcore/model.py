@@ -609,7 +609,9 @@ def to_dict(value: Any) -> Any:
         return value
     if kind is tuple or kind is list:
         return [to_dict(item) for item in value]
-    names = getattr(kind, "__dataclass_fields__", None)  # not their types: resolving those takes longer than all else here
+    names = getattr(
+        kind, "__dataclass_fields__", None
+    )  # not their types: resolving those takes longer than all else here
     if names is not None:
         out: dict[str, Any] = {}
         for name in names:
