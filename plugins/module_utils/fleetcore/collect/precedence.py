@@ -111,7 +111,7 @@ AUTHORITIES: Mapping[str, tuple[str, ...]] = {
 """Components that only the first of these sources that has any may add; what others say of them only fills gaps."""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def order(path: str) -> tuple[str, ...]:
     """Sources for a field such as ``drives.firmware``, best first."""
     first = FIELDS.get(path) or FIELDS.get(path.split(".", 1)[0], ())
