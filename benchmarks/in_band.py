@@ -104,8 +104,7 @@ def used(who):
     found = resource.getrusage(who)
     return found.ru_utime + found.ru_stime
 def end():
-    sizes = {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
-    sys.stderr.write(json.dumps({"module": used(resource.RUSAGE_SELF), "tools": used(resource.RUSAGE_CHILDREN), **sizes}))
+    sys.stderr.write(json.dumps({"module": used(resource.RUSAGE_SELF), "tools": used(resource.RUSAGE_CHILDREN)}))
 atexit.register(end)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
