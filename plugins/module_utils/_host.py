@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._boundary import Plan
@@ -44,14 +44,27 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
         device, found = collect(runner, SystemFiles(), SystemClock(), options)
         return to_dict(device), found
 
+    def changes(names: Sequence[str]) -> dict[str, Any]:
+        after: dict[str, Any] = {"packages": names} if names else {}
+        return {**after, "capture": params["capture_path"]} if params["capture"] else after
+
     def preview() -> Mapping[str, Any]:
         return {"device": look()[0], "installed": packages}
 
     def apply() -> Mapping[str, Any]:
-        if packages:
-            tools.install(runner, packages, manager)
+        left = tools.install(runner, SystemClock(), packages, manager) if packages else {}
         device, found = look()
-        result: dict[str, Any] = {"device": device, "installed": packages}
+        installed = [name for name in packages if name not in left]
+        done = changes(installed)
+        result = {
+            "device": device,
+            "installed": installed,
+            "changed": bool(done),
+            "diff": {"before": {}, "after": done},
+        }
+        if left:
+            said = ", ".join(f"{name} ({why})" for name, why in left.items())
+            result.update(not_installed=left, warnings=[f"install_tools: {manager} did not install {said}"])
         if params["capture"]:
             import hashlib  # noqa: PLC0415
 
@@ -63,12 +76,7 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
             result["capture"] = {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         return result
 
-    after: dict[str, Any] = {}
-    if packages:
-        after["packages"] = packages
-    if params["capture"]:
-        after["capture"] = params["capture_path"]
-    return Plan(before={}, after=after, preview=preview, apply=apply)
+    return Plan(before={}, after=changes(packages), preview=preview, apply=apply)
 
 
 def _options(params: Mapping[str, Any]) -> Options:

@@ -44,7 +44,11 @@ options:
     description:
       - Install tools that are missing with the package manager of the distribution before looking. The module itself starts no
         services; packages may, as C(smartmontools) of Debian does. Needs root.
-      - Packages are C(dmidecode), C(lshw), C(pciutils), C(smartmontools), C(nvme-cli), C(ethtool), C(hdparm) and C(ipmitool).
+      - Packages are C(dmidecode), C(lshw), C(pciutils), C(smartmontools), C(nvme-cli), C(ethtool), C(hdparm) and C(ipmitool). Nothing else is
+        installed or upgraded but what they need. One that cannot be installed is in RV(not_installed), with a warning; the others are, and
+        the machine is read all the same.
+      - Package managers are C(apt-get), C(dnf), C(yum), C(zypper), C(apk) and C(pacman). They get 15 minutes together, beside O(deadline), and wait two
+        minutes for another run of theirs (C(dnf) and C(yum) for as long as there is time, C(pacman) not at all).
     type: bool
     default: false
   capture:
@@ -143,6 +147,11 @@ installed:
   elements: str
   returned: unless O(from_capture)
   sample: [nvme-cli, smartmontools]
+not_installed:
+  description: Packages that could not be installed, and the last words of the package manager.
+  type: dict
+  returned: when there are any
+  sample: {ipmitool: "E: Unable to locate package ipmitool"}
 capture:
   description: The capture that was written.
   type: dict
@@ -166,7 +175,7 @@ failure:
       description: For example V(invalid_input) for a capture that is none, V(missing_dependency), V(failed).
       type: str
     details:
-      description: For example the C(field) that is wrong, or the C(packages) that could not be installed.
+      description: For example the C(field) that is wrong.
       type: dict
 """
 

@@ -38,7 +38,7 @@ from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.documents import Collector
 from fleetd.monitor.follow import Follower
 from fleetd.monitor.hook import Hook
-from fleetd.monitor.outbox import Outbox, senders
+from fleetd.monitor.outbox import KINDS, Outbox, senders
 from fleetd.monitor.spool import Spool
 from fleetd.runner.loop import Link
 
@@ -169,9 +169,8 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
     log = logs.get("fleetd.monitor")
     with _only_one(state_dir), contextlib.closing(client):
         spool = Spool(state_dir / "spool", max_items=own.spool_items, max_bytes=own.spool_bytes)
-        outbox = Outbox(
-            spool, senders(client, host.name), Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE)
-        )
+        links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
+        outbox = Outbox(spool, senders(client, host.name), links)
         memory = FileMemory(state_dir / "published.json")
         machine = ThisMachine(own)
         if once:

@@ -129,6 +129,15 @@ def build() -> Path:
     return target
 
 
+def root(folder: Path) -> None:
+    """The guest's whole file system, in an empty folder: a Debian to change as one likes. Needs root."""
+    done = subprocess.run(
+        ["debugfs", "-R", f"rdump / {folder}", str(build())], capture_output=True, text=True, check=False
+    )
+    if done.returncode or not (folder / "usr/bin/python3").is_symlink():
+        raise LabError(f"debugfs could not unpack {image()}: {done.stderr[-500:]}")
+
+
 def hardware() -> list[str]:
     """QEMU's arguments for what `FACTS` say, the disk with the guest's system (`KERNEL_ARGUMENTS` name it) included."""
     facts = FACTS

@@ -558,7 +558,7 @@ class ServerClient:
     def _decode(self, response: HttpResponse, path: str) -> Any:
         try:
             return json.loads(response.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._not_ours(path, "JSON", response.status) from None
 
     def _named(self, error: TransportError) -> TransportError:
@@ -575,6 +575,7 @@ class ServerClient:
     def _error(self, response: HttpResponse, path: str) -> FleetError:
         status = response.status
         said, details = _said(response, path)
+        details.pop("retry_after", None)  # the header says it
         details.update(url=self.url, status=status)
         where = f"machine server {self.url}"
         if status == 401:
@@ -590,7 +591,7 @@ class ServerClient:
             return self._not_ours(path, "an answer of the machine server", status)
         if issubclass(kind, Busy):
             wait = response.headers.get("retry-after", "")
-            details["retry_after"] = int(wait) if wait.isdigit() else 0
+            details["retry_after"] = int(wait[:9]) if wait.isdecimal() else 0
         at = f" (HTTP {status} for {_plain(path)})" if issubclass(kind, TransientError) else ""
         return kind(f"{where}: {said or unsaid}{at}", **details)
 
@@ -705,6 +706,6 @@ def _said(response: HttpResponse, path: str) -> tuple[str, dict[str, Any]]:
     try:
         error = json.loads(response.body)["error"]
         message, details = error["message"], error.get("details")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return "", {}
     return str(message)[:500], dict(details) if isinstance(details, dict) else {}

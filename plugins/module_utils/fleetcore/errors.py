@@ -22,7 +22,7 @@ class FleetError(Exception):
 
     code = "failed"
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, /, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.details = details

@@ -17,7 +17,7 @@ from typing import Any, Optional
 from .match import Part, label, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict, clean_mac
-from .sections import Document, plain, speakers
+from .sections import Document, memory_bytes, plain, speakers
 
 Finding = dict[str, Any]
 
@@ -43,6 +43,7 @@ def findings(documents: Mapping[Source, Document]) -> list[Finding]:
             found += _facts(name, name, oob.get(name) or {}, inband.get(name) or {})
         for name in ("memory", "cpus", "drives", "nics", "gpus", "power_supplies", "storage_controller"):
             found += _parts(name, oob, inband)
+        found += _total_memory(oob, inband)
     return sorted(found, key=lambda item: SEVERITIES.index(item["severity"]))
 
 
@@ -256,6 +257,18 @@ def _parts(name: str, oob: Part, inband: Part) -> Iterable[Finding]:
             f"{_named(name, part)}: the BMC does not see it",
             (None, label(part)),
         )
+
+
+def _total_memory(oob: Part, inband: Part) -> Iterable[Finding]:
+    """A BMC that lists no modules may know their sum."""
+    if oob.get("memory") or not inband.get("memory") or not _looked("memory", inband):
+        return
+    mine, theirs = memory_bytes(oob), memory_bytes(inband)
+    # Some say whole GiB only.
+    if not mine or not theirs or _about(1)(mine, theirs) or abs(mine - theirs) < 1 << 30:
+        return
+    message = f"memory: {mine / 2**30:.4g} GiB in all for the BMC and {theirs / 2**30:.4g} GiB for the OS"
+    yield _finding("disagreement", WARNING, "memory", message, (mine, theirs), "size_bytes")
 
 
 def _looked(name: str, document: Part) -> bool:

@@ -48,8 +48,24 @@ class Verdict(str, enum.Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True)
-class Coverage:
+class Record:
+    """What the classes below share. ``dataclass`` writes and compiles each method anew for each class, which was half of the time of importing this module."""
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = cls.__doc__ or f"{cls.__name__}()"  # else ``dataclass`` works out the signature
+
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ == other.__dict__ if other.__class__ is self.__class__ else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Coverage(Record):
     """Verdict of one section. ``reason`` says why when it is not plainly ``collected``; some components may still be there.
 
     ``last_seen`` is in the last known state only: values of this section are kept from the observation of that time.
@@ -60,14 +76,14 @@ class Coverage:
     last_seen: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Collector:
+@dataclass(frozen=True, repr=False, eq=False)
+class Collector(Record):
     name: Optional[str] = None
     version: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Attempt:
+@dataclass(frozen=True, repr=False, eq=False)
+class Attempt(Record):
     """One driver that was tried, in order; ``error`` is absent on success."""
 
     driver: Optional[str] = None
@@ -75,8 +91,8 @@ class Attempt:
     reason: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Stats:
+@dataclass(frozen=True, repr=False, eq=False)
+class Stats(Record):
     """What the collection cost."""
 
     requests: Optional[int] = None
@@ -85,8 +101,8 @@ class Stats:
     seconds: Optional[float] = None
 
 
-@dataclass(frozen=True)
-class Firmware:
+@dataclass(frozen=True, repr=False, eq=False)
+class Firmware(Record):
     installed: Optional[str] = None
     available: Optional[str] = None
     software_id: Optional[str] = None
@@ -94,8 +110,8 @@ class Firmware:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Status:
+@dataclass(frozen=True, repr=False, eq=False)
+class Status(Record):
     """Health as the source words it (``OK``, ``Warning``, ``Critical``); the capitals are the inherited vocabulary's."""
 
     Health: Optional[str] = None
@@ -104,15 +120,15 @@ class Status:
     post_code_status: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Capability:
+@dataclass(frozen=True, repr=False, eq=False)
+class Capability(Record):
     name: Optional[str] = None
     description: Optional[str] = None
     enabled: Optional[bool] = None
 
 
-@dataclass(frozen=True)
-class Component:
+@dataclass(frozen=True, repr=False, eq=False)
+class Component(Record):
     """Fields that every component has. ``serial`` is never a placeholder: see :func:`clean_serial`."""
 
     oem: Optional[bool] = None
@@ -130,14 +146,14 @@ class Component:
     status: Optional[Status] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Bios(Component):
     size_bytes: Optional[int] = None
     capacity_bytes: Optional[int] = None
     release_date: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class NicPort(Component):
     id: Optional[str] = None
     speed_bits: Optional[int] = None
@@ -153,7 +169,7 @@ class NicPort(Component):
     neighbor: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Nic(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -162,7 +178,7 @@ class Nic(Component):
     nic_ports: tuple[NicPort, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Bmc(Component):
     id: Optional[str] = None
     uuid: Optional[str] = None
@@ -170,23 +186,23 @@ class Bmc(Component):
     nic: Optional[Nic] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Mainboard(Component):
     physid: Optional[str] = None
     part_number: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Cpld(Component):
     id: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Tpm(Component):
     interface_type: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Gpu(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -197,20 +213,20 @@ class Gpu(Component):
     memory_type: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Accelerator(Gpu):
     """A processor that is neither CPU nor GPU (FPGA, DSP, AI accelerator); ``kind`` keeps the source's word."""
 
     kind: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Dpu(Component):
     id: Optional[str] = None
     bus_info: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Cpu(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -221,7 +237,7 @@ class Cpu(Component):
     microcode: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Memory(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -234,7 +250,7 @@ class Memory(Component):
     nonvolatile_bytes: Optional[int] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class StorageController(Component):
     id: Optional[str] = None
     supported_controller_protocol: Optional[str] = None
@@ -250,7 +266,7 @@ class StorageController(Component):
     part_number: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Drive(Component):
     id: Optional[str] = None
     oem_id: Optional[str] = None
@@ -274,7 +290,7 @@ class Drive(Component):
     life_left_percent: Optional[float] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Volume(Component):
     """A virtual disk; ``physical_drives`` are serials of drives where known, else their ids."""
 
@@ -287,7 +303,7 @@ class Volume(Component):
     physical_drives: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class PowerSupply(Component):
     id: Optional[str] = None
     power_capacity_watts: Optional[int] = None
@@ -295,7 +311,7 @@ class PowerSupply(Component):
     slot: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Enclosure(Component):
     id: Optional[str] = None
     chassis_type: Optional[str] = None
@@ -304,7 +320,7 @@ class Enclosure(Component):
     location: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class PcieDevice(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -313,7 +329,7 @@ class PcieDevice(Component):
     part_number: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Fan(Component):
     id: Optional[str] = None
     name: Optional[str] = None
@@ -321,8 +337,8 @@ class Fan(Component):
     reading_units: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Sensor:
+@dataclass(frozen=True, repr=False, eq=False)
+class Sensor(Record):
     """A reading, not an identity: sensors never take part in a diff."""
 
     id: Optional[str] = None
@@ -333,25 +349,25 @@ class Sensor:
     status: Optional[Status] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Battery(Component):
     id: Optional[str] = None
     charge_percent: Optional[float] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Backplane(Component):
     id: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Transceiver(Component):
     id: Optional[str] = None
     port: Optional[str] = None
     part_number: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class FabricPort(Component):
     """A Fibre Channel or InfiniBand port; ``wwn`` is the WWPN or port GUID."""
 
@@ -362,13 +378,13 @@ class FabricPort(Component):
     link_status: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Licence(Component):
     id: Optional[str] = None
     expires_at: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class FirmwareEntry(Component):
     """One row of the BMC's firmware inventory; the version is ``firmware.installed``."""
 
@@ -377,8 +393,8 @@ class FirmwareEntry(Component):
     updateable: Optional[bool] = None
 
 
-@dataclass(frozen=True)
-class LogEntry:
+@dataclass(frozen=True, repr=False, eq=False)
+class LogEntry(Record):
     id: Optional[str] = None
     created_at: Optional[str] = None
     severity: Optional[str] = None
@@ -386,15 +402,15 @@ class LogEntry:
     sensor: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class SecureBoot:
+@dataclass(frozen=True, repr=False, eq=False)
+class SecureBoot(Record):
     enabled: Optional[bool] = None
     mode: Optional[str] = None
     current_boot: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class EfiVariable:
+@dataclass(frozen=True, repr=False, eq=False)
+class EfiVariable(Record):
     """An EFI variable: its size and what it hashes to, never its content."""
 
     name: Optional[str] = None
@@ -403,8 +419,8 @@ class EfiVariable:
     sha256: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Boot:
+@dataclass(frozen=True, repr=False, eq=False)
+class Boot(Record):
     """Boot order and the pending override, in the source's words."""
 
     order: tuple[str, ...] = ()
@@ -414,8 +430,8 @@ class Boot:
     override_target: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class BiosConfiguration:
+@dataclass(frozen=True, repr=False, eq=False)
+class BiosConfiguration(Record):
     """``settings`` are normalised keys (``boot_mode``, ``smt``, ``tpm``, ...); ``raw`` every attribute as the source has it.
 
     Passwords and their hashes are dropped before a value gets here.
@@ -426,8 +442,8 @@ class BiosConfiguration:
     pending: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Link:
+@dataclass(frozen=True, repr=False, eq=False)
+class Link(Record):
     """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch. In the merged view only.
 
     ``part`` is ``bmc``, or the network card as in the ``component`` of a change (``nics:serial=X``); ``source`` who saw the switch.
@@ -443,7 +459,7 @@ class Link:
     source: Optional[Source] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Device(Component):
     """The whole machine. ``uuid`` is the SMBIOS UUID in lower case.
 
@@ -596,9 +612,12 @@ def to_dict(value: Any) -> Any:
         return value
     if kind is tuple or kind is list:
         return [to_dict(item) for item in value]
-    if kind in _HINTS or dataclasses.is_dataclass(kind):
+    names = getattr(
+        kind, "__dataclass_fields__", None
+    )  # not their types: resolving those takes longer than all else here
+    if names is not None:
         out: dict[str, Any] = {}
-        for name in _hints(kind):
+        for name in names:
             item = getattr(value, name)
             if item is None:
                 continue

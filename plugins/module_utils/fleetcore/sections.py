@@ -20,6 +20,9 @@ OF_THE_OBSERVATION = frozenset(
 )
 """Fields that say something about the observation or follow from others, not about the machine."""
 
+MEMORY_BYTES = "memory_bytes"
+"""Metadata of a machine whose memory modules nobody lists: their sum, as decimal digits."""
+
 READINGS = frozenset(["power_state", "sensors", "log"])
 """Fields that are true of one moment only."""
 
@@ -73,6 +76,14 @@ def plain(document: Document) -> Mapping[str, Any]:
     """The plain data of a document."""
     data: Mapping[str, Any] = to_dict(document) if isinstance(document, Device) else document
     return data
+
+
+def memory_bytes(document: Mapping[str, Any]) -> int:
+    """The machine's memory: the sum of its modules, else what it is said to have in all; 0 if nobody knows."""
+    modules = document.get("memory") or ()
+    said = str((document.get("metadata") or {}).get(MEMORY_BYTES, ""))
+    listed = sum(item.get("size_bytes") or 0 for item in modules)
+    return listed or (int(said) if said.isdecimal() and len(said) < 20 else 0)
 
 
 def speakers(name: str, *documents: Mapping[str, Any]) -> list[str]:

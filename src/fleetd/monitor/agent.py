@@ -127,8 +127,9 @@ class Agent:
             self._poll_due = self._after(core.jittered(self._pace.poll, self._random()))
             self._poll()
         due = [self._event_due, self._look_due, self._poll_due]
-        if len(self._outbox.spool):
-            due.append(self._after(self._outbox.wait()))
+        retry = self._outbox.wait()
+        if retry is not None:
+            due.append(self._after(retry))
         if self._pace.device and not self._documents.busy:
             due.append(self._device_due)
         return max(0.0, min(due) - self._clock.monotonic())
@@ -173,7 +174,7 @@ class Agent:
         for name, value in changes:
             self._log.info("description_changed", what=name, value=value)
         if changes or self._description is None:
-            self._heard(json.dumps(found, ensure_ascii=False))
+            self._heard(json.dumps(found))  # ASCII: half a surrogate pair could not be written
         self._description = found
 
     def _is_due(self, at: float) -> bool:

@@ -56,13 +56,18 @@ class Collector:
         with self._lock:
             if self._closed:
                 return None
-            process = self._process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-            )
+            try:
+                process = self._process = subprocess.Popen(  # noqa: S603
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+                )
+            except OSError as error:  # no memory, no process to be had: the next one is another chance
+                self._log.error("collect_failed", message=f"it can't be started: {error.strerror}")
+                return None
         try:
             output, problems = process.communicate(timeout=self._limit)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
             output, problems = b"", b"it did not end in time"
         finally:
             self._process = None

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What is to reach the server: sent in order, kept in the spool while the server can't be reached."""
+"""What is to reach the server: each kind in order, kept in the spool while the server can't be reached."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fleetd import logs
 from fleetd.monitor.spool import Report, Spool
 from fleetd.runner.loop import Link
 
+EVENT, DEVICE = KINDS = ("event", "device")
 Send = Callable[[Mapping[str, Any]], object]
 _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
 
@@ -31,26 +32,28 @@ class Server(Protocol):
 def senders(server: Server, machine: str) -> dict[str, Send]:
     """How each kind of report is sent."""
     return {
-        "event": server.post_event,
-        "device": lambda document: server.publish_device(machine, document, "inband"),
+        EVENT: server.post_event,
+        DEVICE: lambda document: server.publish_device(machine, document, "inband"),
     }
 
 
 class Outbox:
-    """Sends reports in the order in which they were offered, each at least once.
+    """Sends reports of each kind in the order in which they were offered, each at least once.
+
+    Events go first, and a device document that the server fails on does not hold them up; nothing is tried while it does not take events.
 
     What the server refuses as malformed is dropped with a log line, so that it can't hold up the rest. What it refuses for
     its token, and everything while it can't be reached, is kept. A report that the server always fails on goes when the spool is full.
 
     ``refused`` counts what was dropped so.
 
-    :param link: when the server may be asked again.
+    :param send: how each kind is sent. :param links: when the server may be asked again for each kind.
     """
 
-    def __init__(self, spool: Spool, send: Mapping[str, Send], link: Link) -> None:
+    def __init__(self, spool: Spool, send: Mapping[str, Send], links: Mapping[str, Link]) -> None:
         self.spool = spool
         self._send = send
-        self._link = link
+        self._links = links
         self._flying: Report | None = None
         self._lock = threading.Lock()
         self._log = logs.get("fleetd.monitor")
@@ -62,7 +65,7 @@ class Outbox:
         """Send a report after those that wait, or keep it. True if it has left: it was delivered, or refused for good."""
         self.flush()
         report = Report("", kind, body)
-        if not len(self.spool) and not self._link.wait():
+        if not self.spool.has(kind) and not self._wait(kind):
             self._flying = report
             left = self._deliver(report)
             with self._lock:
@@ -75,21 +78,23 @@ class Outbox:
     def flush(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """Send what waits, until it is all gone (True), the server fails, or ``stop`` says so."""
         sent = 0
-        while not self._link.wait() and not stop():
-            report = self.spool.first()
-            if report is None:
-                break
-            if not self._deliver(report):
-                break
-            self.spool.remove(report)
-            sent += 1
+        for kind in KINDS:
+            while not self._wait(kind) and not stop():
+                report = self.spool.first(kind)
+                if report is None or not self._deliver(report):
+                    break
+                self.spool.remove(report)
+                sent += 1
         if sent:
             self._log.info("spool_sent", sent=sent, left=len(self.spool), dropped=self.spool.dropped)
         return not len(self.spool)
 
-    def wait(self) -> float:
-        """Seconds until the server may be asked again."""
-        return self._link.wait()
+    def wait(self) -> float | None:
+        """Seconds until something that waits may be sent; None if nothing waits."""
+        return min((self._wait(kind) for kind in KINDS if self.spool.has(kind)), default=None)
+
+    def _wait(self, kind: str) -> float:
+        return max(self._links[EVENT].wait(), self._links[kind].wait())
 
     def keep_flying(self) -> None:
         """Put what is being sent right now into the spool: the process ends without waiting for the server's answer."""
@@ -120,14 +125,14 @@ class Outbox:
             self._send[report.kind](report.body)
         except FleetError as error:
             if _refused(report.kind, error):
-                self._link.worked()
+                self._links[report.kind].worked()
                 self._refuse(report, error)
                 return True
-            self._link.failed(
+            self._links[report.kind].failed(
                 error if isinstance(error, TransportError) else BadResponse(error.message, **error.details)
             )
             return False
-        self._link.worked()
+        self._links[report.kind].worked()
         self._said.discard("dropped")
         return True
 
@@ -151,6 +156,6 @@ def _refused(kind: str, error: FleetError) -> bool:
 def _unknown_here(kind: str, error: FleetError) -> bool:
     """A server of another make, which has events but no device documents; or one that has forgotten the machine."""
     missing = isinstance(error, NotFound)
-    return kind == "device" and (
+    return kind == DEVICE and (
         missing or (isinstance(error, BadResponse) and error.details.get("status") in _NO_SUCH_API)
     )

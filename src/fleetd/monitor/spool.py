@@ -89,20 +89,27 @@ class Spool:
                 raise
             self._sizes[name] = len(data)
 
-    def first(self) -> Report | None:
-        """The oldest report. One that can't be read is dropped."""
+    def has(self, kind: str) -> bool:
+        """Whether a report of this kind waits."""
         with self._lock:
-            while self._sizes:
-                name = next(iter(self._sizes))
+            return self._oldest(kind) is not None
+
+    def first(self, kind: str) -> Report | None:
+        """The oldest report of a kind. One that can't be read is dropped."""
+        with self._lock:
+            while (name := self._oldest(kind)) is not None:
                 try:
                     body = json.loads((self._folder / name).read_bytes())
                 except (OSError, ValueError):
                     body = None
                 if isinstance(body, dict):
-                    return Report(name, name[13:-5], body)
+                    return Report(name, kind, body)
                 self._forget(name)
                 self._count(1)
             return None
+
+    def _oldest(self, kind: str) -> str | None:
+        return next((name for name in self._sizes if name[13:-5] == kind), None)
 
     def remove(self, report: Report) -> None:
         """It arrived. Removing it twice is no error: it may have been dropped meanwhile."""

@@ -15,6 +15,7 @@ from fleetcore.errors import InvalidInput, NotFound, ParseError
 from fleetcore.findings import CRITICAL, SEVERITIES, bmc_addresses, findings
 from fleetcore.merge import merge
 from fleetcore.model import Source, clean_serial, device_from_dict, to_dict
+from fleetcore.sections import memory_bytes
 
 from fleetd.domain import ComponentStay, DeviceChange, DeviceSummary, FoundComponent, Machine
 from fleetd.ports import ComponentFilter, Publication, Store
@@ -254,7 +255,7 @@ def summarize(documents: Documents, found: Sequence[Mapping[str, Any]] = ()) -> 
         collected_at=device.get("collected_at"),
         sources=tuple(sorted(documents)),
         cpus=len(device.get("cpus", [])),
-        memory_bytes=sum(item.get("size_bytes") or 0 for item in device.get("memory", [])),
+        memory_bytes=memory_bytes(device),
         drives=len(device.get("drives", [])),
         nics=len(device.get("nics", [])),
         macs=tuple(dict.fromkeys(mac for mac in macs if mac)),

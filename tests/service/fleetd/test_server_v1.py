@@ -255,6 +255,20 @@ def test_publishing_is_idempotent(admin: httpx.Client) -> None:
     assert second["next"] is None
 
 
+def test_memory_without_a_list_of_modules(admin: httpx.Client) -> None:
+    make(admin)
+    document = {"source": "oob", "metadata": {"memory_bytes": "4096"}}
+    admin.put("/api/v1/machines/m1/device/oob", json=document).raise_for_status()
+    assert admin.get("/api/v1/machines/m1").json()["device"]["memory_bytes"] == 4096
+    modules = {"source": "inband", "memory": [{"slot": "A1", "size_bytes": 4000}, {"slot": "A2"}]}
+    admin.put("/api/v1/machines/m1/device/inband", json=modules).raise_for_status()
+    assert admin.get("/api/v1/machines/m1").json()["device"]["memory_bytes"] == 4000
+    modules["metadata"] = {"memory_bytes": "much"}
+    modules["memory"] = []
+    admin.put("/api/v1/machines/m1/device/inband", json=modules).raise_for_status()
+    assert admin.get("/api/v1/machines/m1").json()["device"]["memory_bytes"] == 0
+
+
 def test_the_merged_view(admin: httpx.Client) -> None:
     make(admin)
     admin.put("/api/v1/machines/m1/device/oob", json=DEVICE)

@@ -6,12 +6,17 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import os
 import queue
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -24,6 +29,7 @@ from fleetd.domain import Scope
 from fleetd.monitor.core import Flags
 from fleetd.services.container import Services
 
+REPO = Path(__file__).resolve().parents[3]
 EVENT = "/json/v1/machine/event/"
 
 
@@ -88,6 +94,50 @@ def free_socket() -> socket.socket:
     return made
 
 
+class Monitor:
+    """A `fleetd monitor` and its folder."""
+
+    def __init__(self, folder: Path, url: str, **options: Any) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.config = folder / "fleetd.yml"
+        own = {
+            "machine": "m1", "server_url": url, "state_dir": str(folder / "state"), "event_seconds": 0.2,
+            "look_seconds": 0.1, "device_seconds": 0, "device_splay_seconds": 0, "poll_seconds": 600,
+            "quarantine_file": str(folder / "quarantine"), "request_seconds": 20, **options,
+        }  # fmt: skip
+        self.config.write_text(json.dumps({"monitor": own}))
+        self.process: subprocess.Popen[str] | None = None
+        self.log = folder / "log"
+
+    def argv(self, *arguments: str) -> dict[str, Any]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLEETD_")}
+        path = f"{REPO / 'src'}{os.pathsep}{REPO / 'plugins/module_utils'}"
+        return {
+            "args": [sys.executable, "-m", "fleetd", "--config", str(self.config), "monitor", *arguments],
+            "env": {**kept, "PYTHONPATH": path}, "cwd": self.folder, "text": True,
+        }  # fmt: skip
+
+    def start(self) -> None:
+        with self.log.open("a") as stream:
+            self.process = subprocess.Popen(**self.argv(), stderr=stream)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(**self.argv(*arguments), capture_output=True, timeout=120, check=False)
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def spooled(self) -> list[Path]:
+        return sorted((self.folder / "state" / "spool").glob("*-*.json"))
+
+
 class RealServer:
     """The machine server's application behind uvicorn, with a memory that outlives stops. ``accepted``: events, in order."""
 
@@ -147,6 +197,7 @@ class PlainServer:
         self.events: list[dict[str, Any]] = []
         self.note = ""
         self.with_stream = True
+        self.documents = 404  # what it answers to them
         self.streams: list[queue.Queue[bytes | None]] = []
         outer = self
 
@@ -168,7 +219,7 @@ class PlainServer:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 if self.path != EVENT:
-                    self.answer(404, b"404 page not found\n")
+                    self.answer(outer.documents, b"404 page not found\n")
                     return
                 outer.events.append(json.loads(body))
                 self.answer(200, b"")

@@ -14,7 +14,7 @@ from monitor_fakes import FakeClock, FakeMachine
 
 from fleetd.monitor.agent import Agent, Pace
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import Outbox
+from fleetd.monitor.outbox import KINDS, Outbox
 from fleetd.monitor.spool import Spool
 from fleetd.monitor_app import FileMemory
 from fleetd.runner.loop import Link
@@ -52,27 +52,37 @@ class World:
 
     def __init__(self, folder: Path, published: float | None = None, pace: Pace | None = None) -> None:
         self.clock = FakeClock()
+        self.set_by = 0.0  # how far the wall clock has been set
         self.machine = FakeMachine()
         self.documents = Documents()
         self.memory = Memory(published)
         self.sent: list[tuple[float, str, Any]] = []
         self.heard: list[Any] = []
+        self.texts: list[str] = []
         self.description: dict[str, Any] | Exception = {"MaintenanceMode": ""}
         self.polls = 0
         self.away = False
         send = {kind: lambda body, kind=kind: self.take(kind, body) for kind in ("event", "device")}
-        self.outbox = Outbox(Spool(folder, max_items=100, max_bytes=100_000), send, Link(self.clock, lambda: 1.0))
+        self.outbox = Outbox(
+            Spool(folder, max_items=100, max_bytes=100_000),
+            send,
+            {kind: Link(self.clock, lambda: 1.0) for kind in KINDS},
+        )
         self.agent = Agent(
             Host("m1", "1", "2026-01-01T00:00:00Z"), pace or Pace(device_splay=0.0),
             machine=self.machine, documents=self.documents, memory=self.memory, outbox=self.outbox,
-            describe=self.describe, heard=lambda text: self.heard.append(json.loads(text)),
-            clock=self.clock, wall=self.clock.monotonic, random=lambda: 0.5,
+            describe=self.describe, heard=self.hear,
+            clock=self.clock, wall=lambda: self.clock.monotonic() + self.set_by, random=lambda: 0.5,
         )  # fmt: skip
 
     def take(self, kind: str, body: Any) -> None:
         if self.away:
             raise Unreachable("gone")
         self.sent.append((self.clock.time - 1000.0, kind, body))
+
+    def hear(self, text: str) -> None:
+        self.texts.append(text)
+        self.heard.append(json.loads(text))
 
     def describe(self) -> Mapping[str, Any]:
         self.polls += 1
@@ -153,6 +163,32 @@ def test_what_smart_says_is_in_every_event_until_the_next_document(world: World,
     assert again.failed_drives == {"S1": "SMART failed", "sdc": "SMART failed"}
     (tmp_path / "published.json").write_text("[]")
     assert memory.load() is None
+
+
+@pytest.mark.parametrize("jump", [-10 * 365 * 86400.0, -7 * 3600.0, 7 * 3600.0, 10 * 365 * 86400.0])
+def test_a_clock_that_is_set_changes_no_pace(world: World, jump: float) -> None:
+    world.run(1)
+    world.documents.ready = {}
+    world.run(31)
+    world.set_by = jump
+    world.run(6 * 3600 - 100)
+    assert world.documents.starts == 1
+    assert len(world.times("event")) == 718  # one each 30 s
+    world.run(100)
+    assert world.documents.starts == 2
+
+
+def test_a_description_with_anything_in_it(world: World) -> None:
+    world.description = {"MaintenanceMode": "\ud800", "Note": ["x"], "PowerCycle": {"a": [None]}, "IsQuarantined": 7}
+    world.run(1)
+    world.description = {"MaintenanceMode": {}, "Note": {"Message": {"b": "\udfff"}}}
+    world.agent.description_changed()
+    world.run(1)
+    assert [sorted(heard) for heard in world.heard] == [
+        ["IsQuarantined", "MaintenanceMode", "Note", "PowerCycle"],
+        ["MaintenanceMode", "Note"],
+    ]
+    assert all(text.isascii() for text in world.texts)  # a hook can always have it on its input
 
 
 def test_no_documents(tmp_path: Path) -> None:

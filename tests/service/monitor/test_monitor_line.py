@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,80 +20,6 @@ from monitor_fakes import PlainServer, RealServer, eventually
 from fleetd.domain import Scope
 
 REPO = Path(__file__).resolve().parents[3]
-
-
-class Monitor:
-    """A `fleetd monitor` and its folder."""
-
-    def __init__(self, folder: Path, url: str, **options: Any) -> None:
-        self.folder = folder
-        folder.mkdir(exist_ok=True)
-        self.config = folder / "fleetd.yml"
-        own = {
-            "machine": "m1", "server_url": url, "state_dir": str(folder / "state"), "event_seconds": 0.2,
-            "look_seconds": 0.1, "device_seconds": 0, "device_splay_seconds": 0, "poll_seconds": 600,
-            "quarantine_file": str(folder / "quarantine"), "request_seconds": 20, **options,
-        }  # fmt: skip
-        self.config.write_text(json.dumps({"monitor": own}))
-        self.process: subprocess.Popen[str] | None = None
-        self.log = folder / "log"
-
-    def argv(self, *arguments: str) -> dict[str, Any]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("FLEETD_")}
-        path = f"{REPO / 'src'}{os.pathsep}{REPO / 'plugins/module_utils'}"
-        return {
-            "args": [sys.executable, "-m", "fleetd", "--config", str(self.config), "monitor", *arguments],
-            "env": {**kept, "PYTHONPATH": path}, "cwd": self.folder, "text": True,
-        }  # fmt: skip
-
-    def start(self) -> None:
-        with self.log.open("a") as stream:
-            self.process = subprocess.Popen(**self.argv(), stderr=stream)
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(**self.argv(*arguments), capture_output=True, timeout=120, check=False)
-
-    def said(self, event: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
-
-    def spooled(self) -> list[Path]:
-        return sorted((self.folder / "state" / "spool").glob("*-*.json"))
-
-
-@pytest.fixture
-def monitors(tmp_path: Path) -> Iterator[Any]:
-    made: list[Monitor] = []
-
-    def make(url: str, name: str = "m", **options: Any) -> Monitor:
-        made.append(Monitor(tmp_path / name, url, **options))
-        return made[-1]
-
-    yield make
-    for monitor in made:
-        if monitor.process is not None and monitor.process.poll() is None:
-            monitor.process.kill()
-            monitor.process.wait(60)
-
-
-@pytest.fixture
-def server() -> Iterator[RealServer]:
-    made = RealServer()
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def plain() -> Iterator[PlainServer]:
-    made = PlainServer()
-    yield made
-    made.close()
 
 
 def uptimes(events: list[dict[str, Any]]) -> list[float]:

@@ -21,7 +21,7 @@ from fleetcore.errors import (
 from monitor_fakes import FakeClock
 from structlog.testing import capture_logs
 
-from fleetd.monitor.outbox import Outbox
+from fleetd.monitor.outbox import KINDS, Outbox
 from fleetd.monitor.spool import Spool
 from fleetd.runner.loop import Link
 
@@ -32,9 +32,10 @@ def spool(folder: Path, items: int = 100, size: int = 100_000) -> Spool:
 
 def drain(found: Spool) -> list[Any]:
     out = []
-    while (report := found.first()) is not None:
-        out.append(report.body["n"])
-        found.remove(report)
+    for kind in KINDS:
+        while (report := found.first(kind)) is not None:
+            out.append(report.body["n"])
+            found.remove(report)
     return out
 
 
@@ -44,10 +45,10 @@ def test_order_and_kinds_survive_the_process(tmp_path: Path) -> None:
         first.put("device" if number == 3 else "event", {"n": number})
     again = spool(tmp_path)
     again.put("event", {"n": 12})
-    report = again.first()
+    report = again.first("device")
     assert report is not None
-    assert (report.kind, len(again)) == ("event", 13)
-    assert drain(again) == list(range(13))
+    assert (report.kind, report.body, len(again)) == ("device", {"n": 3}, 13)
+    assert drain(again) == [*(number for number in range(13) if number != 3), 3]
     assert (len(spool(tmp_path)), again.bytes, again.dropped) == (0, 0, 0)
 
 
@@ -98,14 +99,17 @@ class Line:
 
     def __init__(self, folder: Path) -> None:
         self.error: FleetError | None = None
+        self.fails_on: int | None = None  # all
         self.got: list[Any] = []
         self.clock = FakeClock()
         self.outbox = Outbox(
-            spool(folder), {"event": self.take, "device": self.take}, Link(self.clock, lambda: 1.0, maximum=30.0)
+            spool(folder),
+            {"event": self.take, "device": self.take},
+            {kind: Link(self.clock, lambda: 1.0, maximum=30.0) for kind in KINDS},
         )
 
     def take(self, body: Mapping[str, Any]) -> None:
-        if self.error is not None:
+        if self.error is not None and self.fails_on in (None, body["n"]):
             raise self.error
         self.got.append(body["n"])
 
@@ -120,12 +124,14 @@ def test_an_outage_costs_nothing_but_time(line: Line) -> None:
     line.error = Unreachable("gone")
     for number in (1, 2, 3):
         assert not line.outbox.offer("device" if number == 2 else "event", {"n": number})
+    assert line.outbox.wait() == 1.0
     line.error = None
     assert not line.outbox.flush()  # too early: it would be asked too often
     line.clock.time += 1.1
     assert line.outbox.offer("event", {"n": 4})
-    assert line.got == [0, 1, 2, 3, 4]
+    assert line.got == [0, 1, 3, 2, 4]  # events first
     assert not len(line.outbox.spool)
+    assert line.outbox.wait() is None
 
 
 def test_an_outage_in_the_middle_of_the_queue(line: Line) -> None:
@@ -134,7 +140,7 @@ def test_an_outage_in_the_middle_of_the_queue(line: Line) -> None:
         line.outbox.offer("event", {"n": number})
     line.error, line.clock.time = None, line.clock.time + 60
     stops = iter([False, False, True])
-    assert not line.outbox.flush(lambda: next(stops))
+    assert not line.outbox.flush(lambda: next(stops, True))
     assert line.got == [0, 1]
     assert line.outbox.flush()
     assert line.got == [0, 1, 2, 3]
@@ -162,6 +168,21 @@ def test_a_token_that_is_refused_is_said_once_and_costs_no_report(line: Line, er
     line.error = None
     assert line.outbox.flush()
     assert line.got == [0, 1, 2, 3]
+
+
+def test_a_document_that_the_server_fails_on_holds_up_no_event(line: Line) -> None:
+    line.fails_on = 0
+    line.error = BadResponse("oh", status=500)
+    assert not line.outbox.offer("device", {"n": 0})
+    for number in range(1, 4):
+        assert line.outbox.offer("event", {"n": number})
+        line.clock.time += 30
+    assert line.got == [1, 2, 3]
+    assert [path.name[13:] for path in line.outbox.spool._folder.glob("0*")] == ["device.json"]
+    line.error = None
+    line.clock.time += 60
+    assert line.outbox.flush()
+    assert line.got == [1, 2, 3, 0]
 
 
 @pytest.mark.parametrize("error", [NotFound("404"), BadResponse("405", status=405)])
@@ -195,7 +216,7 @@ def test_a_stop_keeps_what_is_being_sent(tmp_path: Path) -> None:
         leave.wait(60)
         raise Unreachable("gone")
 
-    outbox = Outbox(spool(tmp_path), {"event": slow}, Link(FakeClock(), lambda: 1.0))
+    outbox = Outbox(spool(tmp_path), {"event": slow}, {kind: Link(FakeClock(), lambda: 1.0) for kind in KINDS})
     thread = threading.Thread(target=outbox.offer, args=("event", {"n": 7}))
     thread.start()
     assert entered.wait(60)

@@ -10,6 +10,7 @@ may name only the sources that come first; the others follow in the order of ``D
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 DEFAULT: tuple[str, ...] = (
@@ -110,6 +111,7 @@ AUTHORITIES: Mapping[str, tuple[str, ...]] = {
 """Components that only the first of these sources that has any may add; what others say of them only fills gaps."""
 
 
+@functools.cache
 def order(path: str) -> tuple[str, ...]:
     """Sources for a field such as ``drives.firmware``, best first."""
     first = FIELDS.get(path) or FIELDS.get(path.split(".", 1)[0], ())

@@ -75,6 +75,10 @@ def interpret(
     rows: tuple[FirmwareEntry, ...] = topic("firmware", lambda: software.firmware_inventory(tree), ())
     enclosures: tuple[Enclosure, ...] = topic("chassis", lambda: chassis.enclosures(tree), ())
     fields: dict[str, Any] = topic("system", lambda: _system(tree, system), {})
+    memory = topic("memory", lambda: compute.memory(tree), ())
+    if not memory and verdicts["memory"].verdict in (Verdict.ABSENT, Verdict.COLLECTED):
+        # No module is known by it: the verdict stays what it is.
+        fields["metadata"] = {**fields.get("metadata", {}), **compute.total_memory(system)}
     return Device(
         **fields,
         source=Source.OOB,
@@ -92,7 +96,7 @@ def interpret(
         gpus=gpus,
         accelerators=accelerators,
         dpus=network.dpus(nics),
-        memory=topic("memory", lambda: compute.memory(tree), ()),
+        memory=memory,
         nics=nics,
         fabric_ports=network.fabric_ports(nics),
         transceivers=topic("network", lambda: network.transceivers(tree), ()),

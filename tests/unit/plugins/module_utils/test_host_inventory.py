@@ -92,19 +92,49 @@ def test_a_capture_that_cannot_be_written():
 
 
 class Manager:
-    def __init__(self, *codes):
-        self.codes = list(codes)
+    """A package manager whose distribution has some packages, others when its catalogue was renewed. All of a call or nothing."""
+
+    def __init__(self, folder, known=(), later=(), seconds=1.0, code=0):
+        self.folder = folder
+        self.known = set(known)
+        self.later = set(later)
+        self.seconds = seconds
+        self.code = code
+        self.time = 0.0
         self.asked = []
 
+    def monotonic(self):
+        return self.time
+
     def run(self, argv, timeout):
-        self.asked.append(tuple(argv))
-        return CommandResult(argv, self.codes.pop(0), "", "E: Unable to locate package lshw")
+        self.time += min(self.seconds, timeout)
+        if self.seconds > timeout:
+            return CommandResult(argv, None, "", "Waiting for headers")
+        if "update" in argv:
+            self.asked.append("update")
+            self.known |= self.later
+            return CommandResult(argv, 0, "", "")
+        wanted = argv[argv.index("install") + 1 :]
+        self.asked.append(" ".join(wanted))
+        for package in wanted:
+            if package not in self.known:
+                return CommandResult(argv, 100, "", f"E: Unable to locate package {package}\n")
+        for package in wanted:
+            put(self.folder, next(tool for tool, name in tools.TOOLS.items() if name == package))
+        return CommandResult(argv, self.code, "", "")
+
+    def install(self, *packages):
+        return tools.install(self, self, packages, "apt-get", str(self.folder))
+
+
+def put(folder, name):
+    (folder / name).write_text("#!/bin/sh\n")
+    (folder / name).chmod(0o755)
 
 
 def test_missing_tools_by_package(tmp_path):
     for name in ("lshw", "smartctl", "apt-get"):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
+        put(tmp_path, name)
     packages = tools.missing(str(tmp_path))
     assert "pciutils" in packages
     assert "lshw" not in packages
@@ -113,14 +143,30 @@ def test_missing_tools_by_package(tmp_path):
         tools.manager(str(tmp_path / "nowhere"))
 
 
-def test_the_catalogue_is_renewed_once():
-    runner = Manager(100, 0, 0)
-    tools.install(runner, ["lshw"], "apt-get")
-    assert [argv[-1] for argv in runner.asked] == ["lshw", "update", "lshw"]
-    with pytest.raises(FleetError, match="Unable to locate package"):
-        tools.install(Manager(100, 0, 100), ["lshw"], "apt-get")
-    with pytest.raises(FleetError):
-        tools.install(Manager(1), ["lshw"], "dnf")
+def test_the_catalogue_is_renewed_once(tmp_path):
+    manager = Manager(tmp_path, later=["lshw", "nvme-cli"])
+    assert manager.install("lshw", "nvme-cli") == {}
+    assert manager.asked == ["lshw nvme-cli", "update", "lshw nvme-cli"]
+
+
+def test_a_package_that_does_not_exist_costs_no_other(tmp_path):
+    manager = Manager(tmp_path, known=["lshw"], later=["hdparm"])
+    assert manager.install("hdparm", "ipmitool", "lshw") == {"ipmitool": "E: Unable to locate package ipmitool"}
+    assert manager.asked[-3:] == ["hdparm", "ipmitool", "lshw"]
+
+
+def test_installed_is_what_is_there_whatever_the_manager_says(tmp_path):
+    assert Manager(tmp_path, known=["lshw"], code=102).install("lshw") == {}
+    (tmp_path / "lshw").unlink()
+    manager = Manager(tmp_path / "elsewhere", known=["lshw"])
+    (tmp_path / "elsewhere").mkdir()
+    assert tools.install(manager, manager, ["lshw"], "apt-get", str(tmp_path)) == {"lshw": "ended with 0"}
+
+
+def test_a_manager_that_hangs_is_not_asked_again(tmp_path):
+    manager = Manager(tmp_path, seconds=10**6)
+    assert set(manager.install("lshw", "hdparm").values()) == {"stopped for taking too long (Waiting for headers)"}
+    assert manager.time == tools.SECONDS
 
 
 # -- the module as Ansible runs it -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...model import Accelerator, Cpu, Gpu, Memory, clean_serial
+from ...sections import MEMORY_BYTES
 from ..quirks import module_mebibytes
 from ..values import at, first, integer, links_at, positive, text, word
 from ..walker import Tree
@@ -93,6 +94,12 @@ def _accelerator_memory(tree: Tree, path: str, body: Mapping[str, Any]) -> Optio
 def memory(tree: Tree) -> tuple[Memory, ...]:
     """Modules that are there. The size is CapacityMiB, or volatile and non-volatile together."""
     return tuple(item for item in (_module(path, body) for path, body in tree.of("memory")) if item is not None)
+
+
+def total_memory(system: Mapping[str, Any]) -> dict[str, str]:
+    """The memory of a system that has no list of modules, as metadata of the machine."""
+    total = positive(at(system, "MemorySummary.TotalSystemMemoryGiB"), 1 << 30)
+    return {} if total is None else {MEMORY_BYTES: str(total)}
 
 
 def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:

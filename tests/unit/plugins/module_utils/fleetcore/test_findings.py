@@ -87,6 +87,32 @@ def test_a_module_that_the_os_does_not_see():
     assert items[0]["values"] == {"oob": "serial=M2"}
 
 
+def summed(total, **inband):
+    return found({"memory": [], "metadata": {"memory_bytes": str(total)}, "coverage": {}}, inband)
+
+
+def test_a_bmc_that_knows_only_the_sum_of_the_modules():
+    assert summed(64 * GIB) == []
+    (finding,) = summed(128 * GIB)
+    assert finding == {
+        "kind": "disagreement",
+        "severity": "warning",
+        "component": "memory",
+        "field": "size_bytes",
+        "values": {"oob": 128 * GIB, "inband": 65535 * 2**20},
+        "message": "memory: 128 GiB in all for the BMC and 64 GiB for the OS",
+    }
+    large = [{"slot": str(number), "size_bytes": 64 * GIB} for number in range(32)]
+    assert summed(2030 * GIB, memory=large) == []
+    assert short(summed(1984 * GIB, memory=large)) == [("disagreement", "warning", "memory", "size_bytes")]
+    small = [{"slot": "A1", "size_bytes": 3 * GIB // 2}]
+    assert summed(1 * GIB, memory=small) == []  # a BMC that says whole GiB only
+    for said in ("much", "-1", "", "9" * 30):
+        assert summed(said) == []
+    assert summed(128 * GIB, memory=[]) == []
+    assert summed(128 * GIB, coverage={"smbios": {"verdict": "timeout"}}) == []
+
+
 @pytest.mark.parametrize(
     "verdict", [{"verdict": "failed"}, {"verdict": "collected", "last_seen": "2026-01-01T00:00:00Z"}]
 )

@@ -824,6 +824,33 @@ def test_a_summary_that_counts_nothing(tree, count):
     assert read(tree).cpus == ()
 
 
+def test_memory_only_in_the_summary(tree):
+    tree[SYSTEM]["MemorySummary"] = {"TotalSystemMemoryGiB": 767.5}
+    device = read(tree)
+    assert device.metadata == {"memory_bytes": str(767 * GIB + GIB // 2)}
+    assert (device.memory, device.coverage["memory"].verdict.value) == ((), "absent")
+    tree[f"{SYSTEM}/Memory"] = members()
+    tree[SYSTEM]["Memory"] = ref(f"{SYSTEM}/Memory")
+    assert read(tree).metadata["memory_bytes"] == str(767 * GIB + GIB // 2)
+    tree.add(SYSTEM, "Memory", {"CapacityMiB": 1024})
+    assert read(tree).metadata == {}
+
+
+def test_without_a_look_at_the_modules_their_sum_is_not_told(tree):
+    """The modules of the last time are kept then."""
+    tree[SYSTEM].update(MemorySummary={"TotalSystemMemoryGiB": 767}, Memory=ref(f"{SYSTEM}/Memory"))
+    bodies = {path: json.dumps(body).encode() for path, body in tree.items()}
+    device = from_capture({**bodies, f"{SYSTEM}/Memory": b"{"})
+    assert device.coverage["memory"].verdict is Verdict.FAILED
+    assert device.metadata == {}
+
+
+@pytest.mark.parametrize("summary", [None, [], {}, {"TotalSystemMemoryGiB": 0}, {"TotalSystemMemoryGiB": "much"}])
+def test_a_summary_without_memory(tree, summary):
+    tree[SYSTEM]["MemorySummary"] = summary
+    assert read(tree).metadata == {}
+
+
 def test_memory_of_gpus(tree):
     modules = tree.add(SYSTEM, "Memory", {"CapacityMiB": 1024, "MemoryDeviceType": "DDR5"})
     first, _second, _third, _cpu = tree.add(
