@@ -42,6 +42,7 @@ DOMAIN = """
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>{kernel}</kernel>
+    <initrd>{initramfs}</initrd>
     <cmdline>{arguments}</cmdline>
   </os>
   <features><acpi/></features>
@@ -90,6 +91,7 @@ def define(lab: LibvirtLab) -> Domain:
             uuid=inband_guest.UUID,
             memory=MEMORY,
             kernel=inband_guest.build().with_suffix(".kernel"),
+            initramfs=inband_guest.image().with_suffix(".initramfs"),
             arguments=KERNEL_ARGUMENTS,
             disk=disks / "data.img",
             serial=DISK_SERIAL,
