@@ -163,7 +163,7 @@ def _octets(data: bytes) -> str:
 class IpmiSim:
     """Run `ipmi_sim` on 127.0.0.1 (UDP); a context manager. `port` 0 takes a free one, valid once started.
 
-    `mac` is that of its LAN channel, `manufacturer` the BMC's maker (an IANA enterprise number). With `host` it is the BMC of a QEMU machine, too, which reaches it on the TCP port
+    `mac` and `ip` are what it says of its LAN channel, wherever it listens, `manufacturer` the BMC's maker (an IANA enterprise number). With `host` it is the BMC of a QEMU machine, too, which reaches it on the TCP port
     `host_port` with the device arguments `qemu()`.
 
     `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off), `soft` (press
@@ -185,6 +185,7 @@ class IpmiSim:
     sensors: Sequence[Sensor] = SENSORS
     uuid: UUID | None = None
     mac: str = "02:00:5e:10:00:01"
+    ip: str = "127.0.0.1"
     manufacturer: int = 0x1291
     host: bool = False
     host_port: int = field(default=0, init=False)
@@ -307,7 +308,7 @@ class IpmiSim:
               user 2 true "{self.username}" "{self.password}" admin 10 {auths}
         """
         self._put("lan.conf", lan.encode(), 0o600)
-        self._put("lan-control", LAN.format(address=self.address, mac=self.mac).encode(), 0o700)
+        self._put("lan-control", LAN.format(address=self.ip, mac=self.mac).encode(), 0o700)
         commands = [
             f"mc_setbmc {MC:#x}",
             f"mc_add {MC:#x} 0 no-device-sdrs 0x23 1 0x10 0x9f {self.manufacturer:#x} 0xf02",

@@ -193,6 +193,6 @@ def test_what_the_emulator_does_not_report(seen: Seen) -> None:
     assert "nic" not in seen.oob["bmc"]
     assert seen.oob["coverage"]["storage"]["verdict"] == "failed"  # HTTP 500: drives are SimpleStorage's
     assert "serial" not in seen.oob["drives"][0]
-    # Nor does the guest's kernel know a BMC.
-    assert seen.inband["coverage"]["ipmitool"]["verdict"] == "absent"
+    # Nor has the emulator an interface for the guest's kernel.
+    assert seen.inband["coverage"]["ipmi"]["verdict"] == "absent"
     assert "bmc" not in seen.inband
