@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lldp_switch import Switch
+
 from fleetlab import vm
 from fleetlab.ipmi import IpmiSim
 from fleetlab.process import Child, LabError, free_port, tail
@@ -40,7 +42,8 @@ mount -t tmpfs tmpfs /dev/shm
 hostname inband-guest
 modprobe -a virtio_pci virtio_net ipmi_devintf ipmi_si
 ip link set lo up
-for path in /sys/class/net/e*; do ip address add 10.0.2.15/24 dev "${path##*/}"; ip link set "${path##*/}" up; done
+for path in /sys/class/net/e*; do ip link set "${path##*/}" up; done
+ip address add 10.0.2.15/24 dev eth0
 /usr/sbin/sshd
 echo FLEET-READY
 while :; do sleep 1000; done
@@ -63,6 +66,7 @@ exec /bin/busybox switch_root /new /fleet-init
 
 UUID = "6e1d9bd4-5d3c-4c1e-9d5b-0123456789ab"
 MAC = "52:54:00:f1:ee:44"
+SECOND_MAC = "52:54:00:f1:ee:45"
 MEMORY = 1024
 # What the machine is told to be; the test compares with these.
 FACTS = {
@@ -140,6 +144,8 @@ def build() -> Path:
         kernel = next((root / "boot").glob("vmlinuz-*"))
         shutil.copyfile(kernel, target.with_suffix(".kernel"))
         target.with_suffix(".initramfs").write_bytes(vm.pack(_early(root, kernel.name.partition("-")[2])))
+        for done_with in ("boot", "var/cache/apt"):
+            shutil.rmtree(root / done_with)
         fresh = target.with_suffix(".new")
         subprocess.run(["mkfs.ext4", "-q", "-F", "-d", str(root), str(fresh), "1500M"], check=True)
         fresh.rename(target)
@@ -225,10 +231,11 @@ class Login:
 
 @dataclass
 class InbandGuest(Login):
-    """The running machine with its BMC; a context manager."""
+    """The running machine with its BMC, and a port in a switch if there is one; a context manager."""
 
     workdir: Path
     bmc: IpmiSim
+    switch: Switch | None = None
     _child: Child | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -245,6 +252,8 @@ class InbandGuest(Login):
             *hardware(),
             *self.bmc.qemu(),
         ]
+        if self.switch:
+            command = self.switch.plugged(command, SECOND_MAC)
         self._child = Child(command, log=self.workdir / "qemu.log", name="qemu").start()
         try:
             self.wait(self.workdir / "console.log")

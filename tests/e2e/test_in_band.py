@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,13 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import inband_guest
+import lldp_switch
 import pytest
 import yaml
 from fleet import Fleet
-from inband_guest import FACTS, MAC, MEMORY, UUID, InbandGuest
+from inband_guest import FACTS, MAC, MEMORY, SECOND_MAC, UUID, InbandGuest
 
 from fleetlab import ipmi
 from fleetlab.ipmi import Fru, IpmiSim
+from fleetlab.process import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 IPMITOOL = "/usr/bin/ipmitool"
@@ -35,8 +38,17 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InbandGuest]:
     for usable, advice in (inband_guest.available(), ipmi.available()):
         if not usable:
             pytest.skip(advice)
-    with bmc_of(tmp_path_factory.mktemp("bmc")) as bmc, InbandGuest(tmp_path_factory.mktemp("inband"), bmc) as machine:
+    usable, _ = lldp_switch.available()
+    with (
+        bmc_of(tmp_path_factory.mktemp("bmc")) as bmc,
+        lldp_switch.Switch(tmp_path_factory.mktemp("switch")) if usable else contextlib.nullcontext() as switch,
+        InbandGuest(tmp_path_factory.mktemp("inband"), bmc, switch) as machine,
+    ):
         assert machine.ssh(f"mv {IPMITOOL} {IPMITOOL}.away") == 0
+        assert machine.ssh("mkdir -p /run/lldpd && lldpd") == 0
+        if switch:
+            heard = f"lldpctl -f keyvalue | grep -q {lldp_switch.NAME}"
+            wait_until(lambda: machine.ssh(heard) == 0, 60, "the guest hears the switch", 0.5)
         yield machine
 
 
@@ -156,8 +168,9 @@ def test_its_parts_are_what_qemu_was_told(document: dict) -> None:
     second = next(item for item in document["drives"] if item["serial"] == FACTS["second_serial"])
     assert (second["capacity_bytes"], second["smart_status"]) == (1 << 30, "ok")
     assert second["firmware"]["installed"]
-    (port,) = [port for card in document["nics"] for port in card["nic_ports"]]
-    assert (port["macaddress"], port["link_status"]) == (MAC, "up")
+    ports = {port["macaddress"]: port for card in document["nics"] for port in card["nic_ports"]}
+    assert ports.keys() - {SECOND_MAC} == {MAC}
+    assert ports[MAC]["link_status"] == "up"
 
 
 def test_the_tools_of_the_guest_were_used(document: dict) -> None:
@@ -272,6 +285,18 @@ def test_the_bmc_that_is_asked_over_the_network_is_the_hosts(
         fleet.module("device_publish", machine="guest", device=document)
         assert asked(guest.bmc) == {}
         merged = fleet.get("/api/v1/machines/guest/device")
+        if guest.switch:
+            assert merged["links"] == [
+                {
+                    "part": f"nics:mac={SECOND_MAC}",
+                    "port": "eth1",
+                    "macaddress": SECOND_MAC,
+                    "switch": lldp_switch.CHASSIS,
+                    "switch_name": lldp_switch.NAME,
+                    "switch_port": lldp_switch.PORT,
+                    "source": "inband",
+                }
+            ]
         (port,) = merged["bmc"]["nic"]["nic_ports"]
         assert (port["macaddress"], merged["uuid"], merged["serial"]) == (BMC_MAC, UUID, FACTS["serial"])
         assert merged["power_state"] == "on"
