@@ -140,13 +140,19 @@ def mdadm(probe: Probe) -> None:
 
 
 def ipmi(probe: Probe) -> None:
-    """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not installed or gets
-    nothing, our own questions. Who does not answer the one is not asked by the other."""
-    answered = probe.tool(commands.IPMI_MC, parsers.parse_ipmitool_mc)
-    if not answered and (probe.timed_out or probe.tool(commands.OPENIPMI, parsers.parse_openipmi) or probe.timed_out):
-        return
-    probe.tool(commands.IPMI_LAN, parsers.parse_ipmitool_lan)
-    probe.tool(commands.IPMI_FRU, parsers.parse_ipmitool_fru)
+    """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not installed or does not
+    say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
+    said = []
+    for argv, parse in (
+        (commands.IPMI_MC, parsers.parse_ipmitool_mc),
+        (commands.IPMI_LAN, parsers.parse_ipmitool_lan),
+        (commands.IPMI_FRU, parsers.parse_ipmitool_fru),
+    ):
+        said.append(probe.tool(argv, parse))
+        if probe.timed_out:
+            return
+    if not all(said[:2]):
+        probe.tool(commands.OPENIPMI, parsers.parse_openipmi)
 
 
 def dsu(probe: Probe) -> None:
