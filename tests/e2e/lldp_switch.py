@@ -22,6 +22,7 @@ ip link set {PORT} address {CHASSIS} up
 exec lldpd -d -u ./socket -O ./lldpd.conf -S "Exemplar switch"
 """
 SETTINGS = """configure lldp tx-interval 1
+configure lldp tx-hold 120
 configure lldp portidsubtype ifname
 """
 # Becomes the command, which has the switch's end of the cable as the file {tap}, but is not in the switch's network.
