@@ -47,7 +47,7 @@ from ..model import (
     Verdict,
     clean_mac,
 )
-from ..parse.fru import Fru, device_of, parse_fru, read_fru
+from ..parse.fru import Fru, conducted, device_of, parse_fru, read_fru
 from ..parse.ipmi import parse_device_id
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.capture import Record, Recording
@@ -426,14 +426,11 @@ def _guid(driver: IpmiDriver) -> Optional[str]:
 
 def _fru(driver: IpmiDriver, number: int) -> Optional[Fru]:
     """One FRU device (IPMI 2.0, section 34); None if nothing is in it."""
-    reading = read_fru(number)
-    request = next(reading)
-    while True:
-        data = driver.raw(netfn=request[0], command=request[1], data=list(request[2:]))
-        try:
-            request = reading.send(bytes([0, *data]))
-        except StopIteration as done:
-            return parse_fru(done.value) if done.value else None
+    data = conducted(
+        read_fru(number),
+        lambda request: bytes([0, *driver.raw(netfn=request[0], command=request[1], data=list(request[2:]))]),
+    )
+    return parse_fru(data) if data else None
 
 
 def _units(driver: IpmiDriver) -> list[tuple[int, str, Fru]]:

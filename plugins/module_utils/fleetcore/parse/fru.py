@@ -9,9 +9,10 @@ The format is that of the IPMI Platform Management FRU Information Storage Defin
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Optional, TypeVar
 
@@ -138,6 +139,21 @@ def ask(*command: int) -> Asking[bytes]:
     """What follows the completion code; nothing if the command failed or nobody answered."""
     answer = yield bytes(command)
     return answer[1:] if answer and not answer[0] else b""
+
+
+def conducted(asking: Asking[T], answer: Callable[[bytes], bytes]) -> T:
+    """What ``asking`` returns when ``answer`` gives it the answers to its commands."""
+    found: list[T] = []
+
+    def whole() -> Asking[None]:
+        found.append((yield from asking))
+
+    commands = whole()
+    with contextlib.suppress(StopIteration):
+        command = next(commands)
+        while True:
+            command = commands.send(answer(command))
+    return found[0]
 
 
 def read_fru(number: int) -> Asking[bytes]:

@@ -17,7 +17,7 @@ from typing import Optional
 
 from ..errors import ParseError
 from ..model import Device, Nic, NicPort
-from .fru import Asking, Fru, ask, device_of, parse_fru, read_fru, text_of
+from .fru import Asking, Fru, ask, conducted, device_of, parse_fru, read_fru, text_of
 from .ipmi import lan_port, parse_device_id
 from .values import decoded, parser
 
@@ -69,14 +69,7 @@ def conduct(answer: Callable[[bytes], bytes]) -> tuple[Device, tuple[str, ...]]:
 
     :raises ParseError: the BMC does not say what it is; ``details["silent"]``: because it does not answer.
     """
-    questions = _interview()
-    request = next(questions)
-    while True:
-        try:
-            request = questions.send(answer(request))
-        except StopIteration as done:
-            found: tuple[Device, tuple[str, ...]] = done.value
-            return found
+    return conducted(_interview(), answer)
 
 
 def _interview() -> Asking[tuple[Device, tuple[str, ...]]]:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.parse.fru import (
     Fru,
+    conducted,
     device_of,
     parse_fru,
     read_fru,
@@ -156,13 +157,7 @@ class Memory:
         self.asked = 0
 
     def read(self, number=0):
-        reading = read_fru(number)
-        request = next(reading)
-        while True:
-            try:
-                request = reading.send(self._answer(request))
-            except StopIteration as done:
-                return done.value
+        return conducted(read_fru(number), self._answer)
 
     def _answer(self, request):
         self.asked += 1
