@@ -16,7 +16,8 @@ description:
   - Reads what Linux and the tools that are installed know of the hardware, and returns it as a device document, in the same shape as
     M(baremetal.fleet.bmc_info).
   - Runs on the target with nothing but Python 3.9 or later. SMBIOS tables are decoded by the module itself; C(smartctl), C(nvme), C(lshw),
-    C(ethtool), C(ipmitool), RAID and vendors' tools are used where they are installed.
+    C(ethtool), C(ipmitool), RAID and vendors' tools are used where they are installed. Without C(ipmitool) the module asks the BMC
+    through the kernel's C(/dev/ipmi0).
   - Run it as root (C(become)) for the full picture. What a user may not read, what is not there, and what fails or hangs is recorded in
     RV(device.coverage), by source. The rest is returned all the same.
 options:
@@ -27,7 +28,9 @@ options:
       - The default with O(from_capture) is what the capture was made with, else V(false).
     type: bool
   timeout:
-    description: Seconds for one run of a tool. A tool that takes longer is killed, with its children; the others go on.
+    description:
+      - Seconds for one run of a tool. A tool that takes longer is killed, with its children; the others go on. The conversation with the BMC
+        counts as one.
     type: float
     default: 30
   deadline:

@@ -163,6 +163,9 @@ def _octets(data: bytes) -> str:
 class IpmiSim:
     """Run `ipmi_sim` on 127.0.0.1 (UDP); a context manager. `port` 0 takes a free one, valid once started.
 
+    `mac` and `ip` are what it says of its LAN channel, wherever it listens, `manufacturer` the BMC's maker (an IANA enterprise number). With `host` it is the BMC of a QEMU machine, too, which reaches it on the TCP port
+    `host_port` with the device arguments `qemu()`.
+
     `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off), `soft` (press
     the power button) or `state` (exit status 0: it is on, 3: it is off, else: what was set last counts). Its output goes
     to hook.log in `workdir`; when `on` or `off` fails, so does the IPMI command. `initial` is the power state to start with;
@@ -181,6 +184,11 @@ class IpmiSim:
     fru: Fru = field(default_factory=Fru)
     sensors: Sequence[Sensor] = SENSORS
     uuid: UUID | None = None
+    mac: str = "02:00:5e:10:00:01"
+    ip: str = "127.0.0.1"
+    manufacturer: int = 0x1291
+    host: bool = False
+    host_port: int = field(default=0, init=False)
     start_timeout: float = 20.0
     _child: Child | None = field(default=None, init=False, repr=False)
 
@@ -225,6 +233,11 @@ class IpmiSim:
             raise LabError(f"the power switch failed; hook.log ends with:\n{tail(self.workdir / 'hook.log')}")
         return answer.stdout
 
+    def qemu(self) -> list[str]:
+        """Arguments of QEMU for a machine whose BMC this is: a KCS interface on the ISA bus."""
+        where = f"socket,id=bmc,host={self.address},port={self.host_port},reconnect=1"
+        return ["-chardev", where, "-device", "ipmi-bmc-extern,id=bmc0,chardev=bmc", "-device", "isa-ipmi-kcs,bmc=bmc0"]
+
     @property
     def pid(self) -> int:
         if self._child is None:
@@ -237,6 +250,7 @@ class IpmiSim:
             raise Missing(f"ipmi_sim is not installed: {advice}")
         self.workdir.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port(socket.SOCK_DGRAM)
+        self.host_port = free_port() if self.host else 0
         self._write()
         # All paths are relative to the working directory: the simulator's files know no quoting.
         self._child = Child(
@@ -287,14 +301,17 @@ class IpmiSim:
                 allowed_auths_operator {auths}
                 allowed_auths_admin {auths}
                 guid {self.uuid.bytes[::-1].hex()}
+                lan_config_program "./lan-control"
               endlan
+              {f"serial 15 {self.address} {self.host_port} codec VM" if self.host else ""}
               chassis_control "./chassis-control {MC:#x}"
               user 2 true "{self.username}" "{self.password}" admin 10 {auths}
         """
         self._put("lan.conf", lan.encode(), 0o600)
+        self._put("lan-control", LAN.format(address=self.ip, mac=self.mac).encode(), 0o700)
         commands = [
             f"mc_setbmc {MC:#x}",
-            f"mc_add {MC:#x} 0 no-device-sdrs 0x23 1 0x10 0x9f 0x1291 0xf02",
+            f"mc_add {MC:#x} 0 no-device-sdrs 0x23 1 0x10 0x9f {self.manufacturer:#x} 0xf02",
             # IPMI sends the least significant byte first.
             f"mc_set_guid {MC:#x} {self.uuid.bytes[::-1].hex()}",
             f"sel_enable {MC:#x} 1000 0x0a",
@@ -317,6 +334,21 @@ class IpmiSim:
         path.chmod(mode)
         path.write_bytes(data)
 
+
+# Called by the simulator in its working directory as `lan-control get <what>...`.
+LAN = """#!/bin/sh
+shift
+for what; do
+    case $what in
+    ip_addr) echo "$what:{address}" ;;
+    ip_addr_src) echo "$what:static" ;;
+    mac_addr) echo "$what:{mac}" ;;
+    subnet_mask) echo "$what:255.0.0.0" ;;
+    *_mac_addr) echo "$what:00:00:00:00:00:00" ;;
+    *) echo "$what:0.0.0.0" ;;
+    esac
+done
+"""
 
 # Called by the simulator in its working directory as `chassis-control 0x20 get <what>...` and `... set <what> <value>`.
 # A power cycle arrives as `set power 0`, `get power` every second until it is off, `set power 1`.

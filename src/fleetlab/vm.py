@@ -14,7 +14,7 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,11 +69,16 @@ def build_guest(workdir: Path) -> Guest:
     files = {"init": INIT.encode(), "bin/busybox": BUSYBOX.read_bytes()}
     files |= {name: (cache_dir() / name).read_bytes() for name in MODULES}
     initramfs = workdir / "initramfs.gz"
-    initramfs.write_bytes(gzip.compress(b"".join(_cpio(files)), 1))
+    initramfs.write_bytes(pack(files))
     return Guest(cache_dir() / "vmlinuz", initramfs)
 
 
-def _cpio(files: dict[str, bytes]) -> Iterator[bytes]:
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """An initramfs of these files, all of them executable; only `bin` and `dev` are folders."""
+    return gzip.compress(b"".join(_cpio(files)), 1)
+
+
+def _cpio(files: Mapping[str, bytes]) -> Iterator[bytes]:
     """Yield a newc archive (kernel documentation, initramfs-buffer-format): directories, /dev/console, executable files."""
 
     def entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:

@@ -17,14 +17,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from lldp_switch import Switch
+
 from fleetlab import vm
+from fleetlab.ipmi import IpmiSim
 from fleetlab.process import Child, LabError, free_port, tail
 
-TOOLS = ("debootstrap", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU)
+TOOLS = ("debootstrap", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU, str(vm.BUSYBOX))
 ADVICE = "scripts/install-test-deps"
 PACKAGES = (
-    *("openssh-server", "python3", "iproute2", "kmod", "udev", "linux-image-cloud-amd64"),
-    *("dmidecode", "lshw", "smartmontools", "nvme-cli", "ethtool", "pciutils"),
+    *("openssh-server", "python3", "iproute2", "kmod", "udev", "linux-image-amd64"),
+    *("dmidecode", "lshw", "smartmontools", "nvme-cli", "ethtool", "pciutils", "ipmitool", "lldpd"),
 )
 SUITE = "bookworm"
 INIT = """#!/bin/sh
@@ -37,16 +40,33 @@ mkdir -p /dev/pts /dev/shm /run/sshd
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 hostname inband-guest
-modprobe -a virtio_pci virtio_net
+modprobe -a virtio_pci virtio_net ipmi_devintf ipmi_si
 ip link set lo up
-for path in /sys/class/net/e*; do ip address add 10.0.2.15/24 dev "${path##*/}"; ip link set "${path##*/}" up; done
+for path in /sys/class/net/e*; do ip link set "${path##*/}" up; done
+ip address add 10.0.2.15/24 dev eth0
 /usr/sbin/sshd
 echo FLEET-READY
 while :; do sleep 1000; done
 """
 
+# The kernel that has drivers for a BMC has none for disks and ext4 in itself.
+DRIVERS = ("nvme", "ext4")
+INITRAMFS = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /new
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t devtmpfs dev /dev
+while read module; do /bin/busybox insmod "/$module"; done </modules
+while :; do
+    for disk in /dev/nvme?n1; do /bin/busybox mount -t ext4 -o ro "$disk" /new && break 2; done
+    /bin/busybox sleep 0.1
+done 2>/dev/null
+/bin/busybox umount /dev /proc
+exec /bin/busybox switch_root /new /fleet-init
+"""
+
 UUID = "6e1d9bd4-5d3c-4c1e-9d5b-0123456789ab"
 MAC = "52:54:00:f1:ee:44"
+SECOND_MAC = "52:54:00:f1:ee:45"
 MEMORY = 1024
 # What the machine is told to be; the test compares with these.
 FACTS = {
@@ -89,12 +109,12 @@ def available() -> tuple[bool, str]:
 
 def image() -> Path:
     """Where the disk is kept; another recipe is another file."""
-    recipe = hashlib.sha256("\n".join([INIT, SUITE, *PACKAGES]).encode()).hexdigest()[:12]
+    recipe = hashlib.sha256("\n".join([INIT, INITRAMFS, SUITE, *DRIVERS, *PACKAGES]).encode()).hexdigest()[:12]
     return vm.cache_dir() / f"inband-{recipe}.img"
 
 
 def build() -> Path:
-    """The guest's disk with its kernel (``.kernel``) and key (``.key``) beside it; made if it is not there."""
+    """The guest's disk with its kernel (``.kernel``), initramfs and key (``.key``) beside it; made if it is not there."""
     target = image()
     if target.exists():
         return target
@@ -106,6 +126,8 @@ def build() -> Path:
         with log.open("wb") as out:
             done = subprocess.run(
                 ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), *_mirror()],
+                # Nobody needs Debian's own initramfs.
+                env={**os.environ, "INITRD": "No"},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 check=False,
@@ -121,6 +143,9 @@ def build() -> Path:
         (root / "fleet-init").chmod(0o755)
         kernel = next((root / "boot").glob("vmlinuz-*"))
         shutil.copyfile(kernel, target.with_suffix(".kernel"))
+        target.with_suffix(".initramfs").write_bytes(vm.pack(_early(root, kernel.name.partition("-")[2])))
+        for done_with in ("boot", "var/cache/apt"):
+            shutil.rmtree(root / done_with)
         fresh = target.with_suffix(".new")
         subprocess.run(["mkfs.ext4", "-q", "-F", "-d", str(root), str(fresh), "1500M"], check=True)
         fresh.rename(target)
@@ -136,6 +161,21 @@ def root(folder: Path) -> None:
     )
     if done.returncode or not (folder / "usr/bin/python3").is_symlink():
         raise LabError(f"debugfs could not unpack {image()}: {done.stderr[-500:]}")
+
+
+def _early(root: Path, release: str) -> dict[str, bytes]:
+    """What finds the disk: `DRIVERS` with the modules that they need, in the order of loading."""
+    said = subprocess.run(
+        ["chroot", str(root), "modprobe", "-S", release, "--show-depends", "--all", *DRIVERS],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    paths = list(dict.fromkeys(line.split()[1] for line in said.stdout.splitlines()))
+    names = [Path(path).name for path in paths]
+    files = {name: (root / path.lstrip("/")).read_bytes() for name, path in zip(names, paths, strict=True)}
+    listed = "".join(f"{name}\n" for name in names).encode()
+    return {"init": INITRAMFS.encode(), "bin/busybox": vm.BUSYBOX.read_bytes(), "modules": listed, **files}
 
 
 def hardware() -> list[str]:
@@ -157,7 +197,7 @@ def hardware() -> list[str]:
     ]
 
 
-KERNEL_ARGUMENTS = "root=/dev/nvme0n1 ro console=ttyS0 no_timer_check quiet panic=-1 init=/fleet-init"
+KERNEL_ARGUMENTS = "console=ttyS0 no_timer_check quiet panic=-1"
 
 
 @dataclass(kw_only=True)
@@ -200,9 +240,11 @@ class Login:
 
 @dataclass
 class InbandGuest(Login):
-    """The running machine; a context manager."""
+    """The running machine with its BMC, and a port in a switch if there is one; a context manager."""
 
     workdir: Path
+    bmc: IpmiSim
+    switch: Switch | None = None
     _child: Child | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -212,11 +254,15 @@ class InbandGuest(Login):
             *("-serial", f"file:{self.workdir}/console.log"),
             *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(MEMORY)),
             *("-smp", "2,sockets=2,cores=1,threads=1", "-uuid", UUID),
-            *("-kernel", str(disk.with_suffix(".kernel")), "-append", KERNEL_ARGUMENTS),
+            *("-kernel", str(disk.with_suffix(".kernel")), "-initrd", str(disk.with_suffix(".initramfs"))),
+            *("-append", KERNEL_ARGUMENTS),
             *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"),
             *("-device", f"virtio-net-pci,netdev=n0,mac={MAC}"),
             *hardware(),
+            *self.bmc.qemu(),
         ]
+        if self.switch:
+            command = self.switch.plugged(command, SECOND_MAC)
         self._child = Child(command, log=self.workdir / "qemu.log", name="qemu").start()
         try:
             self.wait(self.workdir / "console.log")

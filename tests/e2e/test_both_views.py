@@ -42,6 +42,7 @@ DOMAIN = """
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>{kernel}</kernel>
+    <initrd>{initramfs}</initrd>
     <cmdline>{arguments}</cmdline>
   </os>
   <features><acpi/></features>
@@ -90,6 +91,7 @@ def define(lab: LibvirtLab) -> Domain:
             uuid=inband_guest.UUID,
             memory=MEMORY,
             kernel=inband_guest.build().with_suffix(".kernel"),
+            initramfs=inband_guest.image().with_suffix(".initramfs"),
             arguments=KERNEL_ARGUMENTS,
             disk=disks / "data.img",
             serial=DISK_SERIAL,
@@ -191,6 +193,6 @@ def test_what_the_emulator_does_not_report(seen: Seen) -> None:
     assert "nic" not in seen.oob["bmc"]
     assert seen.oob["coverage"]["storage"]["verdict"] == "failed"  # HTTP 500: drives are SimpleStorage's
     assert "serial" not in seen.oob["drives"][0]
-    # Nor does the guest's kernel know a BMC.
-    assert seen.inband["coverage"]["ipmitool"]["verdict"] == "absent"
+    # Nor has the emulator an interface for the guest's kernel.
+    assert seen.inband["coverage"]["ipmi"]["verdict"] == "absent"
     assert "bmc" not in seen.inband

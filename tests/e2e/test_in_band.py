@@ -1,33 +1,78 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A guest over SSH: the document says what QEMU was told, and replays."""
+"""A guest over SSH: the document says what QEMU was told, and replays; its BMC says the same of itself over the network."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import inband_guest
+import lldp_switch
 import pytest
 import yaml
 from fleet import Fleet
-from inband_guest import FACTS, MAC, MEMORY, UUID, InbandGuest
+from inband_guest import FACTS, MAC, MEMORY, SECOND_MAC, UUID, InbandGuest
+
+from fleetlab import ipmi
+from fleetlab.ipmi import Fru, IpmiSim
+from fleetlab.process import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
+IPMITOOL = "/usr/bin/ipmitool"
+PASSWORD = "bmc-password"
+BMC_MAC, BMC_ADDRESS = "02:00:5e:20:00:77", "192.0.2.77"
+OTHER_MAC, OTHER_ADDRESS = "02:00:5e:30:00:99", "192.0.2.99"
+SUPERMICRO = 10876
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InbandGuest]:
-    usable, advice = inband_guest.available()
-    if not usable:
-        pytest.skip(advice)
-    with InbandGuest(tmp_path_factory.mktemp("inband")) as machine:
+    for usable, advice in (inband_guest.available(), ipmi.available()):
+        if not usable:
+            pytest.skip(advice)
+    usable, _ = lldp_switch.available()
+    with (
+        bmc_of(tmp_path_factory.mktemp("bmc")) as bmc,
+        lldp_switch.Switch(tmp_path_factory.mktemp("switch")) if usable else contextlib.nullcontext() as switch,
+        InbandGuest(tmp_path_factory.mktemp("inband"), bmc, switch) as machine,
+    ):
+        assert machine.ssh(f"mv {IPMITOOL} {IPMITOOL}.away") == 0
+        assert machine.ssh("mkdir -p /run/lldpd && lldpd") == 0
+        if switch:
+            heard = f"lldpctl -f keyvalue | grep -q {lldp_switch.NAME}"
+            wait_until(lambda: machine.ssh(heard) == 0, 60, "the guest hears the switch", 0.5)
         yield machine
+
+
+def bmc_of(workdir: Path) -> IpmiSim:
+    """A BMC with the machine's identity, of a maker whom ipmitool calls otherwise than we do."""
+    fru = Fru(
+        manufacturer=FACTS["vendor"],
+        product=FACTS["model"],
+        serial=FACTS["serial"],
+        board_product=FACTS["board"],
+        board_serial=FACTS["board_serial"],
+        chassis_serial=FACTS["chassis_serial"],
+    )
+    return IpmiSim(
+        workdir,
+        password=PASSWORD,
+        host=True,
+        mac=BMC_MAC,
+        ip=BMC_ADDRESS,
+        manufacturer=SUPERMICRO,
+        fru=fru,
+        uuid=uuid.UUID(UUID),
+    )
 
 
 WHAT_IS_KEPT = {
@@ -124,8 +169,9 @@ def test_its_parts_are_what_qemu_was_told(document: dict) -> None:
     second = next(item for item in document["drives"] if item["serial"] == FACTS["second_serial"])
     assert (second["capacity_bytes"], second["smart_status"]) == (1 << 30, "ok")
     assert second["firmware"]["installed"]
-    (port,) = [port for card in document["nics"] for port in card["nic_ports"]]
-    assert (port["macaddress"], port["link_status"]) == (MAC, "up")
+    ports = {port["macaddress"]: port for card in document["nics"] for port in card["nic_ports"]}
+    assert ports.keys() - {SECOND_MAC} == {MAC}
+    assert ports[MAC]["link_status"] == "up"
 
 
 def test_the_tools_of_the_guest_were_used(document: dict) -> None:
@@ -143,9 +189,10 @@ def test_the_tools_of_the_guest_were_used(document: dict) -> None:
         "smartctl",
         "nvme",
         "ethtool",
+        "ipmi",
     )
     assert {name: verdicts[name] for name in used} == dict.fromkeys(used, "collected")
-    assert {verdicts[name] for name in ("ipmitool", "storcli", "nvidia-smi")} == {"absent"}
+    assert {verdicts[name] for name in ("ipmicfg", "storcli", "nvidia-smi")} == {"absent"}
     assert document["provenance"]["drives.smart_status"]
 
 
@@ -172,9 +219,91 @@ def test_an_ordinary_user_gets_verdicts(operator: Operator, guest: InbandGuest) 
         *("-e", "ansible_become_flags='-s /bin/sh'", "-e", "ansible_shell_allow_world_readable_temp=true"),
     )
     device = json.loads(said.split("=>", 1)[1])["device"]
-    assert device["coverage"]["smbios"]["verdict"] == "denied"
+    assert {device["coverage"][name]["verdict"] for name in ("smbios", "ipmi")} == {"denied"}
     assert device["model"] == FACTS["model"]  # of /sys/class/dmi/id
     assert "serial" not in device
+
+
+def looked(operator: Operator, *words: str) -> dict:
+    """What the module says of the guest."""
+    said = operator.run("ansible", "guest", "-o", "-m", "baremetal.fleet.host_inventory", "-a", " ".join(words))
+    device: dict = json.loads(said.split("=>", 1)[1])["device"]
+    return device
+
+
+def test_the_bmc_is_asked_through_the_kernel(document: dict) -> None:
+    assert document["coverage"]["ipmi"] == {"verdict": "collected"}
+    bmc = document["bmc"]
+    assert (bmc["vendor"], bmc["firmware"]["installed"]) == ("Supermicro", "1.10")
+    (port,) = bmc["nic"]["nic_ports"]
+    assert (port["macaddress"], port["ip_addresses"]) == (BMC_MAC, [BMC_ADDRESS])
+    assert port["metadata"] == {"source": "Static Address", "netmask": "255.0.0.0"}
+    (fru,) = [item for item in document["enclosures"] if item["serial"] == FACTS["chassis_serial"]]
+    assert fru["part_number"] == Fru().part_number  # which SMBIOS does not have
+
+
+def test_ipmitool_says_the_same(operator: Operator, guest: InbandGuest, document: dict) -> None:
+    assert guest.ssh(f"mv {IPMITOOL}.away {IPMITOOL}") == 0
+    try:
+        found = looked(operator, "timeout=120")
+    finally:
+        assert guest.ssh(f"mv {IPMITOOL} {IPMITOOL}.away") == 0
+    assert found["coverage"]["ipmi"] == {"verdict": "collected"}
+    for name in ("bmc", "enclosures", "mainboard", "vendor", "model", "serial", "chassis", "provenance"):
+        assert found[name] == document[name], name
+
+
+def test_a_bmc_that_does_not_answer(operator: Operator, guest: InbandGuest) -> None:
+    os.kill(guest.bmc.pid, signal.SIGSTOP)
+    try:
+        found = looked(operator, "timeout=60")
+    finally:
+        os.kill(guest.bmc.pid, signal.SIGCONT)
+    assert found["coverage"]["ipmi"]["verdict"] == "timeout"
+    assert "does not answer" in found["coverage"]["ipmi"]["reason"]
+    assert found["serial"] == FACTS["serial"]
+
+
+def test_the_bmc_that_is_asked_over_the_network_is_the_hosts(
+    guest: InbandGuest, document: dict, tmp_path: Path
+) -> None:
+    """By its MAC. Then somebody registers another machine's BMC: one that knows no serial numbers, as boards do whose FRU nobody wrote."""
+    blank = Fru(FACTS["vendor"], FACTS["model"], serial="", board_serial="", chassis_serial="")
+    with (
+        Fleet(tmp_path / "fleet", guest.bmc.username, PASSWORD) as fleet,
+        IpmiSim(tmp_path / "other", password=PASSWORD, mac=OTHER_MAC, ip=OTHER_ADDRESS, fru=blank) as other,
+    ):
+
+        def asked(bmc: IpmiSim) -> dict:
+            """What the server makes of both documents, by kind of finding."""
+            where = {"address": bmc.address, "drivers": ["ipmi"], "ipmi_port": bmc.port}
+            fleet.module("machine", name="guest", bmc=where)
+            fleet.playbook("collect_oob.yml")
+            found = fleet.get("/api/v1/machines/guest/device/findings")["items"]
+            return {item["kind"]: item for item in found if item["severity"] != "info"}
+
+        fleet.module("machine", name="guest", state="present")
+        fleet.module("device_publish", machine="guest", device=document)
+        assert asked(guest.bmc) == {}
+        merged = fleet.get("/api/v1/machines/guest/device")
+        if guest.switch:
+            assert merged["links"] == [
+                {
+                    "part": f"nics:mac={SECOND_MAC}",
+                    "port": "eth1",
+                    "macaddress": SECOND_MAC,
+                    "switch": lldp_switch.CHASSIS,
+                    "switch_name": lldp_switch.NAME,
+                    "switch_port": lldp_switch.PORT,
+                    "source": "inband",
+                }
+            ]
+        (port,) = merged["bmc"]["nic"]["nic_ports"]
+        assert (port["macaddress"], merged["uuid"], merged["serial"]) == (BMC_MAC, UUID, FACTS["serial"])
+        assert merged["power_state"] == "on"
+
+        wrong = asked(other)["wrong_bmc"]
+        assert (wrong["severity"], wrong["values"]) == ("critical", {"oob": [OTHER_MAC], "inband": [BMC_MAC]})
 
 
 def test_many_hosts_are_published_and_the_second_time_nothing_changes(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import fleetcore.parse
 import pytest
 from fleetcore.errors import ParseError
 from fleetcore.model import Device, device_from_dict, to_dict
+from fleetcore.parse import openipmi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def _parsers():
 
 
 PARSERS = _parsers()
-BINARY = [name for name in PARSERS if name.startswith("smbios.")]
+BINARY = [name for name in PARSERS if name.startswith(("fru.", "ipmi.", "smbios."))]
 TEXTUAL = [name for name in PARSERS if name not in BINARY]
 PRINTED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
@@ -60,8 +61,8 @@ def check(function, raw):
 
 def test_there_is_a_parser_for_every_tool():
     tools = {name.split(".")[0] for name in PARSERS}
-    assert len(tools) == 27
-    assert len(PARSERS) >= 36
+    assert len(tools) == 30
+    assert len(PARSERS) >= 39
 
 
 KEYS = sorted({word for raw in RAWS for word in raw.replace('"', " ").replace(":", " ").split() if 2 < len(word) < 30})
@@ -171,6 +172,30 @@ def test_any_bytes(name):
     def run(raw):
         check(PARSERS[name], raw)
         check(PARSERS[name], b"_SM3_" + raw)
+
+    run()
+
+
+def test_any_bmc():
+    """Whatever it answers, the questions come to an end."""
+    kinds = (
+        st.sampled_from([b"", b"\xc1", b"\xc3"]) | st.binary(max_size=24) | st.binary(max_size=24).map(b"\0".__add__)
+    )
+
+    @PRINTED
+    @given(st.binary(min_size=11, max_size=15), st.lists(kinds, min_size=1, max_size=30), st.randoms())
+    def run(identity, answers, dice):
+        said = {}
+
+        def answer(request):
+            # A BMC that says the same each time, and does not always say that it is none.
+            known = b"\0" + identity if request == b"\x06\x01" else dice.choice(answers)
+            return said.setdefault(request, known)
+
+        device, _problems = openipmi.conduct(answer)
+        assert len(said) < 20_000
+        written = "".join(f"{openipmi.line(request, found)}\n" for request, found in said.items())
+        assert openipmi.parse_openipmi(written) == device
 
     run()
 

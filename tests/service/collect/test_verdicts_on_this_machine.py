@@ -31,6 +31,7 @@ from fleetcore.collect.probe import Options
 import importlib, pkgutil, fleetcore.parse
 for info in pkgutil.iter_modules(fleetcore.parse.__path__):  # another user may not be able to read them later
     importlib.import_module(f"fleetcore.parse.{info.name}")
+import fleetcore.collect.openipmi
 from fleetcore.model import to_dict
 user, path = sys.argv[2], sys.argv[3] or host.SEARCH_PATH
 if user:
@@ -68,7 +69,7 @@ TOOLS = (
     "ethtool",
     "hdparm",
     "storcli",
-    "ipmitool",
+    "ipmi",
     "nvidia-smi",
     "racadm",
 )
@@ -94,7 +95,7 @@ def test_as_nobody():
     assert found["kernel"] == "collected"
     if Path("/sys/firmware/dmi/tables/DMI").exists():
         assert found["smbios"] == "denied"
-    assert found["ipmitool"] in ("absent", "denied")
+    assert found["ipmi"] in ("absent", "denied")
 
 
 @ROOT

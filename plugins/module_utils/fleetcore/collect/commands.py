@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from .host import OUTPUT_FILE
+from .host import BMC_DEVICE, OUTPUT_FILE
 
 Argv = tuple[str, ...]
 
@@ -24,6 +24,7 @@ LLDPCTL: Argv = ("lldpctl", "-f", "json")
 IPMI_MC: Argv = ("ipmitool", "mc", "info")
 IPMI_LAN: Argv = ("ipmitool", "lan", "print")
 IPMI_FRU: Argv = ("ipmitool", "fru", "print")
+OPENIPMI: Argv = (BMC_DEVICE,)
 IPMICFG: Argv = ("ipmicfg", "-summary")
 SSACLI: Argv = ("ssacli", "ctrl", "all", "show", "config", "detail")
 ZPOOL: Argv = ("zpool", "list", "-H", "-p", "-v", "-P")

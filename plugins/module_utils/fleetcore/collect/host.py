@@ -23,6 +23,8 @@ from ..ports import CommandResult
 
 MAX_OUTPUT = 24 * 1024 * 1024
 """Bytes of output that a tool may print; one that prints more is stopped there."""
+BMC_DEVICE = "/dev/ipmi0"
+"""In place of a tool: our own conversation with the BMC through the kernel (:mod:`openipmi`)."""
 OUTPUT_FILE = "{output-file}"
 """Stands in a command line for a new file, for tools that don't write to their standard output; its content is taken as that."""
 
@@ -52,6 +54,10 @@ class SystemRunner:
 
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult:
         """:raises MissingDependency: not installed. :raises FatalError: it cannot be started."""
+        if argv[0] == BMC_DEVICE:
+            from . import openipmi  # noqa: PLC0415  (few machines have a BMC and no ipmitool)
+
+            return openipmi.talk(argv, timeout)
         program = shutil.which(argv[0], path=self._path)
         if program is None:
             raise MissingDependency(f"{argv[0]} is not installed", tool=argv[0])

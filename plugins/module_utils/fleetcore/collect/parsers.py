@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         mvcli,
         nvidia_smi,
         nvme,
+        openipmi,
         racadm,
         rocm_smi,
         smartctl,
@@ -79,6 +80,7 @@ parse_nvidia_smi = _lazy("nvidia_smi", "parse_nvidia_smi")
 parse_nvme_id_ctrl = _lazy("nvme", "parse_nvme_id_ctrl")
 parse_nvme_list = _lazy("nvme", "parse_nvme_list")
 parse_nvme_smart_log = _lazy("nvme", "parse_nvme_smart_log")
+parse_openipmi = _lazy("openipmi", "parse_openipmi")
 parse_racadm = _lazy("racadm", "parse_racadm")
 parse_rocm_smi = _lazy("rocm_smi", "parse_rocm_smi")
 parse_smartctl = _lazy("smartctl", "parse_smartctl")

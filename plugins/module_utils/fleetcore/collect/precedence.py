@@ -27,7 +27,7 @@ DEFAULT: tuple[str, ...] = (
     "devlink",
     "nvidia-smi",
     "rocm-smi",
-    "ipmitool",
+    "ipmi",
     "ipmicfg",
     "network",
     "block",
@@ -53,7 +53,7 @@ DEFAULT: tuple[str, ...] = (
 _ON_THE_DRIVE = ("smartctl", "nvme", "msecli", "hdparm")
 _AROUND_THE_DRIVE = ("storcli", "ssacli", "mvcli", "block", "lshw")
 
-_IDENTITY = ("smbios", "dmi_id", "lshw", "ipmitool")
+_IDENTITY = ("smbios", "dmi_id", "lshw", "ipmi")
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     # A profile of settings may have been written before the board was exchanged.
@@ -92,7 +92,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "cpus.architecture": ("kernel", "lshw"),
     "cpus.microcode": ("kernel", "lshw"),
     "cpus.cores": ("smbios", "lshw", "kernel"),
-    "bmc": ("ipmitool", "ipmicfg", "dsu", "smbios"),
+    "bmc": ("ipmi", "ipmicfg", "dsu", "smbios"),
     "bmc.firmware.available": ("dsu",),
     "bios": ("smbios", "dmi_id", "dsu", "lshw", "ipmicfg", "sum"),
     "tpms": ("smbios", "tpm"),
@@ -103,9 +103,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 AUTHORITIES: Mapping[str, tuple[str, ...]] = {
     "memory": ("smbios", "lshw"),
     "cpus": ("smbios", "lshw", "kernel"),
-    "power_supplies": ("smbios", "ipmitool", "lshw"),
+    "power_supplies": ("smbios", "ipmi", "lshw"),
     "tpms": ("smbios", "tpm"),
-    "enclosures": ("smbios", "ipmitool"),
+    "enclosures": ("smbios", "ipmi"),
     "cplds": ("dsu", "ipmicfg", "sum"),
 }
 """Components that only the first of these sources that has any may add; what others say of them only fills gaps."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
@@ -46,6 +46,12 @@ _ABSENT = re.compile(
     r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink|not supported|unsupported|no data available|is not installed",
     re.IGNORECASE,
 )
+_VERDICTS: Mapping[type[FleetError], Verdict] = {
+    MissingDependency: Verdict.ABSENT,
+    NotFound: Verdict.ABSENT,
+    PermissionDenied: Verdict.DENIED,
+    TimedOut: Verdict.TIMEOUT,
+}
 # When nothing was collected: the verdict that helps most, first.
 _ORDER = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verdict.ABSENT)
 
@@ -86,6 +92,11 @@ class Probe:
 
     def problem(self, verdict: Verdict, reason: str) -> None:
         self._problems.append((verdict, reason))
+
+    @property
+    def timed_out(self) -> bool:
+        """Something that was asked did not answer in time."""
+        return any(verdict is Verdict.TIMEOUT for verdict, _reason in self._problems)
 
     def coverage(self) -> Coverage:
         """``collected`` if anything was, with what went wrong beside it; else the most helpful of the verdicts."""
@@ -136,11 +147,8 @@ class Probe:
         """The tool's result; None if it is not installed, can't be started, or printed nothing in its time."""
         try:
             result = self._runner.run(argv, self.options.timeout)
-        except MissingDependency as error:
-            self.problem(Verdict.ABSENT, error.message)
-            return None
         except FleetError as error:
-            self.problem(Verdict.FAILED, error.message)
+            self._note(error)
             return None
         self.commands += 1
         self.bytes += len(result.stdout)
@@ -196,18 +204,15 @@ class Probe:
     def _kept(self, read: Callable[[], Any]) -> Any:
         try:
             found = read()
-        except NotFound as error:
-            self.problem(Verdict.ABSENT, error.message)
-        except PermissionDenied as error:
-            self.problem(Verdict.DENIED, error.message)
-        except TimedOut as error:
-            self.problem(Verdict.TIMEOUT, error.message)
         except FleetError as error:
-            self.problem(Verdict.FAILED, error.message)
-        else:
-            self.bytes += len(found)
-            return found
-        return None
+            self._note(error)
+            return None
+        self.bytes += len(found)
+        return found
+
+    def _note(self, error: FleetError) -> None:
+        verdicts = (verdict for kind, verdict in _VERDICTS.items() if isinstance(error, kind))
+        self.problem(next(verdicts, Verdict.FAILED), error.message)
 
 
 def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:

@@ -163,22 +163,20 @@ def mdadm(probe: Probe) -> None:
         probe.tool(commands.mdadm(name), parsers.parse_mdadm)
 
 
-def ipmitool(probe: Probe) -> None:
-    """The BMC's firmware and addresses, and what the FRU says of the machine."""
-    if probe.tool(commands.IPMI_MC, parsers.parse_ipmitool_mc):
-        probe.tool(commands.IPMI_LAN, parsers.parse_ipmitool_lan)
-        probe.tool(commands.IPMI_FRU, parsers.parse_ipmitool_fru)
-        return
-    if probe.has("/sys/class", "ipmi") is False and probe.has("/sys", "class"):
-        probe.problem(Verdict.ABSENT, "the kernel has no interface to a BMC (ipmi_si, ipmi_devintf)")
-        return
-    if probe.has("/dev", "ipmi0"):
-        probe.problem(Verdict.ABSENT, "/dev/ipmi0 is there: without ipmitool (or `install_tools`) nobody asks it")
+def ipmi(probe: Probe) -> None:
+    """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not installed or does not
+    say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
+    said = []
     for argv, parse in (
+        (commands.IPMI_MC, parsers.parse_ipmitool_mc),
         (commands.IPMI_LAN, parsers.parse_ipmitool_lan),
         (commands.IPMI_FRU, parsers.parse_ipmitool_fru),
     ):
-        probe.tool(argv, parse)
+        said.append(probe.tool(argv, parse))
+        if probe.timed_out:
+            return
+    if not all(said[:2]):
+        probe.tool(commands.OPENIPMI, parsers.parse_openipmi)
 
 
 def dsu(probe: Probe) -> None:
@@ -217,7 +215,7 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "mdadm": mdadm,
     "zpool": _simple(commands.ZPOOL, parsers.parse_zpool),
     "msecli": _simple(commands.MSECLI, parsers.parse_msecli),
-    "ipmitool": ipmitool,
+    "ipmi": ipmi,
     "ipmicfg": _simple(commands.IPMICFG, parsers.parse_ipmicfg),
     "lldpctl": _simple(commands.LLDPCTL, parsers.parse_lldpctl),
     "nvidia-smi": _simple(commands.NVIDIA_SMI, parsers.parse_nvidia_smi),

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import re
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
@@ -24,6 +22,7 @@ from ..errors import (
     FleetError,
     InvalidInput,
     MissingDependency,
+    ParseError,
     PermissionDenied,
     SessionLimit,
     TimedOut,
@@ -32,16 +31,13 @@ from ..errors import (
     Unsupported,
 )
 from ..model import (
-    Backplane,
     Bmc,
     Boot,
     Collector,
     Coverage,
     Device,
     Fan,
-    Firmware,
     LogEntry,
-    Mainboard,
     Nic,
     NicPort,
     PowerSupply,
@@ -51,8 +47,9 @@ from ..model import (
     Status,
     Verdict,
     clean_mac,
-    clean_serial,
 )
+from ..parse.fru import Fru, conducted, device_of, parse_fru, read_fru
+from ..parse.ipmi import parse_device_id
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.capture import Record, Recording
 from ..redfish.rules import SECTIONS
@@ -63,7 +60,6 @@ from .options import BmcOptions
 try:
     from pyghmi import exceptions as pyghmi_exceptions
     from pyghmi.ipmi import command as pyghmi_command
-    from pyghmi.ipmi import fru as pyghmi_fru
 except ImportError:
     pyghmi_command = None
 
@@ -89,28 +85,8 @@ _CODES: dict[int, tuple[type[FleetError], str]] = {
 _LOG_TAIL = 20
 # A BMC ends a session that was silent for a minute (IPMI 2.0, 6.12.15), and then does not answer in it.
 _IDLE_SECONDS = 45.0
-_FRU_PIECE = 16
-_FRU_LIMIT = 4096
 _FRU_COUNT = 32
-_SERIALS = ("Serial Number", "Chassis serial number", "Board serial number")
 _HEALTH = {0: "OK", 1: "Warning", 2: "Critical"}
-# Manufacturer ids of Get Device ID (IANA enterprise numbers) of BMCs whose maker is the machine's.
-_MAKERS = {
-    2: "IBM",
-    11: "HP",
-    42: "Sun Microsystems",
-    343: "Intel",
-    674: "Dell",
-    2011: "Huawei",
-    5771: "Cisco",
-    7244: "Quanta",
-    10368: "Fujitsu",
-    10876: "Supermicro",
-    15370: "GIGABYTE",
-    19046: "Lenovo",
-    20974: "American Megatrends",
-    47196: "HPE",
-}
 # Get Chassis Status (IPMI 2.0, table 28-3): what is wrong, by byte and bit.
 _CHASSIS_FAULTS = {
     (0, 1): "power overload",
@@ -120,10 +96,6 @@ _CHASSIS_FAULTS = {
     (2, 2): "drive fault",
     (2, 3): "cooling fault",
 }
-# Words in the names of FRU devices that tell what they are of; the rest is board or chassis, when it says so.
-_POWER_SUPPLY_NAME = re.compile(r"psu|power ?supply|^ps ?\d|pwr ?sply", re.IGNORECASE)
-_BACKPLANE_NAME = re.compile(r"backplane|^bp ?\d|hdd ?bp", re.IGNORECASE)
-_SYSTEM_NAME = re.compile(r"system|chassis|board|^mb\b|built-?in|motherboard|baseboard", re.IGNORECASE)
 
 
 class IpmiDriver:
@@ -236,14 +208,13 @@ class IpmiDriver:
         if not expected:
             return
         try:
-            found: dict[str, Any] = {}
+            fru, guid = Fru(), None
             unknown = (BadResponse, Busy, PermissionDenied, Unsupported)
             with contextlib.suppress(*unknown):
-                found.update(_fru_area(self, 0))
+                fru = _fru(self, 0) or fru
             with contextlib.suppress(*unknown):
-                found.update(_guid(self))
-            serials = [_text(found.get(name)) for name in _SERIALS]
-            check_machine(self.host, expected, serials, _text(found.get("UUID")))
+                guid = _guid(self)
+            check_machine(self.host, expected, [fru.serial, fru.chassis_serial, fru.board_serial], guid)
         except BaseException:
             self._unchecked = expected
             self.drop()
@@ -403,11 +374,15 @@ def _collected(driver: IpmiDriver, sections: Optional[Iterable[str]]) -> Device:
         chassis = driver.raw(netfn=0, command=1)  # Get Chassis Status
         state = PowerState.ON if chassis and chassis[0] & 1 else PowerState.OFF
         coverage["power"] = Coverage()
-        fru = section("system", lambda: _fru(driver), {}) if asked != {"power"} else {}
+        fru, guid = (
+            section("system", lambda: (_fru(driver, 0), _guid(driver)), (None, None))
+            if asked != {"power"}
+            else (None, None)
+        )
         controller = section("manager", lambda: _controller(driver), None)
         lan = section("network", lambda: driver.call(lambda bmc: bmc.get_net_configuration(gateway_macs=False)), {})
         sensors = section("sensors", lambda: _sensors(driver), ())
-        units = section("power_supplies", lambda: _units(driver, sensors), _Units())
+        units = section("power_supplies", lambda: _units(driver), [])
         fans = section("thermal", lambda: _fans(sensors or _sensors(driver)), ())
         boot = section("boot", lambda: _boot(driver), None)
         log = section("log", lambda: tuple(driver.log(_LOG_TAIL)), ())
@@ -415,22 +390,22 @@ def _collected(driver: IpmiDriver, sections: Optional[Iterable[str]]) -> Device:
         driver.close()
     if "network" in asked and coverage["network"].verdict is Verdict.COLLECTED:
         coverage["network"] = Coverage(Verdict.ABSENT, "IPMI knows the BMC's port only")
-    for name, found in (("power_supplies", units.power_supplies), ("thermal", fans), ("boot", boot)):
+    machine = device_of([(0, "", fru or Fru()), *units])
+    supplies = machine.power_supplies or _present(sensors)
+    for name, found in (("power_supplies", supplies), ("thermal", fans), ("boot", boot)):
         if name in asked and not found and coverage[name].verdict is Verdict.COLLECTED:
             coverage[name] = Coverage(Verdict.ABSENT, "the BMC does not have it")
-    fru = {**units.system, **(fru if isinstance(fru, Mapping) else {})}
-    identity = _identity(fru)
-    maker = _MAKERS.get(int((controller.metadata if controller else {}).get("manufacturer_id", 0)))
-    identity["vendor"] = identity["vendor"] or maker
     faults = [
         words for (byte, bit), words in _CHASSIS_FAULTS.items() if len(chassis) > byte and chassis[byte] >> bit & 1
     ]
-    return Device(
-        **identity,
+    return dataclasses.replace(
+        machine,
+        vendor=machine.vendor or (controller.vendor if controller else None),
+        uuid=guid,
+        chassis=fru.chassis_type if fru else None,
         status=Status(Health="Critical" if faults else "OK"),
         metadata={"chassis_faults": ", ".join(faults)} if faults else {},
-        power_supplies=units.power_supplies,
-        backplanes=units.backplanes,
+        power_supplies=supplies if "power_supplies" in asked else (),
         fans=fans,
         boot=boot,
         source=Source.OOB,
@@ -438,7 +413,6 @@ def _collected(driver: IpmiDriver, sections: Optional[Iterable[str]]) -> Device:
         collector=Collector(name="ipmi", version=__version__),
         stats=Stats(logins=1, seconds=round(clock.monotonic() - begin, 3)),
         power_state=state.value,
-        mainboard=_board(fru),
         bmc=_bmc(controller, lan if isinstance(lan, Mapping) else {}),
         sensors=sensors,
         log=log,
@@ -458,104 +432,46 @@ def _moment(timecode: Any) -> Optional[str]:
     return datetime.fromtimestamp(timecode, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _identity(fru: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "vendor": _text(fru.get("Manufacturer")) or _text(fru.get("Board manufacturer")),
-        "model": _text(fru.get("Product name")) or _text(fru.get("Board product name")),
-        "serial": clean_serial(_text(fru.get("Serial Number")))
-        or clean_serial(_text(fru.get("Chassis serial number"))),
-        "asset_tag": clean_serial(_text(fru.get("Asset Number"))),
-        "uuid": (_text(fru.get("UUID")) or "").lower() or None,
-        "chassis": _text(fru.get("Chassis type")),
-    }
-
-
-def _board(fru: Mapping[str, Any]) -> Optional[Mainboard]:
-    serial = clean_serial(_text(fru.get("Board serial number")))
-    if serial is None and _text(fru.get("Board product name")) is None:
-        return None
-    return Mainboard(
-        vendor=_text(fru.get("Board manufacturer")),
-        model=_text(fru.get("Board product name")),
-        serial=serial,
-        part_number=_text(fru.get("Board model")),
-    )
-
-
-def _fru(driver: IpmiDriver) -> dict[str, Any]:
-    """FRU 0 and the GUID of the system."""
-    return {**_fru_area(driver, 0), **_guid(driver)}
-
-
-def _guid(driver: IpmiDriver) -> dict[str, Any]:
+def _guid(driver: IpmiDriver) -> Optional[str]:
     guid = bytes(driver.raw(netfn=6, command=0x37))  # Get System GUID
-    return {"UUID": _uuid(guid)} if len(guid) == 16 and any(guid) else {}
+    return _uuid(guid) if len(guid) == 16 and any(guid) else None
 
 
-def _fru_area(driver: IpmiDriver, number: int) -> dict[str, Any]:
-    """One FRU (IPMI 2.0 section 34), read in small pieces: pyghmi asks for more at once than some BMCs can send."""
-    size = driver.raw(netfn=0x0A, command=0x10, data=[number])
-    total = min(size[0] | size[1] << 8, _FRU_LIMIT) if len(size) > 1 else 0
-    data = bytearray()
-    while len(data) < total:
-        count = min(_FRU_PIECE, total - len(data))
-        piece = driver.raw(netfn=0x0A, command=0x11, data=[number, len(data) & 0xFF, len(data) >> 8, count])
-        if len(piece) < 2 or not piece[0]:
-            break
-        data += bytes(piece[1 : 1 + piece[0]])
-    return dict(driver.call(lambda _bmc: pyghmi_fru.FRU(rawdata=data)).info or {}) if data else {}
+def _fru(driver: IpmiDriver, number: int) -> Optional[Fru]:
+    """One FRU device (IPMI 2.0, section 34); None if nothing is in it."""
+    data = conducted(
+        read_fru(number),
+        lambda request: bytes([0, *driver.raw(netfn=request[0], command=request[1], data=list(request[2:]))]),
+    )
+    return parse_fru(data) if data else None
 
 
-@dataclass(frozen=True)
-class _Units:
-    """What the further FRUs describe; ``system`` are fields of FRU 0 that another FRU of the board or the chassis holds."""
-
-    power_supplies: tuple[PowerSupply, ...] = ()
-    backplanes: tuple[Backplane, ...] = ()
-    system: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _units(driver: IpmiDriver, sensors: tuple[Sensor, ...]) -> _Units:
-    """Every FRU that the sensor records name, by what it is; power supplies without a FRU from their presence sensors."""
+def _units(driver: IpmiDriver) -> list[tuple[int, str, Fru]]:
+    """Number, name and content of every further FRU that the sensor records name."""
     locators = driver.call(lambda bmc: _loaded(bmc).fru)
-    supplies: list[PowerSupply] = []
-    backplanes: list[Backplane] = []
-    system: dict[str, Any] = {}
+    units = []
     for locator in itertools.islice(locators.values(), _FRU_COUNT):
         number, name = getattr(locator, "fru_number", 0), _text(getattr(locator, "fru_name", None)) or ""
         if not number:
             continue
         try:
-            found = _fru_area(driver, number)
+            found = _fru(driver, number)
         except (TimedOut, Unreachable):
             raise
         except FleetError:  # an empty bay has a record and no data
             continue
-        if _POWER_SUPPLY_NAME.search(name) and found:
-            supplies.append(PowerSupply(id=name, part_number=_unit(found)[1], **_unit(found)[0]))
-        elif _BACKPLANE_NAME.search(name) and found:
-            backplanes.append(Backplane(id=name, **_unit(found)[0]))
-        elif _SYSTEM_NAME.search(name):
-            system = {**found, **system}
-    if not supplies:
-        present = [item for item in sensors if item.kind == "Power Supply" and _is_present(item.status)]
-        supplies = [PowerSupply(id=item.id, description=item.name, status=item.status) for item in present]
-    return _Units(tuple(supplies), tuple(backplanes), system)
+        if found is not None:
+            units.append((number, name, found))
+    return units
 
 
-def _is_present(status: Optional[Status]) -> bool:
-    return "Present" in ((status.State if status else None) or "").split(", ")
-
-
-def _unit(found: Mapping[str, Any]) -> tuple[dict[str, Any], Optional[str]]:
-    """Component fields and the part number of a replaceable unit: from its product area, else from its board area."""
-    fields = {
-        "vendor": _text(found.get("Manufacturer")) or _text(found.get("Board manufacturer")),
-        "model": _text(found.get("Product name")) or _text(found.get("Board product name")),
-        "serial": clean_serial(_text(found.get("Serial Number")))
-        or clean_serial(_text(found.get("Board serial number"))),
-    }
-    return fields, _text(found.get("Model")) or _text(found.get("Board model"))
+def _present(sensors: tuple[Sensor, ...]) -> tuple[PowerSupply, ...]:
+    """Power supplies without a FRU, from their presence sensors."""
+    return tuple(
+        PowerSupply(id=item.id, description=item.name, status=item.status)
+        for item in sensors
+        if item.kind == "Power Supply" and "Present" in ((item.status.State if item.status else None) or "").split(", ")
+    )
 
 
 def _boot(driver: IpmiDriver) -> Optional[Boot]:
@@ -595,16 +511,11 @@ def _uuid(data: bytes) -> str:
 
 
 def _controller(driver: IpmiDriver) -> Bmc:
-    """Get Device ID (IPMI 2.0 section 20.1): manufacturer, product and firmware revision of the BMC."""
-    data = driver.raw(netfn=6, command=1)
-    if len(data) < 11:
-        raise BadResponse("IPMI: the answer to Get Device ID is too short")
-    manufacturer = data[6] | data[7] << 8 | (data[8] & 0x0F) << 16
-    return Bmc(
-        id=str(data[0]),
-        firmware=Firmware(installed=f"{data[2] & 0x7F}.{data[3]:02x}"),
-        metadata={"manufacturer_id": str(manufacturer), "product_id": str(data[9] | data[10] << 8)},
-    )
+    """Get Device ID: manufacturer, product and firmware revision of the BMC."""
+    try:
+        return parse_device_id(bytes(driver.raw(netfn=6, command=1)))
+    except ParseError as error:
+        raise BadResponse(error.message) from None
 
 
 def _bmc(controller: Optional[Bmc], lan: Mapping[str, Any]) -> Optional[Bmc]:
@@ -615,7 +526,7 @@ def _bmc(controller: Optional[Bmc], lan: Mapping[str, Any]) -> Optional[Bmc]:
         nic = Nic(nic_ports=(NicPort(macaddress=mac, ip_addresses=(address,) if address.strip("0.") else ()),))
     if controller is None:
         return Bmc(nic=nic) if nic else None
-    return Bmc(id=controller.id, firmware=controller.firmware, metadata=controller.metadata, nic=nic)
+    return dataclasses.replace(controller, nic=nic)
 
 
 def _readings(driver: IpmiDriver) -> Iterable[Any]:

@@ -211,7 +211,7 @@ def _board(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.3
     }
 
 
-_CHASSIS_TYPES = (
+CHASSIS_TYPES = (
     "Other",
     "Unknown",
     "Desktop",
@@ -256,7 +256,7 @@ def _chassis(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7
     count, size = item.u8(0x13) or 0, item.u8(0x14) or 0
     return {
         "manufacturer": item.string(0x04),
-        "type": _named(_CHASSIS_TYPES, kind & 0x7F if kind is not None else None, 1),
+        "type": _named(CHASSIS_TYPES, kind & 0x7F if kind is not None else None, 1),
         "version": item.string(0x06),
         "serial_number": item.string(0x07),
         "asset_tag": item.string(0x08),

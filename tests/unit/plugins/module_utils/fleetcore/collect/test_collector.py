@@ -360,7 +360,7 @@ def test_as_an_ordinary_user():
     )
     document, _capture = look(host)
     assert document["coverage"]["smbios"]["verdict"] == "denied"
-    assert document["coverage"]["ipmitool"]["verdict"] == "denied"
+    assert document["coverage"]["ipmi"]["verdict"] == "denied"
     assert "Permission denied" in document["coverage"]["smartctl"]["reason"]
     assert document["cpus"][0]["model"] == "Exemplar"  # what needs no root is there
 
@@ -518,9 +518,95 @@ def test_a_tool_that_is_not_there_costs_no_reading_of_its_parser():
             getattr(parsers, name)(7)
 
 
-def test_a_bmc_that_only_ipmitool_could_ask_is_named_in_the_coverage():
-    document, _capture = look(FakeHost(files={"/sys/class/ipmi/ipmi0/dev": b"240:0", "/dev/ipmi0": b""}))
-    assert document["coverage"]["ipmitool"]["verdict"] == "absent"
-    assert "/dev/ipmi0 is there" in document["coverage"]["ipmitool"]["reason"]
-    document, _capture = look(FakeHost(files={"/sys/class/net/lo/address": b""}))
-    assert "no interface to a BMC" in document["coverage"]["ipmitool"]["reason"]
+# -- the BMC ------------------------------------------------------------------------------------------------------------------------
+
+MC_INFO = "Device ID : 32\nFirmware Revision : 2.88\nManufacturer ID : 674\n"
+LAN_PRINT = "IP Address : 192.0.2.17\nMAC Address : 02:00:00:00:00:17\n"
+CONVERSATION = """06 01 > 00 20 81 02 88 02 df a2 02 00 00 01
+06 42 01 > 00 01 04 01 80 f2 1b 00 00 00
+0c 02 01 03 00 00 > 00 11 c0 00 02 11
+0c 02 01 05 00 00 > 00 11 02 00 00 00 00 17
+"""
+
+
+def silent(argv, printed=""):
+    return CommandResult(argv, None, printed, "")
+
+
+def bmc_of(tools):
+    """What the source says, and the tools that it asked."""
+    host = FakeHost(MACHINE, tools)
+    document, capture = look(host)
+    assert to_dict(replay(capture)) == document
+    asked = [argv for argv in host.asked if argv in (commands.IPMI_MC, commands.IPMI_LAN, commands.OPENIPMI)]
+    return document, document["coverage"]["ipmi"], asked
+
+
+def test_the_kernel_is_asked_where_ipmitool_is_not_installed_with_the_same_result(tmp_path):
+    own, verdict, asked = bmc_of({commands.OPENIPMI: CONVERSATION})
+    assert verdict == {"verdict": "collected"}
+    assert asked == [commands.IPMI_MC, commands.IPMI_LAN, commands.OPENIPMI]
+    tool, verdict, asked = bmc_of({commands.IPMI_MC: MC_INFO, commands.IPMI_LAN: LAN_PRINT})
+    assert verdict["verdict"] == "collected"
+    assert asked == [commands.IPMI_MC, commands.IPMI_LAN]
+    assert own["provenance"]["bmc"] == tool["provenance"]["bmc"] == "ipmi"
+    for document in (own, tool):
+        assert (document["bmc"]["vendor"], document["bmc"]["firmware"]) == ("Dell", {"installed": "2.88"})
+        assert document["bmc"]["nic"]["nic_ports"] == [
+            {"id": "lan", "macaddress": "02:00:00:00:00:17", "ip_addresses": ["192.0.2.17"]}
+        ]
+    (tmp_path / "openipmi.txt").write_text(CONVERSATION)
+    assert to_dict(replay(captures.load(str(tmp_path))))["bmc"] == own["bmc"]
+
+
+def test_the_kernel_is_asked_where_ipmitool_gets_nothing():
+    document, verdict, _asked = bmc_of(
+        {commands.IPMI_MC: failed(commands.IPMI_MC, 1, "Get Device ID command failed"), commands.OPENIPMI: CONVERSATION}
+    )
+    assert document["bmc"]["firmware"] == {"installed": "2.88"}
+    assert "Get Device ID command failed" in verdict["reason"]
+
+
+def test_the_kernel_is_asked_where_ipmitool_finds_no_lan():
+    document, verdict, _asked = bmc_of(
+        {
+            commands.IPMI_MC: MC_INFO,
+            commands.IPMI_LAN: failed(commands.IPMI_LAN, 1, "Channel 1 is not a LAN channel!"),
+            commands.OPENIPMI: CONVERSATION,
+        }
+    )
+    assert document["bmc"]["nic"]["nic_ports"][0]["macaddress"] == "02:00:00:00:00:17"
+    assert "Channel 1 is not a LAN channel" in verdict["reason"]
+
+
+def test_outputs_of_ipmitool_without_that_of_mc_info():
+    document, _verdict, _asked = bmc_of({commands.IPMI_LAN: LAN_PRINT})
+    assert document["bmc"]["nic"]["nic_ports"][0]["macaddress"] == "02:00:00:00:00:17"
+
+
+@pytest.mark.parametrize(
+    ("tools", "verdict", "reason"),
+    [
+        ({}, "absent", "ipmitool is not installed"),
+        ({commands.OPENIPMI: NotFound("there is no /dev/ipmi0")}, "absent", "there is no /dev/ipmi0"),
+        ({commands.OPENIPMI: PermissionDenied("/dev/ipmi0: permission denied")}, "denied", "permission denied"),
+        ({commands.OPENIPMI: failed(commands.OPENIPMI, 1, "", "06 01 > d2\n")}, "failed", "starting"),
+        ({commands.OPENIPMI: failed(commands.OPENIPMI, 1, "", "06 01 > d4\n")}, "denied", "privilege"),
+        ({commands.OPENIPMI: silent(commands.OPENIPMI, "06 01 > c3\n")}, "timeout", "does not answer"),
+        ({commands.OPENIPMI: silent(commands.OPENIPMI, "06 01 > \n")}, "timeout", "does not answer"),
+        ({commands.IPMI_MC: silent(commands.IPMI_MC), commands.OPENIPMI: CONVERSATION}, "timeout", "stopped after"),
+    ],
+)
+def test_verdicts_of_a_bmc_that_says_nothing(tools, verdict, reason):
+    document, found, asked = bmc_of(tools)
+    assert found["verdict"] == verdict
+    assert reason in found["reason"]
+    assert "bmc" not in document
+    if commands.IPMI_MC in tools:  # one time-out is enough
+        assert asked == [commands.IPMI_MC]
+
+
+def test_what_a_bmc_said_before_it_fell_silent_is_kept():
+    document, verdict, _asked = bmc_of({commands.OPENIPMI: silent(commands.OPENIPMI, CONVERSATION + "0a 10 00 > \n")})
+    assert document["bmc"]["nic"]["nic_ports"][0]["macaddress"] == "02:00:00:00:00:17"
+    assert (verdict["verdict"], "was stopped after 30 s" in verdict["reason"]) == ("collected", True)
