@@ -35,8 +35,8 @@ class HttpWorkServer:
         self._name = name
         self._leases = leases
 
-    def wanted(self, served: frozenset[str]) -> list[Wanted]:
-        self._leases.resume()
+    def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
+        self._leases.resume(PROCESS, known)
         machines = [m for m in self._client.powercycle_list() if m in served]
         if not machines:
             return []

@@ -2,7 +2,7 @@
 """Many lives of `fleetd runner` at little cost: a process that has imported everything forks one per request.
 
 A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not have is
-Ansible: its runs are forks that call the power driver. A life can be told to kill itself at an exact point.
+Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill itself at an exact point.
 
 As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its process id,
 `{"wait": pid}` answers its exit status.
@@ -31,7 +31,9 @@ from fleetcore.errors import FleetError
 from fleetcore.http import HttpClient, HttpOptions
 
 from fleetd import runner_app
+from fleetd.adapters import awx
 from fleetd.adapters.ansible_runner import AnsibleRunner
+from fleetd.adapters.awx import AwxRunner
 from fleetd.adapters.journal import SqliteJournal
 from fleetd.cli import main
 from fleetd.runner.server import HttpWorkServer
@@ -152,6 +154,11 @@ POINTS = [
     for when in ("before", "after")
 ]
 
+AWX_POINTS = [
+    *("before:running", "after:running", "before:launch", "after:launch", "before:remembered", "after:remembered"),
+    *("before:verified", "after:verified", "before:report", "after:report", "after:done"),
+]
+
 
 def _arm(point: str) -> None:
     when, what = point.split(":")
@@ -159,6 +166,12 @@ def _arm(point: str) -> None:
         _around(when, HttpWorkServer, "claim", lambda wanted, known: bool(wanted))
     elif what == "start":
         _around(when, AnsibleRunner, "start", lambda run: run.id.startswith("cycle-"))
+    elif what == "launch":
+        _around(
+            when, AwxRunner, "_call", lambda method, path, body=None: path.endswith("7/launch/") and body is not None
+        )
+    elif what == "remembered":
+        _around(when, AwxRunner, "_remember", lambda directory, spec, job: spec["id"].startswith("cycle-"))
     elif what in ("off", "on"):
         _around(when, HttpWorkServer, "step", lambda entry, state, message: state == what)
     elif what == "report":
@@ -176,6 +189,8 @@ def _live(order: Mapping[str, Any]) -> None:
     if order.get("point"):
         _arm(order["point"])
     runner_app.AnsibleRunner = ForkingRunner  # type: ignore[attr-defined,misc]
+    awx._LATE_SECONDS = 1.0  # a launch that is not shown by then did not happen: the simulated AWX is quick
+    awx._LOOK_SECONDS = 0.1
     main(["runner", *order["argv"]])
 
 

@@ -100,6 +100,18 @@ def test_what_a_runner_claimed_and_never_began_goes_to_another(lives: Lives, fle
     assert fleet.power(machine) == ["off", "on"]
 
 
+def test_what_a_runner_claimed_and_never_began_is_done_by_its_next_life(lives: Lives, fleet: Line) -> None:
+    """Nobody else gets it, for the session goes on; and nothing else is asked for that would make the runner look at its claims."""
+    machine = sorted(fleet.bmcs)[KILLS + 14]
+    requests = {machine: fleet.request(machine)}
+    assert lives.wait(start(lives, fleet, "again", "before:running")) == -signal.SIGKILL
+    assert fleet.client.powercycle_list() == []
+    again = start(lives, fleet, "again")
+    until(lambda: verified(fleet, requests), "verified", 90)
+    assert lives.stop(again) == 0
+    assert fleet.power(machine) == ["off", "on"]
+
+
 def test_a_runner_that_dies_with_the_outcome_leaves_nothing_to_do(lives: Lives, fleet: Line) -> None:
     """The run itself has told the server; the next life of the runner only learns that it was so."""
     machine = sorted(fleet.bmcs)[KILLS + 11]

@@ -32,7 +32,7 @@ class FakeLeases:
         if self.trouble:
             raise self.trouble
 
-    def resume(self) -> None:
+    def resume(self, process: str, known: Mapping[str, int]) -> None:
         pass
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
