@@ -61,6 +61,9 @@ class SqliteJournal:
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("BEGIN EXCLUSIVE")
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:
             raise ConflictError(f"{self._path} was written by a newer version of fleetd", path=str(self._path))
@@ -70,9 +73,6 @@ class SqliteJournal:
             self._db.execute(statement)
         self._db.execute(f"PRAGMA user_version={_VERSION}")
         self._db.execute("COMMIT")
-        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)
 
     def entries(self) -> list[Entry]:
         with self._safely():

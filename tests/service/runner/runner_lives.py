@@ -125,11 +125,17 @@ def _act(
     return HostOutcome(name, True, {"power": {**result.to_dict(), "reported": reported}})
 
 
-# -- points at which a life ends
+# -- points at which a life ends, or is asked to end
+
+
+_struck: list[str] = []
 
 
 def _die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    name = os.environ.get("LIFE_SIGNAL", "SIGKILL")
+    if not _struck:  # a second SIGTERM would mean: leave at once
+        _struck.append(name)
+        os.kill(os.getpid(), getattr(signal, name))
 
 
 def _around(when: str, cls: type, name: str, match: Callable[..., bool]) -> None:

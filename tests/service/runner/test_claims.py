@@ -30,7 +30,7 @@ def lives() -> Iterator[Lives]:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """A server with as many machines as there are kills, and some more."""
-    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20)]
+    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20 + len(POINTS))]
     with running_farm(specs) as farm:
         line = Line(tmp_path_factory.mktemp("fleet"), {bmc.name: bmc for bmc in farm.bmcs})
         with line.serving():
@@ -40,10 +40,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         line.client.close()
 
 
-def start(lives: Lives, line: Line, state: str, point: str = "", **settings: object) -> int:
+def start(lives: Lives, line: Line, state: str, point: str = "", sign: str = "SIGKILL", **settings: object) -> int:
     given = {"poll_seconds": 0.1, "waves": {"size": 20}, "max_runs": 50, **settings}
     env = {f"FLEETD_RUNNER__{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
     env |= {**line.env, "FLEETD_TOKEN": line.token, "FLEETD_RUNNER__SERVER_URL": line.url}
+    env["LIFE_SIGNAL"] = sign
     argv = ["-i", str(line.inventory), "--state-dir", str(line.directory / state)]
     return lives.start(argv, env, line.directory / f"{state}.log", point)
 
@@ -73,6 +74,26 @@ def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Liv
     assert lives.stop(last) == 0
     assert {m: fleet.power(m) for m in requests} == {m: ["off", "on"] for m in requests}
     assert fleet.client.work() == [], "nothing is held any more"
+
+
+def test_a_runner_that_is_stopped_at_any_point_ends_in_order_and_leaves_no_machine_off(
+    lives: Lives, fleet: Line
+) -> None:
+    """SIGTERM at each point, from inside: what has begun is finished and told, what has not is left or given back."""
+    requests: dict[str, str] = {}
+    for machine, point in zip(sorted(fleet.bmcs)[KILLS + 20 :], POINTS, strict=False):
+        requests[machine] = fleet.request(machine)
+        life = start(lives, fleet, "stopped", point, sign="SIGTERM")
+        assert lives.wait(life) == 0, f"{point}: {(fleet.directory / 'stopped.log').read_text()[-3000:]}"
+        assert fleet.power(machine)[-1:] != ["off"], point
+        assert fleet.client.work() == [], f"{point}: nothing is held any more"
+    log = fleet.directory / "stopped.log"
+    began = log.read_text().count("runner_started")
+    last = start(lives, fleet, "stopped")
+    until(lambda: log.read_text().count("runner_started") > began, "it is there")
+    until(lambda: verified(fleet, requests), "all are verified", 90)
+    assert lives.stop(last) == 0
+    assert {m: fleet.power(m) for m in requests} == {m: ["off", "on"] for m in requests}
 
 
 def test_two_runners_for_the_same_machines_cycle_each_once(lives: Lives, fleet: Line) -> None:
