@@ -111,7 +111,8 @@ def _act(
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}
     given = {k.removeprefix("bmc_"): v for k, v in variables.items()}
     empty = dict.fromkeys(("ca_path", "system", "fingerprint", "redfish_port", "username", "password"))
-    options = PowerOptions(graceful_timeout=0, off_seconds=0.2, verify_timeout=10, poll_seconds=0.1)
+    stays_off = variables.get("stays_off", 0.2)
+    options = PowerOptions(graceful_timeout=0, off_seconds=stays_off, verify_timeout=10, poll_seconds=0.1)
     try:
         driver, _ = open_power(bmc_options({**empty, **defaults, **given}), clock)
         controller = PowerController(

@@ -172,6 +172,32 @@ def test_a_run_that_begins_after_its_claim_is_over_does_nothing(lives: Lives, fl
     assert fleet.power(machine) == ["off", "on"]
 
 
+def test_a_token_that_is_revoked_in_mid_cycle_costs_one_line_and_no_second_cycle(lives: Lives, tmp_path: Path) -> None:
+    """What was done is told with the next token, under a new claim: the session was the old token's."""
+    with running_farm([BmcSpec(name="m", password=PASSWORD)]) as farm:
+        line = Line(tmp_path, {"m": farm.bmcs[0]})
+        with line.serving():
+            line.client.create_machine({"id": "m"})
+            line.token = line.fleetd("token", "create", "--name", "first", "--scope", "runner", "--token-only")
+            line.write_inventory({"m": {**line.hosts()["m"], "stays_off": 10}})
+            request = line.request("m")
+            runner = start(lives, line, "state", lease_seconds=2)
+            until(lambda: line.power("m") == ["off"], "off")
+            line.fleetd("token", "revoke", "first")
+            until(lambda: line.power("m") == ["off", "on"], "on")
+            log = line.directory / "state.log"
+            until(lambda: "authentication_failed" in log.read_text(), "said", 60)
+            assert log.read_text().count('"server_down"') == 1
+            assert lives.stop(runner) == 0
+            assert line.client.powercycle(request)["state"] != "verified"
+            line.token = line.fleetd("token", "create", "--name", "second", "--scope", "runner", "--token-only")
+            runner = start(lives, line, "state", lease_seconds=2)
+            until(lambda: line.client.powercycle(request)["state"] == "verified", "verified", 90)
+            assert lives.stop(runner) == 0
+        assert line.power("m") == ["off", "on"]
+        line.client.close()
+
+
 def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: Path) -> None:
     """The session is lost meanwhile, and so is the claim: the cycle counts all the same, and once."""
     with running_farm([BmcSpec(name="m", password=PASSWORD)]) as farm:
