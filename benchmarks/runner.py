@@ -13,8 +13,9 @@ A real ``fleetd serve`` on SQLite, a real ``fleetd runner`` with its defaults (p
 virtual BMCs (fleetlab) over TLS in this process. CPU time is user and system of the runner and all that it started.
 
 - ``latency``: one request after the other; seconds from the request to the reset command that the BMC gets (its own power log), p50 and p95;
-- ``wave``: all machines requested at once, in one wave and one run: wall from the first request to the last verified report, CPU time per
-  machine, and the same for Ansible alone: a play with one no-op task (``ansible.builtin.ping``, local) over the same hosts and forks;
+- ``wave``: all machines requested at once, in runs of 20 as is the default, 20 at a time (``--forks``): wall from the first request to the last
+  verified report, CPU time per machine, and the same for Ansible alone: a play with one no-op task (``ansible.builtin.ping``, local) over
+  the same hosts and forks. Says how far it is every ten seconds;
 - ``idle``: CPU time of a runner that has nothing to do but polls and heartbeats, extrapolated to an hour. The checks of the controllers
   (every five minutes, one run) are not in it.
 """
@@ -108,6 +109,10 @@ class Site:
         """The runner knows its machines, and its first check has ended."""
         return all(self.client.description(b.name)["PowerCycleState"] == "available" for b in self.farm.bmcs)
 
+    def idle(self) -> bool:
+        """No playbook run is left."""
+        return not list((self.directory / "runner/runs").glob("*/run.json"))
+
 
 @contextmanager
 def site(machines: int) -> Iterator[Site]:
@@ -163,36 +168,54 @@ def latency(requests: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def wave(machines: int) -> dict[str, Any]:
+def wave(machines: int, forks: int) -> dict[str, Any]:
     with site(machines) as here:
-        floor_wall, floor_cpu = floor(here)
-        settings = {"waves": {"size": machines}, "forks": machines, "check_seconds": 86400}
+        floor_wall, floor_cpu = floor(here, forks)
+        say(f"no-op play: {floor_wall:.0f} s")
+        settings = {"waves": {"size": forks}, "forks": forks, "check_seconds": 86400}
         with here.runner(**settings) as runner:
             until(here.checked)
-            before = tree_cpu(runner.pid)
+            until(here.idle)  # the CPU time of a run counts when it has ended: that of the check is not the wave's
+            say("all controllers checked")
+            before, own = tree_cpu(runner.pid), process_cpu(runner.pid)
             begin = time.monotonic()
             for bmc in here.farm.bmcs:
                 here.client.request_powercycle(bmc.name, "a benchmark")
-            until(lambda: len(list(here.client.powercycles(state="verified"))) == machines)
+            said = begin
+
+            def done() -> bool:
+                nonlocal said
+                count = len(list(here.client.powercycles(state="verified")))
+                if time.monotonic() - said > 10:
+                    said = time.monotonic()
+                    say(f"{said - begin:.0f} s: {count} of {machines} verified")
+                return count == machines
+
+            until(done, every=1)
             wall = time.monotonic() - begin
-            until(lambda: not list((here.directory / "runner/runs").glob("*/run.json")))
-            cpu = tree_cpu(runner.pid) - before
+            attempts = sum(p["attempts"] for p in here.client.powercycles(state="verified"))
+            until(here.idle)
+            runs = (here.directory / "runner.log").read_text().count('"event": "cycling"')
+            cpu, own = tree_cpu(runner.pid) - before, process_cpu(runner.pid) - own
     return {
-        "machines": machines, "wall_s": round(wall, 1), "cpu_s_per_machine": round(cpu / machines, 3),
-        "floor_wall_s": round(floor_wall, 1), "floor_cpu_s_per_machine": round(floor_cpu / machines, 3),
+        "machines": machines, "forks": forks, "attempts": attempts, "runs": runs, "wall_s": round(wall, 1), "cpu_s_per_machine": round(cpu / machines, 3),
+        "of_the_runner_itself": round(own / machines, 3), "floor_wall_s": round(floor_wall, 1), "floor_cpu_s_per_machine": round(floor_cpu / machines, 3),
         "over_floor_cpu_s_per_machine": round((cpu - floor_cpu) / machines, 3), "times_floor": round(cpu / floor_cpu, 2),
     }  # fmt: skip
 
 
-def floor(here: Site) -> tuple[float, float]:
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def floor(here: Site, forks: int) -> tuple[float, float]:
     """Wall and CPU seconds of a play that does nothing on the same hosts."""
     play = here.directory / "noop.yml"
     play.write_text(
         "- hosts: all\n  gather_facts: false\n  connection: local\n  vars:\n"
         '    ansible_python_interpreter: "{{ ansible_playbook_python }}"\n  tasks:\n    - ansible.builtin.ping:\n'
     )
-    count = len(here.farm.bmcs)
-    argv = ["ansible-playbook", "-i", str(here.inventory), "-f", str(count), str(play)]
+    argv = ["ansible-playbook", "-i", str(here.inventory), "-f", str(forks), str(play)]
     before, begin = children_cpu(), time.monotonic()
     subprocess.run(argv, env={**os.environ, **here.env}, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - begin, children_cpu() - before
@@ -219,12 +242,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=["latency", "wave", "idle", "all"])
     parser.add_argument("--requests", type=int, default=20)
     parser.add_argument("--machines", type=int, default=200)
+    parser.add_argument("--forks", type=int, default=FORKS, help="machines in one run, and in the wave")
     parser.add_argument("--seconds", type=int, default=120)
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args(argv)
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "latency": lambda: latency(options.requests),
-        "wave": lambda: wave(options.machines),
+        "wave": lambda: wave(options.machines, options.forks),
         "idle": lambda: idle(options.seconds),
     }
     figures = {name: part() for name, part in parts.items() if options.what in (name, "all")}

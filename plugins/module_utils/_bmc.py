@@ -18,7 +18,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ._boundary import Plan
 from ._server import server_client
-from .fleetcore.claim import Claim
+from .fleetcore.claim import Claim, summary
 from .fleetcore.clock import SystemClock
 from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
@@ -246,9 +246,8 @@ def _reported(planned: Plan, params: Mapping[str, Any]) -> Plan:
         power = result["power"]
         if params["state"] != "cycle" or not power["verified"]:
             return result
-        message = f"power read back after the cycle, over {power['driver']}"
         with contextlib.closing(server_client(params)) as client:
-            told = Claim.of(params["claim"]).done(client, message)
+            told = Claim.of(params["claim"]).done(client, summary(power))
         return {**result, "power": {**power, "reported": told}}
 
     return replace(planned, apply=apply)

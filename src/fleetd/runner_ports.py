@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fleetcore.errors import FleetError
+
 
 @dataclass(frozen=True)
 class PlaybookRun:
@@ -18,7 +20,8 @@ class PlaybookRun:
 
     ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it fails.
     With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable ``target``, and the
-    module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed.
+    module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed. An ``urgent`` run makes machines safe: it
+    is started also where there is hardly room for it.
     """
 
     id: str
@@ -28,6 +31,7 @@ class PlaybookRun:
     report: tuple[str, ...]
     extra_vars: Mapping[str, Any] = field(default_factory=dict)
     on_controller: bool = False
+    urgent: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,16 @@ class Entry:
     token: int | None = None
 
 
+class JournalBroken(FleetError):
+    """What the runner remembers can't be written or read: the disk is full, or the file is damaged."""
+
+    code = "journal_broken"
+
+
 class Journal(Protocol):
-    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged."""
+    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged. Methods raise ``JournalBroken``; nothing is
+    written then.
+    """
 
     def entries(self) -> list[Entry]: ...
 
@@ -181,8 +193,11 @@ class Wanted:
 class Leases(Protocol):
     """Work of any process, claimed on our server. Methods raise ``TransportError`` when it can't be reached."""
 
-    def resume(self) -> None:
-        """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs."""
+    def resume(self, process: str, known: Mapping[str, int]) -> None:
+        """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
+
+        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as long as it is held.
+        """
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
         """Lock up to ``count`` eligible machines of ``machines``, oldest need first: machine -> fencing token.
@@ -207,8 +222,8 @@ class Leases(Protocol):
 class WorkServer(Protocol):
     """The machine server, ours or any that speaks ``/json/v1``. Methods raise ``TransportError`` when it can't be reached."""
 
-    def wanted(self, served: frozenset[str]) -> list[Wanted]:
-        """What is to be power cycled now, of the machines in ``served``."""
+    def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
+        """What is to be power cycled now, of the machines in ``served``; what was claimed and is not ``known`` included."""
 
     def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
         """Take them for this runner alone: machine -> fencing token. A machine that is missing is somebody else's now.

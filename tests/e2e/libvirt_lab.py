@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,8 +55,11 @@ echo 'libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin' >>passwd
 printf 'libvirt-qemu:x:64055:\nkvm:x:64056:\n' >>group
 for file in passwd group; do mount --bind "$file" "/etc/$file"; done
 ip link set lo up
-libvirtd --config "$1/libvirtd.conf" --pid-file "$1/libvirtd.pid" &
-wait $!
+# As a service manager would: one that died is started again.
+while :; do
+    libvirtd --config "$1/libvirtd.conf" --pid-file "$1/libvirtd.pid" &
+    wait $! || sleep 3
+done
 """
 
 
@@ -170,6 +175,25 @@ class LibvirtLab:
         with contextlib.closing(libvirt.open(self.uri)) as connection:
             connection.lookupByUUIDString(str(domain.uuid)).create()
 
+    def suspend(self, domain: Domain) -> None:
+        """Let a running machine hang: it is on, and does nothing any more."""
+        with contextlib.closing(libvirt.open(self.uri)) as connection:
+            connection.lookupByUUIDString(str(domain.uuid)).suspend()
+
+    def kill_libvirtd(self) -> None:
+        """Kill it; it is started again after three seconds. Machines that are on stay on."""
+        if self._child is None:
+            raise LabError("libvirtd does not run")
+        (init,) = _children(self._child.pid)
+        (daemon,) = [pid for pid in _children(init) if Path(f"/proc/{pid}/comm").read_text().strip() == "libvirtd"]
+        os.kill(daemon, signal.SIGKILL)
+
+    def switched(self, domain: Domain) -> list[str]:
+        """What libvirt itself wrote down of a machine's power: ``on``, ``shutdown`` (by itself), ``destroyed`` (the plug)."""
+        text = (self.workdir / "log" / "qemu" / f"{domain.name}.log").read_text(errors="replace")
+        found = re.findall(r"(starting up) libvirt|shutting down, reason=(\w+)", text)
+        return ["on" if started else reason for started, reason in found]
+
     def remove(self, domain: Domain) -> None:
         """Pull the plug of a machine and forget it; no error when it is not there."""
         with contextlib.closing(libvirt.open(self.uri)) as connection:
@@ -178,6 +202,10 @@ class LibvirtLab:
                     if known.isActive():
                         known.destroy()
                     known.undefine()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 # Standard input and output as a connection, from inside the network namespace.

@@ -20,6 +20,25 @@ from .errors import ConflictError, FleetError, NotFound
 PROCESS = "powercycle"
 
 
+def summary(power: Mapping[str, Any]) -> str:
+    """How a power cycle was done, in words for its request.
+
+    :param power: what the power module returns, with ``recovered`` if the machine was switched on after an interruption.
+    """
+    over = f", over {power.get('driver') or 'its power controller'}"
+    if power.get("recovered"):
+        return f"was found off after an interruption and switched on{over}"
+    actions = [step.get("action") for step in power.get("steps") or []]
+    how = ""
+    if power.get("soft"):
+        how = "the operating system shut down; "
+    elif "shutdown" in actions:
+        how = "the operating system was asked to shut down and did not in time, so the power was cut; "
+    elif "off" in actions:
+        how = "the power was cut; "
+    return f"{how}power read back after the cycle{over}"
+
+
 @dataclass(frozen=True)
 class Claim:
     """The claim of one power cycle request. ``runner`` is the name under which it is reported."""

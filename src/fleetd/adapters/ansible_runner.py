@@ -30,9 +30,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote
@@ -46,7 +47,11 @@ _LOCK_FD = "FLEETD_LOCK_FD"
 _GROUP = "fleetd_run"
 _PROGRESS = "progress"
 _RESULT_KEYS = ("power", "changed")
+_OUTCOME = tuple(f.name for f in fields(HostOutcome))
 _PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
+_RESERVE = 64 * 1024 * 1024
+"""Bytes: a run that finds the disk full half way is killed half way, so with less room than this none is begun."""
+_PATIENCE = 600  # seconds for a disk that takes no outcome
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -82,7 +87,7 @@ class AnsibleRunner:
         self._timeout = timeout
         self._keep = keep
         self._workers: dict[str, Worker] = {}
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(root)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
         """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern. :raises MissingDependency: no Ansible."""
@@ -124,6 +129,11 @@ class AnsibleRunner:
             raise InvalidInput("a run needs a plain id and at least one host: an empty limit would select everything")
         directory = self._root / run.id
         try:
+            free = shutil.disk_usage(self._root).free
+            if free < _RESERVE and not run.urgent:
+                raise FatalError(
+                    f"{self._root}: only {free >> 20} MiB are free on the disk; make room for {_RESERVE >> 20}"
+                )
             directory.mkdir(mode=0o700)
             (directory / "private" / "project").mkdir(mode=0o700, parents=True)
             (directory / _PROGRESS).mkdir(mode=0o700)
@@ -133,7 +143,7 @@ class AnsibleRunner:
                 "forks": self._forks,
                 "timeout": self._timeout,
             }
-            spec["started_at"] = time.time()
+            spec["started_at"] = time.monotonic()  # one clock for all processes since the host has started
             _write(directory / "run.json", json.dumps(spec))
             with open(directory / "worker.log", "wb") as log, open(directory / "lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -157,7 +167,7 @@ class AnsibleRunner:
         for line in _lines(directory / "events.jsonl"):
             launched = True
             if "host" in line:
-                outcomes.setdefault(line["host"], HostOutcome(**line))
+                outcomes.setdefault(line["host"], HostOutcome(**{k: line[k] for k in _OUTCOME if k in line}))
             problem = line.get("problem", problem)
         if not alive and not problem and not outcomes:
             problem = _tail(directory / "worker.log")
@@ -199,7 +209,19 @@ class AnsibleRunner:
         except (OSError, ValueError):
             return False  # it was never started
         # The worker is gone, but what it started may still be switching. Not for ever, though.
-        return time.time() < spec["started_at"] + 2 * spec["timeout"] and _has_process(run_id)
+        return time.monotonic() < spec["started_at"] + 2 * spec["timeout"] and _has_process(run_id)
+
+
+def make_private(directory: Path) -> None:
+    """:raises InvalidInput: it can't be made, or nothing can be written there."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InvalidInput(
+            f"runner.state_dir: can't write in {directory}: {error.strerror}", field="runner.state_dir"
+        ) from error
 
 
 def _has_process(run_id: str) -> bool:
@@ -237,13 +259,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """What was written line by line. The last one may be half written, and a host that lost its power may leave anything."""
     try:
-        text = path.read_text()
+        text = path.read_text(errors="replace")
     except OSError:
         return
-    for line in text.splitlines(keepends=True):
-        if line.endswith("\n"):  # the last one may be half written
-            yield json.loads(line)
+    for line in text.split("\n")[:-1]:
+        with contextlib.suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                yield found
 
 
 def _steps(directory: Path) -> Iterator[HostStep]:
@@ -341,6 +366,36 @@ def outcomes_together(
             yield HostOutcome(host, fine, {}, {} if fine else error)
 
 
+class Outcomes:
+    """A file of lines, each on the disk when it is written. What the disk does not take is written with the next one, or at the end:
+    a full disk must not interrupt a playbook.
+    """
+
+    def __init__(self, path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        self._left = b""
+        self._sleep = sleep
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        self._left += json.dumps(line).encode() + b"\n"
+        with contextlib.suppress(OSError):
+            self._flush()
+
+    def close(self) -> None:
+        for _ in range(_PATIENCE):
+            with contextlib.suppress(OSError):
+                self._flush()
+            if not self._left:
+                break
+            self._sleep(1)
+        os.close(self._file)
+
+    def _flush(self) -> None:
+        while self._left:
+            self._left = self._left[os.write(self._file, self._left) :]
+        os.fsync(self._file)
+
+
 def _work(directory: Path) -> int:
     import ansible_runner  # noqa: PLC0415 (half a second that only the worker needs)
 
@@ -353,13 +408,8 @@ def _work(directory: Path) -> int:
             (artifacts / "command").unlink(missing_ok=True)
         return True
 
-    with open(os.open(directory / "events.jsonl", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w") as events:
-
-        def write(line: Mapping[str, Any]) -> None:
-            events.write(json.dumps(line) + "\n")
-            events.flush()
-            os.fsync(events.fileno())
-
+    with contextlib.closing(Outcomes(directory / "events.jsonl")) as outcomes:
+        write = outcomes.write
         together = spec["hosts"] if spec["on_controller"] else None
         recorder = Recorder(write, spec["report"], together)
         write({"launched": True})

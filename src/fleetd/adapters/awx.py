@@ -5,20 +5,22 @@
 """Playbooks as jobs of AWX (or the automation controller), over its REST API ``/api/v2``.
 
 A run is a job of a template that the user has made for the playbook. It is found again by a marker in its extra variables, so that a
-launch whose answer was lost, or that was followed by a SIGKILL, is not repeated. What is remembered is a directory per run::
+launch whose answer was lost, or that was followed by a SIGKILL, is not repeated. A job that is not for exactly the machines of its run is
+cancelled until AWX says that it has ended. What is remembered is a directory per run::
 
     run.json       what to do, written before the launch
-    job.json       {"job": id}, written after it
+    job.json       {"job": id, "refused": why it is cancelled}, written after it
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -36,7 +38,8 @@ from fleetcore.errors import (
 )
 from fleetcore.ports import Http, HttpRequest
 
-from fleetd.adapters.ansible_runner import Recorder
+from fleetd import logs
+from fleetd.adapters.ansible_runner import Recorder, make_private
 from fleetd.runner_ports import HostOutcome, PlaybookRun, RunProgress
 
 MARKER = "fleetd_run"
@@ -44,8 +47,11 @@ MARKER = "fleetd_run"
 
 _ENDED = ("successful", "failed", "error", "canceled")
 _EVENTS = "runner_on_start,runner_on_ok,runner_on_failed,runner_on_unreachable"
-_RECENT = 200  # jobs of a template among which a run is looked for
-_LATE_SECONDS = 60.0  # a launch that AWX has not shown by then did not happen
+_PAGE = 200
+_LATE_SECONDS = (
+    180.0  # a launch that AWX has not shown by then did not happen: its web server gives a request up after 120 s
+)
+_EARLIER_SECONDS = 86400.0  # how far AWX's clock may be behind ours
 _LOOK_SECONDS = 2.0
 
 Hosts = Callable[[Sequence[str], str, Sequence[str]], dict[str, dict[str, Any]]]
@@ -53,12 +59,14 @@ Hosts = Callable[[Sequence[str], str, Sequence[str]], dict[str, dict[str, Any]]]
 
 @dataclass
 class _Seen:
-    """What is known of a run's job so far; it is read on from there."""
+    """What is known of a run's job so far; it is read on from there. Times are of the monotonic clock."""
 
     recorder: Recorder
+    since: float
     outcomes: list[HostOutcome] = field(default_factory=list)
     counter: int = 0
-    looked_at: float = 0.0
+    looked_at: float | None = None
+    missing_since: float | None = None  # since then AWX has answered, and did not show the job
     progress: RunProgress = field(default_factory=RunProgress)
 
 
@@ -69,7 +77,8 @@ class AwxRunner:
     :param token: gives the OAuth2 token, read again for each request.
     :param templates: playbook -> id or name of its job template.
     :param hosts: reads the inventory. AWX has one of its own, with the same names.
-    :param timeout: seconds after which a job is cancelled, as a last resort.
+    :param timeout: seconds after which a job is cancelled, as a last resort; they begin anew when the runner does.
+    :param monotonic: seconds that nobody sets: a clock that jumps neither ends a run nor starts it twice.
     """
 
     def __init__(
@@ -81,6 +90,7 @@ class AwxRunner:
         hosts: Hosts,
         *,
         timeout: float = 1800.0,
+        monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         look_seconds: float = _LOOK_SECONDS,
     ) -> None:
@@ -90,10 +100,13 @@ class AwxRunner:
         self._templates = dict(templates)
         self._hosts = hosts
         self._timeout = timeout
+        self._monotonic = monotonic
         self._wall = wall
         self._look_seconds = look_seconds
         self._seen: dict[str, _Seen] = {}
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._said = ""
+        self._log = logs.get("fleetd.runner")
+        make_private(root)
 
     def hosts(
         self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
@@ -116,11 +129,11 @@ class AwxRunner:
             _write(directory / "run.json", spec)
         except OSError as error:
             raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
-        names = ",".join(run.hosts)
-        variables = {**run.extra_vars, MARKER: run.id}
-        body: dict[str, Any] = {"limit": names, "extra_vars": variables}
+        body: dict[str, Any] = {"extra_vars": {**run.extra_vars, MARKER: run.id}}
         if run.on_controller:
-            body = {"extra_vars": {**variables, "target": names}}
+            body["extra_vars"]["target"] = ",".join(run.hosts)
+        else:
+            body["limit"] = _limit(spec)
         try:
             answer = self._call("POST", f"/api/v2/job_templates/{template}/launch/", body)
         except TransientError:
@@ -128,15 +141,8 @@ class AwxRunner:
         except FleetError:
             shutil.rmtree(directory, ignore_errors=True)
             raise
-        job = answer.get("job") or answer.get("id")
-        ignored = {"limit", "extra_vars"} & set(answer.get("ignored_fields") or {})
-        if ignored:
-            self._cancel(job)  # it would work on all machines
-            shutil.rmtree(directory, ignore_errors=True)
-            raise InvalidInput(
-                f"AWX ignored {', '.join(sorted(ignored))} of template {template}: job {job} is cancelled"
-            )
-        _write(directory / "job.json", {"job": job})
+        if answer.get("job") or answer.get("workflow_job"):
+            self._remember(directory, spec, answer)
 
     def progress(self, run_id: str) -> RunProgress:
         directory = self._root / run_id
@@ -145,11 +151,20 @@ class AwxRunner:
         except (OSError, ValueError):
             return RunProgress(finished=True, launched=False)
         seen = self._seen.get(run_id) or self._begin(run_id, spec)
-        if seen.progress.finished or self._wall() - seen.looked_at < self._look_seconds:
+        now = self._monotonic()
+        if seen.progress.finished or (seen.looked_at is not None and now - seen.looked_at < self._look_seconds):
             return seen.progress
-        seen.looked_at = self._wall()
-        with contextlib.suppress(FleetError):  # AWX is away: nothing is known, so nothing is decided
+        seen.looked_at = now
+        try:
             seen.progress = self._look(directory, spec, seen)
+        except FleetError as error:  # AWX is away, or wants no more of us: nothing is known, so nothing is decided
+            if error.code != self._said:
+                self._log.warning("awx_away", run=run_id, code=error.code, message=error.message)
+            self._said = error.code
+        else:
+            if self._said:
+                self._log.info("awx_back", run=run_id)
+            self._said = ""
         return seen.progress
 
     def known(self) -> list[str]:
@@ -163,53 +178,98 @@ class AwxRunner:
         outcomes: list[HostOutcome] = []
         together = spec["hosts"] if spec["on_controller"] else None
         recorder = Recorder(lambda line: outcomes.append(HostOutcome(**line)), spec["report"], together)
-        self._seen[run_id] = _Seen(recorder, outcomes)
+        self._seen[run_id] = _Seen(recorder, self._monotonic(), outcomes)
         return self._seen[run_id]
 
     def _look(self, directory: Path, spec: Mapping[str, Any], seen: _Seen) -> RunProgress:
-        job = self._job(directory, spec)
-        if job is None:
-            late = self._wall() - spec["started_at"] > _LATE_SECONDS
+        known = self._job(directory, spec)
+        if known is None:
+            late = self._missing(seen)
             return RunProgress(finished=late, launched=not late)
+        job, path = known["job"], _path(known)
         try:
-            found = self._call("GET", f"/api/v2/jobs/{job}/")
+            found = self._call("GET", path)
         except NotFound:
-            return RunProgress(tuple(seen.outcomes), True, True, f"job {job} was deleted in AWX")
-        for event in self._pages(
-            f"/api/v2/jobs/{job}/job_events/",
-            {"event__in": _EVENTS, "counter__gt": seen.counter, "order_by": "counter", "page_size": 200},
-        ):
+            # Also what AWX answers of a job that the token may not see any more.
+            return RunProgress(tuple(seen.outcomes), self._missing(seen), True, f"job {job} is not in AWX (any more)")
+        seen.missing_since = None
+        if not known["refused"] and _wrong(spec, found):
+            known = self._remember(directory, spec, found)
+        refused = known["refused"]
+        overdue = self._monotonic() - seen.since > self._timeout
+        status = found.get("status")
+        ended = status in _ENDED and (found.get("event_processing_finished") is not False or overdue)
+        self._read(path, seen)
+        problem = refused
+        if ended and status not in ("successful", "failed"):
+            why = f"job {job} of AWX ended with {status}: {found.get('job_explanation') or 'no explanation'}"
+            problem = f"{problem}; {why}" if problem else why
+        if ended:
+            if set(spec["hosts"]) - seen.recorder.settled:
+                seen.counter = 0  # AWX stores events side by side: one may have come after a later one was read
+                self._read(path, seen)
+            seen.recorder.settle_idle(spec["hosts"], problem)
+            others = sorted(seen.recorder.begun - {*spec["hosts"], "localhost"})
+            if others:
+                self._log.error(
+                    "awx_others",
+                    job=job,
+                    machines=others,
+                    message="the job has worked on these too: look whether they are on",
+                )
+        elif refused or overdue:
+            self._cancel(path)
+        return RunProgress(tuple(seen.outcomes), ended, True, problem)
+
+    def _missing(self, seen: _Seen) -> bool:
+        """Whether AWX has answered without the job for so long that there is none."""
+        now = self._monotonic()
+        if seen.missing_since is None:
+            seen.missing_since = now
+        return now - seen.missing_since > _LATE_SECONDS
+
+    def _read(self, path: str, seen: _Seen) -> None:
+        if "workflow" in path:
+            return
+        query = {"event__in": _EVENTS, "counter__gt": seen.counter, "order_by": "counter", "page_size": _PAGE}
+        for event in self._pages(f"{path}job_events/", query):
             data = {"host": event.get("host_name"), **(event.get("event_data") or {})}
             seen.recorder({"event": event.get("event"), "event_data": data})
             seen.counter = max(seen.counter, int(event.get("counter") or 0))
-        status = found.get("status")
-        ended = status in _ENDED and found.get("event_processing_finished") is not False
-        problem = ""
-        if ended and status not in ("successful", "failed"):
-            problem = f"job {job} of AWX ended with {status}: {found.get('job_explanation') or 'no explanation'}"
-        if ended:
-            seen.recorder.settle_idle(spec["hosts"], problem)
-        elif self._wall() - spec["started_at"] > self._timeout:
-            self._cancel(job)
-        return RunProgress(tuple(seen.outcomes), ended, True, problem)
 
-    def _job(self, directory: Path, spec: Mapping[str, Any]) -> Any:
-        """The id of the run's job; None: AWX shows none."""
+    def _remember(self, directory: Path, spec: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
+        """A run's job, in ``job.json`` before anything is decided on it. One that is not what was asked for is cancelled.
+
+        :param job: as AWX shows it, or its answer to the launch.
+        """
+        sliced = job.get("workflow_job")
+        number = sliced or job.get("job") or job["id"]
+        kind = "workflow_jobs" if sliced else "jobs"
+        known = {"job": number, "kind": kind, "refused": _wrong(spec, job)}
+        _write(directory / "job.json", known)
+        if known["refused"]:
+            self._log.error("awx_refused", run=spec["id"], job=number, message=f"{known['refused']}; it is cancelled")
+            self._cancel(_path(known))
+        return known
+
+    def _job(self, directory: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The run's job, as :meth:`_judge` remembers it; None: AWX shows none."""
         try:
-            return json.loads((directory / "job.json").read_text())["job"]
+            known: dict[str, Any] = json.loads((directory / "job.json").read_text())
         except (OSError, ValueError):
             pass
+        else:
+            return known
+        found: Mapping[str, Any] | None = None
         path = f"/api/v2/job_templates/{spec['template']}/jobs/"
-        jobs = self._call("GET", f"{path}?{urlencode({'order_by': '-id', 'page_size': _RECENT})}").get("results") or []
-        for job in jobs:
-            try:
-                variables = json.loads(job.get("extra_vars") or "{}")
-            except ValueError:
-                continue
-            if variables.get(MARKER) == spec["id"]:
-                _write(directory / "job.json", {"job": job["id"]})
-                return job["id"]
-        return None
+        for job in self._pages(path, {"order_by": "-id", "page_size": _PAGE}):
+            if _seconds(job.get("created")) < spec["started_at"] - _EARLIER_SECONDS:
+                break
+            if _marker(job) == spec["id"]:
+                found = job  # the last one is the oldest: those after it were launched again by a person
+        if found is None:
+            return None
+        return self._remember(directory, spec, found)
 
     def _template(self, playbook: str) -> int:
         """The id of a playbook's template, if it can be used."""
@@ -217,7 +277,7 @@ class AwxRunner:
         if wanted is None:
             raise InvalidInput(f"runner.awx.templates: no job template for {playbook}", field="runner.awx.templates")
         if str(wanted).isdigit():
-            number = int(wanted)
+            template = self._call("GET", f"/api/v2/job_templates/{wanted}/")
         else:
             found = self._call("GET", f"/api/v2/job_templates/?{urlencode({'name': wanted})}").get("results") or []
             if len(found) != 1:
@@ -225,7 +285,13 @@ class AwxRunner:
                     f"runner.awx.templates: AWX has {len(found)} job templates with the name {wanted!r}: give the id",
                     field="runner.awx.templates",
                 )
-            number = int(found[0]["id"])
+            template = found[0]
+        number = int(template["id"])
+        if int(template.get("job_slice_count") or 1) > 1:
+            raise InvalidInput(
+                f"job template {wanted}: set job_slice_count to 1 in AWX: the runner follows one job",
+                field="runner.awx.templates",
+            )
         how = self._call("GET", f"/api/v2/job_templates/{number}/launch/")
         missing = [n for n in ("ask_limit_on_launch", "ask_variables_on_launch") if not how.get(n)]
         if missing:
@@ -239,9 +305,9 @@ class AwxRunner:
             )
         return number
 
-    def _cancel(self, job: Any) -> None:
+    def _cancel(self, path: str) -> None:
         try:
-            self._call("POST", f"/api/v2/jobs/{job}/cancel/")
+            self._call("POST", f"{path}cancel/")
         except FleetError:
             return  # it has ended, or AWX is away: tried again at the next look
 
@@ -281,6 +347,43 @@ class AwxRunner:
         except ValueError:
             raise BadResponse(f"{where}: the answer is not JSON. Is this AWX?", status=response.status) from None
         return data if isinstance(data, dict) else {}
+
+
+def _limit(spec: Mapping[str, Any]) -> str:
+    return ",".join(spec["hosts"])
+
+
+def _wrong(spec: Mapping[str, Any], job: Mapping[str, Any]) -> str:
+    """Why a job is not for exactly the machines of its run; empty when it is."""
+    if job.get("workflow_job"):
+        return f"AWX made several jobs of it: set job_slice_count of job template {spec['template']} to 1"
+    ignored = sorted({"limit", "extra_vars"} & set(job.get("ignored_fields") or {}))
+    if ignored:
+        return f"AWX ignored {' and '.join(ignored)} of job template {spec['template']}"
+    limit = str(job.get("limit") or "")
+    if not spec["on_controller"] and limit != _limit(spec):
+        return f"AWX launched job template {spec['template']} with the limit {limit[:200]!r} instead of its machines"
+    return ""
+
+
+def _path(known: Mapping[str, Any]) -> str:
+    return f"/api/v2/{known.get('kind') or 'jobs'}/{known['job']}/"
+
+
+def _marker(job: Mapping[str, Any]) -> Any:
+    try:
+        variables = json.loads(job.get("extra_vars") or "{}")
+    except ValueError:
+        return None
+    return variables.get(MARKER) if isinstance(variables, dict) else None
+
+
+def _seconds(created: Any) -> float:
+    """A time of AWX; without one that can be read: late enough."""
+    try:
+        return datetime.fromisoformat(str(created)).timestamp()
+    except ValueError:
+        return math.inf
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from fleetd import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.waves import shared
 from fleetd.runner_ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
 
 CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
@@ -42,7 +43,9 @@ class Availability:
     """See :class:`fleetd.runner.loop.Process`.
 
     The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
-    served and one line says why; a machine that left the inventory is told to the server as ``not_available``.
+    served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When more than half
+    of them are gone at once, that is believed only if the next look finds the same: till then nothing is told of them, and nothing
+    is begun on them.
     """
 
     name = "availability"
@@ -77,6 +80,7 @@ class Availability:
         self._states: dict[str, str] = {}
         self._untold: dict[str, str] = {}
         self._said = ""
+        self._doubted: frozenset[str] = frozenset()  # what was gone at the last look, if it was too much to be believed
         self.served: Mapping[str, Mapping[str, Any]] = {}  # with their host variables
         self.failures = 0
 
@@ -109,13 +113,23 @@ class Availability:
         if not options.check:
             self.served = served
             return
-        gone = (set(self._journal.served()) | self.served.keys()) - served.keys()
-        self._untold.update(dict.fromkeys(sorted(gone), "not_available"))
+        known = set(self._journal.served()) | self.served.keys()
+        gone = frozenset(known - served.keys())
+        doubtful = len(gone) > len(known) / 2 and gone != self._doubted
+        self._doubted = gone if doubtful else frozenset()
+        if doubtful:
+            self._log.error(
+                "inventory_shrunk", gone=len(gone), left=len(served), message="more than half of the machines left the inventory: "
+                "nothing is told of them before the next look finds the same",
+            )  # fmt: skip
+        else:
+            self._untold.update(dict.fromkeys(sorted(gone), "not_available"))
         if served.keys() != self.served.keys():
-            self._log.info("serving", machines=len(served), gone=sorted(gone))
+            self._log.info("serving", machines=len(served), gone=sorted(gone)[:100])
         self.served = served
+        self._untold = {m: s for m, s in self._untold.items() if s != "not_available" or m not in served}
         self._states = {m: s for m, s in self._states.items() if m in served}
-        self._journal.save_served(sorted(served.keys() | self._untold.keys()))
+        self._journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
         run = f"{RUN_PREFIX}{self._new_id()}"
         try:
             self._runner.start(
@@ -158,8 +172,13 @@ class Availability:
 
     def _collect(self, run: str) -> None:
         progress = self._runner.progress(run)
+        ambiguous = shared(self.served)
         for outcome in progress.outcomes:
-            self._note(outcome.host, "available" if outcome.ok else "in_error", outcome.error.get("message"))
+            if outcome.host in ambiguous:
+                why = f"its BMC is, by the inventory, also that of {', '.join(ambiguous[outcome.host])}"
+                self._note(outcome.host, "in_error", why)
+            else:
+                self._note(outcome.host, "available" if outcome.ok else "in_error", outcome.error.get("message"))
         if progress.finished:
             seen = {o.host for o in progress.outcomes}
             for machine in sorted(self.served.keys() - seen):
@@ -192,4 +211,4 @@ class Availability:
         except FleetError as error:
             self._log.error("report_refused", message=error.message)
         self._untold.clear()
-        self._journal.save_served(sorted(self.served))
+        self._journal.save_served(sorted(self.served.keys() | self._doubted))

@@ -19,8 +19,9 @@ OWNED = frozenset({State.RUNNING, State.UNKNOWN, State.VERIFIED, State.FAILED})
 KEEP_SECONDS = 7 * 86400.0
 """How long a settled request is remembered: longer than a server shows a stale list."""
 
-# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator.
-_EXACT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@/+-]*")
+# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator, and not
+# what Ansible itself means by a word.
+_EXACT = re.compile(r"(?!(?:all|ungrouped|localhost|_meta)$)[A-Za-z0-9_][A-Za-z0-9_.@/+-]*")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class RetryPolicy:
     initial: float = 60.0
     maximum: float = 3600.0
     attempts: int = 3
+
+    @property
+    def longest(self) -> float:
+        """No wait is longer, its jitter included."""
+        return max(self.initial, self.maximum) * 1.25
 
     def delay(self, attempts: int) -> float:
         return min(self.maximum, self.initial * 2.0 ** min(max(attempts - 1, 0), 30))
@@ -57,7 +63,18 @@ def exact_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
     return good, bad
 
 
-def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[str], now: float) -> Plan:
+def due(not_before: float, now: float, longest: float) -> bool:
+    """Whether a wait is over. One that would be longer than any wait can be is the work of a clock that was set back."""
+    return not now < not_before <= now + longest
+
+
+def plan(
+    wanted: Sequence[Wanted],
+    entries: Iterable[Entry],
+    served: frozenset[str],
+    now: float,
+    policy: RetryPolicy = RetryPolicy(),
+) -> Plan:
     """Compare what the server asks for with what the journal knows.
 
     ``wanted`` must have been fetched after the last acknowledgement was sent. On a server without request ids a machine
@@ -89,7 +106,7 @@ def plan(wanted: Sequence[Wanted], entries: Iterable[Entry], served: frozenset[s
             again.append(entry)
         elif entry.state in (State.VERIFIED, State.FAILED) and entry.request is not None:
             reclaim.append(entry)
-        elif entry.state is State.WAITING and entry.not_before <= now:
+        elif entry.state is State.WAITING and due(entry.not_before, now, policy.longest):
             start[want.machine] = replace(
                 entry, state=State.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={}
             )
@@ -163,6 +180,16 @@ def _may_be_off(outcome: HostOutcome) -> bool:
     power = outcome.result.get("power") or details.get("power") or {}
     after = power.get("after") if isinstance(power, Mapping) else power
     return bool(details.get("may_be_off")) or after == "off"
+
+
+def refuse(entry: Entry, others: Sequence[str], now: float) -> Entry:
+    """The entry of a machine that is not power cycled, because nobody knows which one its power controller would switch."""
+    message = (
+        f"its power controller is, by the inventory, also that of {', '.join(others)}: nothing was done. Correct the inventory; "
+        "where one BMC has several systems, bmc_system says which is which"
+    )
+    error = {"code": "conflict", "message": message, "details": {"machines": list(others)}}
+    return replace(entry, state=State.FAILED, changed_at=now, detail={"error": error})
 
 
 def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:

@@ -48,18 +48,34 @@ class SessionLeases:
         self._log = logs.get("fleetd.runner")
         self.lost = 0  # sessions
 
-    def resume(self) -> None:
-        if self._session is not None:
-            return
-        known = self._journal.session()
-        if known is None:
+    def resume(self, process: str, known: Mapping[str, int]) -> None:
+        self._resume()
+        if self._session is None or process in self._sure:
             return
         try:
-            self._client.heartbeat(known)
+            self._give_back(self._session, process, known)
+        except (ConflictError, NotFound):  # it died while nobody looked
+            self._drop()
+
+    def _resume(self) -> None:
+        if self._session is not None:
+            return
+        session = self._journal.session()
+        if session is None:
+            return
+        try:
+            self._client.heartbeat(session)
         except (ConflictError, NotFound):
             self._journal.save_session(None)
         else:
-            self._keep(known)
+            self._keep(session)
+
+    def _give_back(self, session: str, process: str, known: Mapping[str, int]) -> None:
+        """What the session holds of a process, and the caller does not know of."""
+        for work in self._client.heartbeat(session).get("work") or []:
+            if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
+                self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")
+        self._sure.add(process)
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
         try:
@@ -72,9 +88,7 @@ class SessionLeases:
         self, session: str, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]
     ) -> dict[str, int]:
         if process not in self._sure:
-            for work in self._client.heartbeat(session).get("work") or []:
-                if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
-                    self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")
+            self._give_back(session, process, known)
         self._sure.discard(process)
         found: dict[str, int] = {}
         for first in range(0, len(machines), _MACHINES):
@@ -124,8 +138,7 @@ class SessionLeases:
                 "session_lost", message="others may have this runner's machines now; what runs is finished"
             )
             self._drop()
-        if self._session is None:
-            self.resume()
+        self._resume()
         if self._session is None:
             made = self._client.start_session(self._component, self._seconds, self._info)
             self._journal.save_session(made["id"])

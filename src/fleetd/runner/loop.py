@@ -28,7 +28,10 @@ class Process(Protocol):
         """Work is in flight."""
 
     def step(self, *, accept_work: bool) -> float:
-        """Do what is due and return the seconds until it wants to be called again. Never raises for a server that is down."""
+        """Do what is due and return the seconds until it wants to be called again. Never raises for a server that is down.
+
+        :raises FleetError: it could not be done here, such as on a full disk; it is called again.
+        """
 
 
 class Stop:
@@ -92,6 +95,32 @@ class Link:
             self._log.warning("server_down", message=f"{error.message}; going on, and trying again", code=error.code)
 
 
+TROUBLE_SECONDS = 5.0
+
+
+class _Troubles:
+    """Processes whose step raised: the disk is full, the journal can't be written. One line each time that this changes."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        self.any = False
+
+    def step(self, process: Process, *, accept_work: bool) -> float:
+        log = logs.get("fleetd.runner")
+        try:
+            wait = process.step(accept_work=accept_work)
+        except (FleetError, OSError) as error:
+            message = error.message if isinstance(error, FleetError) else str(error)
+            if self._said.get(process.name) != message:
+                log.error("process_stuck", process=process.name, message=f"{message}; trying again")
+            self._said[process.name] = message
+            self.any = True
+            return TROUBLE_SECONDS
+        if self._said.pop(process.name, None) is not None:
+            log.info("process_goes_on", process=process.name)
+        return wait
+
+
 def run_loop(
     processes: Sequence[Process],
     clock: Clock,
@@ -103,9 +132,11 @@ def run_loop(
 ) -> bool:
     """Run the processes until a stop is requested, or with ``once`` until each had its turn and none is busy.
 
-    ``tick`` is the longest sleep: how long a stop may go unnoticed. After the first stop nothing new is accepted and what runs may end within ``stop_seconds``. Returns False when work was
-    left behind: it goes on without this process and is picked up at the next start.
+    ``tick`` is the longest sleep: how long a stop may go unnoticed. After the first stop nothing new is accepted and what runs may end
+    within ``stop_seconds``. A process that can't do its step is called again later, and holds up no other. Returns False when work
+    was left behind (it goes on without this process and is picked up at the next start), or with ``once`` a step could not be done.
     """
+    troubles = _Troubles()
     due = {p.name: 0.0 for p in processes}
     stopping_since: float | None = None
     turns = 0
@@ -118,11 +149,11 @@ def run_loop(
         accept = not stop.level and not (once and turns)
         for process in processes:
             if due[process.name] <= now:
-                due[process.name] = clock.monotonic() + process.step(accept_work=accept)
+                due[process.name] = clock.monotonic() + troubles.step(process, accept_work=accept)
         turns += 1
         busy = any(p.busy and (p.finish_before_stop or not stop.level) for p in processes)
         if not busy and (once or stop.level):
-            return True
+            return not (once and troubles.any)
         if stopping_since is not None and now - stopping_since >= stop_seconds:
             return False
         clock.sleep(max(0.0, min(tick, min(due.values()) - clock.monotonic())) if due else tick)

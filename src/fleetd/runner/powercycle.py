@@ -19,11 +19,12 @@ from fleetd import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.waves import Budget, WaveOptions, choose
+from fleetd.runner.waves import Budget, WaveOptions, choose, shared
 from fleetd.runner_ports import (
     Entry,
     HostOutcome,
     Journal,
+    JournalBroken,
     PlaybookRun,
     PlaybookRunner,
     RunProgress,
@@ -34,6 +35,8 @@ from fleetd.runner_ports import (
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
 CLAIMS = "powercycle_claims"
+MACHINES = "powercycle_machines"
+"""The variable with the machines of a run: the playbooks refuse any other, however they came by it."""
 CYCLE = "cycle-"
 RECOVER = "recover-"
 BUSY_SECONDS = 0.3
@@ -106,6 +109,9 @@ class Powercycles:
         self._next_poll = 0.0
         self._waiting = 0  # requests that could not begin at the last poll
         self._first_seen: dict[str, float] = {}  # of requests that the server gives no time for
+        self._facts: dict[
+            str, Mapping[str, Any]
+        ] = {}  # of what is in flight, also when it leaves the inventory meanwhile
         self.failures = 0
         for entry in self._of(State.RUNNING, State.UNKNOWN):
             self._log.info("cycle_found", machine=entry.machine, state=entry.state.value, run=entry.run)
@@ -133,7 +139,7 @@ class Powercycles:
             self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
         if self.busy:
             return BUSY_SECONDS
-        waits = [e.not_before - self._wall() for e in self._of(State.UNKNOWN)]
+        waits = [min(e.not_before - self._wall(), RECOVER_MAXIMUM) for e in self._of(State.UNKNOWN)]
         if self._ending:
             return 1.0
         return max(min([max(self._link.wait(), self._next_poll - self._clock.monotonic()), *waits]), 0.0)
@@ -188,15 +194,27 @@ class Powercycles:
             self._save([entry])
             self._step(entry, step.state, step.message)
 
-    def _step(self, entry: Entry, state: str, message: str) -> None:
+    def _step(self, entry: Entry, state: str, message: str) -> bool:
+        """Whether the server was told."""
         if self._link.wait():
-            return
+            return False
         try:
             self._server.step(entry, state, message)
         except TransportError as error:
             self._link.failed(error)
+            return False
         except FleetError as error:
             self._log.info("step_refused", machine=entry.machine, request=entry.request, message=error.message)
+        return True
+
+    def _tell_trouble(self, entry: Entry) -> Entry:
+        """That a machine may be off, and why, at its request; once for each reason."""
+        trouble = str((entry.detail.get("recovery") or {}).get("message") or "no result")
+        if trouble == entry.detail.get("told"):
+            return entry
+        if not self._step(entry, "off", f"it may be off, and could not be switched on yet; trying on: {trouble}"):
+            return entry
+        return replace(entry, detail={**entry.detail, "told": trouble})
 
     def _settled(self, entry: Entry) -> Entry:
         """Count an outcome; when it is one failure too many, the entry's error says so."""
@@ -232,13 +250,18 @@ class Powercycles:
                     self.failures += 1
                     self._log.error("power_unknown", machine=entry.machine, message="the machine may be off", retry_seconds=delay,
                                     error=settled.detail.get("recovery"))  # fmt: skip
+                    settled = self._tell_trouble(settled)
                 changed.append(settled)
                 self._log_outcome(settled)
             self._save(changed)
             self._runner.discard(run)
             del self._recovering[run]
         waiting = {k for keys in self._recovering.values() for k in keys}
-        todo = [e for e in self._of(State.UNKNOWN) if e.key not in waiting and e.not_before <= self._wall()]
+        todo = [
+            e
+            for e in self._of(State.UNKNOWN)
+            if e.key not in waiting and core.due(e.not_before, self._wall(), RECOVER_MAXIMUM)
+        ]
         if todo:
             run = f"{RECOVER}{self._new_id()}"
             self._log.info("recovering", machines=[e.machine for e in todo], run=run)
@@ -250,12 +273,15 @@ class Powercycles:
     def _start(self, run: str, playbook: str, entries: Sequence[Entry]) -> bool:
         options = self._options
         hosts = tuple(sorted(e.machine for e in entries))
-        extra_vars = dict(options.extra_vars)
+        extra_vars = {**options.extra_vars, MACHINES: list(hosts)}
         if options.fence and run.startswith(CYCLE):
             claims = {e.machine: self._server.claim_of(e) for e in entries}
             extra_vars[CLAIMS] = {machine: claim for machine, claim in claims.items() if claim is not None}
         try:
-            self._runner.start(PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), extra_vars))
+            urgent = run.startswith(RECOVER)
+            self._runner.start(
+                PlaybookRun(run, playbook, options.inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
+            )
         except FleetError as error:
             self._log.error("run_not_started", run=run, message=error.message)
             return False
@@ -320,6 +346,8 @@ class Powercycles:
             self._take(served)
             self._link.worked()
             self._metrics.polls.labels("powercycle", "ok").inc()
+        except JournalBroken:
+            raise
         except TransportError as error:
             self._link.failed(error)
             self._metrics.polls.labels("powercycle", error.code).inc()
@@ -328,9 +356,9 @@ class Powercycles:
             self._metrics.polls.labels("powercycle", error.code).inc()
 
     def _take(self, served: Mapping[str, Mapping[str, Any]]) -> None:
-        wanted = self._server.wanted(frozenset(served))
+        wanted = self._server.wanted(frozenset(served), self._held())
         now = self._wall()
-        plan = core.plan(wanted, self._entries.values(), frozenset(served), now)
+        plan = core.plan(wanted, self._entries.values(), frozenset(served), now, self._options.retry)
         self._journal.forget(plan.forget)
         for key in plan.forget:
             del self._entries[key]
@@ -339,17 +367,34 @@ class Powercycles:
         if not begin and not plan.again and not plan.reclaim:
             return
         claims = self._claim(wanted, [*begin, *plan.again, *plan.reclaim])
-        self._save([replace(e, token=claims[e.machine]) for e in plan.reclaim if e.machine in claims])
-        self._save(
-            [replace(e, state=State.VERIFIED, token=claims[e.machine]) for e in plan.again if e.machine in claims]
-        )
-        begin = [e for e in begin if e.machine in claims]
+        begin = [replace(e, token=claims[e.machine]) for e in begin if e.machine in claims]
         self._waiting = len(plan.start) - len(begin)
-        if not begin:
-            return
         run = f"{CYCLE}{self._new_id()}"
-        entries = [replace(e, run=run, token=claims[e.machine]) for e in begin]
-        self._save(entries)
+        ambiguous = shared(served)
+        refused = [core.refuse(e, ambiguous[e.machine], now) for e in begin if e.machine in ambiguous]
+        entries = [replace(e, run=run) for e in begin if e.machine not in ambiguous]
+        try:
+            self._save(
+                [
+                    *(replace(e, token=claims[e.machine]) for e in plan.reclaim if e.machine in claims),
+                    *(
+                        replace(e, state=State.VERIFIED, token=claims[e.machine])
+                        for e in plan.again
+                        if e.machine in claims
+                    ),
+                    *refused,
+                    *entries,
+                ]
+            )
+        except JournalBroken:  # nothing is begun that the journal does not know
+            for entry in begin:
+                if entry.token is not None:
+                    self._server.release(entry.machine)
+            raise
+        for entry in refused:
+            self._log_outcome(entry)
+        if not entries:
+            return
         self._log.info("cycling", machines=[e.machine for e in entries], run=run)
         if not self._start(run, self._options.playbook, entries):
             later = self._wall() + self._options.retry.initial
@@ -365,21 +410,25 @@ class Powercycles:
         stopped = not self._budget.may_begin(self._wall())
         self._metrics.wave_stopped.set(stopped)
         flying = self._of(State.RUNNING, State.UNKNOWN)
+        facts = {**self._facts, **served}
         self._waiting = len(start)
         if stopped or len({e.run for e in self._of(State.RUNNING)}) >= options.max_runs:
             return []
         chosen = set(
-            choose([e.machine for e in start], [e.machine for e in flying], served, options.waves)[: options.run_size]
+            choose([e.machine for e in start], [e.machine for e in flying], facts, options.waves)[: options.run_size]
         )
+        self._facts = {m: facts[m] for m in {*chosen, *(e.machine for e in flying)} if m in facts}
         return [e for e in start if e.machine in chosen]
 
     def _claim(self, wanted: Sequence[Wanted], entries: Sequence[Entry]) -> dict[str, int | None]:
         machines = {e.machine for e in entries}
-        known = {e.machine: e.token for e in self._entries.values() if e.token is not None}
-        claims = self._server.claim([w for w in wanted if w.machine in machines], known)
+        claims = self._server.claim([w for w in wanted if w.machine in machines], self._held())
         if len(claims) < len(machines):
             self._log.info("claimed_elsewhere", machines=sorted(machines - claims.keys()))
         return claims
+
+    def _held(self) -> dict[str, int]:
+        return {e.machine: e.token for e in self._entries.values() if e.token is not None}
 
     def _note_queue(self, wanted: Sequence[Wanted], start: Sequence[Entry], now: float) -> None:
         waiting = {e.machine for e in start}

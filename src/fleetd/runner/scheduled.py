@@ -21,7 +21,7 @@ from fleetcore.ports import Clock
 from fleetd import logs
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner_ports import HostOutcome, Journal, Leases, PlaybookRun, PlaybookRunner
+from fleetd.runner_ports import HostOutcome, Journal, JournalBroken, Leases, PlaybookRun, PlaybookRunner
 
 BUSY_SECONDS = 1.0
 
@@ -112,6 +112,8 @@ class Scheduled:
             self._link.worked()
             self._said = ""
             self._metrics.polls.labels(self.name, "ok").inc()
+        except JournalBroken:
+            raise
         except FleetError as error:
             self._metrics.polls.labels(self.name, error.code).inc()
             if isinstance(error, TransportError) and not isinstance(error, NotFound):
@@ -125,7 +127,12 @@ class Scheduled:
         if len(claims) == options.batch:
             self._next_look = self._clock.monotonic()
         run = f"{self.name}-{self._new_id()}"
-        self._journal.save_work(self.name, run, claims)
+        try:
+            self._journal.save_work(self.name, run, claims)
+        except JournalBroken:  # nothing is begun that the journal does not know
+            for machine in claims:
+                self._leases.cancel(self.name, machine)
+            raise
         self._runs[run] = dict(claims)
         self._log.info("working", process=self.name, machines=len(claims), run=run)
         hosts = tuple(sorted(claims))

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleetcore.claim import PROCESS, Claim
+from fleetcore.claim import PROCESS, Claim, summary
 from fleetcore.client import ServerClient
 from fleetcore.errors import BadResponse, ConflictError, NotFound
 
@@ -35,8 +35,8 @@ class HttpWorkServer:
         self._name = name
         self._leases = leases
 
-    def wanted(self, served: frozenset[str]) -> list[Wanted]:
-        self._leases.resume()
+    def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
+        self._leases.resume(PROCESS, known)
         machines = [m for m in self._client.powercycle_list() if m in served]
         if not machines:
             return []
@@ -85,7 +85,7 @@ class HttpWorkServer:
             with contextlib.suppress(NotFound):
                 self._client.powercycle_complete(entry.machine)
             return
-        self._report(entry, "verified", _summary(entry.detail.get("power") or {}))
+        self._report(entry, "verified", summary(entry.detail.get("power") or {}))
 
     def failed(self, entry: Entry) -> None:
         if entry.request is not None:
@@ -106,12 +106,3 @@ class HttpWorkServer:
 
     def availability(self, states: Mapping[str, str]) -> None:
         self._client.powercycle_state_update(states)
-
-
-def _summary(power: Mapping[str, Any]) -> str:
-    how = (
-        "was found off after an interruption and switched on"
-        if power.get("recovered")
-        else "power read back after the cycle"
-    )
-    return f"{how}, over {power.get('driver') or 'its power controller'}"

@@ -214,13 +214,15 @@ def reported(
 ) -> Powercycle:
     """The request after a runner's report.
 
-    A report of the state that it has already changes nothing: a runner and the playbook that outlived it may both tell it.
+    A report of the state that it has already changes nothing: a runner and the playbook that outlived it may both tell it. But for
+    ``off``, which only the runner tells, with other words: why the machine is still off.
     A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed. A
     failure that is reported while it waits there is the same one, sent again, and counts once.
 
     :raises ConflictError: it is closed, and not by the same report.
     """
-    if previous.state == state:
+    news = state == State.OFF and bool(message) and previous.steps[-1].message != message
+    if previous.state == state and not news:
         return previous
     if not previous.open:
         raise ConflictError(

@@ -109,3 +109,19 @@ def test_machines_of_one_controller_are_cycled_one_after_the_other(playbook, cha
     assert [event for event, _system in events] == ["off", "on"] * 2
     assert [system for _event, system in events[::2]] == [system for _event, system in events[1::2]]
     assert len({system for _event, system in events}) == 2
+
+
+def test_what_selects_more_than_the_machines_of_the_run_is_refused_for_the_others(playbook, tmp_path):
+    """A job whose limit was lost, or whose limit is the name of a group, too: the runner's list of machines stands against it."""
+    hosts = {
+        name: {"bmc_drivers": ["command"], "power_command": switch(tmp_path, name), **TIMES}
+        for name in ("m1", "m2", "m3")
+    }
+    ours = ["-e", '{"powercycle_machines": ["m1"]}', "-e", "confirm_all=true", "--limit", "all"]
+    for name in ("m2", "m3"):
+        (tmp_path / name).write_text("off")
+    for what in ("powercycle", "power_on"):
+        done, recap = playbook(what, hosts, *ours)
+        assert {name: recap[name]["failed"] for name in hosts} == {"m1": 0, "m2": 1, "m3": 1}, done.stdout + done.stderr
+        assert "m2 is not one of the machines that this run is for" in done.stdout
+        assert {name: (tmp_path / name).read_text() for name in hosts} == {"m1": "on", "m2": "off", "m3": "off"}

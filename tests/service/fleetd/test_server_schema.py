@@ -166,6 +166,7 @@ ADDED: dict[str, dict[str, dict[str, object]]] = {
     "0007": {"answers": {"actor": "alice", "key": "k", "request": "d", "answer": '{"n":1}', "at": STAMP}},
     "0008": {"duties": {"name": "prune", "holder": "h", "until": STAMP}},
     "0009": {},
+    "0010": {},
 }
 
 

@@ -133,7 +133,7 @@ class FakeServer:
         if entry is not None and entry.token in self.over:
             raise ConflictError("lost", reason="session_expired")
 
-    def wanted(self, served: frozenset[str]) -> list[Wanted]:
+    def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
         self._check()
         return [w for w in self.open if w.machine in served and w.machine not in self.held]
 

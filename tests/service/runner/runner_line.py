@@ -64,8 +64,8 @@ class Line:
             argv, env={**os.environ, **self.env}, check=True, stdout=subprocess.PIPE, text=True
         ).stdout.strip()
 
-    def child(self, name: str, **env: str) -> Child:
-        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), name]
+    def child(self, name: str, *arguments: str, **env: str) -> Child:
+        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), name, *arguments]
         return Child(argv, log=self.directory / f"{name}.log", env={**self.env, **env}, name=name)
 
     @contextlib.contextmanager
@@ -74,7 +74,7 @@ class Line:
             server.wait_for_port(int(self.url.rpartition(":")[2]), 30)
             yield
 
-    def runner(self, **env: str) -> Child:
+    def runner(self, *arguments: str, **env: str) -> Child:
         given = {
             "FLEETD_TOKEN": self.token,
             "FLEETD_RUNNER__SERVER_URL": self.url,
@@ -83,7 +83,7 @@ class Line:
             "FLEETD_RUNNER__POLL_SECONDS": "0.5",
             "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, "powercycle_verify_timeout": 3}',
         }
-        return self.child("runner", **{**given, **env})
+        return self.child("runner", *arguments, **{**given, **env})
 
     def request(self, machine: str) -> str:
         return str(self.client.request_powercycle(machine, "a test")["id"])

@@ -2,7 +2,7 @@
 """Many lives of `fleetd runner` at little cost: a process that has imported everything forks one per request.
 
 A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not have is
-Ansible: its runs are forks that call the power driver. A life can be told to kill itself at an exact point.
+Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill itself at an exact point.
 
 As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its process id,
 `{"wait": pid}` answers its exit status.
@@ -31,7 +31,9 @@ from fleetcore.errors import FleetError
 from fleetcore.http import HttpClient, HttpOptions
 
 from fleetd import runner_app
+from fleetd.adapters import awx
 from fleetd.adapters.ansible_runner import AnsibleRunner
+from fleetd.adapters.awx import AwxRunner
 from fleetd.adapters.journal import SqliteJournal
 from fleetd.cli import main
 from fleetd.runner.server import HttpWorkServer
@@ -109,7 +111,8 @@ def _act(
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}
     given = {k.removeprefix("bmc_"): v for k, v in variables.items()}
     empty = dict.fromkeys(("ca_path", "system", "fingerprint", "redfish_port", "username", "password"))
-    options = PowerOptions(graceful_timeout=0, off_seconds=0.2, verify_timeout=10, poll_seconds=0.1)
+    stays_off = variables.get("stays_off", 0.2)
+    options = PowerOptions(graceful_timeout=0, off_seconds=stays_off, verify_timeout=10, poll_seconds=0.1)
     try:
         driver, _ = open_power(bmc_options({**empty, **defaults, **given}), clock)
         controller = PowerController(
@@ -123,11 +126,17 @@ def _act(
     return HostOutcome(name, True, {"power": {**result.to_dict(), "reported": reported}})
 
 
-# -- points at which a life ends
+# -- points at which a life ends, or is asked to end
+
+
+_struck: list[str] = []
 
 
 def _die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    name = os.environ.get("LIFE_SIGNAL", "SIGKILL")
+    if not _struck:  # a second SIGTERM would mean: leave at once
+        _struck.append(name)
+        os.kill(os.getpid(), getattr(signal, name))
 
 
 def _around(when: str, cls: type, name: str, match: Callable[..., bool]) -> None:
@@ -152,6 +161,11 @@ POINTS = [
     for when in ("before", "after")
 ]
 
+AWX_POINTS = [
+    *("before:running", "after:running", "before:launch", "after:launch", "before:remembered", "after:remembered"),
+    *("before:verified", "after:verified", "before:report", "after:report", "after:done"),
+]
+
 
 def _arm(point: str) -> None:
     when, what = point.split(":")
@@ -159,6 +173,12 @@ def _arm(point: str) -> None:
         _around(when, HttpWorkServer, "claim", lambda wanted, known: bool(wanted))
     elif what == "start":
         _around(when, AnsibleRunner, "start", lambda run: run.id.startswith("cycle-"))
+    elif what == "launch":
+        _around(
+            when, AwxRunner, "_call", lambda method, path, body=None: path.endswith("7/launch/") and body is not None
+        )
+    elif what == "remembered":
+        _around(when, AwxRunner, "_remember", lambda directory, spec, job: spec["id"].startswith("cycle-"))
     elif what in ("off", "on"):
         _around(when, HttpWorkServer, "step", lambda entry, state, message: state == what)
     elif what == "report":
@@ -176,6 +196,8 @@ def _live(order: Mapping[str, Any]) -> None:
     if order.get("point"):
         _arm(order["point"])
     runner_app.AnsibleRunner = ForkingRunner  # type: ignore[attr-defined,misc]
+    awx._LATE_SECONDS = 1.0  # a launch that is not shown by then did not happen: the simulated AWX is quick
+    awx._LOOK_SECONDS = 0.1
     main(["runner", *order["argv"]])
 
 

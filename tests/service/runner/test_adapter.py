@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleetcore.errors import InvalidInput
+from fleetcore.errors import FatalError, InvalidInput
 from runner_fakes import FileLab
 
-from fleetd.adapters.ansible_runner import AnsibleRunner
+from fleetd.adapters.ansible_runner import AnsibleRunner, Outcomes, _lines
 from fleetd.runner_ports import PlaybookRun, RunProgress
 
 POWER = "baremetal.fleet.bmc_power"
@@ -152,3 +155,63 @@ def test_an_inventory_that_does_not_parse_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "bad.yml").write_text("all: [")
     with pytest.raises(InvalidInput, match="can't be read"):
         AnsibleRunner(tmp_path / "runs").hosts([str(tmp_path / "bad.yml")], "all")
+
+
+def test_outcomes_that_the_disk_does_not_take_are_written_when_it_does(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: writes come back short, or fail."""
+    path = tmp_path / "events.jsonl"
+    slept: list[float] = []
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    outcomes = Outcomes(path, sleep)
+    try:
+        outcomes.write({"host": "a"})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, before[1]))
+        outcomes.write({"host": "b"})
+        outcomes.write({"host": "c"})
+        assert [line["host"] for line in _lines(path)] == ["a"], "a half line is none"
+        outcomes.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [line["host"] for line in _lines(path)] == ["a", "b", "c"]
+    assert len(slept) == 3
+
+
+def test_lines_that_a_lost_power_supply_left_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(
+        b'{"launched": true}\n\0\0\0\0\n[1]\n\xff\xfe\n{"host": "a", "ok": true, "of_a_newer_version": 1}\n{"host": "b"'
+    )
+    assert [line.get("host") for line in _lines(path)] == [None, "a"]
+    directory = tmp_path / "runs" / "r1"
+    directory.mkdir(parents=True)
+    path.rename(directory / "events.jsonl")
+    assert [o.host for o in AnsibleRunner(tmp_path / "runs").progress("r1").outcomes] == ["a"]
+
+
+def test_with_a_disk_that_is_nearly_full_only_rescues_are_begun(
+    lab: FileLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.machine("m1", power="off")
+    runner = AnsibleRunner(tmp_path / "runs")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=1024 * 1024))
+    with pytest.raises(FatalError, match="only 1 MiB are free"):
+        runner.start(run_of(lab, "m1"))
+    assert runner.known() == []
+    runner.start(replace(run_of(lab, "m1", playbook="baremetal.fleet.power_on"), urgent=True))
+    wait(runner, "r1")
+    assert lab.power("m1") == "on"
+
+
+def test_a_place_for_runs_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match=r"runner\.state_dir: can't write in"):
+        AnsibleRunner(tmp_path / "file" / "runs")

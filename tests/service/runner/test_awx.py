@@ -3,137 +3,35 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from fleetcore.errors import AuthenticationFailed, InvalidInput
+import structlog
+from awx_sim import POWER, Awx
+from fleetcore.errors import AuthenticationFailed, FleetError, InvalidInput, PermissionDenied
 from fleetcore.http import HttpClient, HttpOptions
 
 from fleetd.adapters.awx import AwxRunner
 from fleetd.runner_ports import PlaybookRun, RunProgress
-
-POWER = "baremetal.fleet.bmc_power"
-PAGE = 2  # smaller than what is asked for: AWX has a maximum of its own
-
-
-class Awx:
-    """Job templates 7 (as it has to be) and 8 (prompts for nothing), jobs that the test moves on, events in pages."""
-
-    def __init__(self) -> None:
-        self.jobs: dict[int, dict[str, Any]] = {}
-        self.events: dict[int, list[dict[str, Any]]] = {}
-        self.launches = 0
-        self.lose_answers = False
-        self.ignore: dict[str, Any] = {}
-        self.cancelled: list[int] = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.route(b"")
-
-            def do_POST(self) -> None:
-                self.route(self.rfile.read(int(self.headers.get("content-length") or 0)))
-
-            def route(self, body: bytes) -> None:
-                if self.headers.get("authorization") != "Bearer right":
-                    self.answer(401, {"detail": "Authentication credentials were not provided."})
-                    return
-                url = urlsplit(self.path)
-                query = {k: v[0] for k, v in parse_qs(url.query).items()}
-                answer = outer.handle(self.command, url.path, query, json.loads(body or b"{}"))
-                if answer is None:
-                    self.close_connection = True
-                else:
-                    self.answer(*answer)
-
-            def answer(self, status: int, data: Any) -> None:
-                payload = json.dumps(data).encode()
-                self.send_response(status)
-                self.send_header("content-length", str(len(payload)))
-                self.end_headers()
-                self.wfile.write(payload)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def handle(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any] | None:  # noqa: PLR0911 - one per path
-        if path == "/api/v2/job_templates/":
-            names = {"power cycle": 7, "silent": 8}
-            found = [{"id": names[query["name"]], "name": query["name"]}] if query["name"] in names else []
-            return 200, {"count": len(found), "next": None, "previous": None, "results": found}
-        launch = re.fullmatch(r"/api/v2/job_templates/(\d+)/launch/", path)
-        if launch and method == "GET":
-            asks = launch[1] == "7"
-            return 200, {
-                "ask_limit_on_launch": asks, "ask_variables_on_launch": asks, "can_start_without_user_input": True,
-                "passwords_needed_to_start": [], "variables_needed_to_start": [],
-            }  # fmt: skip
-        if launch:
-            self.launches += 1
-            number = 100 + self.launches
-            self.jobs[number] = {
-                "id": number, "type": "job", "status": "pending", "limit": body.get("limit", ""), "job_explanation": "",
-                "extra_vars": json.dumps(body["extra_vars"]), "event_processing_finished": False,
-            }  # fmt: skip
-            self.events[number] = []
-            return (
-                None
-                if self.lose_answers
-                else (201, {"job": number, "ignored_fields": self.ignore, **self.jobs[number]})
-            )
-        if path == "/api/v2/job_templates/7/jobs/":
-            newest = [self.jobs[n] for n in sorted(self.jobs, reverse=True)]
-            return 200, {"count": len(newest), "next": None, "previous": None, "results": newest}
-        job = re.fullmatch(r"/api/v2/jobs/(\d+)/(|job_events/|cancel/)", path)
-        if not job or int(job[1]) not in self.jobs:
-            return 404, {"detail": "Not found."}
-        number = int(job[1])
-        if job[2] == "cancel/":
-            self.cancelled.append(number)
-            return 202, {}
-        if job[2] == "":
-            return 200, self.jobs[number]
-        found = [e for e in self.events[number] if e["counter"] > int(query["counter__gt"])]
-        page = int(query.get("page", "1"))
-        more = len(found) > page * PAGE
-        following = f"{path}?counter__gt={query['counter__gt']}&page={page + 1}" if more else None
-        return 200, {"count": len(found), "next": following, "results": found[(page - 1) * PAGE : page * PAGE]}
-
-    def happen(self, number: int, event: str, host: str, **result: Any) -> None:
-        counter = len(self.events[number]) + 1
-        data = {"host": host, "task_action": POWER, "resolved_action": POWER, "res": result}
-        self.events[number].append({"counter": counter, "event": event, "host_name": host, "event_data": data})
-
-    def end(self, number: int, status: str = "successful", why: str = "") -> None:
-        self.jobs[number].update(status=status, event_processing_finished=True, job_explanation=why)
 
 
 @pytest.fixture
 def awx() -> Iterator[Awx]:
     awx = Awx()
     yield awx
-    awx.server.shutdown()
-    awx.server.server_close()
+    awx.close()
 
 
 class Adapter(AwxRunner):
     def __init__(self, root: Path, awx: Awx, token: str = "right", template: str = "power cycle") -> None:
         self.now = 1000.0
+        self.token = token
         super().__init__(
-            root, HttpClient(HttpOptions(awx.url)), lambda: token, {"cycle.yml": template}, lambda *_: {},
-            wall=lambda: self.now, look_seconds=0, timeout=600,
+            root, HttpClient(HttpOptions(awx.url)), lambda: self.token, {"cycle.yml": template}, lambda *_: {},
+            monotonic=lambda: self.now, look_seconds=0, timeout=600,
         )  # fmt: skip
 
 
@@ -189,8 +87,24 @@ def test_a_launch_that_awx_never_saw_was_none_but_only_after_a_while(awx: Awx, t
     (tmp_path / "cycle-1" / "job.json").unlink()
     awx.jobs.clear()
     assert adapter.progress("cycle-1") == RunProgress()
+    adapter.now += 150
+    assert adapter.progress("cycle-1") == RunProgress(), "AWX may take two minutes for a request"
     adapter.now += 100
     assert adapter.progress("cycle-1") == RunProgress(finished=True, launched=False)
+
+
+def test_a_launch_counts_as_none_only_while_awx_answers(awx: Awx, tmp_path: Path) -> None:
+    adapter = Adapter(tmp_path, awx)
+    awx.lose_answers = True
+    adapter.start(run())
+    awx.refuse = lambda _method, _path: 503
+    for _ in range(10):
+        adapter.progress("cycle-1")
+        adapter.now += 100
+    awx.refuse = lambda _method, _path: None
+    adapter.now += 1000
+    assert adapter.progress("cycle-1") == RunProgress()
+    assert json.loads((tmp_path / "cycle-1" / "job.json").read_text())["job"] == 101
 
 
 def test_nothing_is_decided_while_awx_is_away(awx: Awx, tmp_path: Path) -> None:
@@ -211,19 +125,166 @@ def test_a_job_that_awx_could_not_run_has_done_nothing(awx: Awx, tmp_path: Path)
     assert "no capacity" in ended.problem
 
 
-def test_a_job_that_hangs_is_cancelled(awx: Awx, tmp_path: Path) -> None:
+def test_a_job_that_hangs_is_cancelled_and_one_that_waits_for_capacity_is_not(awx: Awx, tmp_path: Path) -> None:
     adapter = Adapter(tmp_path, awx)
     adapter.start(run())
-    adapter.now += 700
+    for status in ("pending", "waiting", "running"):
+        awx.jobs[101]["status"] = status
+        assert adapter.progress("cycle-1") == RunProgress()
+        adapter.now += 190
+    assert awx.cancelled == []
+    adapter.now += 100
     assert not adapter.progress("cycle-1").finished
     assert awx.cancelled == [101]
 
 
-def test_a_job_that_would_work_on_all_machines_is_cancelled(awx: Awx, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ({"ignore": {"limit": "a,b,c"}}, "AWX ignored limit"),
+        ({"ignore": {"extra_vars": {"x": 1}}}, "AWX ignored extra_vars"),
+        ({"launch_with": {"limit": ""}}, "the limit ''"),
+        ({"launch_with": {"limit": "a,b,c,d"}}, "the limit 'a,b,c,d'"),
+        ({"launch_with": {"type": "workflow_job"}}, "several jobs"),
+    ],
+)
+@pytest.mark.parametrize("deaf", [0, 3])
+def test_a_job_for_other_machines_is_cancelled_until_it_has_ended(
+    awx: Awx, tmp_path: Path, fault: dict[str, Any], why: str, deaf: int
+) -> None:
+    """Also when AWX does not take the cancellation at first, or the runner is killed in between."""
+    left = [deaf]
+
+    def refuse(_method: str, path: str) -> int | None:
+        left[0] -= path.endswith("cancel/")
+        return 503 if path.endswith("cancel/") and left[0] >= 0 else None
+
+    for name, value in fault.items():
+        setattr(awx, name, value)
+    awx.refuse = refuse
+    Adapter(tmp_path, awx).start(run())
+    adapter = Adapter(tmp_path, awx)
+    for _ in range(deaf):
+        assert not adapter.progress("cycle-1").finished
+    assert awx.cancelled[:1] == [101]
+    awx.end(101, "canceled")
+    ended = adapter.progress("cycle-1")
+    assert ended.finished
+    assert why in ended.problem
+    assert {(o.host, o.error["code"]) for o in ended.outcomes} == {(h, "not_started") for h in "abc"}
+    assert awx.launches == 1
+
+
+def test_a_job_whose_launch_was_not_answered_is_looked_at_before_it_is_followed(awx: Awx, tmp_path: Path) -> None:
+    awx.lose_answers = True
+    awx.launch_with = {"limit": ""}
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    assert awx.cancelled == []
+    adapter.progress("cycle-1")
+    assert awx.cancelled[0] == 101
+
+
+def test_machines_on_which_a_wrong_job_has_begun_are_named(awx: Awx, tmp_path: Path) -> None:
     awx.ignore = {"limit": "a,b,c"}
-    with pytest.raises(InvalidInput, match="ignored limit"):
-        Adapter(tmp_path, awx).start(run())
-    assert awx.cancelled == [101]
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    awx.happen(101, "runner_on_start", "somebody-else")
+    awx.end(101, "canceled")
+    with structlog.testing.capture_logs() as lines:
+        assert adapter.progress("cycle-1").finished
+    assert [line["machines"] for line in lines if line["event"] == "awx_others"] == [["somebody-else"]]
+
+
+def test_a_job_that_somebody_launched_again_in_awx_is_not_taken_for_the_run_s_own(awx: Awx, tmp_path: Path) -> None:
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    (tmp_path / "cycle-1" / "job.json").unlink()
+    awx.launch(7, {"limit": "a,b,c", "extra_vars": {"fleetd_run": "cycle-1"}})
+    for number in range(5):  # and others, more than a page
+        awx.launch(7, {"limit": "x", "extra_vars": {"fleetd_run": f"other-{number}"}})
+    adapter.progress("cycle-1")
+    assert json.loads((tmp_path / "cycle-1" / "job.json").read_text())["job"] == 101
+
+
+def test_an_event_that_awx_stored_late_is_not_missed(awx: Awx, tmp_path: Path) -> None:
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    for host in "abc":
+        awx.happen(101, "runner_on_start", host)
+        awx.happen(101, "runner_on_ok", host, power={"verified": True})
+    late = awx.events[101].pop(1)
+    assert {o.host for o in adapter.progress("cycle-1").outcomes} == {"b", "c"}
+    awx.events[101].insert(1, late)
+    awx.end(101)
+    assert {o.host for o in adapter.progress("cycle-1").outcomes} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 502, 503, 404])
+def test_awx_that_refuses_in_mid_job_decides_nothing_and_costs_one_line(awx: Awx, tmp_path: Path, status: int) -> None:
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    awx.happen(101, "runner_on_ok", "a", power={})
+    adapter.progress("cycle-1")
+    awx.refuse = lambda _method, _path: status
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(5):
+            found = adapter.progress("cycle-1")
+            assert ([o.host for o in found.outcomes], found.finished) == (["a"], False)
+            adapter.now += 10
+    assert len(lines) == (0 if status == 404 else 1)
+    awx.refuse = lambda _method, _path: None
+    awx.happen(101, "runner_on_ok", "b", power={})
+    assert [o.host for o in adapter.progress("cycle-1").outcomes] == ["a", "b"]
+    assert awx.launches == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, AuthenticationFailed), (403, PermissionDenied), (400, InvalidInput), (405, InvalidInput)],
+)
+def test_a_launch_that_awx_refuses_has_not_happened(
+    awx: Awx, tmp_path: Path, status: int, error: type[FleetError]
+) -> None:
+    adapter = Adapter(tmp_path, awx)
+    awx.refuse = lambda method, _path: status if method == "POST" else None
+    with pytest.raises(error):
+        adapter.start(run())
+    assert (awx.launches, adapter.known()) == (0, [])
+
+
+def test_a_launch_that_broke_off_is_looked_for_and_not_repeated(awx: Awx, tmp_path: Path) -> None:
+    """5xx: AWX may have made the job all the same."""
+    adapter = Adapter(tmp_path, awx)
+    awx.refuse = lambda method, _path: 502 if method == "POST" else None
+    adapter.start(run())
+    awx.refuse = lambda _method, _path: None
+    assert adapter.progress("cycle-1") == RunProgress()
+    awx.launch(7, {"limit": "a,b,c", "extra_vars": {"fleetd_run": "cycle-1"}})
+    awx.happen(101, "runner_on_ok", "a", power={})
+    assert [o.host for o in adapter.progress("cycle-1").outcomes] == ["a"]
+
+
+@pytest.mark.parametrize("status", ["error", "canceled", "failed"])
+def test_a_job_that_ends_in_the_middle_leaves_open_what_it_had_begun(awx: Awx, tmp_path: Path, status: str) -> None:
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    awx.happen(101, "runner_on_start", "a")
+    awx.happen(101, "runner_on_start", "b")
+    awx.happen(101, "runner_on_ok", "b", power={})
+    awx.end(101, status)
+    ended = adapter.progress("cycle-1")
+    assert ended.finished
+    assert {o.host: o.error.get("code") for o in ended.outcomes} == {"b": None, "c": "not_started"}, "a may be off"
+
+
+def test_a_job_whose_events_are_still_being_stored_has_not_ended(awx: Awx, tmp_path: Path) -> None:
+    adapter = Adapter(tmp_path, awx)
+    adapter.start(run())
+    awx.jobs[101]["status"] = "successful"
+    assert not adapter.progress("cycle-1").finished
+    adapter.now += 700  # but not for ever
+    assert adapter.progress("cycle-1").finished
 
 
 @pytest.mark.parametrize(
@@ -231,6 +292,8 @@ def test_a_job_that_would_work_on_all_machines_is_cancelled(awx: Awx, tmp_path: 
     [
         ("silent", "right", InvalidInput, "ask_limit_on_launch and ask_variables_on_launch"),
         ("nobody", "right", InvalidInput, "0 job templates"),
+        ("sliced", "right", InvalidInput, "job_slice_count"),
+        ("9", "right", InvalidInput, "job_slice_count"),
         ("7", "wrong", AuthenticationFailed, "token_file"),
     ],
 )

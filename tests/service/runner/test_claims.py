@@ -30,7 +30,7 @@ def lives() -> Iterator[Lives]:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """A server with as many machines as there are kills, and some more."""
-    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20)]
+    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20 + len(POINTS))]
     with running_farm(specs) as farm:
         line = Line(tmp_path_factory.mktemp("fleet"), {bmc.name: bmc for bmc in farm.bmcs})
         with line.serving():
@@ -40,10 +40,11 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         line.client.close()
 
 
-def start(lives: Lives, line: Line, state: str, point: str = "", **settings: object) -> int:
+def start(lives: Lives, line: Line, state: str, point: str = "", sign: str = "SIGKILL", **settings: object) -> int:
     given = {"poll_seconds": 0.1, "waves": {"size": 20}, "max_runs": 50, **settings}
     env = {f"FLEETD_RUNNER__{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
     env |= {**line.env, "FLEETD_TOKEN": line.token, "FLEETD_RUNNER__SERVER_URL": line.url}
+    env["LIFE_SIGNAL"] = sign
     argv = ["-i", str(line.inventory), "--state-dir", str(line.directory / state)]
     return lives.start(argv, env, line.directory / f"{state}.log", point)
 
@@ -75,6 +76,26 @@ def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Liv
     assert fleet.client.work() == [], "nothing is held any more"
 
 
+def test_a_runner_that_is_stopped_at_any_point_ends_in_order_and_leaves_no_machine_off(
+    lives: Lives, fleet: Line
+) -> None:
+    """SIGTERM at each point, from inside: what has begun is finished and told, what has not is left or given back."""
+    requests: dict[str, str] = {}
+    for machine, point in zip(sorted(fleet.bmcs)[KILLS + 20 :], POINTS, strict=False):
+        requests[machine] = fleet.request(machine)
+        life = start(lives, fleet, "stopped", point, sign="SIGTERM")
+        assert lives.wait(life) == 0, f"{point}: {(fleet.directory / 'stopped.log').read_text()[-3000:]}"
+        assert fleet.power(machine)[-1:] != ["off"], point
+        assert fleet.client.work() == [], f"{point}: nothing is held any more"
+    log = fleet.directory / "stopped.log"
+    began = log.read_text().count("runner_started")
+    last = start(lives, fleet, "stopped")
+    until(lambda: log.read_text().count("runner_started") > began, "it is there")
+    until(lambda: verified(fleet, requests), "all are verified", 90)
+    assert lives.stop(last) == 0
+    assert {m: fleet.power(m) for m in requests} == {m: ["off", "on"] for m in requests}
+
+
 def test_two_runners_for_the_same_machines_cycle_each_once(lives: Lives, fleet: Line) -> None:
     machines = sorted(fleet.bmcs)[KILLS : KILLS + 10]
     runners = [start(lives, fleet, f"twin{n}") for n in (1, 2)]
@@ -97,6 +118,18 @@ def test_what_a_runner_claimed_and_never_began_goes_to_another(lives: Lives, fle
     other = start(lives, fleet, "other", lease_seconds=1)
     until(lambda: verified(fleet, requests), "verified", 90)
     assert lives.stop(other) == 0
+    assert fleet.power(machine) == ["off", "on"]
+
+
+def test_what_a_runner_claimed_and_never_began_is_done_by_its_next_life(lives: Lives, fleet: Line) -> None:
+    """Nobody else gets it, for the session goes on; and nothing else is asked for that would make the runner look at its claims."""
+    machine = sorted(fleet.bmcs)[KILLS + 14]
+    requests = {machine: fleet.request(machine)}
+    assert lives.wait(start(lives, fleet, "again", "before:running")) == -signal.SIGKILL
+    assert fleet.client.powercycle_list() == []
+    again = start(lives, fleet, "again")
+    until(lambda: verified(fleet, requests), "verified", 90)
+    assert lives.stop(again) == 0
     assert fleet.power(machine) == ["off", "on"]
 
 
@@ -137,6 +170,32 @@ def test_a_run_that_begins_after_its_claim_is_over_does_nothing(lives: Lives, fl
     for runner in (first, second):
         assert lives.stop(runner) == 0
     assert fleet.power(machine) == ["off", "on"]
+
+
+def test_a_token_that_is_revoked_in_mid_cycle_costs_one_line_and_no_second_cycle(lives: Lives, tmp_path: Path) -> None:
+    """What was done is told with the next token, under a new claim: the session was the old token's."""
+    with running_farm([BmcSpec(name="m", password=PASSWORD)]) as farm:
+        line = Line(tmp_path, {"m": farm.bmcs[0]})
+        with line.serving():
+            line.client.create_machine({"id": "m"})
+            line.token = line.fleetd("token", "create", "--name", "first", "--scope", "runner", "--token-only")
+            line.write_inventory({"m": {**line.hosts()["m"], "stays_off": 10}})
+            request = line.request("m")
+            runner = start(lives, line, "state", lease_seconds=2)
+            until(lambda: line.power("m") == ["off"], "off")
+            line.fleetd("token", "revoke", "first")
+            until(lambda: line.power("m") == ["off", "on"], "on")
+            log = line.directory / "state.log"
+            until(lambda: "authentication_failed" in log.read_text(), "said", 60)
+            assert log.read_text().count('"server_down"') == 1
+            assert lives.stop(runner) == 0
+            assert line.client.powercycle(request)["state"] != "verified"
+            line.token = line.fleetd("token", "create", "--name", "second", "--scope", "runner", "--token-only")
+            runner = start(lives, line, "state", lease_seconds=2)
+            until(lambda: line.client.powercycle(request)["state"] == "verified", "verified", 90)
+            assert lives.stop(runner) == 0
+        assert line.power("m") == ["off", "on"]
+        line.client.close()
 
 
 def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: Path) -> None:

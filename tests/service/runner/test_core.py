@@ -125,7 +125,25 @@ def test_a_server_with_request_ids_counts_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["all:!x", "a*", "rack[1:3]", "!a", "&a", "~a", "a,b", "h:22", "", "a b", "@file", "-x"]
+    "name",
+    [
+        "all:!x",
+        "a*",
+        "rack[1:3]",
+        "!a",
+        "&a",
+        "~a",
+        "a,b",
+        "h:22",
+        "",
+        "a b",
+        "@file",
+        "-x",
+        "all",
+        "ungrouped",
+        "localhost",
+        "a\n",
+    ],
 )
 def test_names_that_a_pattern_could_mistake_are_refused(name: str) -> None:
     assert core.exact_names(["r1/s-2.example_x", name]) == (["r1/s-2.example_x"], [name])

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fleetcore.errors import ConflictError
+from fleetcore.errors import ConflictError, FleetError, InvalidInput
 
-from fleetd.adapters.journal import SqliteJournal
-from fleetd.runner_ports import Entry, State
+from fleetd.adapters.journal import FileBrake, SqliteJournal
+from fleetd.runner_ports import Entry, JournalBroken, State
 
 ENTRY = Entry("q1", "rack/1", "q1", State.RUNNING, 1, "run-1", 5.0, 7.5, {"error": {"code": "x", "message": "ü"}})
 
@@ -61,7 +61,7 @@ def test_what_was_saved_survives_sigkill(tmp_path: Path) -> None:
 import os, signal
 from pathlib import Path
 from fleetd.adapters.journal import SqliteJournal
-from fleetd.runner_ports import Entry, State
+from fleetd.runner_ports import Entry, JournalBroken, State
 journal = SqliteJournal(Path({str(tmp_path / "j.sqlite")!r}))
 for state in State:
     journal.save([Entry(state.value, "m", None, state)])
@@ -108,3 +108,49 @@ def test_session_and_claimed_work_survive(tmp_path: Path) -> None:
     again.save_session(None)
     assert (again.session(), again.work("collect_oob"), again.work("audit")) == (None, {}, {"run-2": {"a": 3}})
     again.close()
+
+
+def test_a_full_disk_changes_nothing_and_is_no_end(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "j.sqlite")
+    journal.save([ENTRY])
+    (pages,) = journal._db.execute("PRAGMA page_count").fetchone()
+    journal._db.execute(f"PRAGMA max_page_count={pages}")  # from now on SQLite answers that the disk is full
+    large = [replace(ENTRY, key=f"q{n}", detail={"error": {"message": "x" * 4000}}) for n in range(5)]
+    for _ in range(2):
+        with pytest.raises(JournalBroken, match=r"can't be written.*full"):
+            journal.save(large)
+    assert journal.entries() == [ENTRY], "all or none"
+    journal._db.execute("PRAGMA max_page_count=1000000")
+    journal.save(large)
+    assert len(journal.entries()) == 5
+    journal.close()
+
+
+@pytest.mark.parametrize("damage", ["not a database", "a page in the middle"])
+def test_a_damaged_journal_is_refused_and_left_for_a_person(tmp_path: Path, damage: str) -> None:
+    """Without it nobody knows what was under way: beginning anew could cycle a machine twice, or leave one off."""
+    path = tmp_path / "j.sqlite"
+    if damage == "not a database":
+        path.write_bytes(b"\0garbage" * 1000)
+    else:
+        journal = SqliteJournal(path)
+        journal.save([replace(ENTRY, key=f"q{n}") for n in range(200)])
+        journal.close()
+        content = bytearray(path.read_bytes())
+        content[8192:12288] = b"\xff" * 4096
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(JournalBroken, match="look whether the machines are on, then move the file away"):
+        SqliteJournal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match=r"runner\.state_dir: can't write .*file/state"):
+        SqliteJournal(tmp_path / "file" / "state" / "j.sqlite")
+
+
+def test_a_brake_that_can_not_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match="can't be written"):
+        FileBrake(tmp_path / "nowhere" / "stopped.json").engage({"at": 1.0})

@@ -16,7 +16,7 @@ from fleetd.runner.loop import Link, Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.powercycle import PowercycleOptions, Powercycles
 from fleetd.runner.waves import Budget, WaveOptions
-from fleetd.runner_ports import HostOutcome, HostStep, RunProgress, State, Wanted
+from fleetd.runner_ports import HostOutcome, HostStep, JournalBroken, RunProgress, State, Wanted
 
 
 class World:
@@ -30,6 +30,7 @@ class World:
         self.waves = waves or WaveOptions()
         self.brake = FakeBrake()
         self.metrics = RunnerMetrics()
+        self.clock_of_the_wall = self.clock.monotonic
         self.cycles = self.restart()
 
     def restart(self) -> Powercycles:
@@ -38,7 +39,7 @@ class World:
             PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2, waves=self.waves),
             runner=self.runner, journal=self.journal, server=self.server, served=lambda: self.served,
             budget=Budget(self.waves, self.brake), metrics=self.metrics, link=self.link,
-            clock=self.clock, wall=self.clock.monotonic, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+            clock=self.clock, wall=self.clock_of_the_wall, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
         )  # fmt: skip
         return self.cycles
 
@@ -89,11 +90,16 @@ def test_a_run_is_discarded_when_it_ends_after_its_last_outcome(world: World) ->
 def test_the_playbook_gets_the_claims_and_making_sure_that_machines_are_on_needs_none(world: World) -> None:
     world.server.open = [Wanted("a", "q1")]
     world.step()
-    assert world.runner.runs["cycle-1"].extra_vars == {"powercycle_claims": {"a": {"machine": "a", "fencing_token": 1}}}
+    run = world.runner.runs["cycle-1"]
+    assert run.extra_vars == {
+        "powercycle_claims": {"a": {"machine": "a", "fencing_token": 1}},
+        "powercycle_machines": ["a"],
+    }
     world.end("cycle-1", broken("a", "not_verified", may_be_off=True))
     world.step()
     (recovery,) = world.runner.of("recover-")
-    assert recovery.extra_vars == {}
+    assert recovery.extra_vars == {"powercycle_machines": ["a"]}
+    assert (recovery.urgent, run.urgent) == (True, False)
 
 
 def test_the_intent_is_in_the_journal_before_the_playbook_starts(world: World) -> None:
@@ -178,7 +184,98 @@ def test_a_machine_that_may_be_off_is_tried_until_it_is_on(world: World) -> None
             world.end(run.id, broken("a"))
     tries = len(world.runner.of("recover-"))
     assert 5 <= tries <= 9, "again and again, but not in a hurry"
-    assert world.server.calls == [], "neither done nor failed: it is not settled"
+    assert world.server.calls == [("off", "a")], "neither done nor failed; but that it may be off is said, once"
+
+
+def test_a_clock_that_was_set_back_leaves_no_machine_off_and_no_request_waiting(world: World) -> None:
+    wall = [1e9]
+    world.clock_of_the_wall = lambda: wall[0]
+    world.restart()
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    world.end("cycle-1", broken("a", "not_verified", may_be_off=True))
+    world.step()
+    world.end("recover-2", broken("a"))
+    world.step()
+    wall[0] -= 86400 * 365  # what the host believed to be the time was wrong, and is put right
+    for _ in range(3):
+        world.step()
+    assert len(world.runner.of("recover-")) == 2
+
+    plain = World()
+    plain.clock_of_the_wall = lambda: wall[0]
+    plain.restart()
+    plain.server.open = [Wanted("a")]
+    plain.step()
+    plain.end("cycle-1", broken("a"))
+    plain.step()
+    wall[0] -= 86400
+    for _ in range(3):
+        plain.step()
+    assert len(plain.runner.runs) == 2
+
+
+def test_two_machines_with_one_bmc_are_not_power_cycled_and_it_is_said_why(world: World) -> None:
+    bmc = {"bmc_address": "10.0.0.1", "bmc_drivers": ["redfish"]}
+    world.served = {"a": bmc, "b": {**bmc, "bmc_address": "10.0.0.2"}, "twin": bmc}
+    world.server.open = [Wanted("a", "q1"), Wanted("b", "q2")]
+    world.step()
+    world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("b",)]
+    assert world.server.calls == [("failed", "q1", "conflict")]
+    assert "twin" in world.journal.rows["q1"].detail["error"]["message"]
+
+
+def test_a_machine_that_leaves_the_inventory_in_mid_cycle_still_counts_in_its_rack() -> None:
+    world = World(("a", "b"), WaveOptions(limits={"fleet_rack": 1}))
+    world.served = {"a": {"fleet_rack": "r1"}, "b": {"fleet_rack": "r1"}}
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    del world.served["a"]
+    world.server.open.append(Wanted("b", "q2"))
+    for _ in range(40):
+        world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a",)]
+    world.end("cycle-1", cycled("a"))
+    for _ in range(40):
+        world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a",), ("b",)]
+    assert ("verified", "a", "q1") in world.server.calls
+
+
+def test_a_journal_that_can_not_be_written_begins_nothing_and_gives_the_claim_back(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    save = world.journal.save
+
+    def full(_entries: Any) -> None:
+        raise JournalBroken("the journal can't be written: disk full")
+
+    world.journal.save = full  # type: ignore[method-assign]
+    with pytest.raises(JournalBroken):
+        world.step()
+    assert (world.runner.runs, world.server.calls, world.server.held) == ({}, [("release", "a")], {})
+    world.journal.save = save  # type: ignore[method-assign]
+    world.step()
+    assert [r.hosts for r in world.runner.runs.values()] == [("a",)]
+
+
+def test_what_ended_while_the_journal_could_not_be_written_is_not_lost(world: World) -> None:
+    world.server.open = [Wanted("a", "q1")]
+    world.step()
+    save = world.journal.save
+
+    def full(_entries: Any) -> None:
+        raise JournalBroken("disk full")
+
+    world.journal.save = full  # type: ignore[method-assign]
+    world.end("cycle-1", cycled("a"))
+    for _ in range(3):
+        with pytest.raises(JournalBroken):
+            world.step()
+    assert (world.server.calls, world.runner.discarded) == ([], []), "nothing is told that is not written down"
+    world.journal.save = save  # type: ignore[method-assign]
+    world.step()
+    assert world.server.calls == [("verified", "a", "q1")]
 
 
 def test_a_failure_on_a_server_without_request_ids_backs_off_and_ends(world: World) -> None:
@@ -321,8 +418,8 @@ def test_a_lost_claim_that_another_runner_took_is_not_reported(world: World) -> 
 def test_machines_of_one_controller_are_cycled_one_after_the_other() -> None:
     world = World(("a", "b", "c"))
     world.served = {
-        "a": {"bmc_address": "10.0.0.1"},
-        "b": {"bmc_address": "10.0.0.1"},
+        "a": {"bmc_address": "10.0.0.1", "bmc_system": "Blade1"},
+        "b": {"bmc_address": "10.0.0.1", "bmc_system": "Blade2"},
         "c": {"bmc_address": "10.0.0.2"},
     }
     world.server.open = [Wanted(m, f"q-{m}") for m in "abc"]
@@ -467,6 +564,45 @@ def test_an_inventory_that_fails_keeps_what_was_served(world: World, trouble: An
     assert len([line for line in lines if line["log_level"] == "error"]) == 1
 
 
+def test_an_inventory_that_loses_most_of_its_machines_is_believed_at_the_second_look(world: World) -> None:
+    world = World(tuple("abcde"))
+    process = availability(world)
+    turn(world, process)
+    world.end("check-1", *(HostOutcome(m, True) for m in "abcde"))
+    turn(world, process)
+    world.runner.names = ["a"]
+    turn(world, process)
+    world.end("check-2", HostOutcome("a", True))
+    turn(world, process)
+    assert (set(process.served), set(world.server.states.values())) == ({"a"}, {"available"}), "nobody is written off"
+    assert world.journal.machines == list("abcde"), "and a restart does not forget them"
+    world.runner.names = list("abcd")  # it is back, but for one
+    turn(world, process)
+    assert world.server.states["e"] == "not_available"
+    assert "not_available" not in [world.server.states[m] for m in "abcd"]
+    world.end("check-3", *(HostOutcome(m, True) for m in "abcd"))
+    turn(world, process)
+    world.runner.names = ["b"]
+    for number in (4, 5):
+        turn(world, process)
+        world.end(f"check-{number}", HostOutcome("b", True))
+        turn(world, process)
+    assert [world.server.states[m] for m in "abcd"] == ["not_available", "available", "not_available", "not_available"]
+
+
+def test_two_machines_with_one_bmc_are_in_error(world: World) -> None:
+    world.runner.facts = {m: {"bmc_address": "10.0.0.1"} for m in "ab"}
+    process = Availability(
+        AvailabilityOptions(("inv",), "all", "check.yml", variables=world.waves.variables),
+        runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
+        clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+    )  # fmt: skip
+    turn(world, process)
+    world.end("check-1", HostOutcome("a", True), HostOutcome("b", True))
+    turn(world, process)
+    assert world.server.states == {"a": "in_error", "b": "in_error"}
+
+
 def test_a_check_that_ends_badly_is_an_error_of_every_controller(world: World) -> None:
     process = availability(world)
     turn(world, process)
@@ -529,6 +665,35 @@ def test_a_second_stop_leaves_at_once() -> None:
     process = Counting("p", 0.1, work=5)
     assert not run_loop([process], FakeClock(), stop, stop_seconds=10)
     assert process.accepted == []
+
+
+def test_a_process_that_can_not_work_holds_up_no_other_and_costs_one_line() -> None:
+    clock, stop = FakeClock(), Stop()
+    stuck, other = Counting("stuck", 1), Counting("other", 1)
+
+    def step(*, accept_work: bool) -> float:
+        stuck.accepted.append(accept_work)
+        if len(stuck.accepted) == 5:
+            stop.request()
+        if len(stuck.accepted) < 4:
+            raise JournalBroken("disk full")
+        return 1
+
+    stuck.step = step  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as lines:
+        assert run_loop([stuck, other], clock, stop, stop_seconds=10)
+    assert [line["event"] for line in lines] == ["process_stuck", "process_goes_on"]
+    assert len(other.accepted) > 10
+
+
+def test_once_says_when_a_process_could_not_work() -> None:
+    process = Counting("p", 1)
+
+    def step(*, accept_work: bool) -> float:
+        raise JournalBroken(f"disk full {accept_work}")
+
+    process.step = step  # type: ignore[method-assign]
+    assert not run_loop([process], FakeClock(), Stop(), stop_seconds=10, once=True)
 
 
 def test_once_ends_when_nothing_is_busy() -> None:

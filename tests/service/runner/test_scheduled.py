@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class FakeLeases:
         if self.trouble:
             raise self.trouble
 
-    def resume(self) -> None:
+    def resume(self, process: str, known: Mapping[str, int]) -> None:
         pass
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
@@ -91,6 +92,25 @@ def test_a_full_batch_is_followed_by_the_next_and_each_machine_is_told() -> None
     assert world.leases.calls == [("finish", "a", 1), ("fail", "b", "b did not work")]
     assert [r.hosts for r in world.runner.runs.values()] == [("a", "b"), ("c",)]
     assert world.runner.discarded == ["collect-1"]
+
+
+def test_the_first_look_is_spread_and_the_next_ones_come_at_their_interval() -> None:
+    world = World()
+    world.options = replace(world.options, splay_seconds=30)
+    world.restart()
+    looks: list[float] = []
+    claim = world.leases.claim
+
+    def look(*arguments: Any) -> dict[str, int]:
+        looks.append(world.clock.time)
+        return claim(*arguments)
+
+    world.leases.claim = look  # type: ignore[method-assign]
+    begin = world.clock.time
+    while len(looks) < 4:
+        world.clock.sleep(world.process.step(accept_work=True))
+    assert looks[0] - begin == pytest.approx(15, abs=1), "half of the splay, for the random number is a half"
+    assert [b - a for a, b in itertools.pairwise(looks)] == [pytest.approx(60, abs=1)] * 3
 
 
 def test_what_an_earlier_life_began_is_settled_and_not_begun_again() -> None:
@@ -160,7 +180,7 @@ def test_one_result_for_many_machines(ok: bool, result: dict[str, Any], fine: li
 
 
 def test_the_whole_line_collects_what_is_due(tmp_path: Path) -> None:
-    """`fleetd runner --process collect_oob`: the collection's own sweep, virtual BMCs, documents on a real server."""
+    """`fleetd runner --process powercycle,collect_oob`: the collection's own sweep and power cycle, virtual BMCs, a real server."""
     specs = [BmcSpec(name=name, index=index, password=PASSWORD) for index, name in enumerate(("good", "other", "bad"))]
     with running_farm(specs) as farm:
         line = Line(tmp_path, {bmc.name: bmc for bmc in farm.bmcs})
@@ -170,10 +190,20 @@ def test_the_whole_line_collects_what_is_due(tmp_path: Path) -> None:
         with line.serving():
             for name in line.bmcs:
                 line.client.create_machine({"id": name, "bmc": {"address": "127.0.0.1"}})
+
+            def collected() -> list[dict[str, Any]]:
+                return [e for e in line.client.work_history() if e["process"] == "collect_oob"]
+
             definitions = '{"collect_oob": {"splay_seconds": 0, "poll_seconds": 1}}'
-            with line.runner(FLEETD_RUNNER__PROCESSES='["collect_oob"]', FLEETD_RUNNER__DEFINITIONS=definitions):
-                until(lambda: len(list(line.client.work_history())) == 6, "three are started and settled")
-            told = {(e["machine"], e["outcome"]) for e in line.client.work_history()}
+            request = line.request("other")
+            with line.runner("--process", "powercycle,collect_oob", FLEETD_RUNNER__DEFINITIONS=definitions):
+                until(lambda: line.client.powercycle(request)["state"] == "verified", "power cycled")
+                until(
+                    lambda: len(collected()) == 6,
+                    "three are started and settled",
+                )
+            assert line.power("other") == ["off", "on"]
+            told = {(e["machine"], e["outcome"]) for e in collected()}
             assert told >= {("good", "finished"), ("other", "finished"), ("bad", "failed")}
             assert line.client.device("good", "oob")
             assert line.client.explain("bad", "collect_oob")["backoff"]

@@ -46,7 +46,7 @@ class NoLeases:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
 
-    def resume(self) -> None:
+    def resume(self, process: str, known: Mapping[str, int]) -> None:
         pass
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
@@ -89,13 +89,13 @@ def test_requests_of_served_machines_come_with_their_ids() -> None:
         }
     )
     # c was listed, and closed before the requests were asked for
-    assert work.wanted(frozenset("abc")) == [Wanted("a", "q1"), Wanted("b", "q2")]
+    assert work.wanted(frozenset("abc"), {}) == [Wanted("a", "q1"), Wanted("b", "q2")]
 
 
 @pytest.mark.parametrize("empty", [[], None])
 def test_an_empty_list_costs_one_request(empty: Any) -> None:
     work, table = server({"GET /json/v1/powercycle/list": (200, empty)})
-    assert work.wanted(frozenset("a")) == []
+    assert work.wanted(frozenset("a"), {}) == []
     assert len(table.sent) == 1
 
 
@@ -104,14 +104,14 @@ def test_an_empty_list_costs_one_request(empty: Any) -> None:
 )
 def test_a_server_without_requests_is_recognised(answer: Answer) -> None:
     work, _ = server({"GET /json/v1/powercycle/list": (200, ["a"]), "GET /api": answer})
-    assert work.wanted(frozenset("a")) == [Wanted("a", None)]
+    assert work.wanted(frozenset("a"), {}) == [Wanted("a", None)]
 
 
 @pytest.mark.parametrize(("status", "error"), [(500, BadResponse), (403, PermissionDenied)])
 def test_a_server_in_trouble_is_not_taken_for_one_without_requests(status: int, error: type[Exception]) -> None:
     work, _ = server({"GET /json/v1/powercycle/list": (200, ["a"]), "GET /api": (status, "trouble")})
     with pytest.raises(error):
-        work.wanted(frozenset("a"))
+        work.wanted(frozenset("a"), {})
 
 
 ENTRY = Entry("q1", "a", "q1", State.VERIFIED, detail={"power": {"driver": "redfish"}}, token=7)

@@ -10,7 +10,7 @@ import pytest
 from runner_fakes import FakeBrake
 
 from fleetd.adapters.journal import FileBrake
-from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of
+from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of, shared
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,22 @@ from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of
 )
 def test_what_the_controller_is(variables: dict[str, Any], controller: str | None) -> None:
     assert controller_of(variables) == controller
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "alike"),
+    [
+        ({"bmc_address": "10.0.0.1"}, {"bmc_address": "10.0.0.1"}, True),
+        ({"bmc_address": "BMC-1"}, {"bmc_address": "bmc-1", "bmc_drivers": ["ipmi"]}, True),
+        ({"bmc_address": "10.0.0.1"}, {"bmc_address": "10.0.0.2"}, False),
+        ({"bmc_address": "h", "bmc_redfish_port": 1}, {"bmc_address": "h", "bmc_redfish_port": 2}, False),
+        ({"bmc_address": "h", "bmc_system": "Blade1"}, {"bmc_address": "h", "bmc_system": "Blade2"}, False),
+        ({"bmc_address": "h", "bmc_drivers": ["pdu"]}, {"bmc_address": "h"}, False),
+        ({}, {}, False),
+    ],
+)
+def test_which_machines_have_one_bmc(a: dict[str, Any], b: dict[str, Any], alike: bool) -> None:
+    assert shared({"a": a, "b": b, "c": {"bmc_address": "other"}}) == ({"a": ["b"], "b": ["a"]} if alike else {})
 
 
 FACTS: dict[str, dict[str, Any]] = {

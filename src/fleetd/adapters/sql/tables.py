@@ -98,6 +98,8 @@ machines = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index("ix_machines_lifecycle_id", "lifecycle", "id"),
+    # The order in which those of a lifecycle are served.
+    Index("ix_machines_lifecycle_updated", "lifecycle", "updated_at", "id"),
     Index("ix_machines_controller_id", "controller", "id"),
     Index("ix_machines_power_state_id", "power_state", "id"),
     Index("ix_machines_credential_id", "credential", "id"),
