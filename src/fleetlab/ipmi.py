@@ -16,11 +16,10 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
-from fleetlab.process import Child, LabError, Missing, free_port, tail
+from fleetlab.process import Child, LabError, Missing, Running, free_port, tail
 
 ADVICE = "apt-get install openipmi (as root)"
 MC = 0x20
@@ -160,11 +159,12 @@ def _octets(data: bytes) -> str:
 
 
 @dataclass
-class IpmiSim:
+class IpmiSim(Running):
     """Run `ipmi_sim` on 127.0.0.1 (UDP); a context manager. `port` 0 takes a free one, valid once started.
 
-    `mac` and `ip` are what it says of its LAN channel, wherever it listens, `manufacturer` the BMC's maker (an IANA enterprise number). With `host` it is the BMC of a QEMU machine, too, which reaches it on the TCP port
-    `host_port` with the device arguments `qemu()`.
+    `mac` and `ip` are what it says of its LAN channel, wherever it listens, `manufacturer` the BMC's maker (an IANA
+    enterprise number). With `host` it is the BMC of a QEMU machine, too, which reaches it on the TCP port `host_port`
+    with the device arguments `qemu()`.
 
     `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off), `soft` (press
     the power button) or `state` (exit status 0: it is on, 3: it is off, else: what was set last counts). Its output goes
@@ -190,7 +190,6 @@ class IpmiSim:
     host: bool = False
     host_port: int = field(default=0, init=False)
     start_timeout: float = 20.0
-    _child: Child | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.workdir = Path(self.workdir).absolute()
@@ -238,13 +237,7 @@ class IpmiSim:
         where = f"socket,id=bmc,host={self.address},port={self.host_port},reconnect=1"
         return ["-chardev", where, "-device", "ipmi-bmc-extern,id=bmc0,chardev=bmc", "-device", "isa-ipmi-kcs,bmc=bmc0"]
 
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise RuntimeError("not started")
-        return self._child.pid
-
-    def __enter__(self) -> Self:
+    def _start(self) -> None:
         usable, advice = available()
         if not usable:
             raise Missing(f"ipmi_sim is not installed: {advice}")
@@ -256,23 +249,15 @@ class IpmiSim:
         self._child = Child(
             ["ipmi_sim", "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], log=self.log, cwd=self.workdir
         ).start()
-        try:
-            self._child.wait_for(self._answers, self.start_timeout, f"an answer on UDP port {self.port}")
-            if self.on_power and self.initial == "on":
-                self._switch("set", "power", "1")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+        self._child.wait_for(self._answers, self.start_timeout, f"an answer on UDP port {self.port}")
+        if self.on_power and self.initial == "on":
+            self._switch("set", "power", "1")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
-            if self.on_power:
-                self._switch("set", "power", "0")
+    def _stop(self) -> None:
+        started = self._child is not None
+        super()._stop()
+        if started and self.on_power:
+            self._switch("set", "power", "0")
 
     def _answers(self) -> bool:
         # RMCP header, session-less IPMI 1.5 header, Get Channel Authentication Capabilities.

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,41 @@ def stop_pid(pid: int, timeout: float = 10.0) -> None:
             wait_until(lambda: not alive(pid), patience, f"the end of process {pid}", 0.05)
             return
     raise LabError(f"process {pid} does not end")
+
+
+class Running(ABC):
+    """A context manager around one child process, which a subclass starts as `_child`. One that does not come up is stopped."""
+
+    _child: Child | None = None
+
+    @property
+    def pid(self) -> int:
+        if self._child is None:
+            raise RuntimeError("not started")
+        return self._child.pid
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Start the child and wait until it is of use."""
+
+    def _stop(self) -> None:
+        """Stop the child. Idempotent."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
 
 
 class Child:

@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from fleetlab.process import Child, Missing
+from fleetlab.process import Child, Missing, Running
 
 ADVICE = "pip install 'fleetd[lab]' (it brings sushy-tools)"
 
@@ -46,7 +45,7 @@ class FakeSystem:
 
 
 @dataclass
-class SushyEmulator:
+class SushyEmulator(Running):
     """Run a sushy-emulator on 127.0.0.1; a context manager. Give either `systems` or `libvirt_uri`.
 
     `workdir` is private to one instance: the fake driver's state lives there and survives a restart. `port` 0 takes a
@@ -61,7 +60,6 @@ class SushyEmulator:
     auth: tuple[str, str] | None = None
     tls: tuple[Path, Path] | None = None
     start_timeout: float = 60.0
-    _child: Child | None = field(default=None, init=False, repr=False)
     _recorder: _Recorder | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -93,34 +91,17 @@ class SushyEmulator:
             return []
         return [json.loads(line) for line in self.power_log_path.read_text().splitlines()]
 
-    def __enter__(self) -> Self:
+    def _stop(self) -> None:
+        super()._stop()
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
+
+    def _start(self) -> None:
         usable, advice = available()
         if not usable:
             raise Missing(f"sushy-emulator is not installed: {advice}")
         self.workdir.mkdir(parents=True, exist_ok=True)
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.stop()
-        if self._recorder is not None:
-            self._recorder.close()
-        self._child = self._recorder = None
-
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise RuntimeError("not started")
-        return self._child.pid
-
-    def _start(self) -> None:
         config: dict[str, object] = {
             "SUSHY_EMULATOR_LISTEN_IP": "127.0.0.1",
             "SUSHY_EMULATOR_LISTEN_PORT": self.port,

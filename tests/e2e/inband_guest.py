@@ -14,14 +14,12 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lldp_switch import Switch
 
 from fleetlab import vm
 from fleetlab.ipmi import IpmiSim
-from fleetlab.process import Child, LabError, free_port, tail
+from fleetlab.process import Child, LabError, Running, free_port, tail
 
 TOOLS = ("debootstrap", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU, str(vm.BUSYBOX))
 ADVICE = "scripts/install-test-deps"
@@ -239,15 +237,14 @@ class Login:
 
 
 @dataclass
-class InbandGuest(Login):
+class InbandGuest(Login, Running):
     """The running machine with its BMC, and a port in a switch if there is one; a context manager."""
 
     workdir: Path
     bmc: IpmiSim
     switch: Switch | None = None
-    _child: Child | None = field(default=None, init=False, repr=False)
 
-    def __enter__(self) -> Self:
+    def _start(self) -> None:
         disk = build()
         command = [
             *(vm.QEMU, "-nodefaults", "-no-user-config", "-display", "none"),
@@ -264,16 +261,4 @@ class InbandGuest(Login):
         if self.switch:
             command = self.switch.plugged(command, SECOND_MAC)
         self._child = Child(command, log=self.workdir / "qemu.log", name="qemu").start()
-        try:
-            self.wait(self.workdir / "console.log")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+        self.wait(self.workdir / "console.log")

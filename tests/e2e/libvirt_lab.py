@@ -17,11 +17,10 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from fleetlab.process import Child, LabError
+from fleetlab.process import Child, LabError, Running
 from fleetlab.vm import Console, Guest
 
 if TYPE_CHECKING:
@@ -84,18 +83,17 @@ class Domain:
 
 
 @dataclass
-class LibvirtLab:
+class LibvirtLab(Running):
     """Run the private libvirtd; a context manager."""
 
     # A path of ours: a Unix socket's may not be longer than 108 bytes.
     workdir: Path = field(init=False)
-    _child: Child | None = field(default=None, init=False, repr=False)
 
     @property
     def uri(self) -> str:
         return f"qemu+unix:///system?socket={self.workdir}/run/libvirt-sock"
 
-    def __enter__(self) -> Self:
+    def _start(self) -> None:
         self.workdir = Path(tempfile.mkdtemp(prefix="fleet-libvirt-"))
         # The directories and the sockets must be reachable for QEMU only, which runs as root here.
         etc = self.workdir / "etc"
@@ -117,20 +115,11 @@ class LibvirtLab:
             log=self.workdir / "libvirtd.log",
             name="libvirtd",
         ).start()
-        try:
-            self._child.wait_for(socket.is_socket, 60, f"the socket {socket}")
-            libvirt.open(self.uri).close()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+        self._child.wait_for(socket.is_socket, 60, f"the socket {socket}")
+        libvirt.open(self.uri).close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+    def _stop(self) -> None:
+        super()._stop()
         shutil.rmtree(self.workdir, ignore_errors=True)
 
     def define(self, name: str, guest: Guest, mac: str = "52:54:00:f1:ee:01", memory: int = 256) -> Domain:

@@ -6,12 +6,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from fleetlab.process import Child
+from fleetlab.process import Child, Running
 
 NAME, PORT, CHASSIS = "leaf-7", "swp7", "02:00:5e:40:00:07"
 SCRIPT = f"""
@@ -49,34 +47,20 @@ def available() -> tuple[bool, str]:
 
 
 @dataclass
-class Switch:
+class Switch(Running):
     """The running switch; a context manager."""
 
     workdir: Path
-    _child: Child | None = field(default=None, init=False, repr=False)
 
-    def __enter__(self) -> Self:
+    def _start(self) -> None:
         self.workdir.mkdir(parents=True, exist_ok=True)
         self.workdir.chmod(0o755)  # lldpd is another user
         (self.workdir / "lldpd.conf").write_text(SETTINGS)
         command = ["unshare", "--net", "--uts", "sh", "-c", SCRIPT]
         self._child = Child(command, log=self.workdir / "lldpd.log", cwd=self.workdir, name="lldpd").start()
-        try:
-            self._child.wait_for((self.workdir / "socket").exists, 20, "it listens")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+        self._child.wait_for((self.workdir / "socket").exists, 20, "it listens")
 
     def plugged(self, command: list[str], mac: str) -> list[str]:
         """`command`, which is QEMU, with one network card more, of that address, in this switch."""
-        assert self._child is not None
         card = ["-netdev", "tap,id=switch,fd={tap}", "-device", f"virtio-net-pci,netdev=switch,mac={mac}"]
-        return [sys.executable, "-c", PLUG, str(self._child.pid), PORT, *command, *card]
+        return [sys.executable, "-c", PLUG, str(self.pid), PORT, *command, *card]
