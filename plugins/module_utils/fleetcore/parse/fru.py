@@ -75,7 +75,8 @@ class Fru:
 
 @parser("fru")
 def parse_fru(raw: bytes) -> Fru:
-    """The chassis, board and product areas. An area whose checksum is wrong, or that is cut, is left out and a problem."""
+    """The chassis, board and product areas. One that is cut is left out, and a problem; one whose checksum is wrong is a problem, and
+    used: who edits a FRU often forgets it, and other readers don't look at it."""
     if not isinstance(raw, bytes) or len(raw) < _HEADER or raw[0] & 0x0F != 1:
         return Fru(problems=("no FRU inventory is stored",))
     if sum(raw[:_HEADER]) & 0xFF:
@@ -89,9 +90,10 @@ def parse_fru(raw: bytes) -> Fru:
         area = raw[start : start + (raw[start + 1] * 8 if start + 1 < len(raw) else 0)]
         if len(area) < 8 or len(area) < raw[start + 1] * 8:
             problems.append(f"the {name} area is cut off")
-        elif sum(area) & 0xFF:
+            continue
+        if sum(area) & 0xFF:
             problems.append(f"the checksum of the {name} area is wrong")
-        elif name == "chassis":
+        if name == "chassis":
             values["chassis_type"] = CHASSIS_TYPES[area[2] - 1] if 0 < area[2] <= len(CHASSIS_TYPES) else None
             values.update(_fields(area[3:-1], 0, _CHASSIS))
         else:

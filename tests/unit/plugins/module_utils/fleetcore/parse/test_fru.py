@@ -85,12 +85,13 @@ def test_serial_numbers_are_in_english_whatever_the_language_is():
     assert (found.board_serial, found.board_part_number) == ("EXBOARD1", "EX-B")
 
 
-def test_a_damaged_area_costs_itself_only():
+def test_an_area_that_was_edited_without_its_checksum_is_used_and_named():
     data = bytearray(WHOLE)
     data[WHOLE.index(b"EX-BOARD")] ^= 1
     found = parse_fru(bytes(data))
     assert found.problems == ("the checksum of the board area is wrong",)
-    assert (found.chassis_serial, found.board_serial, found.serial) == ("EXCHASSIS1", None, "EXSYS1")
+    assert (found.chassis_serial, found.board_product, found.serial) == ("EXCHASSIS1", "DX-BOARD", "EXSYS1")
+    assert found.board_serial == "EXBOARD1"
 
 
 def test_the_number_of_the_chassis_is_the_machines_only_where_nothing_is_missing():
