@@ -24,7 +24,7 @@ from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, 
 from .fleetcore.drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
 from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
 from .fleetcore.drivers.registry import collect, open_first, power_drivers, replay
-from .fleetcore.errors import FleetError, InvalidInput
+from .fleetcore.errors import FleetError, InvalidInput, NotVerified
 from .fleetcore.files import safe_name, write_private
 from .fleetcore.locks import FileLocks
 from .fleetcore.model import to_dict
@@ -124,6 +124,7 @@ CLAIM: dict[str, Any] = {
     "session": {"type": "str", "required": True},
     "fencing_token": {"type": "int", "required": True, "no_log": False},
     "runner": {"type": "str"},
+    "event_timeout": {"type": "float", "default": 0},
 }
 
 
@@ -224,7 +225,9 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
         _progress(params.get("progress_file")),
         _permit(params),
     )
-    return planned if params.get("claim") is None else _reported(planned, params)
+    if params.get("claim") is not None:
+        planned = _reported(planned, params, clock)
+    return planned if params.get("final") is not False else _left_to_others(planned)
 
 
 def _permit(params: Mapping[str, Any]) -> Callable[[], None]:
@@ -238,19 +241,39 @@ def _permit(params: Mapping[str, Any]) -> Callable[[], None]:
     return ask
 
 
-def _reported(planned: Plan, params: Mapping[str, Any]) -> Plan:
+def _reported(planned: Plan, params: Mapping[str, Any], clock: Clock) -> Plan:
     """The same, and the machine server is told of a power cycle that was verified: the runner may be gone."""
+    claim, patience = Claim.of(params["claim"]), seconds(params["claim"], "event_timeout")
 
     def apply() -> Mapping[str, Any]:
         result = planned.apply()
-        power = result["power"]
-        if params["state"] != "cycle" or not power["verified"]:
+        power = dict(result["power"])
+        if params["state"] != "cycle":
             return result
         with contextlib.closing(server_client(params)) as client:
-            told = Claim.of(params["claim"]).done(client, summary(power))
-        return {**result, "power": {**power, "reported": told}}
+            if patience:
+                power["heard"] = claim.heard_again(client, clock, patience)
+                power["verified"] = power["heard"]
+                if not power["heard"]:
+                    raise NotVerified(
+                        f"the machine was power cycled, and the machine server has not heard of it in the {patience:g} s after",
+                        power=power,
+                    )
+            if power["verified"] and params.get("final") is not False:
+                power["reported"] = claim.done(client, summary(power))
+        return {**result, "power": power}
 
     return replace(planned, apply=apply)
+
+
+def _left_to_others(planned: Plan) -> Plan:
+    """The same, and the result says that it does not decide."""
+
+    def marked(act: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        result = act()
+        return {**result, "power": {**result["power"], "final": False}}
+
+    return replace(planned, apply=lambda: marked(planned.apply), preview=lambda: marked(planned.preview))
 
 
 def _progress(path: Optional[str]) -> Callable[[PowerStep], None]:

@@ -82,6 +82,18 @@ options:
       runner:
         description: Who reports it, for people to see.
         type: str
+      event_timeout:
+        description:
+          - Seconds in which the machine server has to hear of the machine again, from the monitor on it, once it is on. A power cycle is verified only then.
+          - With V(0) the power state is all that counts.
+        type: float
+        default: 0
+  final:
+    description:
+      - Whether this task decides that the machine was power cycled. With V(false) the tasks that follow on the machine do, when none of them fails.
+      - For a runner, which takes it from RV(power.final); nothing is reported to the machine server then.
+    type: bool
+    default: true
   server_url:
     description:
       - Address of the machine server, V(https://host[:port]). Needed with O(claim) only.
@@ -205,6 +217,14 @@ power:
       description: Whether the machine server was told.
       type: bool
       returned: with O(claim)
+    heard:
+      description: Whether the machine server has heard of the machine again.
+      type: bool
+      returned: with O(claim.event_timeout)
+    final:
+      description: V(false) if the tasks that follow decide.
+      type: bool
+      returned: with O(final=false)
 attempts:
   description: The drivers that were tried, in order. The one without C(error) was used.
   type: list
@@ -240,6 +260,7 @@ SPEC = {
     "verify_timeout": {"type": "float", "default": 60},
     "progress_file": {"type": "path"},
     "claim": {"type": "dict", "options": CLAIM},
+    "final": {"type": "bool", "default": True},
     **POWER,
     **SERVER_OPTIONS,
 }

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from .client import ServerClient
-from .errors import ConflictError, FleetError, NotFound
+from .errors import ConflictError, FleetError, NotFound, TransientError
+from .ports import Clock
 
 PROCESS = "powercycle"
+EVENT_SECONDS = 5.0
+"""How often the server is asked whether it has heard of a machine."""
 
 
 def summary(power: Mapping[str, Any]) -> str:
@@ -36,7 +39,9 @@ def summary(power: Mapping[str, Any]) -> str:
         how = "the operating system was asked to shut down and did not in time, so the power was cut; "
     elif "off" in actions:
         how = "the power was cut; "
-    return f"{how}power read back after the cycle{over}"
+    heard = ", and the machine has reported" if power.get("heard") else ""
+    seen = "power read back after the cycle" if power.get("after") == "on" else "switched off and on"
+    return f"{how}{seen}{over}{heard}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,25 @@ class Claim:
                 machine=self.machine,
                 reason="lease_lost",
             )
+
+    def heard_again(self, client: ServerClient, clock: Clock, timeout: float) -> bool:
+        """Wait until the server gets an event of the machine. To be called when it is on again: what comes then comes from its new life.
+
+        The server's times are compared with each other only, so no clock has to be right.
+        """
+        end = clock.monotonic() + timeout
+        before: Optional[str] = None
+        while True:
+            try:
+                last = str(client.description(self.machine).get("LastUpdated"))
+                if before not in (None, last):
+                    return True
+                before = last
+            except TransientError:
+                pass  # the server may come back
+            if clock.monotonic() >= end:
+                return False
+            clock.sleep(min(EVENT_SECONDS, max(0.05, end - clock.monotonic())))
 
     def done(self, client: ServerClient, message: str) -> bool:
         """Report that the machine went off and came on again. Whether the server has taken it; if not, the runner tells it later."""

@@ -312,6 +312,7 @@ class Recorder:
         self._together = together
         self.begun: set[str] = set()  # hosts on which a reported module was started
         self.settled: set[str] = set()
+        self._open: dict[str, Mapping[str, Any]] = {}  # results that are good unless a later task fails
 
     def __call__(self, event: Mapping[str, Any]) -> bool:
         data = event.get("event_data") or {}
@@ -321,10 +322,15 @@ class Recorder:
         if host and kind == "runner_on_start" and reported:
             self.begun.add(host)
         if host and host not in self.settled:
+            result = data.get("res") or {}
             if kind == "runner_on_ok" and reported:
-                self._settle(host, True, data.get("res") or {})
+                if (result.get("power") or {}).get("final") is False:
+                    self._open[host] = result
+                else:
+                    self._settle(host, True, result)
             elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-                self._settle(host, False, data.get("res") or {})
+                done = {k: v for k, v in self._open.get(host, {}).items() if k in _RESULT_KEYS}
+                self._settle(host, False, {**result, **done})
         return False  # ansible-runner keeps no copy: results are larger than what is needed, and may hold more than is good
 
     def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
@@ -339,7 +345,10 @@ class Recorder:
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
 
     def settle_idle(self, hosts: Sequence[str], problem: str) -> None:
-        """All events were seen: no start means that nothing was done on a host."""
+        """All events were seen: no start means that nothing was done on a host, and no failure that later tasks have found nothing wrong."""
+        for host, result in self._open.items():
+            if host not in self.settled:
+                self._settle(host, True, {**result, "power": {**result["power"], "verified": True}})
         for host in hosts:
             if host not in self.settled and not self.begun & {host, "localhost" if self._together else host}:
                 message = problem or "the playbook did nothing for this host"

@@ -10,12 +10,13 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fleetcore.errors import FatalError, InvalidInput
 from runner_fakes import FileLab
 
-from fleetd.adapters.ansible_runner import AnsibleRunner, Outcomes, _lines
+from fleetd.adapters.ansible_runner import AnsibleRunner, Outcomes, Recorder, _lines
 from fleetd.runner_ports import PlaybookRun, RunProgress
 
 POWER = "baremetal.fleet.bmc_power"
@@ -60,6 +61,25 @@ def test_a_failing_host_has_its_error_and_others_go_on(lab: FileLab, tmp_path: P
         "message": "password refused",
         "details": {"address": "x"},
     }
+
+
+def test_tasks_after_a_power_cycle_that_is_not_final_decide() -> None:
+    lines: list[dict[str, Any]] = []
+    recorder = Recorder(lines.append, [POWER])
+    unread = {"driver": "command", "verified": False, "final": False}
+    for host in ("a", "b"):
+        result = {"power": unread, "changed": True}
+        recorder({"event": "runner_on_ok", "event_data": {"host": host, "resolved_action": POWER, "res": result}})
+    assert lines == []
+    recorder({"event": "runner_on_failed", "event_data": {"host": "b", "res": {"msg": "its disk is gone"}}})
+    recorder.settle_idle(["a", "b"], "")
+    found = {line["host"]: line for line in lines}
+    assert (found["a"]["ok"], found["a"]["result"]["power"]["verified"]) == (True, True)
+    assert (found["b"]["ok"], found["b"]["result"]["power"], found["b"]["error"]["message"]) == (
+        False,
+        unread,
+        "its disk is gone",
+    )
 
 
 def test_a_host_that_left_the_inventory_fails_and_nothing_else_is_selected(lab: FileLab, tmp_path: Path) -> None:

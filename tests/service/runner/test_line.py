@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,39 @@ def test_a_refused_login_fails_its_machine_and_the_others_go_on(line: Line) -> N
         assert (failed["error"]["code"], failed["attempts"]) == ("authentication_failed", 1)
         assert line.client.powercycle_list() == [], "it waits for its backoff"
     assert line.power("bad") == []
+
+
+def test_a_machine_that_is_on_and_not_back_is_not_verified(line: Line) -> None:
+    """Asked for, the machine's own report counts, and the site's own tasks; both also where the runner works under a claim."""
+    tasks = line.directory / "back.yml"
+    tasks.write_text(
+        json.dumps([{"ansible.builtin.fail": {"msg": "its disk is gone"}, "when": "inventory_hostname == 'bad'"}])
+    )
+    variables = {"powercycle_graceful_timeout": 0, "powercycle_off_seconds": 1, "powercycle_verify_timeout": 5}
+    variables |= {"powercycle_event_timeout": 12, "powercycle_verify_tasks": str(tasks)}
+    with line.serving():
+        requests = {name: line.request(name) for name in ("good", "bad", "other")}
+
+        def settled() -> bool:
+            for name in ("good", "bad"):  # their monitors; that of "other" says nothing
+                if line.power(name) == ["off", "on"]:
+                    line.client.post_event({"type": "raw_state", "host": {"name": name, "version": "1"}})
+            time.sleep(0.5)
+            found = [line.client.powercycle(request) for request in requests.values()]
+            return all(one["state"] == "verified" or one["error"] for one in found)
+
+        with line.runner(FLEETD_RUNNER__EXTRA_VARS=json.dumps(variables)):
+            until(settled, "all are settled")
+        found = {name: line.client.powercycle(request) for name, request in requests.items()}
+    assert found["good"]["state"] == "verified"
+    assert found["good"]["steps"][-1]["message"].endswith("and the machine has reported")
+    assert {name: found[name]["error"]["code"] for name in ("bad", "other")} == {
+        "bad": "failed",
+        "other": "not_verified",
+    }
+    assert found["bad"]["error"]["message"] == "its disk is gone"
+    assert "has not heard of it in the 12 s after" in found["other"]["error"]["message"]
+    assert {name: line.power(name) for name in requests} == {name: ["off", "on"] for name in requests}
 
 
 def test_a_machine_without_a_bmc_becomes_available_and_is_cycled(line: Line) -> None:

@@ -70,3 +70,53 @@ def test_the_end_is_reported_under_the_claim():
 
 def test_it_travels_as_a_module_option():
     assert Claim.of(MINE.to_dict()) == MINE
+
+
+class Clock:
+    def __init__(self):
+        self.time = 0.0
+
+    def monotonic(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.time += seconds
+
+
+class Listener:
+    """Answers with these times one after the other, the last one for ever; None: it does not answer."""
+
+    def __init__(self, *times):
+        self.times = list(times)
+
+    def description(self, machine):
+        assert machine == "m"
+        last = self.times.pop(0) if len(self.times) > 1 else self.times[0]
+        if last is None:
+            raise Unreachable("away")
+        return {"LastUpdated": last}
+
+
+@pytest.mark.parametrize(
+    ("times", "heard"),
+    [
+        (["t1", "t1", "t2"], True),
+        ([None, "t1", None, "t2"], True),
+        (["t1"], False),
+        ([None], False),
+        ([None, None, "t2"], False),  # what was said before nobody knows
+    ],
+)
+def test_heard_again(times, heard):
+    clock = Clock()
+    assert MINE.heard_again(Listener(*times), clock, 60) is heard
+    assert heard or clock.time == pytest.approx(60)
+
+
+def test_a_machine_that_the_server_does_not_know_is_not_waited_for():
+    class Nobody:
+        def description(self, machine):
+            raise NotFound("no such machine")
+
+    with pytest.raises(NotFound):
+        MINE.heard_again(Nobody(), Clock(), 60)
