@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, Unsupported
-from ..redfish.quirks import BIOS_HINTS, BIOS_KEYS
+from ..parse.bios import KEYS, find, index, reduced
+from ..redfish.quirks import BIOS_HINTS
 from ..redfish.redact import is_secret
 from ..redfish.service import Service, action_of, action_target
 from ..redfish.values import at, items, link, text
@@ -257,8 +257,8 @@ def wanted(
         _check(want, problems, name, name, value, current, registry)
     for key, value in settings.items():
         found = _raw_name(key, current, registry)
-        if key not in BIOS_KEYS:
-            problems[key] = f"not one of {', '.join(sorted(BIOS_KEYS))}"
+        if key not in KEYS:
+            problems[key] = f"not one of {', '.join(sorted(KEYS))}"
         elif found is None:
             near = _hinted(key, current, registry)
             problems[key] = "this BIOS has no attribute known for it: give the attribute itself in `attributes`" + (
@@ -355,23 +355,14 @@ def _string(value: str, entry: Mapping[str, Any]) -> str:
     return value
 
 
-def _plain(name: Any) -> str:
-    return re.sub(r"[^a-z0-9]+", "", str(name).lower())
-
-
 def _raw_name(key: str, current: Mapping[str, Any], registry: Mapping[str, Mapping[str, Any]]) -> Optional[str]:
     """The attribute of a normalised name: by its name, by its name without a group in front (``Processors_SMTMode``), or, where
     attributes only have numbers, by the name that the registry shows to people, if that is of one attribute only."""
-    whole: dict[str, str] = {}
-    part: dict[str, str] = {}
     shown: dict[str, list[str]] = {}
     for name in current:
-        whole[_plain(name)] = str(name)
-        part.setdefault(_plain(str(name).partition("_")[2]), str(name))
-        shown.setdefault(_plain((registry.get(name) or {}).get("DisplayName") or ""), []).append(str(name))
+        shown.setdefault(reduced(str((registry.get(name) or {}).get("DisplayName") or "")), []).append(str(name))
     only = {words: names[0] for words, names in shown.items() if len(names) == 1}
-    keys = BIOS_KEYS.get(key, ())
-    return next((names[word] for names in (whole, part, only) for word in keys if word in names), None)
+    return find(key, (*index(map(str, current)), only))
 
 
 def _hinted(key: str, current: Mapping[str, Any], registry: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -379,7 +370,7 @@ def _hinted(key: str, current: Mapping[str, Any], registry: Mapping[str, Mapping
     found = (
         str(name)
         for name in current
-        for words in (_plain(name) + " " + _plain((registry.get(name) or {}).get("DisplayName") or ""),)
+        for words in (reduced(str(name)) + " " + reduced(str((registry.get(name) or {}).get("DisplayName") or "")),)
         if any(hint in words for hint in BIOS_HINTS.get(key, ()))
     )
     return sorted(found)[:5]

@@ -12,49 +12,42 @@ vendor's word. Passwords never get here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ..model import BiosConfiguration
 from .values import MAX_ITEMS, text
 
-# Names as vendors write them, reduced to letters and digits; the first that has a value wins.
-KEYS: dict[str, tuple[str, ...]] = {
+# Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a value wins.
+KEYS: Mapping[str, tuple[str, ...]] = {
     "amd_sev": (
-        *("cpuminsevasid", "sevcontrol", "sev", "amdsev", "sevsnpsupport", "sevsnpmemorycoverage", "memoryencryption"),
-        *("amdsecurememoryencryption", "smee", "memencryption"),
+        *("cpuminsevasid", "minimumsevasid", "sevcontrol", "sev", "amdsev", "sevsnpsupport", "sevsnpmemorycoverage"),
+        *(
+            "memoryencryption",
+            "amdmemoryencryption",
+            "amdsecurememoryencryption",
+            "amdsecuremem",
+            "smee",
+            "memencryption",
+        ),
     ),
     "boot_mode": ("bootmode", "bootmodeselect", "systembootmode", "bootoptionfilter", "csmbootmode", "bootmodetype"),
     "intel_sgx": (
-        "intelsgx",
-        "softwareguardextensionssgx",
-        "swguardextensionssgx",
-        "sgx",
-        "swguardextensions",
-        "processorsgx",
+        *("intelsgx", "intelsoftwareguardextensionssgx", "softwareguardextensionssgx", "swguardextensionssgx", "sgx"),
+        *("sgxenable", "swguardextensions", "processorsgx"),
     ),
     "intel_txt": (
-        *(
-            "inteltxt",
-            "inteltxtsupport",
-            "txtsupport",
-            "enableinteltxtsupport",
-            "enableinteltxt",
-            "inteltrustedexecutiontechnology",
-        ),
-        *("trustedexecutiontechnology", "processorinteltxt"),
+        *("inteltxt", "inteltxtsupport", "txtsupport", "enableinteltxtsupport", "enableinteltxt", "enableintelrtxt"),
+        *("inteltrustedexecutiontechnology", "trustedexecutiontechnology", "processorinteltxt"),
     ),
-    "secure_boot": ("secureboot", "securebootenable", "securebootstatus", "attemptsecureboot", "securebootcontrol"),
+    "secure_boot": (
+        *("secureboot", "securebootenable", "securebootstatus", "attemptsecureboot", "securebootcontrol"),
+        "securebootsetting",
+    ),
     "smt": (
-        *(
-            "logicalproc",
-            "hyperthreading",
-            "intelhyperthreadingtechonogy",
-            "intelhyperthreadingtechnology",
-            "intelhyperthreadingtech",
-            "smtcontrol",
-        ),
-        *("hyperthreadingall", "smtmode", "smt", "prochyperthreading", "hyperthreadingtechnology"),
+        *("logicalproc", "hyperthreading", "intelhyperthreadingtechonogy", "intelhyperthreadingtechnology"),
+        *("intelhyperthreadingtech", "smtcontrol", "hyperthreadingall", "smtmode", "smt", "procsmt", "procamdsmt"),
+        *("prochyperthreading", "hyperthreadingtechnology"),
     ),
     "sr_iov": ("sriovglobalenable", "sriovsupport", "sriov"),
     "tpm": ("tpmsecurity", "securitydevicesupport", "tpmstate", "tpmdevice", "tpmvisibility", "tpmsupport"),
@@ -86,15 +79,36 @@ def configuration(settings: Mapping[str, Any]) -> Optional[BiosConfiguration]:
         if is_secret(name) or (isinstance(clean, int) and abs(clean) >= 2**63):
             continue
         raw[name[:200]] = "" if clean is None else clean
-    by_name: dict[str, Any] = {}
-    for name, value in raw.items():
-        by_name.setdefault(reduced(name), value)
-    normal = {}
-    for key, names in KEYS.items():
-        value = next((by_name[name] for name in names if by_name.get(name) not in (None, "")), None)
-        if value is not None:
-            normal[key] = _boot_mode(str(value)) if key == "boot_mode" else _switch(str(value))
-    return BiosConfiguration(settings=normal, raw=raw) if raw else None
+    return BiosConfiguration(settings=normalised(raw), raw=raw) if raw else None
+
+
+def normalised(raw: Mapping[str, Any]) -> dict[str, str]:
+    """The normalised settings (device-document: bios_configuration) among attributes by the vendor's names."""
+    known = index(name for name, value in raw.items() if value not in (None, ""))
+    found: dict[str, str] = {}
+    for key in KEYS:
+        name = find(key, known)
+        if name is not None:
+            found[key] = _boot_mode(str(raw[name])) if key == "boot_mode" else _switch(str(raw[name]))
+    return found
+
+
+Index = tuple[Mapping[str, str], ...]
+"""Names by what they are reduced to: whole names, then names without the group in front (``Processors_SMTMode``)."""
+
+
+def index(names: Iterable[str]) -> Index:
+    whole: dict[str, str] = {}
+    part: dict[str, str] = {}
+    for name in names:
+        whole.setdefault(reduced(name), name)
+        part.setdefault(reduced(name.partition("_")[2]), name)
+    return whole, part
+
+
+def find(key: str, known: Index) -> Optional[str]:
+    """The name of what is normalised as ``key``."""
+    return next((names[word] for names in known for word in KEYS.get(key, ()) if word in names), None)
 
 
 def _switch(value: str) -> str:

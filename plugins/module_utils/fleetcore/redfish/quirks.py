@@ -159,26 +159,7 @@ def is_event_log(service: Mapping[str, Any]) -> bool:
     )
 
 
-# Names of attributes, in any BIOS, that say one normalised thing (device-document: bios_configuration): letters and digits, lower case.
-BIOS_KEYS: dict[str, tuple[str, ...]] = {
-    "amd_sev": ("sev", "sevcontrol", "amdsecuremem", "amdmemoryencryption", "cpumine", "amdsev"),
-    "boot_mode": ("bootmode", "bootmodeselect", "systembootmode"),
-    "intel_sgx": ("intelsgx", "sgxenable", "intelsoftwareguardextensionssgx", "processorsgx"),
-    "intel_txt": ("inteltxt", "txtsupport", "enableintelrtxt", "processorinteltxt"),
-    "secure_boot": ("secureboot", "securebootstatus"),
-    "smt": (
-        "logicalproc",
-        "prochyperthreading",
-        "procamdsmt",
-        "smtcontrol",
-        "hyperthreading",
-        "hyperthreadingall",
-        "smtmode",
-    ),
-    "sr_iov": ("sriovglobalenable", "sriov", "sriovsupport"),
-    "tpm": ("tpmsecurity", "tpmstate", "tpmvisibility", "securitydevicesupport"),
-}
-# Parts of names that hint at such an attribute where none of the names above is there.
+# Parts of names that hint at a normalised BIOS setting (fleetcore.parse.bios) where none of its names is there.
 BIOS_HINTS: dict[str, tuple[str, ...]] = {
     "amd_sev": ("sev", "securemem", "memoryencryption"),
     "boot_mode": ("bootmode",),

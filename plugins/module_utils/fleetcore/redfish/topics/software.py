@@ -24,12 +24,12 @@ from ...model import (
     SecureBoot,
     Tpm,
 )
+from ...parse.bios import normalised
 from ..quirks import (
     ATTRIBUTE_VALUE_NAMES,
     AVAILABLE_PREFIXES,
     BIOS_DATE_PATHS,
     BIOS_FIRMWARE_NAMES,
-    BIOS_KEYS,
     BIOS_PREVIOUS_PATHS,
     BMC_FIRMWARE_NAMES,
     CPLD_WORDS,
@@ -67,16 +67,7 @@ def bios_configuration(tree: Tree) -> Optional[BiosConfiguration]:
     pending: dict[str, Any] = {}
     for _path, body in tree.of("bios_settings"):
         pending.update({name: value for name, value in _attributes(body).items() if raw.get(name) != value})
-    settings = {}
-    by_name = {_NOT_A_LETTER.sub("", name.lower()): value for name, value in raw.items()}
-    for key, names in BIOS_KEYS.items():
-        value = next((by_name[name] for name in names if by_name.get(name) not in (None, "")), None)
-        if value is not None:
-            settings[key] = str(value)
-    return BiosConfiguration(settings=settings, raw=raw, pending=pending) if raw or pending else None
-
-
-_NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
+    return BiosConfiguration(settings=normalised(raw), raw=raw, pending=pending) if raw or pending else None
 
 
 _NO_ATTRIBUTE = ("AttributeRegistry", "Description", "Id", "Modified", "Name", "Type")

@@ -86,7 +86,7 @@ def test_dell_r750():
     assert [tpm.interface_type for tpm in r750.tpms] == ["TPM2_0"]
     assert [cpld.firmware.installed for cpld in r750.cplds] == ["1.0.5"]
     assert (len(r750.pcie_devices), len(r750.fans), len(r750.sensors)) == (13, 6, 33)
-    assert r750.bios_configuration.settings["tpm"] == "On"
+    assert r750.bios_configuration.settings["tpm"] == "Enabled"
     assert len(r750.bios_configuration.raw) > 200
     assert not [name for name in r750.bios_configuration.raw if "password" in name.lower()]
     names = [row.name for row in r750.firmware_inventory if row.name == "BIOS"]
@@ -134,6 +134,13 @@ def test_hpe_dl325():
     assert (matrox.pci_vendor_id, matrox.pci_product_id) == ("102b", "0538"), "written in decimal by the iLO"
     assert (dl325.mainboard.serial, dl325.mainboard.part_number) == ("PWWSE0ARHDK0AD", "P12579-001")
     assert dl325.bios.firmware.installed == "A43 v2.52 (10/29/2021)"
+    settings = dl325.bios_configuration.settings
+    assert (settings["smt"], settings["boot_mode"], settings["sr_iov"], settings["amd_sev"]) == (
+        "Enabled",
+        "UEFI",
+        "Enabled",
+        "1",
+    )
     assert [old.installed for old in dl325.bios.firmware.previous] == ["A43 v2.40 (02/23/2021)"]
     assert [(psu.slot, psu.power_capacity_watts) for psu in dl325.power_supplies] == [("1", 500), ("2", 500)]
     assert [licence.description for licence in dl325.licences] == ["iLO Advanced"]

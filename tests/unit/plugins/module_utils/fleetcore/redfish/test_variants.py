@@ -551,8 +551,15 @@ def test_bios_attributes_without_passwords_in_both_forms(tree):
     tree.link(SYSTEM, "Bios", ref(f"{SYSTEM}/b"))
     found = read(tree).bios_configuration
     assert found.raw == {"SMT Control": "Auto", "Boot-Mode": "Uefi", "Größe": "ü"}
-    assert found.settings == {"smt": "Auto", "boot_mode": "Uefi"}
+    assert found.settings == {"smt": "Auto", "boot_mode": "UEFI"}, "as the tools of the host's own system have it"
     assert found.pending == {"Boot-Mode": "Legacy"}
+
+
+def test_bios_attributes_with_a_group_in_front_of_their_names(tree):
+    attributes = {"Processors_SMTMode": "Enable", "BootModes_SystemBootMode": "UEFIMode", "Other_SMTMode": "Disable"}
+    tree[f"{SYSTEM}/b"] = {"Id": "b", "Attributes": attributes}
+    tree.link(SYSTEM, "Bios", ref(f"{SYSTEM}/b"))
+    assert read(tree).bios_configuration.settings == {"smt": "Enabled", "boot_mode": "UEFI"}
 
 
 @pytest.mark.parametrize("links", ["Oem.Hpe.Links.LicenseService", "Links.Oem.Dell.DellLicenseCollection"])
@@ -757,7 +764,7 @@ def test_ilo_4(tree, links):
     assert device.bmc.firmware.installed == "2.70"
     raw = {"ProcHyperthreading": "Enabled", "BootMode": "Uefi", "NumaGroupSizeOpt": "Clustered"}
     assert device.bios_configuration.raw == raw
-    assert device.bios_configuration.settings == {"smt": "Enabled", "boot_mode": "Uefi"}
+    assert device.bios_configuration.settings == {"smt": "Enabled", "boot_mode": "UEFI"}
     assert device.bios_configuration.pending == {"BootMode": "LegacyBios"}
 
 
