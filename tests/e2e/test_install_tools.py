@@ -140,7 +140,7 @@ def test_what_is_missing_is_installed_and_nothing_else(debian: Debian) -> None:
     assert "apt-get did not install hdparm (E: Unable to locate package hdparm), ipmitool (" in done["said"]
     # They were used at once.
     coverage = {name: item["verdict"] for name, item in done["device"]["coverage"].items()}
-    assert (coverage["lshw"], coverage["ipmitool"]) == ("collected", "absent"), done["device"]["coverage"]
+    assert (coverage["lshw"], coverage["ipmi"]) == ("collected", "absent"), done["device"]["coverage"]
 
     again = debian.ask()
     assert (again["changed"], again["installed"], again["added"]) == (False, [], [])

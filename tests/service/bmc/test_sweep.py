@@ -263,8 +263,10 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
         result = module("bmc_sweep", bmcs=bmcs, return_documents=True, capture_dir=str(folder), timeout=5)
         assert [bmc.counters.logins for bmc in farm.bmcs] == [0, 2]
         assert farm.bmcs[0].counters.refused == 1, "a refused password is not tried over IPMI either"
+    # Nobody listens on UDP port 1. Whether that is refused or waited for in vain depends on how busy the machine is.
+    silent = {"timeout": "unreachable"}
     attempts = {
-        name: [(item["driver"], item.get("error")) for item in device["attempts"]]
+        name: [(item["driver"], silent.get(item.get("error"), item.get("error"))) for item in device["attempts"]]
         for name, device in result["documents"].items()
     }
     assert attempts == {
@@ -276,7 +278,7 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
     assert result["summary"]["by_driver"] == {"redfish": 2, "ipmi": 2}
     assert result["documents"]["ipmi"]["serial"] == sim.fru.serial
     failures = {item["machine"]: item for item in result["failures"]}
-    assert {name: item["code"] for name, item in failures.items()} == {
+    assert {name: silent.get(item["code"], item["code"]) for name, item in failures.items()} == {
         "neither": "unreachable",
         "locked": "authentication_failed",
     }

@@ -84,7 +84,7 @@ def test_every_source_has_its_verdict_and_the_others_go_on(folder, monkeypatch):
         "smartctl": "timeout",
         "nvme": "failed",
         "lldpctl": "timeout",
-        "ipmitool": "failed",
+        "ipmi": "failed",
         "nvidia-smi": "timeout",
         "kernel": "collected",
         "dmi_id": "collected",
