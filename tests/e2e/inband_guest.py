@@ -61,6 +61,8 @@ done 2>/dev/null
 /bin/busybox umount /dev /proc
 exec /bin/busybox switch_root /new /fleet-init
 """
+# What the disk needs no more. Other packages stay in the cache: test_install_tools makes a repository of them.
+DONE_WITH = ("boot/*", "var/cache/apt/archives/linux-*.deb")
 
 UUID = "6e1d9bd4-5d3c-4c1e-9d5b-0123456789ab"
 MAC = "52:54:00:f1:ee:44"
@@ -107,7 +109,9 @@ def available() -> tuple[bool, str]:
 
 def image() -> Path:
     """Where the disk is kept; another recipe is another file."""
-    recipe = hashlib.sha256("\n".join([INIT, INITRAMFS, SUITE, *DRIVERS, *PACKAGES]).encode()).hexdigest()[:12]
+    recipe = hashlib.sha256("\n".join([INIT, INITRAMFS, SUITE, *DRIVERS, *PACKAGES, *DONE_WITH]).encode()).hexdigest()[
+        :12
+    ]
     return vm.cache_dir() / f"inband-{recipe}.img"
 
 
@@ -142,8 +146,9 @@ def build() -> Path:
         kernel = next((root / "boot").glob("vmlinuz-*"))
         shutil.copyfile(kernel, target.with_suffix(".kernel"))
         target.with_suffix(".initramfs").write_bytes(vm.pack(_early(root, kernel.name.partition("-")[2])))
-        for done_with in ("boot", "var/cache/apt"):
-            shutil.rmtree(root / done_with)
+        for pattern in DONE_WITH:
+            for path in root.glob(pattern):
+                path.unlink()
         fresh = target.with_suffix(".new")
         subprocess.run(["mkfs.ext4", "-q", "-F", "-d", str(root), str(fresh), "1500M"], check=True)
         fresh.rename(target)

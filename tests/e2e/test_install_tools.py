@@ -62,7 +62,7 @@ class Debian:
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
         self.publish(REMOVED)
-        self.chroot("dpkg", "--purge", *REMOVED)
+        self.chroot("dpkg", "--purge", *REMOVED, *NOWHERE)
 
     def chroot(self, *argv: str) -> str:
         return run("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "chroot", self.root, *argv).stdout
