@@ -114,7 +114,7 @@ def test_a_server_in_trouble_is_not_taken_for_one_without_requests(status: int, 
         work.wanted(frozenset("a"), {})
 
 
-ENTRY = Entry("q1", "a", "q1", State.VERIFIED, detail={"power": {"driver": "redfish"}}, token=7)
+ENTRY = Entry("q1", "a", "q1", State.VERIFIED, detail={"power": {"driver": "redfish", "after": "on"}}, token=7)
 
 
 def test_a_cycle_is_told_step_by_step_with_its_token() -> None:
