@@ -40,6 +40,8 @@ from fleetcore.model import to_dict  # noqa: E402
 from fleetcore.parse import asrr_bioscontrol, lshw, racadm, supermicro_sum  # noqa: E402
 from oob import machine_server  # noqa: E402
 
+from fleetlab.ipmi import IpmiSim  # noqa: E402
+
 LARGE = {
     "asrr/e3c246d4i-nl/bios.json": asrr_bioscontrol.parse_asrr_bios,
     "dell/r6515/bios.json": racadm.parse_racadm,
@@ -128,7 +130,8 @@ def module(rounds: int, in_guest: bool) -> dict:
         if in_guest:
             import inband_guest  # noqa: PLC0415
 
-            login = stack.enter_context(inband_guest.InbandGuest(work))
+            bmc = stack.enter_context(IpmiSim(work / "bmc", host=True))
+            login = stack.enter_context(inband_guest.InbandGuest(work, bmc))
             ssh = ["ssh", "-p", str(login.port), *login.options.split(), "root@127.0.0.1"]
             target, prefix = Path("/root"), [*ssh, "/usr/bin/python3"]
 
