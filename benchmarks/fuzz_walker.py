@@ -20,8 +20,8 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import FleetError
-from fleetcore.model import Verdict, device_from_dict, to_dict
 from fleetcore.ports import HttpResponse
 from fleetcore.redfish.capture import load
 from fleetcore.redfish.interpret import interpret

@@ -34,10 +34,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils"), str(ROOT / "tests/e2e")]
 
-from fleetcore.collect.archive import load  # noqa: E402
-from fleetcore.collect.collector import replay  # noqa: E402
-from fleetcore.model import to_dict  # noqa: E402
-from fleetcore.parse import asrr_bioscontrol, lshw, racadm, supermicro_sum  # noqa: E402
+from fleetcore.document.model import to_dict  # noqa: E402
+from fleetcore.inband.collect.archive import load  # noqa: E402
+from fleetcore.inband.collect.collector import replay  # noqa: E402
+from fleetcore.inband.parse import asrr_bioscontrol, lshw, racadm, supermicro_sum  # noqa: E402
 from oob import machine_server  # noqa: E402
 
 from fleetlab.ipmi import IpmiSim  # noqa: E402

@@ -27,9 +27,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils")]
 
-from fleetcore.client import ServerClient  # noqa: E402
-from fleetcore.clock import SystemClock  # noqa: E402
-from fleetcore.http import HttpClient, HttpOptions  # noqa: E402
+from fleetcore.host.clock import SystemClock  # noqa: E402
+from fleetcore.net.client import ServerClient  # noqa: E402
+from fleetcore.net.http import HttpClient, HttpOptions  # noqa: E402
 from oob import machine_server  # noqa: E402
 
 from fleetlab.process import Child, wait_until  # noqa: E402

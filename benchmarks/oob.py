@@ -48,13 +48,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils")]
 
-from fleetcore.client import ServerClient  # noqa: E402
-from fleetcore.clock import SystemClock  # noqa: E402
-from fleetcore.drivers.options import bmc_options  # noqa: E402
-from fleetcore.drivers.registry import collect  # noqa: E402
-from fleetcore.http import HttpClient, HttpOptions  # noqa: E402
-from fleetcore.http_async import AsyncHttpClient  # noqa: E402
+from fleetcore.host.clock import SystemClock  # noqa: E402
+from fleetcore.net.client import ServerClient  # noqa: E402
+from fleetcore.net.http import HttpClient, HttpOptions  # noqa: E402
+from fleetcore.net.http_async import AsyncHttpClient  # noqa: E402
 from fleetcore.ports import HttpRequest  # noqa: E402
+from fleetcore.power.options import bmc_options  # noqa: E402
+from fleetcore.power.registry import collect  # noqa: E402
 
 from fleetlab.farm import BmcSpec, Farm, Fault, fleet  # noqa: E402
 

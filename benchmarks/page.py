@@ -23,11 +23,8 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from fleetd import api
-from fleetd.adapters.sql import migrate, rows, tables
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.api.auth import Policy
-from fleetd.domain import (
+from fleetd.server import api
+from fleetd.server.domain import (
     BmcAccess,
     Description,
     DeviceSummary,
@@ -38,7 +35,11 @@ from fleetd.domain import (
     Step,
     new_id,
 )
-from fleetd.services.container import Services
+from fleetd.server.kernel import migrate, tables
+from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.machines import rows
+from fleetd.server.services import Services
+from fleetd.server.store import SqlStore
 
 PATHS = ("/", "/?sort=-model", "/?q=r17", "/?show=trouble", "/?page=50", "/machine/r17-n42", "/metrics")
 

@@ -48,15 +48,15 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils")]
 
-from fleetcore.clock import SystemClock  # noqa: E402
-from fleetcore.drivers.options import bmc_options  # noqa: E402
-from fleetcore.drivers.registry import collect  # noqa: E402
-from fleetcore.model import to_dict  # noqa: E402
+from fleetcore.document.model import to_dict  # noqa: E402
+from fleetcore.host.clock import SystemClock  # noqa: E402
+from fleetcore.power.options import bmc_options  # noqa: E402
+from fleetcore.power.registry import collect  # noqa: E402
 from oob import captures, virtual_bmcs  # noqa: E402
 
-from fleetd.adapters.sql.engine import make_engine  # noqa: E402
-from fleetd.adapters.sql.store import SqlStore  # noqa: E402
-from fleetd.domain import BmcAccess, DeviceSummary, Machine, Powercycle, State, new_id  # noqa: E402
+from fleetd.server.domain import BmcAccess, DeviceSummary, Machine, Powercycle, State, new_id  # noqa: E402
+from fleetd.server.kernel.engine import make_engine  # noqa: E402
+from fleetd.server.store import SqlStore  # noqa: E402
 
 DUE = 50  # open power cycle requests
 TICKS = os.sysconf("SC_CLK_TCK")

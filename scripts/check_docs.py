@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
-from fleetcore import model  # noqa: E402 - needs the path above
+from fleetcore.document import model  # noqa: E402 - needs the path above
 
 
 def derived() -> dict[Path, str]:

@@ -12,9 +12,9 @@ from typing import Any, Callable, Optional
 from ._bmc import BMC, EXPECTED
 from ._boundary import Plan, run
 from .fleetcore.acting.base import Change, prepare
-from .fleetcore.clock import SystemClock
-from .fleetcore.drivers.options import bmc_options
-from .fleetcore.model import to_dict
+from .fleetcore.document.model import to_dict
+from .fleetcore.host.clock import SystemClock
+from .fleetcore.power.options import bmc_options
 
 
 def run_acting(

@@ -18,17 +18,17 @@ from ansible.module_utils.basic import env_fallback
 
 from ._boundary import Plan
 from ._server import server_client
-from .fleetcore.claim import Claim, summary
-from .fleetcore.clock import SystemClock
-from .fleetcore.drivers.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
-from .fleetcore.drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
-from .fleetcore.drivers.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
-from .fleetcore.drivers.registry import collect, open_first, power_drivers, replay
+from .fleetcore.document.model import to_dict
 from .fleetcore.errors import FleetError, InvalidInput, NotVerified
-from .fleetcore.files import safe_name, write_private
-from .fleetcore.locks import FileLocks
-from .fleetcore.model import to_dict
+from .fleetcore.host.clock import SystemClock
+from .fleetcore.host.files import safe_name, write_private
+from .fleetcore.host.locks import FileLocks
+from .fleetcore.net.claim import Claim, summary
 from .fleetcore.ports import Clock, PowerDriver, PowerState
+from .fleetcore.power.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
+from .fleetcore.power.controllers import CONTROLLER_TIMEOUT, controllers_of
+from .fleetcore.power.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
+from .fleetcore.power.registry import collect, open_first, power_drivers, replay
 from .fleetcore.redfish.cache import Cache
 from .fleetcore.redfish.capture import Record
 from .fleetcore.redfish.capture import read as read_capture

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._boundary import Plan
-from .fleetcore.client import ServerClient
 from .fleetcore.errors import InvalidInput, NotFound
+from .fleetcore.net.client import ServerClient
 
 ON_CREATE = "on_create"
 

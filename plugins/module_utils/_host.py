@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._boundary import Plan
-from .fleetcore.clock import SystemClock
-from .fleetcore.collect import tools
-from .fleetcore.collect.capture import Capture
-from .fleetcore.collect.collector import collect, replay
-from .fleetcore.collect.host import SystemFiles, SystemRunner
-from .fleetcore.collect.probe import Options
+from .fleetcore.document.model import to_dict
 from .fleetcore.errors import InvalidInput
-from .fleetcore.model import to_dict
+from .fleetcore.host.clock import SystemClock
+from .fleetcore.inband.collect import tools
+from .fleetcore.inband.collect.capture import Capture
+from .fleetcore.inband.collect.collector import collect, replay
+from .fleetcore.inband.collect.host import SystemFiles, SystemRunner
+from .fleetcore.inband.collect.probe import Options
 
 DEFAULT_CAPTURE = "/var/tmp/baremetal.fleet.capture.tar"  # noqa: S108  (written with mode 0600, and never followed)
 
@@ -32,7 +32,7 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
                 field="from_capture",
             )
         # What most runs don't need is read when it is needed: Python compiles a module's code anew for every run.
-        from .fleetcore.collect import archive  # noqa: PLC0415
+        from .fleetcore.inband.collect import archive  # noqa: PLC0415
 
         device = to_dict(replay(archive.load(params["from_capture"]), params["full"]))
         return Plan(before={}, after={}, preview=lambda: {"device": device}, apply=lambda: {"device": device})
@@ -68,7 +68,7 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
         if params["capture"]:
             import hashlib  # noqa: PLC0415
 
-            from .fleetcore.collect import archive  # noqa: PLC0415
+            from .fleetcore.inband.collect import archive  # noqa: PLC0415
 
             path = params["capture_path"]
             content = archive.packed(found)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._boundary import Plan
-from .fleetcore.client import ServerClient, check_id
 from .fleetcore.errors import ConflictError, FleetError, InvalidInput
+from .fleetcore.net.client import ServerClient, check_id
 from .fleetcore.ports import Clock
 
 POLL = 5.0  # seconds between two tries while waiting

@@ -12,10 +12,10 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ._boundary import Plan
-from .fleetcore.client import ServerClient, check_id
+from .fleetcore.document.model import clean_mac
 from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
-from .fleetcore.http import clean_fingerprint
-from .fleetcore.model import clean_mac
+from .fleetcore.net.client import ServerClient, check_id
+from .fleetcore.net.http import clean_fingerprint
 
 Machine = Mapping[str, Any]
 

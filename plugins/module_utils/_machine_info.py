@@ -12,8 +12,8 @@ from typing import Any
 
 from ._boundary import Plan
 from ._machine import label_value
-from .fleetcore.client import ServerClient, check_id
 from .fleetcore.errors import InvalidInput, NotFound
+from .fleetcore.net.client import ServerClient, check_id
 
 FILTERS = ("site", "rack", "labels", "q")
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from ._bmc import plan_power, seconds
 from ._boundary import Plan
-from .fleetcore.clock import SystemClock
-from .fleetcore.drivers.base import PowerController, PowerOptions
-from .fleetcore.drivers.controllers import outlet_controllers
-from .fleetcore.drivers.pdu import outlets_driver
-from .fleetcore.drivers.wake_on_lan import WakeOnLanDriver, wake_options
+from .fleetcore.host.clock import SystemClock
 from .fleetcore.ports import PowerAction, PowerState
+from .fleetcore.power.base import PowerController, PowerOptions
+from .fleetcore.power.controllers import outlet_controllers
+from .fleetcore.power.pdu import outlets_driver
+from .fleetcore.power.wake_on_lan import WakeOnLanDriver, wake_options
 
 
 def outlet_plan(params: Mapping[str, Any]) -> Plan:

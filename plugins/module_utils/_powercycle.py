@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ._boundary import Plan
-from .fleetcore.client import ServerClient, check_id
 from .fleetcore.errors import ConflictError, FleetError, InvalidInput, TimedOut, TransientError
+from .fleetcore.net.client import ServerClient, check_id
 from .fleetcore.ports import Clock
 
 OPEN = ("queued", "claimed", "off", "on")

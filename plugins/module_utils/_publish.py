@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ._boundary import Plan
-from .fleetcore.client import ServerClient, check_id
-from .fleetcore.dump import dump_options, write_dump
+from .fleetcore.document.model import device_from_dict, to_dict
 from .fleetcore.errors import InvalidInput, NotFound
-from .fleetcore.model import device_from_dict, to_dict
+from .fleetcore.net.client import ServerClient, check_id
+from .fleetcore.sweep.dump import dump_options, write_dump
 
 # Differ in every observation without a change of the machine.
 NOISE = frozenset(["attempts", "collected_at", "collector", "coverage", "log", "sensors", "source", "stats"])

@@ -11,10 +11,10 @@ from typing import Any
 
 from ansible.module_utils.basic import env_fallback
 
-from .fleetcore.client import ServerClient
-from .fleetcore.clock import SystemClock
 from .fleetcore.errors import InvalidInput
-from .fleetcore.http import HttpClient, HttpOptions
+from .fleetcore.host.clock import SystemClock
+from .fleetcore.net.client import ServerClient
+from .fleetcore.net.http import HttpClient, HttpOptions
 
 MAX_BODY_BYTES = 512 * 1024 * 1024  # the inventory of 10,000 machines has about 10 MB
 

@@ -22,16 +22,16 @@ from urllib.parse import unquote
 from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
 from ._boundary import Plan
 from ._server import server_client
-from .fleetcore.client import ServerClient, check_id
-from .fleetcore.clock import SystemClock
-from .fleetcore.drivers.options import BmcOptions, bmc_options
-from .fleetcore.drivers.registry import collect_async, replay
-from .fleetcore.dump import DumpOptions, dump_options, write_dump
+from .fleetcore.document.model import Device, Source, device_from_dict, to_dict
 from .fleetcore.errors import FleetError, InvalidInput, NotFound, TransientError
-from .fleetcore.files import safe_name
-from .fleetcore.model import Device, Source, device_from_dict, to_dict
+from .fleetcore.host.clock import SystemClock
+from .fleetcore.host.files import safe_name
+from .fleetcore.net.client import ServerClient, check_id
 from .fleetcore.ports import Clock
+from .fleetcore.power.options import BmcOptions, bmc_options
+from .fleetcore.power.registry import collect_async, replay
 from .fleetcore.redfish.capture import read as read_capture
+from .fleetcore.sweep.dump import DumpOptions, dump_options, write_dump
 from .fleetcore.sweep.engine import Summary, Sweep, Target
 from .fleetcore.sweep.journal import Journal
 from .fleetcore.sweep.outbox import Spool

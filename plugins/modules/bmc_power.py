@@ -250,7 +250,7 @@ failure:
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import CLAIM, POWER, power_plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.drivers.base import STATES
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.base import STATES
 
 SPEC = {
     "state": {"type": "str", "choices": list(STATES), "required": True},

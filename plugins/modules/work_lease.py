@@ -145,7 +145,7 @@ from typing import Any
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
 from ansible_collections.baremetal.fleet.plugins.module_utils._lease import plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.clock import SystemClock
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
 
 SPEC = {
     "machine": {"type": "str", "required": True},

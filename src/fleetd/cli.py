@@ -18,27 +18,28 @@ import click
 from fleetcore.errors import FleetError
 
 import fleetd
-from fleetd import config, logs
-from fleetd.domain import Scope
+from fleetd.common import logs
+from fleetd.common import settings as config
+from fleetd.server.domain import Scope
 
 if TYPE_CHECKING:
-    from fleetd import app
-    from fleetd.services.tokens import Tokens
+    from fleetd.server import app
+    from fleetd.server.kernel.auth.service import Tokens
 else:
 
     class _Late:
         """The server's composition root, imported when it is used: the monitor is to be small, and starts without it."""
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(importlib.import_module("fleetd.app"), name)
+            return getattr(importlib.import_module("fleetd.server.app"), name)
 
     app = _Late()
 
 # Commands that live in modules of their own and are imported when they are asked for: "name": "module:attribute".
 LAZY_COMMANDS = {
-    "runner": "fleetd.runner_app:command",
-    "monitor": "fleetd.monitor_app:command",
-    "demo": "fleetd.demo:command",
+    "runner": "fleetd.runner.app:command",
+    "monitor": "fleetd.monitor.app:command",
+    "demo": "fleetd.demo.app:command",
 }
 
 
@@ -149,7 +150,7 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
     """
     from sqlalchemy.engine import make_url  # noqa: PLC0415 - see _Late
 
-    from fleetd.adapters.cipher import new_key  # noqa: PLC0415 - see _Late
+    from fleetd.server.credentials.cipher import new_key  # noqa: PLC0415 - see _Late
 
     root: Path | None = ctx.find_root().obj
     file = root or directory / "fleetd.yml"
@@ -311,7 +312,7 @@ def credential_key() -> None:
     To change keys: put the new one before the old ones in the file, restart the servers, run
     `fleetd credential rotate`, then remove the old ones and restart again.
     """
-    from fleetd.adapters.cipher import new_key  # noqa: PLC0415 - see _Late
+    from fleetd.server.credentials.cipher import new_key  # noqa: PLC0415 - see _Late
 
     click.echo(new_key())
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 
-from fleetd import logs
+from fleetd.common import logs
 from fleetd.monitor import core
 from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.outbox import Outbox

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fleetd import logs
+from fleetd.common import logs
 
 _MARGIN = 30.0  # seconds that the process may take beside its deadline
 
@@ -97,11 +97,11 @@ class Collector:
 
 def main(options: str) -> None:
     """Print the device document of this machine as JSON."""
-    from fleetcore.clock import SystemClock  # noqa: PLC0415 - the monitor itself does without the collectors
-    from fleetcore.collect.collector import collect  # noqa: PLC0415
-    from fleetcore.collect.host import SystemFiles, SystemRunner  # noqa: PLC0415
-    from fleetcore.collect.probe import Options  # noqa: PLC0415
-    from fleetcore.model import to_dict  # noqa: PLC0415
+    from fleetcore.document.model import to_dict  # noqa: PLC0415
+    from fleetcore.host.clock import SystemClock  # noqa: PLC0415 - the monitor itself does without the collectors
+    from fleetcore.inband.collect.collector import collect  # noqa: PLC0415
+    from fleetcore.inband.collect.host import SystemFiles, SystemRunner  # noqa: PLC0415
+    from fleetcore.inband.collect.probe import Options  # noqa: PLC0415
 
     document, _capture = collect(SystemRunner(), SystemFiles(), SystemClock(), Options(**json.loads(options)))
     sys.stdout.write(json.dumps({**to_dict(document), "source": "inband"}))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from fleetcore.errors import FleetError, TransientError
 
-from fleetd import logs
+from fleetd.common import logs
 
 _FIRST, _LONGEST, _REFUSED = 1.0, 60.0, 300.0  # seconds between attempts
 
@@ -26,7 +26,7 @@ def pause(failures: int, error: FleetError | None, random: float) -> float:
 class Follower:
     """Calls ``told`` when the stream opens and at each change; opens it again when it breaks.
 
-    :param updates: a stream; see :meth:`fleetcore.client.ServerClient.description_updates`.
+    :param updates: a stream; see :meth:`fleetcore.net.client.ServerClient.description_updates`.
     """
 
     def __init__(

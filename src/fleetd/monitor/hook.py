@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
-from fleetd import logs
+from fleetd.common import logs
 
 _SECONDS = 60.0
 

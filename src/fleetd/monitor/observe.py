@@ -4,7 +4,7 @@
 
 """Raw observations of this machine for an Event, from ``/sys`` and ``/proc`` only: cheap enough for twice a minute.
 
-What a device document knows of CPUs, GPUs and drives comes from the same readers (:mod:`fleetcore.collect.sysfs`).
+What a device document knows of CPUs, GPUs and drives comes from the same readers (:mod:`fleetcore.inband.collect.sysfs`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fleetcore.collect import sysfs
-from fleetcore.collect.probe import Options, Probe
+from fleetcore.document.model import Device, Drive
 from fleetcore.errors import MissingDependency
-from fleetcore.model import Device, Drive
+from fleetcore.inband.collect import sysfs
+from fleetcore.inband.collect.probe import Options, Probe
 from fleetcore.ports import CommandResult, FileReader
 
 _HWMON = "/sys/class/hwmon"
@@ -58,7 +58,7 @@ def standalone(files: FileReader, has_program: Callable[[str], bool]) -> dict[st
 
 
 def server(files: FileReader) -> dict[str, Any]:
-    """Sensors and parts in the shape of :class:`fleetcore.process.Server`."""
+    """Sensors and parts in the shape of :class:`fleetd.server.legacy.process.Server`."""
     probe = Probe(_NoTools(), files, Options())
     temperatures, limits, fans = _sensors(probe)
     return {

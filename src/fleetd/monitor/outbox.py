@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from fleetcore.errors import BadResponse, ConflictError, FleetError, InvalidInput, NotFound, TransportError
 
-from fleetd import logs
+from fleetd.common import logs
 from fleetd.monitor.spool import Report, Spool
 from fleetd.runner.loop import Link
 
@@ -22,7 +22,7 @@ _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
 
 
 class Server(Protocol):
-    """The part of a machine server that takes reports; see :class:`fleetcore.client.ServerClient`."""
+    """The part of a machine server that takes reports; see :class:`fleetcore.net.client.ServerClient`."""
 
     def post_event(self, event: Mapping[str, Any]) -> None: ...
 

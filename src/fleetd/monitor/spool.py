@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcore.errors import InvalidInput
-from fleetcore.files import write_private
+from fleetcore.host.files import write_private
 
 _NAME = re.compile(r"^(\d{12})-(event|device)\.json$")
 

@@ -14,12 +14,12 @@ from typing import Any
 from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
 
-from fleetd import logs
+from fleetd.common import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
 from fleetd.runner.waves import shared
-from fleetd.runner_ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
 
 CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
 RUN_PREFIX = "check-"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fleetd.runner_ports import Entry, HostOutcome, State, Wanted, step_message, step_state
+from fleetd.runner.ports import Entry, HostOutcome, State, Wanted, step_message, step_state
 
 OWNED = frozenset({State.RUNNING, State.UNKNOWN, State.VERIFIED, State.FAILED})
 """States in which a request is this runner's: nobody else should get it."""

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleetcore.client import ServerClient
 from fleetcore.errors import ConflictError, FleetError, NotFound
+from fleetcore.net.client import ServerClient
 
-from fleetd import logs
-from fleetd.keeper import SessionKeeper
-from fleetd.runner_ports import Journal
+from fleetd.common import logs
+from fleetd.common.keeper import SessionKeeper
+from fleetd.runner.ports import Journal
 
 _MACHINES = 10_000  # what the server takes in one claim
 _COUNT = 1000
 
 
 class SessionLeases:
-    """See :class:`fleetd.runner_ports.Leases`. One session for all processes, made at the first claim.
+    """See :class:`fleetd.runner.ports.Leases`. One session for all processes, made at the first claim.
 
     The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else gets its
     machines in between.

@@ -12,7 +12,7 @@ from typing import Protocol
 from fleetcore.errors import FatalError, FleetError
 from fleetcore.ports import Clock
 
-from fleetd import logs
+from fleetd.common import logs
 
 
 class Process(Protocol):

@@ -15,12 +15,11 @@ from typing import Any
 from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
 
-from fleetd import logs
+from fleetd.common import logs
 from fleetd.runner import core
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.waves import Budget, WaveOptions, choose, shared
-from fleetd.runner_ports import (
+from fleetd.runner.ports import (
     Entry,
     HostOutcome,
     Journal,
@@ -32,6 +31,7 @@ from fleetd.runner_ports import (
     Wanted,
     WorkServer,
 )
+from fleetd.runner.waves import Budget, WaveOptions, choose, shared
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
 CLAIMS = "powercycle_claims"

@@ -18,10 +18,10 @@ from typing import Any
 from fleetcore.errors import ConflictError, FleetError, NotFound, TransportError
 from fleetcore.ports import Clock
 
-from fleetd import logs
+from fleetd.common import logs
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner_ports import HostOutcome, Journal, JournalBroken, Leases, PlaybookRun, PlaybookRunner
+from fleetd.runner.ports import HostOutcome, Journal, JournalBroken, Leases, PlaybookRun, PlaybookRunner
 
 BUSY_SECONDS = 1.0
 
@@ -29,7 +29,7 @@ BUSY_SECONDS = 1.0
 @dataclass(frozen=True)
 class ProcessOptions:
     """``name`` is the server's; ``batch``: machines in one run at most; a look for due machines every ``poll_seconds``, the first one
-    at a random time within ``splay_seconds``. The rest as in :class:`fleetd.runner_ports.PlaybookRun`.
+    at a random time within ``splay_seconds``. The rest as in :class:`fleetd.runner.ports.PlaybookRun`.
     """
 
     name: str

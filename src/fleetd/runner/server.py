@@ -10,11 +10,11 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleetcore.claim import PROCESS, Claim, summary
-from fleetcore.client import ServerClient
 from fleetcore.errors import BadResponse, ConflictError, NotFound
+from fleetcore.net.claim import PROCESS, Claim, summary
+from fleetcore.net.client import ServerClient
 
-from fleetd.runner_ports import Entry, Leases, Wanted
+from fleetd.runner.ports import Entry, Leases, Wanted
 
 OPEN_STATES = ("queued", "claimed", "off", "on")
 _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
@@ -22,7 +22,7 @@ _CLAIM_OVER = ("session_expired", "lease_lost")
 
 
 class HttpWorkServer:
-    """See :class:`fleetd.runner_ports.WorkServer`.
+    """See :class:`fleetd.runner.ports.WorkServer`.
 
     With request ids each machine is claimed, and outcomes are reported to the request itself with the claim's fencing token, so that
     a request made in the meantime is never closed in its place; without them ``complete`` is all that can be said.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 from fleetcore.acting.boot import prepare_ipmi
-from fleetcore.clock import SystemClock
 from fleetcore.errors import NotVerified
+from fleetcore.host.clock import SystemClock
 
 from fleetlab.farm import BmcSpec, running_farm
 

@@ -12,10 +12,7 @@ import time
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.clock import SystemClock
-from fleetcore.drivers.base import PowerController, PowerOptions
-from fleetcore.drivers.options import bmc_options
-from fleetcore.drivers.registry import collect, open_power
+from fleetcore.document.model import Verdict
 from fleetcore.errors import (
     AuthenticationFailed,
     CertificateInvalid,
@@ -24,7 +21,10 @@ from fleetcore.errors import (
     NotVerified,
     SessionLimit,
 )
-from fleetcore.model import Verdict
+from fleetcore.host.clock import SystemClock
+from fleetcore.power.base import PowerController, PowerOptions
+from fleetcore.power.options import bmc_options
+from fleetcore.power.registry import collect, open_power
 from fleetcore.redfish.cache import Cache
 
 from fleetlab.farm import BmcSpec, Fault, PowerBehaviour, running_farm

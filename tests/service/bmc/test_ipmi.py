@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import pytest
-from fleetcore.clock import SystemClock
-from fleetcore.drivers.base import PowerController, PowerOptions
-from fleetcore.drivers.ipmi import IpmiDriver
-from fleetcore.drivers.options import bmc_options
-from fleetcore.drivers.registry import collect, open_power
+from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
-from fleetcore.model import Verdict, device_from_dict, to_dict
+from fleetcore.host.clock import SystemClock
+from fleetcore.power.base import PowerController, PowerOptions
+from fleetcore.power.ipmi import IpmiDriver
+from fleetcore.power.options import bmc_options
+from fleetcore.power.registry import collect, open_power
 
 from fleetlab.ipmi import Fru, IpmiSim, available
 

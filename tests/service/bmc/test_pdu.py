@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fleetcore.clock import SystemClock
-from fleetcore.drivers.base import PowerController, PowerOptions
-from fleetcore.drivers.pdu import outlets_driver
+from fleetcore.host.clock import SystemClock
+from fleetcore.power.base import PowerController, PowerOptions
+from fleetcore.power.pdu import outlets_driver
 
 APC = "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4"
 RARITAN_SWITCH, RARITAN_STATE = "1.3.6.1.4.1.13742.6.4.1.2.1.2.1", "1.3.6.1.4.1.13742.6.4.1.2.1.3.1"

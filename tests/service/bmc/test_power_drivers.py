@@ -10,13 +10,13 @@ import json
 import sys
 
 import pytest
-from fleetcore.clock import SystemClock
-from fleetcore.drivers import options
-from fleetcore.drivers.base import PowerController, PowerOptions
-from fleetcore.drivers.command import CommandDriver, command_options
-from fleetcore.drivers.pdu import MIBS
 from fleetcore.errors import Busy, MissingDependency, TimedOut
+from fleetcore.host.clock import SystemClock
 from fleetcore.ports import PowerAction
+from fleetcore.power import options
+from fleetcore.power.base import PowerController, PowerOptions
+from fleetcore.power.command import CommandDriver, command_options
+from fleetcore.power.pdu import MIBS
 
 QUICK = {"graceful_timeout": 0, "off_seconds": 0.1, "verify_timeout": 3}
 # A relay with a port for each machine, whose state is a file. `stuck` is a port that accepts and does nothing.

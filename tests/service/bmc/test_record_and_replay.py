@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.clock import SystemClock
-from fleetcore.drivers.ipmi import collect_ipmi, replay_ipmi
-from fleetcore.drivers.options import BmcOptions
-from fleetcore.model import Verdict
+from fleetcore.document.model import Verdict
+from fleetcore.host.clock import SystemClock
+from fleetcore.power.ipmi import collect_ipmi, replay_ipmi
+from fleetcore.power.options import BmcOptions
 from fleetcore.redfish.capture import Record, Recording
 
 from fleetlab.farm import BmcSpec, Fault, running_farm

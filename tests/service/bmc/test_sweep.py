@@ -20,13 +20,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
-from fleetcore.drivers.options import bmc_options
-from fleetcore.drivers.registry import collect, collect_async
+from fleetcore.document.model import Verdict
 from fleetcore.errors import AuthenticationFailed, CertificateInvalid, FleetError
-from fleetcore.http import HttpClient, HttpOptions
-from fleetcore.model import Verdict
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
+from fleetcore.power.options import bmc_options
+from fleetcore.power.registry import collect, collect_async
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
 from fleetlab.ipmi import IpmiSim

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 60

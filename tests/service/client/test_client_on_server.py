@@ -11,7 +11,6 @@ from itertools import count
 
 import pytest
 from client_support import Server
-from fleetcore.client import ServerClient
 from fleetcore.errors import (
     AuthenticationFailed,
     ConflictError,
@@ -21,6 +20,7 @@ from fleetcore.errors import (
     PermissionDenied,
     Unreachable,
 )
+from fleetcore.net.client import ServerClient
 
 DEVICE = {"source": "oob", "vendor": "Exemplar", "serial": "EX1", "collected_at": "2026-01-01T00:00:00Z"}
 NUMBERS = count(1)

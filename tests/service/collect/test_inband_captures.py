@@ -11,11 +11,11 @@ import re
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.collect.archive import load
-from fleetcore.collect.collector import replay
+from fleetcore.document.model import device_from_dict, to_dict
 from fleetcore.errors import ParseError
-from fleetcore.model import device_from_dict, to_dict
-from fleetcore.parse import (
+from fleetcore.inband.collect.archive import load
+from fleetcore.inband.collect.collector import replay
+from fleetcore.inband.parse import (
     asrr_bioscontrol,
     dmidecode,
     dsu,

@@ -13,8 +13,7 @@ import json
 import os
 from typing import Any
 
-from fleetcore.collect.join import join
-from fleetcore.model import (
+from fleetcore.document.model import (
     Capability,
     Cpu,
     Device,
@@ -31,6 +30,7 @@ from fleetcore.model import (
     device_from_dict,
     to_dict,
 )
+from fleetcore.inband.collect.join import join
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 

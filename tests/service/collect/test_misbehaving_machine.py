@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from fleetcore.clock import SystemClock
-from fleetcore.collect.archive import load, packed
-from fleetcore.collect.collector import collect, replay
-from fleetcore.collect.host import SystemFiles, SystemRunner
-from fleetcore.collect.probe import Options
-from fleetcore.model import to_dict
+from fleetcore.document.model import to_dict
+from fleetcore.host.clock import SystemClock
+from fleetcore.inband.collect.archive import load, packed
+from fleetcore.inband.collect.collector import collect, replay
+from fleetcore.inband.collect.host import SystemFiles, SystemRunner
+from fleetcore.inband.collect.probe import Options
 
 LSBLK = {"blockdevices": [{"name": "sda", "type": "disk", "serial": "EX-DISK-1", "size": 1000, "model": "Exemplar"}]}
 TOOLS = {

@@ -12,8 +12,9 @@ import struct
 import subprocess
 
 import pytest
-from fleetcore.collect import commands, host, openipmi
 from fleetcore.errors import NotFound, TransientError
+from fleetcore.inband.collect import commands, host
+from fleetcore.ipmi import device as openipmi
 
 ASSERTIONS = """
 #include <stddef.h>

@@ -17,24 +17,24 @@ import random
 import time
 from pathlib import Path
 
-import fleetcore.parse
+import fleetcore.inband.parse
 import pytest
+from fleetcore.document.model import Device, device_from_dict, to_dict
 from fleetcore.errors import ParseError
-from fleetcore.model import Device, device_from_dict, to_dict
-from fleetcore.parse import openipmi
+from fleetcore.ipmi import answers as openipmi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 EXAMPLES = int(os.environ.get("FLEET_FUZZ", "40"))
-GOLDEN = Path(__file__).resolve().parents[2] / "unit/plugins/module_utils/fleetcore/parse/golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "unit/plugins/module_utils/fleetcore/inband/parse/golden"
 RAWS = [path.read_text(encoding="utf-8") for path in sorted(GOLDEN.glob("*/*/raw"))]
 SIXTEEN_MIB = 16 << 20
 
 
 def _parsers():
     found = {}
-    for info in pkgutil.iter_modules(fleetcore.parse.__path__):
-        module = importlib.import_module(f"fleetcore.parse.{info.name}")
+    for info in pkgutil.iter_modules(fleetcore.inband.parse.__path__):
+        module = importlib.import_module(f"fleetcore.inband.parse.{info.name}")
         for name, function in vars(module).items():
             if name.startswith("parse_") and function.__module__ == module.__name__:
                 found[f"{info.name}.{name}"] = function

@@ -14,14 +14,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleetcore.model import to_dict
-from fleetcore.parse import dmidecode, smbios
-from fleetcore.parse.dmidecode import parse_dmidecode
-from fleetcore.parse.smbios import parse_smbios
-from fleetcore.parse.values import word
+from fleetcore.document.model import to_dict
+from fleetcore.document.values import word
+from fleetcore.inband.parse import dmidecode, smbios
+from fleetcore.inband.parse.dmidecode import parse_dmidecode
+from fleetcore.inband.parse.smbios import parse_smbios
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests/unit/plugins/module_utils/fleetcore/parse"))
+sys.path.insert(0, str(ROOT / "tests/unit/plugins/module_utils/fleetcore/inband/parse"))
 import smbios_tables as tables  # noqa: E402
 
 DMIDECODE = shutil.which("dmidecode", path="/usr/sbin:/usr/local/sbin:/usr/bin")

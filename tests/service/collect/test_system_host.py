@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fleetcore.collect import host
-from fleetcore.collect.host import OUTPUT_FILE, SystemFiles, SystemRunner
 from fleetcore.errors import FatalError, MissingDependency, NotFound, PermissionDenied
+from fleetcore.inband.collect import host
+from fleetcore.inband.collect.host import OUTPUT_FILE, SystemFiles, SystemRunner
 
 
 @pytest.fixture

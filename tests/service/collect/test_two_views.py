@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from fixtures_dir import fixture_dir
-from fleetcore.collect.archive import load as load_tools
-from fleetcore.collect.collector import replay
-from fleetcore.findings import findings
-from fleetcore.match import label
-from fleetcore.merge import merge, source_of
-from fleetcore.model import Source, device_from_dict, to_dict
+from fleetcore.document.findings import findings
+from fleetcore.document.match import label
+from fleetcore.document.merge import merge, source_of
+from fleetcore.document.model import Source, device_from_dict, to_dict
+from fleetcore.inband.collect.archive import load as load_tools
+from fleetcore.inband.collect.collector import replay
 from fleetcore.redfish.capture import from_capture, load
 
 PARTS = ("cpus", "memory", "drives", "nics", "power_supplies", "gpus", "storage_controller", "tpms")

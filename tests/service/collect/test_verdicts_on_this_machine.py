@@ -18,21 +18,21 @@ from pathlib import Path
 
 import fleetcore
 import pytest
-from fleetcore.collect.sources import SOURCES
+from fleetcore.inband.collect.sources import SOURCES
 
 PACKAGES = Path(fleetcore.__file__).parents[1]
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user and to make namespaces")
 COLLECT = """
 import json, os, shutil, sys
 sys.path.insert(0, sys.argv[1])
-from fleetcore.clock import SystemClock
-from fleetcore.collect import collector, host
-from fleetcore.collect.probe import Options
-import importlib, pkgutil, fleetcore.parse
-for info in pkgutil.iter_modules(fleetcore.parse.__path__):  # another user may not be able to read them later
-    importlib.import_module(f"fleetcore.parse.{info.name}")
-import fleetcore.collect.openipmi
-from fleetcore.model import to_dict
+from fleetcore.host.clock import SystemClock
+from fleetcore.inband.collect import collector, host
+from fleetcore.inband.collect.probe import Options
+import importlib, pkgutil, fleetcore.inband.parse
+for info in pkgutil.iter_modules(fleetcore.inband.parse.__path__):  # another user may not be able to read them later
+    importlib.import_module(f"fleetcore.inband.parse.{info.name}")
+import fleetcore.ipmi.device
+from fleetcore.document.model import to_dict
 user, path = sys.argv[2], sys.argv[3] or host.SEARCH_PATH
 if user:
     os.setgroups([])

@@ -23,16 +23,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from fleetd import api as fleetd_api
-from fleetd.adapters.memory import MemoryStore
-from fleetd.adapters.sql import migrate
-from fleetd.adapters.sql.engine import make_engine
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.adapters.sql.tables import metadata
-from fleetd.api.auth import Policy
-from fleetd.domain import Scope
-from fleetd.services.container import Services
-from fleetd.services.powercycles import Backoff
+from fleetd.server import api as fleetd_api
+from fleetd.server.domain import Scope
+from fleetd.server.kernel import migrate
+from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.engine import make_engine
+from fleetd.server.kernel.tables import metadata
+from fleetd.server.memory import MemoryStore
+from fleetd.server.powercycles.service import Backoff
+from fleetd.server.services import Services
+from fleetd.server.store import SqlStore
 
 REPO = Path(__file__).resolve().parents[3]
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -15,15 +15,15 @@ import pytest
 from fleetcore.errors import ConflictError, InvalidInput
 from sqlalchemy import select, text
 
-from fleetd.adapters.cipher import KeyRing, new_key
-from fleetd.adapters.sql import migrate, tables
-from fleetd.adapters.sql.backup import backup, restore
-from fleetd.adapters.sql.engine import make_engine
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.domain import BmcAccess, Scope
-from fleetd.events import NewEvent
-from fleetd.leases import Fail, Lease, Retry
-from fleetd.services.container import Services
+from fleetd.server.credentials.cipher import KeyRing, new_key
+from fleetd.server.domain import BmcAccess, Scope
+from fleetd.server.kernel import migrate, tables
+from fleetd.server.kernel.backup import backup, restore
+from fleetd.server.kernel.engine import make_engine
+from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.services import Services
+from fleetd.server.store import SqlStore
+from fleetd.server.work.model import Fail, Lease, Retry
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
 from fleetcore.errors import AuthenticationFailed, ConflictError, InvalidInput, NotFound
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
 
 
 def test_the_client_and_the_server_agree(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any) -> None:

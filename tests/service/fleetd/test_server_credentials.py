@@ -14,11 +14,11 @@ import httpx
 import pytest
 from fleetcore.errors import InvalidInput, NotFound
 
-from fleetd.adapters.cipher import KeyRing, new_key, read_keys
-from fleetd.adapters.memory import MemoryStore
-from fleetd.domain import AuditEntry, BmcAccess, Credential, CredentialInUse, Machine, new_id
-from fleetd.ports import Store
-from fleetd.services.credentials import Credentials
+from fleetd.server.credentials.cipher import KeyRing, new_key, read_keys
+from fleetd.server.credentials.service import Credentials
+from fleetd.server.domain import AuditEntry, BmcAccess, Credential, CredentialInUse, Machine, new_id
+from fleetd.server.memory import MemoryStore
+from fleetd.server.ports import Store
 
 SECRET = "correct horse ✓ battery"
 

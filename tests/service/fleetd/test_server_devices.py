@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fleetcore.model import device_from_dict
+from fleetcore.document.model import device_from_dict
 
 MACHINE = "/api/v1/machines/m1"
 COVERED = {"storage": {"verdict": "collected"}, "memory": {"verdict": "collected"}}

@@ -16,12 +16,12 @@ import httpx
 import pytest
 from fleetcore.errors import Busy
 
-from fleetd.adapters.memory import MemoryStore
-from fleetd.api import streams
-from fleetd.api.streams import EventStream, Feed, News
-from fleetd.api.v1 import encode
-from fleetd.events import EventFilter, NewEvent
-from fleetd.services.container import Services
+from fleetd.server.kernel.events.model import EventFilter, NewEvent
+from fleetd.server.kernel.http import streams
+from fleetd.server.kernel.http.streams import EventStream, Feed, News
+from fleetd.server.machines.api import encode
+from fleetd.server.memory import MemoryStore
+from fleetd.server.services import Services
 
 DOOR = {"kind": "rack.door_opened", "machine": "m1", "message": "who?", "data": {"rack": "r1"}}
 

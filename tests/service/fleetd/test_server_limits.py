@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from fleetd import config
-from fleetd.api.limits import FailedLogins, Limit
-from fleetd.api.proxy import Proxies
+from fleetd.common import settings as config
+from fleetd.server.kernel.http.limits import FailedLogins, Limit
+from fleetd.server.kernel.http.proxy import Proxies
 
 PROXY = "10.0.0.5"
 

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleetd.domain import PowerCycleState, State
-from fleetd.leases import Lease
+from fleetd.server.domain import PowerCycleState, State
+from fleetd.server.work.model import Lease
 
 REPO = Path(__file__).resolve().parents[3]
 ALERTS = REPO / "docs/prometheus/alerts.yml"

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-import fleetd.api
-from fleetd.domain import PowerCycleState
-from fleetd.events import NewEvent
+import fleetd.server.page
+from fleetd.server.domain import PowerCycleState
+from fleetd.server.kernel.events.model import NewEvent
 
 EVIL = "<script>alert(1)</script>"
 
@@ -123,7 +123,7 @@ def test_values_are_escaped(fleet: Any, path: str) -> None:
 
 
 def test_no_external_assets() -> None:
-    for path in Path(fleetd.api.__file__).parent.glob("*/*.*"):
+    for path in Path(fleetd.server.page.__file__).parent.glob("*/*.*"):
         if path.suffix in (".html", ".css", ".js"):
             assert not re.search(r"(src|href|url|import)\W+(https?:)?//", path.read_text()), path
             assert not re.search(r"\son\w+=|style=", path.read_text()), (

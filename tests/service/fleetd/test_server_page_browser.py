@@ -15,12 +15,12 @@ import httpx
 import pytest
 from browser import Browser, browsing, programs
 
-from fleetd.adapters.sql import migrate
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.domain import PowerCycleState, Scope, State
-from fleetd.events import NewEvent
-from fleetd.services import holds
-from fleetd.services.container import Services
+from fleetd.server.domain import PowerCycleState, Scope, State
+from fleetd.server.kernel import migrate
+from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.machines import holds
+from fleetd.server.services import Services
+from fleetd.server.store import SqlStore
 
 STOP_SOON = {"FLEETD_SERVER__SHUTDOWN_SECONDS": "1"}  # streams of updates do not end by themselves
 RACK = [f"r1-n{number:02d}" for number in range(1, 31)]

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 import fleetd
-from fleetd import config
+from fleetd.common import settings as config
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fleetd.leases import Backoff, Lease, Retry
+from fleetd.server.work.model import Backoff, Lease, Retry
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -15,15 +15,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fleetcore.errors import NotFound
 
-from fleetd.adapters.sql import codec, migrate, rows
-from fleetd.adapters.sql.engine import make_engine
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.adapters.sql.tables import metadata
-from fleetd.domain import BmcAccess, Description, DeviceSummary, Machine, PowerCycleState
-from fleetd.events import NewEvent
-from fleetd.leases import LifecycleNotIn, NotHeld, NotQuarantined, Process
-from fleetd.ports import ComponentFilter, MachineFilter
-from fleetd.services.container import Services
+from fleetd.server.domain import BmcAccess, Description, DeviceSummary, Machine, PowerCycleState
+from fleetd.server.kernel import codec, migrate
+from fleetd.server.kernel.engine import make_engine
+from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.kernel.tables import metadata
+from fleetd.server.machines import rows
+from fleetd.server.ports import ComponentFilter, MachineFilter
+from fleetd.server.services import Services
+from fleetd.server.store import SqlStore
+from fleetd.server.work.model import LifecycleNotIn, NotHeld, NotQuarantined, Process
 
 
 def test_migrations_and_tables_agree(database_url: str) -> None:

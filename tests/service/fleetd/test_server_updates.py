@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fleetcore.errors import Busy
 
-from fleetd.adapters.memory import MemoryStore
-from fleetd.api.updates import Subscription, Updates, descriptions
-from fleetd.services import machines as changes
-from fleetd.services.container import Services
+from fleetd.server.kernel.http.updates import Subscription, Updates, descriptions
+from fleetd.server.machines import service as changes
+from fleetd.server.memory import MemoryStore
+from fleetd.server.services import Services
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fleetcore.errors import Busy, ConflictError
 
-from fleetd.keeper import SessionKeeper
+from fleetd.common.keeper import SessionKeeper
 
 
 @pytest.fixture

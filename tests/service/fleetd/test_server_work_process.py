@@ -19,8 +19,8 @@ import httpx
 import pytest
 from relay import Relay
 
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.keeper import SessionKeeper
+from fleetd.common.keeper import SessionKeeper
+from fleetd.server.store import SqlStore
 
 WORKER = """
 import json, sys, threading, time

@@ -22,12 +22,12 @@ from typing import Any
 import uvicorn
 from fleetcore.errors import NotFound
 
-from fleetd import api
-from fleetd.adapters.memory import MemoryStore
-from fleetd.api.auth import Policy
-from fleetd.domain import Scope
 from fleetd.monitor.core import Flags
-from fleetd.services.container import Services
+from fleetd.server import api
+from fleetd.server.domain import Scope
+from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.memory import MemoryStore
+from fleetd.server.services import Services
 
 REPO = Path(__file__).resolve().parents[3]
 EVENT = "/json/v1/machine/event/"

@@ -13,10 +13,10 @@ from fleetcore.errors import NotFound, Unreachable
 from monitor_fakes import FakeClock, FakeMachine
 
 from fleetd.monitor.agent import Agent, Pace
+from fleetd.monitor.app import FileMemory
 from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.outbox import KINDS, Outbox
 from fleetd.monitor.spool import Spool
-from fleetd.monitor_app import FileMemory
 from fleetd.runner.loop import Link
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
 from fleetcore.errors import FleetError
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import EVENT, PlainServer, RealServer, eventually
 from structlog.testing import capture_logs
 

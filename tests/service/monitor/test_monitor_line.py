@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
 from fleetcore.errors import PermissionDenied
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import PlainServer, RealServer, eventually
 
-from fleetd.domain import Scope
+from fleetd.server.domain import Scope
 
 REPO = Path(__file__).resolve().parents[3]
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from fleetcore import process
-from fleetcore.collect.host import SystemFiles
+from fleetcore.inband.collect.host import SystemFiles
 from monitor_fakes import Files
 
 from fleetd.monitor import observe
+from fleetd.server.legacy import process
 
 CPU = "processor\t: {}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC 7313P\nphysical id\t: 0\ncore id\t: {}\n"
 HW = "/sys/class/hwmon"

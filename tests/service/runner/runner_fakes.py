@@ -12,7 +12,7 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, Unreachable
 
-from fleetd.runner_ports import Entry, HostOutcome, PlaybookRun, RunProgress, Wanted
+from fleetd.runner.ports import Entry, HostOutcome, PlaybookRun, RunProgress, Wanted
 
 
 class FakeClock:

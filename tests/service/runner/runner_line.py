@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
 
 from fleetlab.farm import Bmc
 from fleetlab.process import Child, free_port

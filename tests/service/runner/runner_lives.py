@@ -21,23 +21,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fleetcore.claim import Claim
-from fleetcore.client import ServerClient
-from fleetcore.clock import SystemClock
-from fleetcore.drivers.base import PowerController, PowerOptions, PowerStep
-from fleetcore.drivers.options import bmc_options
-from fleetcore.drivers.registry import open_power
 from fleetcore.errors import FleetError
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.host.clock import SystemClock
+from fleetcore.net.claim import Claim
+from fleetcore.net.client import ServerClient
+from fleetcore.net.http import HttpClient, HttpOptions
+from fleetcore.power.base import PowerController, PowerOptions, PowerStep
+from fleetcore.power.options import bmc_options
+from fleetcore.power.registry import open_power
 
-from fleetd import runner_app
-from fleetd.adapters import awx
-from fleetd.adapters.ansible_runner import AnsibleRunner
-from fleetd.adapters.awx import AwxRunner
-from fleetd.adapters.journal import SqliteJournal
 from fleetd.cli import main
+from fleetd.runner import app as runner_app
+from fleetd.runner.adapters import awx
+from fleetd.runner.adapters.ansible_runner import AnsibleRunner
+from fleetd.runner.adapters.awx import AwxRunner
+from fleetd.runner.adapters.journal import SqliteJournal
+from fleetd.runner.ports import HostOutcome, State
 from fleetd.runner.server import HttpWorkServer
-from fleetd.runner_ports import HostOutcome, State
 
 
 class ForkingRunner(AnsibleRunner):

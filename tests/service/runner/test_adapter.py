@@ -16,8 +16,8 @@ import pytest
 from fleetcore.errors import FatalError, InvalidInput
 from runner_fakes import FileLab
 
-from fleetd.adapters.ansible_runner import AnsibleRunner, Outcomes, Recorder, _lines
-from fleetd.runner_ports import PlaybookRun, RunProgress
+from fleetd.runner.adapters.ansible_runner import AnsibleRunner, Outcomes, Recorder, _lines
+from fleetd.runner.ports import PlaybookRun, RunProgress
 
 POWER = "baremetal.fleet.bmc_power"
 

@@ -12,10 +12,10 @@ import pytest
 import structlog
 from awx_sim import POWER, Awx
 from fleetcore.errors import AuthenticationFailed, FleetError, InvalidInput, PermissionDenied
-from fleetcore.http import HttpClient, HttpOptions
+from fleetcore.net.http import HttpClient, HttpOptions
 
-from fleetd.adapters.awx import AwxRunner
-from fleetd.runner_ports import PlaybookRun, RunProgress
+from fleetd.runner.adapters.awx import AwxRunner
+from fleetd.runner.ports import PlaybookRun, RunProgress
 
 
 @pytest.fixture

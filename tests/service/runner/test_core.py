@@ -9,7 +9,7 @@ import pytest
 from runner_fakes import broken, cycled
 
 from fleetd.runner import core
-from fleetd.runner_ports import Entry, HostOutcome, State, Wanted
+from fleetd.runner.ports import Entry, HostOutcome, State, Wanted
 
 NOW = 1_000_000.0
 SERVED = frozenset({"a", "b"})

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from fleetcore.errors import ConflictError, FleetError, InvalidInput
 
-from fleetd.adapters.journal import FileBrake, SqliteJournal
-from fleetd.runner_ports import Entry, JournalBroken, State
+from fleetd.runner.adapters.journal import FileBrake, SqliteJournal
+from fleetd.runner.ports import Entry, JournalBroken, State
 
 ENTRY = Entry("q1", "rack/1", "q1", State.RUNNING, 1, "run-1", 5.0, 7.5, {"error": {"code": "x", "message": "ü"}})
 
@@ -36,7 +36,7 @@ def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_one_runner_per_state_directory(tmp_path: Path) -> None:
     first = SqliteJournal(tmp_path / "j.sqlite")
-    script = f"from pathlib import Path; from fleetd.adapters.journal import SqliteJournal; SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
+    script = f"from pathlib import Path; from fleetd.runner.adapters.journal import SqliteJournal; SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
     second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another runner" in second.stderr
     first.close()
@@ -60,8 +60,8 @@ def test_what_was_saved_survives_sigkill(tmp_path: Path) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
-from fleetd.adapters.journal import SqliteJournal
-from fleetd.runner_ports import Entry, JournalBroken, State
+from fleetd.runner.adapters.journal import SqliteJournal
+from fleetd.runner.ports import Entry, JournalBroken, State
 journal = SqliteJournal(Path({str(tmp_path / "j.sqlite")!r}))
 for state in State:
     journal.save([Entry(state.value, "m", None, state)])

@@ -78,10 +78,10 @@ def server() -> Iterator[PlainServer]:
 # Kills its own process at one point of the runner's life, from inside, so that the point is exact.
 SUICIDE = """
 import os, signal, sys
-from fleetd.adapters.ansible_runner import AnsibleRunner
-from fleetd.adapters.journal import SqliteJournal
+from fleetd.runner.adapters.ansible_runner import AnsibleRunner
+from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.server import HttpWorkServer
-from fleetd.runner_ports import State
+from fleetd.runner.ports import State
 
 when, what = sys.argv.pop(1).split(":")
 

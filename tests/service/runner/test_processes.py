@@ -14,9 +14,9 @@ from runner_fakes import FakeBrake, FakeClock, FakeRunner, FakeServer, MemoryJou
 from fleetd.runner.availability import Availability, AvailabilityOptions
 from fleetd.runner.loop import Link, Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.ports import HostOutcome, HostStep, JournalBroken, RunProgress, State, Wanted
 from fleetd.runner.powercycle import PowercycleOptions, Powercycles
 from fleetd.runner.waves import Budget, WaveOptions
-from fleetd.runner_ports import HostOutcome, HostStep, JournalBroken, RunProgress, State, Wanted
 
 
 class World:

@@ -14,11 +14,11 @@ from fleetcore.errors import ConflictError, FatalError, InvalidInput, Unreachabl
 from runner_fakes import FakeClock, FakeRunner, MemoryJournal, broken
 from runner_line import PASSWORD, Line, until
 
-from fleetd.adapters.ansible_runner import outcomes_together
+from fleetd.runner.adapters.ansible_runner import outcomes_together
 from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.ports import HostOutcome, RunProgress
 from fleetd.runner.scheduled import ProcessOptions, Scheduled
-from fleetd.runner_ports import HostOutcome, RunProgress
 from fleetlab.farm import BmcSpec, running_farm
 
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from fleetcore.client import ServerClient
 from fleetcore.errors import BadResponse, ConflictError, PermissionDenied
+from fleetcore.net.client import ServerClient
 from fleetcore.ports import HttpRequest, HttpResponse
 from runner_fakes import FakeClock
 
+from fleetd.runner.ports import Entry, State, Wanted
 from fleetd.runner.server import HttpWorkServer
-from fleetd.runner_ports import Entry, State, Wanted
 
 Answer = tuple[int, Any]
 OPEN = "/api/v1/powercycles?state="

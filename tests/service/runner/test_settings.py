@@ -8,10 +8,10 @@ import urllib.request
 
 import pytest
 
-from fleetd import runner_app
-from fleetd.config import ConfigError, load_text
+from fleetd.common.settings import ConfigError, load_text
+from fleetd.runner import app as runner_app
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.services.work import default_processes
+from fleetd.server.work.service import default_processes
 from fleetlab.process import free_port
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from runner_fakes import FakeBrake
 
-from fleetd.adapters.journal import FileBrake
+from fleetd.runner.adapters.journal import FileBrake
 from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of, shared
 
 

@@ -10,9 +10,9 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional, Protocol
 
-from ..drivers.options import BmcOptions, bmc_options
 from ..errors import FleetError, InvalidInput
 from ..ports import Clock
+from ..power.options import BmcOptions, bmc_options
 from ..redfish.service import Service
 from .accounts_ipmi import IpmiAccounts
 from .accounts_redfish import RedfishAccounts

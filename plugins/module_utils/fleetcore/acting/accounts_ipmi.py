@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ..drivers.options import BmcOptions
 from ..errors import AuthenticationFailed, FleetError, InvalidInput, Unsupported
+from ..power.options import BmcOptions
 from .base import Ipmi, open_ipmi
 
 _APP = 6

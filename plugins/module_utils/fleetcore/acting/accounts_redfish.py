@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ..drivers.options import BmcOptions
 from ..errors import AuthenticationFailed, InvalidInput, PermissionDenied, Unsupported
+from ..power.options import BmcOptions
 from ..redfish.service import Service
 from ..redfish.values import integer, link, text
 from .base import open_service

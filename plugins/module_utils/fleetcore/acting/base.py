@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
-from ..drivers.options import BmcOptions, check_system
-from ..drivers.registry import first_driver
+from ..document.model import Attempt, LogEntry
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
-from ..model import Attempt, LogEntry
 from ..ports import Clock
+from ..power.options import BmcOptions, check_system
+from ..power.registry import first_driver
 from ..redfish.service import Service
 from ..redfish.session import Session
 
@@ -26,7 +26,7 @@ POLL_SECONDS = 2.0
 
 
 class Ipmi(Protocol):
-    """What a topic needs of :class:`fleetcore.drivers.ipmi.IpmiDriver`."""
+    """What a topic needs of :class:`fleetcore.power.ipmi.IpmiDriver`."""
 
     name: str
     clock: Clock
@@ -93,7 +93,7 @@ def open_ipmi(options: BmcOptions, clock: Clock) -> Ipmi:
 
     :raises MissingDependency: pyghmi is not installed.
     """
-    from ..drivers.ipmi import IpmiDriver
+    from ..power.ipmi import IpmiDriver
 
     return IpmiDriver(options, clock)
 
@@ -108,7 +108,7 @@ def prepare(
     """The change as the first driver prepares it that can: drivers are tried in order while nothing was written yet.
 
     :param what: for messages: "<driver> can't do <what>".
-    :raises FleetError: as of :func:`fleetcore.drivers.registry.first_driver`.
+    :raises FleetError: as of :func:`fleetcore.power.registry.first_driver`.
     """
 
     def attempt(name: str) -> tuple[Change, Any]:

@@ -10,8 +10,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ..document.bios import KEYS, find, index, reduced
 from ..errors import FleetError, InvalidInput, Unsupported
-from ..parse.bios import KEYS, find, index, reduced
 from ..redfish.quirks import BIOS_HINTS
 from ..redfish.redact import is_secret
 from ..redfish.service import Service, action_of, action_target

@@ -17,9 +17,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from ..drivers.options import bmc_options
 from ..errors import Busy, FleetError, InvalidInput, NotFound, NotVerified, TransientError, Unsupported
 from ..ports import HttpResponse
+from ..power.options import bmc_options
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
 from ..redfish.service import Service, action_of, action_target, allowable
 from ..redfish.session import body_of

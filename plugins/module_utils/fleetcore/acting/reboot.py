@@ -10,12 +10,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ..drivers.base import PowerController, PowerOptions
-from ..drivers.controllers import CONTROLLER_TIMEOUT, controllers_of
-from ..drivers.options import bmc_options
-from ..drivers.registry import open_power
-from ..locks import FileLocks
+from ..host.locks import FileLocks
 from ..ports import Clock, Locks
+from ..power.base import PowerController, PowerOptions
+from ..power.controllers import CONTROLLER_TIMEOUT, controllers_of
+from ..power.options import bmc_options
+from ..power.registry import open_power
 from .base import seconds
 
 

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ..drivers.options import bmc_options
 from ..errors import (
     AuthenticationFailed,
     InvalidInput,
@@ -21,6 +20,7 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
+from ..power.options import bmc_options
 from ..redfish.service import Service, action_target, spelt
 from ..redfish.values import text
 from .base import Change, Ipmi, carry_out, open_service, seconds

@@ -14,7 +14,7 @@ import json
 import os
 from typing import Optional
 
-from ..files import safe_name, write_private
+from ..host.files import safe_name, write_private
 
 FRESH = frozenset(["system", "power", "thermal", "sensors", "log"])
 """Sections that are never asked for conditionally."""

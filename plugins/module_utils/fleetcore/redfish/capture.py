@@ -31,8 +31,8 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 from urllib.parse import unquote
 
+from ..document.model import Attempt, Device, Verdict
 from ..errors import InvalidInput
-from ..model import Attempt, Device, Verdict
 from ..ports import HttpResponse
 from .interpret import interpret
 from .redact import MAX_DEPTH, Redactor

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Optional
 
+from ..document.model import Device, Stats, Verdict
 from ..errors import AuthenticationFailed, TimedOut, Unreachable
-from ..model import Device, Stats, Verdict
 from ..ports import AsyncHttp, Clock, Http
 from .cache import FRESH, Cache
 from .interpret import interpret

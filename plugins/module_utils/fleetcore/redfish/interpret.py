@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
 from .. import __version__
-from ..model import (
+from ..document.model import (
     Collector,
     Coverage,
     Device,

@@ -159,7 +159,7 @@ def is_event_log(service: Mapping[str, Any]) -> bool:
     )
 
 
-# Parts of names that hint at a normalised BIOS setting (fleetcore.parse.bios) where none of its names is there.
+# Parts of names that hint at a normalised BIOS setting (fleetcore.document.bios) where none of its names is there.
 BIOS_HINTS: dict[str, tuple[str, ...]] = {
     "amd_sev": ("sev", "securemem", "memoryencryption"),
     "boot_mode": ("bootmode",),

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from ..document.model import Verdict
 from ..errors import (
     AuthenticationFailed,
     BadResponse,
@@ -21,7 +22,6 @@ from ..errors import (
     PermissionDenied,
     Unsupported,
 )
-from ..model import Verdict
 from ..ports import Clock, HttpResponse
 from .session import Session, body_of, message_of, outcome_of, retry_after
 from .values import at, items, link, links, text

@@ -20,6 +20,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Optional, TypeVar, Union, cast
 
+from ..document.model import Verdict
 from ..errors import (
     AuthenticationFailed,
     BadResponse,
@@ -29,7 +30,6 @@ from ..errors import (
     TimedOut,
     Unsupported,
 )
-from ..model import Verdict
 from ..ports import AsyncHttp, Clock, Http, HttpRequest, HttpResponse
 from .cache import Cache
 from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS

@@ -23,8 +23,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
+from ..document.model import Coverage, Verdict
 from ..errors import InvalidInput, NotFound
-from ..model import Coverage, Verdict
 from .quirks import is_event_log
 from .rules import EXPAND_WHOLE, LAST, ONLY, RULES, SECTIONS, Follow
 from .values import at, integer, items, link, links, links_at, objects_at, text

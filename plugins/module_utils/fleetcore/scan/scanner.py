@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
 from ..errors import InvalidInput, ParseError
-from ..http import clean_fingerprint
+from ..net.http import clean_fingerprint
 from . import rmcp, service_root, ssdp
 
 _CHUNK = 64 * 1024

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Union
 
-from ..drivers.options import BmcOptions
+from ..document.model import Device, Verdict, to_dict
 from ..errors import FleetError
-from ..model import Device, Verdict, to_dict
 from ..ports import Clock
+from ..power.options import BmcOptions
 from .journal import Journal
 from .outbox import RETRY_SECONDS, Outbox, Publish, Spool
 

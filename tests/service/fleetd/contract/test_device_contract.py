@@ -6,8 +6,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleetd.domain import DeviceSummary, FoundComponent, Machine
-from fleetd.ports import ComponentFilter, Publication, Store
+from fleetd.server.domain import DeviceSummary, FoundComponent, Machine
+from fleetd.server.ports import ComponentFilter, Publication, Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fleetcore.errors import NotFound
 
-from fleetd.domain import (
+from fleetd.server.domain import (
     Annotation,
     AuditEntry,
     BmcAccess,
@@ -27,10 +27,10 @@ from fleetd.domain import (
     Token,
     new_id,
 )
-from fleetd.events import Event, EventFilter, NewEvent
-from fleetd.leases import Fail, Lease, Retry, unchanged
-from fleetd.ports import Publication, Store
-from fleetd.services.work import default_processes
+from fleetd.server.kernel.events.model import Event, EventFilter, NewEvent
+from fleetd.server.ports import Publication, Store
+from fleetd.server.work.model import Fail, Lease, Retry, unchanged
+from fleetd.server.work.service import default_processes
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 PROCESSES = default_processes()

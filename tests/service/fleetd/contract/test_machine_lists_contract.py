@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters, counts and orders of machine lists: every store does what ``fleetd.facets`` says."""
+"""Filters, counts and orders of machine lists: every store does what ``fleetd.server.machines.facets`` says."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fleetd.domain import Description, DeviceSummary, Machine, Powercycle, PowerCycleState, State, new_id
-from fleetd.facets import Facet, Order, facets, order_key
-from fleetd.ports import MachineFilter, Store
+from fleetd.server.domain import Description, DeviceSummary, Machine, Powercycle, PowerCycleState, State, new_id
+from fleetd.server.machines.facets import Facet, Order, facets, order_key
+from fleetd.server.ports import MachineFilter, Store
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 STALE = NOW - timedelta(minutes=15)

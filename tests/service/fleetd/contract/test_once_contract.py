@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from fleetcore.errors import NotFound
 
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.domain import JsonMap, KeyReused, Machine, Once
-from fleetd.events import NewEvent
-from fleetd.ports import Store
+from fleetd.server.domain import JsonMap, KeyReused, Machine, Once
+from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.ports import Store
+from fleetd.server.store import SqlStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ASKED = Once("alice", "key-1", "digest")

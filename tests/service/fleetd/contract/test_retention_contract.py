@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from fleetcore.errors import ConflictError
 
-from fleetd.domain import AuditEntry, Credential, DeviceSummary, Machine, Once, Powercycle, State, new_id
-from fleetd.events import NewEvent
-from fleetd.leases import Fail, Finish, Lease, unchanged
-from fleetd.ports import Kept, Publication, Store
-from fleetd.services import retention
-from fleetd.services.retention import Retention
-from fleetd.services.work import default_processes
+from fleetd.server.domain import AuditEntry, Credential, DeviceSummary, Machine, Once, Powercycle, State, new_id
+from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.kernel.retention import service as retention
+from fleetd.server.kernel.retention.service import Retention
+from fleetd.server.ports import Kept, Publication, Store
+from fleetd.server.work.model import Fail, Finish, Lease, unchanged
+from fleetd.server.work.service import default_processes
 
 PROCESSES = default_processes()
 CHANGE = {"op": "changed", "component": "device", "field": "vendor", "before": None, "after": "A"}

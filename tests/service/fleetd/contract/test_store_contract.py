@@ -12,8 +12,7 @@ import pytest
 from fleetcore.errors import ConflictError, NotFound
 from sqlalchemy import event
 
-from fleetd.adapters.sql.store import SqlStore
-from fleetd.domain import (
+from fleetd.server.domain import (
     Annotation,
     BmcAccess,
     Description,
@@ -28,7 +27,8 @@ from fleetd.domain import (
     WebSession,
     new_id,
 )
-from fleetd.ports import MachineFilter, Publication, Store
+from fleetd.server.ports import MachineFilter, Publication, Store
+from fleetd.server.store import SqlStore
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from fleetcore.errors import NotFound
 
-from fleetd.domain import BmcAccess, Description, DeviceSummary, Machine, Powercycle, State, new_id
-from fleetd.leases import (
+from fleetd.server.domain import BmcAccess, Description, DeviceSummary, Machine, Powercycle, State, new_id
+from fleetd.server.ports import Publication, Store
+from fleetd.server.work.model import (
     Cancel,
     DocumentOlder,
     Facts,
@@ -40,8 +41,7 @@ from fleetd.leases import (
     WorkConflict,
     unchanged,
 )
-from fleetd.ports import Publication, Store
-from fleetd.services.work import default_processes
+from fleetd.server.work.service import default_processes
 
 ANY = LifecycleNotIn(())
 ONE = Process("one", ANY, exclusion="machine")
@@ -529,7 +529,7 @@ def test_a_machine_has_one_holder_however_many_want_it(store: Store) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite_url", pytest.param("clean_postgres_url", marks=pytest.mark.postgres)])
 def test_real_time_of_the_database(kind: str, request: pytest.FixtureRequest) -> None:
-    from fleetd.adapters.sql.store import SqlStore
+    from fleetd.server.store import SqlStore
 
     store = SqlStore(request.getfixturevalue(kind))
     who = session(store, interval=1.5)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils._host import inventory_plan
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.collect import tools
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import device_from_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import FleetError, InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import device_from_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect import tools
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import CommandResult
 
 PARAMS = {

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils import _machine, _publish
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.client import ServerClient
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import (
     ConflictError,
     FleetError,
@@ -20,6 +19,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     NotVerified,
     ParseError,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client import ServerClient
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 
 BMC_DEFAULTS = {"mac": None, "drivers": ["redfish", "ipmi"], "redfish_scheme": "https", "validate_certs": True}

@@ -14,7 +14,7 @@ import yaml
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 COLLECTION = ("ansible_collections", "baremetal", "fleet", "plugins")
-OUT_OF_BAND = ("acting", "drivers", "redfish")
+OUT_OF_BAND = ("acting", "power", "redfish")
 GROUPS = yaml.safe_load((PLUGINS.parent / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py") if path.stem != "__init__")
 
@@ -82,8 +82,10 @@ def test_the_walk_finds_out_of_band_code_where_it_is(module):
 
 def test_the_host_collector_ships_its_parsers_and_nothing_that_talks_to_the_network():
     shipped = closure("modules", "host_inventory")
-    parsers = {path.stem for path in (PLUGINS / "module_utils/fleetcore/parse").glob("*.py") if path.stem != "__init__"}
-    assert {"module_utils.fleetcore.collect.sources", "module_utils.fleetcore.collect.archive"} <= shipped
-    assert {f"module_utils.fleetcore.parse.{name}" for name in parsers} <= shipped
-    for name in ("fleetcore.http", "fleetcore.client", "_bmc", "_server"):
+    parsers = {
+        path.stem for path in (PLUGINS / "module_utils/fleetcore/inband/parse").glob("*.py") if path.stem != "__init__"
+    }
+    assert {"module_utils.fleetcore.inband.collect.sources", "module_utils.fleetcore.inband.collect.archive"} <= shipped
+    assert {f"module_utils.fleetcore.inband.parse.{name}" for name in parsers} <= shipped
+    for name in ("fleetcore.net.http", "fleetcore.net.client", "_bmc", "_server"):
         assert f"module_utils.{name}" not in shipped

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...model import Backplane, Battery, Enclosure, Fan, Gpu, PcieDevice, PowerSupply, Sensor, clean_serial
+from ...document.model import Backplane, Battery, Enclosure, Fan, Gpu, PcieDevice, PowerSupply, Sensor, clean_serial
 from ..quirks import (
     BATTERY_PATHS,
     BMC_GRAPHICS_VENDORS,

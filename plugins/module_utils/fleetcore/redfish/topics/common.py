@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...model import Firmware, Status, clean_serial
+from ...document.model import Firmware, Status, clean_serial
 from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
 from ..values import at, first, items, links, text, word
 from ..walker import Tree

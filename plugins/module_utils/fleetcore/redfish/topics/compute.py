@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...model import Accelerator, Cpu, Gpu, Memory, clean_serial
-from ...sections import MEMORY_BYTES
+from ...document.model import Accelerator, Cpu, Gpu, Memory, clean_serial
+from ...document.sections import MEMORY_BYTES
 from ..quirks import module_mebibytes
 from ..values import at, first, integer, links_at, positive, text, word
 from ..walker import Tree

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ...model import Dpu, FabricPort, Nic, NicPort, Transceiver, clean_mac, clean_serial
+from ...document.model import Dpu, FabricPort, Nic, NicPort, Transceiver, clean_mac, clean_serial
 from ..quirks import DPU_WORDS, NIC_PRODUCT_PATHS
 from ..values import at, boolean, first, items, links, positive, text, word
 from ..walker import Tree

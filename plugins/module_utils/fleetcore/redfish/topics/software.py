@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...model import (
+from ...document.bios import normalised
+from ...document.model import (
     Bios,
     BiosConfiguration,
     Bmc,
@@ -24,7 +25,6 @@ from ...model import (
     SecureBoot,
     Tpm,
 )
-from ...parse.bios import normalised
 from ..quirks import (
     ATTRIBUTE_VALUE_NAMES,
     AVAILABLE_PREFIXES,

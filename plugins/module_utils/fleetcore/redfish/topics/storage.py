@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...model import Drive, StorageController, Volume, clean_serial
+from ...document.model import Drive, StorageController, Volume, clean_serial
 from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..values import at, boolean, first, items, links, number, positive, text, word
 from ..walker import Tree

@@ -12,8 +12,8 @@ import os
 import tarfile
 
 import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import (
     Record,
     RecordingWalker,

@@ -11,7 +11,11 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+    Verdict,
+    device_from_dict,
+    to_dict,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture, load
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret

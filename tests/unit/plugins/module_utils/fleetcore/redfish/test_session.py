@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import (
     AuthenticationFailed,
     BadResponse,
@@ -18,7 +19,6 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     Unreachable,
     Unsupported,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.collector import collect
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import Session, outcome_of

@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+    Verdict,
+    device_from_dict,
+    to_dict,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture
 
 V1 = "/redfish/v1"

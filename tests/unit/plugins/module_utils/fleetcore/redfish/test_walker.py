@@ -9,8 +9,12 @@ from __future__ import annotations
 import math
 
 import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+    Verdict,
+    device_from_dict,
+    to_dict,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput, NotFound
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Verdict, device_from_dict, to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import RULES, SECTIONS

@@ -14,7 +14,12 @@ import threading
 import time
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.clock import SystemClock
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+    Coverage,
+    Device,
+    Source,
+    Verdict,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import (
     AuthenticationFailed,
     ConflictError,
@@ -22,7 +27,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     TimedOut,
     Unreachable,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.model import Coverage, Device, Source, Verdict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep import outbox
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.engine import Sweep, Target
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.journal import Journal

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A whole in-band collection: live, recorded or replayed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from queue import Empty, Queue
+from typing import Any, Optional
+
+from ... import __version__
+from ...document.model import Collector, Coverage, Device, Stats, Verdict
+from ...errors import InvalidInput
+from ...ports import Clock, CommandRunner, FileReader
+from .capture import Capture, Recorder, Replay, about
+from .join import join
+from .probe import Options, Probe
+from .sources import SOURCES
+
+NAME = "host_inventory"
+CONCURRENCY = 4
+"""Sources at once. Most of them wait for the hardware."""
+
+
+def collect(
+    runner: CommandRunner,
+    files: FileReader,
+    clock: Clock,
+    options: Optional[Options] = None,
+) -> tuple[Device, Capture]:
+    """The document of the machine behind the ports, and the capture that replays to the same one.
+
+    Nothing that a tool does or a file holds raises: what could not be collected is in ``coverage``, by source.
+    """
+    options = options or Options()
+    recorder = Recorder(runner, files)
+    begin = clock.monotonic()
+    probes, late = _run(recorder, clock, options)
+    seconds = round(clock.monotonic() - begin, 3)
+    now = clock.now()
+    recorder.capture.about = {
+        **about(asdict(options), now, seconds),
+        "version": __version__,
+        "late": sorted(late),
+    }
+    return _document(probes, late, options, now, seconds, __version__), recorder.capture
+
+
+def replay(capture: Capture, full: Optional[bool] = None) -> Device:
+    """The document of a capture. ``full`` None is as it was captured: then it is the same document, byte for byte.
+
+    :raises InvalidInput: the capture's description of itself is damaged.
+    """
+    stored: Mapping[str, Any] = capture.about
+    try:
+        options = Options(**stored["options"]) if "options" in stored else Options(updates=True)
+        options = options if full is None else replace(options, full=full)
+        late = frozenset(str(name) for name in stored.get("late", ()))
+        now, seconds, version = stored.get("collected_at"), stored.get("seconds"), stored.get("version")
+    except TypeError as error:
+        raise InvalidInput(f"the capture is damaged ({error})", field="from_capture") from None
+    adapter = Replay(capture)
+    probes = {}
+    for name, source in SOURCES.items():
+        probes[name] = Probe(adapter, adapter, options, capture.named)
+        if name not in late:
+            _guarded(name, source, probes[name])
+    device = _document(probes, late, options, now, seconds, version)
+    unused = adapter.unused()
+    if unused:
+        said = f"neither name nor content say which tool's output it is, or no source asks for it: {', '.join(unused)}"[
+            :600
+        ]
+        device = replace(device, coverage={**device.coverage, "capture": Coverage(Verdict.SKIPPED, said)})
+    return device
+
+
+def _run(recorder: Recorder, clock: Clock, options: Options) -> tuple[dict[str, Probe], frozenset[str]]:
+    """Run all sources, a few at a time; those that have not ended at the deadline are left behind, and named."""
+    waiting: Queue[str] = Queue()
+    done: Queue[str] = Queue()
+    probes = {name: Probe(recorder, recorder, options) for name in SOURCES}
+    for name in SOURCES:
+        waiting.put(name)
+
+    def work() -> None:
+        while True:
+            try:
+                name = waiting.get_nowait()
+            except Empty:
+                return
+            _guarded(name, SOURCES[name], probes[name])
+            done.put(name)
+
+    end = clock.monotonic() + options.deadline
+    for _number in range(CONCURRENCY):
+        # Daemons: a read that hangs in the kernel must not keep the process from ending.
+        threading.Thread(target=work, name="collect", daemon=True).start()
+    missing = set(SOURCES)
+    while missing:
+        rest = end - clock.monotonic()
+        if rest <= 0:
+            break
+        try:
+            missing.discard(done.get(timeout=rest))
+        except Empty:
+            break
+    while not waiting.empty():
+        try:
+            waiting.get_nowait()
+        except Empty:
+            break
+    return probes, frozenset(missing)
+
+
+def _guarded(name: str, source: Callable[[Probe], None], probe: Probe) -> None:
+    try:
+        source(probe)
+    except Exception as error:  # noqa: BLE001  (a bug in one source must not cost the others' results)
+        probe.problem(Verdict.FAILED, f"bug in the source {name}: {type(error).__name__}: {error}")
+
+
+def _document(
+    probes: Mapping[str, Probe],
+    late: frozenset[str],
+    options: Options,
+    now: Optional[str],
+    seconds: Optional[float],
+    version: Optional[str],
+) -> Device:
+    pieces = [(name, piece) for name, probe in probes.items() if name not in late for piece in probe.pieces]
+    coverage = {
+        name: Coverage(Verdict.TIMEOUT, f"not finished {options.deadline:g} s after the start")
+        if name in late
+        else probe.coverage()
+        for name, probe in probes.items()
+    }
+    used = [probe for name, probe in probes.items() if name not in late]
+    return replace(
+        join(pieces),
+        collected_at=now,
+        collector=Collector(name=NAME, version=version),
+        coverage=coverage,
+        stats=Stats(
+            requests=sum(probe.commands for probe in used), bytes=sum(probe.bytes for probe in used), seconds=seconds
+        ),
+    )

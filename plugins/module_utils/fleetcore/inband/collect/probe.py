@@ -1,0 +1,240 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a source works with: runs tools, reads files, and keeps book of what came of it. No failure leaves it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+from ...document.model import Coverage, Device, Verdict
+from ...document.values import decoded
+from ...errors import FleetError, MissingDependency, NotFound, ParseError, PermissionDenied, TimedOut
+from ...ports import CommandResult, CommandRunner, FileReader
+
+MAX_FILE = 4 * 1024 * 1024
+_SHORT = 160
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to collect.
+
+    :param full: with SMART attributes, all BIOS settings, all PCI devices, and EFI variables.
+    :param timeout: seconds for one run of a tool.
+    :param deadline: seconds for everything; a source that has not ended by then has the verdict ``timeout``.
+    :param updates: ask vendors' update tools, too. They fetch catalogues, which takes minutes and writes to the disk.
+    """
+
+    full: bool = False
+    timeout: float = 30.0
+    deadline: float = 180.0
+    updates: bool = False
+
+
+_DENIED = re.compile(
+    r"permission denied|operation not permitted|must be root|need to be root|requires? root|as root|not privileged|access denied"
+    r"|superuser|sudo|insufficient privilege",
+    re.IGNORECASE,
+)
+_ABSENT = re.compile(
+    r"no such (file|device)|could not open device at|not found|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
+    r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink|not supported|unsupported|no data available|is not installed",
+    re.IGNORECASE,
+)
+_VERDICTS: Mapping[type[FleetError], Verdict] = {
+    MissingDependency: Verdict.ABSENT,
+    NotFound: Verdict.ABSENT,
+    PermissionDenied: Verdict.DENIED,
+    TimedOut: Verdict.TIMEOUT,
+}
+# When nothing was collected: the verdict that helps most, first.
+_ORDER = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verdict.ABSENT)
+
+
+class Probe:
+    """One source's view of the machine. ``pieces`` are the parts of the device document that it found.
+
+    :param outputs: command lines of which a folder has outputs: nobody may have listed what they were asked about.
+    """
+
+    def __init__(
+        self,
+        runner: CommandRunner,
+        files: FileReader,
+        options: Options,
+        outputs: Collection[tuple[str, ...]] = (),
+    ) -> None:
+        self._runner = runner
+        self._files = files
+        self.options = options
+        self._outputs = outputs
+        self.pieces: list[Device] = []
+        self.commands = 0
+        self.bytes = 0
+        self._problems: list[tuple[Verdict, str]] = []
+        self._answered = False
+
+    # -- what came of it
+
+    def add(self, piece: Device) -> None:
+        self._answered = True
+        if piece != Device():
+            self.pieces.append(piece)
+
+    def answered(self) -> None:
+        """The source was read, although there is nothing for the document in it."""
+        self._answered = True
+
+    def problem(self, verdict: Verdict, reason: str) -> None:
+        self._problems.append((verdict, reason))
+
+    @property
+    def timed_out(self) -> bool:
+        """Something that was asked did not answer in time."""
+        return any(verdict is Verdict.TIMEOUT for verdict, _reason in self._problems)
+
+    def coverage(self) -> Coverage:
+        """``collected`` if anything was, with what went wrong beside it; else the most helpful of the verdicts."""
+        if self._answered:
+            reasons = list(dict.fromkeys(reason for verdict, reason in self._problems if verdict is not Verdict.ABSENT))
+            return Coverage(Verdict.COLLECTED, _joined(reasons))
+        for verdict in _ORDER:
+            reasons = [reason for found, reason in self._problems if found is verdict]
+            if reasons:
+                return Coverage(verdict, _joined(list(dict.fromkeys(reasons))))
+        return Coverage(Verdict.ABSENT, "nothing of the kind in this machine")
+
+    # -- tools
+
+    def tool(self, argv: Sequence[str], parse: Callable[..., Device], *args: Any, **kwargs: Any) -> bool:
+        """Run a tool, parse its output, keep the piece. Output that can be used counts, whatever the exit code."""
+        piece = self.ask(argv, parse, *args, **kwargs)
+        if piece is not None:
+            self.add(piece)
+        return piece is not None
+
+    def outputs(self, *begin: str) -> list[tuple[str, ...]]:
+        """Command lines that begin so, of which a folder of outputs has one. None on a machine, and of its capture."""
+        return [argv for argv in self._outputs if argv[: len(begin)] == begin]
+
+    def ask(self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Like :meth:`tool`, but the result is returned; None if there is none."""
+        result = self.run(argv)
+        if result is None:
+            return None
+        try:
+            found = parse(result.stdout, *args, **kwargs)
+        except ParseError as error:
+            self.problem(*_verdict(result, error))
+            return None
+        if result.rc is None:
+            self.problem(
+                Verdict.TIMEOUT,
+                f"{_shown(argv)} was stopped after {self.options.timeout:g} s; what it had printed was used",
+            )
+        elif result.rc != 0 and argv[0] != "smartctl":  # whose exit code is about the drive, and in the document
+            self.problem(
+                Verdict.FAILED, f"{_shown(argv)} ended with {result.rc}{_because(result)}; its output was used"
+            )
+        return found
+
+    def run(self, argv: Sequence[str]) -> Optional[CommandResult]:
+        """The tool's result; None if it is not installed, can't be started, or printed nothing in its time."""
+        try:
+            result = self._runner.run(argv, self.options.timeout)
+        except FleetError as error:
+            self._note(error)
+            return None
+        self.commands += 1
+        self.bytes += len(result.stdout)
+        if result.rc is None and not result.stdout.strip():
+            self.problem(Verdict.TIMEOUT, f"{_shown(argv)} was stopped after {self.options.timeout:g} s")
+            return None
+        return result
+
+    # -- files
+
+    def bytes_of(self, path: str, limit: int = MAX_FILE) -> Optional[bytes]:
+        """A file's content; None if it is not there or cannot be read, which is noted unless it is simply not there."""
+        found: Optional[bytes] = self._kept(lambda: self._files.read(path, limit))
+        return found
+
+    def text(self, path: str) -> Optional[str]:
+        """A file's content as trimmed text; None also if it is empty. Failures of single attributes are not noted."""
+        try:
+            content = decoded(self._files.read(path, MAX_FILE)).strip().strip("\x00").strip()
+        except FleetError:
+            return None
+        self.bytes += len(content)
+        return content or None
+
+    def attribute(self, path: str) -> Optional[bytes]:
+        """Like :meth:`text`, as it is in the file."""
+        try:
+            return self._files.read(path, MAX_FILE)
+        except FleetError:
+            return None
+
+    def names(self, path: str, *, optional: bool = False) -> Sequence[str]:
+        """What is in a folder; nothing if it is not there or cannot be read, which is noted unless it is ``optional``."""
+        if optional:
+            try:
+                return self._files.names(path)
+            except FleetError:
+                return ()
+        return self._kept(lambda: self._files.names(path)) or ()
+
+    def link(self, path: str) -> Optional[str]:
+        try:
+            return self._files.link(path)
+        except FleetError:
+            return None
+
+    def has(self, folder: str, name: str) -> bool:
+        try:
+            return name in self._files.names(folder)
+        except FleetError:
+            return False
+
+    def _kept(self, read: Callable[[], Any]) -> Any:
+        try:
+            found = read()
+        except FleetError as error:
+            self._note(error)
+            return None
+        self.bytes += len(found)
+        return found
+
+    def _note(self, error: FleetError) -> None:
+        verdicts = (verdict for kind, verdict in _VERDICTS.items() if isinstance(error, kind))
+        self.problem(next(verdicts, Verdict.FAILED), error.message)
+
+
+def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:
+    """Why a tool's output could not be used."""
+    said = f"{error.message}\n{result.stderr[:4000]}\n{result.stdout[:1000]}"
+    reason = f"{error.message}{_because(result) if result.stderr.strip() else ''}"
+    if result.rc is None:
+        return Verdict.TIMEOUT, reason
+    if _DENIED.search(said):
+        return Verdict.DENIED, reason
+    return (Verdict.ABSENT if error.details.get("absent") or _ABSENT.search(said) else Verdict.FAILED), reason
+
+
+def _because(result: CommandResult) -> str:
+    line = next((item.strip() for item in result.stderr.splitlines() if item.strip()), "")
+    return f" ({line[:_SHORT]})" if line else ""
+
+
+def _shown(argv: Sequence[str]) -> str:
+    return " ".join(argv)[:_SHORT]
+
+
+def _joined(reasons: list[str]) -> Optional[str]:
+    more = f" (and {len(reasons) - 3} more)" if len(reasons) > 3 else ""
+    return ("; ".join(reasons[:3]) + more)[:600] if reasons else None

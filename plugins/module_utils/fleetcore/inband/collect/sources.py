@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The sources of an in-band collection: which tools and files to ask, and whom about what. Each ends on its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Callable, Optional
+
+from ...document.model import Device, Verdict
+from ...errors import ParseError
+from . import commands, parsers, sysfs
+from .probe import Probe
+
+TABLES = "/sys/firmware/dmi/tables"
+
+
+def smbios(probe: Probe) -> None:
+    """The tables, by our own decoder; ``dmidecode`` where they cannot be read (it has other ways to them)."""
+    table = probe.bytes_of(f"{TABLES}/DMI")
+    if table is not None:
+        try:
+            probe.add(parsers.parse_smbios(table, probe.attribute(f"{TABLES}/smbios_entry_point")))
+            return
+        except ParseError as error:
+            probe.problem(Verdict.FAILED, error.message)
+    probe.tool(commands.DMIDECODE, parsers.parse_dmidecode)
+
+
+def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Probe], None]:
+    def ask(probe: Probe) -> None:
+        piece = probe.ask(argv, parse)
+        if piece is not None:
+            probe.add(piece if probe.options.full else _lean(piece))
+
+    return ask
+
+
+def _lean(piece: Device) -> Device:
+    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard,
+    capabilities of all but drives."""
+    if piece.bios_configuration is not None:
+        piece = replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
+    listed = tuple(item for item in piece.pcie_devices if sysfs.is_listed(item.device_class or ""))
+    return replace(
+        piece,
+        pcie_devices=listed,
+        bios=piece.bios and replace(piece.bios, capabilities=()),
+        cpus=tuple(replace(item, capabilities=()) for item in piece.cpus),
+        nics=tuple(replace(item, capabilities=()) for item in piece.nics),
+    )
+
+
+def _drives(probe: Probe) -> list[str]:
+    """Names of drives to ask one by one: the kernel's, or those that ``lsblk`` or ``smartctl`` list in a replay without ``/sys``."""
+    names = [f"/dev/{name}" for name in sysfs.disks(probe)]
+    if not names:
+        for found in (
+            probe.ask(commands.LSBLK, parsers.parse_lsblk),
+            probe.ask(commands.NVME_LIST, parsers.parse_nvme_list),
+        ):
+            names += [item.logical_name for item in (found.drives if found else ()) if item.logical_name]
+    if not names:
+        names = [item.name for item in probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan) or []]
+    return sorted({re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", name) for name in names})
+
+
+def _also(listed: Iterable[str], others: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*listed, *others]))
+
+
+def smartctl(probe: Probe) -> None:
+    """Each drive that a scan lists; where there is none, each that the kernel lists."""
+    scanned = probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan)
+    outputs = probe.outputs("smartctl", "-a")
+    if scanned is None and not outputs:
+        return
+    probe.answered()
+    listed = [commands.smartctl(item.name, item.type) for item in scanned or ()]
+    if not listed and not outputs:
+        names = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
+        listed = [commands.smartctl(name) for name in names]
+    for argv in dict.fromkeys([*listed, *outputs]):
+        name = argv[-1]
+        result = probe.run(argv)
+        if result is None:
+            continue
+        try:
+            probe.add(parsers.parse_smartctl(result.stdout, result.rc, probe.options.full))
+        except ParseError as error:
+            denied = "ermission denied" in error.message or "ermission denied" in result.stderr
+            probe.problem(Verdict.DENIED if denied else Verdict.FAILED, f"{name}: {error.message}")
+
+
+def nvme(probe: Probe) -> None:
+    probe.tool(commands.NVME_LIST, parsers.parse_nvme_list)
+    for name in _also(_drives(probe), [argv[2] for argv in probe.outputs("nvme") if argv != commands.NVME_LIST]):
+        if name.startswith("/dev/nvme"):
+            probe.tool(commands.nvme("id-ctrl", name), parsers.parse_nvme_id_ctrl, name)
+            probe.tool(commands.nvme("smart-log", name), parsers.parse_nvme_smart_log, name)
+
+
+def hdparm(probe: Probe) -> None:
+    for name in _also(_drives(probe), [argv[-1] for argv in probe.outputs("hdparm")]):
+        if name.startswith(("/dev/sd", "/dev/hd")):
+            probe.tool(commands.hdparm(name), parsers.parse_hdparm, name)
+
+
+def ethtool(probe: Probe) -> None:
+    """Driver and firmware, the permanent address, and the transceiver of each physical port."""
+    questions = {"-i": parsers.parse_ethtool_driver, "-P": parsers.parse_ethtool_permanent}
+    for name in _also(sysfs.interfaces(probe), [argv[-1] for argv in probe.outputs("ethtool")]):
+        for option, parse in questions.items():
+            probe.tool(commands.ethtool(option, name), parse, name)
+        result = probe.run(commands.ethtool("-m", name))
+        if result is not None and result.rc == 0:  # ports without a cage, and empty ones, are no problem
+            try:
+                probe.add(parsers.parse_ethtool_module(result.stdout, name))
+            except ParseError as error:
+                probe.problem(Verdict.FAILED, f"{name}: {error.message}")
+
+
+def mellanox(probe: Probe) -> None:
+    """``mlxup`` knows the newest firmware; ``mstflint`` is in distributions."""
+    if probe.tool(commands.MLXUP, parsers.parse_mlxup):
+        return
+    cards = [
+        address
+        for address in sysfs.interfaces(probe).values()
+        if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3"
+    ]
+    for address in _also(cards, [argv[2] for argv in probe.outputs("mstflint")]):
+        probe.tool(commands.mstflint(address), parsers.parse_mstflint, address)
+
+
+def storcli(probe: Probe) -> None:
+    """The first of the tools that is installed and has a controller to answer for."""
+    for tool in commands.STORCLI_TOOLS:
+        # Of one source the first to say something is taken; the general answer has rounded sizes.
+        exact_first = reversed(commands.STORCLI_QUESTIONS)
+        found = [probe.tool((tool, *question), parsers.parse_storcli) for question in exact_first]
+        if any(found):
+            return
+
+
+def mvcli(probe: Probe) -> None:
+    questions = {"hba": parsers.parse_mvcli_hba, "pd": parsers.parse_mvcli_pd, "vd": parsers.parse_mvcli_vd}
+    for kind in commands.MVCLI_OBJECTS:
+        probe.tool(commands.mvcli(kind), questions[kind])
+
+
+def mdadm(probe: Probe) -> None:
+    arrays = [
+        f"/dev/{name}"
+        for name in probe.names(sysfs.BLOCK)
+        if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md")
+    ]
+    for name in _also(arrays, [argv[-1] for argv in probe.outputs("mdadm")]):
+        probe.tool(commands.mdadm(name), parsers.parse_mdadm)
+
+
+def ipmi(probe: Probe) -> None:
+    """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not installed or does not
+    say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
+    said = []
+    for argv, parse in (
+        (commands.IPMI_MC, parsers.parse_ipmitool_mc),
+        (commands.IPMI_LAN, parsers.parse_ipmitool_lan),
+        (commands.IPMI_FRU, parsers.parse_ipmitool_fru),
+    ):
+        said.append(probe.tool(argv, parse))
+        if probe.timed_out:
+            return
+    if not all(said[:2]):
+        probe.tool(commands.OPENIPMI, parsers.parse_openipmi)
+
+
+def dsu(probe: Probe) -> None:
+    """It fetches a catalogue and installs it: only when asked for."""
+    if not probe.options.updates:
+        probe.problem(Verdict.SKIPPED, "dsu fetches a catalogue and writes to the disk: only with `updates`")
+        return
+    inventory: Optional[Device] = probe.ask(commands.DSU_INVENTORY, parsers.parse_dsu_inventory)
+    preview: Optional[Device] = probe.ask(commands.DSU_PREVIEW, parsers.parse_dsu_preview)
+    if inventory is not None or preview is not None:
+        probe.add(parsers.with_updates(inventory or Device(), preview or Device()))
+
+
+SOURCES: Mapping[str, Callable[[Probe], None]] = {
+    "lshw": _simple(commands.LSHW, parsers.parse_lshw),
+    "smbios": smbios,
+    "dmi_id": sysfs.dmi_id,
+    "kernel": sysfs.kernel,
+    "pci": sysfs.pci,
+    "network": sysfs.network,
+    "fabrics": sysfs.fabrics,
+    "block": sysfs.block,
+    "efi": sysfs.efi,
+    "tpm": sysfs.tpm,
+    "lspci": _simple(commands.LSPCI, parsers.parse_lspci),
+    "lsblk": _simple(commands.LSBLK, parsers.parse_lsblk),
+    "smartctl": smartctl,
+    "nvme": nvme,
+    "hdparm": hdparm,
+    "ethtool": ethtool,
+    "devlink": _simple(commands.DEVLINK, parsers.parse_devlink),
+    "mellanox": mellanox,
+    "storcli": storcli,
+    "ssacli": _simple(commands.SSACLI, parsers.parse_ssacli),
+    "mvcli": mvcli,
+    "mdadm": mdadm,
+    "zpool": _simple(commands.ZPOOL, parsers.parse_zpool),
+    "msecli": _simple(commands.MSECLI, parsers.parse_msecli),
+    "ipmi": ipmi,
+    "ipmicfg": _simple(commands.IPMICFG, parsers.parse_ipmicfg),
+    "lldpctl": _simple(commands.LLDPCTL, parsers.parse_lldpctl),
+    "nvidia-smi": _simple(commands.NVIDIA_SMI, parsers.parse_nvidia_smi),
+    "rocm-smi": _simple(commands.ROCM_SMI, parsers.parse_rocm_smi),
+    "dsu": dsu,
+    "racadm": _simple(commands.RACADM, parsers.parse_racadm),
+    "sum": _simple(commands.SUM, parsers.parse_sum),
+    "asrr-bioscontrol": _simple(commands.ASRR, parsers.parse_asrr_bios),
+}
+"""In the order of starting, the slowest tool first; the order of merging is in :mod:`precedence`."""

@@ -1,0 +1,423 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Readers of ``/sys`` and ``/proc``: what the kernel knows without any tool, most of it without root."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from typing import Any, Optional
+
+from ...document.model import (
+    Accelerator,
+    Bios,
+    Boot,
+    Device,
+    Dpu,
+    Drive,
+    EfiVariable,
+    FabricPort,
+    Gpu,
+    Mainboard,
+    Nic,
+    NicPort,
+    PcieDevice,
+    SecureBoot,
+    StorageController,
+    Tpm,
+    Verdict,
+    clean_mac,
+    clean_serial,
+)
+from ...document.values import drive_vendor, firmware, integer, pci_id, positive, text, token, word, wwn
+from ...errors import ParseError
+from ..parse.cpuinfo import parse_cpuinfo
+from ..parse.drives import device_name, drive_type, is_virtual, protocol_of
+from .probe import Probe
+
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+PCI = "/sys/bus/pci/devices"
+NET = "/sys/class/net"
+BLOCK = "/sys/block"
+_MAKERS = {
+    "8086": "Intel Corporation",
+    "1022": "AMD",
+    "1002": "AMD/ATI",
+    "10de": "NVIDIA Corporation",
+    "15b3": "Mellanox Technologies",
+    "14e4": "Broadcom",
+    "1000": "Broadcom / LSI",
+    "1b4b": "Marvell",
+    "1af4": "Red Hat, Inc.",
+    "1b36": "Red Hat, Inc.",
+    "1234": "QEMU",
+    "1a03": "ASPEED Technology, Inc.",
+    "102b": "Matrox Electronics Systems Ltd.",
+    "1077": "QLogic",
+    "1425": "Chelsio",
+    "1dd8": "Pensando",
+    "144d": "Samsung",
+    "1344": "Micron",
+    "103c": "Hewlett-Packard",
+    "9005": "Adaptec",
+}
+# PCI base class: what is worth listing. Bridges, root ports and the like are the mainboard.
+_LISTED = ("01", "02", "03", "0b", "12")
+_LISTED_SUB = ("0c04", "0c06", "0207")
+_BLUEFIELD = ("a2d2", "a2d6", "a2d9", "a2dc", "a2df")
+
+
+def is_listed(kind: str) -> bool:
+    """Is a device of this PCI class in a lean document?"""
+    return kind[:2] in _LISTED or kind in _LISTED_SUB
+
+
+def _number(value: Optional[str]) -> Optional[int]:
+    return integer(value) if value and re.match(r"^-?\d{1,18}$", value) else None
+
+
+# -- identity of the machine, readable without root ------------------------------------------------------------------------
+
+
+def dmi_id(probe: Probe) -> None:
+    """``/sys/class/dmi/id``: the kernel's reading of SMBIOS, for users who may not read the tables."""
+    base = "/sys/class/dmi/id"
+    names = probe.names(base)
+    if not names:
+        return
+    values = {
+        name: probe.text(f"{base}/{name}") for name in names if re.match(r"^(bios|board|chassis|product|sys)_", name)
+    }
+    found = {name: word(value) for name, value in values.items()}
+    uuid = (found.get("product_uuid") or "").lower()
+    version, release = token(found.get("board_version")), found.get("bios_date")
+    probe.add(
+        Device(
+            vendor=found.get("sys_vendor"),
+            model=found.get("product_name"),
+            product_name=found.get("product_name"),
+            serial=clean_serial(found.get("product_serial")),
+            uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
+            sku=token(found.get("product_sku")),
+            chassis=clean_serial(found.get("chassis_serial")),
+            asset_tag=clean_serial(found.get("chassis_asset_tag")),
+            bios=Bios(
+                vendor=found.get("bios_vendor"), firmware=firmware(found.get("bios_version")), release_date=release
+            )
+            if found.get("bios_version")
+            else None,
+            mainboard=Mainboard(
+                vendor=found.get("board_vendor"),
+                model=found.get("board_name"),
+                product_name=found.get("board_name"),
+                serial=clean_serial(found.get("board_serial")),
+                metadata={"version": version} if version else {},
+            )
+            if found.get("board_name")
+            else None,
+        )
+    )
+
+
+def kernel(probe: Probe) -> None:
+    """CPUs, NUMA nodes, and the host's name."""
+    content = probe.text("/proc/cpuinfo")
+    if content is None:
+        probe.problem(Verdict.ABSENT, "/proc/cpuinfo cannot be read")
+        return
+    try:
+        device = parse_cpuinfo(content)
+    except ParseError as error:
+        probe.problem(Verdict.FAILED, error.message)
+        return
+    machine = text(probe.text("/proc/sys/kernel/arch"))
+    if machine:
+        device = replace(device, cpus=tuple(replace(item, architecture=machine) for item in device.cpus))
+    nodes = [name for name in probe.names("/sys/devices/system/node") if re.match(r"^node\d+$", name)]
+    hostname = text(probe.text("/proc/sys/kernel/hostname"))
+    probe.add(replace(device, hostname=hostname, metadata={"numa_nodes": str(len(nodes))} if nodes else {}))
+
+
+# -- PCI --------------------------------------------------------------------------------------------------------------------
+
+
+def pci(probe: Probe) -> None:
+    """Storage, network and graphics controllers, accelerators, DPUs; with ``full`` every PCI device."""
+    lists: dict[str, list[Any]] = {}
+    for address in probe.names(PCI):
+        if not _ADDRESS.match(address) or probe.link(f"{PCI}/{address}/physfn"):
+            continue  # a virtual function is no device of its own
+        kind = (probe.text(f"{PCI}/{address}/class") or "")[2:6].lower()
+        if not (probe.options.full or is_listed(kind)):
+            continue
+        fields = _pci_fields(probe, address)
+        lists.setdefault("pcie_devices", []).append(
+            PcieDevice(**fields, id=address, bus_info=address, device_class=kind or None)
+        )
+        found = _by_class(kind, fields, address)
+        if found is not None:
+            lists.setdefault(found[0], []).append(found[1])
+    parts: dict[str, Any] = {name: tuple(items) for name, items in lists.items()}
+    if parts:
+        probe.add(Device(**parts))
+
+
+def _pci_fields(probe: Probe, address: str) -> dict[str, Any]:
+    base = f"{PCI}/{address}"
+    vendor = pci_id(probe.text(f"{base}/vendor"))
+    driver = (probe.link(f"{base}/driver") or "").rsplit("/", 1)[-1]
+    metadata = {"driver": driver} if driver else {}
+    node = _number(probe.text(f"{base}/numa_node"))
+    if node is not None and node >= 0:
+        metadata["numa_node"] = str(node)
+    return {
+        "vendor": _MAKERS.get(vendor or ""),
+        "pci_vendor_id": vendor,
+        "pci_product_id": pci_id(probe.text(f"{base}/device")),
+        "metadata": metadata,
+    }
+
+
+def _by_class(kind: str, fields: dict[str, Any], address: str) -> Optional[tuple[str, Any]]:
+    maker, product = fields["pci_vendor_id"], fields["pci_product_id"]
+    common = {**fields, "id": address, "bus_info": address}
+    if kind[:2] == "01" and kind != "0108":
+        protocol = {"0106": "SATA", "0107": "SAS", "0104": "RAID", "0100": "SCSI", "0101": "IDE"}.get(kind)
+        return "storage_controller", StorageController(**common, supported_device_protocol=protocol)
+    if maker == "15b3" and product in _BLUEFIELD:
+        return "dpus", Dpu(**common)
+    # GPUs for computing have no display class: 3D controllers, processing accelerators, co-processors.
+    if kind[:2] == "03" or (maker in ("10de", "1002") and kind[:2] in ("0b", "12")):
+        return "gpus", Gpu(**common)
+    if kind[:2] == "12" or kind == "0b40":
+        return "accelerators", Accelerator(**common, kind="Accelerator")
+    if kind[:2] == "02":  # also without a driver, or with one that takes it from the kernel's network
+        card = address.rsplit(".", 1)[0]
+        return "nics", Nic(
+            **{**common, "id": card, "bus_info": card}, nic_ports=(NicPort(id=address, bus_info=address),)
+        )
+    return None
+
+
+# -- network ------------------------------------------------------------------------------------------------------------------
+
+
+def interfaces(probe: Probe) -> dict[str, str]:
+    """Names of physical network interfaces with their PCI addresses."""
+    out = {}
+    for name in probe.names(NET):
+        target = probe.link(f"{NET}/{name}") or ""
+        addresses = _ADDRESS.findall(target)
+        if addresses and "/usb" not in target and not probe.link(f"{NET}/{name}/device/physfn"):
+            out[name] = addresses[-1]
+    return out
+
+
+def network(probe: Probe) -> None:
+    """Ports of network cards; a bonded port's own MAC is the permanent one."""
+    nics = []
+    for name, address in interfaces(probe).items():
+        base = f"{NET}/{name}"
+        speed = _number(probe.text(f"{base}/speed"))
+        permanent = clean_mac(probe.text(f"{base}/bonding_slave/perm_hwaddr"))
+        carrier = probe.text(f"{base}/carrier")
+        state = probe.text(f"{base}/operstate")
+        port = NicPort(
+            id=address,
+            bus_info=address,
+            logical_name=name,
+            macaddress=permanent or clean_mac(probe.text(f"{base}/address")),
+            speed_bits=speed * 1_000_000 if speed is not None and speed > 0 else None,
+            mtu_size=positive(_number(probe.text(f"{base}/mtu"))),
+            link_status={"1": "up", "0": "down"}.get(carrier or "", "down" if state == "down" else None),
+        )
+        card = address.rsplit(".", 1)[0]
+        fields = _pci_fields(probe, address)
+        nics.append(Nic(**fields, id=card, bus_info=card, nic_ports=(port,)))
+    if nics:
+        probe.add(Device(nics=tuple(nics)))
+
+
+def fabrics(probe: Probe) -> None:
+    """Fibre Channel and InfiniBand ports."""
+    ports = []
+    for host in probe.names("/sys/class/fc_host", optional=True):
+        base = f"/sys/class/fc_host/{host}"
+        speed = re.match(r"^(\d{1,4}) Gbit", probe.text(f"{base}/speed") or "")
+        ports.append(
+            FabricPort(
+                id=host,
+                kind="FibreChannel",
+                wwn=wwn(probe.text(f"{base}/port_name")),
+                speed_bits=int(speed[1]) * 10**9 if speed else None,
+                link_status={"Online": "up", "Linkdown": "down"}.get(probe.text(f"{base}/port_state") or ""),
+            )
+        )
+    for card in probe.names("/sys/class/infiniband", optional=True):
+        base = f"/sys/class/infiniband/{card}"
+        version = firmware(probe.text(f"{base}/fw_ver"))
+        for number in probe.names(f"{base}/ports"):
+            port = f"{base}/ports/{number}"
+            if "InfiniBand" not in (probe.text(f"{port}/link_layer") or ""):
+                continue
+            rate = re.match(r"^([\d.]{1,6}) Gb/sec", probe.text(f"{port}/rate") or "")
+            ports.append(
+                FabricPort(
+                    id=f"{card}/{number}",
+                    kind="InfiniBand",
+                    wwn=wwn(probe.text(f"{base}/node_guid")),
+                    speed_bits=positive(float(rate[1]), 10**9) if rate else None,
+                    link_status="up" if "ACTIVE" in (probe.text(f"{port}/state") or "") else "down",
+                    firmware=version,
+                )
+            )
+    if ports:
+        probe.add(Device(fabric_ports=tuple(ports)))
+
+
+# -- drives -------------------------------------------------------------------------------------------------------------------
+
+
+def disks(probe: Probe) -> dict[str, str]:
+    """Block devices that are hardware, with what their links say of where they hang."""
+    out = {}
+    for name in probe.names(BLOCK):
+        target = probe.link(f"{BLOCK}/{name}") or ""
+        if re.match(r"^(sd|vd|hd|nvme|mmcblk|xvd)", name) and "/virtual/" not in target and "/usb" not in target:
+            out[name] = target
+    # Namespaces of NVMe drives with several paths are virtual devices; their controllers are not.
+    for name in probe.names("/sys/class/nvme", optional=True):
+        out.setdefault(f"{name}n1", probe.link(f"/sys/class/nvme/{name}") or "")
+    return out
+
+
+def block(probe: Probe) -> None:
+    """Drives, as far as the kernel knows them."""
+    drives: dict[str, Drive] = {}
+    for name, target in disks(probe).items():
+        drive = _drive(probe, name, target)
+        if drive is not None and drive.logical_name:
+            drives.setdefault(drive.logical_name, drive)
+    if drives:
+        probe.add(Device(drives=tuple(drives.values())))
+
+
+def _drive(probe: Probe, name: str, target: str) -> Optional[Drive]:
+    base = f"{BLOCK}/{name}"
+    nvme = re.match(r"^(nvme\d+)", name)
+    device = f"/sys/class/nvme/{nvme[1]}" if nvme else f"{base}/device"
+    vendor, model = word(probe.text(f"{device}/vendor")), word(probe.text(f"{device}/model"))
+    if is_virtual(vendor, model):
+        return None
+    vendor = None if vendor in ("ATA", "NVMe") or (vendor or "").startswith("0x") else vendor
+    sectors = _number(probe.text(f"{base}/size"))
+    addresses = _ADDRESS.findall(target)
+    protocol = "nvme" if nvme else _protocol(probe, base, target)
+    rotating = {"1": True, "0": False}.get(probe.text(f"{base}/queue/rotational") or "")
+    serial = probe.text(f"{device}/serial") or probe.text(f"{base}/serial") or _page_80(probe, device)
+    name_ = device_name(name)
+    return Drive(
+        vendor=drive_vendor(model) or vendor,
+        model=model,
+        serial=clean_serial(text(serial)),
+        logical_name=name_,
+        firmware=firmware(probe.text(f"{device}/firmware_rev") or probe.text(f"{device}/rev")),
+        protocol=protocol,
+        drive_type=drive_type(protocol, rotating),
+        wwn=wwn(probe.text(f"{base}/wwid") or probe.text(f"{device}/wwid")),
+        capacity_bytes=positive(sectors, 512),
+        block_size_bytes=positive(_number(probe.text(f"{base}/queue/logical_block_size"))),
+        bus_info=addresses[-1] if nvme and addresses else None,
+        storage_controller=addresses[-1] if addresses and not nvme else None,
+    )
+
+
+def _protocol(probe: Probe, base: str, target: str) -> Optional[str]:
+    if "/virtio" in target:
+        return "virtio"
+    if "/ata" in target or probe.text(f"{base}/device/vendor") == "ATA":
+        return "sata"
+    if "/end_device-" in target or probe.text(f"{base}/device/sas_address"):
+        return "sas"
+    return protocol_of("scsi") if "/host" in target else None
+
+
+def _page_80(probe: Probe, device: str) -> Optional[str]:
+    """SCSI vital product data page 80h: the unit's serial number behind a header of four bytes."""
+    if not probe.has(device, "vpd_pg80"):
+        return None
+    page = probe.bytes_of(f"{device}/vpd_pg80", 4096)
+    return page[4:].split(b"\x00")[0].decode("ascii", "replace") if page and len(page) > 4 else None
+
+
+# -- firmware ----------------------------------------------------------------------------------------------------------------
+
+_EFI = "/sys/firmware/efi"
+_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+
+def efi(probe: Probe) -> None:
+    """How the machine was booted, Secure Boot, and with ``full`` the size and SHA-256 of every EFI variable."""
+    if not probe.has("/sys/firmware", "efi"):
+        if probe.has("/sys/firmware", "dmi") or probe.has("/sys/firmware", "acpi"):
+            probe.add(Device(boot=Boot(mode="BIOS")))
+        else:
+            probe.problem(Verdict.ABSENT, "/sys/firmware shows no firmware (a container?)")
+        return
+    folder = f"{_EFI}/efivars"
+    enabled, setup = (_flag(probe, f"{folder}/{name}-{_GLOBAL}") for name in ("SecureBoot", "SetupMode"))
+    state = None
+    if enabled is not None:
+        mode = "SetupMode" if setup else "UserMode"
+        state = SecureBoot(enabled=enabled, mode=mode, current_boot="Enabled" if enabled else "Disabled")
+    probe.add(
+        Device(
+            boot=Boot(mode="UEFI"),
+            secure_boot=state,
+            efi_variables=_variables(probe, folder) if probe.options.full else (),
+        )
+    )
+
+
+def _flag(probe: Probe, path: str) -> Optional[bool]:
+    """An EFI variable of one byte, which follows four bytes of attributes."""
+    content = probe.attribute(path)
+    return content[4] == 1 if content is not None and len(content) == 5 else None
+
+
+def _variables(probe: Probe, folder: str) -> tuple[EfiVariable, ...]:
+    out = []
+    for entry in probe.names(folder)[:4000]:
+        found = re.match(r"^(.{1,200})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", entry)
+        content = probe.attribute(f"{folder}/{entry}") if found else None
+        if found and content is not None and len(content) >= 4:
+            value = content[4:]
+            out.append(
+                EfiVariable(
+                    name=found[1], guid=found[2], size_bytes=len(value), sha256=hashlib.sha256(value).hexdigest()
+                )
+            )
+    return tuple(out)
+
+
+def tpm(probe: Probe) -> None:
+    """TPMs that the kernel drives."""
+    found = []
+    for name in probe.names("/sys/class/tpm"):
+        base = f"/sys/class/tpm/{name}"
+        major = probe.text(f"{base}/tpm_version_major")
+        caps = probe.text(f"{base}/device/caps") or ""
+        version = re.search(r"Firmware version: (\S{1,20})", caps)
+        found.append(
+            Tpm(
+                interface_type={"2": "TPM 2.0", "1": "TPM 1.2"}.get(major or ""),
+                logical_name=f"/dev/{name}",
+                description=word(probe.text(f"{base}/device/description")),
+                firmware=firmware(version[1]) if version else None,
+            )
+        )
+    if found:
+        probe.add(Device(tpms=tuple(found)))

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``/proc/cpuinfo``: model, topology and microcode of the processors that the kernel runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+from ...document.model import Cpu, Device
+from ...document.values import decoded, pairs, parser, positive, word
+from ...errors import ParseError
+
+_VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon", "0x41": "ARM", "0xc0": "Ampere"}
+
+
+@parser("cpuinfo")
+def parse_cpuinfo(raw: str) -> Device:
+    """One CPU per physical package. Where the kernel gives no packages (ARM), one with the number of threads.
+
+    :raises ParseError: no processor in it.
+    """
+    packages: dict[str, list[Mapping[str, str]]] = {}
+    for block in decoded(raw).split("\n\n")[:10_000]:
+        values = pairs(block.splitlines()[:200])
+        if "processor" in values:
+            packages.setdefault(values.get("physical id", "0"), []).append(values)
+    if not packages:
+        raise ParseError("cpuinfo: no processor in it", field="cpuinfo")
+    return Device(cpus=tuple(_cpu(key, found) for key, found in sorted(packages.items(), key=_by_number)))
+
+
+def _by_number(item: tuple[str, object]) -> tuple[int, str]:
+    return (int(item[0]) if item[0].isdecimal() and len(item[0]) < 10 else 1 << 30, item[0])
+
+
+def _cpu(package: str, threads: list[Mapping[str, str]]) -> Cpu:
+    first = threads[0]
+    distinct = {item["core id"] for item in threads if "core id" in item}
+    maker: Optional[str] = word(first.get("vendor_id")) or word(first.get("CPU implementer"))
+    return Cpu(
+        id=package[:40],
+        vendor=_VENDORS.get(maker or "", maker),
+        model=word(first.get("model name")) or word(first.get("Model")),
+        cores=len(distinct) or positive(first.get("cpu cores")),
+        threads=len(threads),
+        microcode=word(first.get("microcode")),
+        metadata={
+            key: found
+            for key, name in (("family", "cpu family"), ("model", "model"), ("stepping", "stepping"))
+            for found in [word(first.get(name))]
+            if found
+        },
+    )

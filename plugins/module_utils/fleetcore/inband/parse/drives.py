@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the parsers of drive tools share: device names, virtual disks, protocols."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Optional
+
+from ...document.values import text
+
+# What RAID controllers and BMCs show to the operating system in place of drives.
+_VIRTUAL = re.compile(
+    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller|\bvd\b"
+    r"|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid|hpe? smart array",
+    re.IGNORECASE,
+)
+_NAMESPACE = re.compile(r"^(/dev/)?(nvme\d+)(?:c\d+)?(?:n\d+)?$")
+
+
+def device_name(name: Any) -> Optional[str]:
+    """``/dev/sda``; an NVMe namespace is named after its controller, as smartctl does: ``/dev/nvme0``."""
+    clean = text(name)
+    if clean is None:
+        return None
+    found = _NAMESPACE.match(clean)
+    if found:
+        return f"/dev/{found[2]}"
+    return clean if clean.startswith("/") else f"/dev/{clean}"
+
+
+def is_virtual(*names: Optional[str]) -> bool:
+    """Do vendor or model say that this is a RAID volume or a BMC's virtual medium, not a drive?"""
+    return any(_VIRTUAL.search(name) for name in names if name)
+
+
+def protocol_of(words: Optional[str]) -> Optional[str]:
+    """``sata``, ``sas``, ``nvme``, ``scsi``, ``virtio``, ``usb`` of a tool's words for a drive's connection."""
+    lower = (words or "").lower()
+    for sign, name in (
+        ("nvme", "nvme"),
+        ("sata", "sata"),
+        ("sas", "sas"),
+        ("ata", "sata"),
+        ("virtio", "virtio"),
+        ("usb", "usb"),
+        ("fc", "fc"),
+        ("scsi", "scsi"),
+    ):
+        if sign in lower:
+            return name
+    return None
+
+
+def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[str]:
+    """``nvme``, ``ssd`` or ``hdd``; None for virtio, where "rotating" is what nobody has set."""
+    if protocol == "nvme":
+        return "nvme"
+    if protocol == "virtio":
+        return None
+    return {True: "hdd", False: "ssd", None: None}[rotating]

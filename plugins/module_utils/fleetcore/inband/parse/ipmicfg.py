@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Supermicro's ``ipmicfg -summary``."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from ...document.model import Bios, Bmc, Cpld, Device, Nic, NicPort, clean_mac
+from ...document.values import decoded, firmware, pairs, parser, word
+from ...errors import ParseError
+
+
+@parser("ipmicfg")
+def parse_ipmicfg(raw: str) -> Device:
+    """BMC with its address and firmware, BIOS, CPLD.
+
+    :raises ParseError: not the summary.
+    """
+    values = pairs(line.strip() for line in decoded(raw).splitlines()[:200])
+    if "BMC MAC Address" not in values and "Firmware Revision" not in values:
+        raise ParseError("ipmicfg: not a summary", field="ipmicfg")
+    addresses = []
+    for name, value in values.items():
+        if name.startswith(("IPv4 Address", "IPv6 Address")):
+            address = word(value)
+            if address and address != "0.0.0.0":  # noqa: S104
+                addresses.append(_compressed(address.split("/")[0]))
+    port = NicPort(id="lan", macaddress=clean_mac(values.get("BMC MAC Address")), ip_addresses=tuple(addresses))
+    version, built = firmware(values.get("Firmware Revision")), word(values.get("Firmware Build Time"))
+    bios, cpld = firmware(values.get("BIOS Version")), firmware(values.get("CPLD Version"))
+    return Device(
+        bmc=Bmc(
+            vendor="Supermicro",
+            firmware=version and replace(version, metadata={"build_date": built} if built else {}),
+            nic=Nic(id="bmc", nic_ports=(port,)) if port.macaddress or addresses else None,
+        ),
+        bios=Bios(firmware=bios, release_date=word(values.get("BIOS Build Time"))) if bios else None,
+        cplds=(Cpld(id="cpld", vendor="Supermicro", firmware=cpld),) if cpld else (),
+    )
+
+
+def _compressed(address: str) -> str:
+    """``FE80:0000:...`` as everybody else writes it."""
+    try:
+        return ipaddress.ip_address(address).compressed
+    except ValueError:
+        return address

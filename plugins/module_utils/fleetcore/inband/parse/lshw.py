@@ -1,0 +1,448 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``lshw -json -notime -numeric``: a tree of what the kernel, DMI and PCI say. Broad, and wrong in places."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from ...document.model import (
+    Bios,
+    Capability,
+    Cpu,
+    Device,
+    Drive,
+    Gpu,
+    Mainboard,
+    Memory,
+    Nic,
+    NicPort,
+    PowerSupply,
+    StorageController,
+    clean_mac,
+    clean_serial,
+)
+from ...document.values import (
+    MAX_ITEMS,
+    at,
+    document,
+    drive_vendor,
+    firmware,
+    mapping,
+    nic_firmware,
+    parser,
+    pci_address,
+    positive,
+    text,
+    token,
+    word,
+    wwn,
+)
+from ...errors import ParseError
+from .drives import device_name, is_virtual, protocol_of
+
+_IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
+_DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
+Node = Mapping[str, Any]
+
+
+@parser("lshw")
+def parse_lshw(raw: str) -> Device:
+    """Everything of the tree that is hardware. Empty memory slots, USB and virtual network and storage devices are not.
+
+    :raises ParseError: no tree in it.
+    """
+    nodes = _nodes(document(raw, "lshw"))
+    if not nodes or not any(node.get("class") for node, _parents in nodes):
+        raise ParseError("lshw: no hardware tree in the output", field="lshw")
+    pieces: dict[str, list[Any]] = {}
+    device = Device()
+    for node, parents in nodes:
+        kind = text(node.get("class"))
+        if not parents and kind == "system":
+            device = _system(node)
+        elif text(node.get("id")) == "core":
+            board = _mainboard(node)
+            device = dataclasses.replace(device, mainboard=board if board.model or board.serial else None)
+        elif text(node.get("id")) == "firmware":
+            device = dataclasses.replace(device, bios=_bios(node))
+        else:
+            _collect(node, parents, kind or "", pieces)
+    slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
+    if slots:
+        device = dataclasses.replace(device, metadata={"memory_slots": str(slots)})
+    parts: dict[str, Any] = {name: tuple(found) for name, found in pieces.items()}
+    return dataclasses.replace(device, **parts)
+
+
+def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
+    """All nodes with their parents, root first, in the order of the document."""
+    out: list[tuple[Node, tuple[Node, ...]]] = []
+    start = tree if isinstance(tree, list) else [tree]
+    waiting: list[tuple[Any, tuple[Node, ...]]] = [(node, ()) for node in reversed(start)]
+    while waiting and len(out) < MAX_ITEMS:
+        node, parents = waiting.pop()
+        if not isinstance(node, Mapping):
+            continue
+        out.append((node, parents))
+        children = node.get("children")
+        if isinstance(children, list) and len(parents) < 64:
+            waiting += [(child, (*parents, node)) for child in reversed(children)]
+    return out
+
+
+def _collect(node: Node, parents: tuple[Node, ...], kind: str, pieces: dict[str, list[Any]]) -> None:
+    make = _KINDS.get(kind)
+    found = make(node, parents) if make else None
+    if found is not None:
+        pieces.setdefault(found[0], []).append(found[1])
+
+
+Found = Optional[tuple[str, Any]]
+
+
+def _product(node: Node) -> tuple[Optional[str], Optional[str], Optional[str]]:
+    """Product without the numbers that ``-numeric`` appends, PCI vendor id and product id."""
+    name = text(node.get("product")) or ""
+    found = _IDS.search(name)
+    vendor, product = (found[1], found[2]) if found and found[1] else (None, None)
+    maker = _IDS.search(text(node.get("vendor")) or "")
+    vendor = vendor or (maker[2] if maker else None)
+    clean = name[: found.start()] if found else name
+    return word(clean), vendor.lower() if vendor else None, product.lower() if product else None
+
+
+def _vendor(node: Node) -> Optional[str]:
+    return word(_IDS.sub("", text(node.get("vendor")) or ""))
+
+
+def _common(node: Node) -> dict[str, Any]:
+    product, vendor_id, product_id = _product(node)
+    return {
+        "vendor": _vendor(node),
+        "model": product if product != _vendor(node) else None,  # lshw repeats the maker where it knows no product
+        "description": word(node.get("description")),
+        "pci_vendor_id": vendor_id,
+        "pci_product_id": product_id,
+    }
+
+
+def _capabilities(node: Node) -> tuple[Capability, ...]:
+    """By name; lshw gives a description, or true or false."""
+    found = mapping(node.get("capabilities"))
+    return tuple(
+        Capability(
+            name=str(name)[:80],
+            description=word(value) if isinstance(value, str) else None,
+            enabled=value is not False,
+        )
+        for name, value in sorted(found.items())[:500]
+    )
+
+
+def _first_name(node: Node) -> Optional[str]:
+    names = node.get("logicalname")
+    return text(names[0] if isinstance(names, list) and names else names)
+
+
+def _driver(node: Node) -> dict[str, str]:
+    driver = word(at(node, "configuration", "driver"))
+    return {"driver": driver} if driver else {}
+
+
+def _system(node: Node) -> Device:
+    product = _product(node)[0] or ""
+    sku = text(at(node, "configuration", "sku"))
+    bare = (
+        product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
+    )  # lshw writes the SKU behind it
+    uuid = (text(at(node, "configuration", "uuid")) or "").lower()
+    return Device(
+        vendor=_vendor(node),
+        model=word(bare),
+        product_name=word(bare),
+        serial=clean_serial(text(node.get("serial"))),
+        uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
+        sku=token(at(node, "configuration", "sku")),
+        hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
+    )
+
+
+def _mainboard(node: Node) -> Mainboard:
+    version = token(node.get("version"))
+    return Mainboard(
+        vendor=_vendor(node),
+        model=_product(node)[0],
+        product_name=_product(node)[0],
+        description=word(node.get("description")),
+        serial=clean_serial(text(node.get("serial"))),
+        physid=text(node.get("physid")),
+        metadata={"version": version} if version else {},
+    )
+
+
+def _bios(node: Node) -> Bios:
+    return Bios(
+        vendor=_vendor(node),
+        firmware=firmware(node.get("version")),
+        release_date=word(node.get("date")),
+        capabilities=_capabilities(node),
+        size_bytes=positive(node.get("size")),
+        capacity_bytes=positive(node.get("capacity")),
+    )
+
+
+def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
+    if not (text(node.get("id")) or "").startswith("cpu") or node.get("disabled") is True:
+        return None
+    cores = positive(at(node, "configuration", "cores"))
+    if "[empty]" in (text(node.get("description")) or "") or (not node.get("product") and cores is None):
+        return None
+    microcode = positive(at(node, "configuration", "microcode"))
+    return "cpus", Cpu(
+        vendor=_vendor(node),
+        model=_product(node)[0],
+        description=word(node.get("description")),
+        slot=word(node.get("slot")),
+        cores=cores,
+        threads=positive(at(node, "configuration", "threads")),
+        capabilities=_capabilities(node),
+        clock_speed_hz=_clock(node),
+        microcode=f"0x{microcode:x}" if microcode else None,
+        architecture=next((name for sign, name in _ARCHITECTURES if sign in mapping(node.get("capabilities"))), None),
+    )
+
+
+# What only processors of an architecture can do.
+_ARCHITECTURES = (("x86-64", "x86_64"), ("fpu", "x86"), ("asimd", "aarch64"))
+
+
+def _clock(node: Node) -> Optional[int]:
+    """What the processor is made for. With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit."""
+    named = re.search(r"@ ([0-9.]{1,6}) ?GHz", text(node.get("product")) or "")
+    if named:
+        return positive(named[1], 1e9)
+    scaling = "cpufreq" in mapping(node.get("capabilities"))
+    return positive(node.get("capacity" if scaling else "size"))
+
+
+def _is_bank(node: Node) -> bool:
+    """A slot for a memory module; chips with firmware are listed among them."""
+    return (text(node.get("id")) or "").startswith("bank") and "FLASH" not in (
+        text(node.get("description")) or ""
+    ).upper().split()
+
+
+def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
+    size = positive(node.get("size"))
+    serial, part = token(node.get("serial")), token(node.get("product"))
+    # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part number is one.
+    if not _is_bank(node) or (size is None and not (serial and part)):
+        return None
+    description = (text(node.get("description")) or "").replace("[empty]", "")
+    words = description.split()
+    kind = next((item for item in words if re.match(r"^(LP)?DDR[0-9]?$|^HBM[0-9]?$", item)), None)
+    return "memory", Memory(
+        vendor=_vendor(node),
+        model=part,
+        part_number=part,
+        description=word(description),
+        serial=serial,
+        slot=word(node.get("slot")),
+        size_bytes=size,
+        type=kind,
+        form_factor=words[0] if words and words[0].endswith("IMM") else None,
+        clock_speed_hz=positive(node.get("clock")),
+    )
+
+
+def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
+    address = pci_address(text(node.get("businfo")))
+    if (text(node.get("businfo")) or "").startswith("virtio@") and parents:
+        address = pci_address(text(parents[-1].get("businfo")))
+    if address is None:
+        return None  # bonds, bridges, and the BMC's USB network are no NICs of the machine
+    name = _first_name(node)
+    link = word(at(node, "configuration", "link"))
+    fast = word(at(node, "configuration", "speed"))
+    port = NicPort(
+        **_common(node),
+        id=address,
+        bus_info=address,
+        physid=text(node.get("physid")),
+        logical_name=name,
+        macaddress=clean_mac(text(node.get("serial"))),
+        speed_bits=positive(node.get("size")) or _speed(fast),
+        link_status={"yes": "up", "no": "down"}.get(link or ""),
+        auto_neg={"on": True, "off": False}.get(text(at(node, "configuration", "autonegotiation")) or ""),
+        firmware=nic_firmware(at(node, "configuration", "firmware")),
+        metadata={**_driver(node), **_fastest(node)},
+    )
+    card = address.rsplit(".", 1)[0]
+    return "nics", Nic(
+        **_common(node),
+        id=card,
+        bus_info=card,
+        nic_ports=(port,),
+        metadata=_driver(node),
+        capabilities=_capabilities(node),
+    )
+
+
+def _fastest(node: Node) -> dict[str, str]:
+    """What the port is made for, which is known without a link, too."""
+    speed = positive(node.get("capacity"))
+    return {"max_speed_bits": str(speed)} if speed else {}
+
+
+def _speed(fast: Optional[str]) -> Optional[int]:
+    """``10Gbit/s`` in bits."""
+    found = re.match(r"^(\d{1,6})\s*([KMG])bit/s$", fast or "")
+    return int(found[1]) * {"K": 10**3, "M": 10**6, "G": 10**9}[found[2]] if found else None
+
+
+# How lshw's names and descriptions of storage controllers begin, and what they speak to their drives.
+_PROTOCOLS = {
+    "sata": "SATA",
+    "sas": "SAS",
+    "raid": "RAID",
+    "scsi": "SCSI",
+    "ide": "IDE",
+    "serial attached scsi": "SAS",
+    "non-volatile memory": "NVMe",
+    "nvme": "NVMe",
+}
+
+
+def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
+    address = pci_address(text(node.get("businfo")))
+    if address is None:
+        return None
+    words = ((text(node.get("id")) or "").replace("nvme", "non-volatile memory"), (text(node.get("description")) or ""))
+    protocol = next(
+        (name for word_ in words for sign, name in _PROTOCOLS.items() if word_.lower().startswith(sign)), None
+    )
+    name = device_name(_first_name(node))
+    # Controllers that show their volumes as NVMe drives are controllers.
+    if (protocol == "NVMe" or (name or "").startswith("/dev/nvme")) and not is_virtual(_product(node)[0]):
+        # Older versions know nothing of the drive but the chip that is its controller.
+        model = _product(node)[0] if name else None
+        return "drives", Drive(
+            vendor=drive_vendor(model) or _vendor(node),
+            model=model,
+            description=word(node.get("description")),
+            serial=clean_serial(text(node.get("serial"))),
+            logical_name=name,
+            firmware=firmware(node.get("version")) if name else None,
+            bus_info=address,
+            protocol="nvme",
+            drive_type="nvme",
+        )
+    return "storage_controller", StorageController(
+        **_common(node),
+        id=address,
+        bus_info=address,
+        physid=text(node.get("physid")),
+        supported_device_protocol=protocol,
+        metadata=_driver(node),
+    )
+
+
+def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
+    name = device_name(_first_name(node))
+    bus = text(node.get("businfo")) or ""
+    identity = text(node.get("id")) or ""
+    # Newer kernels show every NVMe namespace as /dev/ngXnY, too, and its thermometer as a child.
+    if not name or not _DISK_NAME.match(name) or identity.startswith(("cdrom", "medium")):
+        return None
+    if any(_is_usb(item) for item in (node, *parents)):
+        return None
+    controller = next(
+        (found for found in (pci_address(text(item.get("businfo"))) for item in reversed(parents)) if found), None
+    )
+    product = _product(node)[0]
+    nvme = name.startswith("/dev/nvme")
+    if is_virtual(_vendor(node), product) or (nvme and parents and is_virtual(_product(parents[-1])[0])):
+        return None
+    maker = _vendor(node)
+    ata = maker == "ATA"  # what the kernel says in place of a maker that ATA does not know
+    return "drives", Drive(
+        vendor=drive_vendor(product) or (None if ata else maker),
+        model=product,
+        description=word(node.get("description")),
+        serial=clean_serial(text(node.get("serial"))) if not nvme else None,
+        logical_name=name,
+        firmware=firmware(node.get("version")) if not nvme else None,
+        capacity_bytes=positive(node.get("size")),
+        block_size_bytes=positive(at(node, "configuration", "logicalsectorsize")),
+        wwn=wwn(at(node, "configuration", "wwid")),
+        storage_controller=None if nvme else controller,
+        bus_info=None if nvme else word(bus),
+        protocol="nvme" if nvme else "sata" if ata else protocol_of(text(node.get("description"))),
+        drive_type="nvme" if nvme else _drive_type(node, product),
+    )
+
+
+def _is_usb(node: Node) -> bool:
+    return (text(node.get("businfo")) or "").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
+
+
+def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
+    """``hdd`` where lshw knows a rotation speed, ``ssd`` where the model number says so: lshw does not."""
+    if any(re.match(r"^\d{4,5}rpm$", str(key)) for key in list(mapping(node.get("capabilities")))[:100]):
+        return "hdd"
+    return "ssd" if re.search(r"\bSSD", product or "") else None
+
+
+def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
+    address = pci_address(text(node.get("businfo")))
+    if address is None:
+        return None
+    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=_driver(node))
+
+
+def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
+    """GPUs for computing are no displays: processing accelerators, or devices with a GPU's driver."""
+    driver = text(at(node, "configuration", "driver"))
+    named = (text(node.get("description")) or "").lower()
+    vendor = _product(node)[1] or (_vendor(node) or "").lower()
+    maker = vendor in ("10de", "1002") or vendor.startswith(("nvidia", "advanced micro devices, inc. [amd/ati]"))
+    if driver in ("nvidia", "amdgpu", "nouveau") or (maker and named in ("processing accelerators", "3d controller")):
+        return _display(node, parents)
+    return None
+
+
+def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
+    """Batteries are of this class, too."""
+    description, part = word(node.get("description")), token(node.get("product"))
+    serial = token(node.get("serial"))
+    if not (text(node.get("id")) or "").startswith("power") or not (serial or part):
+        return None
+    return "power_supplies", PowerSupply(
+        id=text(node.get("physid")),
+        vendor=_vendor(node),
+        model=part,
+        part_number=part,
+        description=description,
+        product_name=description,
+        serial=serial,
+        firmware=firmware(node.get("version")),
+        power_capacity_watts=positive(node.get("capacity")),
+    )
+
+
+_KINDS: dict[str, Callable[[Node, tuple[Node, ...]], Found]] = {
+    "processor": _cpu,
+    "memory": _memory,
+    "network": _nic,
+    "storage": _storage,
+    "disk": _disk,
+    "display": _display,
+    "generic": _generic,
+    "power": _power,
+}

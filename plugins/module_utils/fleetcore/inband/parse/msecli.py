@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``msecli -L``: Micron drives."""
+
+from __future__ import annotations
+
+from ...document.model import Device, Drive, clean_serial
+from ...document.values import blocks, firmware, health, pairs, parser, size_bytes, speed_gbps, word
+from ...errors import ParseError
+from .drives import device_name
+
+
+@parser("msecli")
+def parse_msecli(raw: str) -> Device:
+    """Drives of the list.
+
+    :raises ParseError: neither a drive nor the tool's status line in the output.
+    """
+    found = []
+    for head, lines in blocks(raw, r"^Device Name\s*:\s*(\S{1,80})"):
+        if head is None:
+            continue
+        values = pairs(lines)
+        found.append(
+            Drive(
+                vendor="Micron",
+                model=word(values.get("Model No")),
+                serial=clean_serial(values.get("Serial No")),
+                logical_name=device_name(head[1]),
+                firmware=firmware(values.get("FW-Rev")),
+                protocol="nvme" if "nvme" in head[1] else "sata" if "Sata Link Speed" in values else None,
+                capacity_bytes=size_bytes(values.get("Total Size"), binary=False),
+                negotiated_speed_gbps=_gbps(values.get("Sata Link Speed")),
+                capable_speed_gbps=_gbps(values.get("Sata Link Max Speed")),
+                status=health(values.get("Drive Status")),
+            )
+        )
+    if not found and "CMD_STATUS" not in raw:
+        raise ParseError("msecli: no drives in the output", field="msecli")
+    return Device(drives=tuple(found))
+
+
+def _gbps(value: object) -> float | None:
+    """``Gen3 (6.0 Gbps)``."""
+    return speed_gbps(str(value).partition("(")[2])

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``mvcli info -o hba | pd | vd``: Marvell controllers (Dell BOSS, Lenovo M.2 kits)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ...document.model import Device, Drive, StorageController, Volume, clean_serial
+from ...document.values import (
+    blocks,
+    drive_vendor,
+    firmware,
+    health,
+    integer,
+    pairs,
+    parser,
+    positive,
+    size_bytes,
+    word,
+)
+from ...errors import ParseError
+from .drives import protocol_of
+
+
+def _objects(raw: str, starts: str, first: str) -> Iterator[dict[str, str]]:
+    """``Key: value`` blocks that begin at lines ``starts``; ``first`` is that line's key."""
+    for head, lines in blocks(raw, starts):
+        if head is not None:
+            yield {first: head[1].strip(), **pairs(lines)}
+
+
+@parser("mvcli")
+def parse_mvcli_hba(raw: str) -> Device:
+    """Controllers. They are known by their PCI ids: the tool doesn't say the address.
+
+    :raises ParseError: no adapter in the output.
+    """
+    found = []
+    for values in _objects(raw, r"^Adapter ID:\s*(\S{1,20})\s*$", "id"):
+        product = re.match(r"^([0-9a-fA-F]{4})-([0-9a-fA-F]{4})$", values.get("Product", ""))
+        found.append(
+            StorageController(
+                id=f"mv{values['id']}",
+                vendor="Marvell",
+                model=word(values.get("Product")),
+                pci_vendor_id=product[1].lower() if product else None,
+                pci_product_id=product[2].lower() if product else None,
+                firmware=firmware(values.get("Firmware version")),
+                supported_device_protocol=word(values.get("Supported port type")),
+                supported_raid_types=word(values.get("Supported RAID mode")),
+                max_physical_disks=positive(values.get("Maximum supported disk")),
+                max_virtual_disks=positive(values.get("Maximum supported VD")),
+                status=health(values.get("Image health")),
+                metadata={
+                    key: value
+                    for key, name in (
+                        ("rom", "Rom version"),
+                        ("bios", "BIOS version"),
+                        ("boot_loader", "Boot loader version"),
+                    )
+                    for value in [word(values.get(name))]
+                    if value
+                },
+            )
+        )
+    if not found:
+        raise ParseError("mvcli: no adapter in the output", field="mvcli")
+    return Device(storage_controller=tuple(found))
+
+
+@parser("mvcli")
+def parse_mvcli_pd(raw: str) -> Device:
+    """Drives behind the adapters."""
+    found = []
+    for values in _objects(raw, r"^Adapter:\s*(\S{1,20})\s*$", "adapter"):
+        model = word(values.get("model"))
+        protocol = protocol_of(values.get("Type"))
+        found.append(
+            Drive(
+                id=f"mv{values['adapter']}/{values.get('PD ID', '')[:20]}",
+                slot=word(values.get("Linked at")),
+                vendor=drive_vendor(model),
+                model=model,
+                serial=clean_serial(values.get("Serial")),
+                firmware=firmware(values.get("Firmware version")),
+                protocol=protocol,
+                drive_type="ssd" if values.get("SSD Type", "").startswith("SSD") else None,
+                capacity_bytes=size_bytes(values.get("Size"), binary=True),
+                storage_controller=f"mv{values['adapter']}",
+                storage_controller_drive_id=integer(values.get("PD ID")),
+                negotiated_speed_gbps=_gbps(values.get("Current speed")),
+                capable_speed_gbps=_gbps(values.get("supported speed")),
+            )
+        )
+    if not found and "Physical Disk" not in raw:
+        raise ParseError("mvcli: no physical disks in the output", field="mvcli")
+    return Device(drives=tuple(found))
+
+
+def _gbps(value: object) -> float | None:
+    speeds = [float(item) for item in re.findall(r"\b\d{1,3}(?:\.\d{1,3})?\b", str(value or "")[:200])]
+    return max(speeds) if speeds else None
+
+
+@parser("mvcli")
+def parse_mvcli_vd(raw: str) -> Device:
+    """Volumes; their drives are named as :func:`parse_mvcli_pd` names them on the first adapter."""
+    found = [
+        Volume(
+            id=f"mv0/v{values['id']}",
+            name=word(values.get("name")),
+            raid_type=word(values.get("RAID mode")),
+            size_bytes=size_bytes(values.get("size"), binary=True),
+            status=health(values.get("status")),
+            storage_controller="mv0",
+            physical_drives=tuple(f"mv0/{item}" for item in values.get("PD RAID setup", "").split()[:64]),
+        )
+        for values in _objects(raw, r"^id:\s*(\S{1,20})\s*$", "id")
+    ]
+    if not found and "Virtual Disk" not in raw:
+        raise ParseError("mvcli: no virtual disks in the output", field="mvcli")
+    return Device(volumes=tuple(found))

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``nvidia-smi -q -x``: NVIDIA GPUs."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Optional
+
+from ...document.model import Device, Firmware, Gpu, Status, clean_serial
+from ...document.values import MAX_ITEMS, number, parser, pci_address, pci_id, size_bytes, text, word, xml
+from ...errors import ParseError
+
+# Counters of memory errors and signs of memory that is given up, as generations of GPUs name them.
+_UNCORRECTABLE = (
+    "double_bit/total",
+    "dram_uncorrectable",
+    "sram_uncorrectable",
+    "sram_uncorrectable_parity",
+    "sram_uncorrectable_secded",
+)
+_GIVEN_UP = (
+    "retired_pages/pending_retirement",
+    "retired_pages/pending_blacklist",
+    "remapped_rows/remapped_row_pending",
+    "remapped_rows/remapped_row_failure",
+)
+
+
+@parser("nvidia-smi")
+def parse_nvidia_smi(raw: str) -> Device:
+    """GPUs with serial, UUID, VBIOS, memory and the number of active NVLinks.
+
+    :raises ParseError: not the XML of ``nvidia-smi -q -x``.
+    """
+    root = xml(raw, "nvidia-smi")
+    if root.tag != "nvidia_smi_log":
+        raise ParseError("nvidia-smi: not its log", field="nvidia-smi")
+    driver = word(root.findtext("driver_version"))
+    return Device(gpus=tuple(_gpu(item, driver) for item in root.findall("gpu")[:MAX_ITEMS]))
+
+
+def _gpu(item: ET.Element, driver: Optional[str]) -> Gpu:
+    address = pci_address(item.get("id") or item.findtext("pci/pci_bus_id"))
+    device = text(item.findtext("pci/pci_device_id")) or ""
+    model = word(item.findtext("product_name"))
+    versions = {
+        name: found
+        for name, path in (("inforom_image", "inforom_version/img_version"), ("gsp", "gsp_firmware_version"))
+        for found in [word(item.findtext(path))]
+        if found
+    }
+    metadata = {"driver": "nvidia", **({"driver_version": driver} if driver else {})}
+    links = [
+        found for found in (number(link.findtext("link_speed")) for link in item.findall("nvlink/link")[:64]) if found
+    ]
+    if links:
+        metadata["nvlinks"] = str(len(links))
+    bad = any(number(item.findtext(f"ecc_errors/aggregate/{name}")) for name in _UNCORRECTABLE)
+    bad = bad or any(text(item.findtext(path)) == "Yes" for path in _GIVEN_UP)
+    return Gpu(
+        id=address,
+        bus_info=address,
+        vendor="NVIDIA",
+        model=model,
+        product_name=model,
+        description=word(item.findtext("product_architecture")),
+        serial=clean_serial(word(item.findtext("serial"))),
+        uuid=(word(item.findtext("uuid")) or "").lower() or None,
+        part_number=word(item.findtext("gpu_part_number")) or word(item.findtext("board_part_number")),
+        pci_vendor_id=pci_id(device[4:]) if len(device) == 8 else None,
+        pci_product_id=pci_id(device[:4]) if len(device) == 8 else None,
+        firmware=_version(word(item.findtext("vbios_version")), versions),
+        memory_bytes=size_bytes(item.findtext("fb_memory_usage/total"), binary=True),
+        status=Status(Health="Warning", State="uncorrectable memory errors") if bad else None,
+        metadata=metadata,
+    )
+
+
+def _version(vbios: Optional[str], others: dict[str, str]) -> Optional[Firmware]:
+    return Firmware(installed=vbios, metadata=others) if vbios or others else None

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Dell server configuration profiles, as ``racadm get -t json|xml -f FILE`` writes them: the BIOS part."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from typing import Any
+
+from ...document.bios import configuration
+from ...document.model import Device, clean_serial
+from ...document.values import MAX_ITEMS, at, decoded, document, items, parser, text, word, xml
+from ...errors import ParseError
+
+_BIOS = "BIOS."
+_COMMENTED = re.compile(r'<Attribute\s+Name="([^"]{1,200})"\s*>([^<]{0,2000})</Attribute>')
+
+
+@parser("racadm")
+def parse_racadm(raw: str) -> Device:
+    """A profile in JSON or XML, whichever it is."""
+    parse = parse_racadm_xml if "<SystemConfiguration" in decoded(raw)[:20000] else parse_racadm_json
+    return parse.__wrapped__(raw)  # type: ignore[attr-defined,no-any-return]
+
+
+@parser("racadm")
+def parse_racadm_json(raw: str) -> Device:
+    """BIOS settings of a profile in JSON, with the model and service tag that it was taken from.
+
+    :raises ParseError: no profile, or no BIOS component in it.
+    """
+    profile = at(document(raw, "racadm"), "SystemConfiguration")
+    if not isinstance(profile, Mapping):
+        raise ParseError("racadm: no SystemConfiguration in the output", field="racadm")
+    settings: dict[str, Any] = {}
+    for component in items(profile.get("Components")):
+        if (text(component.get("FQDD")) or "").startswith(_BIOS):
+            for attribute in items(component.get("Attributes")):
+                name = text(attribute.get("Name"))
+                if name:
+                    settings.setdefault(name, attribute.get("Value"))
+    return _device(settings, profile.get("Model"), profile.get("ServiceTag"))
+
+
+@parser("racadm")
+def parse_racadm_xml(raw: str) -> Device:
+    """BIOS settings of a profile in XML. Those in comments are settings, too: they only cannot be imported."""
+    root = xml(raw, "racadm", comments=True)
+    if root.tag != "SystemConfiguration":
+        raise ParseError("racadm: no SystemConfiguration in the output", field="racadm")
+    settings: dict[str, Any] = {}
+    for component in root.findall("Component")[:MAX_ITEMS]:
+        if not (component.get("FQDD") or "").startswith(_BIOS):
+            continue
+        for item in component.iter():
+            if item.tag is ET.Comment:  # type: ignore[comparison-overlap]
+                for name, value in _COMMENTED.findall(item.text or ""):
+                    settings.setdefault(name, value)
+            elif item.tag == "Attribute" and item.get("Name"):
+                settings.setdefault(str(item.get("Name")), item.text or "")
+    return _device(settings, root.get("Model"), root.get("ServiceTag"))
+
+
+def _device(settings: Mapping[str, Any], model: Any, tag: Any) -> Device:
+    bios = configuration(settings)
+    if bios is None:
+        raise ParseError("racadm: no BIOS settings in the profile", field="racadm")
+    return Device(vendor="Dell Inc.", model=word(model), serial=clean_serial(text(tag)), bios_configuration=bios)

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``rocm-smi --showproductname --showserial --showuniqueid --showvbios --showbus --showmeminfo vram --json``: AMD GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ...document.model import Device, Gpu, clean_serial
+from ...document.values import document, firmware, parser, pci_address, pci_id, positive, word
+from ...errors import ParseError
+
+
+@parser("rocm-smi")
+def parse_rocm_smi(raw: str) -> Device:
+    """GPUs; versions of the tool differ in the spelling of keys, which are compared without case and blanks."""
+    body = document(raw, "rocm-smi")
+    cards = (
+        [(str(key)[:40], value) for key, value in body.items() if str(key).startswith("card")]
+        if isinstance(body, Mapping)
+        else []
+    )
+    if not cards:
+        raise ParseError("rocm-smi: no cards in the output", field="rocm-smi")
+    return Device(gpus=tuple(_gpu(name, fields) for name, fields in cards[:1000] if isinstance(fields, Mapping)))
+
+
+def _gpu(name: str, fields: Mapping[str, Any]) -> Gpu:
+    plain = {"".join(str(key).lower().split()): value for key, value in fields.items()}
+
+    def find(*keys: str) -> Optional[str]:
+        return next((found for found in (word(plain.get(key)) for key in keys) if found), None)
+
+    address = pci_address(find("pcibus", "pcibusid"))
+    # Some versions put the PCI id in place of a name.
+    names = (find("cardseries"), find("cardmodel"), find("devicename"))
+    model = next((name for name in names if name and not name.startswith("0x")), None)
+    unique = find("uniqueid")
+    return Gpu(
+        id=address or name,
+        bus_info=address,
+        vendor="AMD",
+        model=model,
+        product_name=model,
+        serial=clean_serial(find("serialnumber")),
+        uuid=unique.lower() if unique else None,
+        part_number=find("cardsku"),
+        pci_vendor_id="1002",
+        pci_product_id=pci_id(find("deviceid", "gpuid")),
+        firmware=firmware(find("vbiosversion")),
+        memory_bytes=positive(find("vramtotalmemory(b)")),
+    )

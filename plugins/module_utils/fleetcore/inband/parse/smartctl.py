@@ -1,0 +1,286 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``smartctl --scan -j`` and ``smartctl -a -j`` (smartmontools 7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ...document.model import Capability, Device, Drive, clean_serial
+from ...document.values import (
+    at,
+    document,
+    drive_vendor,
+    firmware,
+    integer,
+    items,
+    mapping,
+    number,
+    parser,
+    positive,
+    text,
+    word,
+)
+from ...errors import ParseError
+from .drives import device_name, drive_type, is_virtual
+
+# smartctl(8), EXIT STATUS: a bit mask. Bits 0 to 2 are about the run, the others about the drive.
+FAILING = 1 << 3
+EXIT_BITS: Mapping[int, str] = {
+    0: "the command line was not understood",
+    1: "the device could not be opened or did not identify itself",
+    2: "a SMART command failed, or a checksum was wrong",
+    3: "the drive says that it is failing",
+    4: "prefail attributes are at or below their threshold",
+    5: "attributes were at or below their threshold in the past",
+    6: "the error log contains errors",
+    7: "the self-test log contains errors",
+}
+# NVM Express, Get Log Page, SMART / Health Information: critical warning.
+NVME_WARNINGS: Mapping[int, str] = {
+    0: "available spare is below its threshold",
+    1: "the temperature is out of range",
+    2: "the reliability is degraded by media or internal errors",
+    3: "the media are read-only",
+    4: "the backup of volatile memory failed",
+    5: "the persistent memory region is read-only or unreliable",
+}
+_ABOUT_THE_DRIVE = range(4, 8)
+
+
+_MODELS = ("scsi_product", "product", "model_name", "scsi_model_name")
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``."""
+
+    name: str
+    type: Optional[str] = None
+
+
+@parser("smartctl")
+def parse_smartctl_scan(raw: str) -> list[Scanned]:
+    """Devices of ``--scan`` (or ``--scan-open``), in its order, without repeats."""
+    body = document(raw, "smartctl")
+    if not isinstance(body, Mapping):
+        raise ParseError("smartctl: not a scan", field="smartctl")
+    out = []
+    for item in items(body.get("devices")):
+        name = text(item.get("name"))
+        if name and name.startswith("/"):
+            out.append(Scanned(name, text(item.get("type"))))
+    return list(dict.fromkeys(out))
+
+
+@parser("smartctl")
+def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False) -> Device:
+    """One drive, of ``smartctl -a -j DEVICE``. No drive if the device could not be opened, or is a RAID volume.
+
+    :param exit_code: of smartctl, if the document does not say it.
+    :param full: with the table of attributes.
+    :raises ParseError: not smartctl's JSON; or it could not open the device (its message is in the error).
+    """
+    body = document(raw, "smartctl")
+    if not isinstance(body, Mapping) or not isinstance(body.get("smartctl"), Mapping):
+        raise ParseError("smartctl: not its JSON", field="smartctl")
+    stated = integer(at(body, "smartctl", "exit_status"))
+    status = stated if stated is not None else exit_code or 0
+    # SCSI: the model name is vendor and product together; the product alone is what other tools call the model.
+    model = next((found for found in (word(body.get(name)) for name in _MODELS) if found), None)
+    serial = clean_serial(text(body.get("serial_number")))
+    if model is None and serial is None:
+        messages = _messages(body, ("error", "information", "warning"))
+        raise ParseError("smartctl: " + ("; ".join(messages) or EXIT_BITS[1]), field="smartctl", exit_status=status)
+    if is_virtual(word(body.get("vendor")) or word(body.get("scsi_vendor")), model) or not _is_disk(body):
+        return Device()
+    return Device(drives=(_drive(body, status, model, serial, full),))
+
+
+def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: Optional[str], full: bool) -> Drive:
+    protocol = _protocol(body)
+    rotation = integer(body.get("rotation_rate"))
+    rotating = rotation > 0 if rotation is not None else None
+    named = text(at(body, "device", "name"))
+    # Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
+    behind = re.search(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]", text(at(body, "device", "info_name")) or "")
+    if named and behind:
+        named = f"{named} {behind[0]}"
+    lunit = body.get("logical_unit_id")
+    used = next((found for found in (number(at(body, *path)) for path in _USED) if found is not None), None)
+    return Drive(
+        vendor=drive_vendor(body.get("model_family"))
+        or drive_vendor(model)
+        or word(body.get("vendor"))
+        or word(body.get("scsi_vendor")),
+        model=model,
+        product_name=word(body.get("model_family")),
+        serial=serial,
+        oem_id=word(body.get("ata_additional_product_id")),
+        logical_name=device_name(named),
+        firmware=firmware(body.get("firmware_version") or body.get("scsi_revision") or body.get("revision")),
+        protocol=protocol,
+        drive_type=drive_type(protocol, rotating),
+        wwn=_wwn(body) or _scsi_wwn(lunit),
+        form_factor=word(at(body, "form_factor", "name")),
+        capacity_bytes=positive(at(body, "user_capacity", "bytes")) or positive(body.get("nvme_total_capacity")),
+        block_size_bytes=positive(body.get("logical_block_size")),
+        capable_speed_gbps=_gbps(at(body, "interface_speed", "max")),
+        negotiated_speed_gbps=_gbps(at(body, "interface_speed", "current")),
+        power_on_hours=_hours(body),
+        life_left_percent=max(0.0, 100.0 - used) if used is not None and 0 <= used <= 255 else _ata_life(body),
+        smart_status=_smart_status(body, status),
+        smart_errors=_smart_errors(body, status),
+        smart_attributes=_attributes(body) if full else (),
+        capabilities=_capabilities(body),
+    )
+
+
+def _is_disk(body: Mapping[str, Any]) -> bool:
+    """SCSI has enclosures, tapes and optical drives, too (SPC, peripheral device type: 0 and, with zones, 14h are disks)."""
+    return integer(at(body, "device_type", "scsi_value")) in (None, 0, 0x14)
+
+
+def _protocol(body: Mapping[str, Any]) -> Optional[str]:
+    if isinstance(body.get("sata_version"), Mapping):
+        return "sata"
+    if "scsi_transport_protocol" in body:
+        return "sas" if "SAS" in (text(at(body, "scsi_transport_protocol", "name")) or "") else "scsi"
+    return {"ATA": "sata", "NVMe": "nvme", "SCSI": "scsi"}.get(text(at(body, "device", "protocol")) or "")
+
+
+def _wwn(body: Mapping[str, Any]) -> Optional[str]:
+    wwn_ = mapping(body.get("wwn"))
+    naa, oui, unique = (integer(wwn_.get(key)) for key in ("naa", "oui", "id"))
+    if naa is None or oui is None or unique is None:
+        spaces = items(body.get("nvme_namespaces"))
+        eui = mapping(spaces[0].get("eui64")) if spaces else {}
+        oui, unique = integer(eui.get("oui")), integer(eui.get("ext_id"))
+        if not oui or unique is None or oui >= 1 << 24 or not 0 <= unique < 1 << 40:
+            return None
+        return f"{oui:06x}{unique:010x}"
+    if not (0 <= naa < 16 and 0 <= oui < 1 << 24 and 0 <= unique < 1 << 36):
+        return None
+    return f"{naa:x}{oui:06x}{unique:09x}"
+
+
+def _scsi_wwn(value: Any) -> Optional[str]:
+    clean = (text(value) or "").lower()
+    clean = clean[2:] if clean.startswith("0x") else clean
+    return clean if len(clean) in (16, 32) and all(item in "0123456789abcdef" for item in clean) else None
+
+
+def _gbps(speed: Any) -> Optional[float]:
+    units, bits = positive(at(speed, "units_per_second")), positive(at(speed, "bits_per_unit"))
+    return units * bits / 1e9 if units and bits else None
+
+
+def _hours(body: Mapping[str, Any]) -> Optional[int]:
+    hours = integer(at(body, "power_on_time", "hours"))
+    if hours is None:
+        hours = integer(at(body, "nvme_smart_health_information_log", "power_on_hours"))
+    return hours if hours is not None and hours >= 0 else None
+
+
+# Where smartctl says how much of a drive's life is used: since 7.5 in one place for all drives.
+_USED = (
+    ("endurance_used", "current_percent"),
+    ("nvme_smart_health_information_log", "percentage_used"),
+    ("scsi_percentage_used_endurance_indicator",),
+)
+# Attributes by whose normalised value makers of SATA SSDs say how much of their life is left.
+_LIFE = (
+    "Percent_Lifetime_Remain",
+    "Percent_Life_Remaining",
+    "Media_Wearout_Indicator",
+    "SSD_Life_Left",
+    "Remaining_Lifetime_Perc",
+    "Wear_Leveling_Count",  # of some makers the erase cycles only: after those that say life
+)
+
+
+def _ata_life(body: Mapping[str, Any]) -> Optional[float]:
+    table = items(at(body, "ata_smart_attributes", "table"))
+    for name in _LIFE:
+        for row in table:
+            value = integer(row.get("value"))
+            if text(row.get("name")) == name and value is not None and 0 <= value <= 100:
+                return float(value)
+    return None
+
+
+def _smart_status(body: Mapping[str, Any], status: int) -> Optional[str]:
+    passed = at(body, "smart_status", "passed")
+    if passed is False or status & FAILING:
+        return "failed"
+    return "ok" if passed is True else "unknown"
+
+
+def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
+    """What speaks against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own words."""
+    errors = [EXIT_BITS[3]] if status & FAILING or at(body, "smart_status", "passed") is False else []
+    errors += [EXIT_BITS[bit] for bit in _ABOUT_THE_DRIVE if status & 1 << bit]
+    warning = integer(at(body, "nvme_smart_health_information_log", "critical_warning")) or 0
+    errors += [words for bit, words in NVME_WARNINGS.items() if warning >= 0 and warning & 1 << bit]
+    media = positive(at(body, "nvme_smart_health_information_log", "media_errors"))
+    if media:
+        errors.append(f"{media} media errors")
+    if at(body, "smart_status", "passed") is False:
+        errors += [said for said in [word(at(body, "smart_status", "scsi", "ie_string"))] if said]
+    for kind in ("read", "write", "verify"):
+        lost = positive(at(body, "scsi_error_counter_log", kind, "total_uncorrected_errors"))
+        errors += [f"{lost} uncorrected {kind} errors"] if lost else []
+    for row in items(at(body, "ata_smart_attributes", "table")):
+        failed = text(row.get("when_failed"))
+        if failed:
+            name = text(row.get("name")) or text(row.get("id")) or "attribute"
+            raw = text(at(row, "raw", "string"))
+            errors.append(f"{name}: failed {failed}" + (f", raw value {raw}" if raw else ""))
+    errors += _messages(body, ("error",))
+    return tuple(dict.fromkeys(errors))[:64]
+
+
+def _messages(body: Mapping[str, Any], levels: tuple[str, ...]) -> list[str]:
+    found = [
+        text(item.get("string")) for item in items(at(body, "smartctl", "messages")) if item.get("severity") in levels
+    ]
+    return [item for item in found if item]
+
+
+def _attributes(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    out: list[Mapping[str, Any]] = []
+    for row in items(at(body, "ata_smart_attributes", "table")):
+        fields = {
+            "id": integer(row.get("id")),
+            "name": text(row.get("name")),
+            "value": integer(row.get("value")),
+            "worst": integer(row.get("worst")),
+            "threshold": integer(row.get("thresh")),
+            "raw": integer(at(row, "raw", "value")),
+            "raw_text": text(at(row, "raw", "string")),
+            "when_failed": text(row.get("when_failed")),
+        }
+        out.append({key: value for key, value in fields.items() if value is not None})
+    for key, value in mapping(body.get("nvme_smart_health_information_log")).items():
+        figure = integer(value) if not isinstance(value, list) else None
+        if figure is not None:
+            out.append({"name": str(key)[:80], "raw": figure})
+    return tuple(out[:512])
+
+
+def _capabilities(body: Mapping[str, Any]) -> tuple[Capability, ...]:
+    """What matters to someone who operates or wipes the drive."""
+    support = mapping(body.get("smart_support"))
+    out = []
+    if isinstance(support.get("available"), bool):
+        enabled = support.get("enabled")
+        out.append(Capability(name="smart", enabled=enabled if isinstance(enabled, bool) else None))
+    trim = at(body, "trim", "supported")
+    if isinstance(trim, bool):
+        out.append(Capability(name="trim", enabled=trim))
+    return tuple(out)

@@ -1,0 +1,505 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""SMBIOS tables, decoded from their bytes (DMTF DSP0134 3.7): what Linux gives in ``/sys/firmware/dmi/tables``.
+
+Structures may be longer or shorter than this file knows: fields beyond a structure's length are absent. A table that ends
+in the middle of a structure gives the structures before it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ...document.model import Device
+from ...document.values import parser, text
+from ...errors import ParseError
+from . import dmi
+from .dmi import Record
+
+MAX_STRUCTURES = 20_000
+_END_OF_TABLE = 127
+_INACTIVE = 126
+_MISPRINTS = {0x1F: 3, 0x21: 3, 0x33: 6}
+"""Minor versions that some firmware states, and what is meant (as the kernel and dmidecode read them)."""
+MIB = 1 << 20
+
+
+@parser("smbios")
+def parse_smbios(table: bytes, entry_point: Optional[bytes] = None) -> Device:
+    """The device document's part that SMBIOS has.
+
+    :param table: the structures (``DMI``).
+    :param entry_point: the entry point (``smbios_entry_point``); it says which version's rules hold for UUIDs.
+        None: the rules of 2.6 and later.
+    :raises ParseError: there is not one whole structure in it.
+    """
+    return dmi.device(parse_records(table, entry_point))
+
+
+@parser("smbios")
+def parse_records(table: bytes, entry_point: Optional[bytes] = None) -> list[Record]:
+    """The structures that the device document knows, as records of :mod:`dmi`."""
+    if not isinstance(table, bytes):
+        raise ParseError("smbios: a table is bytes", field="smbios")
+    version = parse_entry_point(entry_point) if entry_point else (3, 0)
+    out = []
+    count = 0
+    for structure in _structures(table):
+        count += 1
+        decode = _DECODERS.get(structure.type)
+        if decode is not None:
+            out.append(Record(structure.type, structure.handle, decode(structure, version)))
+    if not count:
+        raise ParseError("smbios: no structure in the table", field="smbios")
+    return out
+
+
+@parser("smbios")
+def parse_entry_point(raw: bytes) -> tuple[int, int]:
+    """Major and minor version of the specification that the tables follow (DSP0134 5.2).
+
+    :raises ParseError: neither ``_SM3_``, ``_SM_`` nor ``_DMI_`` at its start.
+    """
+    if raw[:5] == b"_SM3_" and len(raw) >= 9:
+        return raw[7], raw[8]
+    if raw[:4] == b"_SM_" and len(raw) >= 8:
+        return raw[6], _MISPRINTS.get(raw[7], raw[7])
+    if raw[:5] == b"_DMI_" and len(raw) >= 15:
+        return raw[14] >> 4, raw[14] & 0x0F
+    raise ParseError("smbios: not an entry point", field="smbios_entry_point")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One structure: ``data`` is the formatted part with its header, ``strings`` what follows it."""
+
+    type: int
+    handle: int
+    data: bytes
+    strings: tuple[bytes, ...]
+
+    def u8(self, offset: int) -> Optional[int]:
+        return self.data[offset] if offset < len(self.data) else None
+
+    def u16(self, offset: int) -> Optional[int]:
+        return self._unsigned("<H", offset)
+
+    def u32(self, offset: int) -> Optional[int]:
+        return self._unsigned("<I", offset)
+
+    def u64(self, offset: int) -> Optional[int]:
+        return self._unsigned("<Q", offset)
+
+    def _unsigned(self, form: str, offset: int) -> Optional[int]:
+        size = struct.calcsize(form)
+        return int(struct.unpack_from(form, self.data, offset)[0]) if offset + size <= len(self.data) else None
+
+    def string(self, offset: int) -> Optional[str]:
+        """The string whose number (from 1) is at ``offset``; None for 0 and for numbers that are not there."""
+        index = self.u8(offset)
+        if not index or index > len(self.strings):
+            return None
+        return text(self.strings[index - 1].decode("utf-8", "replace"))
+
+
+def _structures(table: bytes) -> Iterator[Structure]:
+    place = 0
+    for _count in range(MAX_STRUCTURES):
+        if place + 4 > len(table):
+            return
+        kind, length, handle = struct.unpack_from("<BBH", table, place)
+        if length < 4 or place + length > len(table):
+            return
+        end = place + length
+        strings, after = _strings(table, end)
+        if kind != _INACTIVE:
+            yield Structure(kind, handle, table[place:end], strings)
+        if kind == _END_OF_TABLE:
+            return
+        place = after
+
+
+def _strings(table: bytes, place: int) -> tuple[tuple[bytes, ...], int]:
+    """Strings from ``place`` to the double NUL, and the place behind it."""
+    if table[place : place + 2] == b"\x00\x00":
+        return (), place + 2
+    end = table.find(b"\x00\x00", place)
+    if end < 0:
+        return tuple(table[place:].split(b"\x00")), len(table)
+    return tuple(table[place:end].split(b"\x00")), end + 2
+
+
+# -- structures ---------------------------------------------------------------------------------------------------------
+
+
+def _bios(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.1
+    segment, rom = item.u16(0x06), item.u8(0x09)
+    size = (rom + 1) * 64 * 1024 if rom is not None else None
+    extended = item.u16(0x18)
+    if rom == 0xFF:
+        size = 16 * MIB
+        if extended is not None:
+            unit = {0: MIB, 1: 1024 * MIB}.get(extended >> 14)
+            size = (extended & 0x3FFF) * unit if unit else None
+    return {
+        "vendor": item.string(0x04),
+        "version": item.string(0x05),
+        "release_date": item.string(0x08),
+        "bios_revision": _revision(item.u8(0x14), item.u8(0x15)),
+        "firmware_revision": _revision(item.u8(0x16), item.u8(0x17)),
+        "runtime_size_bytes": (0x10000 - segment) << 4 if segment else None,
+        "rom_size_bytes": size,
+    }
+
+
+def _revision(major: Optional[int], minor: Optional[int]) -> Optional[str]:
+    return None if major in (None, 0xFF) or minor in (None, 0xFF) else f"{major}.{minor}"
+
+
+def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2
+    return {
+        "manufacturer": item.string(0x04),
+        "product_name": item.string(0x05),
+        "version": item.string(0x06),
+        "serial_number": item.string(0x07),
+        "uuid": uuid(item.data[0x08:0x18], version),
+        "sku_number": item.string(0x19),
+        "family": item.string(0x1A),
+    }
+
+
+def uuid(raw: bytes, version: tuple[int, int] = (3, 0)) -> Optional[str]:
+    """16 bytes as a UUID in lower case; since 2.6 the first three fields are little-endian (7.2.1). All 0 or FF: None."""
+    if len(raw) != 16 or raw in (b"\x00" * 16, b"\xff" * 16):
+        return None
+    if version >= (2, 6):
+        raw = raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]
+    digits = raw.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+_BOARD_TYPES = (
+    "Unknown",
+    "Other",
+    "Server Blade",
+    "Connectivity Switch",
+    "System Management Module",
+    "Processor Module",
+    "I/O Module",
+    "Memory Module",
+    "Daughter Board",
+    "Motherboard",
+    "Processor+Memory Module",
+    "Processor+I/O Module",
+    "Interconnect Board",
+)
+
+
+def _board(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.3
+    return {
+        "manufacturer": item.string(0x04),
+        "product_name": item.string(0x05),
+        "version": item.string(0x06),
+        "serial_number": item.string(0x07),
+        "asset_tag": item.string(0x08),
+        "type": _named(_BOARD_TYPES, item.u8(0x0D), 1),
+    }
+
+
+CHASSIS_TYPES = (
+    "Other",
+    "Unknown",
+    "Desktop",
+    "Low Profile Desktop",
+    "Pizza Box",
+    "Mini Tower",
+    "Tower",
+    "Portable",
+    "Laptop",
+    "Notebook",
+    "Hand Held",
+    "Docking Station",
+    "All In One",
+    "Sub Notebook",
+    "Space-saving",
+    "Lunch Box",
+    "Main Server Chassis",
+    "Expansion Chassis",
+    "Sub Chassis",
+    "Bus Expansion Chassis",
+    "Peripheral Chassis",
+    "RAID Chassis",
+    "Rack Mount Chassis",
+    "Sealed-case PC",
+    "Multi-system",
+    "CompactPCI",
+    "AdvancedTCA",
+    "Blade",
+    "Blade Enclosing",
+    "Tablet",
+    "Convertible",
+    "Detachable",
+    "IoT Gateway",
+    "Embedded PC",
+    "Mini PC",
+    "Stick PC",
+)
+
+
+def _chassis(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.4
+    kind = item.u8(0x05)
+    count, size = item.u8(0x13) or 0, item.u8(0x14) or 0
+    return {
+        "manufacturer": item.string(0x04),
+        "type": _named(CHASSIS_TYPES, kind & 0x7F if kind is not None else None, 1),
+        "version": item.string(0x06),
+        "serial_number": item.string(0x07),
+        "asset_tag": item.string(0x08),
+        "sku_number": item.string(0x15 + count * size),
+    }
+
+
+def _processor(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.5
+    status = item.u8(0x18) or 0
+    return {
+        "socket_designation": item.string(0x04),
+        "manufacturer": item.string(0x07),
+        "version": item.string(0x10),
+        "max_speed_hz": _mega(item.u16(0x14)),
+        "current_speed_hz": _mega(item.u16(0x16)),
+        "populated": bool(status & 0x40),
+        "serial_number": item.string(0x20),
+        "asset_tag": item.string(0x21),
+        "part_number": item.string(0x22),
+        "cores": _count(item.u8(0x23), item.u16(0x2A)),
+        "threads": _count(item.u8(0x25), item.u16(0x2E)),
+    }
+
+
+def _count(short: Optional[int], wide: Optional[int]) -> Optional[int]:
+    """A count of one byte; 255 says that the word has it (if the structure is long enough to have one)."""
+    if short == 0xFF and wide is not None:
+        return wide if 0 < wide < 0xFFFF else None
+    return short or None
+
+
+def _mega(value: Optional[int]) -> Optional[int]:
+    return value * 1_000_000 if value and value != 0xFFFF else None
+
+
+_SLOT_IN_USE = 4
+
+
+def _slot(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.10
+    return {
+        "designation": item.string(0x04),
+        "in_use": item.u8(0x07) == _SLOT_IN_USE,
+        "bus_address": _address(item.u16(0x0D), item.u8(0x0F), item.u8(0x10)),
+    }
+
+
+def _address(segment: Optional[int], bus: Optional[int], function: Optional[int]) -> Optional[str]:
+    if segment is None or bus is None or function is None or (segment == 0xFFFF and bus == 0xFF and function == 0xFF):
+        return None
+    return f"{segment:04x}:{bus:02x}:{function >> 3:02x}.{function & 7:x}"
+
+
+_FORM_FACTORS = (
+    "Other",
+    "Unknown",
+    "SIMM",
+    "SIP",
+    "Chip",
+    "DIP",
+    "ZIP",
+    "Proprietary Card",
+    "DIMM",
+    "TSOP",
+    "Row Of Chips",
+    "RIMM",
+    "SODIMM",
+    "SRIMM",
+    "FB-DIMM",
+    "Die",
+    "CAMM",
+)
+_MEMORY_TYPES = (
+    "Other",
+    "Unknown",
+    "DRAM",
+    "EDRAM",
+    "VRAM",
+    "SRAM",
+    "RAM",
+    "ROM",
+    "Flash",
+    "EEPROM",
+    "FEPROM",
+    "EPROM",
+    "CDRAM",
+    "3DRAM",
+    "SDRAM",
+    "SGRAM",
+    "RDRAM",
+    "DDR",
+    "DDR2",
+    "DDR2 FB-DIMM",
+    "Reserved",
+    "Reserved",
+    "Reserved",
+    "DDR3",
+    "FBD2",
+    "DDR4",
+    "LPDDR",
+    "LPDDR2",
+    "LPDDR3",
+    "LPDDR4",
+    "Logical non-volatile device",
+    "HBM",
+    "HBM2",
+    "DDR5",
+    "LPDDR5",
+    "HBM3",
+)
+_TYPE_DETAILS = (
+    None,
+    "Other",
+    "Unknown",
+    "Fast-paged",
+    "Static Column",
+    "Pseudo-static",
+    "RAMBus",
+    "Synchronous",
+    "CMOS",
+    "EDO",
+    "Window DRAM",
+    "Cache DRAM",
+    "Non-Volatile",
+    "Registered (Buffered)",
+    "Unbuffered (Unregistered)",
+    "LRDIMM",
+)
+
+
+def _memory(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.18
+    detail = item.u16(0x13) or 0
+    details = [name for bit, name in enumerate(_TYPE_DETAILS) if name and detail & (1 << bit)]
+    lasting = item.u64(0x34)
+    attributes = item.u8(0x1B)
+    return {
+        "form_factor": _named(_FORM_FACTORS, item.u8(0x0E), 1),
+        "locator": item.string(0x10),
+        "bank_locator": item.string(0x11),
+        "type": _named(_MEMORY_TYPES, item.u8(0x12), 1),
+        "type_detail": " ".join(details) or None,
+        "size_bytes": _module_bytes(item),
+        "speed_hz": _wide_speed(item.u16(0x15), item.u32(0x54)),
+        "configured_speed_hz": _wide_speed(item.u16(0x20), item.u32(0x58)),
+        "manufacturer": item.string(0x17),
+        "serial_number": item.string(0x18),
+        "asset_tag": item.string(0x19),
+        "part_number": item.string(0x1A),
+        "rank": (attributes & 0x0F) or None if attributes is not None else None,
+        "firmware_version": item.string(0x2B),
+        "nonvolatile_bytes": lasting if lasting and lasting < 1 << 62 else None,
+    }
+
+
+def _module_bytes(item: Structure) -> Optional[int]:
+    size = item.u16(0x0C)
+    if size is None or size in (0, 0xFFFF):
+        return None
+    wide = item.u32(0x1C)
+    if size == 0x7FFF and wide is not None:
+        return (wide & 0x7FFFFFFF) * MIB or None
+    return (size & 0x7FFF) * 1024 if size & 0x8000 else size * MIB
+
+
+def _wide_speed(short: Optional[int], wide: Optional[int]) -> Optional[int]:
+    if short == 0xFFFF:
+        return wide * 1_000_000 if wide else None
+    return short * 1_000_000 if short else None
+
+
+def _ipmi(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.39
+    names = (
+        "Unknown",
+        "KCS (Keyboard Control Style)",
+        "SMIC (Server Management Interface Chip)",
+        "BT (Block Transfer)",
+    )
+    kind, revision = item.u8(0x04), item.u8(0x05)
+    return {
+        "interface_type": "SSIF (SMBus System Interface)" if kind == 4 else _named(names, kind, 0),
+        "specification_version": f"{revision >> 4}.{revision & 0x0F}" if revision is not None else None,
+    }
+
+
+_PSU_STATUS = {1: "Other", 2: "Unknown", 3: "OK", 4: "Non-critical", 5: "Critical"}
+
+
+def _psu(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.40
+    power, traits = item.u16(0x0C), item.u16(0x0E)
+    return {
+        "location": item.string(0x05),
+        "name": item.string(0x06),
+        "manufacturer": item.string(0x07),
+        "serial_number": item.string(0x08),
+        "asset_tag": item.string(0x09),
+        "model_part_number": item.string(0x0A),
+        "revision": item.string(0x0B),
+        "max_power_watts": power if power and power != 0x8000 else None,
+        "present": bool(traits & 0x02) if traits is not None else True,
+        "status": _PSU_STATUS.get((traits >> 7) & 0x07) if traits is not None and traits & 0x02 else None,
+    }
+
+
+def _onboard(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.42
+    kind = item.u8(0x05) or 0
+    return {
+        "reference_designation": item.string(0x04),
+        "enabled": bool(kind & 0x80),
+        "bus_address": _address(item.u16(0x07), item.u8(0x09), item.u8(0x0A)),
+    }
+
+
+def _tpm(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.44
+    major, minor = item.u8(0x08), item.u8(0x09)
+    first, second = item.u32(0x0A), item.u32(0x0E)
+    revision = None
+    if major == 1 and first is not None:
+        revision = f"{(first >> 16) & 0xFF}.{(first >> 24) & 0xFF}"
+    elif major == 2 and first is not None and second is not None:
+        revision = f"{first >> 16}.{first & 0xFFFF}"
+    return {
+        "vendor_id": text(item.data[0x04:0x08].split(b"\x00")[0].decode("ascii", "replace")),
+        "specification_version": f"{major}.{minor}" if major is not None and minor is not None else None,
+        "firmware_revision": revision,
+        "description": item.string(0x12),
+    }
+
+
+def _named(names: tuple[str, ...], code: Optional[int], start: int) -> Optional[str]:
+    if code is None or not start <= code < start + len(names):
+        return None
+    return names[code - start]
+
+
+_DECODERS: dict[int, Callable[[Structure, tuple[int, int]], dict[str, Any]]] = {
+    0: _bios,
+    1: _system,
+    2: _board,
+    3: _chassis,
+    4: _processor,
+    9: _slot,
+    17: _memory,
+    38: _ipmi,
+    39: _psu,
+    41: _onboard,
+    43: _tpm,
+}

@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``ssacli ctrl all show config detail``: HPE Smart Array controllers, volumes and drives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Optional
+
+from ...document.model import Battery, Device, Drive, StorageController, Volume, clean_serial
+from ...document.values import (
+    decoded,
+    drive_vendor,
+    firmware,
+    health,
+    number,
+    pairs,
+    parser,
+    pci_address,
+    positive,
+    size_bytes,
+    speed_gbps,
+    word,
+    wwn,
+)
+from ...errors import ParseError
+from .drives import protocol_of
+
+_CONTROLLER = re.compile(r"^(?P<model>\S[^\n]{0,200}?) in Slot (?P<slot>\S{1,20})(?: \(Embedded\))?(?:\s.*)?$")
+_PART = re.compile(r"^\s+(?P<kind>Logical Drive: \S{1,40}|physicaldrive \S{1,60})\s*$")
+_ARRAY = re.compile(r"^\s+[Aa]rray:? [A-Z]{1,3}\b")
+_OTHER = re.compile(
+    r"^\s+(Internal Drive Cage|External Drive Cage|Port Name:|SEP |Expander |Enclosure )|^\s{3,9}\S.* at Port "
+)
+
+
+@parser("ssacli")
+def parse_ssacli(raw: str) -> Device:
+    """Sizes are as HPE counts them: decimal for drives, binary for volumes.
+
+    :raises ParseError: no controller in the output.
+    """
+    controllers: list[StorageController] = []
+    drives: dict[str, Drive] = {}
+    volumes: list[Volume] = []
+    batteries: list[Battery] = []
+    slot = ""
+    first = 0  # of the array's volumes
+    members: list[str] = []
+    for title, lines in _sections(decoded(raw)):
+        values = pairs(line.strip() for line in lines)
+        found = _CONTROLLER.match(title)
+        if found or title == "Array":
+            volumes[first:] = _with_members(volumes[first:], members)
+            first, members = len(volumes), []
+        if found:
+            slot = found["slot"]
+            controllers.append(_controller(found["model"], slot, values))
+            backup = health(values.get("Battery/Capacitor Status"))
+            batteries += [Battery(id=f"slot {slot}/battery", status=backup)] if backup else []
+        elif title.startswith("Logical Drive: ") and controllers:
+            volumes.append(_volume(title.split(": ", 1)[1], slot, values, lines))
+        elif title.startswith("physicaldrive ") and controllers:
+            drive = _drive(title.split(" ", 1)[1], slot, values)
+            if drive.model or drive.serial:
+                drives[str(drive.id)] = drive
+                members += [str(drive.id)] if values.get("Drive Type") == "Data Drive" else []
+    volumes[first:] = _with_members(volumes[first:], members)
+    if not controllers:
+        raise ParseError("ssacli: no controller in the output", field="ssacli")
+    return Device(
+        storage_controller=tuple(controllers),
+        drives=tuple(drives.values()),
+        volumes=tuple(volumes),
+        batteries=tuple(batteries),
+    )
+
+
+def _with_members(volumes: list[Volume], members: list[str]) -> list[Volume]:
+    """An array's volumes: only mirrors have their drives listed, the others lie on all data drives of the array."""
+    return [item if item.physical_drives else replace(item, physical_drives=tuple(members)) for item in volumes]
+
+
+def _sections(raw: str) -> list[tuple[str, list[str]]]:
+    out: list[tuple[str, list[str]]] = []
+    for line in raw.splitlines()[:200_000]:
+        part = _PART.match(line[:300])
+        if part:
+            out.append((part["kind"], []))
+        elif line[:1].strip() and _CONTROLLER.match(line[:300]):
+            out.append((line[:300].strip(), []))
+        elif _ARRAY.match(line[:300]):
+            out.append(("Array", []))
+        elif _OTHER.match(line[:300]):
+            out.append(("", []))
+        elif out:
+            out[-1][1].append(line[:500].replace("(Domain:Bus:Device.Function)", "", 1))
+    return out
+
+
+def _controller(model: str, slot: str, values: Mapping[str, str]) -> StorageController:
+    address = pci_address(re.sub(r"\s*\(.*", "", values.get("PCI Address", "")))
+    return StorageController(
+        id=address or f"slot {slot}",
+        bus_info=address,
+        vendor="Microchip" if re.match(r"MSCC|Microchip|Adaptec|Microsemi", model) else "HPE",
+        model=word(model),
+        product_name=word(model),
+        serial=clean_serial(values.get("Serial Number")),
+        firmware=firmware(values.get("Firmware Version")),
+        supported_raid_types=word(values.get("RAID Levels Supported")),
+        cache_bytes=_gb(values.get("Total Cache Size"), binary=True),
+        wwn=wwn(values.get("WWN")),
+        status=health(values.get("Controller Status")),
+        metadata={"slot": slot, **({"driver": values["Driver Name"]} if word(values.get("Driver Name")) else {})},
+    )
+
+
+def _gb(value: Optional[str], *, binary: bool) -> Optional[int]:
+    """A size; a number without a unit is in GB, as ssacli writes cache sizes."""
+    if value and re.match(r"^[\d.]{1,12}$", value):
+        value += " GB"
+    return size_bytes(value, binary=binary)
+
+
+def _volume(identity: str, slot: str, values: Mapping[str, str], lines: list[str]) -> Volume:
+    members = [
+        f"{slot}/{found[1]}"
+        for found in (re.match(r"^\s+physicaldrive (\S{1,60}) \(", line) for line in lines)
+        if found
+    ]
+    return Volume(
+        id=f"{slot}/{identity}",
+        name=word(values.get("Logical Drive Label")),
+        raid_type=f"RAID{values['Fault Tolerance'][:20]}" if word(values.get("Fault Tolerance")) else None,
+        size_bytes=size_bytes(values.get("Size"), binary=True),
+        status=health(values.get("Status")),
+        storage_controller=f"slot {slot}",
+        wwn=wwn(values.get("Unique Identifier")),
+        logical_name=word(values.get("Disk Name")),
+        physical_drives=tuple(members),
+    )
+
+
+def _percent(value: Optional[str]) -> Optional[float]:
+    found = number(value)
+    return found if found is not None and 0 <= found <= 100 else None
+
+
+def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
+    model = word(re.sub(r"^(ATA|HP|HPE)\s+", "", values.get("Model", "")))
+    interface = values.get("Interface Type", "")
+    solid = "Solid State" in interface or "SSD" in interface
+    protocol = protocol_of(interface)
+    fields: dict[str, Any] = {}
+    if word(values.get("Rotational Speed")):
+        fields["metadata"] = {"rpm": values["Rotational Speed"][:20]}
+    return Drive(
+        id=f"{slot}/{identity}",
+        slot=identity,
+        vendor=drive_vendor(model) or ("HPE" if "HP" in values.get("Model", "") else None),
+        model=model,
+        serial=clean_serial(values.get("Serial Number")),
+        firmware=firmware(values.get("Firmware Revision")),
+        drive_type="nvme" if protocol == "nvme" else "ssd" if solid else "hdd" if interface else None,
+        protocol=protocol,
+        capacity_bytes=size_bytes(values.get("Size"), binary=False),
+        block_size_bytes=positive(values.get("Logical/Physical Block Size", "").split("/")[0]),
+        negotiated_speed_gbps=speed_gbps(values.get("PHY Transfer Rate")),
+        storage_controller=f"slot {slot}",
+        status=health(values.get("Status")),
+        wwn=wwn(values.get("WWID")),
+        power_on_hours=positive(values.get("Power On Hours")),
+        life_left_percent=_percent(values.get("Usage remaining")),
+        **fields,
+    )

@@ -1,0 +1,283 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""``storcli64 ... J`` and ``perccli64 ... J``: controllers, volumes and drives of MegaRAID and of IT-mode HBAs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ...document.model import Battery, Device, Drive, StorageController, Volume, clean_serial
+from ...document.values import (
+    at,
+    document,
+    drive_vendor,
+    firmware,
+    health,
+    integer,
+    items,
+    mapping,
+    parser,
+    pci_address,
+    pci_id,
+    positive,
+    size_bytes,
+    speed_gbps,
+    text,
+    word,
+    wwn,
+)
+from ...errors import ParseError
+from .drives import protocol_of
+
+_DRIVE_KEY = re.compile(r"^Drive /c(\d{1,4})(?:/e(\d{1,4}))?/s(\d{1,4})$")
+_PACKAGES = ("Firmware Package Build", "FW Package Build", "Firmware Package Version", "Package Version")
+_VOLUME_KEY = re.compile(r"^/c(\d{1,4})/v(\d{1,4})$")
+
+
+@parser("storcli")
+def parse_storcli(raw: str) -> Device:
+    """Answers to ``/call show all``, ``/call/eall/sall show all`` and ``/call/vall show all``, one or several controllers.
+
+    Drives are ``PD LIST`` and ``Drive /c0/e252/s0`` (with details beside it), some versions with ``Physical Device Information``
+    around them; ``Drives List`` of storcli2 and perccli2 (PERC 12, 96xx) has rows with details inside.
+
+    A controller that answers with a failure adds nothing. Sizes are binary, as storcli counts them.
+
+    :raises ParseError: not storcli's JSON, or no controller answered.
+    """
+    body = document(raw, "storcli")
+    answers = items(at(body, "Controllers"))
+    if not answers:
+        raise ParseError("storcli: no controllers in the output", field="storcli")
+    controllers: list[StorageController] = []
+    drives: dict[str, Drive] = {}
+    volumes: list[Volume] = []
+    batteries: list[Battery] = []
+    refused = []
+    for answer in answers:
+        status = mapping(answer.get("Command Status"))
+        data = answer.get("Response Data")
+        number = integer(status.get("Controller")) or 0
+        if not isinstance(data, Mapping):
+            refused.append(_refusal(status))
+            continue
+        controller = _controller(data, number)
+        if controller is not None:
+            controllers.append(controller)
+        drives.update({str(item.id): item for item in _drives(data, number)})
+        volumes += _volumes(data, number)
+        batteries += _batteries(data, number)
+    if not (controllers or drives or volumes) and refused:
+        raise ParseError("storcli: " + refused[0], field="storcli", absent=True)
+    return Device(
+        storage_controller=tuple(controllers),
+        drives=tuple(drives.values()),
+        volumes=tuple(volumes),
+        batteries=tuple(batteries),
+    )
+
+
+def _refusal(status: Mapping[str, Any]) -> str:
+    detailed = [text(item.get("ErrMsg")) for item in items(status.get("Detailed Status"))]
+    return (
+        next((item for item in detailed if item), None)
+        or text(status.get("Description"))
+        or "the controller did not answer"
+    )
+
+
+def _name(number: int) -> str:
+    return f"c{number}"
+
+
+def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageController]:
+    """Of the flat answer of IT-mode HBAs, or of the sections Basics, Version, Bus of MegaRAID."""
+    basics = mapping(data.get("Basics")) or data
+    version, bus = mapping(data.get("Version")) or data, mapping(data.get("Bus")) or data
+    model = word(basics.get("Model")) or word(basics.get("Product Name"))
+    if model is None:
+        return None
+    adapter, supported = mapping(data.get("HwCfg")), mapping(data.get("Capabilities"))
+    address = pci_address((text(basics.get("PCI Address")) or "").replace("0x", ""))
+    metadata = {
+        key: found
+        for key, found in (
+            ("driver", word(version.get("Driver Name"))),
+            ("bios", word(version.get("BIOS Version") or version.get("Bios Version"))),
+            (
+                "firmware_package",
+                next((found for found in (word(version.get(name)) for name in _PACKAGES) if found), None),
+            ),
+            ("controller", _name(number)),
+        )
+        if found and not re.match(r"^[0.]+$", found)
+    }
+    return StorageController(
+        id=address or _name(number),
+        bus_info=address,
+        vendor="Broadcom",
+        model=model,
+        product_name=model,
+        serial=clean_serial(text(basics.get("Serial Number"))),
+        pci_vendor_id=pci_id(bus.get("Vendor Id") or bus.get("PCI Vendor ID")),
+        pci_product_id=pci_id(bus.get("Device Id") or bus.get("PCI Device ID")),
+        firmware=firmware(version.get("Firmware Version") or version.get("FW Version")),
+        wwn=wwn(text(basics.get("SAS Address"))),
+        supported_device_protocol=word(bus.get("Device Interface")),
+        supported_raid_types=word(supported.get("RAID Level Supported")),
+        max_physical_disks=positive(supported.get("Max Number of PDs") or supported.get("Physical Drives")),
+        max_virtual_disks=positive(supported.get("Max Number of VDs")),
+        cache_bytes=size_bytes(adapter.get("On Board Memory Size"), binary=True),
+        status=health(at(data, "Status", "Controller Status")),
+        metadata=metadata,
+    )
+
+
+def _place(number: int, slot: Any) -> Optional[str]:
+    """``252:3`` on controller 0 as ``c0/e252/s3``."""
+    found = re.match(r"^\s*(\d{1,4}|\s*)\s*:\s*(\d{1,4})\s*$", text(slot) or "")
+    if not found:
+        return None
+    return f"c{number}/e{found[1]}/s{found[2]}" if found[1].strip() else f"c{number}/s{found[2]}"
+
+
+def _drives(data: Mapping[str, Any], number: int) -> list[Drive]:
+    rows: dict[str, Mapping[str, Any]] = {}
+    details: dict[str, Mapping[str, Any]] = {}
+    for row in items(data.get("PD LIST")) + items(data.get("Drive Information")):
+        place = _place(number, row.get("EID:Slt"))
+        if place:
+            rows[place] = row
+    keyed = {**data, **mapping(data.get("Physical Device Information"))}
+    for key, value in keyed.items():
+        found = _DRIVE_KEY.match(str(key))
+        if found:
+            place = f"c{found[1]}/e{found[2]}/s{found[3]}" if found[2] else f"c{found[1]}/s{found[3]}"
+            rows.setdefault(place, (items(value) or [{}])[0])
+            details[place] = _flattened(keyed.get(f"{key} - Detailed Information"))
+    for entry in items(data.get("Drives List")):
+        row = mapping(entry.get("Drive Information"))
+        place = _place(number, row.get("EID:Slt"))
+        if place:
+            rows[place] = row
+            details[place] = mapping(entry.get("Drive Detailed Information"))
+    return [_drive(place, row, details.get(place, {}), number) for place, row in rows.items()]
+
+
+def _flattened(detailed: Any) -> Mapping[str, Any]:
+    """The sections of a drive's details as one dict (``... State``, ``... Device attributes``, ``... Policies/Settings``)."""
+    out: dict[str, Any] = {}
+    for section in list(mapping(detailed).values())[:50]:
+        out.update(mapping(section))
+    return out
+
+
+def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: int) -> Drive:
+    model = word(more.get("Model Number")) or word(row.get("Model"))
+    kind = text(row.get("Med"))
+    alert = text(more.get("S.M.A.R.T alert flagged by drive"))
+    errors = [
+        f"{count} {name.lower()}"
+        for name in ("Media Error Count", "Predictive Failure Count")
+        for count in [positive(more.get(name))]
+        if count
+    ]
+    protocol = protocol_of(text(row.get("Intf")))
+    block = size_bytes(text(row.get("SeSz")), binary=True)
+    maker = word(more.get("Manufacturer Id")) or word(more.get("Vendor"))
+    return Drive(
+        id=place,
+        slot=place.split("/", 1)[1],
+        vendor=drive_vendor(model) or (maker if protocol_of(maker) is None else None),
+        model=model,
+        serial=clean_serial(text(more.get("SN") or more.get("Serial Number"))),
+        wwn=wwn(text(more.get("WWN"))),
+        firmware=firmware(more.get("Firmware Revision") or more.get("Firmware Revision Level")),
+        drive_type="nvme" if protocol == "nvme" else {"HDD": "hdd", "SSD": "ssd"}.get(kind or ""),
+        protocol=protocol,
+        storage_controller=_name(number),
+        storage_controller_drive_id=integer(row.get("DID") if "DID" in row else row.get("PID")),
+        capacity_bytes=_capacity(text(more.get("Raw size")), block) or size_bytes(text(row.get("Size")), binary=True),
+        block_size_bytes=block,
+        capable_speed_gbps=_speed(more.get("Device Speed")),
+        negotiated_speed_gbps=_speed(more.get("Link Speed")),
+        # Where there are both, State says what the drive is used for (Conf, UConf).
+        status=health(row.get("Status") or row.get("State")),
+        smart_status={"Yes": "failed", "No": "ok"}.get(alert or ""),
+        smart_errors=tuple(errors),
+    )
+
+
+def _capacity(raw: Optional[str], block: Optional[int]) -> Optional[int]:
+    """``894.252 GB [0x6fc81ab0 Sectors]``: the sectors are exact."""
+    sectors = re.search(r"\[0x([0-9a-fA-F]{1,15}) Sectors\]", raw or "")
+    return positive(int(sectors[1], 16), block) if sectors and block else size_bytes(raw, binary=True)
+
+
+def _speed(value: Any) -> Optional[float]:
+    """None for ``8.0GT/s``: what one lane of PCIe transfers is not the drive's speed."""
+    return None if "GT/s" in (text(value) or "") else speed_gbps(value)
+
+
+def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
+    """Rows of ``VD LIST``; ``/c0/v1`` with ``VD1 Properties`` and ``PDs for VD 1`` beside it; of storcli2 all three in one."""
+    found: dict[str, tuple[Mapping[str, Any], Any, Any]] = {}
+    for row in items(data.get("VD LIST")):
+        found[_volume_number(row)] = (row, None, None)
+    for key, value in data.items():
+        name = _VOLUME_KEY.match(str(key))
+        if name and items(value):
+            found[name[2]] = (items(value)[0], data.get(f"VD{name[2]} Properties"), data.get(f"PDs for VD {name[2]}"))
+    for entry in items(data.get("Virtual Drives")):
+        row = mapping(entry.get("VD Info"))
+        found[_volume_number(row)] = (row, entry.get("VD Properties"), entry.get("PDs"))
+    return [
+        _volume(key, number, row, mapping(properties), items(members))
+        for key, (row, properties, members) in found.items()
+        if key
+    ]
+
+
+def _volume_number(row: Mapping[str, Any]) -> str:
+    found = re.match(r"^\d{1,4}/(\d{1,4})$", text(row.get("DG/VD")) or "")
+    return found[1] if found else ""
+
+
+def _volume(
+    key: str, number: int, row: Mapping[str, Any], properties: Mapping[str, Any], members: list[Mapping[str, Any]]
+) -> Volume:
+    places = [_place(number, item.get("EID:Slt")) for item in members]
+    return Volume(
+        id=f"c{number}/v{key}",
+        name=word(row.get("Name")),
+        raid_type=word(row.get("TYPE")),
+        size_bytes=_volume_bytes(text(row.get("Size")), positive(properties.get("Number of Blocks"))),
+        status=health(row.get("State")),
+        storage_controller=_name(number),
+        wwn=wwn(text(properties.get("SCSI NAA Id"))),
+        logical_name=word(properties.get("OS Drive Name")),
+        physical_drives=tuple(item for item in places if item),
+    )
+
+
+def _volume_bytes(size: Optional[str], blocks: Optional[int]) -> Optional[int]:
+    """The number of blocks is exact; the rounded size says how large they are."""
+    rounded = size_bytes(size, binary=True)
+    block = next((item for item in (512, 4096) if rounded and blocks and 0.9 < blocks * item / rounded < 1.1), None)
+    return positive(blocks, block) if block else rounded
+
+
+def _batteries(data: Mapping[str, Any], number: int) -> list[Battery]:
+    return [
+        Battery(
+            id=f"c{number}/battery",
+            model=word(row.get("Model") or row.get("SubType")),
+            status=health(row.get("State") or row.get("Status")),
+        )
+        for name in ("BBU_Info", "Cachevault_Info", "Energy Pack Info")
+        for row in items(data.get(name))
+    ]

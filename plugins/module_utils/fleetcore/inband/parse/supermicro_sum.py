@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Supermicro's ``sum -c GetCurrentBiosCfg``: the BIOS settings as XML."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import Any, Optional
+
+from ...document.bios import configuration, is_secret
+from ...document.model import Bios, Cpld, Device
+from ...document.values import MAX_ITEMS, firmware, parser, text, xml
+from ...errors import ParseError
+
+_VALUES = ("selectedOption", "checkedStatus", "numericValue", "stringValue")
+
+
+@parser("sum")
+def parse_sum(raw: str) -> Device:
+    """Settings by name; a name that several menus have is written as ``Menu > Name`` from the second on.
+
+    BIOS and CPLD versions come from the texts of the first menu.
+
+    :raises ParseError: not ``BiosCfg``.
+    """
+    root = xml(raw, "sum")
+    if root.tag != "BiosCfg":
+        raise ParseError("sum: no BiosCfg in the output", field="sum")
+    settings: dict[str, Any] = {}
+    texts: list[str] = []
+    waiting: list[tuple[ET.Element, str]] = [(root, "")]
+    seen = 0
+    while waiting and seen < MAX_ITEMS:
+        item, menu = waiting.pop()
+        seen += 1
+        if item.tag == "Setting":
+            _setting(item, menu, settings)
+            continue
+        if item.tag == "Text" and item.text:
+            texts.append(item.text)
+        inside = item.get("name") or menu if item.tag == "Menu" else menu
+        waiting += [(child, inside) for child in reversed(list(item)) if isinstance(child.tag, str)]
+    bios = configuration(settings)
+    if bios is None:
+        raise ParseError("sum: no settings in the output", field="sum")
+    version, cpld = firmware(_stated(texts, "BIOS Version")), firmware(_stated(texts, "CPLD Version"))
+    return Device(
+        bios_configuration=bios,
+        bios=Bios(firmware=version, release_date=_stated(texts, "Build Date")) if version else None,
+        cplds=(Cpld(id="cpld", vendor="Supermicro", firmware=cpld),) if cpld else (),
+    )
+
+
+def _setting(item: ET.Element, menu: str, settings: dict[str, Any]) -> None:
+    name, kind = text(item.get("name")), item.get("type") or ""
+    # Strings come as child elements; a string named Password is one.
+    if name is None or is_secret(name, kind) or (kind == "String" and "password" in name.lower()):
+        return
+    value = next((found for found in map(item.get, _VALUES) if found is not None), item.findtext("StringValue"))
+    settings[name if name not in settings else f"{text(menu) or 'Menu'} > {name}"] = value
+
+
+def _stated(texts: list[str], name: str) -> Optional[str]:
+    """``BIOS Version(1.5)``."""
+    found = [re.match(rf"^{name}\s*\(([^()]{{1,100}})\)", item.strip()[:300]) for item in texts[:1000]]
+    return next((text(item[1]) for item in found if item), None)

@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""How to reach one BMC: the options that all BMC modules share, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from ..errors import InvalidInput
+from ..net.http import HttpClient, HttpOptions, clean_fingerprint
+from ..net.http_async import AsyncHttpClient
+from .expected import Expected, check_machine, expected_machine
+
+DRIVERS = ("redfish", "ipmi")
+"""The drivers of BMCs, and what is tried when none is named."""
+POWER_DRIVERS = (*DRIVERS, "pdu", "wake_on_lan", "command", "tasks")
+"""What a machine may name. Those after the BMC's can only switch power: everything else passes over them."""
+MIB_NAMES = ("apc", "raritan", "poe")
+"""The MIBs that the driver pdu knows."""
+TASK_ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
+"""What a task list may say that it can do."""
+_HOST = re.compile(r"^[A-Za-z0-9._:%-]{1,253}$")
+
+
+@dataclass(frozen=True)
+class BmcOptions:
+    """:ivar host: name or IP address. ``timeout`` per request and ``deadline`` for everything, in seconds.
+
+    :ivar expected: the machine that may be acted on. Reading does not look at it.
+    """
+
+    host: str
+    username: Optional[str] = None
+    password: Optional[str] = field(default=None, repr=False)
+    drivers: tuple[str, ...] = DRIVERS
+    redfish_scheme: str = "https"
+    redfish_port: Optional[int] = None
+    ipmi_port: int = 623
+    validate_certs: bool = True
+    ca_path: Optional[str] = None
+    fingerprint: Optional[str] = None
+    timeout: float = 30.0
+    deadline: float = 300.0
+    system: Optional[str] = None
+    expected: Expected = field(default_factory=Expected)
+
+    @property
+    def base_url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.redfish_scheme == "https" else 80
+        port = self.redfish_port or default
+        return f"{self.redfish_scheme}://{host}" + ("" if port == default else f":{port}")
+
+    def as_user(self, username: str, password: str) -> BmcOptions:
+        """The same BMC with another login."""
+        return dataclasses.replace(self, username=username, password=password)
+
+    def http(self) -> HttpClient:
+        """A connection to the BMC's web server."""
+        return HttpClient(self._http_options())
+
+    def http_async(self) -> AsyncHttpClient:
+        """The same in an event loop."""
+        return AsyncHttpClient(self._http_options())
+
+    def _http_options(self) -> HttpOptions:
+        return HttpOptions(
+            self.base_url,
+            ca_path=self.ca_path,
+            fingerprint=self.fingerprint,
+            validate_certs=self.validate_certs,
+            timeout=self.timeout,
+        )
+
+
+def check_system(options: BmcOptions, system: Mapping[str, Any]) -> None:
+    """Is this ComputerSystem the machine that is expected?
+
+    :raises WrongMachine: it is another one.
+    """
+    serials = (system.get("SerialNumber"), system.get("SKU"))
+    uuid = system.get("UUID")
+    check_machine(
+        options.host,
+        options.expected,
+        [value for value in serials if isinstance(value, str)],
+        uuid if isinstance(uuid, str) else None,
+    )
+
+
+def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
+    """The module parameters of the argspec piece ``BMC``, checked.
+
+    :raises InvalidInput: a malformed address, port, fingerprint or time; ``details["field"]`` names it.
+    """
+    scheme, host, port = _endpoint(params)
+    drivers = tuple(params.get("drivers") or DRIVERS)
+    for name in drivers:
+        if name not in POWER_DRIVERS:
+            raise _wrong("drivers", f"{name!r} is not one of {', '.join(POWER_DRIVERS)}")
+    system = params.get("system")
+    if system is not None and not str(system).strip():
+        raise _wrong("system", "an empty name selects nothing; leave the option out or name a system")
+    for name in ("timeout", "deadline"):
+        if params.get(name) is not None and float(params[name]) <= 0:
+            raise _wrong(name, "must be more than 0 seconds")
+    for name, value in (("redfish_port", port), ("ipmi_port", params.get("ipmi_port"))):
+        if value is not None and not 0 < int(value) < 65536:
+            raise _wrong(name, f"{value} is not a port from 1 to 65535")
+    return BmcOptions(
+        host=host,
+        username=params.get("username"),
+        password=params.get("password"),
+        drivers=drivers,
+        redfish_scheme=scheme,
+        redfish_port=port,
+        ipmi_port=int(params.get("ipmi_port") or 623),
+        validate_certs=params.get("validate_certs") is not False,
+        ca_path=params.get("ca_path"),
+        fingerprint=clean_fingerprint(params.get("fingerprint")),
+        timeout=float(params.get("timeout") or 30.0),
+        deadline=float(params.get("deadline") or 300.0),
+        system=str(system).strip() if system is not None else None,
+        expected=expected_machine(params),
+    )
+
+
+def _endpoint(params: Mapping[str, Any]) -> tuple[str, str, Optional[int]]:
+    address = str(params.get("address") or "").strip()
+    scheme, port, host = params.get("redfish_scheme") or "https", params.get("redfish_port"), address
+    if "://" in address:
+        try:
+            parts = urlsplit(address)
+            host, url_port = parts.hostname or "", parts.port
+        except ValueError:
+            raise _wrong("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
+        if "@" in address:
+            raise _wrong("address", "a URL must not hold a user name or password: give them as options")
+        if parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query:
+            raise _wrong("address", f"{address!r}: a URL must be of the form https://host[:port]")
+        scheme = parts.scheme
+        port = url_port or port
+    host = host.strip("[]")
+    if not _HOST.match(host) or host.startswith("-"):
+        raise _wrong("address", f"{address!r} is not a host name, IP address or URL")
+    return scheme, host, int(port) if port is not None else None
+
+
+def _wrong(name: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{name}: {message}", field=name)

@@ -1,0 +1,295 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Composition root of ``fleetd monitor``: puts the monitor's parts together."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from fleetcore.errors import ConflictError, FleetError, InvalidInput
+from fleetcore.host.clock import SystemClock
+from fleetcore.host.files import write_private
+from fleetcore.inband.collect.host import SEARCH_PATH, SystemFiles
+from fleetcore.net.client import ServerClient, check_id
+from fleetcore.net.http import HttpClient, HttpOptions
+from fleetcore.ports import Clock
+
+import fleetd
+from fleetd import cli
+from fleetd.common import logs
+from fleetd.common import settings as config
+from fleetd.monitor import core, observe
+from fleetd.monitor.agent import Agent, Pace
+from fleetd.monitor.core import Flags, Host, Published
+from fleetd.monitor.documents import Collector
+from fleetd.monitor.follow import Follower
+from fleetd.monitor.hook import Hook
+from fleetd.monitor.outbox import KINDS, Outbox, senders
+from fleetd.monitor.spool import Spool
+from fleetd.runner.loop import Link
+
+_STATIC_SECONDS = 600.0  # what hardly ever changes is read again after this time
+_LONGEST_PAUSE = 30.0  # between two attempts to reach the server
+_STOP_SECONDS = 2.0  # a stop waits so long for what is being sent
+
+
+@click.command()
+@click.option("--machine", help="Id of this machine. Default: its host name.")
+@click.option("--server-url", help="The machine server. Default: $FLEETD_URL.")
+@click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the machine's token.")
+@click.option("--state-dir", type=click.Path(file_okay=False, path_type=Path), help="The spool; one monitor each.")
+@click.option("--once", is_flag=True, help="Send what waits and one event, then exit (1 if it did not arrive).")
+@click.option("--print", "show", is_flag=True, help="Print what would be sent, send nothing.")
+@click.option("--device", is_flag=True, help="With --once or --print: a device document, too.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    machine: str | None,
+    server_url: str | None,
+    token_file: Path | None,
+    state_dir: Path | None,
+    once: bool,
+    show: bool,
+    device: bool,
+) -> None:
+    """Report this machine to the machine server: events, device documents, and what becomes of its description.
+
+    The token comes from a file (--token-file, monitor.token_file), the configuration (monitor.token) or $FLEETD_TOKEN, never
+    from the command line. Run it as root for the full picture; as another user, device documents say what is missing.
+
+    SIGTERM: send what is on its way, keep the rest in the spool, exit.
+    """
+    given = {"machine": machine, "server_url": server_url, "token_file": token_file, "state_dir": state_dir}
+    settings = cli.load_settings(ctx, monitor=given)
+    if device and not (once or show):
+        raise click.UsageError("--device needs --once or --print; otherwise monitor.device_seconds says when")
+    try:
+        if show:
+            click.echo(json.dumps(report(settings, device=device), indent=2, ensure_ascii=False))
+            return
+        sys.exit(0 if run(settings, once=once, device=device) else 1)
+    except FleetError as error:
+        click.echo(f"fleetd monitor: {error.message}", err=True)
+        sys.exit(2 if error.code == "invalid_input" else 1)
+
+
+class ThisMachine:
+    """See :class:`fleetd.monitor.agent.Machine`."""
+
+    def __init__(self, settings: config.MonitorSettings) -> None:
+        self._files = SystemFiles()
+        self._quarantine = settings.quarantine_file
+        self._busy = settings.busy_file
+        self._standalone: dict[str, Any] = {}
+        self._read_at = 0.0
+
+    def standalone(self) -> dict[str, Any]:
+        now = time.monotonic()
+        if not self._standalone or now - self._read_at > _STATIC_SECONDS:
+            self._standalone = observe.standalone(
+                self._files, lambda program: shutil.which(program, path=SEARCH_PATH) is not None
+            )
+            self._read_at = now
+        return self._standalone
+
+    def server(self) -> dict[str, Any]:
+        return observe.server(self._files)
+
+    def flags(self) -> Flags:
+        return Flags(_exists(self._quarantine), self._busy is not None and _exists(self._busy))
+
+
+def _exists(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.exists()
+    return False
+
+
+class FileMemory:
+    """See :class:`fleetd.monitor.agent.Memory`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> Published | None:
+        try:
+            found = json.loads(self._path.read_bytes())
+            return Published(float(found["at"]), dict(found["failed_drives"]))
+        except (OSError, ValueError, TypeError, LookupError):
+            return None
+
+    def save(self, published: Published) -> None:
+        data = json.dumps({"at": round(published.at), "failed_drives": dict(published.failed_drives)})
+        try:
+            write_private(str(self._path), data.encode(), "monitor.state_dir")
+        except InvalidInput as error:
+            logs.get("fleetd.monitor").error("state_failed", message=error.message)
+
+
+def report(settings: config.Settings, *, device: bool) -> dict[str, Any]:
+    """``{"event", "device"}`` as they would be sent; nothing is written or sent."""
+    own = settings.monitor
+    machine = ThisMachine(own)
+    event = core.event(_host(own), machine.standalone(), machine.server(), machine.flags(), 0)
+    return {"event": event} | ({"device": _collector(own).collect()} if device else {})
+
+
+def run(settings: config.Settings, *, once: bool = False, device: bool = False) -> bool:
+    """Run until stopped. With ``once`` send one event, and with ``device`` a document, and say whether they arrived.
+
+    :raises InvalidInput: the settings can't work. :raises ConflictError: another monitor uses the state directory.
+    """
+    own = settings.monitor
+    url = own.server_url or os.environ.get("FLEETD_URL") or settings.server.url or f"http://{settings.server.listen}"
+    host = _host(own)
+    clock = SystemClock()
+    http = HttpClient(
+        HttpOptions(
+            url, ca_path=own.ca_path, validate_certs=own.validate_certs, timeout=own.request_seconds,
+            option_prefix="monitor.",
+        )
+    )  # fmt: skip
+    client = ServerClient(http, clock, url, token=_token(own), attempts=1, option_prefix="monitor.")
+    state_dir = own.state_dir.absolute()
+    log = logs.get("fleetd.monitor")
+    with _only_one(state_dir), contextlib.closing(client):
+        spool = Spool(state_dir / "spool", max_items=own.spool_items, max_bytes=own.spool_bytes)
+        links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
+        outbox = Outbox(spool, senders(client, host.name), links)
+        memory = FileMemory(state_dir / "published.json")
+        machine = ThisMachine(own)
+        if once:
+            return _once(own, host, machine, memory, outbox, device=device)
+        wake, stop = threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        collector = _collector(own, wake.set)
+        agent = Agent(
+            host,
+            Pace(own.event_seconds, own.look_seconds, own.poll_seconds, own.device_seconds, own.device_splay_seconds),
+            machine=machine, documents=collector, memory=memory, outbox=outbox,
+            describe=lambda: client.description(host.name), heard=Hook(own.on_description).notify,
+            clock=clock, wall=time.time, random=random.random,
+        )  # fmt: skip
+
+        def told() -> None:
+            agent.description_changed()
+            wake.set()
+
+        follower = Follower(lambda: client.description_updates(host.name, http, own.quiet_seconds), told, random.random)
+        log.info("monitor_started", server=url, machine=host.name, spooled=len(spool), dropped=spool.dropped)
+        follower.start()
+        _work(agent, outbox, collector, clock, wake=wake, stop=stop)
+        follower.stop()
+        log.info("monitor_stopped", spooled=len(spool), dropped=spool.dropped)
+        return True
+
+
+def _once(
+    own: config.MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outbox, *, device: bool
+) -> bool:
+    """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
+    last = memory.load()
+    server = core.with_failed_drives(machine.server(), last.failed_drives if last else {})
+    event = core.event(host, machine.standalone(), server, machine.flags(), outbox.spool.dropped)
+    arrived = outbox.offer("event", event)
+    document = _collector(own).collect() if device else None
+    if document is not None:
+        memory.save(Published(time.time(), core.failed_drives(document)))
+        arrived = outbox.offer("device", document) and arrived
+    return arrived and not outbox.refused and (document is not None or not device)
+
+
+def _work(
+    agent: Agent, outbox: Outbox, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
+) -> None:
+    """Step by step in a thread until ``stop``, which a request that is under way must not hold up."""
+    crashed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                wake.wait(agent.step(stop.is_set))
+                wake.clear()
+            end = clock.monotonic() + _STOP_SECONDS
+            outbox.flush(lambda: clock.monotonic() > end)
+        except BaseException as error:  # noqa: BLE001 - told to the main thread, which ends the process
+            crashed.append(error)
+            stop.set()
+
+    worker = threading.Thread(target=work, name="monitor", daemon=True)
+    worker.start()
+    stop.wait()
+    wake.set()
+    collector.close()
+    worker.join(_STOP_SECONDS)
+    if worker.is_alive():
+        outbox.keep_flying()
+    if crashed:
+        raise crashed[0]
+
+
+def _host(own: config.MonitorSettings) -> Host:
+    """:raises InvalidInput: the machine's id can't stand in a URL."""
+    started = SystemClock().now()
+    return Host(
+        check_id(own.machine or socket.gethostname(), "monitor.machine"), f"fleetd {fleetd.__version__}", started
+    )
+
+
+def _token(own: config.MonitorSettings) -> str:
+    """:raises InvalidInput: the file can't be read."""
+    if own.token is not None:
+        return own.token.get_secret_value()
+    if own.token_file is None:
+        return os.environ.get("FLEETD_TOKEN", "")
+    try:
+        return own.token_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not text"
+        raise InvalidInput(
+            f"monitor.token_file: {own.token_file} can't be read ({why})", field="monitor.token_file"
+        ) from None
+
+
+def _collector(own: config.MonitorSettings, done: Callable[[], None] = lambda: None) -> Collector:
+    return Collector(own.tool_seconds, own.collect_seconds, done)
+
+
+@contextlib.contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """:raises ConflictError: another monitor uses the directory. :raises InvalidInput: it can't be written."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InvalidInput(
+            f"monitor.state_dir: {state_dir} can't be written ({error.strerror}); another folder: --state-dir",
+            field="monitor.state_dir",
+        ) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise ConflictError(f"another monitor uses {state_dir}; give each its own monitor.state_dir") from None
+    try:
+        yield
+    finally:
+        os.close(handle)

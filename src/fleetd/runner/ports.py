@@ -1,0 +1,261 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the runner asks of the world: playbooks, a journal, and a server that has work."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fleetcore.errors import FleetError
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    """One start of a playbook for exactly these hosts.
+
+    ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it fails.
+    With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable ``target``, and the
+    module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed. An ``urgent`` run makes machines safe: it
+    is started also where there is hardly room for it.
+    """
+
+    id: str
+    playbook: str
+    inventories: tuple[str, ...]
+    hosts: tuple[str, ...]
+    report: tuple[str, ...]
+    extra_vars: Mapping[str, Any] = field(default_factory=dict)
+    on_controller: bool = False
+    urgent: bool = False
+
+
+@dataclass(frozen=True)
+class HostOutcome:
+    """What became of one host. ``result`` is the part of the module's result that was asked for; never an argument.
+
+    ``error`` is ``{"code", "message", "details"}``, empty when ``ok``.
+    """
+
+    host: str
+    ok: bool
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """A power state that was read back while the playbook still works on the host: ``off`` or ``on``."""
+
+    host: str
+    state: str
+    message: str = ""
+
+
+def step_state(step: Mapping[str, Any]) -> str | None:
+    """The power state that a step of the power module has read back, if it is one of these."""
+    result = step.get("result")
+    return str(result) if result in ("off", "on") and step.get("action") == f"wait for {result}" else None
+
+
+def step_message(step: Mapping[str, Any]) -> str:
+    return f"power read back at {step.get('at')}, {float(step.get('seconds') or 0):.1f} s after it was asked for"
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """``outcomes``: those since the start, each host once, the last word. ``finished``: no process of this run is left.
+
+    ``steps`` is what hosts went through so far, in order; an executor that can't see it while it happens has none.
+    ``launched`` is False only when it is certain that no playbook was started. ``problem`` says why a run ended badly.
+    """
+
+    outcomes: Sequence[HostOutcome] = ()
+    finished: bool = False
+    launched: bool = True
+    problem: str = ""
+    steps: Sequence[HostStep] = ()
+
+
+class PlaybookRunner(Protocol):
+    """Runs playbooks in processes that outlive the caller: what was started ends, and is found again by its id."""
+
+    def hosts(
+        self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """The hosts that an inventory and a pattern select, with those of the named variables that they have.
+
+        :raises InvalidInput: an inventory can't be read or parsed, or there is none.
+        """
+
+    def start(self, run: PlaybookRun) -> None:
+        """Start it and return at once.
+
+        :raises FleetError: it could not be started; nothing was done then.
+        """
+
+    def progress(self, run_id: str) -> RunProgress:
+        """How far it is. A run that nobody knows is finished and was never launched."""
+
+    def known(self) -> list[str]:
+        """Ids of the runs that :meth:`discard` has not seen yet, from earlier lives too."""
+
+    def discard(self, run_id: str) -> None:
+        """Forget a finished run; what is kept for people to read holds no secrets."""
+
+
+class State(enum.StrEnum):
+    """Life of one request in the journal."""
+
+    RUNNING = "running"  # recorded before the playbook starts
+    UNKNOWN = "unknown"  # the run ended and nobody saw what became of the machine: it may be off
+    VERIFIED = "verified"  # cycled; the server does not know yet
+    FAILED = "failed"  # not cycled; the server does not know yet
+    WAITING = "waiting"  # failed, the server knows; may be tried again at not_before
+    GIVEN_UP = "given_up"  # tried often enough
+    DONE = "done"  # cycled, and the server has acknowledged it
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request as the journal remembers it. ``request`` is None on a server that has no request ids.
+
+    ``changed_at`` and ``not_before`` are seconds since the epoch. ``detail`` is the outcome: ``{"power"}`` or ``{"error"}``; while it
+    runs ``{"steps": [state, ...]}``. ``token`` is the fencing token of the claim under which it is done; None: nothing is claimed.
+    """
+
+    key: str
+    machine: str
+    request: str | None
+    state: State
+    attempts: int = 0
+    run: str | None = None
+    changed_at: float = 0.0
+    not_before: float = 0.0
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    token: int | None = None
+
+
+class JournalBroken(FleetError):
+    """What the runner remembers can't be written or read: the disk is full, or the file is damaged."""
+
+    code = "journal_broken"
+
+
+class Journal(Protocol):
+    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged. Methods raise ``JournalBroken``; nothing is
+    written then.
+    """
+
+    def entries(self) -> list[Entry]: ...
+
+    def save(self, entries: Sequence[Entry]) -> None:
+        """Insert or replace by key, all or none; on disk when it returns."""
+
+    def forget(self, keys: Sequence[str]) -> None: ...
+
+    def served(self) -> list[str]:
+        """Machines that the server believes this runner serves."""
+
+    def save_served(self, machines: Sequence[str]) -> None: ...
+
+    def session(self) -> str | None:
+        """The session under which this runner's claims are; it lives on for a while when the runner dies."""
+
+    def save_session(self, session: str | None) -> None: ...
+
+    def work(self, process: str) -> dict[str, dict[str, int]]:
+        """Runs of a process that have not been settled: run -> machine -> fencing token."""
+
+    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None: ...
+
+    def forget_work(self, run: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A machine that is to be power cycled. ``request`` is None on a server that has no request ids.
+
+    ``requested_at`` is in RFC 3339, empty when the server does not say.
+    """
+
+    machine: str
+    request: str | None = None
+    requested_at: str = ""
+
+
+class Leases(Protocol):
+    """Work of any process, claimed on our server. Methods raise ``TransportError`` when it can't be reached."""
+
+    def resume(self, process: str, known: Mapping[str, int]) -> None:
+        """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
+
+        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as long as it is held.
+        """
+
+    def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+        """Lock up to ``count`` eligible machines of ``machines``, oldest need first: machine -> fencing token.
+
+        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was lost,
+            or the runner died before it was written down) is given back.
+        """
+
+    def session(self) -> str | None:
+        """The one under which this runner's claims are."""
+
+    def finish(self, process: str, machine: str, token: int) -> None:
+        """Done. :raises ConflictError: the claim is over."""
+
+    def fail(self, process: str, machine: str, token: int, cause: str) -> None:
+        """Not done; the server decides when it may be tried again. :raises ConflictError: the claim is over."""
+
+    def cancel(self, process: str, machine: str) -> None:
+        """Give it back as if it had not been claimed. No error if it is not held."""
+
+
+class WorkServer(Protocol):
+    """The machine server, ours or any that speaks ``/json/v1``. Methods raise ``TransportError`` when it can't be reached."""
+
+    def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
+        """What is to be power cycled now, of the machines in ``served``; what was claimed and is not ``known`` included."""
+
+    def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
+        """Take them for this runner alone: machine -> fencing token. A machine that is missing is somebody else's now.
+
+        A server without request ids has no claims: then each machine is there, with None. ``known`` as in :meth:`Leases.claim`.
+        """
+
+    def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
+        """What the module that switches the power needs to ask whether the claim of ``entry.token`` still holds, and to report under
+        it (:class:`fleetcore.net.claim.Claim`). None: nothing is claimed.
+        """
+
+    def release(self, machine: str) -> None:
+        """Give a claim back: nothing was done under it. No error if there is none."""
+
+    def step(self, entry: Entry, state: str, message: str) -> None:
+        """The machine is ``off``, or ``on`` again. For people who watch: nothing depends on it, and it may get lost.
+
+        :raises ConflictError: as for :meth:`verified`.
+        """
+
+    def verified(self, entry: Entry) -> None:
+        """The machine went off and came on again. May be told twice. A request that is gone is not an error.
+
+        :raises ConflictError: the claim of ``entry.token`` is over; the server has not taken it.
+        """
+
+    def failed(self, entry: Entry) -> None:
+        """This attempt failed; may be told twice. A server without request ids can't be told; that is not an error.
+
+        :raises ConflictError: as for :meth:`verified`.
+        """
+
+    def availability(self, states: Mapping[str, str]) -> None:
+        """Machine -> ``available``, ``in_error`` or ``not_available``."""

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""``fleetd.server.ports.EventStore`` in SQL: numbers that become visible in their order.
+
+A reader that has seen number n must never find a smaller one later: its cursor has passed it. Numbers of a sequence
+do not do that, because transactions commit in another order than they took their numbers. Here the numbers come from
+one row, which a transaction updates as its last statement before the commit. The row stays locked until that commit is
+visible, so the next number is given only then; a transaction that fails gives its numbers back. The lock is the last
+one that a transaction takes, so it can't be part of a deadlock, and it is held for no longer than a commit lasts.
+SQLite has one writer anyway; CockroachDB orders transactions on the row, or lets one of them try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from fleetd.server.kernel import codec, tables
+from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent
+
+_E, _LOG = tables.events, tables.event_log
+_PENDING = "fleetd_events"
+
+
+def tell(connection: Connection, events: Iterable[NewEvent]) -> None:
+    """Have these written when the transaction ends."""
+    connection.info[_PENDING] = connection.get_transaction(), [*_told(connection), *events]
+
+
+def _told(connection: Connection) -> list[NewEvent]:
+    """What waits to be written; what waited in a transaction that failed does not."""
+    transaction, waiting = connection.info.get(_PENDING, (None, []))
+    return waiting if transaction is connection.get_transaction() else []
+
+
+class SqlEvents:
+    """The part of ``SqlStore`` for events."""
+
+    _tx: Transactions
+
+    def _now(self, connection: Connection) -> datetime:
+        raise NotImplementedError
+
+    def _write_told(self, connection: Connection) -> None:
+        """The last step of each transaction that writes."""
+        waiting = _told(connection)
+        connection.info.pop(_PENDING, None)
+        if waiting:
+            self._append(connection, waiting)
+
+    def _append(self, connection: Connection, events: Sequence[NewEvent]) -> list[Event]:
+        dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+        made = dialect.insert(_LOG).values(id=1, last=len(events), pruned=0)
+        made = made.on_conflict_do_update(index_elements=[_LOG.c.id], set_={"last": _LOG.c.last + len(events)})
+        last: int = connection.execute(made.returning(_LOG.c.last)).scalar_one()
+        now = self._now(connection)
+        first = last - len(events) + 1
+        numbered = [Event(**_fields(item), seq=first + place, at=now) for place, item in enumerate(events)]
+        connection.execute(insert(_E), [{**asdict(item), "data": codec.dumps(item.data)} for item in numbered])
+        return numbered
+
+    def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        return self._tx.write(lambda connection: self._append(connection, events)) if events else []
+
+    def list_events(
+        self,
+        where: EventFilter = EVERY_EVENT,
+        limit: int | None = None,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> Sequence[Event]:
+        query = select(_E).order_by(_E.c.seq.asc() if after is not None else _E.c.seq.desc()).limit(limit)
+        if after is not None:
+            query = query.where(_E.c.seq > after)
+        if before is not None:
+            query = query.where(_E.c.seq < before)
+        if where.machine is not None:
+            query = query.where(_E.c.machine == where.machine)
+        if where.kind is not None:
+            words = _E.c.kind.startswith(f"{where.kind}.", autoescape=True)
+            query = query.where(or_(_E.c.kind == where.kind, words))
+        if where.since is not None:
+            query = query.where(_E.c.at >= where.since)
+        return self._tx.read(lambda connection: [_event(row) for row in connection.execute(query)])
+
+    def event_bounds(self) -> tuple[int, int]:
+        row = self._tx.read(lambda connection: connection.execute(select(_LOG.c.pruned, _LOG.c.last)).first())
+        return (row.pruned, row.last) if row else (0, 0)
+
+
+def _fields(event: NewEvent) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in ("kind", "machine", "actor", "message", "data")}
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(row.kind, row.machine, row.actor, row.message, codec.loads(dict[str, Any], row.data), row.seq, row.at)

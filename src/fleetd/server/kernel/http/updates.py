@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tells who listens to a subject that it looks different now: one look for all, however many they are.
+
+A subject is a machine's description, or what a page shows. A request that changed something may wake the bus at once;
+once in its period it looks anyway, because another server on the same database may have changed something. Without
+listeners it does nothing. What happened is no matter here: that is in the log of events, see ``streams``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from fastapi.concurrency import run_in_threadpool
+from fleetcore.errors import FleetError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fleetd.common import logs
+from fleetd.server import wire
+from fleetd.server.services import Services
+
+PERIOD = 1.0  # seconds
+GAP = 0.05  # seconds between two looks, however much happens
+_CHUNK = 500  # machines of one query
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_log = logs.get("fleetd.api")
+
+Look = Callable[[Sequence[str]], Mapping[str, object]]
+
+
+class Subscription:
+    """Of one listener to one subject."""
+
+    def __init__(self, known: asyncio.Event) -> None:
+        self.changed = asyncio.Event()
+        self._known = known
+
+    async def ready(self) -> None:
+        """Wait until the present look is known: every change from then on is told."""
+        await self._known.wait()
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether it changed since the last call; False after ``seconds`` without a change. Several changes are one."""
+        try:
+            await asyncio.wait_for(self.changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        self.changed.clear()
+        return True
+
+
+class Updates:
+    """Use it from one event loop.
+
+    :param look: each subject with what it looks like now, as something with a stable ``repr``.
+    :param period: seconds between two looks when nothing wakes the bus. :param gap: the same, however often it is woken.
+    """
+
+    def __init__(self, look: Look, period: float = PERIOD, gap: float = GAP) -> None:
+        self._look_at = look
+        self._period = period
+        self._gap = gap
+        self._listeners: dict[str, set[Subscription]] = {}
+        self._known: dict[str, asyncio.Event] = {}
+        self._seen: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.looks = 0
+        self.closed = False
+
+    @contextlib.contextmanager
+    def subscribe(self, subject: str) -> Iterator[Subscription]:
+        """Listen to a subject within the context."""
+        known = self._known.setdefault(subject, asyncio.Event())
+        made = Subscription(known)
+        self._listeners.setdefault(subject, set()).add(made)
+        self.wake()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        try:
+            yield made
+        finally:
+            rest = self._listeners[subject]
+            rest.discard(made)
+            if not rest:
+                del self._listeners[subject], self._known[subject]
+                self._seen.pop(subject, None)
+
+    def wake(self) -> None:
+        """Something may have changed."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """The server stops: all listeners end."""
+        self.closed = True
+        for known in self._known.values():
+            known.set()
+        for listeners in self._listeners.values():
+            for item in listeners:
+                item.changed.set()
+        self.wake()
+
+    async def _run(self) -> None:
+        while self._listeners and not self.closed:
+            self._wake.clear()
+            try:
+                self._compare(await run_in_threadpool(self._look, tuple(self._listeners)))
+            except FleetError as exc:
+                _log.warning("updates_failed", code=exc.code, message=exc.message)
+            except Exception:  # noqa: BLE001 - a defect must not silence all listeners
+                _log.exception("updates_failed")
+            await asyncio.sleep(self._gap)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._period)
+
+    def _compare(self, found: Mapping[str, str]) -> None:
+        for subject, digest in found.items():
+            listeners = self._listeners.get(subject)
+            if not listeners:
+                continue
+            if subject in self._seen and self._seen[subject] != digest:
+                for item in listeners:
+                    item.changed.set()
+            self._seen[subject] = digest
+            self._known[subject].set()
+
+    def _look(self, subjects: Collection[str]) -> dict[str, str]:
+        self.looks += 1
+        found = self._look_at(sorted(subjects))
+        return {
+            name: hashlib.sha256(repr(it).encode("utf-8", "surrogatepass")).hexdigest() for name, it in found.items()
+        }
+
+
+def descriptions(services: Services) -> Look:
+    """Looks at the Descriptions of machines, known ones or not."""
+
+    def look(machines: Sequence[str]) -> Mapping[str, object]:
+        found: dict[str, object] = dict.fromkeys(machines)
+        for start in range(0, len(machines), _CHUNK):
+            for view in services.machines.some(machines[start : start + _CHUNK]):
+                found[view.machine.id] = json.dumps(wire.description(view.machine, view.power_cycle))
+        return found
+
+    return look
+
+
+class Wake:
+    """Wakes those who look for changes after each request that may have made one."""
+
+    def __init__(self, app: ASGIApp, wake: Sequence[Callable[[], None]]) -> None:
+        self.app = app
+        self.wake = wake
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in _SAFE:
+            await self.app(scope, receive, send)
+            return
+
+        async def then_wake(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.start":
+                for wake in self.wake:
+                    wake()
+
+        await self.app(scope, receive, then_wake)

@@ -1,0 +1,351 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a machine monitor saw, and what it makes of a machine: ``process(previous, event, now) -> next``, pure.
+
+An event carries raw observations; all judgement is here. Three holds keep work from a machine, each by itself: maintenance
+(a person sets and clears it, so it is not in here at all), the latched quarantine (an event may set it, only a person
+clears it) and recovery (set and cleared here).
+
+The formats are those of Android's ``getprop``, ``dumpsys battery`` and ``dumpsys thermalservice``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+MIN_BATTERY = 30  # percent
+MAX_TEMPERATURE = 35.0  # of a device with a battery, °C
+MAX_SERVER_TEMPERATURE = 90.0  # °C, where the server names no limit of its own
+BAD_BATTERY = -99
+
+Dimensions = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Android:
+    """``uptime`` in seconds; a device is there if it is not 0."""
+
+    getprop: str = ""
+    dumpsys_battery: str = ""
+    dumpsys_thermal_service: str = ""
+    uptime: float = 0.0
+
+
+@dataclass(frozen=True)
+class ChromeOs:
+    """``uptime`` in seconds; a device is there if it is not 0."""
+
+    channel: str = ""
+    milestone: str = ""
+    release_version: str = ""
+    uptime: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ios:
+    """A device is there if it has a type. ``battery`` in percent."""
+
+    version: str = ""
+    device_type: str = ""
+    battery: int = BAD_BATTERY
+
+
+@dataclass(frozen=True)
+class Pyocd:
+    """A device is there if it has a type."""
+
+    device_type: str = ""
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """A machine without an attached device, if it has cores."""
+
+    cores: int = 0
+    cpus: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    os_versions: tuple[str, ...] = ()
+    gce: bool = False
+    machine_type: str = ""
+    docker_installed: bool = False
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server's sensors: °C by sensor, limits by sensor, and the health (``OK`` or what is wrong) of parts by name.
+
+    ``boot_id`` is another one after each boot; ``uptime`` in seconds.
+    """
+
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    fans: Mapping[str, str] = field(default_factory=dict)
+    power_supplies: Mapping[str, str] = field(default_factory=dict)
+    drives: Mapping[str, str] = field(default_factory=dict)
+    boot_id: str = ""
+    uptime: float = 0.0
+
+    @property
+    def present(self) -> bool:
+        return bool(self.temperatures or self.fans or self.power_supplies or self.drives or self.boot_id)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a monitor sent."""
+
+    version: str = ""  # of the monitor
+    dropped: int = 0  # reports that the monitor could neither send nor keep
+    android: Android = Android()
+    chromeos: ChromeOs = ChromeOs()
+    ios: Ios = Ios()
+    pyocd: Pyocd = Pyocd()
+    standalone: Standalone = Standalone()
+    server: Server = Server()
+    running_swarming_task: bool = False
+    launched_swarming: bool = False
+    forced_quarantine: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """The part of a machine's description that events change, and what they look at.
+
+    ``announcement`` is None, or what an event wants written as the description's annotation.
+    """
+
+    is_quarantined: bool = False
+    recovering: str = ""
+    recovery_start: datetime | None = None
+    version: str = ""
+    last_updated: datetime | None = None
+    battery: int = 0  # percent
+    temperature: Mapping[str, float] | None = None  # °C by sensor
+    device_uptime: int = 0  # seconds
+    running_swarming_task: bool = False
+    launched_swarming: bool = False
+    ssh_user_ip: str = ""
+    supplied_dimensions: Dimensions | None = None
+    dimensions: Dimensions = field(default_factory=dict)
+    announcement: str | None = None
+
+
+def process(previous: State, event: Event, now: datetime) -> State:
+    """The state after ``event``. Pure: the same arguments give the same result, and nothing else is read or changed."""
+    if event.android.uptime > 0:
+        state, reason = _android(previous, event.android)
+    elif event.chromeos.uptime > 0:
+        state, reason = _chromeos(previous, event.chromeos)
+    elif event.ios.device_type:
+        state, reason = _ios(previous, event.ios)
+    elif event.pyocd.device_type:
+        state, reason = _pyocd(previous, event.pyocd)
+    elif event.server.present:
+        state, reason = _server(previous, event.server, event.standalone)
+    elif event.standalone.cores > 0:
+        state, reason = _standalone(previous, event.standalone)
+    else:
+        state, reason = _missing(previous)
+    general = replace(
+        state,
+        last_updated=now,
+        version=event.version,
+        running_swarming_task=event.running_swarming_task,
+        launched_swarming=event.launched_swarming,
+        is_quarantined=previous.is_quarantined or event.forced_quarantine,
+        dimensions={**_without(state.dimensions, ("tmm_dropped",)), **_of_the_monitor(event)},
+        announcement=None,
+    )
+    return _recover(general, reason, now)
+
+
+def _of_the_monitor(event: Event) -> dict[str, tuple[str, ...]]:
+    dropped = {"tmm_dropped": (str(event.dropped),)} if event.dropped else {}
+    return {"tmm_version": (event.version,), **dropped}
+
+
+def _recover(state: State, reason: str, now: datetime) -> State:
+    """Enter recovery, leave it, or go on with another reason."""
+    if reason and not state.recovering:
+        return replace(state, recovering=reason, recovery_start=now, announcement=reason)
+    if state.recovering and not reason:
+        return replace(state, recovering="", recovery_start=None, announcement="Leaving recovery mode.")
+    return replace(state, recovering=reason)
+
+
+def _seen(previous: State, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()) -> State:
+    """A state with these dimensions over the previous ones, without ``gone`` and without what only some devices have."""
+    kept = _without(previous.dimensions, gone)
+    return replace(previous, battery=0, temperature=None, device_uptime=0, dimensions={**kept, **dimensions})
+
+
+def _without(dimensions: Dimensions, gone: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    return {name: values for name, values in dimensions.items() if name not in gone}
+
+
+# -- devices
+
+
+def _android(previous: State, device: Android) -> tuple[State, str]:
+    battery = _battery(device.dumpsys_battery)
+    temperature = _temperatures(device)
+    reasons = []
+    if battery != BAD_BATTERY and battery < MIN_BATTERY:
+        reasons.append("Battery low.")
+    if temperature and max(temperature.values()) > MAX_TEMPERATURE:
+        reasons.append("Too hot.")
+    state = replace(
+        _seen(previous, _android_dimensions(_properties(device.getprop))),
+        battery=battery,
+        temperature=temperature or None,
+        device_uptime=int(device.uptime),
+    )
+    return state, " ".join(reasons)
+
+
+def _chromeos(previous: State, device: ChromeOs) -> tuple[State, str]:
+    dimensions = {
+        **(previous.supplied_dimensions or {}),
+        "os": ("ChromeOS",),
+        "chromeos_channel": (device.channel,),
+        "chromeos_milestone": (device.milestone,),
+        "release_version": (device.release_version,),
+    }
+    return replace(_seen(previous, dimensions), device_uptime=int(device.uptime)), ""
+
+
+def _ios(previous: State, device: Ios) -> tuple[State, str]:
+    system = ("iOS", f"iOS-{device.version}") if device.version else ("iOS",)
+    state = _seen(previous, {"os": system, "device_type": (device.device_type,)})
+    low = device.battery != BAD_BATTERY and device.battery < MIN_BATTERY
+    return replace(state, battery=device.battery), "Battery low." if low else ""
+
+
+def _pyocd(previous: State, device: Pyocd) -> tuple[State, str]:
+    return _seen(previous, {"device_type": (device.device_type,)}), ""
+
+
+def _standalone(previous: State, machine: Standalone) -> tuple[State, str]:
+    dimensions = {
+        "cores": (str(machine.cores),),
+        "os": machine.os_versions,
+        "cpu": machine.cpus,
+        "gpu": machine.gpus,
+        "gce": ("1" if machine.gce else "0",),
+        "machine_type": (machine.machine_type,) if machine.machine_type else (),
+        "docker_installed": ("true",) if machine.docker_installed else (),
+    }
+    empty = tuple(name for name, values in dimensions.items() if not values)
+    return _seen(previous, {name: values for name, values in dimensions.items() if values}, empty), ""
+
+
+def _missing(previous: State) -> tuple[State, str]:
+    """Nothing is attached. What the device was is kept, so that it is still expected next time."""
+    expected = [*previous.dimensions.get("device_type", ())[:1]]
+    if previous.ssh_user_ip:
+        expected = [previous.ssh_user_ip]
+    reason = f"Device {expected[0]} has gone missing" if expected else ""
+    return _seen(previous, {}), reason
+
+
+# -- servers
+
+
+def _server(previous: State, server: Server, machine: Standalone) -> tuple[State, str]:
+    """Parts that were there once are expected from then on, until a person removes the device."""
+    if machine.cores > 0:
+        previous, _reason = _standalone(previous, machine)
+    reasons = []
+    for sensor, value in sorted(server.temperatures.items()):
+        if value > server.limits.get(sensor, MAX_SERVER_TEMPERATURE):
+            reasons.append(f"Too hot: {sensor} {value:g} °C.")
+    dimensions: dict[str, tuple[str, ...]] = {"boot_id": (server.boot_id,)} if server.boot_id else {}
+    parts = (("fans", "Fan", server.fans), ("power_supplies", "Power supply", server.power_supplies))
+    for name, word, present in (*parts, ("drives", "Drive", server.drives)):
+        expected = set(previous.dimensions.get(name, ())) | set(present)
+        if expected:
+            dimensions[name] = tuple(sorted(expected))
+        for part in sorted(expected):
+            health = present.get(part)
+            if health is None:
+                reasons.append(f"{word} {part} has gone missing.")
+            elif health.lower() != "ok":
+                reasons.append(f"{word} {part}: {health}.")
+    state = replace(
+        _seen(previous, dimensions), temperature=dict(server.temperatures) or None, device_uptime=int(server.uptime)
+    )
+    return state, " ".join(reasons)
+
+
+# -- Android's texts
+
+_PROPERTY = re.compile(r"^\[(.+?)\]:\s*\[(.*)\]\s*$", re.MULTILINE)
+_BATTERY_LINE = re.compile(r"^\s*(level|scale|temperature):\s+(\d{1,9})\s*$", re.MULTILINE)
+_THERMAL = re.compile(r"Temperature\{mValue=(\d{1,9}(?:\.\d*)?),\s*mType=-?\d+,\s*mName=([^,]+),")
+_THERMAL_HEADING = "Current temperatures from HAL"
+_NOT_A_TEMPERATURE = frozenset({"battery_cycle"})
+
+
+def _properties(text: str) -> dict[str, str]:
+    return dict(_PROPERTY.findall(text))
+
+
+def _battery_lines(text: str) -> dict[str, int]:
+    """The first of each name."""
+    found: dict[str, int] = {}
+    for name, value in _BATTERY_LINE.findall(text):
+        found.setdefault(name, int(value))
+    return found
+
+
+def _battery(text: str) -> int:
+    """Percent, or ``BAD_BATTERY``."""
+    lines = _battery_lines(text)
+    if "level" not in lines or not lines.get("scale"):
+        return BAD_BATTERY
+    return 100 * lines["level"] // lines["scale"]
+
+
+def _temperatures(device: Android) -> dict[str, float]:
+    """By sensor. Negative values are sensors that measure nothing; large ones are in thousandths of a degree."""
+    found = {}
+    _before, heading, current = device.dumpsys_thermal_service.partition(_THERMAL_HEADING)
+    for line in current.split("\n")[1:] if heading else ():
+        if not line.startswith(("\t", " ")):
+            break
+        match = _THERMAL.search(line)
+        if match and match.group(2) not in _NOT_A_TEMPERATURE:
+            value = float(match.group(1))
+            found[match.group(2)] = value / 1000 if value > 1000 else value
+    tenths = _battery_lines(device.dumpsys_battery).get("temperature")
+    if tenths is not None:
+        found["dumpsys_battery"] = tenths / 10
+    return found
+
+
+def _android_dimensions(properties: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Dimensions by which tasks choose devices."""
+
+    def values(*names: str) -> list[str]:
+        return list(dict.fromkeys(properties[name] for name in names if properties.get(name)))
+
+    builds = values("ro.build.id")
+    incremental = properties.get("ro.build.version.incremental")
+    if builds and incremental:  # some vendors ship new builds under the same id
+        builds.append(f"{builds[0]}_{incremental}")
+    initials = [build[0] for build in builds if build[0].upper() == build[0]]
+    flavors = [name.lower() for name in values("ro.product.brand", "ro.product.system.brand")]
+    found = {
+        "device_os": sorted({*builds, *initials}),
+        "device_os_flavor": ["android" if name == "aosp" else name for name in flavors],
+        "device_os_type": values("ro.build.type"),
+        "device_type": values("ro.product.device", "ro.build.product", "ro.product.board"),
+        "android_devices": ["1"] if builds else [],
+        "os": ["Android"] if builds else [],
+    }
+    return {name: tuple(items) for name, items in found.items() if items}

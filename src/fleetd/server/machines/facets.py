@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What lists of machines are narrowed, counted and ordered by. Pure: a store in SQL has the same as expressions.
+
+One contract test compares both for every facet and every order.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fleetcore.document.findings import CRITICAL
+
+from fleetd.server.domain import DeviceSummary, Machine, Powercycle, PowerCycleState, State
+
+
+class Facet(enum.StrEnum):
+    """A fact about a machine. The order is that of severity."""
+
+    QUARANTINED = "quarantined"
+    CYCLE_FAILED = "cycle_failed"  # its newest power cycle request
+    CONTROLLER_ERROR = "controller_error"
+    FINDINGS = "findings"  # critical ones: another machine or BMC than it should be
+    RECOVERING = "recovering"
+    STALE = "stale"  # its monitor fell silent
+    CYCLE_OPEN = "cycle_open"
+    MAINTENANCE = "maintenance"
+    TROUBLE = "trouble"  # any of ``PROBLEMS``
+
+
+PROBLEMS = (
+    Facet.QUARANTINED,
+    Facet.CYCLE_FAILED,
+    Facet.CONTROLLER_ERROR,
+    Facet.FINDINGS,
+    Facet.RECOVERING,
+    Facet.STALE,
+)
+RANKED = (*PROBLEMS, Facet.CYCLE_OPEN, Facet.MAINTENANCE)
+
+
+class Order(enum.StrEnum):
+    """What a list is ordered by; equal ones by id."""
+
+    ID = "id"
+    STATE = "state"  # the worst first
+    POWER = "power"
+    CYCLE = "cycle"
+    CONTROLLER = "controller"
+    VENDOR = "vendor"
+    MODEL = "model"
+    SERIAL = "serial"
+    SITE = "site"
+    RACK = "rack"
+    SEEN = "seen"  # the longest silent first
+
+
+@dataclass(frozen=True)
+class MachineCounts:
+    """Of the machines of a filter. ``states``: by lifecycle and state of the power controller."""
+
+    facets: Mapping[Facet, int]
+    states: Mapping[tuple[str, PowerCycleState], int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+
+def facets(machine: Machine, request: Powercycle | None, stale_before: datetime | None) -> frozenset[Facet]:
+    """All that hold.
+
+    :param request: the machine's newest power cycle request. :param stale_before: a monitor whose last word is older
+        is silent; machines that never had one are not.
+    """
+    said = machine.description
+    heard = said.last_updated
+    found = {
+        Facet.QUARANTINED: said.is_quarantined,
+        Facet.CYCLE_FAILED: request is not None and not request.open and request.state == State.FAILED,
+        Facet.CONTROLLER_ERROR: said.powercycle_state == PowerCycleState.IN_ERROR,
+        Facet.FINDINGS: machine.device is not None and machine.device.worst_finding == CRITICAL,
+        Facet.RECOVERING: bool(said.recovering),
+        Facet.STALE: stale_before is not None and heard is not None and heard < stale_before,
+        Facet.CYCLE_OPEN: request is not None and request.open,
+        Facet.MAINTENANCE: bool(said.maintenance_mode),
+    }
+    found[Facet.TROUBLE] = any(found[item] for item in PROBLEMS)
+    return frozenset(item for item, holds in found.items() if holds)
+
+
+def severity(found: frozenset[Facet]) -> int:
+    """The rank of the worst; 0 is worst."""
+    return next((rank for rank, item in enumerate(RANKED) if item in found), len(RANKED))
+
+
+def seen_at(machine: Machine) -> datetime | None:
+    """When anything was last known of it: its monitor's last event, or its last collection."""
+    times = [machine.description.last_updated]
+    collected = machine.device.collected_at if machine.device else None
+    if collected:
+        try:
+            times.append(datetime.fromisoformat(collected))
+        except ValueError:
+            times.append(None)
+    known = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in times if time]
+    return max(known, default=None)
+
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def order_key(
+    order: Order, machine: Machine, request: Powercycle | None, stale_before: datetime | None
+) -> tuple[int | str | datetime, ...]:
+    """What ``order`` compares."""
+    device = machine.device or DeviceSummary()
+    texts = {
+        Order.ID: machine.id,
+        Order.POWER: sortable(device.power_state),
+        Order.CYCLE: request.state.value if request else "",
+        Order.CONTROLLER: machine.description.powercycle_state.value,
+        Order.VENDOR: sortable(device.vendor),
+        Order.MODEL: sortable(device.model),
+        Order.SERIAL: sortable(device.serial),
+        Order.SITE: machine.site or "",
+    }
+    if order in texts:
+        return (texts[order],)
+    if order == Order.RACK:
+        return machine.rack or "", machine.position or ""
+    if order == Order.SEEN:
+        return (seen_at(machine) or NEVER,)
+    return (severity(facets(machine, request, stale_before)),)
+
+
+def sortable(text: str | None) -> str:
+    """A text of a device as a column keeps it."""
+    return (text or "").replace("\x00", "")[:255]

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Machines: create, change, delete, and what people and monitors say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from fleetcore.errors import ConflictError, InvalidInput, NotFound
+
+from fleetd.server.domain import (
+    ID_RULE,
+    Annotation,
+    AttachedDevice,
+    BmcAccess,
+    Description,
+    Machine,
+    Powercycle,
+    PowerCycleState,
+    is_machine_id,
+)
+from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.tally import Done, Tally
+from fleetd.server.legacy import process
+from fleetd.server.machines.facets import MachineCounts, Order
+from fleetd.server.ports import EVERY_MACHINE, MachineFilter, Store
+
+WRITABLE = ("labels", "site", "rack", "position", "lifecycle", "bmc")
+
+
+class VersionMismatch(ConflictError):
+    """If-Match named another version than the machine has: read it again."""
+
+
+@dataclass(frozen=True)
+class MachineView:
+    """A machine with its newest power cycle request."""
+
+    machine: Machine
+    powercycle: Powercycle | None
+
+    @property
+    def power_cycle(self) -> bool:
+        """``PowerCycle`` of the description: whether a request is open."""
+        return self.powercycle is not None and self.powercycle.open
+
+
+def checked_id(machine_id: str) -> str:
+    """The id.
+
+    :raises InvalidInput: it can't name a machine.
+    """
+    if not is_machine_id(machine_id):
+        raise InvalidInput(f"id: {machine_id[:80]!r} can't name a machine: {ID_RULE}", field="id")
+    return machine_id
+
+
+class Machines:
+    """Use cases around machines."""
+
+    def __init__(
+        self, store: Store, clock: Clock, stale_after: timedelta = timedelta(minutes=15), tally: Tally | None = None
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._stale_after = stale_after
+        self._tally = tally or Tally()
+
+    def create(self, machine_id: str, values: Mapping[str, Any]) -> MachineView:
+        """Create a machine from its writable fields.
+
+        :raises ConflictError: it exists. :raises InvalidInput: its id.
+        """
+        now = self._clock()
+        machine = Machine(checked_id(machine_id), created_at=now, updated_at=now)
+        return MachineView(self._store.create_machine(replace(machine, **values)), None)
+
+    def get(self, machine_id: str) -> MachineView:
+        """:raises NotFound: no such machine."""
+        machine = self._store.get_machine(machine_id)
+        if machine is None:
+            raise NotFound(f"no machine {machine_id}", machine=machine_id)
+        return MachineView(machine, self._store.latest_powercycles([machine_id]).get(machine_id))
+
+    def find(
+        self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
+    ) -> Sequence[MachineView]:
+        """Machines by id."""
+        machines = self._store.list_machines(where, limit, after)
+        latest = self._store.latest_powercycles([item.id for item in machines] if limit else None)
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def page(
+        self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
+    ) -> Sequence[MachineView]:
+        """A part of those that match, in any order."""
+        machines = self._store.page_machines(where, order, limit, offset, descending)
+        latest = self._store.latest_powercycles([item.id for item in machines])
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def count(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
+        """How many match."""
+        return self._store.count_machines(where)
+
+    def stale_before(self) -> datetime:
+        """A monitor whose last word is older is silent."""
+        return self._clock() - self._stale_after
+
+    def some(self, machine_ids: Sequence[str]) -> Sequence[MachineView]:
+        """Those of these ids that exist."""
+        machines = self._store.get_machines(machine_ids)
+        latest = self._store.latest_powercycles(machine_ids)
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+
+    def change(
+        self, machine_id: str, change: Callable[[Machine], Mapping[str, Any]], if_match: int | None = None
+    ) -> MachineView:
+        """Replace writable fields by what ``change`` returns for the present machine. Nothing new: the version stays.
+
+        :raises VersionMismatch: ``if_match`` is not the machine's version. :raises NotFound: no such machine.
+        """
+        now = self._clock()
+
+        def work(previous: Machine) -> Machine:
+            _check_version(previous, if_match)
+            changed = replace(previous, **change(previous))
+            if changed == previous:
+                return previous
+            return replace(changed, version=previous.version + 1, updated_at=now)
+
+        machine = self._store.update_machine(machine_id, work)
+        return MachineView(machine, self._store.latest_powercycles([machine_id]).get(machine_id))
+
+    def set_bmc(self, machine_id: str, bmc: BmcAccess | None, if_match: int | None = None) -> MachineView:
+        """Store how its BMC is reached; None forgets it."""
+        return self.change(machine_id, lambda _previous: {"bmc": bmc}, if_match)
+
+    def delete(self, machine_id: str, if_match: int | None = None) -> None:
+        """Delete it with its requests, documents and history.
+
+        :raises NotFound: no such machine. :raises VersionMismatch: see :meth:`change`.
+        """
+        self._store.delete_machine(machine_id, lambda machine: _check_version(machine, if_match))
+
+    # -- the description
+
+    def set_powercycle_states(self, states: Mapping[str, PowerCycleState]) -> None:
+        """What a runner says about the controllers of machines, known ones or not: all or nothing.
+
+        :raises InvalidInput: an id that can't name a machine.
+        """
+        for machine_id in states:
+            checked_id(machine_id)
+        self._store.set_powercycle_states(states, self._clock())
+
+    def describe(self, machine_id: str, change: Callable[[Description, datetime], Description]) -> None:
+        """Apply a pure function of the description.
+
+        :raises NotFound: no such machine.
+        """
+        now = self._clock()
+        self._store.update_machine(machine_id, lambda previous: _described(previous, change, now))
+
+    def observe(self, machine_id: str, change: Callable[[Description, datetime], Description]) -> None:
+        """The same for what a machine says of itself: one that is not known yet is created."""
+        now = self._clock()
+        self._store.upsert_machine(checked_id(machine_id), now, lambda previous: _described(previous, change, now))
+        self._tally.add(Done.EVENTS)
+
+
+def _described(machine: Machine, change: Callable[[Description, datetime], Description], now: datetime) -> Machine:
+    return replace(machine, description=change(machine.description, now), updated_at=now)
+
+
+def _check_version(machine: Machine, if_match: int | None) -> None:
+    if if_match is not None and machine.version != if_match:
+        raise VersionMismatch(
+            f"machine {machine.id} is at version {machine.version}, not {if_match}: read it again",
+            machine=machine.id,
+            version=machine.version,
+        )
+
+
+# -- pure changes of a description
+
+
+def toggle_mode(user: str) -> Callable[[Description, datetime], Description]:
+    """Maintenance on (with who and when as its text) or off."""
+
+    def change(previous: Description, now: datetime) -> Description:
+        text = "" if previous.maintenance_mode else f"{user} {now:%Y-%m-%d %H:%M:%S} UTC"
+        words = "Cleared" if previous.maintenance_mode else "Set"
+        return replace(
+            previous,
+            maintenance_mode=text,
+            annotation=Annotation(f"{words} maintenance mode", user, now),
+        )
+
+    return change
+
+
+def set_note(message: str, user: str) -> Callable[[Description, datetime], Description]:
+    """A person's note; an empty message clears it."""
+    return lambda previous, now: replace(previous, note=Annotation(message, user, now))
+
+
+def set_attached_device(device: AttachedDevice) -> Callable[[Description, datetime], Description]:
+    """What to look for beside the machine."""
+    return lambda previous, _now: replace(previous, attached_device=device)
+
+
+def clear_quarantined(previous: Description, _now: datetime) -> Description:
+    """Only a person lifts the latched quarantine."""
+    return replace(previous, is_quarantined=False)
+
+
+def remove_device(user: str) -> Callable[[Description, datetime], Description]:
+    """Forget what was attached: dimensions, temperature, battery; the holds and notes stay."""
+
+    def change(previous: Description, now: datetime) -> Description:
+        kept = Description()
+        return replace(
+            previous,
+            dimensions=kept.dimensions,
+            supplied_dimensions=None,
+            ssh_user_ip="",
+            temperature=None,
+            battery=kept.battery,
+            device_uptime=0,
+            recovering="",
+            recovery_start=None,
+            annotation=Annotation("Requested device removal", user, now),
+        )
+
+    return change
+
+
+def supply_chromeos(
+    ssh_user_ip: str, dimensions: Mapping[str, tuple[str, ...]]
+) -> Callable[[Description, datetime], Description]:
+    """How to reach a device over SSH, and dimensions that it can't tell itself."""
+    return lambda previous, _now: replace(
+        previous,
+        attached_device=AttachedDevice.SSH,
+        ssh_user_ip=ssh_user_ip,
+        supplied_dimensions=dimensions,
+    )
+
+
+def observed(event: process.Event) -> Callable[[Description, datetime], Description]:
+    """A monitor's report: see ``fleetd.server.legacy.process``. The holds of people are not touched."""
+
+    def change(previous: Description, now: datetime) -> Description:
+        shared = [item.name for item in fields(process.State) if item.name != "announcement"]
+        state = process.process(process.State(**{name: getattr(previous, name) for name in shared}), event, now)
+        said = state.announcement
+        annotation = previous.annotation if said is None else Annotation(said, "fleetd", now)
+        return replace(previous, annotation=annotation, **{name: getattr(state, name) for name in shared})
+
+    return change

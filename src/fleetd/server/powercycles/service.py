@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Power cycle requests. ``/json/v1/powercycle`` and ``PowerCycle`` of a description are views of the same rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from fleetcore.errors import ConflictError, InvalidInput, NotFound
+
+from fleetd.server.domain import Powercycle, State, Step, new_id
+from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.tally import Done, Tally
+from fleetd.server.ports import Store
+from fleetd.server.work import model as leases
+from fleetd.server.work.model import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject, WorkConflict
+
+PROCESS = leases.POWERCYCLE
+REPORTED = frozenset({State.CLAIMED, State.OFF, State.ON, State.VERIFIED, State.FAILED})
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits after failures: ``initial``, then each times ``exponent``, in whole seconds, at most ``maximum``."""
+
+    max_attempts: int = 3
+    initial: int = 60
+    exponent: float = 2.0
+    maximum: int = 3600
+
+    def seconds(self, failures: int) -> int:
+        """The wait after the ``failures``-th failure (1 is the first)."""
+        wait = min(self.initial, self.maximum)
+        for _ in range(failures - 1):
+            if wait >= self.maximum:
+                break
+            wait = min(math.ceil(wait * self.exponent), self.maximum)
+        return wait
+
+
+class Powercycles:
+    """Use cases around power cycle requests."""
+
+    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None, tally: Tally | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._tally = tally or Tally()
+
+    def request(self, machine: str, requester: str, reason: str = "") -> tuple[Powercycle, bool]:
+        """Ask for a power cycle; a machine with an open request keeps that one (the flag says whether it is new).
+
+        :raises NotFound: no such machine.
+        """
+        return self._store.open_powercycle(self._new(machine, requester, reason))
+
+    def toggle(self, machine: str, requester: str) -> None:
+        """Request one, or cancel the open request.
+
+        :raises NotFound: no such machine. :raises ConflictError: see :meth:`cancel`.
+        """
+        now = self._clock()
+        try:
+            changed = self._store.toggle_powercycle(
+                machine,
+                self._new(machine, requester, ""),
+                lambda previous: cancelled(previous, now, requester),
+                unclaimed=True,
+            )
+        except WorkConflict as exc:
+            raise _under_way(exc) from None
+        self._count(changed, now)
+
+    def complete(self, machine: str, runner: str) -> None:
+        """The open request of the machine is done. Without one nothing happens: a repeated report is no error.
+
+        :raises NotFound: no such machine.
+        """
+        now = self._clock()
+        changed = self._store.toggle_powercycle(
+            machine, None, lambda previous: reported(previous, State.VERIFIED, now, self._backoff, runner=runner)
+        )
+        self._count(changed, now)
+
+    def report(
+        self,
+        request_id: str,
+        state: State,
+        message: str = "",
+        error: Mapping[str, Any] | None = None,
+        runner: str = "",
+        fencing_token: int | None = None,
+    ) -> Powercycle:
+        """What a runner did. Repeating the report that closed a request is no error.
+
+        :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the work.
+            None: nobody may have claimed it; who reports without a token can't know whether it is still theirs.
+        :raises NotFound: no such request. :raises ConflictError: it was closed otherwise, or is claimed.
+        :raises LeaseLost: the claim of that token is over. :raises SessionExpired: it is, because its session died.
+        :raises InvalidInput: a state that can't be reported.
+        """
+        if state not in REPORTED:
+            raise InvalidInput(
+                f"state: {state.value} can't be reported, one of {', '.join(sorted(REPORTED))} can", field="state"
+            )
+        said: dict[str, Any] = {"message": message, "error": error, "runner": runner}
+        if fencing_token is not None:
+            return self._report_claimed(self.get(request_id), state, fencing_token, said)
+        now = self._clock()
+        try:
+            changed = self._store.update_powercycle(
+                request_id, lambda previous: reported(previous, state, now, self._backoff, **said), unclaimed=True
+            )
+        except WorkConflict as exc:
+            raise ConflictError(
+                f"power cycle request {request_id} is claimed: report it with the fencing_token of the claim",
+                **exc.details,
+            ) from None
+        self._count(changed, now)
+        return changed
+
+    def _report_claimed(self, request: Powercycle, state: State, token: int, said: Mapping[str, Any]) -> Powercycle:
+        exits: dict[State, Exit] = {State.VERIFIED: Finish(), State.FAILED: Fail(said["message"], None)}
+        leave = exits.get(state)
+
+        def change(subject: Subject, now: datetime) -> Subject:
+            if subject.request is None or subject.request.id != request.id:
+                raise ConflictError(f"power cycle request {request.id} is closed", state=request.state.value)
+            return replace(subject, request=reported(subject.request, state, now, self._backoff, **said))
+
+        lease = Lease(request.machine, PROCESS, token=token)
+        try:
+            changed = self._store.transact(lease, change, leave).request or request
+        except LeaseLost:
+            found = self.get(request.id)
+            if leave is not None and self._left(lease, found, state):
+                return found  # the same report again: its answer was lost
+            raise
+        self._count(changed, changed.finished_at)
+        return changed
+
+    def _left(self, lease: Lease, request: Powercycle, state: State) -> bool:
+        """Whether the work of that token ended with this report about this request: in one transaction, at one time."""
+        wanted = Outcome.FINISHED if state == State.VERIFIED else Outcome.FAILED
+        told = {step.at for step in request.steps if step.state == state}
+        lines = self._store.work_history(lease.machine, lease.process, limit=20)
+        return any(line.token == lease.token and line.outcome == wanted and line.at in told for line in lines)
+
+    def cancel(self, request_id: str, user: str) -> Powercycle:
+        """Close an open request without doing it; cancelling twice is no error.
+
+        :raises NotFound: no such request. :raises ConflictError: it is closed otherwise, or a runner has claimed it: the machine
+            may be off, and only its holder knows.
+        """
+        now = self._clock()
+        try:
+            changed = self._store.update_powercycle(
+                request_id, lambda previous: cancelled(previous, now, user), unclaimed=True
+            )
+        except WorkConflict as exc:
+            raise _under_way(exc) from None
+        self._count(changed, now)
+        return changed
+
+    def _count(self, request: Powercycle | None, now: datetime | None) -> None:
+        """Count a request that was closed ``now``, and not one that was closed before."""
+        if request is not None and request.finished_at is not None and request.finished_at == now:
+            self._tally.add(Done.POWERCYCLES, request.state.value)
+
+    def get(self, request_id: str) -> Powercycle:
+        """:raises NotFound: no such request."""
+        found = self._store.get_powercycle(request_id)
+        if found is None:
+            raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
+        return found
+
+    def find(
+        self,
+        machine: str | None = None,
+        state: State | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Sequence[Powercycle]:
+        """Requests, newest first."""
+        return self._store.list_powercycles(machine, state, limit, after)
+
+    def due(self) -> Sequence[str]:
+        """Ids of machines that a runner should power cycle now."""
+        return self._store.due_powercycles(self._clock())
+
+    def oldest_open_age(self) -> float:
+        """Seconds that the oldest open request waits; 0: none is open."""
+        oldest = self._store.oldest_open_powercycle()
+        return max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0.0
+
+    def _new(self, machine: str, requester: str, reason: str) -> Powercycle:
+        now = self._clock()
+        step = Step(State.QUEUED, now, f"requested by {requester}" + (f": {reason}" if reason else ""))
+        return Powercycle(new_id(now), machine, State.QUEUED, now, now, requester, reason, steps=(step,))
+
+
+def reported(
+    previous: Powercycle,
+    state: State,
+    now: datetime,
+    backoff: Backoff,
+    *,
+    message: str = "",
+    error: Mapping[str, Any] | None = None,
+    runner: str = "",
+) -> Powercycle:
+    """The request after a runner's report.
+
+    A report of the state that it has already changes nothing: a runner and the playbook that outlived it may both tell it. But for
+    ``off``, which only the runner tells, with other words: why the machine is still off.
+    A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed. A
+    failure that is reported while it waits there is the same one, sent again, and counts once.
+
+    :raises ConflictError: it is closed, and not by the same report.
+    """
+    news = state == State.OFF and bool(message) and previous.steps[-1].message != message
+    if previous.state == state and not news:
+        return previous
+    if not previous.open:
+        raise ConflictError(
+            f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
+        )
+    waits = previous.state == State.QUEUED and previous.not_before is not None and now < previous.not_before
+    if state == State.FAILED and waits:
+        return previous
+    if state == State.VERIFIED:
+        return previous.to(
+            state, now, message, runner, finished_at=now, not_before=None, attempts=previous.attempts + 1, error=None
+        )
+    if state != State.FAILED:
+        return previous.to(state, now, message, runner, not_before=None)
+    attempts = previous.attempts + 1
+    failure: dict[str, Any] = {"code": "failed", "message": message, **(error or {})}
+    failed = previous.to(State.FAILED, now, message, runner, attempts=attempts, error=failure)
+    if attempts >= backoff.max_attempts:
+        return failed.to(
+            State.FAILED, now, f"given up after {attempts} attempts", runner, finished_at=now, not_before=None
+        )
+    seconds = backoff.seconds(attempts)
+    until = now + timedelta(seconds=seconds)
+    return failed.to(
+        State.QUEUED,
+        now,
+        f"attempt {attempts} of {backoff.max_attempts} failed; again in {seconds} s",
+        not_before=until,
+    )
+
+
+def _under_way(claimed: WorkConflict) -> ConflictError:
+    held = claimed.details
+    return ConflictError(
+        f"the power cycle of {held['machine']} is under way, {held['holder']} has claimed it: it can't be cancelled any more",
+        **held,
+    )
+
+
+def cancelled(previous: Powercycle, now: datetime, user: str) -> Powercycle:
+    """The request after somebody called it off.
+
+    :raises ConflictError: it is closed otherwise.
+    """
+    if previous.state == State.CANCELLED:
+        return previous
+    if not previous.open:
+        raise ConflictError(
+            f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
+        )
+    return previous.to(State.CANCELLED, now, f"cancelled by {user}", finished_at=now, not_before=None)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A spelling is no disagreement; a contradiction is a finding."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.findings import (
+    findings,
+    same_vendor,
+    same_version,
+)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.match import same_uuid
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Source
+
+GIB = 2**30
+COVERED = {"memory": {"verdict": "collected"}, "storage": {"verdict": "collected"}}
+OOB = {
+    "vendor": "Dell Inc.",
+    "model": "PowerEdge R750",
+    "serial": "F54P1G3",
+    "uuid": "4c4c4544-0035-3410-8050-c6c04f314733",
+    "bios": {"firmware": {"installed": "1.8.2"}},
+    "bmc": {
+        "firmware": {"installed": "6.00.30.00"},
+        "nic": {"nic_ports": [{"macaddress": "b0:7b:25:d6:51:82", "ip_addresses": ["10.0.0.7"]}]},
+    },
+    "cpus": [{"slot": "CPU.Socket.1", "model": "Intel(R) Xeon(R) Gold 6354 CPU @ 3.00GHz", "cores": 18}],
+    "memory": [
+        {"slot": "DIMM A1", "serial": "M1", "size_bytes": 32 * GIB},
+        {"slot": "DIMM A2", "serial": "M2", "size_bytes": 32 * GIB},
+    ],
+    "drives": [{"serial": "D1", "slot": "1", "capacity_bytes": 1920383410176}],
+    "coverage": COVERED,
+}
+INBAND = {
+    "vendor": "Dell",
+    "model": "PowerEdge  R750",
+    "serial": "f54p1g3",
+    "uuid": "44454c4c-3500-1034-8050-c6c04f314733",
+    "bios": {"firmware": {"installed": "1.08.02"}},
+    "bmc": {"firmware": {"installed": "6.00"}, "nic": {"nic_ports": [{"macaddress": "B0-7B-25-D6-51-82"}]}},
+    "cpus": [{"slot": "CPU1", "model": "Intel Xeon Gold 6354", "cores": 18}],
+    "memory": [
+        {"slot": "A1", "serial": "M1", "size_bytes": 32767 * 2**20},
+        {"slot": "A2", "serial": "m2", "size_bytes": 32 * GIB},
+    ],
+    "drives": [{"serial": "D1", "logical_name": "/dev/sda", "capacity_bytes": 1920 * 10**9}],
+    "coverage": {"smbios": {"verdict": "collected"}, "block": {"verdict": "collected"}},
+    "provenance": {"memory": "smbios", "drives": "block", "cpus": "smbios"},
+}
+
+
+def found(oob=None, inband=None):
+    return findings({Source.OOB: {**OOB, **(oob or {})}, Source.INBAND: {**INBAND, **(inband or {})}})
+
+
+def short(items):
+    return [(item["kind"], item["severity"], item["component"], item.get("field")) for item in items]
+
+
+def test_spellings_are_no_findings():
+    assert found() == []
+
+
+def test_one_source_alone_has_none():
+    assert findings({Source.OOB: OOB}) == findings({}) == []
+
+
+def test_a_fact():
+    (finding,) = found(inband={"bios": {"firmware": {"installed": "1.9.0"}}})
+    assert finding == {
+        "kind": "disagreement",
+        "severity": "warning",
+        "component": "bios",
+        "field": "firmware.installed",
+        "values": {"oob": "1.8.2", "inband": "1.9.0"},
+        "message": "bios: firmware is 1.8.2 for the BMC and 1.9.0 for the OS",
+    }
+    half = [{**INBAND["memory"][0], "size_bytes": 16 * GIB}, INBAND["memory"][1]]
+    assert short(found(inband={"memory": half})) == [("disagreement", "warning", "memory:serial=M1", "size_bytes")]
+
+
+def test_a_module_that_the_os_does_not_see():
+    items = found(inband={"memory": INBAND["memory"][:1]})
+    assert short(items) == [("missing", "warning", "memory:serial=M2", None)]
+    assert items[0]["message"] == "memory DIMM A2 (serial M2): the OS does not see it"
+    assert items[0]["values"] == {"oob": "serial=M2"}
+
+
+def summed(total, **inband):
+    return found({"memory": [], "metadata": {"memory_bytes": str(total)}, "coverage": {}}, inband)
+
+
+def test_a_bmc_that_knows_only_the_sum_of_the_modules():
+    assert summed(64 * GIB) == []
+    (finding,) = summed(128 * GIB)
+    assert finding == {
+        "kind": "disagreement",
+        "severity": "warning",
+        "component": "memory",
+        "field": "size_bytes",
+        "values": {"oob": 128 * GIB, "inband": 65535 * 2**20},
+        "message": "memory: 128 GiB in all for the BMC and 64 GiB for the OS",
+    }
+    large = [{"slot": str(number), "size_bytes": 64 * GIB} for number in range(32)]
+    assert summed(2030 * GIB, memory=large) == []
+    assert short(summed(1984 * GIB, memory=large)) == [("disagreement", "warning", "memory", "size_bytes")]
+    small = [{"slot": "A1", "size_bytes": 3 * GIB // 2}]
+    assert summed(1 * GIB, memory=small) == []  # a BMC that says whole GiB only
+    for said in ("much", "-1", "", "9" * 30):
+        assert summed(said) == []
+    assert summed(128 * GIB, memory=[]) == []
+    assert summed(128 * GIB, coverage={"smbios": {"verdict": "timeout"}}) == []
+
+
+@pytest.mark.parametrize(
+    "verdict", [{"verdict": "failed"}, {"verdict": "collected", "last_seen": "2026-01-01T00:00:00Z"}]
+)
+def test_who_did_not_look_misses_nothing(verdict):
+    assert found(inband={"memory": INBAND["memory"][:1], "coverage": {**INBAND["coverage"], "smbios": verdict}}) == []
+    assert found(oob={"memory": OOB["memory"][:1], "coverage": {**COVERED, "memory": verdict}}) == []
+
+
+def test_two_parts_in_one_slot():
+    other = [INBAND["memory"][0], {"slot": "A2", "serial": "M9"}]
+    assert short(found(inband={"memory": other})) == [("other_part", "warning", "memory:serial=M2", "serial")]
+
+
+def test_the_document_of_another_machine():
+    other = {"serial": "OTHER01", "uuid": "4c4c4544-0031-5710-804c-b1c04f4b3933", "memory": []}
+    assert short(found(inband=other)) == [("other_machine", "critical", "device", "serial")]
+
+
+@pytest.mark.parametrize(
+    "inband",
+    [
+        {"serial": "CNIVC0014M0388", "uuid": None},  # of the board
+        {"serial": "OTHER01"},  # one UUID: a board that was exchanged
+        {"serial": "X", "uuid": None, "mainboard": {"serial": ".F54P1G3.CNIVC0014M0388."}},
+    ],
+)
+def test_another_of_its_serial_numbers_is_the_same_machine(inband):
+    assert found({"mainboard": {"serial": "CNIVC0014M0388"}}, inband) == []
+
+
+def test_the_bmc_of_another_machine():
+    def bmc(mac, *addresses):
+        return {"bmc": {"nic": {"nic_ports": [{"macaddress": mac, "ip_addresses": list(addresses)}]}}}
+
+    assert short(found(inband=bmc("00:00:00:00:00:07"))) == [("wrong_bmc", "critical", "bmc", "macaddress")]
+    assert found(inband=bmc("00:00:00:00:00:07", "10.0.0.7")) == []
+    assert short(found(inband=bmc("b0:7b:25:d6:51:83"))) == [
+        ("wrong_bmc", "info", "bmc", "macaddress")
+    ]  # its shared port
+
+
+def test_worst_first():
+    items = found(
+        inband={"bmc": {"nic": {"nic_ports": [{"macaddress": "00:00:00:00:00:07"}]}}, "model": "X", "vendor": "HPE"}
+    )
+    assert [item["severity"] for item in items] == ["critical", "warning", "info"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "same"),
+    [
+        ("1.8.2", "v1.08.02", True),
+        ("4.40", "4.40.10.00", True),
+        ("20.31.1014", "20.31.10.14", True),
+        ("8.15 0x800096ca 20.0.17", "20.0.17", True),
+        ("2.07B", "L2.07B", True),
+        ("1.8.2", "1.8.3", False),
+        ("1.8.2", "11.8.2", False),
+    ],
+)
+def test_versions(mine, theirs, same):
+    assert same_version(mine, theirs) is same
+    assert same_version(*reversed((mine, theirs))) is same
+
+
+def test_vendors_and_uuids():
+    assert same_vendor("SK Hynix", "Hynix Semiconductor (Hyundai Electronics)")
+    assert not same_vendor("Samsung", "Micron Technology")
+    assert same_uuid("4C4C4544-0035-3410-8050-C6C04F314733", "44454c4c-3500-1034-8050-c6c04f314733")
+    assert not same_uuid("4c4c4544-0035-3410-8050-c6c04f314733", "4c4c4544-0035-3410-8050-c6c04f314734")

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document import model
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import ParseError
+
+DOCUMENT = {
+    "vendor": "Exemplar",
+    "serial": "EX0001",
+    "source": "oob",
+    "coverage": {"cpus": {"verdict": "collected"}, "tpms": {"verdict": "failed", "reason": "HTTP 500"}},
+    "stats": {"requests": 17, "logins": 1, "seconds": 0.5},
+    "bios": {"firmware": {"installed": "1.2", "previous": [{"installed": "1.1"}]}, "status": {"Health": "OK"}},
+    "cpus": [{"id": "CPU0", "cores": 16, "clock_speed_hz": 2_400_000_000}],
+    "nics": [{"id": "NIC0", "nic_ports": [{"macaddress": "02:00:00:00:00:01", "auto_neg": False}]}],
+    "drives": [{"serial": "D1", "smart_attributes": [{"id": 5, "raw": 0}], "storage_controller_drive_id": -1}],
+    "bios_configuration": {"settings": {"smt": "enabled"}, "raw": {"LogicalProc": "Enabled", "Cores": 8}},
+}
+
+
+def test_document_survives_the_round_trip():
+    assert model.to_dict(model.device_from_dict(DOCUMENT)) == DOCUMENT
+    assert json.loads(json.dumps(DOCUMENT)) == DOCUMENT
+
+
+def test_absent_is_left_out_but_zero_and_false_are_values():
+    device = model.Device(
+        cpus=(model.Cpu(cores=0),), memory=(), nics=(model.Nic(nic_ports=(model.NicPort(auto_neg=False),)),)
+    )
+    assert model.to_dict(device) == {"cpus": [{"cores": 0}], "nics": [{"nic_ports": [{"auto_neg": False}]}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"cpus": [{"cores": "16"}]}, "device.cpus[0].cores", "expected an integer, got str '16'"),
+        ({"cpus": [{"cores": True}]}, "device.cpus[0].cores", "expected an integer, got bool"),
+        ({"cpus": {"a": 1}}, "device.cpus", "expected a list"),
+        ({"cpus": ["x"]}, "device.cpus[0]", "expected an object"),
+        ({"source": "guess"}, "device.source", "one of oob, inband, merged"),
+        ({"colour": "red"}, "device.colour", "unknown field 'colour'"),
+        ({"fans": [{"reading": float("nan")}]}, "device.fans[0].reading", "a finite number"),
+        ({"coverage": {"cpus": {"verdict": "maybe"}}}, "device.coverage.cpus.verdict", "one of collected"),
+        ({"bios": {"metadata": {"a": 1}}}, "device.bios.metadata.a", "a string"),
+    ],
+)
+def test_a_wrong_field_is_named(change, field, words):
+    with pytest.raises(ParseError) as caught:
+        model.device_from_dict(dict(DOCUMENT, **change))
+    assert caught.value.details["field"] == field
+    assert words in caught.value.message
+    assert field.rsplit(".", 1)[0] in caught.value.message
+
+
+def test_not_an_object():
+    with pytest.raises(ParseError, match="device: expected an object"):
+        model.device_from_dict([])
+
+
+def test_schema_describes_every_field_and_refuses_others():
+    schema = model.json_schema()
+    device = schema["$defs"]["Device"]
+    assert set(device["properties"]) == {field.name for field in dataclasses.fields(model.Device)}
+    assert device["additionalProperties"] is False
+    assert device["properties"]["cpus"] == {"type": "array", "items": {"$ref": "#/$defs/Cpu"}}
+    assert schema["$defs"]["Drive"]["properties"]["capable_speed_gbps"] == {"type": "number"}
+    assert json.loads(json.dumps(schema)) == schema
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "To Be Filled By O.E.M.",
+        "0",
+        "0000000000",
+        "N/A",
+        "Default string",
+        " ",
+        "........",
+        "None",
+        "NULL",
+        None,
+        7,
+        "Not Specified",
+        "System Serial Number",
+        "0123456789",
+        "\x00\x00",
+        "xxxxxxxx",
+        "XXXX",
+        "SerNum0",
+        "AssetTagNum12",
+        "OEM Define 3",
+        "No Asset Tag",
+    ],
+)
+def test_placeholder_is_no_serial(text):
+    assert model.clean_serial(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [(" ABC123 ", "ABC123"), ("SN\x00", "SN"), ("00000001", "00000001"), ("AAAA", "AAAA"), ("SerNum0A1", "SerNum0A1")],
+)
+def test_real_serial_is_kept(text, clean):
+    assert model.clean_serial(text) == clean
+
+
+@pytest.mark.parametrize("text", ["AA-BB-CC-00-11-22", "aabb.cc00.1122", "AABBCC001122", " aa:bb:cc:00:11:22 "])
+def test_mac_in_one_form(text):
+    assert model.clean_mac(text) == "aa:bb:cc:00:11:22"
+
+
+@pytest.mark.parametrize("text", ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "aa:bb:cc:00:11", "zz:bb:cc:00:11:22", 5])
+def test_no_mac(text):
+    assert model.clean_mac(text) is None
