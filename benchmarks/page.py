@@ -24,20 +24,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
 from fleetd.server import api
-from fleetd.server.domain import (
-    BmcAccess,
-    Description,
-    DeviceSummary,
-    Machine,
-    Powercycle,
-    PowerCycleState,
-    State,
-    Step,
-    new_id,
-)
 from fleetd.server.kernel import migrate, tables
 from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.ids import new_id
 from fleetd.server.machines import rows
+from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
+from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
 from fleetd.server.services import Services
 from fleetd.server.store import SqlStore
 
@@ -50,7 +42,7 @@ def machines(count: int, now: datetime) -> Iterator[Machine]:
         rack, slot = divmod(number, 100)
         description = Description(
             last_updated=now - timedelta(seconds=number % 60),
-            powercycle_state=PowerCycleState.IN_ERROR if number % 500 == 3 else PowerCycleState.AVAILABLE,
+            powercycle_state=ControllerState.IN_ERROR if number % 500 == 3 else ControllerState.AVAILABLE,
             recovering="Too hot." if number % 50 == 7 else "",
             is_quarantined=number % 200 == 11,
             dimensions={"id": (f"r{rack}-n{slot}",), "os": ("Linux", "Debian-12")},
@@ -85,9 +77,12 @@ def machines(count: int, now: datetime) -> Iterator[Machine]:
 def cycles(fleet: list[Machine], now: datetime) -> Iterator[Powercycle]:
     """Two old requests for each, and some that failed or are open."""
     for number, machine in enumerate(fleet):
-        for back, state in ((9, State.VERIFIED), (3, State.FAILED if number % 300 == 5 else State.VERIFIED)):
+        for back, state in (
+            (9, CycleState.VERIFIED),
+            (3, CycleState.FAILED if number % 300 == 5 else CycleState.VERIFIED),
+        ):
             at = now - timedelta(days=back)
-            steps = (Step(State.QUEUED, at, "requested by alice"), Step(state, at, "done", "runner"))
+            steps = (CycleStep(CycleState.QUEUED, at, "requested by alice"), CycleStep(state, at, "done", "runner"))
             yield Powercycle(new_id(at), machine.id, state, at, at, "alice", "hung", at, attempts=1, steps=steps)
 
 

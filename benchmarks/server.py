@@ -54,8 +54,10 @@ from fleetcore.power.options import bmc_options  # noqa: E402
 from fleetcore.power.registry import collect  # noqa: E402
 from oob import captures, virtual_bmcs  # noqa: E402
 
-from fleetd.server.domain import BmcAccess, DeviceSummary, Machine, Powercycle, State, new_id  # noqa: E402
 from fleetd.server.kernel.engine import make_engine  # noqa: E402
+from fleetd.server.kernel.ids import new_id  # noqa: E402
+from fleetd.server.machines.model import BmcAccess, DeviceSummary, Machine  # noqa: E402
+from fleetd.server.powercycles.model import CycleState, Powercycle  # noqa: E402
 from fleetd.server.store import SqlStore  # noqa: E402
 
 DUE = 50  # open power cycle requests
@@ -134,7 +136,7 @@ def populate(url: str, count: int) -> None:
         )
         store.create_machine(replace(machine, device=device))
     for number in range(DUE):
-        store.open_powercycle(Powercycle(new_id(now), f"node-{number:05d}", State.QUEUED, now, now, "bench"))
+        store.open_powercycle(Powercycle(new_id(now), f"node-{number:05d}", CycleState.QUEUED, now, now, "bench"))
     store.close()
 
 

@@ -20,7 +20,7 @@ from fleetcore.errors import FleetError
 import fleetd
 from fleetd.common import logs
 from fleetd.common import settings as config
-from fleetd.server.domain import Scope
+from fleetd.server.kernel.auth.model import Scope
 
 if TYPE_CHECKING:
     from fleetd.server import app

@@ -28,7 +28,7 @@ from fleetd.server.kernel import migrate
 from fleetd.server.kernel.auth.http import Policy
 from fleetd.server.kernel.http.limits import Limit
 from fleetd.server.kernel.http.proxy import Proxies
-from fleetd.server.ports import Kept
+from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.powercycles.service import Backoff
 from fleetd.server.services import Services
 from fleetd.server.store import SqlStore

@@ -12,32 +12,27 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
 
-from fleetd.server.domain import (
-    AuditEntry,
+from fleetd.server.credentials.model import AuditEntry, Credential, CredentialInUse
+from fleetd.server.devices.model import (
+    ComponentFilter,
     ComponentStay,
-    Credential,
-    CredentialInUse,
     DeviceChange,
     FoundComponent,
-    JsonMap,
-    KeyReused,
-    Machine,
-    Once,
-    Powercycle,
-    PowerCycleState,
-    State,
-    Token,
-    WebSession,
-    id_floor,
+    Publication,
     moves,
-    new_id,
     serial_key,
 )
+from fleetd.server.kernel.auth.model import Token, WebSession
+from fleetd.server.kernel.engine import TransactionCounts
 from fleetd.server.kernel.events import model as events
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent
-from fleetd.server.machines.facets import Facet, MachineCounts, Order, facets, order_key
+from fleetd.server.kernel.idempotency.model import KeyReused, Once
+from fleetd.server.kernel.ids import JsonMap, id_floor, new_id
+from fleetd.server.kernel.retention.model import Kept
+from fleetd.server.machines.facets import EVERY_MACHINE, Facet, MachineCounts, MachineFilter, Order, facets, order_key
+from fleetd.server.machines.model import ControllerState, Machine
 from fleetd.server.memory_work import MemoryWork
-from fleetd.server.ports import EVERY_MACHINE, ComponentFilter, Kept, MachineFilter, Publication, TransactionCounts
+from fleetd.server.powercycles.model import CycleState, Powercycle
 from fleetd.server.work.model import POWERCYCLE
 
 
@@ -49,7 +44,7 @@ class MemoryStore(MemoryWork):
         self._lock = threading.RLock()
         self._observed: dict[str, dict[str, datetime]] = {}
         self._machines: dict[str, Machine] = {}
-        self._pending: dict[str, PowerCycleState] = {}
+        self._pending: dict[str, ControllerState] = {}
         self._requests: dict[str, Powercycle] = {}
         self._devices: dict[str, dict[str, Mapping[str, Any]]] = {}
         self._history: dict[str, tuple[DeviceChange, Mapping[str, Any]]] = {}
@@ -167,7 +162,7 @@ class MemoryStore(MemoryWork):
             self._history = {key: item for key, item in self._history.items() if item[0].machine != machine_id}
             self._components = {key: item for key, item in self._components.items() if item.machine != machine_id}
 
-    def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:  # noqa: ARG002
+    def set_powercycle_states(self, states: Mapping[str, ControllerState], now: datetime) -> None:  # noqa: ARG002
         with self._lock:
             for name, state in states.items():
                 machine = self._machines.get(name)
@@ -203,7 +198,7 @@ class MemoryStore(MemoryWork):
     def list_powercycles(
         self,
         machine: str | None = None,
-        state: State | None = None,
+        state: CycleState | None = None,
         limit: int | None = None,
         after: str | None = None,
     ) -> Sequence[Powercycle]:
@@ -259,7 +254,7 @@ class MemoryStore(MemoryWork):
         wanted = None if machines is None else set(machines)
         return {item.machine: item for item in found if wanted is None or item.machine in wanted}
 
-    def count_powercycles(self) -> Mapping[State, int]:
+    def count_powercycles(self) -> Mapping[CycleState, int]:
         with self._lock:
             return Counter(item.state for item in self._requests.values())
 

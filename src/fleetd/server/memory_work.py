@@ -11,9 +11,11 @@ from typing import Any
 
 from fleetcore.errors import NotFound
 
-from fleetd.server.domain import Machine, Powercycle, new_id
 from fleetd.server.kernel.events import model as events
 from fleetd.server.kernel.events.model import Event, NewEvent
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.model import Machine
+from fleetd.server.powercycles.model import Powercycle
 from fleetd.server.work.model import (
     EXPIRED,
     RESTED,

@@ -8,30 +8,21 @@ no side effects. What they raise ends the transaction with nothing written and r
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from fleetd.server.domain import (
-    AuditEntry,
-    ComponentStay,
-    Credential,
-    DeviceChange,
-    DeviceSummary,
-    FoundComponent,
-    JsonMap,
-    Machine,
-    Once,
-    Powercycle,
-    PowerCycleState,
-    State,
-    Token,
-    WebSession,
-)
+from fleetd.server.credentials.model import AuditEntry, Credential
+from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, Publication
+from fleetd.server.kernel.auth.model import Token, WebSession
+from fleetd.server.kernel.engine import TransactionCounts
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent
-from fleetd.server.machines.facets import Facet, MachineCounts, Order
+from fleetd.server.kernel.idempotency.model import Once
+from fleetd.server.kernel.ids import JsonMap
+from fleetd.server.kernel.retention.model import Kept
+from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
+from fleetd.server.machines.model import ControllerState, Machine
+from fleetd.server.powercycles.model import CycleState, Powercycle
 from fleetd.server.work.model import (
     Backoff,
     Change,
@@ -46,53 +37,6 @@ from fleetd.server.work.model import (
     WorkCounts,
     WorkEvent,
 )
-
-
-@dataclass(frozen=True)
-class MachineFilter:
-    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
-
-    ``hold`` is one of ``HOLDS``: one kind, any, or none of them.
-    ``stale_before`` is what the facet ``stale`` means: see ``facets``.
-    """
-
-    site: str | None = None
-    rack: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    q: str | None = None
-    lifecycle: str | None = None
-    hold: str | None = None
-    power_state: str | None = None
-    controller: PowerCycleState | None = None
-    credential: str | None = None
-    powercycle: bool | None = None  # whether a request is open
-    facet: Facet | None = None
-    stale_before: datetime | None = None
-
-
-HOLDS = ("maintenance", "quarantine", "recovery", "any", "none")
-EVERY_MACHINE = MachineFilter()
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What publishing one observation leads to: the document to keep, the changes, the machine's new summary, its components."""
-
-    document: Mapping[str, Any]
-    changes: tuple[Mapping[str, Any], ...]
-    summary: DeviceSummary
-    components: tuple[FoundComponent, ...] = ()
-
-
-@dataclass(frozen=True)
-class ComponentFilter:
-    """Every part that is given has to match, exactly; serial numbers but for case and punctuation."""
-
-    serial: str | None = None
-    machine: str | None = None
-    kind: str | None = None
-    model: str | None = None
-    current: bool | None = None
 
 
 class MachineStore(Protocol):
@@ -138,7 +82,7 @@ class MachineStore(Protocol):
         :raises NotFound: no such machine.
         """
 
-    def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:
+    def set_powercycle_states(self, states: Mapping[str, ControllerState], now: datetime) -> None:
         """Store what a runner says about controllers, all in one transaction; unknown ids are kept aside."""
 
 
@@ -156,7 +100,7 @@ class PowercycleStore(Protocol):
     def list_powercycles(
         self,
         machine: str | None = None,
-        state: State | None = None,
+        state: CycleState | None = None,
         limit: int | None = None,
         after: str | None = None,
     ) -> Sequence[Powercycle]:
@@ -192,7 +136,7 @@ class PowercycleStore(Protocol):
     def latest_powercycles(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
         """The open request of each machine, else its newest; ``machines`` None is all."""
 
-    def count_powercycles(self) -> Mapping[State, int]:
+    def count_powercycles(self) -> Mapping[CycleState, int]:
         """Requests by state; states without any may be missing."""
 
     def oldest_open_powercycle(self) -> datetime | None:
@@ -210,7 +154,7 @@ class DeviceStore(Protocol):
         change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
     ) -> Publication:
         """Store what ``change`` makes of the documents by source, a history entry with the document if there are changes, and
-        what ``domain.moves`` says of the components.
+        what ``devices.model.moves`` says of the components.
 
         :raises NotFound: no such machine.
         """
@@ -260,18 +204,6 @@ class TokenStore(Protocol):
         """The token behind an unexpired login, whatever its own state."""
 
     def delete_session(self, digest: str) -> None: ...
-
-
-class Cipher(Protocol):
-    """Encrypts secrets at rest. ``context`` is bound to the result: it decrypts with the same one only."""
-
-    def encrypt(self, plain: str, context: str) -> str: ...
-
-    def decrypt(self, secret: str, context: str) -> str:
-        """:raises InvalidInput: no key that is configured made it, or it was tampered with."""
-
-    def current(self, secret: str) -> bool:
-        """Whether encrypting again would use the same key."""
 
 
 class CredentialStore(Protocol):
@@ -400,14 +332,6 @@ class WorkStore(Protocol):
         """Eligible by the same predicate, in work, in backoff."""
 
 
-@dataclass(frozen=True)
-class TransactionCounts:
-    """Of this process since it started: transactions that were run again, and that failed for good."""
-
-    retried: int = 0
-    failed: int = 0
-
-
 class OnceStore(Protocol):
     """Requests that are done once, however often they arrive."""
 
@@ -419,17 +343,6 @@ class OnceStore(Protocol):
 
         :raises KeyReused: another request had this key.
         """
-
-
-class Kept(enum.Enum):
-    """What grows, and is forgotten after a while. Documents, machines and open requests are not among it."""
-
-    EVENTS = "events"
-    DEVICE_HISTORY = "device_history"
-    WORK_HISTORY = "work_history"
-    POWERCYCLES = "powercycles"
-    AUDIT = "audit"
-    ANSWERS = "answers"
 
 
 class RetentionStore(Protocol):

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from fleetcore.document.model import clean_mac
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from fleetd.server.domain import ID_RULE, BmcAccess, is_machine_id
+from fleetd.server.kernel.ids import ID_RULE, is_machine_id
+from fleetd.server.machines.model import BmcAccess
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$")

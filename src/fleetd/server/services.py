@@ -6,16 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from fleetd.server.credentials.model import Cipher
 from fleetd.server.credentials.service import Credentials
 from fleetd.server.devices.service import Devices
 from fleetd.server.kernel.auth.service import Tokens
 from fleetd.server.kernel.clock import Clock
 from fleetd.server.kernel.events.service import Events
 from fleetd.server.kernel.idempotency.service import Requests
+from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.kernel.retention.service import Retention
 from fleetd.server.kernel.tally import Tally
 from fleetd.server.machines.service import Machines
-from fleetd.server.ports import Cipher, Kept, Store
+from fleetd.server.ports import Store
 from fleetd.server.powercycles.service import Backoff, Powercycles
 from fleetd.server.work.model import Processes
 from fleetd.server.work.service import WorkService

@@ -19,17 +19,18 @@ from sqlalchemy.exc import IntegrityError
 
 from fleetd.server.credentials.store import SqlCredentials
 from fleetd.server.devices.store import SqlDevices
-from fleetd.server.domain import Machine, Powercycle, PowerCycleState, State, Token, WebSession
 from fleetd.server.kernel import migrate, tables
-from fleetd.server.kernel.engine import Transactions, make_engine
+from fleetd.server.kernel.auth.model import Token, WebSession
+from fleetd.server.kernel.engine import TransactionCounts, Transactions, make_engine
 from fleetd.server.kernel.events import model as events
 from fleetd.server.kernel.events.store import SqlEvents, tell
 from fleetd.server.kernel.idempotency.store import SqlOnce
 from fleetd.server.kernel.retention.store import SqlRetention
 from fleetd.server.machines import lists as machine_lists
 from fleetd.server.machines import rows
-from fleetd.server.machines.facets import MachineCounts, Order
-from fleetd.server.ports import EVERY_MACHINE, MachineFilter, TransactionCounts
+from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
+from fleetd.server.machines.model import ControllerState, Machine
+from fleetd.server.powercycles.model import CycleState, Powercycle
 from fleetd.server.work.model import POWERCYCLE
 from fleetd.server.work.store import SqlWork
 
@@ -38,7 +39,7 @@ _PENDING = tables.pending_powercycle_states
 _CHUNK = 500  # machines of one statement
 
 
-def _set_states(connection: Connection, states: Mapping[str, PowerCycleState], now: datetime) -> None:
+def _set_states(connection: Connection, states: Mapping[str, ControllerState], now: datetime) -> None:
     query = select(_M).where(_M.c.id.in_(list(states))).order_by(_M.c.id)
     known = [rows.machine(row) for row in connection.execute(query.with_for_update())]
     for machine in known:
@@ -143,7 +144,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
 
         self._tx.write(work)
 
-    def set_powercycle_states(self, states: Mapping[str, PowerCycleState], now: datetime) -> None:
+    def set_powercycle_states(self, states: Mapping[str, ControllerState], now: datetime) -> None:
         def work(connection: Connection) -> None:
             names = sorted(states)  # one order of locks: no deadlock between two reports
             for start in range(0, len(names), _CHUNK):
@@ -173,7 +174,7 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
     def list_powercycles(
         self,
         machine: str | None = None,
-        state: State | None = None,
+        state: CycleState | None = None,
         limit: int | None = None,
         after: str | None = None,
     ) -> Sequence[Powercycle]:
@@ -240,9 +241,11 @@ class SqlStore(SqlWork, SqlCredentials, SqlDevices, SqlEvents, SqlOnce, SqlReten
             query = query.where(_P.c.machine.in_(list(machines)))
         return {item.machine: item for item in sorted(self._powercycles(query), key=lambda item: (item.open, item.id))}
 
-    def count_powercycles(self) -> Mapping[State, int]:
+    def count_powercycles(self) -> Mapping[CycleState, int]:
         query = select(_P.c.state, func.count()).group_by(_P.c.state)
-        return self._tx.read(lambda connection: {State(state): count for state, count in connection.execute(query)})
+        return self._tx.read(
+            lambda connection: {CycleState(state): count for state, count in connection.execute(query)}
+        )
 
     def oldest_open_powercycle(self) -> datetime | None:
         query = select(func.min(_P.c.requested_at)).where(_P.c.finished_at.is_(None))

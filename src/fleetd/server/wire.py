@@ -7,19 +7,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from fleetd.server.domain import (
-    Annotation,
-    AuditEntry,
-    ComponentStay,
-    Credential,
-    Description,
-    DeviceChange,
-    Machine,
-    Powercycle,
-    Token,
-)
+from fleetd.server.credentials.model import AuditEntry, Credential
+from fleetd.server.devices.model import ComponentStay, DeviceChange
+from fleetd.server.kernel.auth.model import Token
 from fleetd.server.kernel.events.model import Event
+from fleetd.server.machines.model import Annotation, Description, Machine
 from fleetd.server.machines.service import MachineView
+from fleetd.server.powercycles.model import Powercycle
 from fleetd.server.work.model import Explanation, LeaseSession, Work, WorkEvent
 
 ZERO_TIME = "0001-01-01T00:00:00Z"

@@ -24,9 +24,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from fleetd.server import api as fleetd_api
-from fleetd.server.domain import Scope
 from fleetd.server.kernel import migrate
 from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.engine import make_engine
 from fleetd.server.kernel.tables import metadata
 from fleetd.server.memory import MemoryStore

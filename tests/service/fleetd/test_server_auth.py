@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from fleetcore.errors import ConflictError, InvalidInput
 
-from fleetd.server.domain import Scope
+from fleetd.server.kernel.auth.model import Scope
 
 REQUESTS: dict[str, tuple[str, str, Any]] = {
     "read": ("GET", "/api/v1/machines", None),

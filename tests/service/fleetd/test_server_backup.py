@@ -16,11 +16,12 @@ from fleetcore.errors import ConflictError, InvalidInput
 from sqlalchemy import select, text
 
 from fleetd.server.credentials.cipher import KeyRing, new_key
-from fleetd.server.domain import BmcAccess, Scope
 from fleetd.server.kernel import migrate, tables
+from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.backup import backup, restore
 from fleetd.server.kernel.engine import make_engine
 from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.machines.model import BmcAccess
 from fleetd.server.services import Services
 from fleetd.server.store import SqlStore
 from fleetd.server.work.model import Fail, Lease, Retry

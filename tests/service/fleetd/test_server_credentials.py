@@ -15,8 +15,10 @@ import pytest
 from fleetcore.errors import InvalidInput, NotFound
 
 from fleetd.server.credentials.cipher import KeyRing, new_key, read_keys
+from fleetd.server.credentials.model import AuditEntry, Credential, CredentialInUse
 from fleetd.server.credentials.service import Credentials
-from fleetd.server.domain import AuditEntry, BmcAccess, Credential, CredentialInUse, Machine, new_id
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.model import BmcAccess, Machine
 from fleetd.server.memory import MemoryStore
 from fleetd.server.ports import Store
 

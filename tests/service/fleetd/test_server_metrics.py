@@ -17,7 +17,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from fleetd.server.domain import PowerCycleState, State
+from fleetd.server.machines.model import ControllerState
+from fleetd.server.powercycles.model import CycleState
 from fleetd.server.work.model import Lease
 
 REPO = Path(__file__).resolve().parents[3]
@@ -50,7 +51,7 @@ def test_machines(api: Any, scrape: Any, clock: Any) -> None:
     api.services.machines.describe(
         "m2",
         lambda said, now: replace(
-            said, is_quarantined=True, last_updated=now, powercycle_state=PowerCycleState.IN_ERROR
+            said, is_quarantined=True, last_updated=now, powercycle_state=ControllerState.IN_ERROR
         ),
     )
     clock.forward(16 * 60)
@@ -73,7 +74,7 @@ def test_power_cycles_are_counted_once_when_they_are_closed(api: Any, scrape: An
     assert scrape("fleetd_powercycle_oldest_open_age_seconds") == 90
     assert scrape("fleetd_powercycles_due") == 3
     for _again in range(2):
-        service.report(asked["m1"].id, State.VERIFIED)
+        service.report(asked["m1"].id, CycleState.VERIFIED)
         service.cancel(asked["m2"].id, "bob")
         service.complete("m3", "runner")
         clock.forward(1)
@@ -83,7 +84,7 @@ def test_power_cycles_are_counted_once_when_they_are_closed(api: Any, scrape: An
     claimed, _new = service.request("m1", "alice")
     work = api.services.work.take(session.id, "runner", "powercycle", "m1")
     for _again in range(2):
-        service.report(claimed.id, State.VERIFIED, fencing_token=work.token)
+        service.report(claimed.id, CycleState.VERIFIED, fencing_token=work.token)
     service.request("m2", "alice")
     work = api.services.work.take(session.id, "runner", "powercycle", "m2")
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 import fleetd.server.page
-from fleetd.server.domain import PowerCycleState
 from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.machines.model import ControllerState
 
 EVIL = "<script>alert(1)</script>"
 
@@ -272,7 +272,7 @@ def test_the_question_shows_which_machine_it_is(fleet: Any, operator: httpx.Clie
     fleet.services.machines.describe(
         "m2",
         lambda previous, now: replace(
-            previous, running_swarming_task=True, last_updated=now, powercycle_state=PowerCycleState.IN_ERROR
+            previous, running_swarming_task=True, last_updated=now, powercycle_state=ControllerState.IN_ERROR
         ),
     )
     text = operator.get("/actions/powercycle?machine=m2").text

@@ -15,10 +15,12 @@ import httpx
 import pytest
 from browser import Browser, browsing, programs
 
-from fleetd.server.domain import PowerCycleState, Scope, State
 from fleetd.server.kernel import migrate
+from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.machines import holds
+from fleetd.server.machines.model import ControllerState
+from fleetd.server.powercycles.model import CycleState
 from fleetd.server.services import Services
 from fleetd.server.store import SqlStore
 
@@ -41,7 +43,7 @@ def _fill(services: Services) -> None:
         services.machines.create(name, {"site": "ams", "rack": "r1", "position": f"U{number}"})
         services.machines.describe(
             name,
-            lambda said, _now: replace(said, last_updated=now, powercycle_state=PowerCycleState.AVAILABLE),
+            lambda said, _now: replace(said, last_updated=now, powercycle_state=ControllerState.AVAILABLE),
         )
         document = {"vendor": "ACME", "model": "Model 1 with a rather long name", "serial": f"S{number}" * 8}
         services.devices.publish(name, "oob", document)
@@ -56,8 +58,8 @@ def _fill(services: Services) -> None:
     services.machines.describe("r1-n08", lambda said, at: replace(said, last_updated=at - timedelta(hours=3)))
     asked, _new = services.powercycles.request("r1-n20", "carl", "hung")
     for _attempt in range(3):
-        services.powercycles.report(asked.id, State.OFF)
-        services.powercycles.report(asked.id, State.FAILED, "the outlet does not answer")
+        services.powercycles.report(asked.id, CycleState.OFF)
+        services.powercycles.report(asked.id, CycleState.FAILED, "the outlet does not answer")
         services.powercycles._store.update_powercycle(asked.id, lambda request: replace(request, not_before=None))
 
 
@@ -125,9 +127,9 @@ def test_three_clicks_from_the_fleet_to_a_power_cycle(browser: Browser, fleet: F
     browser.click("button.danger")  # 3
     browser.until(lambda: "The power cycle is requested" in browser.text(), "the request")
     assert newest(fleet, "r1-n20").open
-    fleet.services.powercycles.report(newest(fleet, "r1-n20").id, State.OFF, "", runner="runner-1")
+    fleet.services.powercycles.report(newest(fleet, "r1-n20").id, CycleState.OFF, "", runner="runner-1")
     browser.until(lambda: "runner-1" in browser.text("#cycles"), "the runner's report on the page")
-    fleet.services.powercycles.report(newest(fleet, "r1-n20").id, State.VERIFIED, "on again", runner="runner-1")
+    fleet.services.powercycles.report(newest(fleet, "r1-n20").id, CycleState.VERIFIED, "on again", runner="runner-1")
     browser.until(lambda: "Nothing is wrong" in browser.text("#state"), "the end of the power cycle on the page")
 
 

@@ -15,13 +15,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fleetcore.errors import NotFound
 
-from fleetd.server.domain import BmcAccess, Description, DeviceSummary, Machine, PowerCycleState
+from fleetd.server.devices.model import ComponentFilter
 from fleetd.server.kernel import codec, migrate
 from fleetd.server.kernel.engine import make_engine
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.tables import metadata
 from fleetd.server.machines import rows
-from fleetd.server.ports import ComponentFilter, MachineFilter
+from fleetd.server.machines.facets import MachineFilter
+from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
 from fleetd.server.services import Services
 from fleetd.server.store import SqlStore
 from fleetd.server.work.model import LifecycleNotIn, NotHeld, NotQuarantined, Process
@@ -76,7 +77,7 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path) -> None:
 
 # What a database of each revision holds: rows by table, as that version wrote them.
 STAMP = "2026-01-01 00:00:00.000000"
-_SAID = Description(maintenance_mode="alice", powercycle_state=PowerCycleState.AVAILABLE)
+_SAID = Description(maintenance_mode="alice", powercycle_state=ControllerState.AVAILABLE)
 _MACHINE = {
     "id": "m1",
     "lifecycle": "active",
@@ -219,7 +220,7 @@ def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: st
     engine.dispose()
     store = SqlStore(empty_url)
     (machine,) = store.list_machines(
-        MachineFilter(hold="maintenance", power_state="on", credential="login1", controller=PowerCycleState.AVAILABLE)
+        MachineFilter(hold="maintenance", power_state="on", credential="login1", controller=ControllerState.AVAILABLE)
     )
     assert machine.description == _SAID
     assert store.list_machines(MachineFilter(hold="none")) == []
@@ -296,7 +297,7 @@ def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
     engine = make_engine(url)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     said = {
-        "recovering": Description(recovering="Too hot.", powercycle_state=PowerCycleState.IN_ERROR, last_updated=now),
+        "recovering": Description(recovering="Too hot.", powercycle_state=ControllerState.IN_ERROR, last_updated=now),
         "maintained": Description(maintenance_mode="alice"),
     }
     device = codec.dumps(DeviceSummary(vendor="ACME", collected_at="2026-01-02T00:00:00Z", worst_finding="critical"))

@@ -24,8 +24,8 @@ from fleetcore.errors import NotFound
 
 from fleetd.monitor.core import Flags
 from fleetd.server import api
-from fleetd.server.domain import Scope
 from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.memory import MemoryStore
 from fleetd.server.services import Services
 

@@ -17,7 +17,7 @@ from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import PlainServer, RealServer, eventually
 
-from fleetd.server.domain import Scope
+from fleetd.server.kernel.auth.model import Scope
 
 REPO = Path(__file__).resolve().parents[3]
 

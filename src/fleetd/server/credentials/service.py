@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from fleetcore.errors import InvalidInput
 
-from fleetd.server.domain import AuditEntry, Credential, new_id
+from fleetd.server.credentials.model import AuditEntry, Cipher, Credential
 from fleetd.server.kernel.clock import Clock
-from fleetd.server.ports import Cipher, Store
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.ports import Store
 
 
 @dataclass(frozen=True)

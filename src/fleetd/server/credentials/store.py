@@ -10,7 +10,7 @@ from typing import Any
 from fleetcore.errors import NotFound
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from fleetd.server.domain import AuditEntry, Credential, CredentialInUse
+from fleetd.server.credentials.model import AuditEntry, Credential, CredentialInUse
 from fleetd.server.kernel import tables
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.events import model as events

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fleetcore.errors import FleetError, InvalidInput
 
 from fleetd.server import schemas, wire
+from fleetd.server.devices.model import ComponentFilter
 from fleetd.server.devices.service import Devices
 from fleetd.server.kernel.auth.http import Publisher, Reader, ensure
 from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http.errors import Json
 from fleetd.server.kernel.http.middleware import path_id
 from fleetd.server.machines.api import Cursor, Limit, answers, decode, encode, services
-from fleetd.server.ports import ComponentFilter
 
 router = APIRouter(prefix="/api/v1", responses=answers(), tags=["devices"])
 

@@ -17,10 +17,11 @@ from fleetcore.document.model import Source, clean_serial, device_from_dict, to_
 from fleetcore.document.sections import memory_bytes
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 
-from fleetd.server.domain import ComponentStay, DeviceChange, DeviceSummary, FoundComponent, Machine
+from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication
 from fleetd.server.kernel.clock import Clock
 from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.ports import ComponentFilter, Publication, Store
+from fleetd.server.machines.model import DeviceSummary, Machine
+from fleetd.server.ports import Store
 
 SOURCES = (Source.OOB, Source.INBAND)
 

@@ -11,13 +11,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from fleetd.server.domain import ComponentStay, DeviceChange, FoundComponent, moves, new_id, serial_key
+from fleetd.server.devices.model import (
+    ComponentFilter,
+    ComponentStay,
+    DeviceChange,
+    FoundComponent,
+    Publication,
+    moves,
+    serial_key,
+)
 from fleetd.server.kernel import codec, tables
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.events import model as events
 from fleetd.server.kernel.events.store import tell
+from fleetd.server.kernel.ids import new_id
 from fleetd.server.machines import rows
-from fleetd.server.ports import ComponentFilter, Publication
 
 _D, _H, _C = tables.devices, tables.device_history, tables.components
 # Databases limit how many values one statement has.

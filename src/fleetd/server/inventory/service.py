@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from fleetd.server.domain import DeviceSummary
+from fleetd.server.machines.model import DeviceSummary
 from fleetd.server.machines.service import MachineView
 
 _NOT_A_NAME = re.compile("[^a-z0-9_]+")

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fleetcore.errors import Busy, InvalidInput, MissingDependency
@@ -69,6 +70,14 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
 def _on_sqlite_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("fleetd_write", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@dataclass(frozen=True)
+class TransactionCounts:
+    """Of this process since it started: transactions that were run again, and that failed for good."""
+
+    retried: int = 0
+    failed: int = 0
 
 
 class Transactions:

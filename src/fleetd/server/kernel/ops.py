@@ -16,11 +16,12 @@ from prometheus_client.registry import Collector
 
 from fleetd import __version__
 from fleetd.server.devices.service import SOURCES
-from fleetd.server.domain import CLOSED, State
 from fleetd.server.kernel.auth.http import Reader, Who
 from fleetd.server.kernel.http.errors import Json
+from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.kernel.tally import Done
-from fleetd.server.ports import Kept, MachineFilter
+from fleetd.server.machines.facets import MachineFilter
+from fleetd.server.powercycles.model import CLOSED, CycleState
 from fleetd.server.services import Services
 
 router = APIRouter(tags=["operations"])
@@ -87,7 +88,7 @@ class FleetFigures(Collector):
 
     def _powercycles(self) -> Iterator[Metric]:
         present = self._services.store.count_powercycles()
-        by_state = {(item.value,): present.get(item, 0) for item in State}
+        by_state = {(item.value,): present.get(item, 0) for item in CycleState}
         yield _gauge("fleetd_powercycles", "Power cycle requests that are kept, by state", by_state, "state")
         due = len(self._services.powercycles.due())
         yield _gauge("fleetd_powercycles_due", "Machines that wait for a runner now", {(): due})

@@ -17,7 +17,6 @@ from fleetcore.errors import InvalidInput
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleetd.server import wire
-from fleetd.server.domain import AttachedDevice, PowerCycleState
 from fleetd.server.kernel.auth.http import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower, still
 from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http.errors import BadRequest, Json, as_invalid_input
@@ -26,6 +25,7 @@ from fleetd.server.kernel.http.updates import Updates
 from fleetd.server.legacy import process
 from fleetd.server.machines import service as changes
 from fleetd.server.machines.api import services
+from fleetd.server.machines.model import AttachedDevice, ControllerState
 
 _WORDS = {
     400: "Bad JSON, a bad value or a blank id",
@@ -238,9 +238,9 @@ def powercycle_state_update(request: Request, body: Body, _who: Reporter) -> Res
     states = {}
     for item in _parse(_StateUpdates, body).machines:
         try:
-            states[_id(item.machine_id)] = PowerCycleState(item.state)
+            states[_id(item.machine_id)] = ControllerState(item.state)
         except ValueError:
-            known = ", ".join(state.value for state in PowerCycleState)
+            known = ", ".join(state.value for state in ControllerState)
             raise InvalidInput(
                 f"PowerCycleState: {item.state[:80]!r} is not one of {known}", field="PowerCycleState"
             ) from None

@@ -15,15 +15,16 @@ from fleetcore.errors import InvalidInput
 from pydantic import ValidationError
 
 from fleetd.server import schemas, wire
-from fleetd.server.domain import Machine, PowerCycleState, State, is_machine_id
 from fleetd.server.inventory.service import inventory
 from fleetd.server.kernel.auth.http import Operator, Reader, Reporter
 from fleetd.server.kernel.http.errors import Json, as_invalid_input
 from fleetd.server.kernel.http.middleware import path_id
 from fleetd.server.kernel.idempotency import http as once
-from fleetd.server.machines.facets import Facet
+from fleetd.server.kernel.ids import is_machine_id
+from fleetd.server.machines.facets import Facet, MachineFilter
+from fleetd.server.machines.model import ControllerState, Machine
 from fleetd.server.machines.service import MachineView
-from fleetd.server.ports import MachineFilter
+from fleetd.server.powercycles.model import CycleState
 from fleetd.server.services import Services
 
 _WORDS = {
@@ -123,7 +124,7 @@ def _where(
         schemas.Query | None, fastapi.Query(description="of the device document: on, off, ...")
     ] = None,
     controller: Annotated[
-        PowerCycleState | None, fastapi.Query(description="whether a runner can power cycle it")
+        ControllerState | None, fastapi.Query(description="whether a runner can power cycle it")
     ] = None,
     credential: Annotated[schemas.Query | None, fastapi.Query(description="name that its BMC refers to")] = None,
     powercycle: Annotated[bool | None, fastapi.Query(description="whether a power cycle request is open")] = None,
@@ -288,7 +289,7 @@ def list_powercycles(
     request: Request,
     _who: Reader,
     machine: schemas.Query | None = None,
-    state: State | None = None,
+    state: CycleState | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
@@ -318,7 +319,7 @@ def report_powercycle(request: Request, request_id: schemas.Query, body: schemas
     """What a runner did, with the fencing token of its claim if it has one. `failed` opens the request again after a backoff, until there were too many attempts."""
     runner = body.runner or who.name
     found = services(request).powercycles.report(
-        request_id, State(body.state), body.message, body.error, runner, body.fencing_token
+        request_id, CycleState(body.state), body.message, body.error, runner, body.fencing_token
     )
     return Json(wire.powercycle(found))
 

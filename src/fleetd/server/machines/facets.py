@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fleetcore.document.findings import CRITICAL
 
-from fleetd.server.domain import DeviceSummary, Machine, Powercycle, PowerCycleState, State
+from fleetd.server.machines.model import ControllerState, DeviceSummary, Machine
+from fleetd.server.powercycles.model import CycleState, Powercycle
 
 
 class Facet(enum.StrEnum):
@@ -62,7 +63,7 @@ class MachineCounts:
     """Of the machines of a filter. ``states``: by lifecycle and state of the power controller."""
 
     facets: Mapping[Facet, int]
-    states: Mapping[tuple[str, PowerCycleState], int]
+    states: Mapping[tuple[str, ControllerState], int]
 
     @property
     def total(self) -> int:
@@ -79,8 +80,8 @@ def facets(machine: Machine, request: Powercycle | None, stale_before: datetime 
     heard = said.last_updated
     found = {
         Facet.QUARANTINED: said.is_quarantined,
-        Facet.CYCLE_FAILED: request is not None and not request.open and request.state == State.FAILED,
-        Facet.CONTROLLER_ERROR: said.powercycle_state == PowerCycleState.IN_ERROR,
+        Facet.CYCLE_FAILED: request is not None and not request.open and request.state == CycleState.FAILED,
+        Facet.CONTROLLER_ERROR: said.powercycle_state == ControllerState.IN_ERROR,
         Facet.FINDINGS: machine.device is not None and machine.device.worst_finding == CRITICAL,
         Facet.RECOVERING: bool(said.recovering),
         Facet.STALE: stale_before is not None and heard is not None and heard < stale_before,
@@ -139,3 +140,31 @@ def order_key(
 def sortable(text: str | None) -> str:
     """A text of a device as a column keeps it."""
     return (text or "").replace("\x00", "")[:255]
+
+
+@dataclass(frozen=True)
+class MachineFilter:
+    """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
+
+    ``hold`` is one of ``HOLDS``: one kind, any, or none of them.
+    ``stale_before`` is what the facet ``stale`` means: see ``facets``.
+    """
+
+    site: str | None = None
+    rack: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    q: str | None = None
+    lifecycle: str | None = None
+    hold: str | None = None
+    power_state: str | None = None
+    controller: ControllerState | None = None
+    credential: str | None = None
+    powercycle: bool | None = None  # whether a request is open
+    facet: Facet | None = None
+    stale_before: datetime | None = None
+
+
+HOLDS = ("maintenance", "quarantine", "recovery", "any", "none")
+
+
+EVERY_MACHINE = MachineFilter()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from fleetd.server.domain import Annotation, Description
+from fleetd.server.machines.model import Annotation, Description
 
 Change = Callable[[Description, datetime], Description]
 

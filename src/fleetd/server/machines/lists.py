@@ -9,16 +9,16 @@ from typing import Any
 from fleetcore.document.findings import CRITICAL
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, false, func, or_, select
 
-from fleetd.server.domain import PowerCycleState, State
 from fleetd.server.kernel import tables
-from fleetd.server.machines.facets import NEVER, PROBLEMS, RANKED, Facet, MachineCounts, Order
-from fleetd.server.ports import MachineFilter
+from fleetd.server.machines.facets import NEVER, PROBLEMS, RANKED, Facet, MachineCounts, MachineFilter, Order
+from fleetd.server.machines.model import ControllerState
+from fleetd.server.powercycles.model import CycleState
 
 _M, _L, _P = tables.machines, tables.machine_labels, tables.powercycles
 _N = _P.alias("newer")
 # Machines whose newest request failed, and those with an open one: few, and found by indexes.
 _FAILED = select(_P.c.machine).where(
-    _P.c.state == State.FAILED.value,
+    _P.c.state == CycleState.FAILED.value,
     _P.c.finished_at.is_not(None),
     ~exists().where(_N.c.machine == _P.c.machine, _N.c.id > _P.c.id),
 )
@@ -54,7 +54,7 @@ def counts(connection: Connection, where: MachineFilter) -> MachineCounts:
     found = connection.execute(query).all()
     return MachineCounts(
         {facet: int(sum(getattr(row, f"facet_{facet.value}") for row in found)) for facet in Facet},
-        {(row.lifecycle, PowerCycleState(row.controller)): row.machines for row in found},
+        {(row.lifecycle, ControllerState(row.controller)): row.machines for row in found},
     )
 
 
@@ -118,7 +118,7 @@ def _holds(facet: Facet, stale_before: datetime | None) -> ColumnElement[bool]:
     conditions: dict[Facet, ColumnElement[bool]] = {
         Facet.QUARANTINED: _M.c.quarantined,
         Facet.CYCLE_FAILED: _M.c.id.in_(_FAILED),
-        Facet.CONTROLLER_ERROR: _M.c.controller == PowerCycleState.IN_ERROR.value,
+        Facet.CONTROLLER_ERROR: _M.c.controller == ControllerState.IN_ERROR.value,
         Facet.FINDINGS: func.coalesce(_M.c.worst_finding, "") == CRITICAL,
         Facet.RECOVERING: _M.c.recovering,
         Facet.STALE: false() if stale_before is None else _M.c.heard_at < stale_before,

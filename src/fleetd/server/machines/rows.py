@@ -10,22 +10,13 @@ from typing import Any
 from fleetcore.errors import NotFound
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from fleetd.server.domain import (
-    BmcAccess,
-    Description,
-    DeviceSummary,
-    Machine,
-    Powercycle,
-    PowerCycleState,
-    Scope,
-    State,
-    Step,
-    Token,
-)
 from fleetd.server.kernel import codec, tables
+from fleetd.server.kernel.auth.model import Scope, Token
 from fleetd.server.kernel.events import model as events
 from fleetd.server.kernel.events.store import tell
 from fleetd.server.machines.facets import seen_at, sortable
+from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
+from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
 
 _M, _P, _L = tables.machines, tables.powercycles, tables.machine_labels
 _PENDING = tables.pending_powercycle_states
@@ -124,7 +115,7 @@ def apply_pending(connection: Connection, machine: Machine) -> Machine:
     if state is None:
         return machine
     connection.execute(delete(_PENDING).where(_PENDING.c.machine == machine.id))
-    return replace(machine, description=replace(machine.description, powercycle_state=PowerCycleState(state)))
+    return replace(machine, description=replace(machine.description, powercycle_state=ControllerState(state)))
 
 
 def open_powercycle(connection: Connection, machine: str) -> Powercycle | None:
@@ -153,7 +144,7 @@ def powercycle(row: Row[Any]) -> Powercycle:
     return Powercycle(
         id=row.id,
         machine=row.machine,
-        state=State(row.state),
+        state=CycleState(row.state),
         requested_at=row.requested_at,
         updated_at=row.updated_at,
         requester=row.requester,
@@ -162,7 +153,7 @@ def powercycle(row: Row[Any]) -> Powercycle:
         not_before=row.not_before,
         attempts=row.attempts,
         error=codec.loads(dict[str, Any], row.error) if row.error else None,
-        steps=codec.loads(tuple[Step, ...], row.steps),
+        steps=codec.loads(tuple[CycleStep, ...], row.steps),
     )
 
 

@@ -10,22 +10,14 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
-from fleetd.server.domain import (
-    ID_RULE,
-    Annotation,
-    AttachedDevice,
-    BmcAccess,
-    Description,
-    Machine,
-    Powercycle,
-    PowerCycleState,
-    is_machine_id,
-)
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.ids import ID_RULE, is_machine_id
 from fleetd.server.kernel.tally import Done, Tally
 from fleetd.server.legacy import process
-from fleetd.server.machines.facets import MachineCounts, Order
-from fleetd.server.ports import EVERY_MACHINE, MachineFilter, Store
+from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
+from fleetd.server.machines.model import Annotation, AttachedDevice, BmcAccess, ControllerState, Description, Machine
+from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import Powercycle
 
 WRITABLE = ("labels", "site", "rack", "position", "lifecycle", "bmc")
 
@@ -146,7 +138,7 @@ class Machines:
 
     # -- the description
 
-    def set_powercycle_states(self, states: Mapping[str, PowerCycleState]) -> None:
+    def set_powercycle_states(self, states: Mapping[str, ControllerState]) -> None:
         """What a runner says about the controllers of machines, known ones or not: all or nothing.
 
         :raises InvalidInput: an id that can't name a machine.

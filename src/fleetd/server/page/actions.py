@@ -15,11 +15,11 @@ from urllib.parse import quote, urlsplit
 from fastapi import APIRouter, Form, Query, Request, Response
 from fleetcore.errors import InvalidInput, NotFound
 
-from fleetd.server.domain import PowerCycleState
 from fleetd.server.kernel.auth.http import Who, check_csrf, ensure
 from fleetd.server.kernel.auth.service import May, Principal
 from fleetd.server.kernel.http.errors import Forbidden
 from fleetd.server.machines import holds
+from fleetd.server.machines.model import ControllerState
 from fleetd.server.machines.service import MachineView, checked_id, set_note
 from fleetd.server.page.rendering import go, login_page, plain, render, services
 from fleetd.server.page.status import findings
@@ -179,9 +179,9 @@ def warnings(action: str, view: MachineView, known: Services) -> list[str]:
         for item in known.work.find(machine=view.machine.id)
     ]
     if action == "powercycle":
-        if said.powercycle_state == PowerCycleState.IN_ERROR:
+        if said.powercycle_state == ControllerState.IN_ERROR:
             found.append("Its power controller is in error: the power cycle will probably fail.")
-        elif said.powercycle_state == PowerCycleState.NOT_AVAILABLE:
+        elif said.powercycle_state == ControllerState.NOT_AVAILABLE:
             found.append("No runner has said that it can power cycle this machine: the request waits until one can.")
         if view.power_cycle:
             found.append("A power cycle is requested already: this one would be the same.")

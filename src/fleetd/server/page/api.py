@@ -15,20 +15,20 @@ from fastapi.responses import FileResponse
 from fleetcore.errors import NotFound
 from starlette.exceptions import HTTPException
 
+from fleetd.server.devices.model import ComponentFilter
 from fleetd.server.kernel.auth.http import COOKIE, Policy, Reader, Who, check_csrf, counted, still
 from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.events.model import RESERVED as KINDS_OF_EVENTS
 from fleetd.server.kernel.events.model import Event, EventFilter
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import Look, Updates
-from fleetd.server.machines.facets import Facet, Order
+from fleetd.server.machines.facets import Facet, MachineFilter, Order
 from fleetd.server.machines.service import checked_id
 from fleetd.server.page import hardware
 from fleetd.server.page.actions import ACTIONS, same_site
 from fleetd.server.page.happenings import happening
 from fleetd.server.page.rendering import go, login_page, own_path, plain, render, services
 from fleetd.server.page.status import KINDS, findings
-from fleetd.server.ports import ComponentFilter, MachineFilter
 from fleetd.server.services import Services
 
 router = APIRouter(include_in_schema=False)

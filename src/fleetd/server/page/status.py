@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fleetd.server.domain import Annotation
 from fleetd.server.machines.facets import PROBLEMS, RANKED, Facet, facets
+from fleetd.server.machines.model import Annotation
 from fleetd.server.machines.service import MachineView
 
 

@@ -11,15 +11,16 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
-from fleetd.server.domain import Powercycle, State, Step, new_id
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.ids import new_id
 from fleetd.server.kernel.tally import Done, Tally
 from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
 from fleetd.server.work import model as leases
 from fleetd.server.work.model import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject, WorkConflict
 
 PROCESS = leases.POWERCYCLE
-REPORTED = frozenset({State.CLAIMED, State.OFF, State.ON, State.VERIFIED, State.FAILED})
+REPORTED = frozenset({CycleState.CLAIMED, CycleState.OFF, CycleState.ON, CycleState.VERIFIED, CycleState.FAILED})
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,14 @@ class Powercycles:
         """
         now = self._clock()
         changed = self._store.toggle_powercycle(
-            machine, None, lambda previous: reported(previous, State.VERIFIED, now, self._backoff, runner=runner)
+            machine, None, lambda previous: reported(previous, CycleState.VERIFIED, now, self._backoff, runner=runner)
         )
         self._count(changed, now)
 
     def report(
         self,
         request_id: str,
-        state: State,
+        state: CycleState,
         message: str = "",
         error: Mapping[str, Any] | None = None,
         runner: str = "",
@@ -122,8 +123,10 @@ class Powercycles:
         self._count(changed, now)
         return changed
 
-    def _report_claimed(self, request: Powercycle, state: State, token: int, said: Mapping[str, Any]) -> Powercycle:
-        exits: dict[State, Exit] = {State.VERIFIED: Finish(), State.FAILED: Fail(said["message"], None)}
+    def _report_claimed(
+        self, request: Powercycle, state: CycleState, token: int, said: Mapping[str, Any]
+    ) -> Powercycle:
+        exits: dict[CycleState, Exit] = {CycleState.VERIFIED: Finish(), CycleState.FAILED: Fail(said["message"], None)}
         leave = exits.get(state)
 
         def change(subject: Subject, now: datetime) -> Subject:
@@ -142,9 +145,9 @@ class Powercycles:
         self._count(changed, changed.finished_at)
         return changed
 
-    def _left(self, lease: Lease, request: Powercycle, state: State) -> bool:
+    def _left(self, lease: Lease, request: Powercycle, state: CycleState) -> bool:
         """Whether the work of that token ended with this report about this request: in one transaction, at one time."""
-        wanted = Outcome.FINISHED if state == State.VERIFIED else Outcome.FAILED
+        wanted = Outcome.FINISHED if state == CycleState.VERIFIED else Outcome.FAILED
         told = {step.at for step in request.steps if step.state == state}
         lines = self._store.work_history(lease.machine, lease.process, limit=20)
         return any(line.token == lease.token and line.outcome == wanted and line.at in told for line in lines)
@@ -180,7 +183,7 @@ class Powercycles:
     def find(
         self,
         machine: str | None = None,
-        state: State | None = None,
+        state: CycleState | None = None,
         limit: int | None = None,
         after: str | None = None,
     ) -> Sequence[Powercycle]:
@@ -198,13 +201,13 @@ class Powercycles:
 
     def _new(self, machine: str, requester: str, reason: str) -> Powercycle:
         now = self._clock()
-        step = Step(State.QUEUED, now, f"requested by {requester}" + (f": {reason}" if reason else ""))
-        return Powercycle(new_id(now), machine, State.QUEUED, now, now, requester, reason, steps=(step,))
+        step = CycleStep(CycleState.QUEUED, now, f"requested by {requester}" + (f": {reason}" if reason else ""))
+        return Powercycle(new_id(now), machine, CycleState.QUEUED, now, now, requester, reason, steps=(step,))
 
 
 def reported(
     previous: Powercycle,
-    state: State,
+    state: CycleState,
     now: datetime,
     backoff: Backoff,
     *,
@@ -221,33 +224,33 @@ def reported(
 
     :raises ConflictError: it is closed, and not by the same report.
     """
-    news = state == State.OFF and bool(message) and previous.steps[-1].message != message
+    news = state == CycleState.OFF and bool(message) and previous.steps[-1].message != message
     if previous.state == state and not news:
         return previous
     if not previous.open:
         raise ConflictError(
             f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
         )
-    waits = previous.state == State.QUEUED and previous.not_before is not None and now < previous.not_before
-    if state == State.FAILED and waits:
+    waits = previous.state == CycleState.QUEUED and previous.not_before is not None and now < previous.not_before
+    if state == CycleState.FAILED and waits:
         return previous
-    if state == State.VERIFIED:
+    if state == CycleState.VERIFIED:
         return previous.to(
             state, now, message, runner, finished_at=now, not_before=None, attempts=previous.attempts + 1, error=None
         )
-    if state != State.FAILED:
+    if state != CycleState.FAILED:
         return previous.to(state, now, message, runner, not_before=None)
     attempts = previous.attempts + 1
     failure: dict[str, Any] = {"code": "failed", "message": message, **(error or {})}
-    failed = previous.to(State.FAILED, now, message, runner, attempts=attempts, error=failure)
+    failed = previous.to(CycleState.FAILED, now, message, runner, attempts=attempts, error=failure)
     if attempts >= backoff.max_attempts:
         return failed.to(
-            State.FAILED, now, f"given up after {attempts} attempts", runner, finished_at=now, not_before=None
+            CycleState.FAILED, now, f"given up after {attempts} attempts", runner, finished_at=now, not_before=None
         )
     seconds = backoff.seconds(attempts)
     until = now + timedelta(seconds=seconds)
     return failed.to(
-        State.QUEUED,
+        CycleState.QUEUED,
         now,
         f"attempt {attempts} of {backoff.max_attempts} failed; again in {seconds} s",
         not_before=until,
@@ -267,10 +270,10 @@ def cancelled(previous: Powercycle, now: datetime, user: str) -> Powercycle:
 
     :raises ConflictError: it is closed otherwise.
     """
-    if previous.state == State.CANCELLED:
+    if previous.state == CycleState.CANCELLED:
         return previous
     if not previous.open:
         raise ConflictError(
             f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
         )
-    return previous.to(State.CANCELLED, now, f"cancelled by {user}", finished_at=now, not_before=None)
+    return previous.to(CycleState.CANCELLED, now, f"cancelled by {user}", finished_at=now, not_before=None)

@@ -17,7 +17,9 @@ from typing import Protocol
 
 from fleetcore.errors import ConflictError, FleetError
 
-from fleetd.server.domain import Annotation, JsonMap, Machine, Powercycle, new_id
+from fleetd.server.kernel.ids import JsonMap, new_id
+from fleetd.server.machines.model import Annotation, Machine
+from fleetd.server.powercycles.model import Powercycle
 
 # -- errors
 

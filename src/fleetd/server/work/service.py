@@ -11,10 +11,10 @@ from typing import Any
 
 from fleetcore.errors import InvalidInput
 
-from fleetd.server.domain import CLOSED, State
 from fleetd.server.kernel.tally import Done, Tally
 from fleetd.server.ports import Store
 from fleetd.server.powercycles import service as powercycles
+from fleetd.server.powercycles.model import CLOSED, CycleState
 from fleetd.server.work.model import (
     Backoff,
     Cancel,
@@ -53,15 +53,15 @@ Jitter = Callable[[], float]  # a share of the wait, 0 and more
 def _cycle_started(subject: Subject, now: datetime, component: str) -> Subject:
     if subject.request is None:
         return subject
-    return replace(subject, request=subject.request.to(State.CLAIMED, now, "claimed", component, not_before=None))
+    return replace(subject, request=subject.request.to(CycleState.CLAIMED, now, "claimed", component, not_before=None))
 
 
 def _cycle_lost(subject: Subject, now: datetime, cause: str) -> Subject:
     """Back into the queue: nobody works on it, and the machine may be off."""
     request = subject.request
-    if request is None or request.state == State.QUEUED:
+    if request is None or request.state == CycleState.QUEUED:
         return subject
-    return replace(subject, request=request.to(State.QUEUED, now, f"given back: {cause}", not_before=None))
+    return replace(subject, request=request.to(CycleState.QUEUED, now, f"given back: {cause}", not_before=None))
 
 
 def _known(*processes: Process) -> Processes:
@@ -194,7 +194,7 @@ class WorkService:
         :raises LeaseLost: it is not held. :raises SessionExpired: see :meth:`heartbeat`.
         """
         self._check(lease, actor)
-        self._leave(lease, State.VERIFIED, "", Finish())
+        self._leave(lease, CycleState.VERIFIED, "", Finish())
 
     def fail(self, lease: Lease, actor: str, cause: str, retry: Retry | None = None) -> None:
         """Not done: again after the backoff of the process, or ``retry``; a power cycle after the one of its request.
@@ -203,7 +203,7 @@ class WorkService:
         """
         kind = self._check(lease, actor)
         chosen = retry or kind.retry if kind.retry else None
-        self._leave(lease, State.FAILED, cause, Fail(cause, chosen, max(0.0, self._jitter())))
+        self._leave(lease, CycleState.FAILED, cause, Fail(cause, chosen, max(0.0, self._jitter())))
 
     def cancel(self, lease: Lease, actor: str, cause: str = "") -> None:
         """Give it back; twice is no error.
@@ -214,7 +214,7 @@ class WorkService:
         words = cause or "cancelled"
         self._store.transact(lease, lambda subject, now: kind.lost(subject, now, words), Cancel(cause))
 
-    def _leave(self, lease: Lease, state: State, cause: str, leave: Exit) -> None:
+    def _leave(self, lease: Lease, state: CycleState, cause: str, leave: Exit) -> None:
         left = self._store.transact(lease, self._cycle(lease, state, cause), leave)
         if lease.process == POWERCYCLE and left.request is not None and left.request.finished_at is not None:
             self._tally.add(Done.POWERCYCLES, left.request.state.value)
@@ -224,7 +224,7 @@ class WorkService:
             self._own(lease.session, actor)
         return self.process(lease.process)
 
-    def _cycle(self, lease: Lease, state: State, cause: str) -> Callable[[Subject, datetime], Subject]:
+    def _cycle(self, lease: Lease, state: CycleState, cause: str) -> Callable[[Subject, datetime], Subject]:
         """What an exit means for an open power cycle request."""
         if lease.process != POWERCYCLE:
             return unchanged

@@ -30,11 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from fleetd.server.domain import new_id
 from fleetd.server.kernel import codec, tables
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.events import model as events
 from fleetd.server.kernel.events.store import tell
+from fleetd.server.kernel.ids import new_id
 from fleetd.server.machines import rows
 from fleetd.server.work.model import (
     EXPIRED,

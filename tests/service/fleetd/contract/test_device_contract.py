@@ -6,8 +6,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleetd.server.domain import DeviceSummary, FoundComponent, Machine
-from fleetd.server.ports import ComponentFilter, Publication, Store
+from fleetd.server.devices.model import ComponentFilter, FoundComponent, Publication
+from fleetd.server.machines.model import DeviceSummary, Machine
+from fleetd.server.ports import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

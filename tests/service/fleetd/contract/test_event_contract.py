@@ -11,24 +11,14 @@ from typing import Any
 import pytest
 from fleetcore.errors import NotFound
 
-from fleetd.server.domain import (
-    Annotation,
-    AuditEntry,
-    BmcAccess,
-    Credential,
-    Description,
-    DeviceSummary,
-    Machine,
-    Powercycle,
-    PowerCycleState,
-    Scope,
-    State,
-    Step,
-    Token,
-    new_id,
-)
+from fleetd.server.credentials.model import AuditEntry, Credential
+from fleetd.server.devices.model import Publication
+from fleetd.server.kernel.auth.model import Scope, Token
 from fleetd.server.kernel.events.model import Event, EventFilter, NewEvent
-from fleetd.server.ports import Publication, Store
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.model import Annotation, BmcAccess, ControllerState, Description, DeviceSummary, Machine
+from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
 from fleetd.server.work.model import Fail, Lease, Retry, unchanged
 from fleetd.server.work.service import default_processes
 
@@ -164,7 +154,7 @@ def test_what_a_monitor_repeats_is_no_news(known: Store) -> None:
 
 def test_controllers(known: Store) -> None:
     start = known.event_bounds()[1]
-    for state in (PowerCycleState.AVAILABLE, PowerCycleState.AVAILABLE, PowerCycleState.IN_ERROR):
+    for state in (ControllerState.AVAILABLE, ControllerState.AVAILABLE, ControllerState.IN_ERROR):
         known.set_powercycle_states({"m1": state, "unknown": state}, NOW)
     assert [(item.machine, dict(item.data)) for item in told(known, start)] == [
         ("m1", {"from": "not_available", "to": "available"}),
@@ -174,13 +164,17 @@ def test_controllers(known: Store) -> None:
 
 def test_the_states_of_a_power_cycle(known: Store) -> None:
     start = known.event_bounds()[1]
-    asked = Powercycle(new_id(NOW), "m1", State.QUEUED, NOW, NOW, "alice", steps=(Step(State.QUEUED, NOW, "please"),))
+    asked = Powercycle(
+        new_id(NOW), "m1", CycleState.QUEUED, NOW, NOW, "alice", steps=(CycleStep(CycleState.QUEUED, NOW, "please"),)
+    )
     known.open_powercycle(asked)
     known.open_powercycle(replace(asked, id=new_id(NOW)))  # there is one
-    for state in (State.OFF, State.OFF):
+    for state in (CycleState.OFF, CycleState.OFF):
         known.update_powercycle(asked.id, lambda item, state=state: item.to(state, NOW, "", "r1"))  # type: ignore[misc]
-    known.update_powercycle(asked.id, lambda item: item.to(State.FAILED, NOW, "no").to(State.QUEUED, NOW, "again"))
-    known.toggle_powercycle("m1", None, lambda item: item.to(State.CANCELLED, NOW, finished_at=NOW))
+    known.update_powercycle(
+        asked.id, lambda item: item.to(CycleState.FAILED, NOW, "no").to(CycleState.QUEUED, NOW, "again")
+    )
+    known.toggle_powercycle("m1", None, lambda item: item.to(CycleState.CANCELLED, NOW, finished_at=NOW))
     known.toggle_powercycle("m1", replace(asked, id=new_id(NOW)), None)
     found = told(known, start)
     assert [item.kind for item in found] == [

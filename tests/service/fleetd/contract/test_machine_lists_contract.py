@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fleetd.server.domain import Description, DeviceSummary, Machine, Powercycle, PowerCycleState, State, new_id
-from fleetd.server.machines.facets import Facet, Order, facets, order_key
-from fleetd.server.ports import MachineFilter, Store
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.facets import Facet, MachineFilter, Order, facets, order_key
+from fleetd.server.machines.model import ControllerState, Description, DeviceSummary, Machine
+from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import CycleState, Powercycle
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 STALE = NOW - timedelta(minutes=15)
@@ -24,7 +26,7 @@ def described(name: str, **said: object) -> Machine:
 FLEET = (
     replace(described("ok", last_updated=NOW), site="b", device=DeviceSummary(vendor="HPE", model="x", serial="9")),
     described("quarantined", is_quarantined=True, maintenance_mode="alice"),
-    described("error", powercycle_state=PowerCycleState.IN_ERROR),
+    described("error", powercycle_state=ControllerState.IN_ERROR),
     replace(described("recovering", recovering="Too hot."), site="B", rack="r2", position="U1"),
     replace(described("stale", last_updated=STALE - timedelta(microseconds=1)), rack="r2", position="U0"),
     replace(described("fresh", last_updated=STALE), device=DeviceSummary(vendor="Dell", power_state="off")),
@@ -41,19 +43,19 @@ FLEET = (
 )
 
 
-def request(machine: str, state: State, hours: int, finished: bool = True) -> Powercycle:
+def request(machine: str, state: CycleState, hours: int, finished: bool = True) -> Powercycle:
     at = NOW - timedelta(hours=hours)
     return Powercycle(new_id(at), machine, state, at, at, "alice", finished_at=at if finished else None)
 
 
 REQUESTS = (
-    request("failed", State.VERIFIED, 2),
-    request("failed", State.FAILED, 1),
-    request("recovered", State.FAILED, 2),
-    request("recovered", State.VERIFIED, 1),
-    request("open", State.FAILED, 2),
-    request("open", State.OFF, 1, finished=False),
-    request("waiting", State.QUEUED, 1, finished=False),
+    request("failed", CycleState.VERIFIED, 2),
+    request("failed", CycleState.FAILED, 1),
+    request("recovered", CycleState.FAILED, 2),
+    request("recovered", CycleState.VERIFIED, 1),
+    request("open", CycleState.FAILED, 2),
+    request("open", CycleState.OFF, 1, finished=False),
+    request("waiting", CycleState.QUEUED, 1, finished=False),
 )
 
 
@@ -86,9 +88,9 @@ def test_facets_narrow_and_count(fleet: Store, stale_before: datetime | None) ->
         assert counts.facets[facet] == fleet.count_machines(where).total == len(names), facet
     assert counts.total == len(FLEET)
     assert counts.states == {
-        ("active", PowerCycleState.IN_ERROR): 1,
-        ("active", PowerCycleState.NOT_AVAILABLE): len(FLEET) - 2,
-        ("retired", PowerCycleState.NOT_AVAILABLE): 1,
+        ("active", ControllerState.IN_ERROR): 1,
+        ("active", ControllerState.NOT_AVAILABLE): len(FLEET) - 2,
+        ("retired", ControllerState.NOT_AVAILABLE): 1,
     }
 
 
@@ -120,7 +122,7 @@ def test_filters_and_facets_together(fleet: Store) -> None:
 
 
 def test_what_a_monitor_or_runner_says_counts_at_once(fleet: Store) -> None:
-    fleet.set_powercycle_states({"ok": PowerCycleState.IN_ERROR}, NOW)
+    fleet.set_powercycle_states({"ok": ControllerState.IN_ERROR}, NOW)
     fleet.update_machine(
         "ok", lambda previous: replace(previous, description=replace(previous.description, recovering="Too hot."))
     )

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from fleetcore.errors import NotFound
 
-from fleetd.server.domain import JsonMap, KeyReused, Machine, Once
 from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.kernel.idempotency.model import KeyReused, Once
+from fleetd.server.kernel.ids import JsonMap
+from fleetd.server.machines.model import Machine
 from fleetd.server.ports import Store
 from fleetd.server.store import SqlStore
 

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 from fleetcore.errors import ConflictError
 
-from fleetd.server.domain import AuditEntry, Credential, DeviceSummary, Machine, Once, Powercycle, State, new_id
+from fleetd.server.credentials.model import AuditEntry, Credential
+from fleetd.server.devices.model import Publication
 from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.kernel.idempotency.model import Once
+from fleetd.server.kernel.ids import new_id
 from fleetd.server.kernel.retention import service as retention
+from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.kernel.retention.service import Retention
-from fleetd.server.ports import Kept, Publication, Store
+from fleetd.server.machines.model import DeviceSummary, Machine
+from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import CycleState, Powercycle
 from fleetd.server.work.model import Fail, Finish, Lease, unchanged
 from fleetd.server.work.service import default_processes
 
@@ -29,8 +35,8 @@ def fill(store: Store, clock: Any, name: str = "m1") -> None:
     held = store.take(session, PROCESSES["manual"], name, PROCESSES, needed=False)
     store.transact(Lease(name, "manual", session, held.token), unchanged, Finish())
     store.end_session(session, PROCESSES)
-    asked, _created = store.open_powercycle(Powercycle(new_id(now), name, State.QUEUED, now, now))
-    store.update_powercycle(asked.id, lambda item: item.to(State.VERIFIED, now, finished_at=now))
+    asked, _created = store.open_powercycle(Powercycle(new_id(now), name, CycleState.QUEUED, now, now))
+    store.update_powercycle(asked.id, lambda item: item.to(CycleState.VERIFIED, now, finished_at=now))
     audit = AuditEntry(new_id(now), now, "alice", "credential.write", "c1")
     store.put_credential(Credential("c1", "root", "x", now, now), audit)
 
@@ -97,7 +103,7 @@ def test_when_work_was_last_finished_is_known_however_long_ago(store: Store, clo
 
 def test_an_open_request_stays(store: Store, clock: Any) -> None:
     now = clock()
-    asked, _created = store.open_powercycle(Powercycle(new_id(now), "m1", State.QUEUED, now, now))
+    asked, _created = store.open_powercycle(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
     clock.forward(86_400 * 1000)
     Retention(store, clock, {Kept.POWERCYCLES: timedelta(days=1)}).prune()
     assert [item.id for item in store.list_powercycles("m1")] == [asked.id]

@@ -12,22 +12,13 @@ import pytest
 from fleetcore.errors import ConflictError, NotFound
 from sqlalchemy import event
 
-from fleetd.server.domain import (
-    Annotation,
-    BmcAccess,
-    Description,
-    DeviceSummary,
-    Machine,
-    Powercycle,
-    PowerCycleState,
-    Scope,
-    State,
-    Step,
-    Token,
-    WebSession,
-    new_id,
-)
-from fleetd.server.ports import MachineFilter, Publication, Store
+from fleetd.server.devices.model import Publication
+from fleetd.server.kernel.auth.model import Scope, Token, WebSession
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.facets import MachineFilter
+from fleetd.server.machines.model import Annotation, BmcAccess, ControllerState, Description, DeviceSummary, Machine
+from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
 from fleetd.server.store import SqlStore
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -38,7 +29,9 @@ def machine(name: str = "m1", **values: object) -> Machine:
 
 
 def request(name: str = "m1", at: datetime = NOW, **values: object) -> Powercycle:
-    made = Powercycle(new_id(at), name, State.QUEUED, at, at, "alice", "hung", steps=(Step(State.QUEUED, at, "x"),))
+    made = Powercycle(
+        new_id(at), name, CycleState.QUEUED, at, at, "alice", "hung", steps=(CycleStep(CycleState.QUEUED, at, "x"),)
+    )
     return replace(made, **values)  # type: ignore[arg-type]
 
 
@@ -64,7 +57,7 @@ def full_machine() -> Machine:
             supplied_dimensions={"gpu": ("a", "b")},
             dimensions={"os": ("Linux",)},
             task_request={"name": "x", "deep": {"list": [1, None]}},
-            powercycle_state=PowerCycleState.IN_ERROR,
+            powercycle_state=ControllerState.IN_ERROR,
         ),
         device=DeviceSummary(vendor="ACME", serial="S1", sources=("oob",), macs=("aa:bb:cc:00:11:22",)),
         version=7,
@@ -124,7 +117,7 @@ def test_machines_are_listed_by_the_bytes_of_their_ids(store: Store) -> None:
         (MachineFilter(hold="none"), ["d"]),
         (MachineFilter(power_state="on"), ["a", "d"]),
         (MachineFilter(power_state="off"), ["b"]),
-        (MachineFilter(controller=PowerCycleState.IN_ERROR), ["c"]),
+        (MachineFilter(controller=ControllerState.IN_ERROR), ["c"]),
         (MachineFilter(credential="login1"), ["a"]),
         (MachineFilter(powercycle=True), ["b"]),
         (MachineFilter(powercycle=False), ["a", "c", "d"]),
@@ -141,9 +134,9 @@ def test_filters_by_state(store: Store, where: MachineFilter, expected: list[str
     store.create_machine(machine("d", device=DeviceSummary(power_state="on\x00" + "x" * 100)))
     store.open_powercycle(request("b"))
     closed, _created = store.open_powercycle(request("c"))
-    store.update_powercycle(closed.id, lambda item: item.to(State.CANCELLED, NOW, finished_at=NOW))
+    store.update_powercycle(closed.id, lambda item: item.to(CycleState.CANCELLED, NOW, finished_at=NOW))
     store.update_machine("b", lambda item: replace(item, description=replace(held, is_quarantined=True)))
-    hot = Description(recovering="hot", powercycle_state=PowerCycleState.IN_ERROR)
+    hot = Description(recovering="hot", powercycle_state=ControllerState.IN_ERROR)
     store.update_machine("c", lambda item: replace(item, description=hot))
     store.update_machine("d", lambda item: replace(item, device=on))
     assert [item.id for item in store.list_machines(where)] == expected
@@ -269,32 +262,32 @@ def test_a_report_about_very_many_machines_takes_few_statements(sqlite_url: str)
         count += 1
 
     event.listen(store.engine, "before_cursor_execute", counted)
-    for state in (PowerCycleState.AVAILABLE, PowerCycleState.IN_ERROR):
+    for state in (ControllerState.AVAILABLE, ControllerState.IN_ERROR):
         store.set_powercycle_states({f"m{number:04}": state for number in range(2000)}, NOW)
     assert count < 100
     for name in ("m0777", "m1999"):
         found = store.get_machine(name) or store.create_machine(machine(name))
-        assert found.description.powercycle_state == PowerCycleState.IN_ERROR
+        assert found.description.powercycle_state == ControllerState.IN_ERROR
     store.close()
 
 
 def test_states_of_unknown_machines_wait_for_them(store: Store) -> None:
     store.create_machine(machine("known"))
-    states = {"known": PowerCycleState.AVAILABLE, "later": PowerCycleState.IN_ERROR, "event": PowerCycleState.AVAILABLE}
+    states = {"known": ControllerState.AVAILABLE, "later": ControllerState.IN_ERROR, "event": ControllerState.AVAILABLE}
     store.set_powercycle_states(states, NOW)
-    store.set_powercycle_states({"later": PowerCycleState.AVAILABLE}, NOW)  # the last word counts
+    store.set_powercycle_states({"later": ControllerState.AVAILABLE}, NOW)  # the last word counts
     assert store.get_machine("later") is None
     store.create_machine(machine("later"))
     store.upsert_machine("event", NOW, lambda previous: previous)
     for name in states:
         found = store.get_machine(name)
         assert found is not None
-        assert found.description.powercycle_state == PowerCycleState.AVAILABLE, name
+        assert found.description.powercycle_state == ControllerState.AVAILABLE, name
     store.delete_machine("later")
     store.create_machine(machine("later"))  # applied once only
     found = store.get_machine("later")
     assert found is not None
-    assert found.description.powercycle_state == PowerCycleState.NOT_AVAILABLE
+    assert found.description.powercycle_state == ControllerState.NOT_AVAILABLE
 
 
 # -- power cycles
@@ -313,7 +306,7 @@ def test_one_open_request_per_machine(store: Store) -> None:
     first, created = store.open_powercycle(request())
     assert created
     assert store.open_powercycle(request()) == (first, False)
-    store.update_powercycle(first.id, lambda previous: previous.to(State.VERIFIED, NOW, finished_at=NOW))
+    store.update_powercycle(first.id, lambda previous: previous.to(CycleState.VERIFIED, NOW, finished_at=NOW))
     second, created = store.open_powercycle(request(at=NOW + timedelta(seconds=1)))
     assert created
     assert [item.id for item in store.list_powercycles("m1")] == [second.id, first.id]
@@ -346,7 +339,7 @@ def test_due_requests_are_open_and_not_waiting(store: Store) -> None:
     store.open_powercycle(request("early", NOW))
     store.open_powercycle(request("late", NOW + timedelta(seconds=2)))
     store.open_powercycle(request("waiting", not_before=NOW + timedelta(seconds=60)))
-    store.open_powercycle(request("done", finished_at=NOW, state=State.FAILED))
+    store.open_powercycle(request("done", finished_at=NOW, state=CycleState.FAILED))
     assert store.due_powercycles(NOW) == ["early", "late"]
     assert set(store.due_powercycles(NOW + timedelta(seconds=60))) == {"early", "late", "waiting"}
 
@@ -355,30 +348,30 @@ def test_requests_are_listed_newest_first(store: Store) -> None:
     store.create_machine(machine("a"))
     store.create_machine(machine("b"))
     made = [
-        store.open_powercycle(request(name, NOW + timedelta(seconds=n), finished_at=NOW, state=State.FAILED))[0]
+        store.open_powercycle(request(name, NOW + timedelta(seconds=n), finished_at=NOW, state=CycleState.FAILED))[0]
         for n, name in enumerate(["a", "b", "a"])
     ]
     ids = [item.id for item in reversed(made)]
     assert [item.id for item in store.list_powercycles()] == ids
     assert [item.id for item in store.list_powercycles(limit=1, after=ids[0])] == [ids[1]]
-    assert [item.id for item in store.list_powercycles(state=State.QUEUED)] == []
-    assert store.count_powercycles() == {State.FAILED: 3}
+    assert [item.id for item in store.list_powercycles(state=CycleState.QUEUED)] == []
+    assert store.count_powercycles() == {CycleState.FAILED: 3}
     assert store.latest_powercycles(["b"]) == {"b": made[1]}
 
 
 def test_updating_a_request(store: Store) -> None:
     store.create_machine(machine())
     asked, _created = store.open_powercycle(request())
-    changed = store.update_powercycle(asked.id, lambda previous: previous.to(State.OFF, NOW, "m", "r"))
+    changed = store.update_powercycle(asked.id, lambda previous: previous.to(CycleState.OFF, NOW, "m", "r"))
     assert store.get_powercycle(asked.id) == changed
-    assert [step.state for step in changed.steps] == [State.QUEUED, State.OFF]
+    assert [step.state for step in changed.steps] == [CycleState.QUEUED, CycleState.OFF]
     with pytest.raises(NotFound):
         store.update_powercycle("no such", lambda previous: previous)
 
 
 def test_toggling(store: Store) -> None:
     store.create_machine(machine())
-    done = lambda previous: previous.to(State.CANCELLED, NOW, finished_at=NOW)  # noqa: E731
+    done = lambda previous: previous.to(CycleState.CANCELLED, NOW, finished_at=NOW)  # noqa: E731
     assert store.toggle_powercycle("m1", None, done) is None
     opened = store.toggle_powercycle("m1", request(), done)
     assert opened is not None

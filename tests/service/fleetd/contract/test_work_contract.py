@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 from fleetcore.errors import NotFound
 
-from fleetd.server.domain import BmcAccess, Description, DeviceSummary, Machine, Powercycle, State, new_id
-from fleetd.server.ports import Publication, Store
+from fleetd.server.devices.model import Publication
+from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.model import BmcAccess, Description, DeviceSummary, Machine
+from fleetd.server.ports import Store
+from fleetd.server.powercycles.model import CycleState, Powercycle
 from fleetd.server.work.model import (
     Cancel,
     DocumentOlder,
@@ -362,7 +365,7 @@ def test_every_store_means_the_same_by_a_predicate(store: Store, clock: Any) -> 
             late = dice.choice([None, clock() + timedelta(seconds=dice.choice([-1, 0, 1]))])
             closed = dice.choice([None, None, clock()])
             made = Powercycle(
-                new_id(clock()), name, State.QUEUED, clock(), clock(), not_before=late, finished_at=closed
+                new_id(clock()), name, CycleState.QUEUED, clock(), clock(), not_before=late, finished_at=closed
             )
             store.open_powercycle(made)
     needs = (LifecycleIn(("new", "active")), ANY, DocumentOlder("oob", 60), PowercycleDue())
@@ -443,18 +446,18 @@ def test_a_power_cycle_is_work(store: Store, clock: Any) -> None:
     who, other = session(store, "runner-1"), session(store, "runner-2", interval=1000)
     with pytest.raises(NothingToDo):
         store.claim(who, process, 1, known)
-    made = Powercycle(new_id(clock()), "m1", State.QUEUED, clock(), clock())
+    made = Powercycle(new_id(clock()), "m1", CycleState.QUEUED, clock(), clock())
     store.open_powercycle(made)
     assert [item.machine for item in store.claim(who, process, 5, known)] == ["m1"]
     assert store.due_powercycles(clock()) == []  # whoever knows no leases leaves it to the one who has it
     claimed = store.get_powercycle(made.id)
     assert claimed is not None
-    assert (claimed.state, claimed.steps[-1].runner) == (State.CLAIMED, "runner-1")
+    assert (claimed.state, claimed.steps[-1].runner) == (CycleState.CLAIMED, "runner-1")
     clock.forward(6)
     store.reap(known)
     lost = store.get_powercycle(made.id)
     assert lost is not None
-    assert (lost.state, lost.steps[-1].message) == (State.QUEUED, "given back: session expired")
+    assert (lost.state, lost.steps[-1].message) == (CycleState.QUEUED, "given back: session expired")
     assert store.due_powercycles(clock()) == ["m1"]
     assert [item.machine for item in store.claim(other, process, 5, known)] == ["m1"]
 
@@ -547,21 +550,23 @@ def test_real_time_of_the_database(kind: str, request: pytest.FixtureRequest) ->
 def test_a_claimed_request_changes_only_with_its_claim(store: Store, clock: Any) -> None:
     processes = default_processes()
     now = clock()
-    asked, _created = store.open_powercycle(Powercycle(new_id(now), "m1", State.QUEUED, now, now))
-    off = store.update_powercycle(asked.id, lambda item: item.to(State.OFF, now), unclaimed=True)
-    assert off.state == State.OFF
+    asked, _created = store.open_powercycle(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
+    off = store.update_powercycle(asked.id, lambda item: item.to(CycleState.OFF, now), unclaimed=True)
+    assert off.state == CycleState.OFF
     holder = session(store)
     store.claim(holder, processes["powercycle"], 1, processes)
     with pytest.raises(WorkConflict) as refused:
-        store.update_powercycle(asked.id, lambda item: item.to(State.ON, now), unclaimed=True)
+        store.update_powercycle(asked.id, lambda item: item.to(CycleState.ON, now), unclaimed=True)
     assert refused.value.details["holder"] == "worker"
     with pytest.raises(WorkConflict):
-        store.toggle_powercycle("m1", None, lambda item: item.to(State.CANCELLED, now, finished_at=now), unclaimed=True)
-    assert store.update_powercycle(asked.id, lambda item: item.to(State.ON, now)).state == State.ON
+        store.toggle_powercycle(
+            "m1", None, lambda item: item.to(CycleState.CANCELLED, now, finished_at=now), unclaimed=True
+        )
+    assert store.update_powercycle(asked.id, lambda item: item.to(CycleState.ON, now)).state == CycleState.ON
     clock.forward(6)  # the session is dead, and so is the claim
     closed = store.update_powercycle(
-        asked.id, lambda item: item.to(State.VERIFIED, now, finished_at=now), unclaimed=True
+        asked.id, lambda item: item.to(CycleState.VERIFIED, now, finished_at=now), unclaimed=True
     )
-    store.open_powercycle(Powercycle(new_id(now), "m1", State.QUEUED, now, now))
+    store.open_powercycle(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
     store.claim(session(store), processes["powercycle"], 1, processes)
     assert store.update_powercycle(asked.id, lambda item: item, unclaimed=True) == closed  # not the one that is claimed

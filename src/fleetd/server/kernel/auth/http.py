@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fleetcore.errors import Busy, FleetError
 
-from fleetd.server.domain import Scope
+from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.auth.service import GRANTS, May, Principal, Tokens, digest
 from fleetd.server.kernel.http.errors import Forbidden, TooManyFailures, Unauthorized
 from fleetd.server.kernel.http.limits import FailedLogins, Limit

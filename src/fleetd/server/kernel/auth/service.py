@@ -17,8 +17,9 @@ from datetime import timedelta
 
 from fleetcore.errors import InvalidInput
 
-from fleetd.server.domain import Scope, Token, WebSession, new_id
+from fleetd.server.kernel.auth.model import Scope, Token, WebSession
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.ids import new_id
 from fleetd.server.kernel.tally import Done, Tally
 from fleetd.server.ports import Store
 

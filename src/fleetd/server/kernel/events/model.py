@@ -16,7 +16,11 @@ from typing import Any
 
 from fleetcore.errors import InvalidInput
 
-from fleetd.server.domain import AuditEntry, Description, JsonMap, Machine, Powercycle, Token
+from fleetd.server.credentials.model import AuditEntry
+from fleetd.server.kernel.auth.model import Token
+from fleetd.server.kernel.ids import JsonMap
+from fleetd.server.machines.model import Description, Machine
+from fleetd.server.powercycles.model import Powercycle
 from fleetd.server.work.model import Outcome, WorkEvent
 
 _KIND = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+\Z")

@@ -6,8 +6,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from fleetd.server.domain import JsonMap, Once
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.idempotency.model import Once
+from fleetd.server.kernel.ids import JsonMap
 from fleetd.server.ports import Store
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from fleetd.server.domain import JsonMap, KeyReused, Once
 from fleetd.server.kernel import codec, tables
 from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.idempotency.model import KeyReused, Once
+from fleetd.server.kernel.ids import JsonMap
 
 _A = tables.answers
 

@@ -10,8 +10,9 @@ from datetime import timedelta
 from fleetcore.errors import ConflictError
 
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.ports import Kept, Store
+from fleetd.server.ports import Store
 
 DUTY = "prune"
 DUTY_SECONDS = 120.0

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, delete, exists, insert, select, update
 
-from fleetd.server.domain import id_floor
 from fleetd.server.kernel import tables
 from fleetd.server.kernel.engine import Transactions
-from fleetd.server.ports import Kept
+from fleetd.server.kernel.ids import id_floor
+from fleetd.server.kernel.retention.model import Kept
 
 _E, _LOG, _A, _D = tables.events, tables.event_log, tables.answers, tables.duties
 

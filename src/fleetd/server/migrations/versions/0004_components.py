@@ -11,7 +11,8 @@ from alembic import op
 from fleetcore.document.components import components
 from fleetcore.document.model import clean_serial
 
-from fleetd.server.domain import new_id, serial_key
+from fleetd.server.devices.model import serial_key
+from fleetd.server.kernel.ids import new_id
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Device documents: their changes, and where components are and were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fleetd.server.kernel.ids import JsonMap, new_id
+from fleetd.server.machines.model import DeviceSummary
+
+
+@dataclass(frozen=True)
+class DeviceChange:
+    """One observation that changed something."""
+
+    id: str
+    machine: str
+    source: str
+    at: datetime
+    changes: tuple[JsonMap, ...]
+
+
+@dataclass(frozen=True)
+class FoundComponent:
+    """A component of a device document. ``seen``: by this observation, else only kept from an earlier one."""
+
+    kind: str  # field of the document; "device" is the machine itself
+    name: str  # as ``component`` of a change; unique in the document
+    slot: str = ""
+    serial: str | None = None
+    vendor: str | None = None
+    model: str | None = None
+    seen: bool = True
+
+
+@dataclass(frozen=True)
+class ComponentStay:
+    """A component in one place of one machine, as one source sees it, from when to when."""
+
+    id: str  # sorts by ``first_seen``
+    machine: str
+    source: str
+    component: FoundComponent
+    first_seen: datetime
+    last_seen: datetime
+    current: bool = True
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What an observation changes about the stays of one machine's components, as its source sees them."""
+
+    begun: tuple[ComponentStay, ...]
+    ended: tuple[str, ...]  # ids; they keep when they were last seen
+    seen: tuple[str, ...]  # ids; of those that go on
+
+
+def serial_key(serial: str) -> str:
+    """What serial numbers are compared by: sources differ in case and punctuation."""
+    return "".join(letter for letter in serial.lower() if letter.isalnum())
+
+
+def moves(
+    present: Iterable[ComponentStay], found: Iterable[FoundComponent], machine: str, source: str, now: datetime
+) -> Moves:
+    """Compare the current stays with what is there now. A component in another slot begins another stay."""
+    open_stays = {(stay.component.kind, stay.component.name, stay.component.slot): stay for stay in present}
+    begun, seen = [], []
+    for component in found:
+        stay = open_stays.pop((component.kind, component.name, component.slot), None)
+        if stay is None:
+            begun.append(ComponentStay(new_id(now), machine, source, component, now, now))
+        elif component.seen:
+            seen.append(stay.id)
+    return Moves(tuple(begun), tuple(stay.id for stay in open_stays.values()), tuple(seen))
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What publishing one observation leads to: the document to keep, the changes, the machine's new summary, its components."""
+
+    document: Mapping[str, Any]
+    changes: tuple[Mapping[str, Any], ...]
+    summary: DeviceSummary
+    components: tuple[FoundComponent, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComponentFilter:
+    """Every part that is given has to match, exactly; serial numbers but for case and punctuation."""
+
+    serial: str | None = None
+    machine: str | None = None
+    kind: str | None = None
+    model: str | None = None
+    current: bool | None = None

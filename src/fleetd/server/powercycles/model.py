@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A request to power cycle a machine."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fleetd.server.kernel.ids import JsonMap
+
+
+class CycleState(enum.StrEnum):
+    """Of a power cycle request."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    OFF = "off"
+    ON = "on"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+CLOSED = frozenset({CycleState.VERIFIED, CycleState.FAILED, CycleState.CANCELLED, CycleState.EXPIRED})
+
+
+@dataclass(frozen=True)
+class CycleStep:
+    """One thing that happened to a request."""
+
+    state: CycleState
+    at: datetime
+    message: str = ""
+    runner: str = ""
+
+
+@dataclass(frozen=True)
+class Powercycle:
+    """A request to power cycle a machine, until it is closed. A machine has at most one that is open."""
+
+    id: str
+    machine: str
+    state: CycleState
+    requested_at: datetime
+    updated_at: datetime
+    requester: str = ""
+    reason: str = ""
+    finished_at: datetime | None = None
+    not_before: datetime | None = None  # set by backoff: not in the list of work before
+    attempts: int = 0  # that failed or succeeded
+    error: JsonMap | None = None
+    steps: tuple[CycleStep, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.finished_at is None
+
+    def to(self, state: CycleState, now: datetime, message: str = "", runner: str = "", **changes: Any) -> Powercycle:
+        """The next value: in ``state``, with a step for it."""
+        step = CycleStep(state, now, message, runner)
+        return replace(self, state=state, updated_at=now, steps=(*self.steps, step), **changes)
