@@ -80,7 +80,8 @@ def choose_system(
         chosen = named[0]
     else:
         meant = _meant(systems)
-        rivals = [last_part(path) for path in mute if any(_alike(last_part(path), last_part(one)) for one in meant)]
+        bare = not set(meant).intersection(_hosts(systems))  # no machine, by what it shows: that may be a silent one
+        rivals = [last_part(path) for path in mute if bare or _alike(last_part(path), last_part(meant[0]))]
         if len(meant) > 1 or rivals:
             names = sorted([*ids.values(), *rivals])
             raise InvalidInput(

@@ -106,6 +106,11 @@ def test_a_node_that_does_not_answer_is_a_machine_that_may_be_meant(node, silent
     assert (named.path, named.others) == (HOME + node, ((silent, HOME + silent),))
 
 
+def test_a_board_is_not_taken_for_the_host_that_does_not_answer():
+    with pytest.raises(InvalidInput, match="System_0 did not answer"):
+        choose({"HGX_Baseboard_0": BOARD}, silent=[HOME + "System_0"])
+
+
 def test_nobody_answers():
     with pytest.raises(NotFound, match="n1, n2 did not answer"):
         choose({}, silent=[HOME + "n1", HOME + "n2"])
