@@ -27,8 +27,8 @@ from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PR
 from ..redfish.service import Service
 from ..redfish.values import at, integer, items, link, links, text
 from .base import Change, read_back, seconds
+from .firmware_versions import compare
 from .reboot import reboot
-from .versions import compare
 
 METHODS = ("auto", "pull", "push")
 DIRECTIONS = ("upgrade", "any")
