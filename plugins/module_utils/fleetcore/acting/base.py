@@ -16,8 +16,8 @@ from ..ports import Clock
 from ..power.attempts import first_driver
 from ..power.ipmi import open_session
 from ..power.options import BmcOptions, check_system
+from ..power.redfish import open_service
 from ..redfish.service import Service
-from ..redfish.session import Session
 
 T = TypeVar("T")
 POLL_SECONDS = 2.0
@@ -64,24 +64,6 @@ class Prepared:
     change: Change
     connection: Any
     attempts: tuple[Attempt, ...]
-
-
-def open_service(options: BmcOptions, clock: Clock) -> Service:
-    """Log in over Redfish. The caller closes it.
-
-    :raises FleetError: as of :class:`fleetcore.redfish.session.Session`.
-    """
-    session = Session(
-        options.http(),
-        clock,
-        options.host,
-        username=options.username,
-        password=options.password,
-        timeout=options.timeout,
-    )
-    service = Service(session, clock, options.host, options.system)
-    service.open()
-    return service
 
 
 def open_ipmi(options: BmcOptions, clock: Clock) -> Ipmi:

@@ -13,8 +13,9 @@ from ..document.model import LogEntry, to_dict
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..ipmi.sel import read_log
 from ..ipmi.session import Session
+from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
-from ..redfish.service import Service, action_target
+from ..redfish.service import Service
 from ..redfish.values import at, link, links, text
 from .base import Change, carry_out, read_back, seconds
 
