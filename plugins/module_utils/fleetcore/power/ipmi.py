@@ -118,5 +118,5 @@ DRIVER = Driver(
     controllers=_controllers,
     needs_bmc=True,
     apart=("ipmi_port",),
-    requires="pyghmi",
+    requires="pyghmi (for IPMI)",
 )

@@ -263,5 +263,5 @@ DRIVER = Driver(
     check=outlets_of,
     open=open_outlets,
     controllers=controllers,
-    requires="pysnmp >= 7",
+    requires="pysnmp >= 7 (for the driver C(pdu))",
 )

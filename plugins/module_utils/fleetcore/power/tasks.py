@@ -222,5 +222,5 @@ DRIVER = Driver(
     },
     check=lambda params: task_options(params["tasks"]),
     open=TaskDriver,
-    requires="ansible-core",
+    requires="ansible-core (for the driver C(tasks))",
 )
