@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Derive files from the power drivers, which describe themselves in plugins/module_utils/fleetcore/power/<name>.py.
 
-They are the registry with its static imports (Ansible ships to a machine only what is imported by name), the names for those
-that need no more than names, the documentation fragments, and the defaults of the playbooks. `check_docs.py` writes and
-checks them.
+They are the registry with its static imports (Ansible ships to a machine only what is imported by name), the names for
+those that need no more than names, the documentation fragments, and the defaults of the playbooks. `check_docs.py`
+writes and checks them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ ATTRIBUTES: Mapping[str, Any] = {
 }
 NOTE = """
 The module talks to the BMC and not to the machine's operating system. In a play over the machines themselves use
-C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{ ansible_playbook_python }}).
+C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{ ansible_playbook_python
+}}).
 """
 
 
@@ -64,7 +65,7 @@ def _drivers() -> list[Any]:
     return sorted(drivers, key=lambda driver: (not driver.needs_bmc, driver.order, driver.name))
 
 
-# -- code -----------------------------------------------------------------------------------------------------------------
+# -- code --------------------------------------------------------------------------------------------------------------
 
 
 def _head(path: Path) -> str:
@@ -109,7 +110,7 @@ BMC_DRIVERS: tuple[DriverName, ...] = ({_quoted(bmc)})
 """Those that talk to a BMC, and what is tried when none is named."""
 
 POWER_DRIVERS: tuple[DriverName, ...] = (*BMC_DRIVERS, {_quoted(others)})
-"""All that a machine may name. Those that don't talk to a BMC can only switch power: everything else passes over them."""
+"""All that a machine may name. Those that don't talk to a BMC can only switch power; other modules pass over them."""
 '''
 
 
@@ -117,7 +118,7 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(json.dumps(name) for name in names)
 
 
-# -- documentation ----------------------------------------------------------------------------------------------------------
+# -- documentation -----------------------------------------------------------------------------------------------------
 
 
 def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path, str]:
@@ -210,7 +211,7 @@ class ModuleDocFragment:
 '''
 
 
-# -- parts of files ---------------------------------------------------------------------------------------------------------
+# -- parts of files ----------------------------------------------------------------------------------------------------
 
 
 def _marked(text: str, names: list[str], others: list[Any]) -> str:

@@ -4,7 +4,8 @@
 
 """Records and replays IPMI at the level of its commands: below pyghmi's reading of records, and above its login.
 
-Both are sessions as pyghmi's ``Command`` uses them, so that one reader makes a document of the answers, live and offline.
+Both are sessions as pyghmi's ``Command`` uses them, so that one reader makes a document of the answers, live and
+offline.
 """
 
 from __future__ import annotations

@@ -194,10 +194,12 @@ class CommandDriver:
 
 
 def run_command(argv: Sequence[str], timeout: float) -> CommandResult:
-    """Run a command of the operator to its end, without a shell. At the time-out it is killed, with all that it started.
+    """Run a command of the operator to its end, without a shell. At the time-out it is killed, with all that it
+    started.
 
     :param timeout: seconds.
-    :raises FleetError: it can't be started (MissingDependency, PermissionDenied), or TimedOut. An exit code is not an error.
+    :raises FleetError: it can't be started (MissingDependency, PermissionDenied), or TimedOut. An exit code is not an
+        error.
     """
     try:
         process = subprocess.Popen(  # noqa: S603  (a list, without a shell: what the operator named)

@@ -4,8 +4,8 @@
 
 """Names the controllers that a power action goes through, and finds machines that share a BMC by mistake.
 
-Machines that share a controller are switched one after the other. Machines that share a BMC are not switched at all: to power
-cycle one would power cycle the other.
+Machines that share a controller are switched one after the other. Machines that share a BMC are not switched at all: to
+power cycle one would power cycle the other.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def controllers_of(driver: str, params: Params) -> tuple[str, ...]:
 def machines_of_one_bmc(machines: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """Find the machines whose BMC is, by the inventory, that of others too; each with those others.
 
-    One BMC may have several systems: then ``bmc_system`` tells them apart. It does not matter which drivers a machine has: an
-    address that two machines have is a mistake of the inventory, and the next power cycle may go over the BMC.
+    One BMC may have several systems: then ``bmc_system`` tells them apart. It does not matter which drivers a machine
+    has: an address that two machines have is a mistake of the inventory, and the next power cycle may go over the BMC.
 
     :param machines: inventory variables by machine; :data:`BMC_VARIABLES` are enough.
     """

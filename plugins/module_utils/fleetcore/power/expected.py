@@ -33,7 +33,9 @@ OPTIONS: Options = {
     },
     "expected_uuid": {
         "type": "str",
-        "description": "UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial) is.",
+        "description": """
+            UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial) is.
+        """,
     },
 }
 """Of the modules that change something over a BMC."""
@@ -59,7 +61,7 @@ class Expected:
 
 
 def expected_machine(params: Params) -> Expected:
-    """The options ``expected_serial`` and ``expected_uuid``, checked.
+    """Check the options ``expected_serial`` and ``expected_uuid``.
 
     :raises InvalidInput: a value that can't tell machines apart; ``details["field"]`` names the option.
     """
@@ -78,8 +80,8 @@ def expected_machine(params: Params) -> Expected:
 def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]], uuid: Optional[str]) -> None:
     """Refuse a machine that is another one.
 
-    One identity that agrees is enough: a new mainboard changes the other one at times. Where the controller tells none that could
-    be compared, nothing is refused.
+    One identity that agrees is enough: a new mainboard changes the other one at times. Where the controller tells none
+    that could be compared, nothing is refused.
 
     :param serials: all that the controller says of the machine as a whole: system, chassis, board, service tag.
     :raises WrongMachine: what can be compared differs.
@@ -93,8 +95,8 @@ def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]
     if agree and not any(agree):
         found = Expected("/".join(dict.fromkeys(keys.values())) or None, uuid)
         raise WrongMachine(
-            f"{host}: this is the BMC of another machine ({found}) than expected ({expected}); nothing was done. Correct the BMC's "
-            "address, or expected_serial and expected_uuid if the machine was replaced",
+            f"{host}: this is the BMC of another machine ({found}) than expected ({expected}); nothing was done. Correct "
+            "the BMC's address, or expected_serial and expected_uuid if the machine was replaced",
             address=host,
             expected={"serial": expected.serial, "uuid": expected.uuid},
             found={"serials": list(keys.values()), "uuid": uuid},
@@ -102,7 +104,7 @@ def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]
 
 
 def _uuid_key(value: str) -> str:
-    """The hexadecimal digits; empty for what is no UUID or that of many machines."""
+    """Give the hexadecimal digits; none for what is no UUID or that of many machines."""
     text = value.strip().lower()
     digits = text.replace("-", "")
     return digits if _UUID.match(text) and digits not in _NO_UUID else ""

@@ -33,7 +33,8 @@ _CONTROL = {
 
 
 def open_session(options: BmcOptions, clock: Clock, record: Optional[Transcript] = None) -> Session:
-    """Make a session over IPMI. It logs in at the first command, and then looks whether the machine is the expected one.
+    """Make a session over IPMI. It logs in at the first command, and then looks whether the machine is the expected
+    one.
 
     :param record: takes down every command.
     :raises MissingDependency: pyghmi is not installed.

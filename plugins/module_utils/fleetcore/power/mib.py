@@ -68,7 +68,9 @@ OPTIONS: Options = {
     },
     "oid": {
         "type": "str",
-        "description": "With V(generic), the OID to write, in numbers. C({outlet}) in it stands for the number of the outlet.",
+        "description": """
+            With V(generic), the OID to write, in numbers. C({outlet}) in it stands for the number of the outlet.
+        """,
     },
     "on_value": {"type": "int", "description": "With V(generic), the integer that switches on."},
     "off_value": {"type": "int", "description": "With V(generic), the integer that switches off."},

@@ -138,7 +138,8 @@ class OutletGroup:
         return found.pop() if len(found) == 1 else PowerState.UNKNOWN
 
     def set_power(self, action: PowerAction) -> None:
-        """Switch all of them. When one does not go off, those before it are switched on again; all are tried for switching on.
+        """Switch all of them. When one does not go off, those before it are switched on again; all are tried for
+        switching on.
 
         :raises FleetError: of the first one that failed; ``details["outlet"]`` says which.
         """

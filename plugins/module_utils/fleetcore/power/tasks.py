@@ -2,10 +2,12 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Switches by a task list that the operator names: a PoE port of a switch, a relay, anything that has an Ansible module.
+"""Switches by a task list that the operator names: a PoE port of a switch, a relay, anything that has an Ansible
+module.
 
-Each question and each action is a small play over the one machine, so that the tasks have the machine's variables and may
-delegate to its switch. That costs seconds. For it such a machine is switched, retried, verified and brought back like any other.
+Each question and each action is a small play over the one machine, so that the tasks have the machine's variables and
+may delegate to its switch. That costs seconds. For it such a machine is switched, retried, verified and brought back
+like any other.
 """
 
 from __future__ import annotations
