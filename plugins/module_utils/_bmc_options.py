@@ -4,7 +4,8 @@
 
 """Makes the argument specifications of the modules that talk to BMCs. Private to this collection.
 
-They follow from what ``fleetcore`` says of its options. Documentation fragments follow from it, too, see ``scripts/drivers.py``.
+They follow from what ``fleetcore`` says of its options. Documentation fragments follow from it, too, see
+``scripts/drivers.py``.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class Session:
         )
 
     def is_late(self, end: float, section: str) -> bool:
-        """Say whether the deadline ``end`` (monotonic) has passed before ``section``; in a replay, whether it had then."""
+        """Say whether the deadline ``end`` (monotonic) has passed before ``section``; in a replay, whether it had."""
         if self._replayed is not None:
             return self._replayed.was_late(section)
         late = self.clock.monotonic() > end
@@ -214,8 +214,8 @@ def _translate(host: str, error: Exception) -> FleetError:
     lower = words.lower()
     if "password" in lower or "unauthorized name" in lower or "rakp4" in lower:
         return AuthenticationFailed(
-            f"{host}: IPMI: the BMC refused the login ({words}). Check username and password; not tried again, so as not "
-            "to lock the account",
+            f"{host}: IPMI: the BMC refused the login ({words}). Check username and password; not tried again, so as "
+            "not to lock the account",
             address=host,
         )
     if "insufficient resources" in lower:

@@ -5,8 +5,8 @@
 """Describes a power driver: each ``power/<name>.py`` says here, once, all that others have to know of it.
 
 The options of modules and their documentation, the choices of ``drivers``, the server's schema and who shares a
-controller follow from it. ``scripts/check_docs.py --write`` writes what has to be written down: ``registry.py``, ``names.py`` and
-the documentation.
+controller follow from it. ``scripts/check_docs.py --write`` writes what has to be written down: ``registry.py``,
+``names.py`` and the documentation.
 """
 
 from __future__ import annotations

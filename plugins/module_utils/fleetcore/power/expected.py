@@ -95,8 +95,8 @@ def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]
     if agree and not any(agree):
         found = Expected("/".join(dict.fromkeys(keys.values())) or None, uuid)
         raise WrongMachine(
-            f"{host}: this is the BMC of another machine ({found}) than expected ({expected}); nothing was done. Correct "
-            "the BMC's address, or expected_serial and expected_uuid if the machine was replaced",
+            f"{host}: this is the BMC of another machine ({found}) than expected ({expected}); nothing was done. "
+            "Correct the BMC's address, or expected_serial and expected_uuid if the machine was replaced",
             address=host,
             expected={"serial": expected.serial, "uuid": expected.uuid},
             found={"serials": list(keys.values()), "uuid": uuid},
