@@ -2,11 +2,11 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power over Redfish. The machine is found and looked at through :class:`.redfish.service.Service`, and switched by sushy.
+"""Power over Redfish: the machine is found and looked at through ``redfish.service``, and switched by sushy.
 
-sushy's own connector repeats POSTs after a broken connection and sends a refused password again. So sushy works over our
-session, and is handed what was read already: it sends the action, nothing else. It costs half a second of CPU to import,
-and is imported when there is something to be done.
+sushy's own connector repeats POSTs after a broken connection and sends a refused password again. So sushy works over
+our session, and is handed what was read already: it sends the action, nothing else. It costs half a second of CPU to
+import, and is imported when there is something to be done.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def open_service(options: BmcOptions, clock: Clock) -> Service:
 class RedfishDriver:
     """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use.
 
-    From then on ``actions`` has reset and nmi only where the BMC offers them. Those that switch on and off are looked up
-    each time: some BMCs only list what fits the present state.
+    From then on ``actions`` has reset and nmi only where the BMC offers them. Those that switch on and off are looked
+    up each time: some BMCs only list what fits the present state.
 
     :raises MissingDependency: sushy is not installed (from the constructor).
     """
