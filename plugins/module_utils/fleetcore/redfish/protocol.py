@@ -54,7 +54,7 @@ class Pause:
 
 T = TypeVar("T")
 Steps = Generator[Union[HttpRequest, Pause], Optional[HttpResponse], T]
-"""Requests and pauses, one by one: a request is answered with its response or the transport's error, a pause with None."""
+"""Requests and pauses, one by one. A request is answered with its response or the transport's error, a pause: None."""
 
 
 class Protocol:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Session(Protocol):
-    """Performs the protocol on threads. A context manager: logs in on entering, logs out and closes ``http`` at the end.
+    """Performs the protocol on threads. A context manager that logs in when entered, and always logs out.
 
     Without a user name it does not log in. When the service has no sessions it uses Basic authentication.
     Errors on entering are those of :meth:`Protocol.opening`.
