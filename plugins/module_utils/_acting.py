@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ._bmc import BMC, EXPECTED
+from ._bmc_options import BMC, EXPECTED
 from ._boundary import run
 from .fleetcore.acting.base import plan_over
 from .fleetcore.host.clock import SystemClock

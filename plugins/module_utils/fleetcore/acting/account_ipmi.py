@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import AuthenticationFailed, FleetError, InvalidInput, Unsupported
+from ..power.ipmi import open_session
 from ..power.options import BmcOptions
-from .base import Ipmi, open_ipmi
+from .base import Ipmi
 
 _APP = 6
 _SET_ACCESS, _GET_ACCESS, _SET_NAME, _GET_NAME, _SET_PASSWORD = 0x43, 0x44, 0x45, 0x46, 0x47
@@ -105,7 +106,7 @@ class IpmiAccounts:
             raise
 
     def log_in(self, options: BmcOptions) -> bool:
-        connection = open_ipmi(options, self.clock)
+        connection = open_session(options, self.clock)
         try:
             connection.raw(netfn=0, command=1)  # Get Chassis Status
         except AuthenticationFailed:

@@ -10,12 +10,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
-from ..document.model import LogEntry, to_dict
+from ..document.model import to_dict
 from ..errors import FleetError, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
 from ..ports import Clock, Plan
+from ..power.attempts import first_driver
+from ..power.ipmi import open_session
 from ..power.options import BmcOptions, check_system, seconds
 from ..power.redfish import open_service
-from ..power.registry import first_driver
 from ..redfish.service import Service
 
 T = TypeVar("T")
@@ -31,13 +32,10 @@ class Connection(Protocol):
 
 
 class Ipmi(Connection, Protocol):
-    """The part of :class:`fleetcore.power.ipmi.IpmiDriver` that changes need."""
+    """The part of :class:`fleetcore.ipmi.session.Session` that changes need."""
 
     def raw(self, **request: Any) -> list[int]:
         """Send a command; the data of its answer."""
-
-    def log(self) -> list[LogEntry]:
-        """Read the SEL."""
 
     def drop(self) -> None:
         """Forget the session, which the BMC has lost."""
@@ -47,16 +45,6 @@ class Ipmi(Connection, Protocol):
 
     def close(self) -> None:
         """Log out."""
-
-
-def open_ipmi(options: BmcOptions, clock: Clock) -> Ipmi:
-    """IPMI over LAN; logs in at the first command.
-
-    :raises MissingDependency: pyghmi is not installed.
-    """
-    from ..power.ipmi import IpmiDriver  # noqa: PLC0415  (pyghmi takes long to import)
-
-    return IpmiDriver(options, clock)
 
 
 def plan_over(
@@ -71,14 +59,14 @@ def plan_over(
     The plan holds the connection open until it is closed, and tells ``attempts`` besides.
 
     :param what: for messages: "<driver> can't do this (<what>)".
-    :raises FleetError: as of :func:`fleetcore.power.registry.first_driver`.
+    :raises FleetError: as of :func:`fleetcore.power.attempts.first_driver`.
     """
 
     def attempt(name: str) -> Plan:
         maker: Optional[Callable[[Any], Plan]] = {"redfish": redfish, "ipmi": ipmi}.get(name)
         if maker is None:
             raise Unsupported(f"{name} can't do this ({what})", driver=name)
-        connection: Any = open_service(options, clock) if name == "redfish" else open_ipmi(options, clock)
+        connection: Any = open_service(options, clock) if name == "redfish" else open_session(options, clock)
         try:
             if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
                 check_system(options, connection.system()[1])

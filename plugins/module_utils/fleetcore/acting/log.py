@@ -11,12 +11,14 @@ from typing import Any, Optional, Protocol
 
 from ..document.model import LogEntry, to_dict
 from ..errors import InvalidInput, NotFound, Unsupported
+from ..ipmi.sel import read_log
+from ..ipmi.session import Session
 from ..ports import Plan
 from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
 from ..redfish.service import Member, Service
 from ..redfish.values import at, id_of, link, links, text
-from .base import Connection, Ipmi, reach
+from .base import Connection, reach
 
 _CLEAR = "LogService.ClearLog"
 _CLEAR_WORDS = ("clear", "erase")
@@ -41,7 +43,7 @@ def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
     return _plan(service, RedfishLog(service, text(params.get("log")), params["state"] == "cleared"), params)
 
 
-def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
+def plan_ipmi(ipmi: Session, params: Mapping[str, Any]) -> Plan:
     """Plan for the SEL.
 
     :raises InvalidInput: a log is named.
@@ -150,9 +152,11 @@ class IpmiLog:
 
     name = "SEL"
 
-    def __init__(self, ipmi: Ipmi) -> None:
+    def __init__(self, ipmi: Session) -> None:
         self._ipmi = ipmi
-        self.read = ipmi.log
+
+    def read(self) -> list[LogEntry]:
+        return read_log(self._ipmi)
 
     def clear(self) -> None:
         reservation = [*self._ipmi.raw(netfn=0x0A, command=0x42), 0, 0][:2]

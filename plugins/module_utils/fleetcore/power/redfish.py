@@ -24,7 +24,8 @@ from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
 from ..redfish.walker import ROOT
-from .options import BmcOptions, check_system
+from .driver import Driver, Options, Params, place
+from .options import BmcOptions, bmc_options, check_system
 
 # The first one that the service allows is used.
 _RESETS = {
@@ -35,8 +36,6 @@ _RESETS = {
     PowerAction.NMI: ("Nmi",),
 }
 _OPTIONAL = (PowerAction.RESET, PowerAction.NMI)
-FRESH_SECONDS = 1.0
-"""How long what was read of the system counts as its state, while nothing was sent to it."""
 
 
 def open_service(options: BmcOptions, clock: Clock) -> Service:
@@ -58,7 +57,7 @@ def open_service(options: BmcOptions, clock: Clock) -> Service:
 
 
 class RedfishDriver:
-    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use.
+    """A power driver of one ComputerSystem. Logs in at the first use.
 
     From then on ``actions`` has reset and nmi only where the BMC offers them. Those that switch on and off are looked
     up each time: some BMCs only list what fits the present state.
@@ -79,12 +78,10 @@ class RedfishDriver:
         self._clock = clock
         self._service: Optional[Service] = None
         self._system: tuple[str, Mapping[str, Any]] = ("", {})
-        self._fresh_until = 0.0
 
     def power_state(self) -> PowerState:
-        """The state as the BMC reports it. What was read a moment ago is not read again."""
-        if self._clock.monotonic() >= self._fresh_until:
-            self._look()
+        """Ask the BMC for the state."""
+        self._look()
         value = str(self._system[1].get("PowerState")).lower()
         return {"on": PowerState.ON, "off": PowerState.OFF}.get(value, PowerState.UNKNOWN)
 
@@ -101,7 +98,6 @@ class RedfishDriver:
                 action=action.value,
                 allowed=sorted(offered),
             )
-        self._fresh_until = 0.0
         _reset(service, path, system, value)
 
     def close(self) -> None:
@@ -121,7 +117,6 @@ class RedfishDriver:
             refused = [item for item in _OPTIONAL if offered and not set(offered).intersection(_RESETS[item])]
             self.actions = BMC_ACTIONS.difference(refused)
         self._system = path, system
-        self._fresh_until = self._clock.monotonic() + FRESH_SECONDS
         return service
 
 
@@ -182,3 +177,67 @@ class _Answer:
 
     def json(self) -> Any:
         return json.loads(self.content)
+
+
+OPTIONS: Options = {
+    "redfish_scheme": {
+        "type": "str",
+        "choices": ["https", "http"],
+        "default": "https",
+        "description": "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
+    },
+    "redfish_port": {
+        "type": "int",
+        "description": "Port of the Redfish service. Default is V(443), or V(80) for V(http).",
+    },
+    "validate_certs": {
+        "type": "bool",
+        "default": True,
+        "description": """
+            Whether the certificate of the BMC is checked. V(false) accepts any certificate, also an attacker's.
+
+            Better for self-signed certificates is O(fingerprint).
+        """,
+    },
+    "ca_path": {
+        "type": "path",
+        "description": """
+            File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against.
+            Default is the system's.
+        """,
+    },
+    "fingerprint": {
+        "type": "str",
+        "description": """
+            SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is
+            accepted, and no CA is needed.
+
+            The message about an untrusted certificate shows the fingerprint.
+        """,
+    },
+    "system": {
+        "type": "str",
+        "description": """
+            Id of the ComputerSystem, for a BMC that has several behind it. Without it such a BMC is refused and the
+            message lists the ids.
+        """,
+    },
+}
+
+
+def _controllers(params: Params) -> tuple[str, ...]:
+    options = bmc_options(params)
+    return (place("bmc", options.host, options.redfish_port),)
+
+
+DRIVER = Driver(
+    name="redfish",
+    order=10,
+    options=OPTIONS,
+    check=bmc_options,
+    open=RedfishDriver,
+    controllers=_controllers,
+    needs_bmc=True,
+    apart=("redfish_port", "system"),
+    requires="sushy (for power over Redfish)",
+)
