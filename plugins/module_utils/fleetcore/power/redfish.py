@@ -2,8 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power over Redfish. The machine is found and looked at through :class:`.redfish.service.Service`, and switched by
-sushy.
+"""Power over Redfish: the machine is found and looked at through ``redfish.service``, and switched by sushy.
 
 sushy's own connector repeats POSTs after a broken connection and sends a refused password again. So sushy works over
 our session, and is handed what was read already: it sends the action, nothing else. It costs half a second of CPU to
