@@ -130,7 +130,7 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
     own = {name: option for driver in others for name, option in driver.options.items()}
     address = {**reach["address"], "required": False}
     of_bmc = ", ".join(f"V({driver.name})" for driver in bmc)
-    address["description"] = f"{address['description']}\n\nNeeded by the drivers that talk to a BMC only ({of_bmc})."
+    address["description"] = f"{address['description']}\n\nNeeded only by the drivers that talk to a BMC ({of_bmc})."
     documents = {
         "bmc": {
             "options": _documented(reach),
@@ -180,13 +180,18 @@ def _documented(options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                 f"Without it, the environment variable E({option['env']}) of the host that runs the module is used."
             )
         said: dict[str, Any] = {"description": paragraphs if len(paragraphs) > 1 else paragraphs[0]}
-        said.update({word: option[word] for word in ("type", "elements", "required", "choices") if word in option})
-        if "default" in option:
-            said["default"] = option["default"]
+        said.update({word: option[word] for word in ("type", "elements", "required") if word in option})
+        for word in ("choices", "default"):
+            if word in option:
+                said[word] = _Line(option[word]) if isinstance(option[word], list) else option[word]
         if "options" in option:
             said["suboptions"] = _documented(option["options"])
         out[name] = said
     return out
+
+
+class _Line(list[Any]):
+    """A list that stands in one line."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -196,8 +201,13 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+_Dumper.add_representer(
+    _Line, lambda dumper, line: dumper.represent_sequence("tag:yaml.org,2002:seq", line, flow_style=True)
+)
+
+
 def _fragment(document: Mapping[str, Any]) -> str:
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=116, allow_unicode=True)
     return f'''{_head(FRAGMENTS / "server.py")}
 
 # It is {MARK} --write, from what fleetcore/power says of its options.

@@ -117,11 +117,12 @@ attributes:
   action_group:
     description: >-
       Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once,
-      C(group/baremetal.fleet.power) for the drivers that are no BMC, and C(group/baremetal.fleet.server) for the
-      machine server.
+      C(group/baremetal.fleet.acting) for the machine that is expected, C(group/baremetal.fleet.power) for the drivers
+      that are no BMC, and C(group/baremetal.fleet.server) for the machine server.
     support: full
     membership:
       - baremetal.fleet.bmc
+      - baremetal.fleet.acting
       - baremetal.fleet.power
       - baremetal.fleet.server
   check_mode:

@@ -38,7 +38,7 @@ OPTIONS: Options = {
     },
     "controller_timeout": {
         "type": "float",
-        "default": CONTROLLER_TIMEOUT,
+        "default": int(CONTROLLER_TIMEOUT),
         "description": """
             Seconds that a power action waits for those before it on the same controller. Then it fails with the code
             V(busy), and nothing was done.
