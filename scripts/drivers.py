@@ -13,8 +13,10 @@ import inspect
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -131,6 +133,7 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
     address = {**reach["address"], "required": False}
     of_bmc = ", ".join(f"V({driver.name})" for driver in bmc)
     address["description"] = f"{address['description']}\n\nNeeded only by the drivers that talk to a BMC ({of_bmc})."
+    parts = {"outlet": pdu.OUTLET, "wake": wake_on_lan.WAKE}
     documents = {
         "bmc": {
             "options": _documented(reach),
@@ -143,14 +146,15 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
             "attributes": {"action_group": _group("bmc", "acting")},
         },
         "power": {
-            "options": _documented({"address": address, **own, **controllers.OPTIONS}),
+            "options": _documented({"address": address, **own, **controllers.OPTIONS}, parts),
             "attributes": {"action_group": _group("bmc", "acting", "power")},
             "requirements": [driver.requires for driver in others if driver.requires],
         },
-        "outlet": {"options": _documented(pdu.OUTLET)},
-        "wake": {"options": _documented(wake_on_lan.WAKE)},
     }
-    return {FRAGMENTS / f"{name}.py": _fragment(document) for name, document in documents.items()}
+    return {
+        **{FRAGMENTS / f"{name}.py": _fragment(document) for name, document in documents.items()},
+        **{FRAGMENTS / f"{name}.py": _part(options) for name, options in parts.items()},
+    }
 
 
 GROUPS = {
@@ -170,9 +174,15 @@ def _group(*names: str) -> dict[str, Any]:
     }
 
 
-def _documented(options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Options as Ansible's documentation has them."""
-    out = {}
+def _documented(
+    options: Mapping[str, Mapping[str, Any]], parts: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Options as Ansible's documentation has them; ``@name`` stands for those that a fragment of its own has."""
+    out: dict[str, Any] = {}
+    for part, inner in parts.items():
+        if inner.items() <= options.items():
+            out[f"@{part}"] = None
+            options = {name: option for name, option in options.items() if name not in inner}
     for name, option in options.items():
         paragraphs = [" ".join(text.split()) for text in inspect.cleandoc(option["description"]).split("\n\n")]
         if "env" in option:
@@ -185,7 +195,7 @@ def _documented(options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             if word in option:
                 said[word] = _Line(option[word]) if isinstance(option[word], list) else option[word]
         if "options" in option:
-            said["suboptions"] = _documented(option["options"])
+            said["suboptions"] = _documented(option["options"], parts)
         out[name] = said
     return out
 
@@ -206,18 +216,54 @@ _Dumper.add_representer(
 )
 
 
+def _dumped(document: Mapping[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=116, allow_unicode=True)
+
+
+# The annotation keeps yamllint away, which wants one literal.
+_JOINED = """DOCUMENTATION: str = (
+        {}
+    )"""
+
+
 def _fragment(document: Mapping[str, Any]) -> str:
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=116, allow_unicode=True)
+    """A fragment, which takes the options of parts from their fragments."""
+    texts = re.split(r"^( +)'@(\w+)':.*\n", _dumped(document), flags=re.MULTILINE)
+    names = texts[2::3]
+    imports = "".join(
+        f"from ansible_collections.baremetal.fleet.plugins.doc_fragments.{name} import OPTIONS as {name.upper()}\n"
+        for name in sorted(names)
+    )
+    pieces = [f'r"""\n{texts[0]}"""']
+    for indent, name, text in zip(texts[1::3], names, texts[3::3], strict=True):
+        pieces += [f'textwrap.indent({name.upper()}, "{indent[2:]}")', f'r"""{text}"""']
+    return f"""{_head(FRAGMENTS / "server.py")}
+
+# It is {MARK} --write, from what fleetcore/power says of its options.
+
+from __future__ import annotations
+{f"{chr(10)}import textwrap{chr(10)}{chr(10)}{imports}" if names else ""}
+
+class ModuleDocFragment:
+    {"DOCUMENTATION = " + pieces[0] if not names else _JOINED.format((chr(10) + 8 * " " + "+ ").join(pieces))}
+"""
+
+
+def _part(options: Mapping[str, Any]) -> str:
+    """A fragment whose options are a part of another one, too."""
+    text = textwrap.indent(_dumped(_documented(options)), "  ")
     return f'''{_head(FRAGMENTS / "server.py")}
 
 # It is {MARK} --write, from what fleetcore/power says of its options.
 
 from __future__ import annotations
 
+OPTIONS = r"""
+{text}"""
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
-{text}"""
+    DOCUMENTATION: str = "options:" + OPTIONS  # the annotation keeps yamllint, which wants one literal, away
 '''
 
 

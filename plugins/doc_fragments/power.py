@@ -6,9 +6,15 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from ansible_collections.baremetal.fleet.plugins.doc_fragments.outlet import OPTIONS as OUTLET
+from ansible_collections.baremetal.fleet.plugins.doc_fragments.wake import OPTIONS as WAKE
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION: str = (
+        r"""
 options:
   address:
     description:
@@ -25,80 +31,9 @@ options:
     type: list
     elements: dict
     suboptions:
-      address:
-        description: Host name or IP address of the PDU or switch.
-        type: str
-        required: true
-      port:
-        description: UDP port of SNMP.
-        type: int
-        default: 161
-      version:
-        description: Version of SNMP. Only V(3) can keep the login secret.
-        type: str
-        choices: ['1', 2c, '3']
-        default: 2c
-      community:
-        description: Community that may write. Required before version V(3).
-        type: str
-      username:
-        description: User. Required for version V(3).
-        type: str
-      context:
-        description: Name of the SNMP version V(3) context, for a device that has several.
-        type: str
-      auth_protocol:
-        description: How the user is authenticated. V(sha256) is C(usmHMAC192SHA256AuthProtocol).
-        type: str
-        choices: [md5, sha, sha256]
-        default: sha
-      auth_password:
-        description: Password that authenticates the user. Without it nobody is authenticated.
-        type: str
-      priv_protocol:
-        description: How the traffic is encrypted.
-        type: str
-        choices: [des, aes, aes256]
-        default: aes
-      priv_password:
-        description: Password that encrypts the traffic. Without it nothing is encrypted.
-        type: str
-      timeout:
-        description: Seconds to wait for each answer. A request is sent up to three times.
-        type: float
-        default: 5
-      vendor:
-        description:
-          - V(apc) is the PowerNet-MIB of APC and V(raritan) the PDU2-MIB of Raritan.
-          - V(poe) is the POWER-ETHERNET-MIB of RFC 3621, that is a switch with Power over Ethernet. The outlet is the
-            port's number in group 1.
-          - V(generic) is any other one, described by C(oid), C(on_value) and C(off_value).
-        type: str
-        choices: [apc, raritan, poe, generic]
-        default: apc
-      oid:
-        description: With V(generic), the OID to write, in numbers. C({outlet}) in it stands for the number of the outlet.
-        type: str
-      on_value:
-        description: With V(generic), the integer that switches on.
-        type: int
-      off_value:
-        description: With V(generic), the integer that switches off.
-        type: int
-      state_oid:
-        description: With V(generic), the OID that shows the state. Default is C(oid).
-        type: str
-      state_on_value:
-        description: With V(generic), what C(state_oid) shows for on. Default is C(on_value).
-        type: int
-      state_off_value:
-        description: With V(generic), what C(state_oid) shows for off. Default is C(off_value).
-        type: int
-      name_oid:
-        description: With V(generic), the OID of the names of outlets, without the outlet's number at its end. Needed
-          for an outlet that is given by name.
-        type: str
-      outlet:
+"""
+        + textwrap.indent(OUTLET, "    ")
+        + r"""      outlet:
         description:
           - Number of the outlet, as printed on the PDU, or its name.
           - A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them with C(name_oid).
@@ -112,34 +47,9 @@ options:
     description: For the driver V(wake_on_lan), which can only switch on.
     type: dict
     suboptions:
-      mac:
-        description: MAC address of the network port that listens.
-        type: str
-        required: true
-      broadcast:
-        description: Address to send to, for example the broadcast address of the machine's network.
-        type: str
-        default: 255.255.255.255
-      port:
-        description: UDP port to send to.
-        type: int
-        default: 9
-      source_address:
-        description: Own address to send from, which chooses the interface.
-        type: str
-      count:
-        description: How many packets are sent.
-        type: int
-        default: 3
-      probe_host:
-        description: Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and
-          the packets are sent each time.
-        type: str
-      probe_port:
-        description: TCP port of C(probe_host) to connect to. A machine that refuses the connection runs, too.
-        type: int
-        default: 22
-  command:
+"""
+        + textwrap.indent(WAKE, "    ")
+        + r"""  command:
     description:
       - For the driver V(command), the commands that switch the machine, as lists. They run where the module runs, without
         a shell.
@@ -265,3 +175,4 @@ requirements:
   - pysnmp >= 7 (for the driver C(pdu))
   - ansible-core (for the driver C(tasks))
 """
+    )

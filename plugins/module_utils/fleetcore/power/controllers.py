@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidInput
-from .driver import Options, Params
+from .driver import Options, Params, option
 from .options import bmc_options
 from .registry import DRIVERS
 
@@ -22,9 +22,9 @@ CONTROLLER_TIMEOUT = 900.0
 """Seconds that a power action waits for those before it on the same controller."""
 
 OPTIONS: Options = {
-    "controller": {
-        "type": "str",
-        "description": """
+    "controller": option(
+        "str",
+        """
             Name of what the machine shares with others and what must not switch two at a time, such as an enclosure
             manager, a relay board or a circuit.
 
@@ -35,15 +35,15 @@ OPTIONS: Options = {
             The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written in the
             folder of temporary files.
         """,
-    },
-    "controller_timeout": {
-        "type": "float",
-        "default": int(CONTROLLER_TIMEOUT),
-        "description": """
+    ),
+    "controller_timeout": option(
+        "float",
+        """
             Seconds that a power action waits for those before it on the same controller. Then it fails with the code
             V(busy), and nothing was done.
         """,
-    },
+        default=int(CONTROLLER_TIMEOUT),
+    ),
 }
 
 _OF_BMC = [driver for driver in DRIVERS.values() if driver.needs_bmc]

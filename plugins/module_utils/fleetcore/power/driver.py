@@ -30,6 +30,11 @@ Options = Mapping[str, Mapping[str, Any]]
 """
 
 
+def option(kind: str, description: str, **more: Any) -> dict[str, Any]:
+    """Make an option of a type; ``more`` as :data:`Options` has it."""
+    return {"type": kind, **more, "description": description}
+
+
 def _nobody(_params: Params) -> tuple[str, ...]:
     return ()
 

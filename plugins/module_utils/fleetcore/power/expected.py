@@ -13,12 +13,12 @@ from typing import Optional
 
 from ..document.match import same_uuid, serial_key
 from ..errors import InvalidInput, WrongMachine
-from .driver import Options, Params
+from .driver import Options, Params, option
 
 OPTIONS: Options = {
-    "expected_serial": {
-        "type": "str",
-        "description": """
+    "expected_serial": option(
+        "str",
+        """
             Serial number of the machine that is meant. When the BMC is that of another machine, the module fails with
             the code V(wrong_machine) before anything is changed, also in check mode. It guards against addresses that
             have moved and boards that were swapped.
@@ -30,13 +30,13 @@ OPTIONS: Options = {
             A BMC that reports nothing to compare with is not refused. Drivers that are no BMC have nothing to compare
             with.
         """,
-    },
-    "expected_uuid": {
-        "type": "str",
-        "description": """
+    ),
+    "expected_uuid": option(
+        "str",
+        """
             UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial) is.
         """,
-    },
+    ),
 }
 """Of the modules that change something over a BMC."""
 
