@@ -60,7 +60,7 @@ class RecordingSession:
 
 
 class ReplayedSession:
-    """A pyghmi session that answers out of a recording. The same command again gets the next answer that it got then.
+    """A pyghmi session that answers out of a recording. A command that comes again gets its next answer of then.
 
     :param failure: makes the exception that pyghmi raises, of its words.
     """

@@ -97,7 +97,7 @@ class BmcOptions:
         return f"{self.redfish_scheme}://{host}" + (f":{self.redfish_port}" if self.redfish_port else "")
 
     def as_user(self, username: str, password: str) -> BmcOptions:
-        """The same BMC with another login."""
+        """Reach the BMC with another login."""
         return dataclasses.replace(self, username=username, password=password)
 
     def http(self) -> HttpClient:
