@@ -33,8 +33,8 @@ from .fleetcore.power.registry import collect_async, replay
 from .fleetcore.redfish.capture import read as read_capture
 from .fleetcore.sweep.dump import DumpOptions, dump_options, write_dump
 from .fleetcore.sweep.engine import Summary, Sweep, Target
-from .fleetcore.sweep.journal import Journal
-from .fleetcore.sweep.outbox import Spool
+from .fleetcore.sweep.progress import Journal
+from .fleetcore.sweep.delivery import Spool
 
 IPMI_THREADS = 8
 BMC_FIELDS = tuple(name for name in BMC if name != "address")

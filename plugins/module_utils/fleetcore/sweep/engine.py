@@ -16,8 +16,8 @@ from ..document.model import Device, Verdict, to_dict
 from ..errors import FleetError
 from ..ports import Clock
 from ..power.options import BmcOptions
-from .journal import Journal
-from .outbox import RETRY_SECONDS, Outbox, Publish, Spool
+from .progress import Journal
+from .delivery import RETRY_SECONDS, Outbox, Publish, Spool
 
 CONCURRENCY = 64
 MAX_FAILURES = 1000

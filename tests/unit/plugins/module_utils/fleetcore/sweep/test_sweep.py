@@ -28,10 +28,10 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     Unreachable,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep import outbox
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep import delivery
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.engine import Sweep, Target
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.journal import Journal
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.outbox import Spool
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.progress import Journal
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.delivery import Spool
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -100,7 +100,7 @@ def test_all_are_collected_and_published():
     assert (summary.total, summary.collected, summary.published, summary.failed) == (100, 100, 100, 0)
     assert summary.incomplete == 1
     assert bmcs.most == 8
-    assert max(server.calls) <= outbox.BATCH
+    assert max(server.calls) <= delivery.BATCH
 
 
 def test_a_failure_is_its_machines_own():
@@ -131,7 +131,7 @@ def test_memory_does_not_grow_behind_a_slow_server():
     bmcs, server = Bmcs(300), Server(seconds=0.01)
     summary = sweep(bmcs, server)
     assert summary.published == 300
-    assert summary.peak_documents <= 8 + outbox.QUEUE + outbox.BATCH
+    assert summary.peak_documents <= 8 + delivery.QUEUE + delivery.BATCH
 
 
 def test_what_the_server_refuses_for_one_machine():
