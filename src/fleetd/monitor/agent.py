@@ -17,7 +17,7 @@ from fleetcore.ports import Clock
 from fleetd.common import logs
 from fleetd.monitor import core
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import Outbox
+from fleetd.monitor.outbox import Outboxes
 
 
 class Machine(Protocol):
@@ -75,7 +75,7 @@ class Agent:
         machine: Machine,
         documents: Documents,
         memory: Memory,
-        outbox: Outbox,
+        outbox: Outboxes,
         describe: Callable[[], Mapping[str, Any]],
         heard: Callable[[str], None],
         clock: Clock,

@@ -25,6 +25,7 @@ import click
 from fleetcore.errors import ConflictError, FleetError, InvalidInput
 from fleetcore.host.clock import SystemClock
 from fleetcore.host.files import write_private
+from fleetcore.host.spool import Spool
 from fleetcore.inband.collect.host import SEARCH_PATH, SystemFiles
 from fleetcore.net.client import ServerClient, check_id
 from fleetcore.net.http import HttpClient, HttpOptions
@@ -40,8 +41,7 @@ from fleetd.monitor.core import Flags, Host, Published
 from fleetd.monitor.documents import Collector
 from fleetd.monitor.follow import Follower
 from fleetd.monitor.hook import Hook
-from fleetd.monitor.outbox import KINDS, Outbox, senders
-from fleetd.monitor.spool import Spool
+from fleetd.monitor.outbox import KINDS, Outboxes, senders
 from fleetd.runner.loop import Link
 
 _STATIC_SECONDS = 600.0  # what hardly ever changes is read again after this time
@@ -170,9 +170,9 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
     state_dir = own.state_dir.absolute()
     log = logs.get("fleetd.monitor")
     with _only_one(state_dir), contextlib.closing(client):
-        spool = Spool(state_dir / "spool", max_items=own.spool_items, max_bytes=own.spool_bytes)
+        spool = Spool(state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes)
         links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
-        outbox = Outbox(spool, senders(client, host.name), links)
+        outbox = Outboxes(spool, senders(client, host.name), links)
         memory = FileMemory(state_dir / "published.json")
         machine = ThisMachine(own)
         if once:
@@ -203,7 +203,7 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
 
 
 def _once(
-    own: config.MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outbox, *, device: bool
+    own: config.MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outboxes, *, device: bool
 ) -> bool:
     """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
     last = memory.load()
@@ -218,7 +218,7 @@ def _once(
 
 
 def _work(
-    agent: Agent, outbox: Outbox, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
+    agent: Agent, outbox: Outboxes, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
 ) -> None:
     """Step by step in a thread until ``stop``, which a request that is under way must not hold up."""
     crashed: list[BaseException] = []

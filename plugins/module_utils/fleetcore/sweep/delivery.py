@@ -2,23 +2,24 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Documents on their way out: a short queue, sent in batches by one thread, put into files while the server is down.
+"""Documents on their way out of a sweep: a short queue, sent in batches by one thread, in the spool while the server is down.
 
-Memory holds no more than the queue and one batch, however slow the receiver is: who collects waits.
+Memory holds no more than the queue and one batch, however slow the server is: who collects waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Callable, Optional
-from urllib.parse import quote
 
-from ..errors import AuthenticationFailed, FatalError, FleetError, InvalidInput, PermissionDenied, TransientError
+from ..errors import AuthenticationFailed, FatalError, FleetError, InvalidInput, PermissionDenied
+from ..host.files import safe_name
+from ..host.spool import Outbox, Report, Spool
 
 Document = Mapping[str, Any]
 Item = tuple[str, Document]
@@ -35,72 +36,62 @@ BATCH = 16
 RETRY_SECONDS = 15.0
 
 
-class Spool:
+def sweep_spool(path: str) -> Spool:
     """Documents in files of one directory, one per machine: a newer one replaces the older.
 
     :raises InvalidInput: the directory can't be made.
     """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise InvalidInput(
-                f"spool {path}: can't be made ({(error.strerror or str(error)).lower()})", field="spool"
-            ) from error
-
-    def put(self, machine: str, document: Document) -> None:
-        write_json(self._file(machine), {"machine": machine, "device": document})
-
-    def items(self) -> Iterator[Item]:
-        """What is there, one at a time."""
-        for name in self._names():
-            try:
-                with open(os.path.join(self.path, name), encoding="utf-8") as handle:
-                    entry = json.load(handle)
-                yield str(entry["machine"]), entry["device"]
-            except (OSError, ValueError, LookupError, TypeError):
-                continue  # not ours, or gone
-
-    def remove(self, machine: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._file(machine))
-
-    def __len__(self) -> int:
-        return sum(1 for _name in self._names())
-
-    def _names(self) -> list[str]:
-        return sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
-
-    def _file(self, machine: str) -> str:
-        return os.path.join(self.path, file_name(machine) + ".json")
+    return Spool(path, "spool", keys=("machine", "device"))
 
 
 def file_name(machine: str) -> str:
-    """A machine's id as the name of a file."""
-    name = quote(machine, safe=" ")
-    return ("%2E" + name[1:] if name.startswith(".") else name)[:200]
+    """A machine's id as the name of a file, without its ending."""
+    return safe_name(machine, keep=" ")
 
 
-def write_json(path: str, content: Any) -> None:
-    """Write a whole file or none."""
-    with open(path + ".part", "w", encoding="utf-8") as handle:
-        json.dump(content, handle, ensure_ascii=False, separators=(",", ":"))
-    os.replace(path + ".part", path)
+class ServerGate:
+    """Whether the server is asked: not for ``retry_seconds`` after it could not be reached, never again once it refused the sender.
+
+    :param told: ``(event, message)`` when it goes down and when it answers again.
+    :ivar problem: why the server takes nothing at all (the token is refused, ...).
+    """
+
+    def __init__(self, monotonic: Callable[[], float], retry_seconds: float, told: Callable[[str, str], None]) -> None:
+        self._monotonic = monotonic
+        self._retry_seconds = retry_seconds
+        self._told = told
+        self._retry_at: Optional[float] = None
+        self.problem: Optional[FleetError] = None
+
+    def wait(self) -> float:
+        if self.problem is not None:
+            return float("inf")
+        return 0.0 if self._retry_at is None else max(0.0, self._retry_at - self._monotonic())
+
+    def worked(self) -> None:
+        if self._retry_at is not None:
+            self._told("server_up", "the machine server answers again")
+        self._retry_at = None
+
+    def failed(self, error: FleetError) -> None:
+        if isinstance(error, FatalError):
+            self.problem = error
+            return
+        if self._retry_at is None:
+            self._told("server_down", error.message)
+        self._retry_at = self._monotonic() + self._retry_seconds
 
 
-class Outbox:
+class Delivery:
     """Takes documents in an event loop and brings them to the server.
 
     While the server does not answer, they go to the spool; every ``retry_seconds``, and once at the end, it is tried again.
     Documents that an earlier sweep left in the spool are sent first.
 
     :param publish: None: there is no server; documents are delivered to ``directory`` only, or nowhere.
+    :param spool: needed with ``publish``.
     :param directory: documents are written there, too, as ``<machine>.json``.
     :param delivered: called in the event loop.
-    :ivar problem: why the server takes nothing at all (the token is refused, ...): the sweep had better stop.
-    :ivar down: why the server can't be reached now.
     """
 
     def __init__(
@@ -112,21 +103,25 @@ class Outbox:
         directory: Optional[str] = None,
         monotonic: Callable[[], float],
         retry_seconds: float = RETRY_SECONDS,
-        on_event: Callable[..., None] = lambda *_args, **_facts: None,
+        on_event: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
-        self._publish = publish
-        self._spool = spool
         self._delivered = delivered
         self._directory = directory
-        self._monotonic = monotonic
-        self._retry_seconds = retry_seconds
         self._on_event = on_event
-        self._retry_at = 0.0
-        self._left_behind = False  # something is in the spool
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
         self._queue: asyncio.Queue[Optional[Item]] = asyncio.Queue(maxsize=QUEUE)
-        self.problem: Optional[FleetError] = None
-        self.down: Optional[FleetError] = None
+        self._loop = asyncio.get_running_loop()
+        self._gate = ServerGate(monotonic, retry_seconds, self._server)
+        self._outbox: Optional[Outbox] = None
+        if publish is not None:
+            if spool is None:
+                raise ValueError("a sweep that publishes needs a spool")
+            self._outbox = Outbox(spool, partial(_send, publish), self._gate, self, batch=BATCH)
+
+    @property
+    def problem(self) -> Optional[FleetError]:
+        """Why the server takes nothing at all: the sweep had better stop."""
+        return self._gate.problem
 
     async def put(self, machine: str, document: Document) -> None:
         """Hand a document over; waits while the queue is full."""
@@ -139,152 +134,80 @@ class Outbox:
     async def run(self) -> None:
         """Deliver until :meth:`finish`."""
         try:
-            await self._flush_spool()
+            if self._outbox is not None:
+                await self._in_thread(self._outbox.flush)
             last = False
             while not last:
                 batch = [await self._queue.get()]
                 while len(batch) < BATCH and not self._queue.empty():
                     batch.append(self._queue.get_nowait())
                 last = batch[-1] is None
-                items = [item for item in batch if item is not None]
-                if items:
-                    await self._deliver(items)
-                del batch, items
-                if self._left_behind and (last or not self._blocked()):
-                    await self._flush_spool()
+                await self._in_thread(self._deliver, [item for item in batch if item is not None])
+                del batch
+            if self._outbox is not None and self.problem is None:
+                await self._in_thread(partial(self._outbox.flush, now=True))
         finally:
             self._thread.shutdown(wait=False)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        return await self._loop.run_in_executor(self._thread, function, *arguments)
 
-    async def _deliver(self, items: list[Item]) -> None:
+    # -- in the thread ---------------------------------------------------------------------------------------------------
+
+    def _deliver(self, items: Sequence[Item]) -> None:
         if self._directory is not None:
-            items = [item for item in items if await self._written(self._directory, *item)]
-        if self._publish is None:
+            items = [item for item in items if self._written(self._directory, *item)]
+        if self._outbox is None:
             for machine, _document in items:
-                self._delivered(machine, "collected", None)
-        elif self._blocked():
-            await self._keep(items)
-        else:
-            await self._send(items)
+                self._tell(machine, "collected")
+        elif items:
+            self._outbox.offer(
+                [Report("", {"machine": machine, "device": device}, file_name(machine)) for machine, device in items]
+            )
 
-    async def _written(self, directory: str, machine: str, document: Document) -> bool:
+    def _written(self, directory: str, machine: str, document: Document) -> bool:
+        path = os.path.join(directory, file_name(machine) + ".json")
         try:
-            await self._in_thread(write_json, os.path.join(directory, file_name(machine) + ".json"), document)
+            with open(path + ".part", "w", encoding="utf-8") as handle:
+                json.dump(document, handle, ensure_ascii=False, separators=(",", ":"))
+            os.replace(path + ".part", path)
         except OSError as error:
             message = f"directory {directory}: {(error.strerror or str(error)).lower()}"
-            self._delivered(machine, "refused", InvalidInput(message, field="directory").to_dict())
+            self._tell(machine, "refused", InvalidInput(message, field="directory").to_dict())
             return False
         return True
 
-    def _blocked(self) -> bool:
-        return self.problem is not None or (self.down is not None and self._monotonic() < self._retry_at)
-
-    async def _send(self, items: list[Item]) -> None:
-        try:
-            results = await self._results(items)
-        except TransientError as error:
-            self._went_down(error)
-            await self._keep(items)
-        except FatalError as error:
-            self.problem = error
-            await self._keep(items)
-        else:
-            self._came_up()
-            kept = []
-            for item, result in zip(items, results):
-                if self._not_allowed(result):
-                    kept.append(item)
-                    continue
-                if self._spool is not None:
-                    self._spool.remove(item[0])  # an older one, that must not come after this one
-                self._told(item[0], result)
-            await self._keep(kept)
-
-    async def _results(self, items: list[Item]) -> list[dict[str, Any]]:
-        """:raises TransientError, FatalError: the server takes nothing now, or nothing at all."""
-        if self._publish is None:
-            return []
-        try:
-            results: list[dict[str, Any]] = await self._in_thread(self._publish, items)
-        except (TransientError, FatalError):
-            raise
-        except FleetError as error:  # one of them is too large, or not to the server's taste
-            if len(items) == 1:
-                return [{"error": error.to_dict()}]
-            return [(await self._results([item]))[0] for item in items]
-        return results
-
-    def _told(self, machine: str, result: Mapping[str, Any]) -> None:
+    def left(self, report: Report, answer: Any, waited: bool) -> None:
+        result = {"error": answer.to_dict()} if isinstance(answer, FleetError) else answer
         error = result.get("error")
-        if isinstance(error, Mapping):
-            self._delivered(machine, "refused", error)
+        if waited:
+            self._tell(report.body["machine"], "unspooled", error)
+        elif error:
+            self._tell(report.body["machine"], "refused", error)
         else:
-            self._delivered(machine, "published" if result.get("changed") else "unchanged", None)
+            self._tell(report.body["machine"], "published" if result.get("changed") else "unchanged")
 
-    def _not_allowed(self, result: Mapping[str, Any]) -> bool:
-        """Does the server refuse whoever sends, and not this document?"""
-        error = result.get("error")
-        if not isinstance(error, Mapping) or error.get("code") not in _NOBODYS:
-            return False
-        self.problem = PermissionDenied(str(error.get("message")), **dict(error.get("details") or {}))
-        return True
+    def kept(self, report: Report) -> None:
+        self._tell(report.body["machine"], "spooled")
 
-    async def _keep(self, items: list[Item]) -> None:
-        for machine, document in items:
-            if self._spool is None:
-                error = self.problem or self.down
-                self._delivered(machine, "refused", error.to_dict() if error else None)
-                continue
-            try:
-                await self._in_thread(self._spool.put, machine, document)
-            except OSError as error_:
-                message = f"spool {self._spool.path}: {(error_.strerror or str(error_)).lower()}"
-                self._delivered(machine, "refused", InvalidInput(message, field="spool").to_dict())
-            else:
-                self._left_behind = True
-                self._delivered(machine, "spooled", None)
+    def lost(self, report: Report, error: FleetError) -> None:
+        self._tell(report.body["machine"], "refused", error.to_dict())
 
-    async def _flush_spool(self) -> None:
-        """Send what is in the spool, in batches, as long as the server takes it."""
-        if self._spool is None or self._publish is None or self.problem is not None:
-            return
-        items = self._spool.items()
-        while True:
-            batch = await self._in_thread(_take, items, BATCH)
-            if not batch:
-                self._left_behind = False
-                return
-            self._left_behind = True
-            try:
-                results = await self._results(batch)
-            except TransientError as error:
-                self._went_down(error)
-                return
-            except FatalError as error:
-                self.problem = error
-                return
-            self._came_up()
-            for (machine, _document), result in zip(batch, results):
-                if self._not_allowed(result):
-                    continue
-                self._spool.remove(machine)  # one that the server refuses would be refused for ever
-                self._delivered(machine, "unspooled", result.get("error"))
-            if self.problem is not None:
-                return
+    def _tell(self, machine: str, result: str, error: Optional[Mapping[str, Any]] = None) -> None:
+        self._loop.call_soon_threadsafe(self._delivered, machine, result, error)
 
-    def _went_down(self, error: FleetError) -> None:
-        if self.down is None:
-            self._on_event("server_down", message=error.message)
-        self.down = error
-        self._retry_at = self._monotonic() + self._retry_seconds
-
-    def _came_up(self) -> None:
-        if self.down is not None:
-            self._on_event("server_up", message="the machine server answers again")
-        self.down = None
+    def _server(self, event: str, message: str) -> None:
+        self._loop.call_soon_threadsafe(self._on_event, event, {"message": message})
 
 
-def _take(items: Iterator[Item], count: int) -> list[Item]:
-    return [item for _number, item in zip(range(count), items)]
+def _send(publish: Publish, reports: Sequence[Report]) -> list[Any]:
+    results = publish([(report.body["machine"], report.body["device"]) for report in reports])
+    return [_refusal_of_all(result) or result for result in results]
+
+
+def _refusal_of_all(result: Mapping[str, Any]) -> Optional[PermissionDenied]:
+    """The error, if the server refuses whoever sends, and not this document."""
+    error = result.get("error") or {}
+    if error.get("code") not in _NOBODYS:
+        return None
+    return PermissionDenied(str(error.get("message")), **dict(error.get("details") or {}))
