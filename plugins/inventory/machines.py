@@ -77,6 +77,7 @@ cache_connection: /var/tmp/fleet-inventory
 cache_timeout: 300
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -89,6 +90,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import server_client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import FleetError
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.inventory import Inventories
 
 NAMES = tuple(f"{stem}.{ending}" for stem in ("machines", "fleet") for ending in ("yml", "yaml"))
 TEMPLATED = (
@@ -178,11 +180,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fetch(self, settings: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
         """``{"etag", "data"}``: ``kept`` if the server says that it is still so."""
-        client = server_client(settings)
-        try:
+        with contextlib.closing(server_client(settings, Inventories)) as client:
             answer = client.inventory(settings["site"], settings["rack"], settings["labels"], kept.get("etag"))
-        finally:
-            client.close()
         return kept if answer.data is None else {"etag": answer.etag, "data": answer.data}
 
     # -- inventory -----------------------------------------------------------------------------------------------------------

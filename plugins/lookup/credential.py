@@ -60,6 +60,7 @@ _raw:
       type: str
 """
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -68,6 +69,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import FleetError
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.credentials import Credentials
 
 KEPT_SECONDS = 30.0
 
@@ -101,12 +103,8 @@ class LookupModule(LookupBase):
 
 
 def _read(options: Mapping[str, Any], name: str) -> Login:
-    client = None
     try:
-        client = server_client(options)
-        return client.read_credential(name)
+        with contextlib.closing(server_client(options, Credentials)) as client:
+            return client.read_credential(name)
     except FleetError as error:
         raise AnsibleError(f"credential {name}: {error.message}") from None
-    finally:
-        if client:
-            client.close()

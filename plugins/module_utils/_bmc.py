@@ -24,6 +24,7 @@ from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.files import safe_name, write_private
 from .fleetcore.host.locks import FileLocks
 from .fleetcore.net.claim import Claim, summary
+from .fleetcore.net.client.server import ServerClient
 from .fleetcore.ports import Clock, PowerDriver, PowerState
 from .fleetcore.power.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.power.controllers import CONTROLLER_TIMEOUT, controllers_of
@@ -235,7 +236,7 @@ def _permit(params: Mapping[str, Any]) -> Callable[[], None]:
 
     def ask() -> None:
         if params.get("claim") is not None:
-            with contextlib.closing(server_client(params)) as client:
+            with contextlib.closing(server_client(params, ServerClient)) as client:
                 Claim.of(params["claim"]).renew(client)
 
     return ask
@@ -250,7 +251,7 @@ def _reported(planned: Plan, params: Mapping[str, Any], clock: Clock) -> Plan:
         power = dict(result["power"])
         if params["state"] != "cycle":
             return result
-        with contextlib.closing(server_client(params)) as client:
+        with contextlib.closing(server_client(params, ServerClient)) as client:
             if patience:
                 power["heard"] = claim.heard_again(client, clock, patience)
                 power["verified"] = power["heard"]

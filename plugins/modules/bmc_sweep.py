@@ -414,9 +414,9 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SHARED, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep_run import Client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
 
 SPEC = {
@@ -437,13 +437,12 @@ SPEC = {
     "progress_seconds": {"type": "float", "default": 10},
     "failure_budget": {"type": "float", "default": 100},
     **SHARED,
-    **SERVER_OPTIONS,
 }
 
 
 def main() -> None:
     sources = ("bmcs", "select", "from_captures")
-    run(plan, SPEC, mutually_exclusive=[sources], required_one_of=[sources])
+    run_on_server(plan, Client, SPEC, required=False, mutually_exclusive=[sources], required_one_of=[sources])
 
 
 if __name__ == "__main__":

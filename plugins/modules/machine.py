@@ -204,12 +204,9 @@ failure:
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
 from ansible_collections.baremetal.fleet.plugins.module_utils._machine import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.machines import Machines
 
 BMC = {
     "address": {"type": "str"},
@@ -237,15 +234,11 @@ SPEC = {
     "position": {"type": "str"},
     "lifecycle": {"type": "str"},
     "bmc": {"type": "dict", "options": BMC},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Machines, SPEC)
 
 
 if __name__ == "__main__":

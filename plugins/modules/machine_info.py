@@ -176,12 +176,8 @@ failure:
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._machine_info import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
+from ansible_collections.baremetal.fleet.plugins.module_utils._machine_info import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "name": {"type": "list", "elements": "str", "aliases": ["id"]},
@@ -197,15 +193,11 @@ SPEC = {
     },
     "source": {"type": "str", "choices": ["merged", "oob", "inband"], "default": "merged"},
     "limit": {"type": "int", "default": 20},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), params)
-
-    run(plan_it, SPEC, mutually_exclusive=[("name", item) for item in ("site", "rack", "labels", "q")])
+    run_on_server(plan, Client, SPEC, mutually_exclusive=[("name", item) for item in ("site", "rack", "labels", "q")])
 
 
 if __name__ == "__main__":

@@ -145,13 +145,8 @@ failure:
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._powercycle import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
+from ansible_collections.baremetal.fleet.plugins.module_utils._powercycle import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "machine": {"type": "str", "required": True},
@@ -160,15 +155,11 @@ SPEC = {
     "requester": {"type": "str"},
     "wait": {"type": "bool", "default": False},
     "wait_timeout": {"type": "float", "default": 900},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), SystemClock(), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Client, SPEC)
 
 
 if __name__ == "__main__":

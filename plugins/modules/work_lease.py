@@ -139,13 +139,8 @@ failure:
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._lease import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
+from ansible_collections.baremetal.fleet.plugins.module_utils._lease import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "machine": {"type": "str", "required": True},
@@ -156,15 +151,11 @@ SPEC = {
     "wait": {"type": "float", "default": 0},
     "needed": {"type": "bool", "default": True},
     "component": {"type": "str", "default": "ansible"},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), SystemClock(), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Client, SPEC)
 
 
 if __name__ == "__main__":

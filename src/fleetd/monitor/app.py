@@ -27,7 +27,8 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.host.files import write_private
 from fleetcore.host.spool import Spool
 from fleetcore.inband.collect.host import SEARCH_PATH, SystemFiles
-from fleetcore.net.client import ServerClient, check_id
+from fleetcore.net.client.base import check_id
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.ports import Clock
 
@@ -170,7 +171,9 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
     state_dir = own.state_dir.absolute()
     log = logs.get("fleetd.monitor")
     with _only_one(state_dir), contextlib.closing(client):
-        spool = Spool(state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes)
+        spool = Spool(
+            state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes
+        )
         links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
         outbox = Outboxes(spool, senders(client, host.name), links)
         memory = FileMemory(state_dir / "published.json")

@@ -18,7 +18,7 @@ from typing import Any
 import click
 from fleetcore.errors import FleetError, InvalidInput
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from prometheus_client import start_http_server
 

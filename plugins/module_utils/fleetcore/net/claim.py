@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from ..errors import ConflictError, FleetError, NotFound, TransientError
 from ..ports import Clock
-from .client import ServerClient
+from .client.server import ServerClient
 
 PROCESS = "powercycle"
 EVENT_SECONDS = 5.0
