@@ -16,7 +16,7 @@ from .fleetcore.document.model import clean_mac
 from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
 from .fleetcore.net.client.base import check_id
 from .fleetcore.net.client.machines import Machines
-from .fleetcore.net.http import clean_fingerprint
+from .fleetcore.net.tls import clean_fingerprint
 from .fleetcore.ports import Plan
 
 Machine = Mapping[str, Any]

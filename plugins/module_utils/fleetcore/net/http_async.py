@@ -17,11 +17,11 @@ from typing import Any, Optional
 
 from ..errors import BadResponse, InvalidInput
 from ..ports import HttpRequest, HttpResponse
-from .http import IDEMPOTENT, Endpoint, HttpOptions, fingerprint_of, tls_context
+from .endpoint import IDEMPOTENT, Body, Endpoint, HttpOptions
+from .tls import fingerprint_of, tls_context
 
 PATIENCE = 0.5
 """Seconds that a request waits for an open connection before another one is opened."""
-_CHUNK = 64 * 1024
 _MAX_HEAD = 64 * 1024
 
 
@@ -68,7 +68,7 @@ class AsyncHttpClient(Endpoint):
         if not target.isascii() or any(char <= " " for char in target):
             raise InvalidInput(f"{self.address}: {target[:200]!r} is not a path")
         loop = asyncio.get_running_loop()
-        seconds = self.options.timeout if request.timeout is None else request.timeout
+        seconds = self.seconds(request)
         deadline = loop.time() + seconds
         message = self._message(request, target)
         try:
@@ -264,43 +264,29 @@ class AsyncHttpClient(Endpoint):
     async def _body(self, reader: asyncio.StreamReader, method: str, status: int, headers: dict[str, str]) -> bytes:
         if method == "HEAD" or status in (204, 304):
             return b""
-        limit = self.options.max_body_bytes
+        body = Body(self)
         if headers.get("transfer-encoding", "").lower().endswith("chunked"):
-            return await self._chunks(reader, limit)
+            return await self._chunks(reader, body)
         length = headers.get("content-length")
         if length is not None:
             if not length.isdigit():
                 raise self.incomplete(f"Content-Length: {length[:40]!r}")
-            if int(length) > limit:
-                raise self.too_large()
+            body.expect(int(length))
             return await reader.readexactly(int(length))
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            piece = await reader.read(_CHUNK)
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise self.too_large()
+        while piece := await reader.read(body.room):
+            body.add(piece)
+        return body.whole()
 
-    async def _chunks(self, reader: asyncio.StreamReader, limit: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            length = await self._chunk_length(reader)
-            if length == 0:
-                for _line in range(100):  # trailers
-                    if await self._line(reader) == b"":
-                        return b"".join(pieces)
-                raise self.incomplete("trailers without an end")
-            size += length
-            if size > limit:
-                raise self.too_large()
-            pieces.append(await reader.readexactly(length))
+    async def _chunks(self, reader: asyncio.StreamReader, body: Body) -> bytes:
+        while length := await self._chunk_length(reader):
+            body.expect(length)
+            body.add(await reader.readexactly(length))
             if await reader.readexactly(2) != b"\r\n":
                 raise self.incomplete("a chunk without an end")
+        for _line in range(100):  # trailers
+            if await self._line(reader) == b"":
+                return body.whole()
+        raise self.incomplete("trailers without an end")
 
     async def _chunk_length(self, reader: asyncio.StreamReader) -> int:
         digits = (await self._line(reader)).partition(b";")[0].strip()
