@@ -105,8 +105,8 @@ def sentence(line: str) -> str:
             left = entry.get("seconds_left")
             more = f", about {left:.0f} s left" if left and event == "progress" else ""
             return (
-                f"  sweep: {entry['done']} of {entry['total']} done in {entry['seconds']:.0f} s, {entry['failed']} failed, "
-                f"{entry['published']} published, {entry['running']} running{more}"
+                f"  sweep: {entry['done']} of {entry['total']} done in {entry['seconds']:.0f} s, "
+                f"{entry['failed']} failed, {entry['published']} published, {entry['running']} running{more}"
             )
         if event == "stopping":
             return f"  sweep: stopping, logging out of {entry['running']} BMCs"

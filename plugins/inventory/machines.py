@@ -12,12 +12,12 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Reads all machines from the machine server (C(fleetd)) in one request.
-  - The groups C(site_*), C(rack_*), C(lifecycle_*), C(vendor_*), C(model_*) and C(label_<key>_<value>) come ready-made from the server
-    and cost next to nothing. O(compose), O(groups) and O(keyed_groups) are evaluated for each host and are much slower, about 1.6
-    milliseconds per host.
-  - Each host gets its BMC's address and settings as C(bmc_*) variables, which the collection's playbooks use, and C(fleet_*)
-    variables, among them C(fleet_site), C(fleet_rack), C(fleet_labels), C(fleet_lifecycle), C(fleet_vendor), C(fleet_model),
-    C(fleet_serial) and C(fleet_uuid). Passwords and tokens are never among them.
+  - The groups C(site_*), C(rack_*), C(lifecycle_*), C(vendor_*), C(model_*) and C(label_<key>_<value>) come ready-made
+    from the server and cost next to nothing. O(compose), O(groups) and O(keyed_groups) are evaluated for each host and
+    are much slower, about 1.6 milliseconds per host.
+  - Each host gets its BMC's address and settings as C(bmc_*) variables, which the collection's playbooks use, and
+    C(fleet_*) variables, among them C(fleet_site), C(fleet_rack), C(fleet_labels), C(fleet_lifecycle),
+    C(fleet_vendor), C(fleet_model), C(fleet_serial) and C(fleet_uuid). Passwords and tokens are never among them.
   - What hosts contain is data and is never evaluated as a template.
   - The file's name must end in C(machines.yml), C(machines.yaml), C(fleet.yml) or C(fleet.yaml).
 options:
@@ -42,9 +42,12 @@ options:
     default: []
 notes:
   - If the server does not answer, Ansible prints one warning and goes on without these hosts. Set
-    C(any_unparsed_is_failed = true) in section C([inventory]) of C(ansible.cfg), or E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED), to make it an error.
-  - O(server_url), O(server_token), O(server_ca_path), O(site), O(rack) and values of O(labels) and O(lifecycle) may be templates.
-  - An option that is there but empty, for example because a lookup found nothing, is an error and does not select every machine.
+    C(any_unparsed_is_failed = true) in section C([inventory]) of C(ansible.cfg), or
+    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED), to make it an error.
+  - O(server_url), O(server_token), O(server_ca_path), O(site), O(rack) and values of O(labels) and O(lifecycle) may be
+    templates.
+  - An option that is there but empty, for example because a lookup found nothing, is an error and does not select
+    every machine.
 extends_documentation_fragment:
   - baremetal.fleet.server.plugin
   - ansible.builtin.constructed
@@ -130,7 +133,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         names = self._populate(data)
         self._construct(names)
 
-    # -- options -----------------------------------------------------------------------------------------------------------
+    # -- options ------------------------------------------------------------------------------------------------------
 
     def _refuse_unknown(self, config: Mapping[str, Any]) -> None:
         """A misspelt filter must not select the whole fleet."""
@@ -161,7 +164,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return str(value).lower()
         return None if value is None else str(self.templar.template(value)).strip()
 
-    # -- data --------------------------------------------------------------------------------------------------------------
+    # -- data ---------------------------------------------------------------------------------------------------------
 
     def _data(self, path: str, settings: Mapping[str, Any], cache: bool) -> Mapping[str, Any]:
         """The server's answer, or what the cache kept of the same question.
@@ -184,13 +187,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             answer = client.inventory(settings["site"], settings["rack"], settings["labels"], kept.get("etag"))
         return kept if answer.data is None else {"etag": answer.etag, "data": answer.data}
 
-    # -- inventory -----------------------------------------------------------------------------------------------------------
+    # -- inventory ----------------------------------------------------------------------------------------------------
 
     def _populate(self, data: Mapping[str, Any]) -> list[str]:
         """Add hosts, variables and groups.
 
-        Variables and memberships go to the objects directly: one call per variable through ``set_variable`` takes longer
-        than all the rest.
+        Variables and memberships go to the objects directly: one call per variable through ``set_variable`` takes
+        longer than all the rest.
         """
         inventory = self.inventory
         marked = functools.lru_cache(maxsize=None)(_marked)

@@ -11,8 +11,10 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Reads user name and password that are stored in the machine server (C(fleetd)), for example with M(baremetal.fleet.credential).
-  - The collection's playbooks use it for hosts that have C(bmc_credential), which the inventory plugin sets, and no C(bmc_username).
+  - Reads user name and password that are stored in the machine server (C(fleetd)), for example with
+    M(baremetal.fleet.credential).
+  - The collection's playbooks use it for hosts that have C(bmc_credential), which the inventory plugin sets, and no
+    C(bmc_username).
   - The server writes down every read. Several reads of one task are one.
 options:
   _terms:

@@ -28,7 +28,8 @@ class Client(Machines, Devices):
 
 
 def plan(client: Client, params: Mapping[str, Any]) -> Plan:
-    """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close to it.
+    """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close
+    to it.
 
     :raises ParseError: the document is none; ``details["field"]`` is the place. Raised before anything is sent, as is
     :raises InvalidInput: machine, source or dump_dir.

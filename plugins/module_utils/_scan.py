@@ -97,8 +97,9 @@ def _result(services: list[Service], options: ScanOptions, probes: int, seconds:
 def bmcs(services: Iterable[Service]) -> list[dict[str, Any]]:
     """One BMC for each Redfish service, with the IPMI service of its address, and one for each address with IPMI only.
 
-    ``bmc`` has the shape of the option ``bmc`` of the module ``machine``; ``name`` is a name for who has no better one. Several
-    Redfish services at one address are several BMCs, and then nobody can tell whose the IPMI service is: it is left out.
+    ``bmc`` has the shape of the option ``bmc`` of the module ``machine``; ``name`` is a name for who has no better
+    one. Several Redfish services at one address are several BMCs, and then nobody can tell whose the IPMI service is:
+    it is left out.
     """
     redfish: dict[str, list[Service]] = {}
     ipmi: dict[str, Service] = {}

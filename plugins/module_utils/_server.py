@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ties modules and plugins to the machine server: its options, the client made of them, and how a module runs. Private to this
-collection.
+"""Ties modules and plugins to the machine server: its options, the client made of them, and how a module runs. Private
+to this collection.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def _without_default(option: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in option.items() if key != "default"}
 
 
-# The options of a BMC, once for all and once for each; the defaults are those of the fragment `bmc`, applied by bmc_options.
+# The options of a BMC, once for all and once for each. bmc_options applies the defaults, those of the fragment `bmc`.
 SHARED: dict[str, Any] = {name: _without_default(BMC[name]) for name in BMC_FIELDS}
 ENTRY: dict[str, Any] = {
     "machine": {"type": "str", "required": True},
@@ -69,7 +69,7 @@ def plan(client: Optional[Client], params: Mapping[str, Any]) -> Plan:
     return Plan({}, {}, lambda: _preview(params, targets), lambda: run(params, targets, client, dump), always=True)
 
 
-# -- which machines --------------------------------------------------------------------------------------------------------
+# -- which machines ---------------------------------------------------------------------------------------------------
 
 
 def _listed(params: Mapping[str, Any], client: Optional[Client]) -> list[Target]:
@@ -158,7 +158,7 @@ def _captured(folder: str) -> list[Target]:
     return targets
 
 
-# -- check mode ------------------------------------------------------------------------------------------------------------
+# -- check mode -------------------------------------------------------------------------------------------------------
 
 
 def _preview(params: Mapping[str, Any], targets: Sequence[Target]) -> Mapping[str, Any]:

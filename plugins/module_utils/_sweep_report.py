@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says what comes of a sweep: lines of progress while it runs, the module's result at its end. Private to this collection."""
+"""Says what comes of a sweep: lines of progress while it runs, the module's result at its end. Private to this
+collection.
+"""
 
 from __future__ import annotations
 

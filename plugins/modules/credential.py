@@ -13,9 +13,10 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Keeps user name and password, for example of BMCs, under a name in the machine server (C(fleetd)), which encrypts them.
-  - A machine's entry refers to it by O(baremetal.fleet.machine#module:bmc.credential). Playbooks read it with the lookup
-    P(baremetal.fleet.credential#lookup), for which a token of scope C(runner) is needed.
+  - Keeps user name and password, for example of BMCs, under a name in the machine server (C(fleetd)), which encrypts
+    them.
+  - A machine's entry refers to it by O(baremetal.fleet.machine#module:bmc.credential). Playbooks read it with the
+    lookup P(baremetal.fleet.credential#lookup), for which a token of scope C(runner) is needed.
   - Nothing is changed on a BMC. M(baremetal.fleet.bmc_account) sets passwords there.
 options:
   name:

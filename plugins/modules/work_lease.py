@@ -13,10 +13,11 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Takes, renews and gives back a lock on a machine at the machine server (C(fleetd)), so that no runner and no other play
-    works on the machine at the same time.
+  - Takes, renews and gives back a lock on a machine at the machine server (C(fleetd)), so that no runner and no other
+    play works on the machine at the same time.
   - The lock ends by itself O(seconds) after it was taken or last renewed. A play that dies leaves nothing locked.
-  - A play that takes longer has to renew the lock in time, with O(session), or to ask for more O(seconds) in the beginning.
+  - A play that takes longer has to renew the lock in time, with O(session), or to ask for more O(seconds) in the
+    beginning.
 options:
   machine:
     description: Id of the machine.
@@ -24,8 +25,8 @@ options:
     required: true
   process:
     description:
-      - What the machine is held for. V(manual) excludes power cycles, installations and other plays that hold the machine,
-        and may always be taken; collecting is not excluded.
+      - What the machine is held for. V(manual) excludes power cycles, installations and other plays that hold the
+        machine, and may always be taken; collecting is not excluded.
       - Other processes are those that the server knows.
     type: str
     default: manual
@@ -135,7 +136,8 @@ failure:
       description: For example V(conflict), V(not_found), V(authentication_failed), V(unreachable).
       type: str
     details:
-      description: With V(conflict), C(reason) is V(work_conflict), V(not_eligible), V(lease_lost) or V(session_expired).
+      description: With V(conflict), C(reason) is V(work_conflict), V(not_eligible), V(lease_lost) or
+        V(session_expired).
       type: dict
 """
 

@@ -4,8 +4,8 @@
 
 """A claimed power cycle, as the program that switches the power sees it: is it still ours, and it is done.
 
-A playbook run outlives the runner that claimed the machine for it. Left alone, it must neither begin what the server has given to
-somebody else, nor leave the server without word of what it did: then somebody else would do it again.
+A playbook run outlives the runner that claimed the machine for it. Left alone, it must neither begin what the server
+has given to somebody else, nor leave the server without word of what it did: then somebody else would do it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ EVENT_SECONDS = 5.0
 def summary(power: Mapping[str, Any]) -> str:
     """How a power cycle was done, in words for its request.
 
-    :param power: what the power module returns, with ``recovered`` if the machine was switched on after an interruption.
+    :param power: what the power module returns, with ``recovered`` if the machine was switched on after an
+        interruption.
     """
     over = f", over {power.get('driver') or 'its power controller'}"
     if power.get("recovered"):
@@ -75,7 +76,8 @@ class Claim:
         }
 
     def renew(self, client: ServerClient) -> None:
-        """To be called just before the power is taken away: nobody else may have the machine for the session's interval from now.
+        """To be called just before the power is taken away: nobody else may have the machine for the session's
+        interval from now.
 
         :raises ConflictError: the claim is over; somebody else may be at work. :raises TransportError: nobody knows.
         """
@@ -92,7 +94,8 @@ class Claim:
             )
 
     def heard_again(self, client: ServerClient, clock: Clock, timeout: float) -> bool:
-        """Wait until the server gets an event of the machine. To be called when it is on again: what comes then comes from its new life.
+        """Wait until the server gets an event of the machine. To be called when it is on again: what comes then comes
+        from its new life.
 
         The server's times are compared with each other only, so no clock has to be right.
         """
@@ -111,7 +114,9 @@ class Claim:
             clock.sleep(min(EVENT_SECONDS, max(0.05, end - clock.monotonic())))
 
     def done(self, client: ServerClient, message: str) -> bool:
-        """Report that the machine went off and came on again. Whether the server has taken it; if not, the runner tells it later."""
+        """Report that the machine went off and came on again. Whether the server has taken it; if not, the runner
+        tells it later.
+        """
         try:
             for state in ("on", "verified"):
                 client.report_powercycle(self.request, state, message, None, self.runner, self.fencing_token)

@@ -4,9 +4,9 @@
 
 """HTTP over the standard library: the adapter of :class:`fleetcore.ports.Http` for one server.
 
-It keeps connections in a small pool and limits the time of a whole request and the size of a body. TLS is verified by default.
-Proxies of the environment are not used: BMCs and the machine server are on the management network. Redirects are answers, not
-followed.
+It keeps connections in a small pool and limits the time of a whole request and the size of a body. TLS is verified by
+default. Proxies of the environment are not used: BMCs and the machine server are on the management network. Redirects
+are answers, not followed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ __all__ = ["HttpClient", "HttpOptions"]
 class HttpClient(Endpoint):
     """Thread-safe :class:`fleetcore.ports.Http`.
 
-    A request that found its kept connection closed by the server is sent once more on a new one, when its method is idempotent.
+    A request that found its kept connection closed by the server is sent once more on a new one, when its method is
+    idempotent.
 
     :raises InvalidInput: the URL, ``ca_path`` or fingerprint can't be used (from the constructor), or a request's URL
         leads to another host than ``base_url``.
@@ -47,7 +48,9 @@ class HttpClient(Endpoint):
         self._closed = False
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """See :class:`fleetcore.ports.Http`; besides, ``BadResponse`` for an answer that is not HTTP, truncated or too large."""
+        """See :class:`fleetcore.ports.Http`; besides, ``BadResponse`` for an answer that is not HTTP, truncated or too
+        large.
+        """
         target = self.target(request.url)
         seconds = self.seconds(request)
         deadline = time.monotonic() + seconds
@@ -120,7 +123,7 @@ class HttpClient(Endpoint):
         for connection in idle:
             connection.close()
 
-    # -- one exchange ---------------------------------------------------------------------------------------------------
+    # -- one exchange -------------------------------------------------------------------------------------------------
 
     def _take(self) -> Optional[http.client.HTTPConnection]:
         while True:
@@ -186,7 +189,7 @@ class HttpClient(Endpoint):
             return None
 
 
-# -- time and sockets ------------------------------------------------------------------------------------------------------
+# -- time and sockets -------------------------------------------------------------------------------------------------
 
 
 def _left(deadline: float) -> float:

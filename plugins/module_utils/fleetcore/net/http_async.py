@@ -4,8 +4,9 @@
 
 """HTTP/1.1 on asyncio's streams: the adapter of :class:`fleetcore.ports.AsyncHttp` for one server of very many.
 
-The same promises as :mod:`fleetcore.net.http`, for one event loop. A TLS handshake is what costs most, here and in the BMC, so that a
-further connection to a server is only opened when a request has waited a moment for one of the open ones.
+The same promises as :mod:`fleetcore.net.http`, for one event loop. A TLS handshake is what costs most, here and in the
+BMC, so that a further connection to a server is only opened when a request has waited a moment for one of the open
+ones.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class _Connection:
 class AsyncHttpClient(Endpoint):
     """:class:`fleetcore.ports.AsyncHttp` for one server, with at most ``pool_size`` connections at once.
 
-    A request that found its kept connection closed by the server is sent once more on a new one, when its method is idempotent.
-    Errors as of :class:`fleetcore.net.http.HttpClient`.
+    A request that found its kept connection closed by the server is sent once more on a new one, when its method is
+    idempotent. Errors as of :class:`fleetcore.net.http.HttpClient`.
 
     :ivar connections: how many were opened.
     """
@@ -63,7 +64,9 @@ class AsyncHttpClient(Endpoint):
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """See :class:`fleetcore.net.http.HttpClient`. The time-out includes the wait for a connection. Can be cancelled."""
+        """See :class:`fleetcore.net.http.HttpClient`. The time-out includes the wait for a connection. Can be
+        cancelled.
+        """
         target = self.target(request.url)
         if not target.isascii() or any(char <= " " for char in target):
             raise InvalidInput(f"{self.address}: {target[:200]!r} is not a path")
@@ -96,7 +99,7 @@ class AsyncHttpClient(Endpoint):
         for connection in idle:
             self._lose(connection)
 
-    # -- connections ------------------------------------------------------------------------------------------------------
+    # -- connections --------------------------------------------------------------------------------------------------
 
     async def _take(self, deadline: float) -> _Connection:
         while self._idle:
@@ -185,7 +188,7 @@ class AsyncHttpClient(Endpoint):
         except (OSError, asyncio.TimeoutError):
             return None
 
-    # -- one exchange -----------------------------------------------------------------------------------------------------
+    # -- one exchange -------------------------------------------------------------------------------------------------
 
     def _message(self, request: HttpRequest, target: str) -> bytes:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -62,7 +62,9 @@ class ScanOptions:
 
 @dataclass
 class Service:
-    """Something that answered. ``kind`` is ``redfish`` or ``ipmi``; ``scheme`` only with Redfish; ``found_by``: scan, ssdp."""
+    """Something that answered. ``kind`` is ``redfish`` or ``ipmi``; ``scheme`` only with Redfish; ``found_by``: scan,
+    ssdp.
+    """
 
     address: str
     port: int

@@ -2,7 +2,8 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What IPMI over LAN says before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication capabilities
+"""What IPMI over LAN says before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication
+capabilities
 (IPMI 2.0 section 22.13). Bytes in, values out; anything else that comes is None."""
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _AUTH_TYPES = {0: "none", 1: "md2", 2: "md5", 4: "password", 5: "oem"}
 
 @dataclass(frozen=True)
 class Pong:
-    """Presence Pong: ``ipmi`` says whether IPMI is supported, ``enterprise`` is an IANA number (4542: none in particular)."""
+    """Presence Pong: ``ipmi`` says whether IPMI is supported, ``enterprise`` is an IANA number (4542: none in
+    particular).
+    """
 
     ipmi: bool
     enterprise: int

@@ -4,8 +4,8 @@
 
 """Sends the probes and collects the answers: asyncio over the standard library.
 
-Nobody is logged in to, certificates are looked at and not judged, and nothing is sent to an address that was not named. Every
-connection and every datagram waits for its turn, so that the rate holds for all kinds of probes together.
+Nobody is logged in to, certificates are looked at and not judged, and nothing is sent to an address that was not
+named. Every connection and every datagram waits for its turn, so that the rate holds for all kinds of probes together.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class _Scan:
             await asyncio.sleep(mine - now)
         self._result.probes += 1
 
-    # -- Redfish --------------------------------------------------------------------------------------------------------
+    # -- Redfish ------------------------------------------------------------------------------------------------------
 
     async def _redfish(self, address: str, port: int, schemes: tuple[str, ...]) -> Optional[Service]:
         reason = "no redfish"
@@ -152,7 +152,7 @@ class _Scan:
         finally:
             writer.transport.abort()
 
-    # -- IPMI -----------------------------------------------------------------------------------------------------------
+    # -- IPMI ---------------------------------------------------------------------------------------------------------
 
     async def _ipmi_service(self, address: str, port: int) -> Optional[Service]:
         family, sockaddr = numeric_address(address, port)
@@ -192,7 +192,7 @@ class _Scan:
             raise sock.error
         return sock
 
-    # -- SSDP -----------------------------------------------------------------------------------------------------------
+    # -- SSDP ---------------------------------------------------------------------------------------------------------
 
     async def _search(self) -> list[tuple[str, ssdp.Answer]]:
         """Sender and answer of every service that answered, by UUID; those among the addresses first."""

@@ -114,8 +114,8 @@ def redirect(response: HttpResponse, path: str = PATH) -> Optional[str]:
 def facts(response: HttpResponse) -> Optional[dict[str, Any]]:
     """What the service says about itself, or None if it is not Redfish.
 
-    ``product``, ``vendor``, ``name``, ``uuid``, ``redfish_version``, ``server`` as far as they are known; ``protected`` if
-    already the service root asks for a login, against the standard.
+    ``product``, ``vendor``, ``name``, ``uuid``, ``redfish_version``, ``server`` as far as they are known;
+    ``protected`` if already the service root asks for a login, against the standard.
     """
     try:
         body = json.loads(response.body)

@@ -2,7 +2,8 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Documents on their way out of a sweep: a short queue, sent in batches by one thread, in the spool while the server is down.
+"""Documents on their way out of a sweep: a short queue, sent in batches by one thread, in the spool while the server
+is down.
 
 Memory holds no more than the queue and one batch, however slow the server is: who collects waits.
 """
@@ -26,7 +27,8 @@ Item = tuple[str, Document]
 Publish = Callable[[Sequence[Item]], list[dict[str, Any]]]
 """Blocking: many documents -> one result each, ``{"changed": bool, "error": {code, message, details} | None}``."""
 Delivered = Callable[[str, str, Optional[Mapping[str, Any]]], None]
-"""Told of each document: ``published``, ``unchanged``, ``collected`` (there is no server), ``spooled``, ``refused`` with the error;
+"""Told of each document: ``published``, ``unchanged``, ``collected`` (there is no server), ``spooled``, ``refused``
+with the error;
 ``unspooled`` when it went out of the spool, with the error if the server refused it."""
 # What the server says of single documents that is true of all: whoever sends them may not.
 _NOBODYS = (PermissionDenied.code, AuthenticationFailed.code)
@@ -50,7 +52,8 @@ def file_name(machine: str) -> str:
 
 
 class ServerGate:
-    """Whether the server is asked: not for ``retry_seconds`` after it could not be reached, never again once it refused the sender.
+    """Whether the server is asked: not for ``retry_seconds`` after it could not be reached, never again once it
+    refused the sender.
 
     :param told: ``(event, message)`` when it goes down and when it answers again.
     :ivar problem: why the server takes nothing at all (the token is refused, ...).
@@ -85,8 +88,8 @@ class ServerGate:
 class Delivery:
     """Takes documents in an event loop and brings them to the server.
 
-    While the server does not answer, they go to the spool; every ``retry_seconds``, and once at the end, it is tried again.
-    Documents that an earlier sweep left in the spool are sent first.
+    While the server does not answer, they go to the spool; every ``retry_seconds``, and once at the end, it is tried
+    again. Documents that an earlier sweep left in the spool are sent first.
 
     :param publish: None: there is no server; documents are delivered to ``directory`` only, or nowhere.
     :param spool: needed with ``publish``.
@@ -152,7 +155,7 @@ class Delivery:
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._thread, function, *arguments)
 
-    # -- in the thread ---------------------------------------------------------------------------------------------------
+    # -- in the thread ------------------------------------------------------------------------------------------------
 
     def _deliver(self, items: Sequence[Item]) -> None:
         if self._directory is not None:

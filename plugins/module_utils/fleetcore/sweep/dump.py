@@ -2,7 +2,8 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""A dump of what is compared when a device document is published: to see why something is a change, and as fixtures of tests.
+"""A dump of what is compared when a device document is published: to see why something is a change, and as fixtures of
+tests.
 
 ``<machine>.device.json``               the document
 ``<machine>.current.components.json``   the components of the document that the server has, of the same source
@@ -40,7 +41,8 @@ class DumpOptions:
 
 
 def dump_options(folder: Optional[str], environment: Mapping[str, str]) -> Optional[DumpOptions]:
-    """What the option ``dump_dir`` and the environment ask for, or None. The environment alone means the working directory.
+    """What the option ``dump_dir`` and the environment ask for, or None. The environment alone means the working
+    directory.
 
     :raises InvalidInput: a variable is neither true nor false.
     """

@@ -137,7 +137,9 @@ class Sweep:
         return len(self._running)
 
     def stop(self) -> None:
-        """Begin no more, break off those under way (they log out), deliver what was collected. To be called in the event loop."""
+        """Begin no more, break off those under way (they log out), deliver what was collected. To be called in the
+        event loop.
+        """
         if self._stopping:
             return
         self._stopping = True

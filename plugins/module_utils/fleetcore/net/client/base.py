@@ -5,7 +5,8 @@
 """What all resources of the machine server's API share: one server, requests, retries, and its refusals as errors.
 
 Sans-IO: it builds requests, judges answers and decides on retries; the transport (:class:`~.ports.Http`) and the time
-(:class:`~.ports.Clock`) are handed in. Objects go in and out as plain JSON data in the shapes of the server's OpenAPI document.
+(:class:`~.ports.Clock`) are handed in. Objects go in and out as plain JSON data in the shapes of the server's OpenAPI
+document.
 
 Every answer that is not a success becomes a :class:`~.errors.FleetError` whose message starts with the server's URL:
 
@@ -52,8 +53,8 @@ PAGE = 500
 class Api:
     """One machine server. Each resource of its API is a subclass; who needs several makes a class of those.
 
-    Requests that can be repeated without harm (all GET and DELETE, PUT, and the POSTs whose docstring says so) are sent up
-    to ``attempts`` times as long as the failure is a ``TransientError``; the others once.
+    Requests that can be repeated without harm (all GET and DELETE, PUT, and the POSTs whose docstring says so) are
+    sent up to ``attempts`` times as long as the failure is a ``TransientError``; the others once.
 
     :param http: transport whose base is ``url``.
     :param url: for messages only.
@@ -89,7 +90,7 @@ class Api:
     def close(self) -> None:
         self._http.close()
 
-    # -- requests ------------------------------------------------------------------------------------------------------------
+    # -- requests -----------------------------------------------------------------------------------------------------
 
     def _pages(self, path: str, query: list[tuple[str, str]], page: int) -> Iterator[dict[str, Any]]:
         cursor: Optional[str] = None
@@ -171,7 +172,7 @@ class Api:
             return response
         raise self._error(response, request.url)
 
-    # -- answers -------------------------------------------------------------------------------------------------------------
+    # -- answers ------------------------------------------------------------------------------------------------------
 
     def _decode(self, response: HttpResponse, path: str) -> Any:
         try:
@@ -221,7 +222,8 @@ class Api:
 
     def _not_ours(self, path: str, expected: str, status: int = 200) -> BadResponse:
         return BadResponse(
-            f"{self.url}{_plain(path)}: expected {expected}, got something else (HTTP {status}). Is this the machine server?",
+            f"{self.url}{_plain(path)}: expected {expected}, got something else (HTTP {status}). "
+            "Is this the machine server?",
             url=self.url,
             status=status,
         )
@@ -265,7 +267,8 @@ def check_id(machine: str, field: str = "machine") -> str:
 def tail(machine: str) -> str:
     """A machine id as the last part of a path of ``/json/v1``.
 
-    Go's net/http leaves some characters as they are in a path, so that routers that match the raw path see the plain id.
+    Go's net/http leaves some characters as they are in a path, so that routers that match the raw path see the plain
+    id.
     """
     return quote(check_id(machine), safe="/:@$&+,;=")
 

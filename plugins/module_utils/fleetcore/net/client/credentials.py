@@ -30,7 +30,9 @@ class Credentials(Api):
         return self._object("GET", _credential(name))
 
     def put_credential(self, name: str, username: str, password: str) -> dict[str, Any]:
-        """Store a login in place of the one of that name; ``updated_at`` stays if it was the same. Without the password."""
+        """Store a login in place of the one of that name; ``updated_at`` stays if it was the same. Without the
+        password.
+        """
         return self._object("PUT", _credential(name), {"username": username, "password": password})
 
     def delete_credential(self, name: str) -> None:

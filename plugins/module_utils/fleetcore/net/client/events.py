@@ -38,7 +38,8 @@ class Events(Api):
     def description_updates(self, machine: str, streams: HttpStreams, quiet: float) -> Iterator[None]:
         """Yields once when the server listens, and then whenever the machine's description changed.
 
-        Ends when the server ends it; changes between two calls are not told, so look at the description after each item.
+        Ends when the server ends it; changes between two calls are not told, so look at the description after each
+        item.
 
         :param streams: transport whose base is ``url``.
         :param quiet: seconds without a sign of life, if only a comment, after which the connection counts as lost.

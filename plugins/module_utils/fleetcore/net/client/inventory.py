@@ -15,7 +15,8 @@ from .base import Api, place, with_query
 
 @dataclass(frozen=True)
 class Inventory:
-    """Answer of :meth:`Inventories.inventory`. ``data`` is None when the server's state is still the one of ``etag``."""
+    """Answer of :meth:`Inventories.inventory`. ``data`` is None when the server's state is still the one of ``etag``.
+    """
 
     etag: Optional[str]
     data: Optional[dict[str, Any]]

@@ -17,7 +17,8 @@ class Powercycles(Api):
     """``/api/v1/powercycles`` and ``/json/v1/powercycle``"""
 
     def request_powercycle(self, machine: str, reason: str, requester: Optional[str] = None) -> dict[str, Any]:
-        """Ask for a power cycle and return the request. A machine that has an open request keeps that one and it is returned.
+        """Ask for a power cycle and return the request. A machine that has an open request keeps that one and it is
+        returned.
 
         Repeated on transient errors, with one idempotency key for all attempts.
         """
@@ -70,7 +71,9 @@ class Powercycles(Api):
         return self._object("POST", _powercycle(request) + "/cancel", {})
 
     def powercycle_list(self) -> list[str]:
-        """Ids of the machines that somebody wants power cycled. An empty list is ``[]`` here and ``null`` on other servers."""
+        """Ids of the machines that somebody wants power cycled. An empty list is ``[]`` here and ``null`` on other
+        servers.
+        """
         path = "/json/v1/powercycle/list"
         data = self._json("GET", path)
         if data is None:

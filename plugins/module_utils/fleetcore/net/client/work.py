@@ -22,7 +22,8 @@ class Work(Api):
     def start_session(
         self, component: str, interval: float = 5.0, info: Optional[Mapping[str, Any]] = None
     ) -> dict[str, Any]:
-        """A session, ``{"id", "deadline", "interval", ...}``: lives ``interval`` seconds from each heartbeat, by the server's time.
+        """A session, ``{"id", "deadline", "interval", ...}``: lives ``interval`` seconds from each heartbeat, by the
+        server's time.
 
         Repeated on transient errors: a session whose answer was lost dies by itself.
         """
@@ -43,7 +44,8 @@ class Work(Api):
     def claim_work(
         self, session: str, process: str, count: int = 1, machines: Optional[Sequence[str]] = None
     ) -> list[dict[str, Any]]:
-        """Lock up to ``count`` eligible machines (of ``machines``): ``[{"machine", "fencing_token", ...}]``, oldest need first.
+        """Lock up to ``count`` eligible machines (of ``machines``): ``[{"machine", "fencing_token", ...}]``, oldest
+        need first.
 
         Sent once: a claim whose answer was lost is in the work of the next heartbeat.
         """
@@ -87,7 +89,9 @@ class Work(Api):
         return self._pages("/api/v1/work/history", given(machine=machine), page)
 
     def explain(self, machine: str, process: str) -> dict[str, Any]:
-        """Why the machine is eligible for the process, or not: ``{"eligible", "conditions": [{"text", "holds"}], ...}``."""
+        """Why the machine is eligible for the process, or not: ``{"eligible", "conditions": [{"text", "holds"}],
+        ...}``.
+        """
         return self._object("GET", f"/api/v1/explain/{quote(check_id(machine), safe='')}/{quote(process, safe='')}")
 
 
