@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Check that every source file says its licence, the right one, in the one form of that licence; ``--write`` mends the form.
 
@@ -30,7 +32,8 @@ FORMS = {
     "BSD-2-Clause": "# SPDX-License-Identifier: BSD-2-Clause\n",
 }
 HEADER = re.compile(
-    r"(?:^# (?:Copyright: |GNU General Public License|BSD 2-Clause License).*\n)*^# SPDX-License-Identifier: \S+\n", re.M
+    r"(?:^# (?:Copyright: |GNU General Public License|BSD 2-Clause License).*\n)*^# SPDX-License-Identifier: \S+\n",
+    re.M,
 )
 PRIVATE = "Private to this collection."
 

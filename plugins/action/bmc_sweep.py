@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
 
 
 class Follower:
-    """Shows what is added to a progress file from now on, in a thread."""
+    """Shows, in a thread, what is added to a progress file from now on."""
 
     def __init__(self, path: str, show: Callable[[str], None]) -> None:
         self._path = path
@@ -95,7 +95,7 @@ class Follower:
 
 
 def sentence(line: str) -> str:
-    """One line of the progress file for a person; empty if there is nothing to say."""
+    """Turn a line of the progress file into words for a person; empty if there is nothing to say."""
     try:
         entry = json.loads(line)
         event = entry["event"]

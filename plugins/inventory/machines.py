@@ -136,13 +136,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # -- options ------------------------------------------------------------------------------------------------------
 
     def _refuse_unknown(self, config: Mapping[str, Any]) -> None:
-        """A misspelt filter must not select the whole fleet."""
+        """Refuse options that do not exist: a misspelt filter must not select the whole fleet."""
         unknown = sorted(set(config) - set(self.get_options()))
         if unknown:
             raise AnsibleParserError(f"unknown option {unknown[0]!r}; see `ansible-doc -t inventory {self.NAME}`")
 
     def _settings(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """All of this plugin's own options, templates evaluated."""
+        """Read this plugin's own options and evaluate their templates."""
         self.templar.available_variables = self._vars or {}
         settings = {name: self.get_option(name) for name in (*TEMPLATED, "server_validate_certs", "server_timeout")}
         for name in TEMPLATED:
@@ -167,7 +167,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def _data(self, path: str, settings: Mapping[str, Any], cache: bool) -> Mapping[str, Any]:
-        """The server's answer, or what the cache kept of the same question.
+        """Ask the server, or the cache that keeps its answer to this question.
 
         A refresh (``meta: refresh_inventory``) asks with the ETag of what was kept: the same state is not sent again.
         """
@@ -182,7 +182,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return _only(kept["data"], settings["lifecycle"])
 
     def _fetch(self, settings: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
-        """``{"etag", "data"}``: ``kept`` if the server says that it is still so."""
+        """Return ``{"etag", "data"}``, which is ``kept`` if the server says that nothing changed."""
         with contextlib.closing(server_client(settings, Inventories)) as client:
             answer = client.inventory(settings["site"], settings["rack"], settings["labels"], kept.get("etag"))
         return kept if answer.data is None else {"etag": answer.etag, "data": answer.data}
@@ -210,7 +210,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return list(hosts)
 
     def _construct(self, names: Iterable[str]) -> None:
-        """What the user asked for beyond the server's groups."""
+        """Add what the user asked for beyond the server's groups."""
         compose, groups, keyed_groups = (self.get_option(name) for name in ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed_groups):
             return
@@ -226,7 +226,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 def _only(data: Mapping[str, Any], lifecycle: Iterable[str]) -> Mapping[str, Any]:
-    """The part of the inventory whose machines are in one of these states; all of it if none is given."""
+    """Keep the machines that are in one of these states; all if none is given."""
     wanted = set(lifecycle)
     if not wanted:
         return data
@@ -240,7 +240,7 @@ def _only(data: Mapping[str, Any], lifecycle: Iterable[str]) -> Mapping[str, Any
 
 
 def _marked(value: str) -> str:
-    """The string, so that Ansible never evaluates it.
+    """Mark a string, so that Ansible never evaluates it.
 
     Strings that can't be a template become ordinary ones: others are printed by ansible-inventory as
     ``{"__ansible_unsafe": ...}``, which not every reader understands.
@@ -251,7 +251,7 @@ def _marked(value: str) -> str:
 
 
 def _strings(value: Any, change: Callable[[str], str]) -> Any:
-    """JSON data with all strings changed, the keys aside."""
+    """Change all strings in JSON data, the keys aside."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):

@@ -99,7 +99,7 @@ class LookupModule(LookupBase):
         return found
 
     def _option(self, name: str) -> Any:
-        """An option, evaluated: those that come from variables may be templates."""
+        """Evaluate an option: those that come from variables may be templates."""
         value = self.get_option(name)
         return self._templar.template(value) if isinstance(value, str) else value
 

@@ -19,7 +19,7 @@ POLL = 5.0  # seconds between two tries while waiting
 
 
 class Client(Machines, Work):
-    """What the module asks the server for."""
+    """The resources of the machine server that the module needs."""
 
 
 def plan(client: Client, params: Mapping[str, Any]) -> Plan:
@@ -94,7 +94,7 @@ def _release(client: Client, machine: str, process: str, session: str) -> Plan:
 
 
 def _quietly_end(client: Client, session: str) -> None:
-    """Of a session that holds nothing; if it can't be told, it dies by itself."""
+    """End a session that holds nothing. If the server can't be told, the session dies by itself."""
     try:
         client.end_session(session)
     except FleetError:

@@ -87,7 +87,7 @@ def managed(machine: Machine) -> dict[str, Any]:
 
 
 def merged(have: Optional[Machine], want: Mapping[str, Any]) -> dict[str, Any]:
-    """The managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays.
+    """Merge the managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays.
 
     :raises InvalidInput: a BMC without an address.
     """

@@ -24,7 +24,7 @@ FILTERS = ("site", "rack", "labels", "q")
 
 
 class Client(Machines, Devices, Powercycles, Work):
-    """What the module asks the server for."""
+    """The resources of the machine server that the module needs."""
 
 
 def plan(client: Client, params: Mapping[str, Any]) -> Plan:

@@ -22,7 +22,7 @@ Request = Mapping[str, Any]
 
 
 class Client(Machines, Powercycles):
-    """What the module asks the server for."""
+    """The resources of the machine server that the module needs."""
 
 
 def plan(client: Client, params: Mapping[str, Any]) -> Plan:
@@ -61,7 +61,7 @@ def _cancel(client: Client, newest: Optional[Request], opened: Optional[Request]
 
 
 def _wait(client: Client, request: Request, seconds: float) -> Request:
-    """The request once it was verified; a server that is away for a while is waited for, too.
+    """Wait until the request was verified and return it. A server that is away for a while is waited for, too.
 
     :raises FleetError: the runner gave up. :raises ConflictError: somebody called it off.
     :raises TimedOut: neither came in time; the request stays open.

@@ -24,15 +24,17 @@ NOISE = frozenset(["attempts", "collected_at", "collector", "coverage", "log", "
 
 
 class Client(Machines, Devices):
-    """What the module asks the server for."""
+    """The resources of the machine server that the module needs."""
 
 
 def plan(client: Client, params: Mapping[str, Any]) -> Plan:
     """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close
     to it.
 
-    :raises ParseError: the document is none; ``details["field"]`` is the place. Raised before anything is sent, as is
-    :raises InvalidInput: machine, source or dump_dir.
+    Nothing is sent before both errors are excluded.
+
+    :raises ParseError: the document is none; ``details["field"]`` is the place.
+    :raises InvalidInput: machine, source or dump_dir can't be used.
     """
     machine = check_id(params["machine"])
     device = device_from_dict(params["device"])

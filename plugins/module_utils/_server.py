@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ties modules and plugins to the machine server: its options, the client made of them, and how a module runs. Private
-to this collection.
-"""
+"""Ties modules and plugins to the machine server: options, client, and how a module runs. Private to this collection."""
 
 from __future__ import annotations
 
@@ -67,7 +65,7 @@ def run_on_server(
 
 
 def if_there(read: Callable[[], T]) -> Optional[T]:
-    """What ``read`` returns; None if the server does not have it."""
+    """Return what ``read`` returns, or None if the server does not have it."""
     try:
         return read()
     except NotFound:

@@ -142,7 +142,7 @@ def _options(params: Mapping[str, Any], machine: str, own: Mapping[str, Any]) ->
 
 
 def _captured(folder: str) -> list[Target]:
-    """The machines whose captures are in a folder, as ``capture_dir`` names them."""
+    """List the machines whose captures are in a folder, as ``capture_dir`` names them."""
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(CAPTURE_END))
     except OSError as error:

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says what comes of a sweep: lines of progress while it runs, the module's result at its end. Private to this
-collection.
-"""
+"""Reports a sweep: lines of progress while it runs, the module's result at its end. Private to this collection."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from .fleetcore.sweep.engine import Summary, Sweep
 
 
 class Progress:
-    """What happens, as JSON lines in a file that others may follow; None: nowhere.
+    """Writes what happens as JSON lines into a file that others may follow. Without a path it writes nothing.
 
     Events: ``progress`` (all counts), ``failure``, ``server_down``, ``server_up``, ``stopping``, ``end``.
 
@@ -85,7 +83,7 @@ class Progress:
 
 
 def _abandoned() -> bool:
-    """Has whoever reads our output gone away? Ansible, killed, leaves its modules running."""
+    """True if nobody reads our output any more: an Ansible that is killed leaves its modules running."""
     try:
         poll = select.poll()
         poll.register(1, 0)

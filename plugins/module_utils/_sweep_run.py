@@ -38,7 +38,7 @@ CAPTURE_END = ".capture.tar.gz"
 
 
 class Client(Machines, Devices, Credentials):
-    """What a sweep asks the machine server for."""
+    """The resources of the machine server that a sweep needs."""
 
 
 def run(
@@ -79,7 +79,7 @@ def run(
 
 
 class Logins:
-    """The logins that machines name, from the machine server: each is read when the first machine needs it, and once.
+    """Reads the logins that machines name from the machine server, each once, when the first machine needs it.
 
     :param connect: a client of its own, as they are read in a thread of their own.
     """
@@ -99,7 +99,7 @@ class Logins:
             self._client.close()
 
     async def login(self, name: str) -> Mapping[str, Any]:
-        """``{"username", "password"}``. Why it can't be read is remembered too, unless that may pass.
+        """Read ``{"username", "password"}``. A failure is remembered, too, unless it may pass.
 
         :raises FleetError: there is none of that name, this token may not read it, or the server does not answer.
         """
@@ -158,7 +158,7 @@ def _replayed(path: str, sections: Optional[list[str]], system: Optional[str]) -
 def _publish(
     client: Client, dump: Optional[DumpOptions], items: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """Publish documents; with ``dump`` what they are compared with is written first."""
+    """Publish documents. With ``dump`` files are written first that show what they are compared with."""
     for machine, document in items if dump is not None else ():
         known = if_there(lambda machine=machine: client.device(machine, Source.OOB.value))
         if dump is not None:
@@ -167,7 +167,7 @@ def _publish(
 
 
 async def _supervised(sweep: Sweep, progress: Progress) -> None:
-    """The sweep, with signals that stop it and somebody who says how far it is."""
+    """Run the sweep, with signals that stop it, and report how far it is."""
     loop = asyncio.get_running_loop()
 
     def interrupted(number: int) -> None:

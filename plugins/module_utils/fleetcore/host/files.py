@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Files that hold what was seen of a machine: written whole or not at all, readable by their owner only."""
@@ -43,8 +41,8 @@ def write_private(path: str, data: bytes, field: str = "path") -> None:
 
 
 def safe_name(name: str, keep: str = "") -> str:
-    """A name as one file name: slashes and other specials percent-encoded, never hidden, never a path, at most 200
-    characters.
+    """Turn a name into one file name: slashes and other specials are percent-encoded. It is never hidden, never a path
+    and has at most 200 characters.
 
     :param keep: special characters that stay as they are.
     """

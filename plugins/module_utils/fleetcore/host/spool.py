@@ -1,10 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Reports on their way to a server that may be away: what can't be sent now waits in files, in order, whole after
-SIGKILL.
-"""
+"""Reports on their way to a server that may be away. What can't be sent now waits in files, which survive a SIGKILL."""
 
 from __future__ import annotations
 
@@ -120,7 +116,7 @@ class Spool:
             return any(self._kind(name) == kind for name in self._sizes)
 
     def first(self, kind: str, count: int = 1) -> list[Report]:
-        """The oldest reports of a kind, at most ``count``. One that can't be read is forgotten; if it is numbered,
+        """Read the oldest reports of a kind, at most ``count``. One that can't be read is forgotten; a numbered one is
         dropped.
         """
         found: list[Report] = []
@@ -188,7 +184,9 @@ class Spool:
 
 
 class Gate(Protocol):
-    """When the server may be asked again: seconds to ``wait`` from now, after what ``failed`` or ``worked`` last."""
+    """Decides when the server may be asked again: ``wait`` gives the seconds until then. It is told how each attempt
+    went.
+    """
 
     def wait(self) -> float: ...
 
@@ -198,7 +196,7 @@ class Gate(Protocol):
 
 
 class Listener(Protocol):
-    """Is told what becomes of each report, in the thread that sends.
+    """Hears what becomes of each report, in the thread that sends.
 
     ``left``: the server took it or will never take it (the answer is a FleetError); ``waited``: it came from the spool.
     ``kept``: it is in the spool. ``lost``: it could be neither sent nor kept.
@@ -257,7 +255,7 @@ class Outbox:
         return not kept
 
     def flush(self, stop: Callable[[], bool] = lambda: False, *, now: bool = False) -> int:
-        """Send what waits until it is all gone, the server fails or ``stop`` says so; how many left.
+        """Send what waits until it is all gone, the server fails or ``stop`` says so. Returns how many reports left.
 
         :param now: the first attempt does not wait for the gate.
         """

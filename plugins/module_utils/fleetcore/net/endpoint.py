@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """One HTTP server: where it is, what is believed of it, and what its failures are called."""
@@ -79,7 +77,7 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def context(self) -> Optional[ssl.SSLContext]:
-        """How to speak TLS to it; None: not at all."""
+        """The TLS context for its connections; None: it speaks plain HTTP."""
         return tls_context(self.options.ca_path, self._trusted) if self._tls else None
 
     @property
@@ -87,7 +85,7 @@ class Endpoint:
         return self.options.validate_certs and self._fingerprint is None
 
     def target(self, url: str) -> str:
-        """A request's URL as it stands in the request line.
+        """Turn a request's URL into what stands in the request line.
 
         :raises InvalidInput: it leads to another host.
         """
@@ -106,7 +104,10 @@ class Endpoint:
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def check_pin(self, sock: Any) -> None:
-        """:raises CertificateInvalid: a fingerprint is pinned, and this connection's certificate has another one."""
+        """Compare the certificate of a connection with the pinned one, if one is pinned.
+
+        :raises CertificateInvalid: it has another fingerprint.
+        """
         if self._fingerprint is not None and fingerprint_of(sock) != self._fingerprint:
             raise CertificateInvalid(
                 f"{self.address}: the certificate is not the pinned one; it has the fingerprint "
@@ -129,7 +130,7 @@ class Endpoint:
         )
 
     def failed(self, error: OSError) -> Unreachable:
-        """A connection that could not be made or broke, in words."""
+        """Make an error of a connection that could not be made or broke."""
         if isinstance(error, ssl.SSLError):
             why = f"TLS failed ({error.reason or error}); is this an HTTPS port, and does it speak TLS 1.2?"
         elif isinstance(error, socket.gaierror):
@@ -147,7 +148,10 @@ class Endpoint:
         )
 
     def untrusted(self, why: str, fingerprint: Optional[str]) -> CertificateInvalid:
-        """:param fingerprint: of the refused certificate, if it is known."""
+        """Make an error of a refused certificate.
+
+        :param fingerprint: of that certificate, if it is known.
+        """
         prefix = self.options.option_prefix
         pin = f"{prefix}fingerprint: {fingerprint} once you have checked it" if fingerprint else f"{prefix}fingerprint"
         return CertificateInvalid(
@@ -159,7 +163,7 @@ class Endpoint:
         )
 
     def unpacked(self, headers: Mapping[str, str], body: bytes) -> bytes:
-        """The body without its content encoding.
+        """Decode the content encoding of a body.
 
         :raises BadResponse: it is not gzip as its header says, or too large.
         """
@@ -190,7 +194,7 @@ class Body:
 
     @property
     def room(self) -> int:
-        """How much to ask for at once: no more than tells that it is too large."""
+        """How many bytes to ask for at once: one more than allowed is enough to see that it is too large."""
         return min(CHUNK, self._endpoint.options.max_body_bytes + 1 - self._size)
 
     def expect(self, length: int) -> None:

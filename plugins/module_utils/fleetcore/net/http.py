@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""HTTP over the standard library: the adapter of :class:`fleetcore.ports.Http` for one server.
+"""A blocking HTTP client over the standard library, for one server: the adapter of :class:`fleetcore.ports.Http`.
 
 It keeps connections in a small pool and limits the time of a whole request and the size of a body. TLS is verified by
 default. Proxies of the environment are not used: BMCs and the machine server are on the management network. Redirects
@@ -48,8 +46,9 @@ class HttpClient(Endpoint):
         self._closed = False
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """See :class:`fleetcore.ports.Http`; besides, ``BadResponse`` for an answer that is not HTTP, truncated or too
-        large.
+        """Send a request; see :class:`fleetcore.ports.Http`.
+
+        :raises BadResponse: the answer is not HTTP, truncated or too large.
         """
         target = self.target(request.url)
         seconds = self.seconds(request)
@@ -65,7 +64,7 @@ class HttpClient(Endpoint):
             return self._exchange(self._connect(deadline), request, target, deadline)
 
     def stream(self, request: HttpRequest, quiet: float) -> HttpStream:
-        """An answer whose body is read line by line as it comes, on a connection of its own; close it.
+        """Send a request whose answer is read line by line as it comes, on a connection of its own; close it.
 
         :param quiet: seconds without a byte of the body after which it counts as lost: ``TimedOut``.
         """
@@ -101,7 +100,7 @@ class HttpClient(Endpoint):
 
     @contextlib.contextmanager
     def _in_words(self, request: HttpRequest, seconds: float, deadline: float) -> Iterator[None]:
-        """Failures of the exchange inside as errors of :mod:`.errors`."""
+        """Raise failures of the exchange inside as errors of :mod:`.errors`."""
         try:
             yield
         except socket.timeout as error:
@@ -200,7 +199,7 @@ def _left(deadline: float) -> float:
 
 
 def _still_open(connection: http.client.HTTPConnection) -> bool:
-    """Nothing to read on an idle connection: data or end-of-file there means that the server gave it up."""
+    """Whether an idle connection can be used: data or end-of-file to read on it means that the server gave it up."""
     try:
         poll = select.poll()
         poll.register(connection.sock, select.POLLIN | select.POLLHUP | select.POLLERR)

@@ -1,12 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """HTTP/1.1 on asyncio's streams: the adapter of :class:`fleetcore.ports.AsyncHttp` for one server of very many.
 
-The same promises as :mod:`fleetcore.net.http`, for one event loop. A TLS handshake is what costs most, here and in the
-BMC, so that a further connection to a server is only opened when a request has waited a moment for one of the open
-ones.
+It promises what :mod:`fleetcore.net.http` does, for one event loop. A TLS handshake costs most, here and in the BMC: a
+further connection to a server is only opened when a request has waited a moment for one of the open ones.
 """
 
 from __future__ import annotations
@@ -64,8 +61,8 @@ class AsyncHttpClient(Endpoint):
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """See :class:`fleetcore.net.http.HttpClient`. The time-out includes the wait for a connection. Can be
-        cancelled.
+        """Send a request; see :class:`fleetcore.net.http.HttpClient`. The time-out includes the wait for a connection.
+        It can be cancelled.
         """
         target = self.target(request.url)
         if not target.isascii() or any(char <= " " for char in target):
@@ -119,7 +116,9 @@ class AsyncHttpClient(Endpoint):
         return await self._connect(deadline)
 
     async def _wait(self, seconds: float) -> Optional[_Connection]:
-        """The next connection that becomes free; None if that takes longer, or one was lost and may be opened anew."""
+        """Wait for the next connection that becomes free; None if that takes longer, or one was lost and may be opened
+        anew.
+        """
         if seconds <= 0:
             raise asyncio.TimeoutError
         loop = asyncio.get_running_loop()

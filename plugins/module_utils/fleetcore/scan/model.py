@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What is scanned, how gently, and what was found."""
+"""Options and results of a scan."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ class SsdpOptions:
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """What is scanned, and how gently.
+    """The addresses and ports to scan, and how gently.
 
     :param addresses: of :func:`targets.expand`.
     :param redfish_schemes: tried in this order on each port that accepts a connection.
@@ -62,8 +60,8 @@ class ScanOptions:
 
 @dataclass
 class Service:
-    """Something that answered. ``kind`` is ``redfish`` or ``ipmi``; ``scheme`` only with Redfish; ``found_by``: scan,
-    ssdp.
+    """Something that answered. ``kind`` is ``redfish`` or ``ipmi``; ``scheme`` only with Redfish; ``found_by``
+    holds ``scan`` or ``ssdp`` or both.
     """
 
     address: str
@@ -84,7 +82,7 @@ class Service:
 
 @dataclass
 class ScanResult:
-    """What a scan found.
+    """The result of a scan.
 
     :ivar probes: connections and datagrams sent.
     :ivar silent: probes without a service, counted by reason.

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """What IPMI over LAN says before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication
@@ -67,7 +65,10 @@ def presence_ping(tag: int = 0) -> bytes:
 
 
 def capabilities_request(sequence: int = 1, extended: bool = True) -> bytes:
-    """:param extended: ask for the IPMI 2.0 answer; some IPMI 1.5 BMCs refuse that."""
+    """Make the question for the channel's authentication capabilities.
+
+    :param extended: ask for the IPMI 2.0 answer; some IPMI 1.5 BMCs refuse that.
+    """
     channel = _THIS_CHANNEL | (_EXTENDED if extended else 0)
     head = bytes([_BMC, _APP_REQUEST])
     body = bytes([_CONSOLE, (sequence & 0x3F) << 2, _GET_CAPABILITIES, channel, _ADMINISTRATOR])
@@ -76,7 +77,7 @@ def capabilities_request(sequence: int = 1, extended: bool = True) -> bytes:
 
 
 def decode(data: bytes) -> Union[Pong, Capabilities, None]:
-    """An answer to one of the two, or None for anything else."""
+    """Decode an answer to one of the two requests; None for anything else."""
     if len(data) < 5 or data[0] != _IPMI_HEADER[0]:
         return None
     if data[3] == _ASF_HEADER[3]:
@@ -126,7 +127,7 @@ def _capabilities(data: bytes) -> Optional[Capabilities]:
 
 
 def facts(pong: Optional[Pong], capabilities: Optional[Capabilities]) -> Optional[dict[str, Any]]:
-    """What both say together as plain data; None if it is not IPMI that answered."""
+    """Join what both say into plain data; None if it is not IPMI that answered."""
     out: dict[str, Any] = {}
     if pong is not None and pong.ipmi:
         out["asf_enterprise"] = pong.enterprise

@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Sends the probes and collects the answers: asyncio over the standard library.
 
-Nobody is logged in to, certificates are looked at and not judged, and nothing is sent to an address that was not
-named. Every connection and every datagram waits for its turn, so that the rate holds for all kinds of probes together.
+It logs in nowhere, looks at certificates without judging them, and sends nothing to an address that was not named.
+Every connection and every datagram waits for its turn, so that the rate holds for all kinds of probes together.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ _OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAD
 
 
 def scan(options: ScanOptions) -> ScanResult:
-    """Scan. Blocks until it is done.
+    """Scan; returns when it is done.
 
     :raises InvalidInput: more concurrency than this computer has file handles, or an interface that it does not have.
     """
@@ -195,7 +193,7 @@ class _Scan:
     # -- SSDP ---------------------------------------------------------------------------------------------------------
 
     async def _search(self) -> list[tuple[str, ssdp.Answer]]:
-        """Sender and answer of every service that answered, by UUID; those among the addresses first."""
+        """Search by multicast. Returns sender and answer of each service, by UUID; those among the addresses first."""
         options = self._options.ssdp or SsdpOptions()
         family, sockaddr = numeric_address(options.address, options.port)
         sock = ssdp_socket(family, options)
@@ -216,7 +214,7 @@ class _Scan:
         return list(by_uuid.values())
 
     async def _merge(self, answers: list[tuple[str, ssdp.Answer]]) -> None:
-        """Each answer is a service that was found already, a new one, or one outside of the networks."""
+        """Add the answers of a search: each is a service found already, a new one, or one outside of the networks."""
         for sender, answer in answers:
             address = answer.host if answer.host in self._addresses else sender
             if address not in self._addresses:

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Sockets of a scan: datagrams to many addresses, the search by multicast, TLS that only looks."""
+"""Sockets of a scan: datagrams to many addresses, the search by multicast, TLS that does not judge certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from .model import SsdpOptions
 
 
 class IpmiAnswer:
-    """What one address said so far."""
+    """Gathers what one address says."""
 
     def __init__(self) -> None:
         self.pong: Optional[rmcp.Pong] = None
@@ -110,7 +108,7 @@ class SsdpCollector(asyncio.DatagramProtocol):
 
 
 def ssdp_socket(family: int, options: SsdpOptions) -> socket.socket:
-    """A socket that sends the search over the chosen interface.
+    """Open a socket that sends the search over the chosen interface.
 
     :raises InvalidInput: this computer has no such interface.
     """
@@ -153,7 +151,7 @@ def _sender(sockaddr: tuple[Any, ...]) -> tuple[str, int]:
 
 
 def accept_any() -> ssl.SSLContext:
-    """For looking only: any certificate, old ciphers and protocols too, for nothing secret is sent."""
+    """Make a TLS context that accepts any certificate, old ciphers and protocols: nothing secret is sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which addresses to look at. Pure. Nothing is guessed: an empty list, a host name, or a network with host bits is an
+"""The addresses to look at. Pure. Nothing is guessed: an empty list, a host name or a network with host bits is an
 error.
 """
 
@@ -27,7 +25,7 @@ class _Span:
 
 
 def expand(networks: Iterable[str], limit: int) -> list[str]:
-    """The addresses of networks (``192.0.2.0/24``: without network and broadcast address), ranges
+    """List the addresses of networks (``192.0.2.0/24``: without network and broadcast address), ranges
     (``192.0.2.10-192.0.2.20``, ``192.0.2.10-20``) and single addresses, in their order, each once, in the usual
     spelling.
 

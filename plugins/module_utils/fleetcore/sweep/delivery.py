@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Documents on their way out of a sweep: a short queue, sent in batches by one thread, in the spool while the server
 is down.
 
-Memory holds no more than the queue and one batch, however slow the server is: who collects waits.
+Memory holds no more than the queue and one batch, however slow the server is: the collections wait.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ RETRY_SECONDS = 15.0
 
 
 def sweep_spool(path: str) -> Spool:
-    """Documents in files of one directory, one per machine: a newer one replaces the older.
+    """Open a spool with one file for each machine: a newer document replaces the older one.
 
     :raises InvalidInput: the directory can't be made.
     """
@@ -52,8 +50,8 @@ def file_name(machine: str) -> str:
 
 
 class ServerGate:
-    """Whether the server is asked: not for ``retry_seconds`` after it could not be reached, never again once it
-    refused the sender.
+    """Decides whether the server is asked: not for ``retry_seconds`` after it could not be reached, and never again
+    after it refused the sender.
 
     :param told: ``(event, message)`` when it goes down and when it answers again.
     :ivar problem: why the server takes nothing at all (the token is refused, ...).
@@ -131,7 +129,7 @@ class Delivery:
         await self._queue.put((machine, document))
 
     async def finish(self) -> None:
-        """No more will come."""
+        """Say that no more will come."""
         await self._queue.put(None)
 
     async def run(self) -> None:

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What all resources of the machine server's API share: one server, requests, retries, and its refusals as errors.
+"""Base of all resources of the machine server's API: requests, retries, and the server's refusals as errors.
 
 Sans-IO: it builds requests, judges answers and decides on retries; the transport (:class:`~.ports.Http`) and the time
 (:class:`~.ports.Clock`) are handed in. Objects go in and out as plain JSON data in the shapes of the server's OpenAPI
@@ -51,7 +49,7 @@ PAGE = 500
 
 
 class Api:
-    """One machine server. Each resource of its API is a subclass; who needs several makes a class of those.
+    """A machine server. Each resource of its API is a subclass; a caller that needs several makes a class of those.
 
     Requests that can be repeated without harm (all GET and DELETE, PUT, and the POSTs whose docstring says so) are
     sent up to ``attempts`` times as long as the failure is a ``TransientError``; the others once.
@@ -148,7 +146,7 @@ class Api:
         return response
 
     def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str], repeat: bool) -> HttpResponse:
-        """The answer, if it is 2xx or 304."""
+        """Send a request and return its answer if that is 2xx or 304."""
         sent = {"Accept": "application/json", **headers, **self._authorization()}
         payload: Optional[bytes] = None
         if body is not None:
@@ -181,7 +179,7 @@ class Api:
             raise self._not_ours(path, "JSON", response.status) from None
 
     def _named(self, error: TransportError) -> TransportError:
-        """The transport's error, told of the machine server instead of an address."""
+        """Tell the transport's error of the machine server instead of an address."""
         address = error.details.get("address")
         what = error.message
         if address and what.startswith(f"{address}: "):
@@ -246,12 +244,12 @@ _TOKEN_CHARACTERS = frozenset(chr(code) for code in range(0x21, 0x7F))
 
 
 def _may_get_better(error: TransientError) -> bool:
-    """An answer in the wrong format stays wrong when it is asked for again; one that broke off may come whole."""
+    """False for an answer in the wrong format, which stays wrong; one that broke off may come whole the next time."""
     return not (isinstance(error, BadResponse) and "status" in error.details)
 
 
 def check_id(machine: str, field: str = "machine") -> str:
-    """A machine id that can stand in a URL, unchanged.
+    """Return a machine id unchanged if it can stand in a URL.
 
     :raises InvalidInput: empty, or it has control characters or the parts ``.`` or ``..``, which proxies resolve.
     """
@@ -265,7 +263,7 @@ def check_id(machine: str, field: str = "machine") -> str:
 
 
 def tail(machine: str) -> str:
-    """A machine id as the last part of a path of ``/json/v1``.
+    """Quote a machine id as the last part of a path of ``/json/v1``.
 
     Go's net/http leaves some characters as they are in a path, so that routers that match the raw path see the plain
     id.
@@ -282,7 +280,10 @@ def path_of(collection: str, name: str, field: str) -> str:
 
 
 def machine_path(machine: str) -> str:
-    """:raises InvalidInput: see :func:`check_id`."""
+    """The path of a machine.
+
+    :raises InvalidInput: see :func:`check_id`.
+    """
     return path_of("machines", machine, "machine")
 
 

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Credentials: logins that the server keeps, and who read them."""
@@ -18,25 +16,29 @@ class Credentials(Api):
     """``/api/v1/credentials`` and ``/api/v1/audit``"""
 
     def credentials(self) -> list[dict[str, Any]]:
-        """``[{"name", "username", "created_at", "updated_at"}]``, by name: never a password."""
+        """All credentials by name, ``[{"name", "username", "created_at", "updated_at"}]``: never a password."""
         path = "/api/v1/credentials"
         return self._items(path, self._object("GET", path))
 
     def read_credential(self, name: str) -> dict[str, Any]:
-        """The login, ``{"name", "username", "password"}``. The server writes down who read it.
+        """Read a login, ``{"name", "username", "password"}``. The server writes down who read it.
 
-        :raises NotFound: there is none. :raises PermissionDenied: the token is not of scope runner or admin.
+        :raises NotFound: there is none.
+        :raises PermissionDenied: the token is not of scope runner or admin.
         """
         return self._object("GET", _credential(name))
 
     def put_credential(self, name: str, username: str, password: str) -> dict[str, Any]:
-        """Store a login in place of the one of that name; ``updated_at`` stays if it was the same. Without the
-        password.
+        """Store a login in place of the one of that name, and return it without its password. ``updated_at`` stays if
+        nothing changed.
         """
         return self._object("PUT", _credential(name), {"username": username, "password": password})
 
     def delete_credential(self, name: str) -> None:
-        """:raises NotFound: there is none."""
+        """Remove a login.
+
+        :raises NotFound: there is none.
+        """
         self._send("DELETE", _credential(name))
 
     def audit(self, subject: Optional[str] = None, page: int = PAGE) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Events of machines and the description that the server makes of them, on ``/json/v1``."""
@@ -22,7 +20,7 @@ class Events(Api):
     """``/json/v1/machine``"""
 
     def description(self, machine: str) -> dict[str, Any]:
-        """The machine's Description, with Go's field names (``PowerCycle``, ``Dimensions``, ...).
+        """Read the machine's Description, with Go's field names (``PowerCycle``, ``Dimensions``, ...).
 
         :raises NotFound: no such machine. (Other servers answer 500, which is ``BadResponse``.)
         """
@@ -36,7 +34,7 @@ class Events(Api):
         self._send("POST", "/json/v1/machine/event/", dict(event))
 
     def description_updates(self, machine: str, streams: HttpStreams, quiet: float) -> Iterator[None]:
-        """Yields once when the server listens, and then whenever the machine's description changed.
+        """Yield once when the server listens, and then whenever the machine's description changed.
 
         Ends when the server ends it; changes between two calls are not told, so look at the description after each
         item.

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The inventory: hosts with their variables and groups, as the inventory plugin reads them."""
@@ -15,8 +13,7 @@ from .base import Api, place, with_query
 
 @dataclass(frozen=True)
 class Inventory:
-    """Answer of :meth:`Inventories.inventory`. ``data`` is None when the server's state is still the one of ``etag``.
-    """
+    """The answer to one question; ``data`` is None when the server's state is still the one of ``etag``."""
 
     etag: Optional[str]
     data: Optional[dict[str, Any]]
