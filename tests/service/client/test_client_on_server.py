@@ -105,7 +105,7 @@ def test_inventory(client: ServerClient, machine: str) -> None:
 
 
 def test_what_does_not_exist(client: ServerClient) -> None:
-    for call in (client.machine, client.delete_machine, client.bmc, client.device, client.description):
+    for call in (client.machine, client.delete_machine, client.device, client.description):
         with pytest.raises(NotFound, match="nobody"):
             call("nobody")
     with pytest.raises(NotFound, match="nobody"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What IPMI over LAN says before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication
-capabilities
-(IPMI 2.0 section 22.13). Bytes in, values out; anything else that comes is None."""
+"""IPMI over LAN before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication capabilities
+(IPMI 2.0 section 22.13). Bytes in, values out; anything else that comes is None.
+"""
 
 from __future__ import annotations
 
