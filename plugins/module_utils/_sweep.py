@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import unquote
 
-from ._bmc import BMC
+from ._bmc_options import BMC
 from ._sweep_report import counts
 from ._sweep_run import CAPTURE_END, Client, run
 from .fleetcore.errors import FleetError, InvalidInput, NotFound

@@ -16,7 +16,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Callable, Optional
 
-from ._bmc import cache_of, capture_facts, document_facts, new_record, write_capture
+from ._bmc_info import cache_of, capture_facts, document_facts, new_record, write_capture
 from ._server import if_there, server_client
 from ._sweep_report import Progress, result
 from .fleetcore.document.model import Device, Source, device_from_dict, to_dict
@@ -27,8 +27,8 @@ from .fleetcore.net.client.credentials import Credentials
 from .fleetcore.net.client.devices import Devices
 from .fleetcore.net.client.machines import Machines
 from .fleetcore.ports import Clock
-from .fleetcore.power.registry import collect_async, replay
 from .fleetcore.redfish.capture import read as read_capture
+from .fleetcore.sweep.collect import collect_async, replay
 from .fleetcore.sweep.delivery import sweep_spool
 from .fleetcore.sweep.done import DoneMachines
 from .fleetcore.sweep.dump import DumpOptions, write_dump

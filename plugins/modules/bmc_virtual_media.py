@@ -113,7 +113,7 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.media import MEDIA, prepare_media
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.virtual_media import MEDIA, prepare_media
 
 SPEC = {
     "state": {"type": "str", "choices": ["inserted", "ejected"], "default": "inserted"},

@@ -69,7 +69,7 @@ options:
           inventory variables.
         type: list
         elements: str
-        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
+        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
       redfish_scheme:
         description: How Redfish is spoken.
         type: str
@@ -219,7 +219,7 @@ BMC = {
     "drivers": {
         "type": "list",
         "elements": "str",
-        "choices": ["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],
+        "choices": ["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],  # written by scripts/check_docs.py
     },
     "redfish_scheme": {"type": "str", "choices": ["https", "http"]},
     "redfish_port": {"type": "int"},

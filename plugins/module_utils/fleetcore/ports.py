@@ -88,12 +88,13 @@ class Clock(Protocol):
 class Locks(Protocol):
     """Names that one process at a time may hold.
 
-    ``hold`` takes all of them, waits at most ``timeout`` seconds altogether, and gives them back at the end, however it ends.
+    ``hold`` takes all of them, waits at most ``timeout`` seconds altogether, tells whether it had to wait, and gives them back at
+    the end, however it ends.
 
     :raises Busy: others had one of them for all that time.
     """
 
-    def hold(self, names: Iterable[str], timeout: float) -> AbstractContextManager[None]: ...
+    def hold(self, names: Iterable[str], timeout: float) -> AbstractContextManager[bool]: ...
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Accounts of the BMC: what is to be done to one. How it is done over Redfish and over IPMI is in ``accounts_*.py``."""
+"""Accounts of the BMC: what is to be done to one. How it is done over Redfish and over IPMI is in ``account_*.py``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..errors import FleetError, InvalidInput
 from ..ports import Clock
 from ..power.options import BmcOptions, bmc_options
 from ..redfish.service import Service
-from .accounts_ipmi import IpmiAccounts
-from .accounts_redfish import RedfishAccounts
+from .account_ipmi import IpmiAccounts
+from .account_password import Rotation
+from .account_redfish import RedfishAccounts
 from .base import Change, Ipmi, carry_out, read_back, seconds
-from .rotation import Rotation
 
 Right = Callable[[Optional[Mapping[str, Any]]], bool]
 """Whether an account is as it is to be; it is told None where there is none."""

@@ -91,6 +91,16 @@ def test_nothing_to_do(state):
     assert (result.changed, result.verified, machine.told, result.steps) == (False, True, [], [])
 
 
+def test_a_state_that_is_known_is_not_asked_for_again_until_something_was_done():
+    machine = Machine(OFF)
+    asked = []
+    query = machine.power_state
+    machine.power_state = lambda: asked.append(list(machine.told)) or query()
+    controller = PowerController(machine, machine)
+    assert controller.run("on", known=OFF).verified
+    assert asked == [["on"]]
+
+
 def test_each_step_is_told_when_it_is_done():
     machine = Machine(off=3)
     told = []
