@@ -16,8 +16,8 @@ from fleetcore.ports import Clock
 
 from fleetd.common import logs
 from fleetd.monitor import core
+from fleetd.monitor.adapters.outbox import Outbox
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import Outbox
 
 
 class Machine(Protocol):
@@ -31,7 +31,7 @@ class Machine(Protocol):
 
 
 class Documents(Protocol):
-    """See :class:`fleetd.monitor.documents.Collector`."""
+    """See :class:`fleetd.monitor.adapters.documents.Collector`."""
 
     @property
     def busy(self) -> bool: ...

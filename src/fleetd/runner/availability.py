@@ -15,8 +15,8 @@ from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
+from fleetd.common.link import Link
 from fleetd.runner import core
-from fleetd.runner.loop import Link
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
 from fleetd.runner.waves import shared
@@ -39,8 +39,8 @@ class AvailabilityOptions:
     variables: tuple[str, ...] = ()  # host variables that others want to know
 
 
-class Availability:
-    """See :class:`fleetd.runner.loop.Process`.
+class AvailabilityDuty:
+    """See :class:`fleetd.runner.loop.Duty`.
 
     The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
     served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When more than half

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What the runner asks of the world: playbooks, a journal, and a server that has work."""
+"""Ports of the runner: playbooks, a journal, and a server that has work."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fleetcore.errors import FleetError
+from fleetcore.ports import PowerState
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,11 @@ class HostOutcome:
 
 @dataclass(frozen=True)
 class HostStep:
-    """A power state that was read back while the playbook still works on the host: ``off`` or ``on``."""
+    """A power state, off or on, that was read back while the playbook still works on the host."""
 
     host: str
-    state: str
+    state: PowerState
     message: str = ""
-
-
-def step_state(step: Mapping[str, Any]) -> str | None:
-    """The power state that a step of the power module has read back, if it is one of these."""
-    result = step.get("result")
-    return str(result) if result in ("off", "on") and step.get("action") == f"wait for {result}" else None
-
-
-def step_message(step: Mapping[str, Any]) -> str:
-    return f"power read back at {step.get('at')}, {float(step.get('seconds') or 0):.1f} s after it was asked for"
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,7 @@ class PlaybookRunner(Protocol):
         """Forget a finished run; what is kept for people to read holds no secrets."""
 
 
-class State(enum.StrEnum):
+class EntryState(enum.StrEnum):
     """Life of one request in the journal."""
 
     RUNNING = "running"  # recorded before the playbook starts
@@ -131,7 +122,7 @@ class Entry:
     key: str
     machine: str
     request: str | None
-    state: State
+    state: EntryState
     attempts: int = 0
     run: str | None = None
     changed_at: float = 0.0
@@ -239,8 +230,8 @@ class WorkServer(Protocol):
     def release(self, machine: str) -> None:
         """Give a claim back: nothing was done under it. No error if there is none."""
 
-    def step(self, entry: Entry, state: str, message: str) -> None:
-        """The machine is ``off``, or ``on`` again. For people who watch: nothing depends on it, and it may get lost.
+    def step(self, entry: Entry, state: PowerState, message: str) -> None:
+        """The machine is off, or on again. For people who watch: nothing depends on it, and it may get lost.
 
         :raises ConflictError: as for :meth:`verified`.
         """

@@ -19,7 +19,7 @@ from fleetcore.errors import ConflictError, FleetError, NotFound, TransportError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import HostOutcome, Journal, JournalBroken, Leases, PlaybookRun, PlaybookRunner
 
@@ -43,8 +43,8 @@ class ProcessOptions:
     extra_vars: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Scheduled:
-    """See :class:`fleetd.runner.loop.Process`. One batch at a time; a full one is followed by the next at once.
+class ScheduledDuty:
+    """See :class:`fleetd.runner.loop.Duty`. One batch at a time; a full one is followed by the next at once.
 
     What is claimed for a run is in the journal, so that the next life settles what an earlier one began.
     """

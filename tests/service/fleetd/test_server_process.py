@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 import fleetd
-from fleetd.common import settings as config
+from fleetd.common.settings import load, load_text
+from fleetd.runner.config import Settings as RunnerSettings
+from fleetd.server.config import Settings
 
 
 @pytest.fixture
@@ -291,23 +293,23 @@ def test_bad_environment_is_one_line(run_fleetd: Any, name: str, value: str, wor
 @pytest.mark.parametrize("value", ["a.yml, b.yml", '["a.yml", "b.yml"]'])
 def test_a_list_in_the_environment(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("FLEETD_RUNNER__INVENTORY", value)
-    assert config.load_text("", "x").runner.inventory == ["a.yml", "b.yml"]
+    assert load_text(RunnerSettings, "", "x").runner.inventory == ["a.yml", "b.yml"]
 
 
 def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "x.yml"
     file.write_text("server: {listen: '127.0.0.1:1', max_body_bytes: 5000}\nlog:\n")
-    assert config.load(file).server.listen == "127.0.0.1:1"
+    assert load(Settings, file).server.listen == "127.0.0.1:1"
     monkeypatch.setenv("FLEETD_SERVER__LISTEN", "127.0.0.1:2")
     monkeypatch.setenv("FLEETD_TOKEN", "is not ours")
-    assert config.load(file).server.listen == "127.0.0.1:2"
-    settings = config.load(file, {"server": {"listen": "127.0.0.1:3", "max_body_bytes": None}})
+    assert load(Settings, file).server.listen == "127.0.0.1:2"
+    settings = load(Settings, file, {"server": {"listen": "127.0.0.1:3", "max_body_bytes": None}})
     assert (settings.server.listen, settings.server.max_body_bytes) == ("127.0.0.1:3", 5000)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FLEETD_SERVER__LISTEN")
-    assert config.load().server.listen == "127.0.0.1:8480"
+    assert load(Settings).server.listen == "127.0.0.1:8480"
     file.rename(tmp_path / "fleetd.yml")
-    assert config.load().server.listen == "127.0.0.1:1"
+    assert load(Settings).server.listen == "127.0.0.1:1"
 
 
 def test_log_formats(home: Any, serve_fleetd: Any) -> None:

@@ -12,12 +12,12 @@ import pytest
 from fleetcore.errors import NotFound, Unreachable
 from monitor_fakes import FakeClock, FakeMachine
 
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.machine import FileMemory
+from fleetd.monitor.adapters.outbox import KINDS, Outbox
+from fleetd.monitor.adapters.spool import Spool
 from fleetd.monitor.agent import Agent, Pace
-from fleetd.monitor.app import FileMemory
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import KINDS, Outbox
-from fleetd.monitor.spool import Spool
-from fleetd.runner.loop import Link
 
 
 class Documents:

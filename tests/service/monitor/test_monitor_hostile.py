@@ -23,8 +23,8 @@ from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import EVENT, PlainServer, RealServer, eventually
 from structlog.testing import capture_logs
 
-from fleetd.monitor import documents
-from fleetd.monitor.documents import Collector
+from fleetd.monitor.adapters import documents
+from fleetd.monitor.adapters.documents import Collector
 
 HTML = b"<html><body>Sign in</body></html>"
 DEEP = b"[" * 100_000

@@ -21,9 +21,9 @@ from fleetcore.errors import (
 from monitor_fakes import FakeClock
 from structlog.testing import capture_logs
 
-from fleetd.monitor.outbox import KINDS, Outbox
-from fleetd.monitor.spool import Spool
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.outbox import KINDS, Outbox
+from fleetd.monitor.adapters.spool import Spool
 
 
 def spool(folder: Path, items: int = 100, size: int = 100_000) -> Spool:

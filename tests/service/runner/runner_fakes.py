@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, Unreachable
+from fleetcore.ports import PowerState
 
 from fleetd.runner.ports import Entry, HostOutcome, PlaybookRun, RunProgress, Wanted
 
@@ -159,7 +160,7 @@ class FakeServer:
         self.calls.append(("release", machine))
         self.held.pop(machine, None)
 
-    def step(self, entry: Entry, state: str, message: str) -> None:
+    def step(self, entry: Entry, state: PowerState, message: str) -> None:
         self._check(entry)
         self.calls.append((state, entry.machine))
 

@@ -36,8 +36,8 @@ from fleetd.runner.adapters import awx
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.ports import HostOutcome, State
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import EntryState, HostOutcome
 
 
 class ForkingRunner(AnsibleRunner):
@@ -184,7 +184,7 @@ def _arm(point: str) -> None:
     elif what == "report":
         _around(when, HttpWorkServer, "verified", lambda entry: True)
     else:
-        _around(when, SqliteJournal, "save", lambda entries: any(e.state is State(what) for e in entries))
+        _around(when, SqliteJournal, "save", lambda entries: any(e.state is EntryState(what) for e in entries))
 
 
 def _live(order: Mapping[str, Any]) -> None:

@@ -16,7 +16,9 @@ import pytest
 from fleetcore.errors import FatalError, InvalidInput
 from runner_fakes import FileLab
 
-from fleetd.runner.adapters.ansible_runner import AnsibleRunner, Outcomes, Recorder, _lines
+from fleetd.runner.adapters.ansible_runner import AnsibleRunner, _lines
+from fleetd.runner.adapters.recorder import Recorder
+from fleetd.runner.adapters.worker import Outcomes
 from fleetd.runner.ports import PlaybookRun, RunProgress
 
 POWER = "baremetal.fleet.bmc_power"

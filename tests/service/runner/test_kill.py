@@ -80,8 +80,8 @@ SUICIDE = """
 import os, signal, sys
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.server import HttpWorkServer
-from fleetd.runner.ports import State
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import EntryState
 
 when, what = sys.argv.pop(1).split(":")
 
@@ -100,7 +100,7 @@ def around(cls, name, match):
         return result
     setattr(cls, name, wrapped)
 
-if what in list(State):
+if what in list(EntryState):
     around(SqliteJournal, "save", lambda entries: any(e.state == what for e in entries))
 elif what == "start":
     around(AnsibleRunner, "start", lambda run: run.id.startswith("cycle-"))

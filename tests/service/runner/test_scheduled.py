@@ -14,11 +14,11 @@ from fleetcore.errors import ConflictError, FatalError, InvalidInput, Unreachabl
 from runner_fakes import FakeClock, FakeRunner, MemoryJournal, broken
 from runner_line import PASSWORD, Line, until
 
-from fleetd.runner.adapters.ansible_runner import outcomes_together
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
+from fleetd.runner.adapters.recorder import outcomes_together
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import HostOutcome, RunProgress
-from fleetd.runner.scheduled import ProcessOptions, Scheduled
+from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
 from fleetlab.farm import BmcSpec, running_farm
 
 
@@ -67,8 +67,8 @@ class World:
         )
         self.process = self.restart()
 
-    def restart(self) -> Scheduled:
-        self.process = Scheduled(
+    def restart(self) -> ScheduledDuty:
+        self.process = ScheduledDuty(
             self.options, runner=self.runner, journal=self.journal, leases=self.leases, served=lambda: ["a", "b", "c"],
             link=Link(self.clock, lambda: 0.5), metrics=RunnerMetrics(), clock=self.clock, random=lambda: 0.5,
             new_id=lambda: str(next(self.ids)),

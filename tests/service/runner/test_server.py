@@ -13,8 +13,8 @@ from fleetcore.net.client import ServerClient
 from fleetcore.ports import HttpRequest, HttpResponse
 from runner_fakes import FakeClock
 
-from fleetd.runner.ports import Entry, State, Wanted
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import Entry, EntryState, Wanted
 
 Answer = tuple[int, Any]
 OPEN = "/api/v1/powercycles?state="
@@ -114,7 +114,7 @@ def test_a_server_in_trouble_is_not_taken_for_one_without_requests(status: int, 
         work.wanted(frozenset("a"), {})
 
 
-ENTRY = Entry("q1", "a", "q1", State.VERIFIED, detail={"power": {"driver": "redfish", "after": "on"}}, token=7)
+ENTRY = Entry("q1", "a", "q1", EntryState.VERIFIED, detail={"power": {"driver": "redfish", "after": "on"}}, token=7)
 
 
 def test_a_cycle_is_told_step_by_step_with_its_token() -> None:
@@ -148,7 +148,7 @@ def test_a_claim_that_is_over_is_said(reason: str) -> None:
 
 def test_without_request_ids_a_cycle_is_complete_and_a_failure_can_not_be_told() -> None:
     work, table = server({"POST /json/v1/powercycle/complete/rack/a": (200, "")})
-    plain = Entry("rack/a@1", "rack/a", None, State.VERIFIED)
+    plain = Entry("rack/a@1", "rack/a", None, EntryState.VERIFIED)
     work.verified(plain)
     work.failed(plain)
     work.step(plain, "off", "")

@@ -39,7 +39,8 @@ from fleetcore.errors import (
 from fleetcore.ports import Http, HttpRequest
 
 from fleetd.common import logs
-from fleetd.runner.adapters.ansible_runner import Recorder, make_private
+from fleetd.runner.adapters.ansible_runner import make_private
+from fleetd.runner.adapters.recorder import Recorder
 from fleetd.runner.ports import HostOutcome, PlaybookRun, RunProgress
 
 MARKER = "fleetd_run"

@@ -16,7 +16,7 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput
 
-from fleetd.runner.ports import Entry, JournalBroken, State
+from fleetd.runner.ports import Entry, EntryState, JournalBroken
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cycle (
@@ -78,7 +78,7 @@ class SqliteJournal:
         with self._safely():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM cycle ORDER BY changed_at, key").fetchall()  # noqa: S608 (a constant)
         return [
-            Entry(k, m, r, State(s), a, run, at, nb, json.loads(d), token)
+            Entry(k, m, r, EntryState(s), a, run, at, nb, json.loads(d), token)
             for k, m, r, s, a, run, at, nb, d, token in rows
         ]
 

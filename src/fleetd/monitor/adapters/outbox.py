@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from fleetcore.errors import BadResponse, ConflictError, FleetError, InvalidInput, NotFound, TransportError
 
 from fleetd.common import logs
-from fleetd.monitor.spool import Report, Spool
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.spool import Report, Spool
 
 EVENT, DEVICE = KINDS = ("event", "device")
 Send = Callable[[Mapping[str, Any]], object]

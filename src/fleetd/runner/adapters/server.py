@@ -13,6 +13,7 @@ from typing import Any
 from fleetcore.errors import BadResponse, ConflictError, NotFound
 from fleetcore.net.claim import PROCESS, Claim, summary
 from fleetcore.net.client import ServerClient
+from fleetcore.ports import PowerState
 
 from fleetd.runner.ports import Entry, Leases, Wanted
 
@@ -76,9 +77,9 @@ class HttpWorkServer:
     def release(self, machine: str) -> None:
         self._leases.cancel(PROCESS, machine)
 
-    def step(self, entry: Entry, state: str, message: str) -> None:
+    def step(self, entry: Entry, state: PowerState, message: str) -> None:
         if entry.request is not None:
-            self._report(entry, state, message)
+            self._report(entry, state.value, message)
 
     def verified(self, entry: Entry) -> None:
         if entry.request is None:

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Tell the machine server what becomes of power cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fleetcore.errors import FleetError, TransportError
+from fleetcore.ports import PowerState
+
+from fleetd.common import logs
+from fleetd.common.link import Link
+from fleetd.runner import core
+from fleetd.runner.cycles import Cycles
+from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.ports import Entry, EntryState, WorkServer
+
+
+class Reports:
+    """Reports to the server. What it does not take while it can't be reached stays in the journal.
+
+    :param wall: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        cycles: Cycles,
+        server: WorkServer,
+        link: Link,
+        metrics: RunnerMetrics,
+        retry: core.RetryPolicy,
+        wall: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._cycles = cycles
+        self._server = server
+        self._link = link
+        self._metrics = metrics
+        self._retry = retry
+        self._wall = wall
+        self._random = random
+        self._log = logs.get("fleetd.runner")
+
+    def step(self, entry: Entry, state: PowerState, message: str) -> bool:
+        """Whether the server was told that a machine is off, or on again, while its cycle goes on."""
+        if self._link.wait():
+            return False
+        try:
+            self._server.step(entry, state, message)
+        except TransportError as error:
+            self._link.failed(error)
+            return False
+        except FleetError as error:
+            self._log.info("step_refused", machine=entry.machine, request=entry.request, message=error.message)
+        return True
+
+    def trouble(self, entry: Entry) -> Entry:
+        """Say at its request that a machine may be off, and why; once for each reason."""
+        trouble = str((entry.detail.get("recovery") or {}).get("message") or "no result")
+        message = f"it may be off, and could not be switched on yet; trying on: {trouble}"
+        if trouble == entry.detail.get("told") or not self.step(entry, PowerState.OFF, message):
+            return entry
+        return replace(entry, detail={**entry.detail, "told": trouble})
+
+    def outcomes(self) -> None:
+        """Report the outcomes that the server does not know, and give back claims under which nothing was done."""
+        for entry in sorted(self._cycles.of(EntryState.VERIFIED, EntryState.FAILED), key=lambda e: e.changed_at):
+            # A refusal is for good: telling it again would not help. If the claim was lost, the server offers the
+            # request again, and what was done is told under a new claim.
+            if not self._told(entry, lambda e=entry: self._report(e), "report_refused"):  # type: ignore[misc]
+                return
+            after = core.after_report(entry, self._wall(), self._retry, self._random())
+            self._cycles.save([after])
+            self._metrics.stage.labels("report").observe(max(0.0, self._wall() - entry.changed_at))
+            self._log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
+                           next=after.state.value)  # fmt: skip
+        for entry in [e for e in self._cycles.of(EntryState.WAITING) if e.token is not None]:
+            if not self._told(entry, lambda e=entry: self._server.release(e.machine), "release_refused"):  # type: ignore[misc]
+                return
+            self._cycles.save([replace(entry, token=None)])
+
+    def _told(self, entry: Entry, say: Callable[[], None], refused: str) -> bool:
+        """Whether the server has answered, a refusal included."""
+        if self._link.wait():
+            return False
+        try:
+            say()
+        except TransportError as error:
+            self._link.failed(error)
+            return False
+        except FleetError as error:
+            self._log.error(refused, machine=entry.machine, request=entry.request, message=error.message)
+        self._link.worked()
+        return True
+
+    def _report(self, entry: Entry) -> None:
+        if entry.state is EntryState.FAILED:
+            self._server.failed(entry)
+            return
+        power = entry.detail.get("power") or {}
+        told = core.steps_told(entry)
+        for state, message in core.steps_of(power):
+            if state not in told and not power.get("reported"):  # reported by the module: the request is closed
+                self._server.step(entry, state, message)
+        self._server.verified(entry)
