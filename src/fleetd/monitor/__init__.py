@@ -4,5 +4,5 @@
 
 """The machine monitor: a small agent that reports its own machine to a machine server, ours or any that speaks ``/json/v1``.
 
-``core`` decides, ``agent`` calls what is due; ``observe``, ``spool``, ``outbox``, ``documents``, ``follow`` and ``hook`` talk to the world.
+``core`` decides, ``agent`` calls what is due; ``observe``, ``outbox``, ``documents``, ``follow`` and ``hook`` talk to the world.
 """

@@ -16,7 +16,7 @@ from fleetcore.ports import Clock
 
 from fleetd.common import logs
 from fleetd.monitor import core
-from fleetd.monitor.adapters.outbox import Outbox
+from fleetd.monitor.adapters.outbox import Outboxes
 from fleetd.monitor.core import Flags, Host, Published
 
 
@@ -75,7 +75,7 @@ class Agent:
         machine: Machine,
         documents: Documents,
         memory: Memory,
-        outbox: Outbox,
+        outbox: Outboxes,
         describe: Callable[[], Mapping[str, Any]],
         heard: Callable[[str], None],
         clock: Clock,

@@ -20,6 +20,7 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput
 from fleetcore.host.clock import SystemClock
+from fleetcore.host.spool import Spool
 from fleetcore.net.client import ServerClient, check_id
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.ports import Clock
@@ -32,8 +33,7 @@ from fleetd.monitor.adapters.documents import Collector
 from fleetd.monitor.adapters.follow import Follower
 from fleetd.monitor.adapters.hook import Hook
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
-from fleetd.monitor.adapters.outbox import KINDS, Outbox, senders
-from fleetd.monitor.adapters.spool import Spool
+from fleetd.monitor.adapters.outbox import KINDS, Outboxes, senders
 from fleetd.monitor.agent import Agent, Pace
 from fleetd.monitor.config import MonitorSettings, Settings
 from fleetd.monitor.core import Host, Published
@@ -69,9 +69,11 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
     state_dir = own.state_dir.absolute()
     log = logs.get("fleetd.monitor")
     with _only_one(state_dir), contextlib.closing(client):
-        spool = Spool(state_dir / "spool", max_items=own.spool_items, max_bytes=own.spool_bytes)
+        spool = Spool(
+            state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes
+        )
         links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
-        outbox = Outbox(spool, senders(client, host.name), links)
+        outbox = Outboxes(spool, senders(client, host.name), links)
         memory = FileMemory(state_dir / "published.json")
         machine = ThisMachine(own)
         if once:
@@ -102,7 +104,7 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
 
 
 def _once(
-    own: MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outbox, *, device: bool
+    own: MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outboxes, *, device: bool
 ) -> bool:
     """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
     last = memory.load()
@@ -117,7 +119,7 @@ def _once(
 
 
 def _work(
-    agent: Agent, outbox: Outbox, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
+    agent: Agent, outbox: Outboxes, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
 ) -> None:
     """Step by step in a thread until ``stop``, which a request that is under way must not hold up."""
     crashed: list[BaseException] = []

@@ -2,19 +2,18 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What is to reach the server: each kind in order, kept in the spool while the server can't be reached."""
+"""The monitor's two outboxes, events before device documents, with one spool; and what is said of them in the log."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fleetcore.errors import BadResponse, ConflictError, FleetError, InvalidInput, NotFound, TransportError
+from fleetcore.host.spool import Gate, Outbox, Report, Spool
 
 from fleetd.common import logs
-from fleetd.common.link import Link
-from fleetd.monitor.adapters.spool import Report, Spool
 
 EVENT, DEVICE = KINDS = ("event", "device")
 Send = Callable[[Mapping[str, Any]], object]
@@ -37,79 +36,86 @@ def senders(server: Server, machine: str) -> dict[str, Send]:
     }
 
 
-class Outbox:
-    """Sends reports of each kind in the order in which they were offered, each at least once.
+@dataclass(frozen=True)
+class _Both:
+    """Documents wait for the events' gate, too: nothing is tried while the server does not take events."""
 
-    Events go first, and a device document that the server fails on does not hold them up; nothing is tried while it does not take events.
+    events: Gate
+    own: Gate
 
-    What the server refuses as malformed is dropped with a log line, so that it can't hold up the rest. What it refuses for
-    its token, and everything while it can't be reached, is kept. A report that the server always fails on goes when the spool is full.
+    def wait(self) -> float:
+        return max(self.events.wait(), self.own.wait())
 
-    ``refused`` counts what was dropped so.
+    def worked(self) -> None:
+        self.own.worked()
 
-    :param send: how each kind is sent. :param links: when the server may be asked again for each kind.
+    def failed(self, error: FleetError) -> None:
+        self.own.failed(error)
+
+
+class Outboxes:
+    """An outbox for each kind of report. Events go first, and a document that the server fails on does not hold them up.
+
+    What the server refuses as malformed is dropped with a log line. What it refuses for its token, and everything while it
+    can't be reached, is kept. A report that the server always fails on goes when the spool is full.
+
+    :param send: how each kind is sent.
+    :param gates: when the server may be asked again for each kind.
+    :ivar refused: how many reports were dropped because the server refused them.
     """
 
-    def __init__(self, spool: Spool, send: Mapping[str, Send], links: Mapping[str, Link]) -> None:
+    def __init__(self, spool: Spool, send: Mapping[str, Send], gates: Mapping[str, Gate]) -> None:
         self.spool = spool
-        self._send = send
-        self._links = links
-        self._flying: Report | None = None
-        self._lock = threading.Lock()
         self._log = logs.get("fleetd.monitor")
         self._said: set[str] = set()
         self._dropped = spool.dropped
+        self._spooling = False
         self.refused = 0
+        self._kinds = {
+            kind: Outbox(spool, _sender(kind, send[kind]), _Both(gates[EVENT], gates[kind]), self, kind=kind)
+            for kind in KINDS
+        }
 
     def offer(self, kind: str, body: Mapping[str, Any]) -> bool:
         """Send a report after those that wait, or keep it. True if it has left: it was delivered, or refused for good."""
         self.flush()
-        report = Report("", kind, body)
-        if not self.spool.has(kind) and not self._wait(kind):
-            self._flying = report
-            left = self._deliver(report)
-            with self._lock:
-                kept, self._flying = self._flying is None, None
-            if left or kept:
-                return left
-        self._keep(report)
-        return False
+        return self._kinds[kind].offer([Report(kind, body)])
 
     def flush(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """Send what waits, until it is all gone (True), the server fails, or ``stop`` says so."""
-        sent = 0
-        for kind in KINDS:
-            while not self._wait(kind) and not stop():
-                report = self.spool.first(kind)
-                if report is None or not self._deliver(report):
-                    break
-                self.spool.remove(report)
-                sent += 1
+        sent = sum(outbox.flush(stop) for outbox in self._kinds.values())
         if sent:
             self._log.info("spool_sent", sent=sent, left=len(self.spool), dropped=self.spool.dropped)
-        return not len(self.spool)
+        self._spooling = len(self.spool) > 0
+        return not self._spooling
 
     def wait(self) -> float | None:
         """Seconds until something that waits may be sent; None if nothing waits."""
-        return min((self._wait(kind) for kind in KINDS if self.spool.has(kind)), default=None)
-
-    def _wait(self, kind: str) -> float:
-        return max(self._links[EVENT].wait(), self._links[kind].wait())
+        waits = [wait for outbox in self._kinds.values() if (wait := outbox.wait()) is not None]
+        return min(waits, default=None)
 
     def keep_flying(self) -> None:
         """Put what is being sent right now into the spool: the process ends without waiting for the server's answer."""
-        with self._lock:
-            if self._flying is not None:
-                self._keep(self._flying)
-                self._flying = None
+        for outbox in self._kinds.values():
+            outbox.keep_flying()
 
-    def _keep(self, report: Report) -> None:
-        first = not len(self.spool)
-        try:
-            self.spool.put(report.kind, report.body)
-        except InvalidInput as error:
-            self._log.error("spool_failed", message=error.message)
-        if first:
+    def left(self, report: Report, answer: Any, _waited: bool) -> None:
+        if not isinstance(answer, FleetError):
+            self._said.discard("dropped")
+            return
+        self.refused += 1
+        if report.kind == DEVICE and isinstance(answer, NotFound):
+            if DEVICE not in self._said:
+                self._log.warning(
+                    "not_taken", kind=report.kind, message=f"the server takes no device documents: {answer.message}"
+                )
+            self._said.add(DEVICE)
+            return
+        self._log.error("report_refused", kind=report.kind, code=answer.code, message=f"dropped: {answer.message}")
+
+    def kept(self, _report: Report) -> None:
+        if not self._spooling:
+            self._spooling = True
             self._log.info("spooling", message="reports are kept until the server takes them")
         if self.spool.dropped != self._dropped:
             if "dropped" not in self._said:
@@ -119,43 +125,27 @@ class Outbox:
             self._said.add("dropped")
             self._dropped = self.spool.dropped
 
-    def _deliver(self, report: Report) -> bool:
-        """Whether the report has left: the server has it, or refused it for good."""
+    def lost(self, report: Report, error: FleetError) -> None:
+        self._log.error("spool_failed", message=error.message)
+        self.kept(report)
+
+
+def _sender(kind: str, send: Send) -> Callable[[Sequence[Report]], Sequence[Any]]:
+    """Send one report at a time, with the errors that :class:`Outbox` knows: a ``TransportError`` may pass, all others never will.
+
+    A server of another make takes events but no device documents, or it has forgotten the machine: that is ``NotFound``.
+    """
+
+    def sent(reports: Sequence[Report]) -> Sequence[Any]:
         try:
-            self._send[report.kind](report.body)
-        except FleetError as error:
-            if _refused(report.kind, error):
-                self._links[report.kind].worked()
-                self._refuse(report, error)
-                return True
-            self._links[report.kind].failed(
-                error if isinstance(error, TransportError) else BadResponse(error.message, **error.details)
-            )
-            return False
-        self._links[report.kind].worked()
-        self._said.discard("dropped")
-        return True
+            return [send(report.body) for report in reports]
+        except (InvalidInput, ConflictError, TransportError, NotFound) as error:
+            if kind == DEVICE and isinstance(error, BadResponse) and error.details.get("status") in _NO_SUCH_API:
+                raise NotFound(error.message, **error.details) from error
+            if kind != DEVICE and isinstance(error, NotFound):
+                raise BadResponse(error.message, **error.details) from error
+            raise
+        except FleetError as error:  # of a kind that no server should answer: it may pass
+            raise BadResponse(error.message, **error.details) from error
 
-    def _refuse(self, report: Report, error: FleetError) -> None:
-        self.refused += 1
-        if _unknown_here(report.kind, error):
-            if report.kind not in self._said:
-                self._log.warning(
-                    "not_taken", kind=report.kind, message=f"the server takes no device documents: {error.message}"
-                )
-            self._said.add(report.kind)
-            return
-        self._log.error("report_refused", kind=report.kind, code=error.code, message=f"dropped: {error.message}")
-
-
-def _refused(kind: str, error: FleetError) -> bool:
-    """Sending it again would not help, whatever becomes of the server."""
-    return isinstance(error, (InvalidInput, ConflictError)) or _unknown_here(kind, error)
-
-
-def _unknown_here(kind: str, error: FleetError) -> bool:
-    """A server of another make, which has events but no device documents; or one that has forgotten the machine."""
-    missing = isinstance(error, NotFound)
-    return kind == DEVICE and (
-        missing or (isinstance(error, BadResponse) and error.details.get("status") in _NO_SUCH_API)
-    )
+    return sent
