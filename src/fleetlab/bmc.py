@@ -39,8 +39,8 @@ class BmcSpec:
     - `latency`: seconds before each answer; `faults`: from the start
     - `bmc_reset_seconds`: how long it is gone after Manager.Reset; `task_seconds`: how long a task takes
     - `firmware_at_boot`: an update is over when its task is, and in effect after the machine's next boot
-    - `if_match`: what an If-Match must be for a PATCH or DELETE: any, strong (not `W/"..."`), bare (no quotes), or star (`*`)
-      (default: it may be left out)
+    - `if_match`: what an If-Match must be for a PATCH or DELETE: any, strong (not `W/"..."`), bare (no quotes), or star
+      (`*`) (default: it may be left out)
     - `count_paths`: count requests by path (switch off for thousands of BMCs with large trees)
     """
 
@@ -81,8 +81,8 @@ class BmcSpec:
 
 @dataclass
 class Counters:
-    """What reached a BMC. `bytes_out` counts bodies; `by_path` only with `count_paths`; `logins` those that succeeded; `writes` is what
-    was to change something, but for sessions."""
+    """What reached a BMC. `bytes_out` counts bodies; `by_path` only with `count_paths`; `logins` those that succeeded;
+    `writes` is what was to change something, but for sessions."""
 
     requests: int = 0
     logins: int = 0

@@ -45,7 +45,10 @@ class Fru:
     chassis_serial: str = "FLC1000001"
 
     def encode(self) -> bytes:
-        """Return the FRU information storage (Platform Management FRU v1.0): header, chassis, board and product area."""
+        """Return the FRU information storage: header, chassis, board and product area.
+
+        Format: Platform Management FRU v1.0.
+        """
         english = 25
         # Minutes since 1996, little endian: zero means unspecified.
         board_time = b"\0\0\0"
@@ -166,11 +169,11 @@ class IpmiSim(Running):
     enterprise number). With `host` it is the BMC of a QEMU machine, too, which reaches it on the TCP port `host_port`
     with the device arguments `qemu()`.
 
-    `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off), `soft` (press
-    the power button) or `state` (exit status 0: it is on, 3: it is off, else: what was set last counts). Its output goes
-    to hook.log in `workdir`; when `on` or `off` fails, so does the IPMI command. `initial` is the power state to start with;
-    with a hook that is done by calling it, and it is called with `off` in the end. A second instance on the same `workdir`
-    after the first keeps the power log.
+    `on_power` is a command that is called with one argument more: `on`, `off` (hard; it must wait until it is off),
+    `soft` (press the power button) or `state` (exit status 0: it is on, 3: it is off, else: what was set last counts).
+    Its output goes to hook.log in `workdir`; when `on` or `off` fails, so does the IPMI command. `initial` is the power
+    state to start with; with a hook that is done by calling it, and it is called with `off` in the end. A second
+    instance on the same `workdir` after the first keeps the power log.
 
     The simulator's limits: user name and password have at most 16 characters of printable ASCII without space and `"`.
     """

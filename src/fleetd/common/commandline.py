@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Helpers of every command: how it fails, how it prints a table. Imports nothing heavy: `fleetd --help` is to be quick."""
+"""Helpers of every command: how it fails, how it prints a table.
+
+Imports nothing heavy: `fleetd --help` is to be quick.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def one_line_errors() -> Iterator[None]:
 
 
 def load_settings(ctx: click.Context, model: type[S], **overrides: Mapping[str, Any]) -> S:
-    """Read the settings that hold for this call, and set up logging by them. :raises ConfigError: they can't be used."""
+    """Read the settings that hold for this call, and set up logging by them.
+
+    :raises ConfigError: they can't be used.
+    """
     from fleetd.common import logs, settings  # noqa: PLC0415 - see the module
 
     found = settings.load(model, ctx.find_root().obj, overrides)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fleetcore.errors import FatalError, FleetError
+from fleetcore.net.retry import ExponentialWait
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
@@ -29,8 +30,8 @@ class Link:
     ) -> None:
         self._clock = clock
         self._random = random
-        self._initial = initial
-        self._maximum = maximum
+        self._wait = ExponentialWait(initial, maximum)
+        self._longest = ExponentialWait(maximum, maximum)
         self._failures = 0
         self._until = 0.0
         self._said = ""
@@ -50,13 +51,8 @@ class Link:
     def failed(self, error: FleetError) -> None:
         """Wait longer each time, up to the maximum; at once the maximum when trying again can't help by itself."""
         self._failures += 1
-        delay = (
-            self._maximum
-            if isinstance(error, FatalError)
-            else min(self._maximum, self._initial * 2.0 ** min(self._failures - 1, 30))
-        )
-        delay *= 0.5 + self._random() / 2
-        self._until = self._clock.monotonic() + delay
+        wait = self._longest if isinstance(error, FatalError) else self._wait
+        self._until = self._clock.monotonic() + wait.after(self._failures, self._random())
         if error.code != self._said:
             self._said = error.code
             self._log.warning("server_down", message=f"{error.message}; going on, and trying again", code=error.code)

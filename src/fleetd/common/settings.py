@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Configuration: one YAML file, then the environment, then the command line; the later one wins.
 
-The file is ``--config``, else ``$FLEETD_CONFIG``, else ``./fleetd.yml``, else ``/etc/fleetd/fleetd.yml``; without any of
-them the defaults hold. In the environment ``server.listen`` is ``FLEETD_SERVER__LISTEN``. A key that does not exist or
-a value that can't be used is a :class:`ConfigError`, whose message names the file or variable and the key.
+The file is ``--config``, else ``$FLEETD_CONFIG``, else ``./fleetd.yml``, else ``/etc/fleetd/fleetd.yml``; without any
+of them the defaults hold. In the environment ``server.listen`` is ``FLEETD_SERVER__LISTEN``. A key that does not exist
+or a value that can't be used is a :class:`ConfigError`, whose message names the file or variable and the key.
 
 One file serves all programs. Each reads its own sections (a subclass of :class:`ProgramSettings`) and leaves those of
 the others alone.

@@ -4,8 +4,9 @@
 
 """``fleetd demo``: a fleet of virtual BMCs, from nothing to a verified power cycle, on one machine and without root.
 
-Everything listens on 127.0.0.1 and lives in one directory. Passwords and tokens are made for this run; they travel in the
-environment and in files of mode 0600. However the demo ends, even killed, nothing of it is left running: see :mod:`.guard`.
+Everything listens on 127.0.0.1 and lives in one directory. Passwords and tokens are made for this run; they travel in
+the environment and in files of mode 0600. However the demo ends, even killed, nothing of it is left running: see
+:mod:`.guard`.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class Demo:
     def say(self, text: str) -> None:
         self.console.print(f"  {text}", soft_wrap=True)
 
-    # --- steps ---------------------------------------------------------------------------------------------------------
+    # -- steps
 
     def _find_collection(self) -> None:
         paths = os.environ.get(
@@ -227,7 +228,8 @@ class Demo:
                         if key not in seen:
                             seen.add(key)
                             self.say(
-                                f"{_time(step['at'])}  {machine:<8} [bold]{step['state']:<9}[/] [dim]{escape(step.get('message') or '')}[/]"
+                                f"{_time(step['at'])}  {machine:<8} [bold]{step['state']:<9}[/] "
+                                f"[dim]{escape(step.get('message') or '')}[/]"
                             )
                     if request["state"] == "verified":
                         del open_requests[machine]
@@ -255,13 +257,14 @@ class Demo:
             listed = self._server.description(member.id).get("PowerCycle")
             self.say(f"          {member.id:<8} off and on once; still requested: {'yes' if listed else 'no'}")
 
-    # --- the end -------------------------------------------------------------------------------------------------------
+    # -- the end
 
     def leave_running(self, interactive: bool) -> None:
         """Keep the page up until a key, SIGTERM or Ctrl-C; all of them are a good end."""
         self.step = "Leave the page running"
         self.console.print(
-            f"\n  The page: [bold]{self.url}/[/]   (read only; to act on it, log in with the token in {self._relative(self.directory / _TOKEN)})",
+            f"\n  The page: [bold]{self.url}/[/]   (read only; to act on it, log in with the token in "
+            f"{self._relative(self.directory / _TOKEN)})",
             soft_wrap=True,
         )
         self.console.print(
@@ -275,7 +278,7 @@ class Demo:
             while not interactive:
                 time.sleep(3600)
 
-    # --- parts ---------------------------------------------------------------------------------------------------------
+    # -- parts
 
     @property
     def _server(self) -> ServerClient:

@@ -31,9 +31,9 @@ DEFAULT_PORT = 8480
 def command(work_dir: Path, port: int, no_wait: bool) -> None:
     """Try everything on virtual BMCs: serve, register, collect, power cycle, look.
 
-    Starts the machine server on SQLite, virtual BMCs (our farm, sushy-emulator, and ipmi_sim if it is installed), collects
-    their inventory with ansible-playbook, power cycles some through the runner and shows what their BMCs recorded.
-    It needs the collection baremetal.fleet in ANSIBLE_COLLECTIONS_PATH; `make demo` takes care of that.
+    Starts the machine server on SQLite, virtual BMCs (our farm, sushy-emulator, and ipmi_sim if it is installed),
+    collects their inventory with ansible-playbook, power cycles some through the runner and shows what their BMCs
+    recorded. It needs the collection baremetal.fleet in ANSIBLE_COLLECTIONS_PATH; `make demo` takes care of that.
     """
     from fleetd.demo import app  # noqa: PLC0415
 

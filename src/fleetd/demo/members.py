@@ -145,7 +145,8 @@ def fleet_table(server: ServerClient) -> Table:
         memory = device.get("memory_bytes")
         table.add_row(
             machine["id"], *(str(device.get(key) or "-") for key in ("vendor", "model", "serial", "cpus")),
-            f"{memory / 2**30:.0f} GiB" if memory else "-", *(str(device.get(key) or "-") for key in ("drives", "nics")),
+            f"{memory / 2**30:.0f} GiB" if memory else "-",
+            *(str(device.get(key) or "-") for key in ("drives", "nics")),
             str((bmc.get("drivers") or ["?"])[0]), power,
         )  # fmt: skip
     return table

@@ -39,7 +39,8 @@ def command(
     """Report this machine to the machine server: events, device documents, and what becomes of its description.
 
     The token comes from a file (--token-file, monitor.token_file), the configuration (monitor.token) or $FLEETD_TOKEN,
-    never from the command line. Run it as root for the full picture; as another user, device documents say what is missing.
+    never from the command line. Run it as root for the full picture; as another user, device documents say what is
+    missing.
 
     SIGTERM: send what is on its way, keep the rest in the spool, exit.
     """

@@ -78,7 +78,8 @@ def run(settings: Settings, *, once: bool = False) -> bool:
             AvailabilityOptions(
                 inventories, own.pattern, own.check_playbook, own.check_seconds, extra_vars, cycles, waves.variables
             ),
-            runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock, random=random.random,
+            runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock,
+            random=random.random,
         )  # fmt: skip
         processes: list[PowercycleDuty | ScheduledDuty] = []
         if cycles:
@@ -88,7 +89,8 @@ def run(settings: Settings, *, once: bool = False) -> bool:
                 RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), extra_vars,
             )  # fmt: skip
             processes.append(PowercycleDuty(
-                options, runner=runner, journal=journal, server=server, served=lambda: availability.served, budget=budget,
+                options, runner=runner, journal=journal, server=server, served=lambda: availability.served,
+                budget=budget,
                 metrics=metrics, link=link, clock=clock, wall=time.time, random=random.random,
             ))  # fmt: skip
         processes += [
@@ -124,13 +126,17 @@ def _work_of(
 ) -> ProcessOptions:
     how = own.definitions[name]
     return ProcessOptions(
-        name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds, how.on_controller,
+        name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds,
+        how.on_controller,
         {**extra_vars, **how.extra_vars},
     )  # fmt: skip
 
 
 def _awx(own: RunnerSettings, root: Path, local: AnsibleRunner) -> AwxRunner:
-    """:raises InvalidInput: the settings, or the job templates, can't work. :raises TransportError: AWX can't be reached."""
+    """:raises InvalidInput: the settings, or the job templates, can't work.
+
+    :raises TransportError: AWX can't be reached.
+    """
     awx = own.awx
     if not awx.url or not awx.token_file:
         raise InvalidInput(

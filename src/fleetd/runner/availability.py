@@ -43,9 +43,9 @@ class AvailabilityDuty:
     """See :class:`fleetd.runner.loop.Duty`.
 
     The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
-    served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When more than half
-    of them are gone at once, that is believed only if the next look finds the same: till then nothing is told of them, and nothing
-    is begun on them.
+    served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When
+    more than half of them are gone at once, that is believed only if the next look finds the same: till then nothing is
+    told of them, and nothing is begun on them.
     """
 
     name = "availability"
@@ -119,8 +119,9 @@ class AvailabilityDuty:
         self._doubted = gone if doubtful else frozenset()
         if doubtful:
             self._log.error(
-                "inventory_shrunk", gone=len(gone), left=len(served), message="more than half of the machines left the inventory: "
-                "nothing is told of them before the next look finds the same",
+                "inventory_shrunk", gone=len(gone), left=len(served),
+                message="more than half of the machines left the inventory: nothing is told of them before the next "
+                "look finds the same",
             )  # fmt: skip
         else:
             self._untold.update(dict.fromkeys(sorted(gone), "not_available"))

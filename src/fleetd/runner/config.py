@@ -46,7 +46,8 @@ class AwxSettings(Section):
     templates: dict[str, str] = Field(default_factory=dict, description="playbook -> id or name of its job template")
     fence: bool = Field(
         default=False,
-        description="jobs ask the machine server whether the claim still holds; the template needs FLEETD_URL and FLEETD_TOKEN",
+        description="jobs ask the machine server whether the claim still holds; "
+        "the template needs FLEETD_URL and FLEETD_TOKEN",
     )
 
     @field_validator("templates", mode="before")
@@ -121,7 +122,8 @@ class RunnerSettings(Section):
         default=300.0,
         ge=1,
         le=86400,
-        description="how long the machines of a runner that gives no sign of life are kept from others; longer than a cycle takes",
+        description="how long the machines of a runner that gives no sign of life are kept from others; "
+        "longer than a cycle takes",
     )
     waves: WaveSettings = WaveSettings()
     metrics_listen: str | None = Field(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fleetcore.net.retry import ExponentialWait
 from fleetcore.ports import PowerState, PowerWait
 
 from fleetd.runner.ports import Entry, EntryState, HostOutcome, Wanted
@@ -21,8 +22,8 @@ OWNED = frozenset({EntryState.RUNNING, EntryState.UNKNOWN, EntryState.VERIFIED, 
 KEEP_SECONDS = 7 * 86400.0
 """How long a settled request is remembered: longer than a server shows a stale list."""
 
-# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator, and not
-# what Ansible itself means by a word.
+# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator, and
+# not what Ansible itself means by a word.
 _EXACT = re.compile(r"(?!(?:all|ungrouped|localhost|_meta)$)[A-Za-z0-9_][A-Za-z0-9_.@/+-]*")
 
 
@@ -40,14 +41,15 @@ class RetryPolicy:
         return max(self.initial, self.maximum) * 1.25
 
     def delay(self, attempts: int) -> float:
-        return min(self.maximum, self.initial * 2.0 ** min(max(attempts - 1, 0), 30))
+        return ExponentialWait(self.initial, self.maximum).after(attempts)
 
 
 @dataclass(frozen=True)
 class Decision:
     """``start``: entries to record and run. ``again``: cycled, but the server still lists them: tell it again.
 
-    ``reclaim``: in flight, but the server offers them to everybody again, because the session was lost: claim them anew.
+    ``reclaim``: in flight, but the server offers them to everybody again, because the session was lost: claim them
+    anew.
     """
 
     start: tuple[Entry, ...] = ()
@@ -66,7 +68,10 @@ def exact_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def due(not_before: float, now: float, longest: float) -> bool:
-    """Whether a wait is over. One that would be longer than any wait can be is the work of a clock that was set back."""
+    """Whether a wait is over.
+
+    One that would be longer than any wait can be is the work of a clock that was set back.
+    """
     return not now < not_before <= now + longest
 
 
@@ -165,7 +170,7 @@ def steps_of(power: Mapping[str, Any]) -> list[tuple[PowerState, str]]:
 
 
 def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
-    """The entry after its host's outcome: verified, failed, or unknown when the failure says that the machine may be off."""
+    """The entry after its host's outcome: verified, failed, or unknown if the machine may be off."""
     if outcome.ok:
         power = dict(outcome.result.get("power") or {})
         if power.get("verified"):
@@ -196,10 +201,10 @@ def _may_be_off(outcome: HostOutcome) -> bool:
 
 
 def refuse(entry: Entry, others: Sequence[str], now: float) -> Entry:
-    """The entry of a machine that is not power cycled, because nobody knows which one its power controller would switch."""
+    """The entry of a machine that is not power cycled: nobody knows which one its controller would switch."""
     message = (
-        f"its power controller is, by the inventory, also that of {', '.join(others)}: nothing was done. Correct the inventory; "
-        "where one BMC has several systems, bmc_system says which is which"
+        f"its power controller is, by the inventory, also that of {', '.join(others)}: nothing was done. "
+        "Correct the inventory; where one BMC has several systems, bmc_system says which is which"
     )
     error = {"code": "conflict", "message": message, "details": {"machines": list(others)}}
     return replace(entry, state=EntryState.FAILED, changed_at=now, detail={"error": error})
@@ -208,8 +213,8 @@ def refuse(entry: Entry, others: Sequence[str], now: float) -> Entry:
 def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
     """The entry after its machine was made sure to be on. A machine that had to be switched on has been off: cycled.
 
-    So has one that was seen off before the interruption. Of any other nobody can tell whether it was cycled, so this attempt
-    counts as failed and says so.
+    So has one that was seen off before the interruption. Of any other nobody can tell whether it was cycled, so this
+    attempt counts as failed and says so.
     """
     if not outcome.ok:
         return replace(entry, changed_at=now, detail={**entry.detail, "recovery": dict(outcome.error)})

@@ -31,8 +31,8 @@ RECOVER = "recover-"
 class PowercycleOptions:
     """``playbook`` cycles, ``recover_playbook`` makes sure that machines are on. Times in seconds.
 
-    ``run_size``: machines in one run at most, so that none waits within a run for its turn. ``fence``: the playbook gets
-    the claims and asks the server, just before it takes the power away, whether they still hold.
+    ``run_size``: machines in one run at most, so that none waits within a run for its turn. ``fence``: the playbook
+    gets the claims and asks the server, just before it takes the power away, whether they still hold.
     """
 
     inventories: tuple[str, ...]

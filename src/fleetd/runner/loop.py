@@ -28,7 +28,8 @@ class Duty(Protocol):
         """Work is in flight."""
 
     def step(self, *, accept_work: bool) -> float:
-        """Do what is due and return the seconds until it wants to be called again. Never raises for a server that is down.
+        """Do what is due and return the seconds until it wants to be called again. Never raises for a server that is
+        down.
 
         :raises FleetError: it could not be done here, such as on a full disk; it is called again.
         """
@@ -48,7 +49,10 @@ TROUBLE_SECONDS = 5.0
 
 
 class _Troubles:
-    """Processes whose step raised: the disk is full, the journal can't be written. One line each time that this changes."""
+    """Processes whose step raised: the disk is full, the journal can't be written.
+
+    One line each time that this changes.
+    """
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
@@ -81,9 +85,10 @@ def run_loop(
 ) -> bool:
     """Run the duties until a stop is requested, or with ``once`` until each had its turn and none is busy.
 
-    ``tick`` is the longest sleep: how long a stop may go unnoticed. After the first stop nothing new is accepted and what runs may end
-    within ``stop_seconds``. A process that can't do its step is called again later, and holds up no other. Returns False when work
-    was left behind (it goes on without this process and is picked up at the next start), or with ``once`` a step could not be done.
+    ``tick`` is the longest sleep: how long a stop may go unnoticed. After the first stop nothing new is accepted and
+    what runs may end within ``stop_seconds``. A process that can't do its step is called again later, and holds up no
+    other. Returns False when work was left behind (it goes on without this process and is picked up at the next start),
+    or with ``once`` a step could not be done.
     """
     troubles = _Troubles()
     due = {p.name: 0.0 for p in duties}

@@ -19,10 +19,10 @@ from fleetcore.ports import PowerState
 class PlaybookRun:
     """One start of a playbook for exactly these hosts.
 
-    ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it fails.
-    With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable ``target``, and the
-    module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed. An ``urgent`` run makes machines safe: it
-    is started also where there is hardly room for it.
+    ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it
+    fails. With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable
+    ``target``, and the module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed. An
+    ``urgent`` run makes machines safe: it is started also where there is hardly room for it.
     """
 
     id: str
@@ -37,7 +37,7 @@ class PlaybookRun:
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """What became of one host. ``result`` is the part of the module's result that was asked for; never an argument.
+    """The outcome of one host. ``result`` is the part of the module's result that was asked for; never an argument.
 
     ``error`` is ``{"code", "message", "details"}``, empty when ``ok``.
     """
@@ -115,8 +115,9 @@ class EntryState(enum.StrEnum):
 class Entry:
     """One request as the journal remembers it. ``request`` is None on a server that has no request ids.
 
-    ``changed_at`` and ``not_before`` are seconds since the epoch. ``detail`` is the outcome: ``{"power"}`` or ``{"error"}``; while it
-    runs ``{"steps": [state, ...]}``. ``token`` is the fencing token of the claim under which it is done; None: nothing is claimed.
+    ``changed_at`` and ``not_before`` are seconds since the epoch. ``detail`` is the outcome: ``{"power"}`` or
+    ``{"error"}``; while it runs ``{"steps": [state, ...]}``. ``token`` is the fencing token of the claim under which it
+    is done; None: nothing is claimed.
     """
 
     key: str
@@ -138,8 +139,8 @@ class JournalBroken(FleetError):
 
 
 class Journal(Protocol):
-    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged. Methods raise ``JournalBroken``; nothing is
-    written then.
+    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged. Methods raise ``JournalBroken``;
+    nothing is written then.
     """
 
     def entries(self) -> list[Entry]: ...
@@ -187,14 +188,15 @@ class Leases(Protocol):
     def resume(self, process: str, known: Mapping[str, int]) -> None:
         """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
 
-        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as long as it is held.
+        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as
+        long as it is held.
         """
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
         """Lock up to ``count`` eligible machines of ``machines``, oldest need first: machine -> fencing token.
 
-        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was lost,
-            or the runner died before it was written down) is given back.
+        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was
+            lost, or the runner died before it was written down) is given back.
         """
 
     def session(self) -> str | None:
@@ -211,20 +213,27 @@ class Leases(Protocol):
 
 
 class WorkServer(Protocol):
-    """The machine server, ours or any that speaks ``/json/v1``. Methods raise ``TransportError`` when it can't be reached."""
+    """The machine server, ours or any that speaks ``/json/v1``.
+
+    Methods raise ``TransportError`` when it can't be reached.
+    """
 
     def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
-        """What is to be power cycled now, of the machines in ``served``; what was claimed and is not ``known`` included."""
+        """The machines of ``served`` that are to be power cycled now.
+
+        One that was claimed and is not ``known`` is among them.
+        """
 
     def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
         """Take them for this runner alone: machine -> fencing token. A machine that is missing is somebody else's now.
 
-        A server without request ids has no claims: then each machine is there, with None. ``known`` as in :meth:`Leases.claim`.
+        A server without request ids has no claims: then each machine is there, with None. ``known`` as in
+        :meth:`Leases.claim`.
         """
 
     def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
-        """What the module that switches the power needs to ask whether the claim of ``entry.token`` still holds, and to report under
-        it (:class:`fleetcore.net.claim.Claim`). None: nothing is claimed.
+        """What the module that switches the power needs to ask whether the claim of ``entry.token`` still holds, and to
+        report under it (:class:`fleetcore.net.claim.Claim`). None: nothing is claimed.
         """
 
     def release(self, machine: str) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from fleetcore.net.retry import ExponentialWait
+
 from fleetd.common import logs
 from fleetd.runner import core
 from fleetd.runner.cycles import Cycles
@@ -18,6 +20,7 @@ from fleetd.runner.reports import Reports
 
 RECOVER_MAXIMUM = 300.0
 """Longest wait, in seconds, before a machine that could not be switched on is tried again."""
+_WAIT = ExponentialWait(10.0, RECOVER_MAXIMUM)
 
 
 class Recovery:
@@ -75,7 +78,7 @@ class Recovery:
 
     def _again_later(self, entry: Entry, settled: Entry) -> Entry:
         tries = int(entry.detail.get("recoveries", 0)) + 1
-        delay = min(RECOVER_MAXIMUM, 5.0 * 2.0 ** min(tries, 10))
+        delay = _WAIT.after(tries)
         settled = replace(settled, not_before=self._wall() + delay, detail={**settled.detail, "recoveries": tries})
         self._cycles.failures += 1
         self._log.error("power_unknown", machine=entry.machine, message="the machine may be off", retry_seconds=delay,

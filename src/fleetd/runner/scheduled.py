@@ -4,8 +4,8 @@
 
 """Any process whose work is claimed machine by machine and done by a playbook: collections, and those that a user adds.
 
-Which machines are due, and when each is tried again, is the server's knowledge (its processes, intervals and backoff); here is how
-the work is done.
+Which machines are due, and when each is tried again, is the server's knowledge (its processes, intervals and backoff);
+here is how the work is done.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ BUSY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """``name`` is the server's; ``batch``: machines in one run at most; a look for due machines every ``poll_seconds``, the first one
-    at a random time within ``splay_seconds``. The rest as in :class:`fleetd.runner.ports.PlaybookRun`.
+    """``name`` is the server's; ``batch``: machines in one run at most; a look for due machines every ``poll_seconds``,
+    the first one at a random time within ``splay_seconds``. The rest as in :class:`fleetd.runner.ports.PlaybookRun`.
     """
 
     name: str

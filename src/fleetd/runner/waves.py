@@ -2,7 +2,10 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How many machines may be without power at the same time, and when to stop because too many failed. Pure but for the brake's file."""
+"""How many machines may be without power at the same time, and when to stop because too many failed.
+
+Pure but for the brake's file.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,12 @@ _OF_BMC = frozenset(["redfish", "ipmi"])
 
 @dataclass(frozen=True)
 class WaveOptions:
-    """``size`` machines at a time in all; ``limits``: host variable -> at most that many machines with the same value at a time.
+    """``size`` machines at a time in all; ``limits``: host variable -> at most that many machines with the same value
+    at a time.
 
-    A wave begins with the first machine when none is in flight, and ends when nothing is left. More than ``failure_budget`` failed
-    machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or until a person takes the brake off.
+    A wave begins with the first machine when none is in flight, and ends when nothing is left. More than
+    ``failure_budget`` failed machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or
+    until a person takes the brake off.
     """
 
     size: int = 20
@@ -40,7 +45,7 @@ class WaveOptions:
 
 
 def controller_of(variables: Mapping[str, Any]) -> str | None:
-    """What switches the machine: machines with the same one are never switched at the same time. None: not known.
+    """Name what switches the machine: machines with the same one are never switched at the same time. None: not known.
 
     ``power_controller`` says it; otherwise it is the address of the PDU or BMC, with its ports where they are given.
     """
@@ -54,9 +59,11 @@ def controller_of(variables: Mapping[str, Any]) -> str | None:
 
 
 def shared(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Machines whose BMC is, by the inventory, that of another machine too: machine -> those others. Cycling one would cycle another.
+    """Machines whose BMC is, by the inventory, that of another machine too: machine -> those others. Cycling one would
+    cycle another.
 
-    One BMC may have several systems: then ``bmc_system`` tells them apart. What has no BMC among its drivers is not looked at.
+    One BMC may have several systems: then ``bmc_system`` tells them apart. What has no BMC among its drivers is not
+    looked at.
     """
     by_bmc: dict[tuple[str, ...], list[str]] = {}
     for machine, variables in facts.items():

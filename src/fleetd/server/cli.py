@@ -67,8 +67,8 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
       fleetd init
       fleetd init --directory /etc/fleetd --database-url postgresql://fleetd@db/fleetd
 
-    With --config the file is written there. Nothing is overwritten: a second run fails. Without the package `cryptography`
-    (`pip install 'fleetd[credentials]'`) no key is written, and no credentials can be stored.
+    With --config the file is written there. Nothing is overwritten: a second run fails. Without the package
+    `cryptography` (`pip install 'fleetd[credentials]'`) no key is written, and no credentials can be stored.
     """
     from sqlalchemy.engine import make_url  # noqa: PLC0415
 

@@ -145,8 +145,8 @@ class LeaseSettings(Section):
     )
     intervals: dict[str, int] = Field(
         default_factory=dict,
-        description="process -> seconds. For a collection in the place of observe_seconds; any other name makes a process "
-        "that a machine needs when it was last finished so long ago",
+        description="process -> seconds. For a collection in the place of observe_seconds; any other name makes a "
+        "process that a machine needs when it was last finished so long ago",
     )
 
     @field_validator("intervals")

@@ -62,7 +62,7 @@ READ_ANSWERS = (
 
 
 class Hostile:
-    """Answers the next of all the wrong answers to each request, a stream of nonsense now and then, until it is told to be good."""
+    """Answers each request wrongly, every time in another way, until it is told to be good."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many lives of `fleetd runner` at little cost: a process that has imported everything forks one per request.
 
-A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not have is
-Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill itself at an exact point.
+A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not
+have is Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill
+itself at an exact point.
 
-As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its process id,
-`{"wait": pid}` answers its exit status.
+As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its
+process id, `{"wait": pid}` answers its exit status.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole runner with AWX as its executor, killed at every point: one job per request, followed to its end, and no machine twice."""
+"""A whole runner with AWX as its executor, killed at every point: one job per request, and no machine twice."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_stop_waits_for_the_job(site: Site) -> None:
 
 
 def test_a_job_that_awx_cancels_in_the_middle_ends_with_the_machine_on(site: Site) -> None:
-    """A person cancels it while the machine is off: it is switched on by a job of its own, and that settles the request."""
+    """A person cancels it while the machine is off: a job of its own switches it on and settles the request."""
     awx = site.awx
     awx.performs = 30.0
     life = site.start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cycle per request, counted by the BMCs: a runner that is killed fifty times, two runners for the same machines, lost sessions."""
+"""One cycle per request, counted by the BMCs: killed runners, two runners for the same machines, lost sessions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def verified(line: Line, requests: dict[str, str]) -> bool:
 
 
 def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Lives, fleet: Line) -> None:
-    """Each life is killed at one exact point, or at any time; the next one goes on with what it left, and gets a new request."""
+    """Each life is killed at a point or at any time; the next goes on with what it left, and gets a new request."""
     requests: dict[str, str] = {}
     chance = random.Random(6)
     points = list(itertools.islice(itertools.cycle([*POINTS, "", ""]), KILLS))
@@ -122,7 +122,7 @@ def test_what_a_runner_claimed_and_never_began_goes_to_another(lives: Lives, fle
 
 
 def test_what_a_runner_claimed_and_never_began_is_done_by_its_next_life(lives: Lives, fleet: Line) -> None:
-    """Nobody else gets it, for the session goes on; and nothing else is asked for that would make the runner look at its claims."""
+    """Nobody else gets it, for the session goes on; and nothing else makes the runner look at its claims."""
     machine = sorted(fleet.bmcs)[KILLS + 14]
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "again", "before:running")) == -signal.SIGKILL

@@ -36,7 +36,8 @@ def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_one_runner_per_state_directory(tmp_path: Path) -> None:
     first = SqliteJournal(tmp_path / "j.sqlite")
-    script = f"from pathlib import Path; from fleetd.runner.adapters.journal import SqliteJournal; SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
+    script = "from pathlib import Path; from fleetd.runner.adapters.journal import SqliteJournal; "
+    script += f"SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
     second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another runner" in second.stderr
     first.close()
@@ -78,8 +79,8 @@ def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> N
     path = tmp_path / "journal.sqlite"
     with sqlite3.connect(path) as old:
         old.execute(
-            "CREATE TABLE cycle (key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, attempts INTEGER "
-            "NOT NULL, run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL)"
+            "CREATE TABLE cycle (key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, "
+            "attempts INTEGER NOT NULL, run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL)"
         )
         old.execute("INSERT INTO cycle VALUES ('q1', 'm1', 'q1', 'verified', 1, 'r', 1.0, 0.0, '{}')")
         old.execute("PRAGMA user_version=1")

@@ -80,7 +80,7 @@ def test_a_refused_login_fails_its_machine_and_the_others_go_on(line: Line) -> N
 
 
 def test_a_machine_that_is_on_and_not_back_is_not_verified(line: Line) -> None:
-    """Asked for, the machine's own report counts, and the site's own tasks; both also where the runner works under a claim."""
+    """Asked for, the machine's own report and the site's own tasks count, also under a claim."""
     tasks = line.directory / "back.yml"
     tasks.write_text(
         json.dumps([{"ansible.builtin.fail": {"msg": "its disk is gone"}, "when": "inventory_hostname == 'bad'"}])

@@ -415,7 +415,8 @@ def test_a_lost_claim_that_another_runner_took_is_not_reported(world: World) -> 
     assert world.states() == {"q1": EntryState.DONE}
 
 
-# --- waves -------------------------------------------------------------------------------------------------------------
+# --- waves
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_machines_of_one_controller_are_cycled_one_after_the_other() -> None:
@@ -470,7 +471,8 @@ def test_a_stopped_wave_goes_on_after_its_time_and_stays_stopped_over_a_restart(
     assert 590 <= world.clock.time - begin <= 620
 
 
-# --- availability ------------------------------------------------------------------------------------------------------
+# --- availability
+# ------------------------------------------------------------------------------------------------------
 
 
 def availability(world: World, pattern: str = "all", *, check: bool = True) -> AvailabilityDuty:
@@ -614,7 +616,8 @@ def test_a_check_that_ends_badly_is_an_error_of_every_controller(world: World) -
     assert world.server.states == {"a": "in_error", "b": "in_error"}
 
 
-# --- the loop ----------------------------------------------------------------------------------------------------------
+# --- the loop
+# ----------------------------------------------------------------------------------------------------------
 
 
 class Counting:

@@ -180,7 +180,7 @@ def test_one_result_for_many_machines(ok: bool, result: dict[str, Any], fine: li
 
 
 def test_the_whole_line_collects_what_is_due(tmp_path: Path) -> None:
-    """`fleetd runner --process powercycle,collect_oob`: the collection's own sweep and power cycle, virtual BMCs, a real server."""
+    """`fleetd runner --process powercycle,collect_oob`: the collection's own playbooks, virtual BMCs, a real server."""
     specs = [BmcSpec(name=name, index=index, password=PASSWORD) for index, name in enumerate(("good", "other", "bad"))]
     with running_farm(specs) as farm:
         line = Line(tmp_path, {bmc.name: bmc for bmc in farm.bmcs})

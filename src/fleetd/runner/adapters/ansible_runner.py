@@ -66,7 +66,8 @@ class AnsibleRunner:
     :param root: directory for the runs; created with mode 0700.
     :param environment: added to this process's own environment: tokens and the like.
     :param forks: hosts at a time within one run.
-    :param timeout: seconds after which a run is ended. Modules have tighter limits of their own: this is the last resort.
+    :param timeout: seconds after which a run is ended. Modules have tighter limits of their own: this is the last
+        resort.
     :param keep: how many ended runs' logs stay for people to read.
     """
 
@@ -88,7 +89,10 @@ class AnsibleRunner:
         make_private(root)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
-        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern. :raises MissingDependency: no Ansible."""
+        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern.
+
+        :raises MissingDependency: no Ansible.
+        """
         _tool("ansible-playbook")
         if importlib.util.find_spec("ansible_runner") is None:
             raise MissingDependency(
@@ -257,7 +261,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """What was written line by line. The last one may be half written, and a host that lost its power may leave anything."""
+    """What was written line by line.
+
+    The last one may be half written, and a host that lost its power may leave anything.
+    """
     try:
         text = path.read_text(errors="replace")
     except OSError:

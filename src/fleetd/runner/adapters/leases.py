@@ -23,8 +23,8 @@ _COUNT = 1000
 class SessionLeases:
     """See :class:`fleetd.runner.ports.Leases`. One session for all processes, made at the first claim.
 
-    The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else gets its
-    machines in between.
+    The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else
+    gets its machines in between.
 
     :param seconds: how long the server waits for a sign of life before others may have the machines.
     """

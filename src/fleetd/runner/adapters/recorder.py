@@ -18,7 +18,8 @@ _RESULT_KEYS = ("power", "changed")
 class Recorder:
     """Turns the events of ansible-runner (those of AWX are the same) into outcomes of hosts.
 
-    :param together: the hosts of a playbook that works on localhost for all of them; None: each host is one of Ansible's.
+    :param together: the hosts of a playbook that works on localhost for all of them; None: each host is one of
+        Ansible's.
     """
 
     def __init__(
@@ -48,7 +49,8 @@ class Recorder:
             elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
                 done = {k: v for k, v in self._open.get(host, {}).items() if k in _RESULT_KEYS}
                 self._settle(host, False, {**result, **done})
-        return False  # ansible-runner keeps no copy: results are larger than what is needed, and may hold more than is good
+        # ansible-runner keeps no copy: results are larger than what is needed, and may hold more than is good.
+        return False
 
     def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
         error: Mapping[str, Any] = {}
@@ -62,7 +64,10 @@ class Recorder:
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
 
     def settle_idle(self, hosts: Sequence[str], problem: str) -> None:
-        """All events were seen: no start means that nothing was done on a host, and no failure that later tasks have found nothing wrong."""
+        """Settle the hosts that are left once all events were seen.
+
+        Without a start nothing was done on a host; without a failure later tasks have found nothing wrong.
+        """
         for host, result in self._open.items():
             if host not in self.settled:
                 self._settle(host, True, {**result, "power": {**result["power"], "verified": True}})

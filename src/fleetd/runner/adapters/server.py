@@ -25,8 +25,9 @@ _CLAIM_OVER = ("session_expired", "lease_lost")
 class HttpWorkServer:
     """See :class:`fleetd.runner.ports.WorkServer`.
 
-    With request ids each machine is claimed, and outcomes are reported to the request itself with the claim's fencing token, so that
-    a request made in the meantime is never closed in its place; without them ``complete`` is all that can be said.
+    With request ids each machine is claimed, and outcomes are reported to the request itself with the claim's fencing
+    token, so that a request made in the meantime is never closed in its place; without them ``complete`` is all that
+    can be said.
 
     :param name: of this runner, shown at the requests it worked on.
     """
