@@ -16,7 +16,7 @@ from fleetd.common import logs
 
 
 class Duty(Protocol):
-    """A kind of work: power cycles, availability checks, later collections."""
+    """A kind of work that the runner does again and again: power cycles, checks of controllers, a collection."""
 
     name: str
 
@@ -28,8 +28,9 @@ class Duty(Protocol):
         """Work is in flight."""
 
     def step(self, *, accept_work: bool) -> float:
-        """Do what is due and return the seconds until it wants to be called again. Never raises for a server that is
-        down.
+        """Do what is due and return the seconds until it wants to be called again.
+
+        A server that is down is no error.
 
         :raises FleetError: it could not be done here, such as on a full disk; it is called again.
         """

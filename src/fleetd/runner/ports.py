@@ -139,8 +139,9 @@ class JournalBroken(FleetError):
 
 
 class Journal(Protocol):
-    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged. Methods raise ``JournalBroken``;
-    nothing is written then.
+    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged.
+
+    Methods raise ``JournalBroken``; nothing is written then.
     """
 
     def entries(self) -> list[Entry]: ...
@@ -232,8 +233,9 @@ class WorkServer(Protocol):
         """
 
     def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
-        """What the module that switches the power needs to ask whether the claim of ``entry.token`` still holds, and to
-        report under it (:class:`fleetcore.net.claim.Claim`). None: nothing is claimed.
+        """The claim of ``entry.token``, for the module that switches the power; None: nothing is claimed.
+
+        With it the module asks whether the claim still holds, and reports (:class:`fleetcore.net.claim.Claim`).
         """
 
     def release(self, machine: str) -> None:

@@ -28,8 +28,10 @@ BUSY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """``name`` is the server's; ``batch``: machines in one run at most; a look for due machines every ``poll_seconds``,
-    the first one at a random time within ``splay_seconds``. The rest as in :class:`fleetd.runner.ports.PlaybookRun`.
+    """How the work of one process is done. ``name`` is the server's; ``batch``: machines in one run at most.
+
+    A look for due machines is taken every ``poll_seconds``, the first at a random time within ``splay_seconds``. The
+    rest as in :class:`fleetd.runner.ports.PlaybookRun`.
     """
 
     name: str

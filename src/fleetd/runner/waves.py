@@ -25,8 +25,7 @@ _OF_BMC = frozenset(["redfish", "ipmi"])
 
 @dataclass(frozen=True)
 class WaveOptions:
-    """``size`` machines at a time in all; ``limits``: host variable -> at most that many machines with the same value
-    at a time.
+    """How many machines at a time: ``size`` in all, ``limits`` with the same value of a host variable.
 
     A wave begins with the first machine when none is in flight, and ends when nothing is left. More than
     ``failure_budget`` failed machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or

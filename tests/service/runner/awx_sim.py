@@ -38,6 +38,7 @@ class Awx:
 
     def __init__(self, performs: float | None = None, queue_seconds: float = 0.0) -> None:
         self.jobs: dict[int, dict[str, Any]] = {}
+        self.performers: list[threading.Thread] = []
         self.events: dict[int, list[dict[str, Any]]] = {}
         self.launches = 0
         self.requests: list[str] = []
@@ -149,7 +150,9 @@ class Awx:
             "created": datetime.now(UTC).isoformat(), **self.launch_with,
         }  # fmt: skip
         if self.performs is not None:
-            threading.Thread(target=self.perform, args=(number,), daemon=True).start()
+            thread = threading.Thread(target=self.perform, args=(number,), daemon=True)
+            self.performers.append(thread)
+            thread.start()
         self.on_launch(template)
         if self.lose_answers:
             return None

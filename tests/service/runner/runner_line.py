@@ -71,7 +71,7 @@ class Line:
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         with self.child("serve") as server:
-            server.wait_for_port(int(self.url.rpartition(":")[2]), 30)
+            server.wait_for_port(int(self.url.rpartition(":")[2]), 120)
             yield
 
     def runner(self, *arguments: str, **env: str) -> Child:

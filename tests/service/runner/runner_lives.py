@@ -253,7 +253,7 @@ class Lives:
             self.stop(pid, signal.SIGKILL)
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _ask(self, order: Mapping[str, Any]) -> int:
         assert self._process.stdin

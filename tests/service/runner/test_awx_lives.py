@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -185,5 +184,6 @@ def test_a_job_without_its_limit_is_cancelled_before_it_runs_and_the_request_say
     assert "AWX ignored limit" in failed["error"]["message"]
     assert awx.of(7)[0]["status"] == "canceled"
     assert site.lives.stop(life) == 0
-    time.sleep(0.1)
+    for performer in awx.performers:
+        performer.join(60)
     assert awx.power == {}, "nothing was switched"

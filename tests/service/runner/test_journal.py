@@ -80,7 +80,8 @@ def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> N
     with sqlite3.connect(path) as old:
         old.execute(
             "CREATE TABLE cycle (key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, "
-            "attempts INTEGER NOT NULL, run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL)"
+            "attempts INTEGER NOT NULL, run TEXT, changed_at REAL NOT NULL, "
+            "not_before REAL NOT NULL, detail TEXT NOT NULL)"
         )
         old.execute("INSERT INTO cycle VALUES ('q1', 'm1', 'q1', 'verified', 1, 'r', 1.0, 0.0, '{}')")
         old.execute("PRAGMA user_version=1")

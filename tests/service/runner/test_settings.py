@@ -66,5 +66,5 @@ def test_metrics_are_served_where_they_are_wanted() -> None:
     metrics.waves_stopped.inc()
     port = free_port()
     runner_app.serve_metrics(f"127.0.0.1:{port}", metrics)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         assert b"fleet_runner_waves_stopped_total 1.0" in answer.read()

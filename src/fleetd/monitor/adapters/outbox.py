@@ -54,8 +54,9 @@ class _Both:
 
 
 class Outboxes:
-    """An outbox for each kind of report. Events go first, and a document that the server fails on does not hold them
-    up.
+    """An outbox for each kind of report.
+
+    Events go first, and a document that the server fails on does not hold them up.
 
     What the server refuses as malformed is dropped with a log line. What it refuses for its token, and everything while
     it can't be reached, is kept. A report that the server always fails on goes when the spool is full.
@@ -135,8 +136,9 @@ class Outboxes:
 
 
 def _sender(kind: str, send: Send) -> Callable[[Sequence[Report]], Sequence[Any]]:
-    """Send one report at a time, with the errors that :class:`Outbox` knows: a ``TransportError`` may pass, all others
-    never will.
+    """Send one report at a time, with the errors that :class:`Outbox` knows.
+
+    A ``TransportError`` may pass, all others never will.
 
     A server of another make takes events but no device documents, or it has forgotten the machine: that is
     ``NotFound``.

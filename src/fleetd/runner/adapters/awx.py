@@ -243,8 +243,9 @@ class AwxRunner:
             seen.counter = max(seen.counter, int(event.get("counter") or 0))
 
     def _remember(self, directory: Path, spec: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-        """A run's job, in ``job.json`` before anything is decided on it. One that is not what was asked for is
-        cancelled.
+        """Write a run's job into ``job.json`` before anything is decided on it.
+
+        One that is not what was asked for is cancelled.
 
         :param job: as AWX shows it, or its answer to the launch.
         """

@@ -27,8 +27,9 @@ _PATIENCE = 600  # seconds for a disk that takes no outcome
 
 
 class Outcomes:
-    """A file of lines, each on the disk when it is written. What the disk does not take is written with the next one,
-    or at the end: a full disk must not interrupt a playbook.
+    """A file of lines, each on the disk when it is written.
+
+    What the disk does not take is written with the next one, or at the end: a full disk must not interrupt a playbook.
     """
 
     def __init__(self, path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
