@@ -14,7 +14,7 @@ import click
 DEFAULT_PORT = 8480
 
 
-@click.command()
+@click.command("demo")
 @click.option("--work-dir", type=click.Path(file_okay=False, path_type=Path), default=Path(".demo"), show_default=True)
 @click.option(
     "--port",

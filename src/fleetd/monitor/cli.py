@@ -16,7 +16,7 @@ from fleetcore.errors import FleetError
 from fleetd.common.commandline import load_settings
 
 
-@click.command()
+@click.command("monitor")
 @click.option("--machine", help="Id of this machine. Default: its host name.")
 @click.option("--server-url", help="The machine server. Default: $FLEETD_URL.")
 @click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the machine's token.")

@@ -15,7 +15,7 @@ from fleetcore.errors import FleetError
 from fleetd.common.commandline import load_settings
 
 
-@click.command()
+@click.command("runner")
 @click.option("-i", "--inventory", multiple=True, help="Ansible inventory; may be given several times.")
 @click.option("-l", "--pattern", help="Ansible host pattern that narrows the inventory.")
 @click.option("--server-url", help="The machine server. Default: $FLEETD_URL.")
