@@ -16,9 +16,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Optional, TypeVar
 
+from ..document.chassis import CHASSIS_TYPES
 from ..document.model import Backplane, Device, Enclosure, Mainboard, PowerSupply, clean_serial
 from ..document.values import parser, word
-from ..inband.parse.smbios import CHASSIS_TYPES
 
 T = TypeVar("T")
 C = TypeVar("C", PowerSupply, Backplane)
