@@ -13,13 +13,13 @@ from typing import Any
 
 from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
+from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.common import logs
 from fleetd.common.link import Link
 from fleetd.runner import core
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
-from fleetd.runner.waves import shared
 
 CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
 RUN_PREFIX = "check-"
@@ -173,7 +173,7 @@ class AvailabilityDuty:
 
     def _collect(self, run: str) -> None:
         progress = self._runner.progress(run)
-        ambiguous = shared(self.served)
+        ambiguous = machines_of_one_bmc(self.served)
         for outcome in progress.outcomes:
             if outcome.host in ambiguous:
                 why = f"its BMC is, by the inventory, also that of {', '.join(ambiguous[outcome.host])}"

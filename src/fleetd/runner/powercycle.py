@@ -14,6 +14,7 @@ from typing import Any
 
 from fleetcore.errors import FleetError, TransportError
 from fleetcore.ports import Clock
+from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.common import logs
 from fleetd.common.link import Link
@@ -34,7 +35,7 @@ from fleetd.runner.ports import (
 )
 from fleetd.runner.recovery import Recovery
 from fleetd.runner.reports import Reports
-from fleetd.runner.waves import Budget, choose, shared
+from fleetd.runner.waves import Budget, choose
 
 BUSY_SECONDS = 0.3
 
@@ -227,7 +228,7 @@ class PowercycleDuty:
         begin = [replace(e, token=claims[e.machine]) for e in begin if e.machine in claims]
         self._waiting = len(decision.start) - len(begin)
         run = self._launcher.cycle_id()
-        ambiguous = shared(served)
+        ambiguous = machines_of_one_bmc(served)
         refused = [core.refuse(e, ambiguous[e.machine], now) for e in begin if e.machine in ambiguous]
         entries = [replace(e, run=run) for e in begin if e.machine not in ambiguous]
         try:
