@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fleetcore.errors import FatalError, FleetError
+from fleetcore.errors import FatalError, FleetError, TransportError
 from fleetcore.net.retry import ExponentialWait
 from fleetcore.ports import Clock
 
@@ -56,3 +56,20 @@ class Link:
         if error.code != self._said:
             self._said = error.code
             self._log.warning("server_down", message=f"{error.message}; going on, and trying again", code=error.code)
+
+    def told(self, say: Callable[[], object], refused: Callable[[FleetError], object]) -> bool:
+        """Say something to the server unless it is down; whether it has heard it.
+
+        :param refused: is told of an answer that the server does not want to hear it; to say it again would not help.
+        """
+        if self.wait():
+            return False
+        try:
+            say()
+        except TransportError as error:
+            self.failed(error)
+            return False
+        except FleetError as error:
+            refused(error)
+        self.worked()
+        return True

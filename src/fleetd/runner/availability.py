@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleetcore.errors import FleetError, TransportError
+from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 from fleetcore.power.controllers import machines_of_one_bmc
 
@@ -201,15 +201,9 @@ class AvailabilityDuty:
             self._log.warning("controller_in_error", machine=machine, message=why)
 
     def _tell(self) -> None:
-        if not self._untold or self._link.wait():
-            return
-        try:
-            self._server.availability(self._untold)
-            self._link.worked()
-        except TransportError as error:
-            self._link.failed(error)
-            return
-        except FleetError as error:
-            self._log.error("report_refused", message=error.message)
-        self._untold.clear()
-        self._journal.save_served(sorted(self.served.keys() | self._doubted))
+        if self._untold and self._link.told(
+            lambda: self._server.availability(self._untold),
+            lambda error: self._log.error("report_refused", message=error.message),
+        ):
+            self._untold.clear()
+            self._journal.save_served(sorted(self.served.keys() | self._doubted))

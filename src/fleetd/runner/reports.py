@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from fleetcore.errors import FleetError, TransportError
+from fleetcore.errors import FleetError
 from fleetcore.ports import PowerState
 
 from fleetd.common import logs
@@ -47,16 +47,10 @@ class Reports:
 
     def step(self, entry: Entry, state: PowerState, message: str) -> bool:
         """Whether the server was told that a machine is off, or on again, while its cycle goes on."""
-        if self._link.wait():
-            return False
-        try:
-            self._server.step(entry, state, message)
-        except TransportError as error:
-            self._link.failed(error)
-            return False
-        except FleetError as error:
-            self._log.info("step_refused", machine=entry.machine, request=entry.request, message=error.message)
-        return True
+        return self._link.told(
+            lambda: self._server.step(entry, state, message),
+            lambda error: self._log.info("step_refused", **self._about(entry, error)),
+        )
 
     def trouble(self, entry: Entry) -> Entry:
         """Say at its request that a machine may be off, and why; once for each reason."""
@@ -71,7 +65,7 @@ class Reports:
         for entry in sorted(self._cycles.of(EntryState.VERIFIED, EntryState.FAILED), key=lambda e: e.changed_at):
             # A refusal is for good: telling it again would not help. If the claim was lost, the server offers the
             # request again, and what was done is told under a new claim.
-            if not self._told(entry, lambda e=entry: self._report(e), "report_refused"):  # type: ignore[misc]
+            if not self._told(entry, self._report, "report_refused"):
                 return
             after = core.after_report(entry, self._wall(), self._retry, self._random())
             self._cycles.save([after])
@@ -79,23 +73,16 @@ class Reports:
             self._log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
                            next=after.state.value)  # fmt: skip
         for entry in [e for e in self._cycles.of(EntryState.WAITING) if e.token is not None]:
-            if not self._told(entry, lambda e=entry: self._server.release(e.machine), "release_refused"):  # type: ignore[misc]
+            if not self._told(entry, lambda e: self._server.release(e.machine), "release_refused"):
                 return
             self._cycles.save([replace(entry, token=None)])
 
-    def _told(self, entry: Entry, say: Callable[[], None], refused: str) -> bool:
+    def _told(self, entry: Entry, say: Callable[[Entry], None], refused: str) -> bool:
         """Whether the server has answered, a refusal included."""
-        if self._link.wait():
-            return False
-        try:
-            say()
-        except TransportError as error:
-            self._link.failed(error)
-            return False
-        except FleetError as error:
-            self._log.error(refused, machine=entry.machine, request=entry.request, message=error.message)
-        self._link.worked()
-        return True
+        return self._link.told(lambda: say(entry), lambda error: self._log.error(refused, **self._about(entry, error)))
+
+    def _about(self, entry: Entry, error: FleetError) -> dict[str, object]:
+        return {"machine": entry.machine, "request": entry.request, "message": error.message}
 
     def _report(self, entry: Entry) -> None:
         if entry.state is EntryState.FAILED:

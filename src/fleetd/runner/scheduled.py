@@ -197,16 +197,9 @@ class ScheduledDuty:
 
     def _exchange(self, say: Callable[[], None]) -> bool:
         """Whether the server knows now; also when it does not want to."""
-        if self._link.wait():
-            return False
-        try:
-            say()
-        except ConflictError:  # told before and the answer was lost, or the claim is over
-            pass
-        except TransportError as error:
-            self._link.failed(error)
-            return False
-        except FleetError as error:
-            self._log.error("report_refused", process=self.name, message=error.message)
-        self._link.worked()
-        return True
+
+        def refused(error: FleetError) -> None:
+            if not isinstance(error, ConflictError):  # told before and the answer was lost, or the claim is over
+                self._log.error("report_refused", process=self.name, message=error.message)
+
+        return self._link.told(say, refused)

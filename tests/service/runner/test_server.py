@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fleetcore.errors import BadResponse, ConflictError, PermissionDenied
 from fleetcore.net.client import ServerClient
-from fleetcore.ports import HttpRequest, HttpResponse
+from fleetcore.ports import HttpRequest, HttpResponse, PowerState
 from runner_fakes import FakeClock
 
 from fleetd.runner.adapters.server import HttpWorkServer
@@ -119,7 +119,7 @@ ENTRY = Entry("q1", "a", "q1", EntryState.VERIFIED, detail={"power": {"driver": 
 
 def test_a_cycle_is_told_step_by_step_with_its_token() -> None:
     work, table = server({"POST /api/v1/powercycles/q1/report": (200, {})})
-    work.step(ENTRY, "off", "power read back")
+    work.step(ENTRY, PowerState.OFF, "power read back")
     work.verified(ENTRY)
     told = [(body["state"], body["message"][:10], body["runner"], body["fencing_token"]) for _line, body in table.sent]
     assert told == [("off", "power read", "me", 7), ("verified", "power read", "me", 7)]
