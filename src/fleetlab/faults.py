@@ -124,7 +124,7 @@ class Faults:
             return list(self._active)
 
     def strike(self, method: str, path: str, body: bytes) -> tuple[float, Fault | None]:
-        """What befalls this request: seconds of delay, and at most one fault that changes the answer."""
+        """Find what befalls this request: seconds of delay, and at most one fault that changes the answer."""
         if not self._active:
             return 0.0, None
         delay = 0.0

@@ -12,7 +12,7 @@ MC = 0x20
 
 @dataclass(frozen=True)
 class Fru:
-    """What the FRU inventory says of the machine; each field 2 to 63 ASCII characters or empty."""
+    """The FRU inventory of the machine; each field 2 to 63 ASCII characters or empty."""
 
     manufacturer: str = "Fleetlab"
     product: str = "Virtual Server V1"

@@ -41,7 +41,7 @@ while :; do /bin/busybox sleep 1000; done
 
 
 def cache_dir() -> Path:
-    """Where scripts/fetch-guest-kernel puts the kernel: $FLEET_CACHE, or .cache in the repository."""
+    """Name the folder into which scripts/fetch-guest-kernel puts the kernel: $FLEET_CACHE, or .cache in the repository."""
     return Path(os.environ.get("FLEET_CACHE") or Path(__file__).parents[2] / ".cache") / "guest"
 
 
@@ -54,7 +54,7 @@ def available() -> tuple[bool, str]:
 
 @dataclass(frozen=True)
 class Guest:
-    """What a machine boots."""
+    """The kernel and files that a machine boots."""
 
     kernel: Path
     initramfs: Path

@@ -56,7 +56,7 @@ class MonitorSettings(Section):
 
 
 class Settings(ProgramSettings):
-    """What ``fleetd monitor`` reads."""
+    """The sections that ``fleetd monitor`` reads."""
 
     server: ServerAddress = ServerAddress()
     monitor: MonitorSettings = MonitorSettings()

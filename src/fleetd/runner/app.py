@@ -116,7 +116,7 @@ def run(settings: Settings, *, once: bool = False) -> bool:
 
 
 def _server_variables(own: RunnerSettings) -> dict[str, Any]:
-    """How the playbooks check the server's certificate: as the runner does."""
+    """Let the playbooks check the server's certificate as the runner does."""
     found: dict[str, Any] = {} if own.validate_certs else {"fleet_server_validate_certs": False}
     return found | ({"fleet_server_ca_path": os.path.abspath(own.ca_path)} if own.ca_path else {})
 

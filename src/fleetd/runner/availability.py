@@ -28,7 +28,7 @@ RETRY_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class AvailabilityOptions:
-    """What to check, and every how many seconds. ``check`` false: only find out which machines there are."""
+    """Machines to check, every ``check_seconds``. ``check`` false: only find out which machines there are."""
 
     inventories: tuple[str, ...]
     pattern: str

@@ -15,7 +15,7 @@ from fleetd.common.settings import ProgramSettings, Section, ServerAddress, spli
 
 
 class WaveSettings(Section):
-    """How many machines the runner power cycles at a time, and when it stops."""
+    """Limits of machines that are power cycled at a time, and of those that may fail."""
 
     size: int = Field(default=20, ge=1, le=1000, description="machines at the same time")
     limits: dict[str, int] = Field(
@@ -37,7 +37,7 @@ class WaveSettings(Section):
 
 
 class AwxSettings(Section):
-    """Where the playbooks run with ``executor: awx``."""
+    """AWX, where the playbooks run with ``executor: awx``."""
 
     url: str | None = Field(default=None, description="address of AWX, for example https://awx.example")
     token_file: Path | None = Field(default=None, description="file with an OAuth2 token that may launch the templates")
@@ -57,7 +57,7 @@ class AwxSettings(Section):
 
 
 class ProcessSettings(Section):
-    """How the runner does the work of one process. Which machines need it is the server's ``leases`` section."""
+    """The work of one process. Which machines need it is said by the server's section ``leases``."""
 
     playbook: str = Field(description="a playbook of a collection, or a path")
     report: list[str] = Field(
@@ -155,7 +155,7 @@ class RunnerSettings(Section):
     @field_validator("definitions", mode="before")
     @classmethod
     def _definitions(cls, value: Any) -> Any:
-        """What is given for a known process changes it key by key."""
+        """Change a known process key by key."""
         if not isinstance(value, dict):
             return value
         names = {**_PROCESSES, **value}
@@ -188,7 +188,7 @@ class RunnerSettings(Section):
 
 
 class Settings(ProgramSettings):
-    """What ``fleetd runner`` reads."""
+    """The sections that ``fleetd runner`` reads."""
 
     server: ServerAddress = ServerAddress()
     runner: RunnerSettings = RunnerSettings()

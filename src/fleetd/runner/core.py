@@ -20,7 +20,7 @@ OWNED = frozenset({EntryState.RUNNING, EntryState.UNKNOWN, EntryState.VERIFIED, 
 """States in which a request is this runner's: nobody else should get it."""
 
 KEEP_SECONDS = 7 * 86400.0
-"""How long a settled request is remembered: longer than a server shows a stale list."""
+"""A settled request is remembered for so long, which is longer than a server shows a stale list."""
 
 # Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator, and
 # not what Ansible itself means by a word.

@@ -37,7 +37,7 @@ class Duty(Protocol):
 
 
 class Stop:
-    """How urgently to stop: 0 go on, 1 take no new work and finish, 2 leave now. Set from signal handlers."""
+    """Says how urgently to stop: 0 go on, 1 take no new work and finish, 2 leave now. Set from signal handlers."""
 
     def __init__(self) -> None:
         self.level = 0

@@ -90,7 +90,7 @@ class PlaybookRunner(Protocol):
         """
 
     def progress(self, run_id: str) -> RunProgress:
-        """How far it is. A run that nobody knows is finished and was never launched."""
+        """Read how far a run is. A run that nobody knows is finished and was never launched."""
 
     def known(self) -> list[str]:
         """Ids of the runs that :meth:`discard` has not seen yet, from earlier lives too."""
@@ -133,7 +133,7 @@ class Entry:
 
 
 class JournalBroken(FleetError):
-    """What the runner remembers can't be written or read: the disk is full, or the file is damaged."""
+    """The journal can't be written or read: the disk is full, or the file is damaged."""
 
     code = "journal_broken"
 

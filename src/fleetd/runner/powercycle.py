@@ -124,7 +124,7 @@ class PowercycleDuty:
         return max(min([next_poll, *self._recovery.waits()]), 0.0)
 
     def _flying(self) -> list[Entry]:
-        """What may be without power now."""
+        """Entries of machines that may be without power now."""
         return self._cycles.of(EntryState.RUNNING, EntryState.UNKNOWN)
 
     # --- runs

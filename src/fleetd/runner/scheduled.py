@@ -28,7 +28,7 @@ BUSY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """How the work of one process is done. ``name`` is the server's; ``batch``: machines in one run at most.
+    """The work of one process. ``name`` is the server's; ``batch``: machines in one run at most.
 
     A look for due machines is taken every ``poll_seconds``, the first at a random time within ``splay_seconds``. The
     rest as in :class:`fleetd.runner.ports.PlaybookRun`.

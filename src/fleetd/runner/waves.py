@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How many machines may be without power at the same time, and when to stop because too many failed.
+"""Waves: limits of machines without power at the same time, and a stop when too many failed.
 
 Pure but for the brake's file.
 """
@@ -25,7 +25,7 @@ _ENDPOINT_VARIABLES = ("bmc_redfish_port", "bmc_ipmi_port")
 
 @dataclass(frozen=True)
 class WaveOptions:
-    """How many machines at a time: ``size`` in all, ``limits`` with the same value of a host variable.
+    """Limits of machines at a time: ``size`` in all, ``limits`` with the same value of a host variable.
 
     A wave begins with the first machine when none is in flight, and ends when nothing is left. More than
     ``failure_budget`` failed machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or

@@ -14,7 +14,7 @@ from fleetd.common.settings import ProgramSettings, Section, ServerAddress
 
 
 class ServerSettings(ServerAddress, Section):
-    """Where ``fleetd serve`` listens."""
+    """The address that ``fleetd serve`` listens on, and limits of requests."""
 
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="larger requests are refused with 413")
     body_seconds: float = Field(
@@ -27,7 +27,7 @@ class ServerSettings(ServerAddress, Section):
 
 
 class DatabaseSettings(Section):
-    """Where the state is. SQLite, PostgreSQL and CockroachDB."""
+    """The database with the state: SQLite, PostgreSQL or CockroachDB."""
 
     url: str = Field(
         default="sqlite:///fleetd.db",
@@ -49,7 +49,7 @@ _NO_IDENTITY = frozenset({"authorization", "cookie", "host", "content-type", "co
 
 
 class AuthSettings(Section):
-    """Who may do what without a token, and how long a login lasts."""
+    """Rights without a token, and the length of a login."""
 
     anonymous_scope: Literal["none", "viewer", "operator"] = Field(
         default="none", description="what requests without a token may do"
@@ -108,7 +108,7 @@ class AuthSettings(Section):
 
 
 class PowercycleSettings(Section):
-    """What the server does with failed attempts."""
+    """Treatment of failed attempts."""
 
     max_attempts: int = Field(default=3, ge=1, le=100, description="a request that failed so often is closed as failed")
     backoff_initial_seconds: int = Field(default=60, ge=1, description="wait after the first failure")
@@ -124,7 +124,7 @@ class CredentialSettings(Section):
 
 
 class MachineSettings(Section):
-    """What the server makes of what it hears of machines."""
+    """Judgement of what machines report."""
 
     stale_minutes: float = Field(
         default=15.0,
@@ -135,7 +135,7 @@ class MachineSettings(Section):
 
 
 class LeaseSettings(Section):
-    """What the server does around sessions and work."""
+    """Care for sessions and work."""
 
     reaper_seconds: float = Field(
         default=5.0, ge=0.1, le=3600, description="time between two looks for dead sessions, whose work is given back"
@@ -161,7 +161,7 @@ class LeaseSettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long what is kept; 0 is for ever. What is newest of a machine stays however old it is."""
+    """Ages at which things go; 0: never. The newest of a machine stays however old it is."""
 
     period_seconds: float = Field(default=3600.0, ge=1, le=86_400, description="time between two rounds of pruning")
     events_days: int = Field(default=90, ge=0, le=36_500, description="age at which events go")
@@ -173,7 +173,7 @@ class RetentionSettings(Section):
 
 
 class Settings(ProgramSettings):
-    """What the commands of the server read."""
+    """The sections that the commands of the server read."""
 
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()

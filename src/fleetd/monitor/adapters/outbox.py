@@ -29,7 +29,7 @@ class Server(Protocol):
 
 
 def senders(server: Server, machine: str) -> dict[str, Send]:
-    """How each kind of report is sent."""
+    """Give the function that sends each kind of report."""
     return {
         EVENT: server.post_event,
         DEVICE: lambda document: server.publish_device(machine, document, "inband"),

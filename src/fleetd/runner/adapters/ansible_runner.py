@@ -261,7 +261,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """What was written line by line.
+    """Read what was written line by line.
 
     The last one may be half written, and a host that lost its power may leave anything.
     """

@@ -71,7 +71,7 @@ class SessionLeases:
             self._keep(session)
 
     def _give_back(self, session: str, process: str, known: Mapping[str, int]) -> None:
-        """What the session holds of a process, and the caller does not know of."""
+        """Give back what the session holds of a process and the caller does not know of."""
         for work in self._client.heartbeat(session).get("work") or []:
             if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
                 self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")
