@@ -41,7 +41,7 @@ while :; do /bin/busybox sleep 1000; done
 
 
 def cache_dir() -> Path:
-    """Name the folder into which scripts/fetch-guest-kernel puts the kernel: $FLEET_CACHE, or .cache in the repository."""
+    """The folder of the kernel from scripts/fetch-guest-kernel: $FLEET_CACHE, or .cache in the repository."""
     return Path(os.environ.get("FLEET_CACHE") or Path(__file__).parents[2] / ".cache") / "guest"
 
 
