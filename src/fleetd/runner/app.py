@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Composition root of ``fleetd runner``: puts the runner's adapters and processes together."""
+"""Composition root of ``fleetd runner``: puts the runner's adapters and duties together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import PlaybookRunner
 from fleetd.runner.powercycle import PowercycleDuty
 from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
+from fleetd.runner.tools import Tools
 from fleetd.runner.waves import Budget, WaveOptions
 
 
@@ -71,43 +71,40 @@ def run(settings: Settings, *, once: bool = False) -> bool:
             serve_metrics(own.metrics_listen, metrics)
         server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}", leases)
         link = Link(clock, random.random)
+        tools = Tools(runner=runner, journal=journal, link=link, metrics=metrics, clock=clock)
         waves = WaveOptions(own.waves.size, own.waves.limits, own.waves.failure_budget, own.waves.resume_seconds)
-        budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
-        cycles = own.processes.count("powercycle") > 0
+        cycles = "powercycle" in own.processes
         availability = AvailabilityDuty(
             AvailabilityOptions(
                 inventories, own.pattern, own.check_playbook, own.check_seconds, extra_vars, cycles, waves.variables
             ),
-            runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock,
-            random=random.random,
-        )  # fmt: skip
-        processes: list[PowercycleDuty | ScheduledDuty] = []
+            tools,
+            server,
+        )
+        duties: list[PowercycleDuty | ScheduledDuty] = []
         if cycles:
             options = PowercycleOptions(
                 inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks,
                 own.executor != "awx" or own.awx.fence, waves,
                 RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), extra_vars,
             )  # fmt: skip
-            processes.append(PowercycleDuty(
-                options, runner=runner, journal=journal, server=server, served=lambda: availability.served,
-                budget=budget,
-                metrics=metrics, link=link, clock=clock, wall=time.time, random=random.random,
-            ))  # fmt: skip
-        processes += [
-            ScheduledDuty(
-                _work_of(name, own, inventories, extra_vars), runner=runner, journal=journal, leases=leases,
-                served=lambda: availability.served, link=link, metrics=metrics, clock=clock, random=random.random,
+            budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
+            duties.append(
+                PowercycleDuty(options, tools, server=server, served=lambda: availability.served, budget=budget)
             )
-            for name in dict.fromkeys(own.processes) if name != "powercycle"
-        ]  # fmt: skip
+        duties += [
+            ScheduledDuty(_work_of(name, own, inventories, extra_vars), tools, leases, lambda: availability.served)
+            for name in dict.fromkeys(own.processes)
+            if name != "powercycle"
+        ]
         logs.get("fleetd.runner").info(
             "runner_started", server=url, inventory=list(inventories), pattern=own.pattern, processes=own.processes
         )
-        ended = run_loop([availability, *processes], clock, stop, stop_seconds=own.stop_seconds, once=once)
-        if all(process.settled for process in processes):
+        ended = run_loop([availability, *duties], clock, stop, stop_seconds=own.stop_seconds, once=once)
+        if all(duty.settled for duty in duties):
             leases.end()
         logs.get("fleetd.runner").info("runner_stopped", complete=ended)
-        failed = availability.failures or any(process.failures for process in processes) or link.wait()
+        failed = availability.failures or any(duty.failures for duty in duties) or link.wait()
         return ended and not (once and failed)
     finally:
         leases.close()

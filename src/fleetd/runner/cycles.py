@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fleetd.common import logs
-from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import Entry, EntryState, Journal
+from fleetd.runner.ports import Entry, EntryState
+from fleetd.runner.tools import Tools
 
 
 class Cycles:
@@ -19,11 +18,9 @@ class Cycles:
     ``failures`` counts what went wrong since the start.
     """
 
-    def __init__(self, journal: Journal, metrics: RunnerMetrics) -> None:
-        self._journal = journal
-        self._metrics = metrics
-        self._entries = {e.key: e for e in journal.entries()}
-        self._log = logs.get("fleetd.runner")
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._entries = {e.key: e for e in tools.journal.entries()}
         self.failures = 0
 
     def __getitem__(self, key: str) -> Entry:
@@ -42,24 +39,24 @@ class Cycles:
     def save(self, entries: Sequence[Entry]) -> None:
         """Insert or replace, all or none. :raises JournalBroken: nothing was saved."""
         if entries:
-            self._journal.save(entries)
+            self._tools.journal.save(entries)
             self._entries.update((e.key, e) for e in entries)
 
     def forget(self, keys: Sequence[str]) -> None:
-        self._journal.forget(keys)
+        self._tools.journal.forget(keys)
         for key in keys:
             del self._entries[key]
 
     def note(self, entry: Entry) -> None:
         """Log and count the outcome of an attempt, if there is one by now."""
         if entry.state is EntryState.VERIFIED:
-            self._metrics.cycles.labels("verified").inc()
+            self._tools.metrics.cycles.labels("verified").inc()
             driver = (entry.detail.get("power") or {}).get("driver")
-            self._log.info("cycled", machine=entry.machine, request=entry.request, driver=driver)
+            self._tools.log.info("cycled", machine=entry.machine, request=entry.request, driver=driver)
         elif entry.state is EntryState.FAILED:
             self.failures += 1
             error = entry.detail.get("error") or {}
-            self._metrics.cycles.labels("failed").inc()
-            self._metrics.failures.labels("powercycle", str(error.get("code") or "failed")).inc()
-            self._log.error("cycle_failed", machine=entry.machine, request=entry.request, attempt=entry.attempts,
+            self._tools.metrics.cycles.labels("failed").inc()
+            self._tools.metrics.failures.labels("powercycle", str(error.get("code") or "failed")).inc()
+            self._tools.log.error("cycle_failed", machine=entry.machine, request=entry.request, attempt=entry.attempts,
                             code=error.get("code"), message=error.get("message"))  # fmt: skip

@@ -6,17 +6,15 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.errors import FleetError
 
-from fleetd.common import logs
 from fleetd.runner.core import RetryPolicy
-from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import Entry, PlaybookRun, PlaybookRunner, WorkServer
+from fleetd.runner.ports import Entry, PlaybookRun, WorkServer
+from fleetd.runner.tools import Tools
 from fleetd.runner.waves import WaveOptions
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
@@ -50,24 +48,14 @@ class PowercycleOptions:
 class Launcher:
     """Starts runs that cycle machines, and runs that make sure that machines are on."""
 
-    def __init__(
-        self,
-        options: PowercycleOptions,
-        runner: PlaybookRunner,
-        server: WorkServer,
-        metrics: RunnerMetrics,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
-    ) -> None:
+    def __init__(self, options: PowercycleOptions, tools: Tools, server: WorkServer) -> None:
         self._options = options
-        self._runner = runner
+        self._tools = tools
         self._server = server
-        self._metrics = metrics
-        self._new_id = new_id
-        self._log = logs.get("fleetd.runner")
 
     def cycle_id(self) -> str:
         """The id of a run that cycles: the journal knows it before the run is started."""
-        return f"{CYCLE}{self._new_id()}"
+        return f"{CYCLE}{self._tools.new_id()}"
 
     def cycle(self, run: str, entries: Sequence[Entry]) -> bool:
         """Start the playbook that cycles. False: nothing was started, and a log line says why."""
@@ -79,8 +67,8 @@ class Launcher:
 
     def power_on(self, entries: Sequence[Entry]) -> str | None:
         """Start the playbook that makes sure that machines are on, and return its run; None as in :meth:`cycle`."""
-        run = f"{RECOVER}{self._new_id()}"
-        self._log.info("recovering", machines=[e.machine for e in entries], run=run)
+        run = f"{RECOVER}{self._tools.new_id()}"
+        self._tools.log.info("recovering", machines=[e.machine for e in entries], run=run)
         return run if self._start(run, self._options.recover_playbook, entries, {}, urgent=True) else None
 
     def _start(
@@ -90,11 +78,11 @@ class Launcher:
         extra_vars = {**self._options.extra_vars, MACHINES: list(hosts), **variables}
         inventories = self._options.inventories
         try:
-            self._runner.start(
+            self._tools.runner.start(
                 PlaybookRun(run, playbook, inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
             )
         except FleetError as error:
-            self._log.error("run_not_started", run=run, message=error.message)
+            self._tools.log.error("run_not_started", run=run, message=error.message)
             return False
-        self._metrics.runs.labels("power_on" if urgent else "powercycle").inc()
+        self._tools.metrics.runs.labels("power_on" if urgent else "powercycle").inc()
         return True

@@ -6,35 +6,29 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fleetcore.errors import FleetError, TransportError
-from fleetcore.ports import Clock
 from fleetcore.power.controllers import machines_of_one_bmc
 
-from fleetd.common import logs
-from fleetd.common.link import Link
 from fleetd.runner import core
 from fleetd.runner.cycles import Cycles
 from fleetd.runner.launch import CYCLE, RECOVER, Launcher, PowercycleOptions
-from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import (
     Entry,
     EntryState,
     HostOutcome,
-    Journal,
     JournalBroken,
-    PlaybookRunner,
     RunProgress,
     Wanted,
     WorkServer,
 )
 from fleetd.runner.recovery import Recovery
 from fleetd.runner.reports import Reports
+from fleetd.runner.tools import Tools
 from fleetd.runner.waves import Budget, choose
 
 BUSY_SECONDS = 0.3
@@ -53,43 +47,30 @@ class PowercycleDuty:
     def __init__(
         self,
         options: PowercycleOptions,
+        tools: Tools,
         *,
-        runner: PlaybookRunner,
-        journal: Journal,
         server: WorkServer,
         served: Callable[[], Mapping[str, Mapping[str, Any]]],
         budget: Budget,
-        metrics: RunnerMetrics,
-        link: Link,
-        clock: Clock,
-        wall: Callable[[], float],
-        random: Callable[[], float],
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
     ) -> None:
+        self._tools = tools
         self._options = options
-        self._runner = runner
         self._server = server
         self._served = served
         self._budget = budget
-        self._metrics = metrics
-        self._link = link
-        self._clock = clock
-        self._wall = wall
-        self._random = random
-        self._log = logs.get("fleetd.runner")
-        self._cycles = Cycles(journal, metrics)
-        self._launcher = Launcher(options, runner, server, metrics, new_id)
-        self._reports = Reports(self._cycles, server, link, metrics, options.retry, wall, random)
-        self._recovery = Recovery(self._cycles, self._launcher, runner, self._reports, wall)
+        self._cycles = Cycles(tools)
+        self._launcher = Launcher(options, tools, server)
+        self._reports = Reports(tools, self._cycles, server, options.retry)
+        self._recovery = Recovery(tools, self._cycles, self._launcher, self._reports)
         # Runs whose directory is to be discarded once they have ended; those of earlier lives too.
-        self._ending = {run for run in runner.known() if run.startswith((CYCLE, RECOVER))}
+        self._ending = {run for run in tools.runner.known() if run.startswith((CYCLE, RECOVER))}
         self._next_poll = 0.0
         self._waiting = 0  # requests that could not begin at the last poll
         self._first_seen: dict[str, float] = {}  # of requests that the server gives no time for
         # Of what is in flight, also when it leaves the inventory meanwhile.
         self._facts: dict[str, Mapping[str, Any]] = {}
         for entry in self._flying():
-            self._log.info("cycle_found", machine=entry.machine, state=entry.state.value, run=entry.run)
+            self._tools.log.info("cycle_found", machine=entry.machine, state=entry.state.value, run=entry.run)
 
     @property
     def failures(self) -> int:
@@ -111,16 +92,18 @@ class PowercycleDuty:
         self._reports.outcomes()
         if not self._waiting and not self._flying():
             self._budget.wave_ended()
-        self._metrics.in_flight.labels("powercycle").set(len(self._flying()))
-        now = self._clock.monotonic()
-        if accept_work and now >= self._next_poll and not self._link.wait():
+        self._tools.metrics.in_flight.labels("powercycle").set(len(self._flying()))
+        now = self._tools.clock.monotonic()
+        if accept_work and now >= self._next_poll and not self._tools.link.wait():
             self._poll()
-            self._next_poll = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
+            self._next_poll = self._tools.clock.monotonic() + self._options.poll_seconds * (
+                0.9 + self._tools.random() / 5
+            )
         if self.busy:
             return BUSY_SECONDS
         if self._ending:
             return 1.0
-        next_poll = max(self._link.wait(), self._next_poll - self._clock.monotonic())
+        next_poll = max(self._tools.link.wait(), self._next_poll - self._tools.clock.monotonic())
         return max(min([next_poll, *self._recovery.waits()]), 0.0)
 
     def _flying(self) -> list[Entry]:
@@ -133,10 +116,10 @@ class PowercycleDuty:
         """Read what the runs have come to; the journal learns it before anybody else."""
         self._ending.update(e.run for e in self._cycles.of(EntryState.RUNNING) if e.run)
         for run in sorted(self._ending - self._recovery.runs.keys()):
-            progress = self._runner.progress(run)
+            progress = self._tools.runner.progress(run)
             self._follow(run, progress)
             outcomes = {o.host: o for o in progress.outcomes}
-            now = self._wall()
+            now = self._tools.wall()
             changed: list[Entry] = []
             for entry in self._cycles.of(EntryState.RUNNING):
                 if entry.run != run:
@@ -154,14 +137,14 @@ class PowercycleDuty:
                         )
                     )
                 elif progress.finished:
-                    self._log.warning("cycle_lost", machine=entry.machine, run=run, problem=progress.problem)
+                    self._tools.log.warning("cycle_lost", machine=entry.machine, run=run, problem=progress.problem)
                     changed.append(replace(entry, state=EntryState.UNKNOWN, changed_at=now))
             changed = [self._settled(entry) for entry in changed]
             self._cycles.save(changed)
             for entry in changed:
                 self._cycles.note(entry)
             if progress.finished:
-                self._runner.discard(run)
+                self._tools.runner.discard(run)
                 self._ending.discard(run)
 
     def _follow(self, run: str, progress: RunProgress) -> None:
@@ -171,9 +154,9 @@ class PowercycleDuty:
             entry = of_run.get(step.host)
             if entry is None or step.state in core.steps_told(entry):
                 continue
-            now = self._wall()
+            now = self._tools.wall()
             begun = float(entry.detail.get("at") or entry.changed_at)
-            self._metrics.stage.labels(step.state.value).observe(max(0.0, now - begun))
+            self._tools.metrics.stage.labels(step.state.value).observe(max(0.0, now - begun))
             entry = core.passed(replace(entry, detail={**entry.detail, "at": now}), step.state)
             of_run[step.host] = entry
             self._cycles.save([entry])
@@ -182,11 +165,11 @@ class PowercycleDuty:
     def _settled(self, entry: Entry) -> Entry:
         """Count an outcome; when it is one failure too many, the entry's error says so."""
         if entry.state not in (EntryState.FAILED, EntryState.UNKNOWN) or not self._budget.failed(
-            entry.machine, self._wall()
+            entry.machine, self._tools.wall()
         ):
             return entry
-        self._metrics.waves_stopped.inc()
-        self._log.error(
+        self._tools.metrics.waves_stopped.inc()
+        self._tools.log.error(
             "wave_stopped", machine=entry.machine, message="too many machines failed: no further power cycle is begun"
         )
         error = dict(entry.detail.get("error") or {})
@@ -204,20 +187,20 @@ class PowercycleDuty:
             return
         try:
             self._take(served)
-            self._link.worked()
-            self._metrics.polls.labels("powercycle", "ok").inc()
+            self._tools.link.worked()
+            self._tools.metrics.polls.labels("powercycle", "ok").inc()
         except JournalBroken:
             raise
         except TransportError as error:
-            self._link.failed(error)
-            self._metrics.polls.labels("powercycle", error.code).inc()
+            self._tools.link.failed(error)
+            self._tools.metrics.polls.labels("powercycle", error.code).inc()
         except FleetError as error:
-            self._log.error("poll_refused", message=error.message)
-            self._metrics.polls.labels("powercycle", error.code).inc()
+            self._tools.log.error("poll_refused", message=error.message)
+            self._tools.metrics.polls.labels("powercycle", error.code).inc()
 
     def _take(self, served: Mapping[str, Mapping[str, Any]]) -> None:
         wanted = self._server.wanted(frozenset(served), self._cycles.held())
-        now = self._wall()
+        now = self._tools.wall()
         decision = core.decide(wanted, self._cycles.all(), frozenset(served), now, self._options.retry)
         self._cycles.forget(decision.forget)
         begin = self._may_begin(decision.start, served)
@@ -253,22 +236,22 @@ class PowercycleDuty:
             self._cycles.note(entry)
         if not entries:
             return
-        self._log.info("cycling", machines=[e.machine for e in entries], run=run)
+        self._tools.log.info("cycling", machines=[e.machine for e in entries], run=run)
         if not self._launcher.cycle(run, entries):
-            later = self._wall() + self._options.retry.initial
+            later = self._tools.wall() + self._options.retry.initial
             self._cycles.save(
                 [replace(e, state=EntryState.WAITING, attempts=e.attempts - 1, not_before=later) for e in entries]
             )
             return
         for want in wanted:
             if any(e.machine == want.machine for e in entries):
-                self._metrics.stage.labels("queue").observe(self._age(want, now))
+                self._tools.metrics.stage.labels("queue").observe(self._age(want, now))
                 self._first_seen.pop(want.machine, None)
 
     def _may_begin(self, start: Sequence[Entry], served: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
         options = self._options
-        stopped = not self._budget.may_begin(self._wall())
-        self._metrics.wave_stopped.set(stopped)
+        stopped = not self._budget.may_begin(self._tools.wall())
+        self._tools.metrics.wave_stopped.set(stopped)
         flying = self._flying()
         facts = {**self._facts, **served}
         self._waiting = len(start)
@@ -284,14 +267,14 @@ class PowercycleDuty:
         machines = {e.machine for e in entries}
         claims = self._server.claim([w for w in wanted if w.machine in machines], self._cycles.held())
         if len(claims) < len(machines):
-            self._log.info("claimed_elsewhere", machines=sorted(machines - claims.keys()))
+            self._tools.log.info("claimed_elsewhere", machines=sorted(machines - claims.keys()))
         return claims
 
     def _note_queue(self, wanted: Sequence[Wanted], start: Sequence[Entry], now: float) -> None:
         waiting = {e.machine for e in start}
         self._first_seen = {m: self._first_seen.get(m, now) for m in waiting}
-        self._metrics.queue.set(len(waiting))
-        self._metrics.queue_age.set(max([self._age(w, now) for w in wanted if w.machine in waiting], default=0.0))
+        self._tools.metrics.queue.set(len(waiting))
+        self._tools.metrics.queue_age.set(max([self._age(w, now) for w in wanted if w.machine in waiting], default=0.0))
 
     def _age(self, want: Wanted, now: float) -> float:
         if want.requested_at:

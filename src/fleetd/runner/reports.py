@@ -12,12 +12,10 @@ from dataclasses import replace
 from fleetcore.errors import FleetError
 from fleetcore.ports import PowerState
 
-from fleetd.common import logs
-from fleetd.common.link import Link
 from fleetd.runner import core
 from fleetd.runner.cycles import Cycles
-from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import Entry, EntryState, WorkServer
+from fleetd.runner.tools import Tools
 
 
 class Reports:
@@ -26,30 +24,17 @@ class Reports:
     :param wall: seconds since the epoch.
     """
 
-    def __init__(
-        self,
-        cycles: Cycles,
-        server: WorkServer,
-        link: Link,
-        metrics: RunnerMetrics,
-        retry: core.RetryPolicy,
-        wall: Callable[[], float],
-        random: Callable[[], float],
-    ) -> None:
+    def __init__(self, tools: Tools, cycles: Cycles, server: WorkServer, retry: core.RetryPolicy) -> None:
+        self._tools = tools
         self._cycles = cycles
         self._server = server
-        self._link = link
-        self._metrics = metrics
         self._retry = retry
-        self._wall = wall
-        self._random = random
-        self._log = logs.get("fleetd.runner")
 
     def step(self, entry: Entry, state: PowerState, message: str) -> bool:
         """Whether the server was told that a machine is off, or on again, while its cycle goes on."""
-        return self._link.told(
+        return self._tools.link.told(
             lambda: self._server.step(entry, state, message),
-            lambda error: self._log.info("step_refused", **self._about(entry, error)),
+            lambda error: self._tools.log.info("step_refused", **self._about(entry, error)),
         )
 
     def trouble(self, entry: Entry) -> Entry:
@@ -67,10 +52,10 @@ class Reports:
             # request again, and what was done is told under a new claim.
             if not self._told(entry, self._report, "report_refused"):
                 return
-            after = core.after_report(entry, self._wall(), self._retry, self._random())
+            after = core.after_report(entry, self._tools.wall(), self._retry, self._tools.random())
             self._cycles.save([after])
-            self._metrics.stage.labels("report").observe(max(0.0, self._wall() - entry.changed_at))
-            self._log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
+            self._tools.metrics.stage.labels("report").observe(max(0.0, self._tools.wall() - entry.changed_at))
+            self._tools.log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
                            next=after.state.value)  # fmt: skip
         for entry in [e for e in self._cycles.of(EntryState.WAITING) if e.token is not None]:
             if not self._told(entry, lambda e: self._server.release(e.machine), "release_refused"):
@@ -79,7 +64,9 @@ class Reports:
 
     def _told(self, entry: Entry, say: Callable[[Entry], None], refused: str) -> bool:
         """Whether the server has answered, a refusal included."""
-        return self._link.told(lambda: say(entry), lambda error: self._log.error(refused, **self._about(entry, error)))
+        return self._tools.link.told(
+            lambda: say(entry), lambda error: self._tools.log.error(refused, **self._about(entry, error))
+        )
 
     def _about(self, entry: Entry, error: FleetError) -> dict[str, object]:
         return {"machine": entry.machine, "request": entry.request, "message": error.message}

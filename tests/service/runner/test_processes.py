@@ -19,6 +19,7 @@ from fleetd.runner.loop import Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import EntryState, HostOutcome, HostStep, JournalBroken, RunProgress, Wanted
 from fleetd.runner.powercycle import PowercycleDuty
+from fleetd.runner.tools import Tools
 from fleetd.runner.waves import Budget, WaveOptions
 
 
@@ -38,11 +39,13 @@ class World:
 
     def restart(self) -> PowercycleDuty:
         self.link = Link(self.clock, lambda: 0.5)
+        self.tools = Tools(
+            runner=self.runner, journal=self.journal, link=self.link, metrics=self.metrics, clock=self.clock,
+            wall=self.clock_of_the_wall, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+        )  # fmt: skip
         self.cycles = PowercycleDuty(
             PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2, waves=self.waves),
-            runner=self.runner, journal=self.journal, server=self.server, served=lambda: self.served,
-            budget=Budget(self.waves, self.brake), metrics=self.metrics, link=self.link,
-            clock=self.clock, wall=self.clock_of_the_wall, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+            self.tools, server=self.server, served=lambda: self.served, budget=Budget(self.waves, self.brake),
         )  # fmt: skip
         return self.cycles
 
@@ -478,8 +481,7 @@ def test_a_stopped_wave_goes_on_after_its_time_and_stays_stopped_over_a_restart(
 def availability(world: World, pattern: str = "all", *, check: bool = True) -> AvailabilityDuty:
     return AvailabilityDuty(
         AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300, check=check, variables=("fleet_rack",)),
-        runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
-        clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+        world.tools, world.server,
     )  # fmt: skip
 
 
@@ -599,8 +601,7 @@ def test_two_machines_with_one_bmc_are_in_error(world: World) -> None:
     world.runner.facts = {m: {"bmc_address": "10.0.0.1"} for m in "ab"}
     process = AvailabilityDuty(
         AvailabilityOptions(("inv",), "all", "check.yml", variables=world.waves.variables),
-        runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
-        clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+        world.tools, world.server,
     )  # fmt: skip
     turn(world, process)
     world.end("check-1", HostOutcome("a", True), HostOutcome("b", True))

@@ -19,6 +19,7 @@ from fleetd.runner.adapters.recorder import outcomes_together
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import HostOutcome, RunProgress
 from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
+from fleetd.runner.tools import Tools
 from fleetlab.farm import BmcSpec, running_farm
 
 
@@ -69,9 +70,12 @@ class World:
 
     def restart(self) -> ScheduledDuty:
         self.process = ScheduledDuty(
-            self.options, runner=self.runner, journal=self.journal, leases=self.leases, served=lambda: ["a", "b", "c"],
-            link=Link(self.clock, lambda: 0.5), metrics=RunnerMetrics(), clock=self.clock, random=lambda: 0.5,
-            new_id=lambda: str(next(self.ids)),
+            self.options,
+            Tools(
+                runner=self.runner, journal=self.journal, link=Link(self.clock, lambda: 0.5), metrics=RunnerMetrics(),
+                clock=self.clock, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+            ),
+            self.leases, lambda: ["a", "b", "c"],
         )  # fmt: skip
         return self.process
 
