@@ -13,11 +13,11 @@ from fleetcore.errors import NotFound, Unreachable
 from fleetcore.host.spool import Spool
 from monitor_fakes import FakeClock, FakeMachine
 
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.machine import FileMemory
+from fleetd.monitor.adapters.outbox import KINDS, Outboxes
 from fleetd.monitor.agent import Agent, Pace
-from fleetd.monitor.app import FileMemory
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import KINDS, Outboxes
-from fleetd.runner.loop import Link
 
 
 class Documents:

@@ -22,8 +22,8 @@ from fleetcore.host.spool import Spool
 from monitor_fakes import FakeClock
 from structlog.testing import capture_logs
 
-from fleetd.monitor.outbox import KINDS, Outboxes
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.outbox import KINDS, Outboxes
 
 
 def spool(folder: Path, items: int = 100, size: int = 100_000) -> Spool:

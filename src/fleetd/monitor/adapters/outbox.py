@@ -29,7 +29,7 @@ class Server(Protocol):
 
 
 def senders(server: Server, machine: str) -> dict[str, Send]:
-    """How each kind of report is sent."""
+    """Give the function that sends each kind of report."""
     return {
         EVENT: server.post_event,
         DEVICE: lambda document: server.publish_device(machine, document, "inband"),
@@ -54,10 +54,12 @@ class _Both:
 
 
 class Outboxes:
-    """An outbox for each kind of report. Events go first, and a document that the server fails on does not hold them up.
+    """An outbox for each kind of report.
 
-    What the server refuses as malformed is dropped with a log line. What it refuses for its token, and everything while it
-    can't be reached, is kept. A report that the server always fails on goes when the spool is full.
+    Events go first, and a document that the server fails on does not hold them up.
+
+    What the server refuses as malformed is dropped with a log line. What it refuses for its token, and everything while
+    it can't be reached, is kept. A report that the server always fails on goes when the spool is full.
 
     :param send: how each kind is sent.
     :param gates: when the server may be asked again for each kind.
@@ -77,7 +79,10 @@ class Outboxes:
         }
 
     def offer(self, kind: str, body: Mapping[str, Any]) -> bool:
-        """Send a report after those that wait, or keep it. True if it has left: it was delivered, or refused for good."""
+        """Send a report after those that wait, or keep it.
+
+        True if it has left: it was delivered, or refused for good.
+        """
         self.flush()
         return self._kinds[kind].offer([Report(kind, body)])
 
@@ -131,9 +136,12 @@ class Outboxes:
 
 
 def _sender(kind: str, send: Send) -> Callable[[Sequence[Report]], Sequence[Any]]:
-    """Send one report at a time, with the errors that :class:`Outbox` knows: a ``TransportError`` may pass, all others never will.
+    """Send one report at a time, with the errors that :class:`Outbox` knows.
 
-    A server of another make takes events but no device documents, or it has forgotten the machine: that is ``NotFound``.
+    A ``TransportError`` may pass, all others never will.
+
+    A server of another make takes events but no device documents, or it has forgotten the machine: that is
+    ``NotFound``.
     """
 
     def sent(reports: Sequence[Report]) -> Sequence[Any]:
