@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many lives of `fleetd runner` at little cost: a process that has imported everything forks one per request.
 
-A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not have is
-Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill itself at an exact point.
+A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not
+have is Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill
+itself at an exact point.
 
-As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its process id,
-`{"wait": pid}` answers its exit status.
+As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its
+process id, `{"wait": pid}` answers its exit status.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, BinaryIO
 from fleetcore.errors import FleetError
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.claim import Claim
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions, PowerStep
@@ -36,8 +37,8 @@ from fleetd.runner.adapters import awx
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.ports import HostOutcome, State
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import EntryState, HostOutcome
 
 
 class ForkingRunner(AnsibleRunner):
@@ -184,7 +185,7 @@ def _arm(point: str) -> None:
     elif what == "report":
         _around(when, HttpWorkServer, "verified", lambda entry: True)
     else:
-        _around(when, SqliteJournal, "save", lambda entries: any(e.state is State(what) for e in entries))
+        _around(when, SqliteJournal, "save", lambda entries: any(e.state is EntryState(what) for e in entries))
 
 
 def _live(order: Mapping[str, Any]) -> None:
@@ -252,7 +253,7 @@ class Lives:
             self.stop(pid, signal.SIGKILL)
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _ask(self, order: Mapping[str, Any]) -> int:
         assert self._process.stdin

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 import structlog
 from fleetcore.errors import AuthenticationFailed, FatalError, InvalidInput, Unreachable
+from fleetcore.ports import PowerState
 from runner_fakes import FakeBrake, FakeClock, FakeRunner, FakeServer, MemoryJournal, broken, cycled
 
-from fleetd.runner.availability import Availability, AvailabilityOptions
-from fleetd.runner.loop import Link, Stop, run_loop
+from fleetd.common.link import Link
+from fleetd.runner.availability import AvailabilityDuty, AvailabilityOptions
+from fleetd.runner.launch import PowercycleOptions
+from fleetd.runner.loop import Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import HostOutcome, HostStep, JournalBroken, RunProgress, State, Wanted
-from fleetd.runner.powercycle import PowercycleOptions, Powercycles
+from fleetd.runner.ports import EntryState, HostOutcome, HostStep, JournalBroken, RunProgress, Wanted
+from fleetd.runner.powercycle import PowercycleDuty
+from fleetd.runner.tools import Tools
 from fleetd.runner.waves import Budget, WaveOptions
 
 
@@ -33,13 +37,15 @@ class World:
         self.clock_of_the_wall = self.clock.monotonic
         self.cycles = self.restart()
 
-    def restart(self) -> Powercycles:
+    def restart(self) -> PowercycleDuty:
         self.link = Link(self.clock, lambda: 0.5)
-        self.cycles = Powercycles(
+        self.tools = Tools(
+            runner=self.runner, journal=self.journal, link=self.link, metrics=self.metrics, clock=self.clock,
+            wall=self.clock_of_the_wall, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+        )  # fmt: skip
+        self.cycles = PowercycleDuty(
             PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2, waves=self.waves),
-            runner=self.runner, journal=self.journal, server=self.server, served=lambda: self.served,
-            budget=Budget(self.waves, self.brake), metrics=self.metrics, link=self.link,
-            clock=self.clock, wall=self.clock_of_the_wall, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+            self.tools, server=self.server, served=lambda: self.served, budget=Budget(self.waves, self.brake),
         )  # fmt: skip
         return self.cycles
 
@@ -51,7 +57,7 @@ class World:
     def end(self, run: str, *outcomes: HostOutcome, **fields: Any) -> None:
         self.runner.results[run] = RunProgress(outcomes, finished=True, **fields)
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, EntryState]:
         return {e.key: e.state for e in self.journal.entries()}
 
 
@@ -103,12 +109,12 @@ def test_the_playbook_gets_the_claims_and_making_sure_that_machines_are_on_needs
 
 
 def test_the_intent_is_in_the_journal_before_the_playbook_starts(world: World) -> None:
-    seen: list[dict[str, State]] = []
+    seen: list[dict[str, EntryState]] = []
     start = world.runner.start
     world.runner.start = lambda run: (seen.append(world.states()), start(run))[1]  # type: ignore[method-assign]
     world.server.open = [Wanted("a", "q1")]
     world.step()
-    assert seen == [{"q1": State.RUNNING}]
+    assert seen == [{"q1": EntryState.RUNNING}]
 
 
 def test_a_lost_completion_is_told_later_and_not_cycled_again(world: World) -> None:
@@ -117,7 +123,7 @@ def test_a_lost_completion_is_told_later_and_not_cycled_again(world: World) -> N
     world.server.down = True
     world.end("cycle-1", cycled("a"))
     world.step()
-    assert world.states() == {"q1": State.VERIFIED}
+    assert world.states() == {"q1": EntryState.VERIFIED}
     world.restart()  # as after a SIGKILL
     world.server.down = False
     world.step()
@@ -297,7 +303,7 @@ def test_a_run_that_can_not_be_started_is_tried_later(world: World) -> None:
     world.runner.refuse = FatalError("disk full")
     world.step()
     (entry,) = world.journal.entries()
-    assert (entry.state, entry.attempts) == (State.WAITING, 0)
+    assert (entry.state, entry.attempts) == (EntryState.WAITING, 0)
 
 
 def test_no_more_runs_than_allowed_and_a_hanging_one_does_not_hold_up_others() -> None:
@@ -339,15 +345,15 @@ def test_a_machine_that_somebody_else_claimed_is_not_cycled(world: World) -> Non
 def test_steps_are_told_while_they_happen_and_once(world: World) -> None:
     world.server.open = [Wanted("a", "q1")]
     world.step()
-    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off")])
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", PowerState.OFF)])
     world.step()
     world.restart()
-    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off"), HostStep("a", "on")])
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", PowerState.OFF), HostStep("a", PowerState.ON)])
     world.step()
     assert world.server.calls == [("off", "a"), ("on", "a")]
     steps = [{"action": f"wait for {s}", "result": s, "at": "T", "seconds": 1.0} for s in ("off", "on")]
     done = HostOutcome("a", True, {"power": {"after": "on", "verified": True, "steps": steps}})
-    world.end("cycle-1", done, steps=[HostStep("a", "off"), HostStep("a", "on")])
+    world.end("cycle-1", done, steps=[HostStep("a", PowerState.OFF), HostStep("a", PowerState.ON)])
     world.step()
     assert world.server.calls[2:] == [("verified", "a", "q1")]
 
@@ -364,7 +370,7 @@ def test_steps_that_nobody_saw_are_told_with_the_outcome(world: World) -> None:
 def test_a_lost_run_whose_machine_was_seen_off_has_cycled_it(world: World) -> None:
     world.server.open = [Wanted("a", "q1")]
     world.step()
-    world.end("cycle-1", problem="killed", steps=[HostStep("a", "off")])
+    world.end("cycle-1", problem="killed", steps=[HostStep("a", PowerState.OFF)])
     world.step()
     (recovery,) = world.runner.of("recover-")
     world.end(recovery.id, HostOutcome("a", True, {"power": {"before": "on", "after": "on", "verified": True}}))
@@ -393,7 +399,7 @@ def test_what_runs_when_the_session_is_lost_is_claimed_again_and_finished(world:
     for _ in range(20):
         world.step()
     (entry,) = world.journal.entries()
-    assert (entry.state, entry.token) == (State.RUNNING, 2)
+    assert (entry.state, entry.token) == (EntryState.RUNNING, 2)
     world.end("cycle-1", cycled("a"))
     world.step()
     assert world.server.calls == [("verified", "a", "q1")]
@@ -409,10 +415,11 @@ def test_a_lost_claim_that_another_runner_took_is_not_reported(world: World) -> 
     for _ in range(4):
         world.step()
     assert world.server.calls == []
-    assert world.states() == {"q1": State.DONE}
+    assert world.states() == {"q1": EntryState.DONE}
 
 
-# --- waves -------------------------------------------------------------------------------------------------------------
+# --- waves
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_machines_of_one_controller_are_cycled_one_after_the_other() -> None:
@@ -467,18 +474,18 @@ def test_a_stopped_wave_goes_on_after_its_time_and_stays_stopped_over_a_restart(
     assert 590 <= world.clock.time - begin <= 620
 
 
-# --- availability ------------------------------------------------------------------------------------------------------
+# --- availability
+# ------------------------------------------------------------------------------------------------------
 
 
-def availability(world: World, pattern: str = "all", *, check: bool = True) -> Availability:
-    return Availability(
+def availability(world: World, pattern: str = "all", *, check: bool = True) -> AvailabilityDuty:
+    return AvailabilityDuty(
         AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300, check=check, variables=("fleet_rack",)),
-        runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
-        clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+        world.tools, world.server,
     )  # fmt: skip
 
 
-def turn(world: World, process: Availability) -> None:
+def turn(world: World, process: AvailabilityDuty) -> None:
     world.clock.sleep(process.step(accept_work=True))
 
 
@@ -517,7 +524,7 @@ def test_a_cycle_is_counted_and_timed(world: World) -> None:
     world.server.open = [Wanted("a", "q1", "1970-01-01T00:15:00+00:00"), Wanted("b", "q2")]
     world.server.elsewhere = {"b"}
     world.step()  # at 1000
-    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", "off")])
+    world.runner.results["cycle-1"] = RunProgress(steps=[HostStep("a", PowerState.OFF)])
     world.step()
     world.end("cycle-1", cycled("a"))
     world.step()
@@ -592,10 +599,9 @@ def test_an_inventory_that_loses_most_of_its_machines_is_believed_at_the_second_
 
 def test_two_machines_with_one_bmc_are_in_error(world: World) -> None:
     world.runner.facts = {m: {"bmc_address": "10.0.0.1"} for m in "ab"}
-    process = Availability(
+    process = AvailabilityDuty(
         AvailabilityOptions(("inv",), "all", "check.yml", variables=world.waves.variables),
-        runner=world.runner, journal=world.journal, server=world.server, link=world.link, metrics=world.metrics,
-        clock=world.clock, random=lambda: 0.5, new_id=lambda: str(next(world.ids)),
+        world.tools, world.server,
     )  # fmt: skip
     turn(world, process)
     world.end("check-1", HostOutcome("a", True), HostOutcome("b", True))
@@ -611,7 +617,8 @@ def test_a_check_that_ends_badly_is_an_error_of_every_controller(world: World) -
     assert world.server.states == {"a": "in_error", "b": "in_error"}
 
 
-# --- the loop ----------------------------------------------------------------------------------------------------------
+# --- the loop
+# ----------------------------------------------------------------------------------------------------------
 
 
 class Counting:

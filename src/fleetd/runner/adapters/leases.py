@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, NotFound
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 
 from fleetd.common import logs
 from fleetd.common.keeper import SessionKeeper
@@ -23,8 +23,8 @@ _COUNT = 1000
 class SessionLeases:
     """See :class:`fleetd.runner.ports.Leases`. One session for all processes, made at the first claim.
 
-    The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else gets its
-    machines in between.
+    The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else
+    gets its machines in between.
 
     :param seconds: how long the server waits for a sign of life before others may have the machines.
     """
@@ -71,7 +71,7 @@ class SessionLeases:
             self._keep(session)
 
     def _give_back(self, session: str, process: str, known: Mapping[str, int]) -> None:
-        """What the session holds of a process, and the caller does not know of."""
+        """Give back what the session holds of a process and the caller does not know of."""
         for work in self._client.heartbeat(session).get("work") or []:
             if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
                 self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")

@@ -4,7 +4,8 @@
 
 """Raw observations of this machine for an Event, from ``/sys`` and ``/proc`` only: cheap enough for twice a minute.
 
-What a device document knows of CPUs, GPUs and drives comes from the same readers (:mod:`fleetcore.inband.collect.sysfs`).
+What a device document knows of CPUs, GPUs and drives comes from the same readers
+(:mod:`fleetcore.inband.collect.sysfs`).
 """
 
 from __future__ import annotations

@@ -10,23 +10,24 @@ import threading
 from collections.abc import Callable, Iterator
 
 from fleetcore.errors import FleetError, TransientError
+from fleetcore.net.retry import ExponentialWait
 
 from fleetd.common import logs
 
-_FIRST, _LONGEST, _REFUSED = 1.0, 60.0, 300.0  # seconds between attempts
+_WAIT = ExponentialWait(1.0, 60.0)  # seconds between attempts
+_REFUSED = ExponentialWait(300.0, 300.0)
 
 
 def pause(failures: int, error: FleetError | None, random: float) -> float:
     """Seconds before the stream is opened again; longest where trying again is not likely to help."""
     helps = error is None or isinstance(error, TransientError)
-    longest = min(_LONGEST, _FIRST * 2.0 ** min(failures, 30)) if helps else _REFUSED
-    return longest * (0.5 + random / 2)
+    return (_WAIT if helps else _REFUSED).after(failures + 1, random)
 
 
 class Follower:
     """Calls ``told`` when the stream opens and at each change; opens it again when it breaks.
 
-    :param updates: a stream; see :meth:`fleetcore.net.client.ServerClient.description_updates`.
+    :param updates: a stream; see :meth:`fleetcore.net.client.server.ServerClient.description_updates`.
     """
 
     def __init__(

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which machines of a sweep are done: a file of JSON lines, one per machine, that the next run goes on from."""
+"""The machines of a sweep that are done: a file of JSON lines, from which the next run goes on."""
 
 from __future__ import annotations
 
@@ -13,20 +11,20 @@ from typing import Any, Optional
 from ..errors import ConflictError, InvalidInput
 
 
-class Journal:
-    """An open journal. It is locked: one sweep at a time.
+class DoneMachines:
+    """The open state file of a sweep. It is locked: one sweep at a time.
 
-    A journal whose last sweep came to its end is begun anew; one of an interrupted sweep is continued.
+    A file whose last sweep came to its end is begun anew; one of an interrupted sweep is continued.
 
     :param read_only: only look.
-    :ivar done: the machines that need not be collected again.
+    :ivar machines: the machines that need not be collected again.
     :raises ConflictError: another sweep has it open.
     :raises InvalidInput: it can't be written, or is something else.
     """
 
     def __init__(self, path: str, now: str, read_only: bool = False) -> None:
         self.path = path
-        self.done: set[str] = set()
+        self.machines: set[str] = set()
         try:
             # Not "w": what is there is read first, and must survive if another sweep holds it.
             self._file = open(path, "r" if read_only else "a+", encoding="utf-8")  # noqa: SIM115  (closed by close)
@@ -41,7 +39,7 @@ class Journal:
             if not read_only:
                 if unfinished:
                     self._file.write("\n")
-                if not self.done:
+                if not self.machines:
                     self._file.truncate(0)
                     self._write({"sweep": now})
         except BaseException:
@@ -49,11 +47,11 @@ class Journal:
             raise
 
     def add(self, machine: str, result: str) -> None:
-        """This machine is done: what was collected is in safe hands."""
+        """Note that a machine is done: its document is with the server, in the spool or in its file."""
         self._write({"machine": machine, "result": result})
 
     def finish(self, now: str) -> None:
-        """The sweep came to its end: the next one begins anew."""
+        """Note that the sweep came to its end: the next one begins anew."""
         self._write({"finished": now})
 
     def close(self) -> None:
@@ -66,7 +64,7 @@ class Journal:
             raise ConflictError(f"state_file {self.path}: another sweep is using it now", path=self.path) from error
 
     def _load(self) -> bool:
-        """True: the last line has no end."""
+        """Read what is there. True if the last line has no end."""
         self._file.seek(0)
         first: Optional[dict[str, Any]] = None
         line = "\n"
@@ -80,9 +78,9 @@ class Journal:
                 if "sweep" not in first:
                     raise InvalidInput(f"state_file {self.path}: is not the journal of a sweep", field="state_file")
             elif isinstance(entry, dict) and isinstance(entry.get("machine"), str):
-                self.done.add(entry["machine"])
+                self.machines.add(entry["machine"])
             elif isinstance(entry, dict) and "finished" in entry:
-                self.done.clear()
+                self.machines.clear()
         return not line.endswith("\n")
 
     def _write(self, entry: dict[str, Any]) -> None:
