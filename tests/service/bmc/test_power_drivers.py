@@ -13,10 +13,8 @@ import pytest
 from fleetcore.errors import Busy, MissingDependency, TimedOut
 from fleetcore.host.clock import SystemClock
 from fleetcore.ports import PowerAction
-from fleetcore.power import options
 from fleetcore.power.base import PowerController, PowerOptions
 from fleetcore.power.command import CommandDriver, command_options
-from fleetcore.power.pdu import MIBS
 
 QUICK = {"graceful_timeout": 0, "off_seconds": 0.1, "verify_timeout": 3}
 # A relay with a port for each machine, whose state is a file. `stuck` is a port that accepts and does nothing.
@@ -190,7 +188,3 @@ def test_tasks_of_the_operator(module, tmp_path):
     nobody = power(module, "on", drivers=["tasks"], tasks={**tasks, "machine": "m3"})
     assert "ran for no machine" in nobody["msg"]
     assert not list(tmp_path.glob("baremetal-fleet-*"))
-
-
-def test_the_names_of_mibs_are_those_that_there_are():
-    assert set(options.MIB_NAMES) == set(MIBS)
