@@ -14,13 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
-from fleetcore.document import model  # noqa: E402 - needs the path above
+from fleetcore.document import schema  # noqa: E402 - needs the path above
 
 
 def derived() -> dict[Path, str]:
     """Path and content of every derived document."""
-    schema = json.dumps(model.json_schema(), indent=2, sort_keys=True) + "\n"
-    return {ROOT / "docs" / "schema" / "device.schema.json": schema}
+    content = json.dumps(schema.json_schema(), indent=2, sort_keys=True) + "\n"
+    return {ROOT / "docs" / "schema" / "device.schema.json": content}
 
 
 VERSIONS = {

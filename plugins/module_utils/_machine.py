@@ -12,7 +12,7 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ._boundary import Plan
-from .fleetcore.document.model import clean_mac
+from .fleetcore.document.values import clean_mac
 from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
 from .fleetcore.net.client import ServerClient, check_id
 from .fleetcore.net.http import clean_fingerprint

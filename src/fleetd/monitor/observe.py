@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fleetcore.document.model import Device, Drive
+from fleetcore.document.model import Device
+from fleetcore.document.parts import Drive
 from fleetcore.errors import MissingDependency
 from fleetcore.inband.collect import sysfs
 from fleetcore.inband.collect.probe import Options, Probe

@@ -13,10 +13,10 @@ import json
 import os
 from typing import Any
 
-from fleetcore.document.model import (
+from fleetcore.document.model import Device, device_from_dict, to_dict
+from fleetcore.document.parts import (
     Capability,
     Cpu,
-    Device,
     Drive,
     Firmware,
     FirmwareEntry,
@@ -27,8 +27,6 @@ from fleetcore.document.model import (
     PowerSupply,
     StorageController,
     Volume,
-    device_from_dict,
-    to_dict,
 )
 from fleetcore.inband.collect.join import join
 from hypothesis import HealthCheck, Phase, given, settings

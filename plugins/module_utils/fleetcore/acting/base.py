@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
-from ..document.model import Attempt, LogEntry
+from ..document.model import Attempt
+from ..document.parts import LogEntry
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
 from ..ports import Clock
 from ..power.options import BmcOptions, check_system

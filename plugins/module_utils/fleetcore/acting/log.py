@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ..document.model import LogEntry, to_dict
+from ..document.model import to_dict
+from ..document.parts import LogEntry
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..redfish.quirks import is_event_log
 from ..redfish.service import Service, action_target

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from .model import BiosConfiguration
+from .parts import BiosConfiguration
 from .values import MAX_ITEMS, text
 
 # Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a value wins.

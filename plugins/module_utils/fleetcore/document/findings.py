@@ -16,8 +16,9 @@ from typing import Any, Optional
 
 from .match import Part, label, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
-from .model import Source, Verdict, clean_mac
+from .model import Source, Verdict
 from .sections import Document, memory_bytes, plain, speakers
+from .values import clean_mac
 
 Finding = dict[str, Any]
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
-from .model import clean_mac, clean_serial
+from .values import clean_mac, clean_serial, serial_key, squeezed
 
 Part = Mapping[str, Any]
 Key = tuple[str, str]
@@ -83,11 +83,6 @@ def same_serial(mine: Optional[str], theirs: Optional[str]) -> bool:
     return bool(first) and (first == second or (len(first) >= 8 and first in second))
 
 
-def serial_key(value: Optional[str]) -> str:
-    """A serial number without case and punctuation; empty for a placeholder."""
-    return _squeezed(clean_serial(value) or "")
-
-
 def same_uuid(mine: str, theirs: str) -> bool:
     """Equal, or with the first three fields in the other byte order: SMBIOS before 2.6, and some BMCs."""
     first, second = (re.sub(r"[^0-9a-f]", "", value.lower()) for value in (mine, theirs))
@@ -102,7 +97,7 @@ def _swapped(digits: str) -> str:
 def same_words(mine: str, theirs: str) -> bool:
     """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other."""
     first, second = sorted((_words(mine), _words(theirs)), key=len)
-    return first <= second or _squeezed(mine) == _squeezed(theirs)
+    return first <= second or squeezed(mine) == squeezed(theirs)
 
 
 @lru_cache(maxsize=4096)
@@ -116,7 +111,7 @@ def place_words(text: str) -> tuple[str, ...]:
         word = _GLUED.sub("", piece)
         if word and word not in _NOUNS:
             out.append(str(int(word)) if word.isdigit() else word)
-    return tuple(out) or (_squeezed(text),)
+    return tuple(out) or (squeezed(text),)
 
 
 _PCI = re.compile(r"^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2}(?:\.[0-7])?)$")
@@ -160,11 +155,6 @@ def _words(text: str) -> frozenset[str]:
     return (words - _SAY_NOTHING - {""}) or words
 
 
-@lru_cache(maxsize=4096)
-def _squeezed(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
-
-
 def _addresses(part: Part) -> list[str]:
     """MAC addresses of the part or of its ports, sorted."""
     found = {clean_mac(port.get("macaddress")) for port in part.get("nic_ports", ()) if isinstance(port, Mapping)}
@@ -176,8 +166,8 @@ def _strong(part: Part) -> dict[str, frozenset[str]]:
     """What the part is, wherever it is: by kind of identity, best first."""
     serial = clean_serial(part.get("serial"))
     found = {
-        "serial": frozenset([_squeezed(serial) or serial] if serial else []),
-        "wwn": frozenset([_squeezed(part["wwn"])] if isinstance(part.get("wwn"), str) else []),
+        "serial": frozenset([squeezed(serial) or serial] if serial else []),
+        "wwn": frozenset([squeezed(part["wwn"])] if isinstance(part.get("wwn"), str) else []),
         "mac": frozenset(_addresses(part)),
         "uuid": frozenset([part["uuid"].lower()] if isinstance(part.get("uuid"), str) else []),
     }
@@ -343,7 +333,7 @@ def _could_be(mine: _Known, other: _Known) -> bool:
 def _part_number(mine: _Known, other: _Known) -> bool:
     """The model of one is the part number of the other."""
     numbers = [
-        (_squeezed(one.part.get("model") or ""), _squeezed(two.part.get("part_number") or ""))
+        (squeezed(one.part.get("model") or ""), squeezed(two.part.get("part_number") or ""))
         for one, two in ((mine, other), (other, mine))
     ]
     return any(model and model == number for model, number in numbers)
@@ -407,7 +397,7 @@ def _pci_numbers(part: Part) -> Iterable[Any]:
 
 def _models(part: Part) -> Iterable[Any]:
     return [
-        _squeezed(part[name]) for name in ("model", "product_name", "part_number") if isinstance(part.get(name), str)
+        squeezed(part[name]) for name in ("model", "product_name", "part_number") if isinstance(part.get(name), str)
     ]
 
 

@@ -4,7 +4,7 @@
 
 """One view of a machine from several observations, component by component and field by field. Pure.
 
-Which source wins for which field is data (``_BMC_FIRST``); the other one fills in what the first does not say. Components of both are
+Which source wins for which field is data (``Kind.bmc_first``, ``_BMC_FIRST``); the other one fills in what the first does not say. Components of both are
 recognised by what they are: see ``match.py``.
 """
 
@@ -16,45 +16,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from .match import Part, label, labels, pair
-from .model import Source, clean_serial
-from .sections import FIELDS, LISTS, Document, plain
+from .model import Source
+from .sections import FIELDS, KINDS, LISTS, Document, plain
+from .values import clean_serial
 
 OOB, INBAND = Source.OOB.value, Source.INBAND.value
 
-# The BMC knows these better than the machine's own OS, which wins for everything else: a field of the machine, a field of one kind of
-# component, or with a star a field of every kind.
-_BMC_FIRST = frozenset(
-    [
-        "power_state",
-        "system_id",
-        "asset_tag",
-        "location",
-        "sku",
-        "bmc",
-        "log",
-        "sensors",
-        "fans",
-        "power_supplies",
-        "enclosures",
-        "backplanes",
-        "batteries",
-        "licences",
-        "firmware_inventory",
-        # Names and places that are printed on the machine, and health as its lamps show it.
-        "*.id",
-        "*.slot",
-        "*.status",
-        "*.location",
-    ]
-)
+# Names and places that are printed on the machine, and health as its lamps show it: the BMC knows them better for every kind of part.
+_BMC_FIRST = frozenset(["id", "slot", "status", "location"])
 _NOTHING: tuple[Any, ...] = (None, [], {})
-# Of one source as a whole: entries of two vocabularies are not mixed.
-_WHOLE = frozenset(["log", "sensors", "firmware_inventory", "boot", "efi_variables", "raw", "pending", "neighbor"])
+# Of one source as a whole: entries of two vocabularies are not mixed. Inside of fields; for fields of the machine see ``Kind.whole``.
+_WHOLE = frozenset(["raw", "pending", "neighbor", *(name for name, kind in KINDS.items() if kind.whole)])
 
 
 def bmc_first(kind: str, field: str = "") -> bool:
     """Whether the BMC's word on ``field`` of a ``kind`` of component (or of the machine's field ``kind``) is the better one."""
-    return not _BMC_FIRST.isdisjoint((f"{kind}.{field}", f"*.{field}", kind))
+    return field in _BMC_FIRST or (kind in KINDS and KINDS[kind].bmc_first)
 
 
 def merge(documents: Mapping[Source, Document]) -> dict[str, Any]:

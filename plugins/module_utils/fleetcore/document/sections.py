@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Union
 
+from .kinds import Kind, kind_of
 from .model import Device, Verdict, to_dict
 
 Document = Union[Device, Mapping[str, Any]]
@@ -23,53 +24,21 @@ OF_THE_OBSERVATION = frozenset(
 MEMORY_BYTES = "memory_bytes"
 """Metadata of a machine whose memory modules nobody lists: their sum, as decimal digits."""
 
-READINGS = frozenset(["power_state", "sensors", "log"])
+KINDS: Mapping[str, Kind] = {
+    item.name: kind_of(item) for item in dataclasses.fields(Device) if item.name not in OF_THE_OBSERVATION
+}
+"""What is said of each field that describes the machine, in the order of the document."""
+
+FIELDS = tuple(KINDS)
+
+READINGS = frozenset(name for name, kind in KINDS.items() if kind.reading)
 """Fields that are true of one moment only."""
 
-FIELDS = tuple(item.name for item in dataclasses.fields(Device) if item.name not in OF_THE_OBSERVATION)
-
-# In which section of an out-of-band coverage a field is collected; all others are in ``system``.
-_SECTION = {
-    "bmc": "manager",
-    "power_state": "power",
-    "bios": "bios",
-    "bios_configuration": "bios",
-    "secure_boot": "secure_boot",
-    "boot": "boot",
-    "cplds": "firmware",
-    "tpms": "tpm",
-    "gpus": "processors",
-    "accelerators": "processors",
-    "cpus": "processors",
-    "memory": "memory",
-    "dpus": "network",
-    "nics": "network",
-    "fabric_ports": "network",
-    "transceivers": "network",
-    "drives": "storage",
-    "volumes": "storage",
-    "storage_controller": "storage",
-    "backplanes": "chassis",
-    "power_supplies": "power_supplies",
-    "batteries": "power_supplies",
-    "enclosures": "chassis",
-    "asset_tag": "chassis",
-    "location": "chassis",
-    "chassis": "chassis",
-    "pcie_devices": "pcie",
-    "fans": "thermal",
-    "sensors": "sensors",
-    "licences": "licences",
-    "firmware_inventory": "firmware",
-    "log": "log",
-}
-# A BMC that lists GPUs as PCIe devices only.
-_ALSO = {"gpus": ("pcie",), "bios": ("system",), "tpms": ("system",)}
-
-LISTS = tuple(
-    name for name in FIELDS if isinstance(getattr(Device(), name), tuple) and name in _SECTION and name not in READINGS
-)
+LISTS = tuple(name for name, kind in KINDS.items() if kind.parts)
 """Fields that are lists of components."""
+
+SECTIONS = tuple(dict.fromkeys(["system", "power", *(section for kind in KINDS.values() for section in kind.sections)]))
+"""Sections of an out-of-band collection. ``system`` and ``power`` cost one resource and are always read."""
 
 
 def plain(document: Document) -> Mapping[str, Any]:
@@ -98,7 +67,7 @@ def speakers(name: str, *documents: Mapping[str, Any]) -> list[str]:
         for tool in document.get("provenance", {}).get(name, "").split(",")
         if tool in document.get("coverage", {})
     }
-    return sorted(tools) or [_SECTION.get(name, "system"), *_ALSO.get(name, ())]
+    return sorted(tools) or list(KINDS[name].sections)
 
 
 def uncollected(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

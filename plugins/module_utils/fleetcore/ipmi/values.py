@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
-from ..document.model import Bmc, NicPort, clean_mac
-from ..document.values import firmware, parser, word
+from ..document.outputs import parser
+from ..document.parts import Bmc, NicPort
+from ..document.values import clean_mac, firmware, word
 from ..errors import ParseError
 
 # IANA enterprise numbers of BMCs whose maker is the machine's.

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ..document.match import same_uuid, serial_key
+from ..document.match import same_uuid
+from ..document.values import serial_key
 from ..errors import InvalidInput, WrongMachine
 
 _UUID = re.compile(r"^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$")

@@ -15,24 +15,9 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Optional
 
 from .. import __version__
-from ..document.model import (
-    Bmc,
-    Boot,
-    Collector,
-    Coverage,
-    Device,
-    Fan,
-    LogEntry,
-    Nic,
-    NicPort,
-    PowerSupply,
-    Sensor,
-    Source,
-    Stats,
-    Status,
-    Verdict,
-    clean_mac,
-)
+from ..document.model import Collector, Coverage, Device, Source, Stats, Verdict
+from ..document.parts import Bmc, Boot, Fan, LogEntry, Nic, NicPort, PowerSupply, Sensor, Status
+from ..document.values import clean_mac
 from ..errors import (
     AuthenticationFailed,
     BadResponse,

@@ -15,21 +15,9 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
 from .. import __version__
-from ..document.model import (
-    Collector,
-    Coverage,
-    Device,
-    Enclosure,
-    FirmwareEntry,
-    Mainboard,
-    Nic,
-    PcieDevice,
-    Source,
-    Stats,
-    Verdict,
-    clean_serial,
-    to_dict,
-)
+from ..document.model import Collector, Coverage, Device, Source, Stats, Verdict, to_dict
+from ..document.parts import Enclosure, FirmwareEntry, Mainboard, Nic, PcieDevice
+from ..document.values import clean_serial
 from .quirks import BOARD_PART_PATHS, BOARD_SERIAL_PATHS, PLACEHOLDER_TAGS, SERIAL_IS_SKU
 from .topics import chassis, compute, network, software, storage
 from .topics.common import common, identity, part
@@ -132,16 +120,16 @@ def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
     board_serial = next((serial for serial in serials if serial), None) or chassis.board_serial(tree)
     board_part = word(first(system, *BOARD_PART_PATHS)) or part(system)
     vendor = (fields["vendor"] or "").lower()
-    sku = clean_serial(text(system.get("SKU")))
+    sku = clean_serial(system.get("SKU"))
     if sku and vendor.startswith(SERIAL_IS_SKU):
         board_serial = board_serial or fields["serial"]
         fields["serial"] = sku
-    fields["serial"] = fields["serial"] or clean_serial(text(main.get("SerialNumber")))
+    fields["serial"] = fields["serial"] or clean_serial(main.get("SerialNumber"))
     locations = [chassis.location(body) for body in bodies]
     return {
         **fields,
         "uuid": (word(system.get("UUID")) or "").lower() or None,
-        "sku": clean_serial(text(system.get("SKU"))),
+        "sku": clean_serial(system.get("SKU")),
         "asset_tag": _tag(system) or _tag(main),
         "hostname": word(system.get("HostName")),
         "system_id": identity(tree.system, system) if tree.system else None,
@@ -155,7 +143,7 @@ def _system(tree: Tree, system: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tag(body: Mapping[str, Any]) -> Optional[str]:
-    tag = clean_serial(text(body.get("AssetTag")))
+    tag = clean_serial(body.get("AssetTag"))
     return None if tag and tag.lower() in PLACEHOLDER_TAGS else tag
 
 

@@ -13,8 +13,9 @@ from fleetcore.document.components import components
 from fleetcore.document.diff import diff
 from fleetcore.document.findings import CRITICAL, SEVERITIES, bmc_addresses, findings
 from fleetcore.document.merge import merge
-from fleetcore.document.model import Source, clean_serial, device_from_dict, to_dict
+from fleetcore.document.model import Source, device_from_dict, to_dict
 from fleetcore.document.sections import memory_bytes
+from fleetcore.document.values import clean_serial
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 
 from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication

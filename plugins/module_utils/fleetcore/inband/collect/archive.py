@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...document.values import decoded
+from ...document.outputs import decoded
 from ...errors import (
     FatalError,
     FleetError,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
-from ...document.values import decoded
+from ...document.outputs import decoded
 from ...errors import FatalError, MissingDependency, NotFound, PermissionDenied, TransientError
 from ...ports import CommandResult
 

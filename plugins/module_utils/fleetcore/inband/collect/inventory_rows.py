@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from ...document.model import Firmware, FirmwareEntry
+from ...document.parts import Firmware, FirmwareEntry
 
 # A card's name in Dell's inventory -> its chip, as PCI names it.
 _CARDS: tuple[tuple[str, str], ...] = (

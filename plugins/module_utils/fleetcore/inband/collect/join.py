@@ -16,7 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
-from ...document.model import Capability, Device, Drive, Firmware, Nic, NicPort, Source, StorageController, Volume
+from ...document.model import Device, Source
+from ...document.parts import Capability, Drive, Firmware, Nic, NicPort, StorageController, Volume
 from ..parse.drives import is_virtual
 from . import precedence
 from .inventory_rows import with_rows

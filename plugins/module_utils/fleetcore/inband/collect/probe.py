@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from ...document.model import Coverage, Device, Verdict
-from ...document.values import decoded
+from ...document.outputs import decoded
 from ...errors import FleetError, MissingDependency, NotFound, ParseError, PermissionDenied, TimedOut
 from ...ports import CommandResult, CommandRunner, FileReader
 

@@ -11,11 +11,11 @@ import re
 from dataclasses import replace
 from typing import Any, Optional
 
-from ...document.model import (
+from ...document.model import Device, Verdict
+from ...document.parts import (
     Accelerator,
     Bios,
     Boot,
-    Device,
     Dpu,
     Drive,
     EfiVariable,
@@ -28,14 +28,11 @@ from ...document.model import (
     SecureBoot,
     StorageController,
     Tpm,
-    Verdict,
-    clean_mac,
-    clean_serial,
 )
-from ...document.values import drive_vendor, firmware, integer, pci_id, positive, text, token, word, wwn
+from ...document.values import clean_mac, clean_serial, firmware, integer, pci_id, positive, text, word, wwn
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo
-from ..parse.drives import device_name, drive_type, is_virtual, protocol_of
+from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
 from .probe import Probe
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -93,7 +90,7 @@ def dmi_id(probe: Probe) -> None:
     }
     found = {name: word(value) for name, value in values.items()}
     uuid = (found.get("product_uuid") or "").lower()
-    version, release = token(found.get("board_version")), found.get("bios_date")
+    version, release = clean_serial(found.get("board_version")), found.get("bios_date")
     probe.add(
         Device(
             vendor=found.get("sys_vendor"),
@@ -101,7 +98,7 @@ def dmi_id(probe: Probe) -> None:
             product_name=found.get("product_name"),
             serial=clean_serial(found.get("product_serial")),
             uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-            sku=token(found.get("product_sku")),
+            sku=clean_serial(found.get("product_sku")),
             chassis=clean_serial(found.get("chassis_serial")),
             asset_tag=clean_serial(found.get("chassis_asset_tag")),
             bios=Bios(
@@ -322,7 +319,7 @@ def _drive(probe: Probe, name: str, target: str) -> Optional[Drive]:
     return Drive(
         vendor=drive_vendor(model) or vendor,
         model=model,
-        serial=clean_serial(text(serial)),
+        serial=clean_serial(serial),
         logical_name=name_,
         firmware=firmware(probe.text(f"{device}/firmware_rev") or probe.text(f"{device}/rev")),
         protocol=protocol,

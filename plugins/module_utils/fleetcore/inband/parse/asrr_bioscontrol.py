@@ -12,7 +12,8 @@ from typing import Any, Optional
 
 from ...document.bios import configuration, is_secret
 from ...document.model import Device
-from ...document.values import document, integer, items, parser, text
+from ...document.outputs import document, parser
+from ...document.values import integer, items, text
 from ...errors import ParseError
 
 # Where the setup screen puts a title, and in what colour: ESC { a1 #.

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
-from ...document.model import Cpu, Device
-from ...document.values import decoded, pairs, parser, positive, word
+from ...document.model import Device
+from ...document.outputs import decoded, pairs, parser
+from ...document.parts import Cpu
+from ...document.values import positive, word
 from ...errors import ParseError
 
 _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon", "0x41": "ARM", "0xc0": "Ampere"}

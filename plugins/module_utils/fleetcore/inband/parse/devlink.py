@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Firmware, Nic, clean_serial
-from ...document.values import at, document, mapping, parser, pci_address, text, word
+from ...document.model import Device
+from ...document.outputs import at, document, mapping, parser
+from ...document.parts import Firmware, Nic
+from ...document.values import clean_serial, pci_address, text, word
 from ...errors import ParseError
 
 # Names of devlink-info that stand for "the firmware", best first.
@@ -37,8 +39,7 @@ def parse_devlink(raw: str) -> Device:
             Nic(
                 id=card,
                 bus_info=card,
-                serial=clean_serial(text(fields.get("board.serial_number")))
-                or clean_serial(text(fields.get("serial_number"))),
+                serial=clean_serial(fields.get("board.serial_number")) or clean_serial(fields.get("serial_number")),
                 part_number=word(at(fields, "versions", "fixed", "board.id")),
                 firmware=_firmware(fields),
                 metadata={"driver": driver} if driver else {},

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.values import blocks, parser, pci_address, positive, size_bytes, text
+from ...document.outputs import blocks, parser
+from ...document.values import pci_address, positive, size_bytes, text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record

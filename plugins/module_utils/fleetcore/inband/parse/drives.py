@@ -11,6 +11,42 @@ from typing import Any, Optional
 
 from ...document.values import text
 
+_DRIVE_VENDORS: tuple[tuple[str, str], ...] = (
+    ("intel", "Intel"),
+    ("micron", "Micron"),
+    ("mtfd", "Micron"),
+    ("crucial", "Crucial"),
+    ("ct", "Crucial"),
+    ("samsung", "Samsung"),
+    ("mz", "Samsung"),
+    ("toshiba", "Toshiba"),
+    ("kxg", "Toshiba"),
+    ("kioxia", "KIOXIA"),
+    ("kcd", "KIOXIA"),
+    ("kcm", "KIOXIA"),
+    ("kpm", "KIOXIA"),
+    ("hgst", "HGST"),
+    ("hus", "HGST"),
+    ("huh", "HGST"),
+    ("huc", "HGST"),
+    ("hitachi", "Hitachi"),
+    ("wdc", "Western Digital"),
+    ("wd", "Western Digital"),
+    ("wus", "Western Digital"),
+    ("wuh", "Western Digital"),
+    ("seagate", "Seagate"),
+    ("st", "Seagate"),
+    ("sandisk", "SanDisk"),
+    ("kingston", "Kingston"),
+    ("sk hynix", "SK hynix"),
+    ("hynix", "SK hynix"),
+    ("hfs", "SK hynix"),
+    ("solidigm", "Solidigm"),
+    ("ssdsc", "Intel"),
+    ("ssdpe", "Intel"),
+    ("adata", "ADATA"),
+    ("qemu", "QEMU"),
+)
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
     r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller|\bvd\b"
@@ -61,3 +97,13 @@ def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[st
     if protocol == "virtio":
         return None
     return {True: "hdd", False: "ssd", None: None}[rotating]
+
+
+def drive_vendor(model: Any) -> Optional[str]:
+    """The maker that a drive's model number begins with (or whose name stands in it), or None."""
+    clean = (text(model) or "").lower()
+    for prefix, vendor in _DRIVE_VENDORS:
+        # Two letters begin many a word; before a number they are a maker's.
+        if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
+            return vendor
+    return next((vendor for prefix, vendor in _DRIVE_VENDORS if len(prefix) > 4 and prefix in clean), None)

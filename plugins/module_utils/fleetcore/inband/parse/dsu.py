@@ -10,8 +10,10 @@ import dataclasses
 import re
 from typing import Optional
 
-from ...document.model import Backplane, Bios, Bmc, Cpld, Device, Firmware, FirmwareEntry
-from ...document.values import decoded, parser, text, word
+from ...document.model import Device
+from ...document.outputs import decoded, parser
+from ...document.parts import Backplane, Bios, Bmc, Cpld, Firmware, FirmwareEntry
+from ...document.values import text, word
 from ...errors import ParseError
 
 _INSTALLED = re.compile(r"^\s*(\d{1,4})\.\s+([^,]{1,40}),\s*(.{1,300}?)\s*\(\s*Version\s*:\s*([^()]{0,100}?)\s*\)\s*$")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ...document.model import Device, Nic, NicPort, Transceiver, clean_mac, clean_serial
-from ...document.values import decoded, firmware, nic_firmware, pairs, parser, pci_address, positive, word
+from ...document.model import Device
+from ...document.outputs import decoded, nic_firmware, pairs, parser
+from ...document.parts import Nic, NicPort, Transceiver
+from ...document.values import clean_mac, clean_serial, firmware, pci_address, positive, word
 from ...errors import ParseError
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ...document.model import Capability, Device, Drive, clean_serial
-from ...document.values import decoded, drive_vendor, firmware, integer, pairs, parser, positive, word, wwn
+from ...document.model import Device
+from ...document.outputs import decoded, pairs, parser
+from ...document.parts import Capability, Drive
+from ...document.values import clean_serial, firmware, integer, positive, word, wwn
 from ...errors import ParseError
-from .drives import device_name
+from .drives import device_name, drive_vendor
 
 _FEATURES = {
     "trim": "Data Set Management TRIM supported",

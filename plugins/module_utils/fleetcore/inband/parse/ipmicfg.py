@@ -9,8 +9,10 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from ...document.model import Bios, Bmc, Cpld, Device, Nic, NicPort, clean_mac
-from ...document.values import decoded, firmware, pairs, parser, word
+from ...document.model import Device
+from ...document.outputs import decoded, pairs, parser
+from ...document.parts import Bios, Bmc, Cpld, Nic, NicPort
+from ...document.values import clean_mac, firmware, word
 from ...errors import ParseError
 
 

@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
-from ...document.model import Bmc, Device, Nic
-from ...document.values import blocks, decoded, integer, pairs, parser, word
+from ...document.model import Device
+from ...document.outputs import blocks, decoded, pairs, parser
+from ...document.parts import Bmc, Nic
+from ...document.values import integer, word
 from ...errors import ParseError
 from ...ipmi.fru import Fru, device_of
 from ...ipmi.values import controller, lan_port

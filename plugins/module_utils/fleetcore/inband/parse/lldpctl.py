@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Nic, NicPort
-from ...document.values import MAX_ITEMS, document, items, mapping, parser, text
+from ...document.model import Device
+from ...document.outputs import document, mapping, parser
+from ...document.parts import Nic, NicPort
+from ...document.values import MAX_ITEMS, items, text
 from ...errors import ParseError
 
 

@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ...document.model import (
+from ...document.model import Device
+from ...document.outputs import at, document, mapping, nic_firmware, parser
+from ...document.parts import (
     Bios,
     Capability,
     Cpu,
-    Device,
     Drive,
     Gpu,
     Mainboard,
@@ -24,27 +25,10 @@ from ...document.model import (
     NicPort,
     PowerSupply,
     StorageController,
-    clean_mac,
-    clean_serial,
 )
-from ...document.values import (
-    MAX_ITEMS,
-    at,
-    document,
-    drive_vendor,
-    firmware,
-    mapping,
-    nic_firmware,
-    parser,
-    pci_address,
-    positive,
-    text,
-    token,
-    word,
-    wwn,
-)
+from ...document.values import MAX_ITEMS, clean_mac, clean_serial, firmware, pci_address, positive, text, word, wwn
 from ...errors import ParseError
-from .drives import device_name, is_virtual, protocol_of
+from .drives import device_name, drive_vendor, is_virtual, protocol_of
 
 _IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
 _DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
@@ -166,21 +150,21 @@ def _system(node: Node) -> Device:
         vendor=_vendor(node),
         model=word(bare),
         product_name=word(bare),
-        serial=clean_serial(text(node.get("serial"))),
+        serial=clean_serial(node.get("serial")),
         uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-        sku=token(at(node, "configuration", "sku")),
+        sku=clean_serial(at(node, "configuration", "sku")),
         hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
     )
 
 
 def _mainboard(node: Node) -> Mainboard:
-    version = token(node.get("version"))
+    version = clean_serial(node.get("version"))
     return Mainboard(
         vendor=_vendor(node),
         model=_product(node)[0],
         product_name=_product(node)[0],
         description=word(node.get("description")),
-        serial=clean_serial(text(node.get("serial"))),
+        serial=clean_serial(node.get("serial")),
         physid=text(node.get("physid")),
         metadata={"version": version} if version else {},
     )
@@ -240,7 +224,7 @@ def _is_bank(node: Node) -> bool:
 
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     size = positive(node.get("size"))
-    serial, part = token(node.get("serial")), token(node.get("product"))
+    serial, part = clean_serial(node.get("serial")), clean_serial(node.get("product"))
     # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part number is one.
     if not _is_bank(node) or (size is None and not (serial and part)):
         return None
@@ -336,7 +320,7 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
             vendor=drive_vendor(model) or _vendor(node),
             model=model,
             description=word(node.get("description")),
-            serial=clean_serial(text(node.get("serial"))),
+            serial=clean_serial(node.get("serial")),
             logical_name=name,
             firmware=firmware(node.get("version")) if name else None,
             bus_info=address,
@@ -375,7 +359,7 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         vendor=drive_vendor(product) or (None if ata else maker),
         model=product,
         description=word(node.get("description")),
-        serial=clean_serial(text(node.get("serial"))) if not nvme else None,
+        serial=clean_serial(node.get("serial")) if not nvme else None,
         logical_name=name,
         firmware=firmware(node.get("version")) if not nvme else None,
         capacity_bytes=positive(node.get("size")),
@@ -419,8 +403,8 @@ def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
 
 def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
     """Batteries are of this class, too."""
-    description, part = word(node.get("description")), token(node.get("product"))
-    serial = token(node.get("serial"))
+    description, part = word(node.get("description")), clean_serial(node.get("product"))
+    serial = clean_serial(node.get("serial"))
     if not (text(node.get("id")) or "").startswith("power") or not (serial or part):
         return None
     return "power_supplies", PowerSupply(

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ...document.model import Device, PcieDevice
-from ...document.values import decoded, parser, pci_address, word
+from ...document.model import Device
+from ...document.outputs import decoded, parser
+from ...document.parts import PcieDevice
+from ...document.values import pci_address, word
 from ...errors import ParseError
 
 _NUMBERED = re.compile(r"^(.{0,300}?)\s*\[([0-9a-fA-F]{4})\]$")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
-from ...document.model import Device, Volume
-from ...document.values import blocks, health, integer, pairs, parser, word
+from ...document.model import Device
+from ...document.outputs import blocks, health, pairs, parser
+from ...document.parts import Volume
+from ...document.values import integer, word
 from ...errors import ParseError
 
 # Number, major, minor, slot, state (containers of firmware RAID have none), device.

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
-from ...document.model import Device, Drive, clean_serial
-from ...document.values import blocks, firmware, health, pairs, parser, size_bytes, speed_gbps, word
+from ...document.model import Device
+from ...document.outputs import blocks, health, pairs, parser
+from ...document.parts import Drive
+from ...document.values import clean_serial, firmware, size_bytes, speed_gbps, word
 from ...errors import ParseError
 from .drives import device_name
 

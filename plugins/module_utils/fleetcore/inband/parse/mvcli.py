@@ -9,21 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...document.model import Device, Drive, StorageController, Volume, clean_serial
-from ...document.values import (
-    blocks,
-    drive_vendor,
-    firmware,
-    health,
-    integer,
-    pairs,
-    parser,
-    positive,
-    size_bytes,
-    word,
-)
+from ...document.model import Device
+from ...document.outputs import blocks, health, pairs, parser
+from ...document.parts import Drive, StorageController, Volume
+from ...document.values import clean_serial, firmware, integer, positive, size_bytes, word
 from ...errors import ParseError
-from .drives import protocol_of
+from .drives import drive_vendor, protocol_of
 
 
 def _objects(raw: str, starts: str, first: str) -> Iterator[dict[str, str]]:

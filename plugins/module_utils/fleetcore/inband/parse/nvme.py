@@ -9,24 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Capability, Device, Drive, clean_serial
-from ...document.values import (
-    at,
-    document,
-    drive_vendor,
-    firmware,
-    integer,
-    items,
-    number,
-    parser,
-    pci_address,
-    pci_id,
-    positive,
-    text,
-    word,
-)
+from ...document.model import Device
+from ...document.outputs import at, document, parser
+from ...document.parts import Capability, Drive
+from ...document.values import clean_serial, firmware, integer, items, number, pci_address, pci_id, positive, text, word
 from ...errors import ParseError
-from .drives import device_name
+from .drives import device_name, drive_vendor
 from .smartctl import NVME_WARNINGS
 
 
@@ -59,7 +47,7 @@ def _controllers(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
     name = text(row.get("DevicePath")) or text(row.get("Controller"))
     model = word(row.get("ModelNumber"))
-    serial = clean_serial(text(row.get("SerialNumber")))
+    serial = clean_serial(row.get("SerialNumber"))
     if name is None or (model is None and serial is None):
         return None
     spaces = items(row.get("Namespaces")) or [row]
@@ -100,7 +88,7 @@ def parse_nvme_id_ctrl(raw: str, name: Optional[str] = None) -> Device:
             Drive(
                 vendor=drive_vendor(model),
                 model=model,
-                serial=clean_serial(text(body.get("sn"))),
+                serial=clean_serial(body.get("sn")),
                 logical_name=device_name(name),
                 firmware=firmware(body.get("fr")),
                 pci_vendor_id=pci_id(integer(body.get("vid"))),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Gpu, clean_serial
-from ...document.values import document, firmware, parser, pci_address, pci_id, positive, word
+from ...document.model import Device
+from ...document.outputs import document, parser
+from ...document.parts import Gpu
+from ...document.values import clean_serial, firmware, pci_address, pci_id, positive, word
 from ...errors import ParseError
 
 

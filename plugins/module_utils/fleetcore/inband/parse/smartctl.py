@@ -11,23 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ...document.model import Capability, Device, Drive, clean_serial
-from ...document.values import (
-    at,
-    document,
-    drive_vendor,
-    firmware,
-    integer,
-    items,
-    mapping,
-    number,
-    parser,
-    positive,
-    text,
-    word,
-)
+from ...document.model import Device
+from ...document.outputs import at, document, mapping, parser
+from ...document.parts import Capability, Drive
+from ...document.values import clean_serial, firmware, integer, items, number, positive, text, word
 from ...errors import ParseError
-from .drives import device_name, drive_type, is_virtual
+from .drives import device_name, drive_type, drive_vendor, is_virtual
 
 # smartctl(8), EXIT STATUS: a bit mask. Bits 0 to 2 are about the run, the others about the drive.
 FAILING = 1 << 3
@@ -93,7 +82,7 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     status = stated if stated is not None else exit_code or 0
     # SCSI: the model name is vendor and product together; the product alone is what other tools call the model.
     model = next((found for found in (word(body.get(name)) for name in _MODELS) if found), None)
-    serial = clean_serial(text(body.get("serial_number")))
+    serial = clean_serial(body.get("serial_number"))
     if model is None and serial is None:
         messages = _messages(body, ("error", "information", "warning"))
         raise ParseError("smartctl: " + ("; ".join(messages) or EXIT_BITS[1]), field="smartctl", exit_status=status)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.values import parser, text
+from ...document.outputs import parser
+from ...document.values import text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record

@@ -10,17 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Battery, Device, Drive, StorageController, Volume, clean_serial
+from ...document.model import Device
+from ...document.outputs import at, document, health, mapping, parser
+from ...document.parts import Battery, Drive, StorageController, Volume
 from ...document.values import (
-    at,
-    document,
-    drive_vendor,
+    clean_serial,
     firmware,
-    health,
     integer,
     items,
-    mapping,
-    parser,
     pci_address,
     pci_id,
     positive,
@@ -31,7 +28,7 @@ from ...document.values import (
     wwn,
 )
 from ...errors import ParseError
-from .drives import protocol_of
+from .drives import drive_vendor, protocol_of
 
 _DRIVE_KEY = re.compile(r"^Drive /c(\d{1,4})(?:/e(\d{1,4}))?/s(\d{1,4})$")
 _PACKAGES = ("Firmware Package Build", "FW Package Build", "Firmware Package Version", "Package Version")
@@ -122,7 +119,7 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         vendor="Broadcom",
         model=model,
         product_name=model,
-        serial=clean_serial(text(basics.get("Serial Number"))),
+        serial=clean_serial(basics.get("Serial Number")),
         pci_vendor_id=pci_id(bus.get("Vendor Id") or bus.get("PCI Vendor ID")),
         pci_product_id=pci_id(bus.get("Device Id") or bus.get("PCI Device ID")),
         firmware=firmware(version.get("Firmware Version") or version.get("FW Version")),
@@ -194,7 +191,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         slot=place.split("/", 1)[1],
         vendor=drive_vendor(model) or (maker if protocol_of(maker) is None else None),
         model=model,
-        serial=clean_serial(text(more.get("SN") or more.get("Serial Number"))),
+        serial=clean_serial(more.get("SN") or more.get("Serial Number")),
         wwn=wwn(text(more.get("WWN"))),
         firmware=firmware(more.get("Firmware Revision") or more.get("Firmware Revision Level")),
         drive_type="nvme" if protocol == "nvme" else {"HDD": "hdd", "SSD": "ssd"}.get(kind or ""),

@@ -11,8 +11,10 @@ import xml.etree.ElementTree as ET
 from typing import Any, Optional
 
 from ...document.bios import configuration, is_secret
-from ...document.model import Bios, Cpld, Device
-from ...document.values import MAX_ITEMS, firmware, parser, text, xml
+from ...document.model import Device
+from ...document.outputs import parser, xml
+from ...document.parts import Bios, Cpld
+from ...document.values import MAX_ITEMS, firmware, text
 from ...errors import ParseError
 
 _VALUES = ("selectedOption", "checkedStatus", "numericValue", "stringValue")

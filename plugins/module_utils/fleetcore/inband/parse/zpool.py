@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any, Optional
 
-from ...document.model import Device, Volume
-from ...document.values import decoded, health, parser, positive
+from ...document.model import Device
+from ...document.outputs import decoded, health, parser
+from ...document.parts import Volume
+from ...document.values import positive
 from ...errors import ParseError
 
 _GROUP = re.compile(r"^(mirror|raidz\d?|draid\S*|spares?|logs?|cache|special|dedup|indirect|replacing|stripe)(-\d+)?$")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Backplane, Battery, Enclosure, Fan, Gpu, PcieDevice, PowerSupply, Sensor, clean_serial
+from ...document.parts import Backplane, Battery, Enclosure, Fan, Gpu, PcieDevice, PowerSupply, Sensor
+from ...document.values import clean_serial
 from ..quirks import (
     BATTERY_PATHS,
     BMC_GRAPHICS_VENDORS,
@@ -38,7 +39,7 @@ def enclosures(tree: Tree) -> tuple[Enclosure, ...]:
                 id=identity(path, body),
                 chassis_type=word(body.get("ChassisType")),
                 part_number=part(body),
-                asset_tag=clean_serial(text(body.get("AssetTag"))),
+                asset_tag=clean_serial(body.get("AssetTag")),
                 location=location(body),
             )
         )
@@ -127,7 +128,7 @@ def _hpe_devices(tree: Tree, known: list[PcieDevice]) -> list[PcieDevice]:
             continue
         fields["firmware"] = firmware(at(body, "FirmwareVersion.Current.VersionString"))
         fields["model"] = fields["description"]
-        number = clean_serial(text(body.get("ProductPartNumber"))) or part(body)
+        number = clean_serial(body.get("ProductPartNumber")) or part(body)
         kind = word(body.get("DeviceType"))
         out.append(
             PcieDevice(
@@ -267,7 +268,7 @@ def board_serial(tree: Tree) -> Optional[str]:
             context = text(item.get("PhysicalContext")) or ""
             name = (text(item.get("Name")) or "").lower()
             if context == "SystemBoard" or name in ("system board", "motherboard", "mainboard", "baseboard"):
-                serial = clean_serial(text(item.get("SerialNumber")))
+                serial = clean_serial(item.get("SerialNumber"))
                 if serial:
                     return serial
     return None
@@ -287,7 +288,7 @@ def _both(tree: Tree, kind: str, deprecated: tuple[str, str], newer: str) -> lis
 
 def _names(body: Mapping[str, Any]) -> list[str]:
     """The serial number, else the name."""
-    serial = clean_serial(text(body.get("SerialNumber")))
+    serial = clean_serial(body.get("SerialNumber"))
     name = serial or word(first(body, "Name", "FanName"))
     return [name] if name else []
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Firmware, Status, clean_serial
+from ...document.parts import Firmware, Status
+from ...document.values import clean_serial
 from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
 from ..values import at, first, items, links, text, word
 from ..walker import Tree
@@ -56,7 +57,7 @@ def common(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "vendor": word(first(body, "Manufacturer", "Producer", "Vendor")),
         "model": word(body.get("Model")),
-        "serial": clean_serial(text(body.get("SerialNumber"))),
+        "serial": clean_serial(body.get("SerialNumber")),
         "description": word(first(body, "Name", "Description")),
         "firmware": firmware(first(body, "FirmwareVersion", "Revision", "Version")),
         "status": status(body),
@@ -69,7 +70,7 @@ def identity(path: str, body: Mapping[str, Any]) -> str:
 
 
 def part(body: Mapping[str, Any]) -> Optional[str]:
-    return clean_serial(text(body.get("PartNumber")))
+    return clean_serial(body.get("PartNumber"))
 
 
 def slot(body: Mapping[str, Any]) -> Optional[str]:

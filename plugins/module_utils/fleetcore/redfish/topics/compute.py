@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Accelerator, Cpu, Gpu, Memory, clean_serial
+from ...document.parts import Accelerator, Cpu, Gpu, Memory
 from ...document.sections import MEMORY_BYTES
+from ...document.values import clean_serial
 from ..quirks import module_mebibytes
 from ..values import at, first, integer, links_at, positive, text, word
 from ..walker import Tree
@@ -108,7 +109,7 @@ def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     mebibytes = positive(first(body, "CapacityMiB", "SizeMB"))
     size = module_mebibytes(mebibytes) << 20 if mebibytes and mebibytes < 1 << 40 else volatile + (lasting or 0) or None
     size = size if size and size < 1 << 62 else None
-    if is_absent(body) or (size is None and clean_serial(text(body.get("SerialNumber"))) is None):
+    if is_absent(body) or (size is None and clean_serial(body.get("SerialNumber")) is None):
         return None
     fields = common(body)
     fields["firmware"] = fields["firmware"] if "FirmwareRevision" in body else None

@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ...document.model import Dpu, FabricPort, Nic, NicPort, Transceiver, clean_mac, clean_serial
+from ...document.parts import Dpu, FabricPort, Nic, NicPort, Transceiver
+from ...document.values import clean_mac, clean_serial
 from ..quirks import DPU_WORDS, NIC_PRODUCT_PATHS
-from ..values import at, boolean, first, items, links, positive, text, word
+from ..values import at, boolean, first, items, links, positive, word
 from ..walker import Tree
 from .common import common, firmware, identity, is_absent, part, pci_id, slot, status, with_version
 
@@ -258,7 +259,7 @@ def transceivers(tree: Tree) -> tuple[Transceiver, ...]:
     out = []
     for path, body in tree.of("network_port"):
         module = first(body, "SFP", "Oem.Dell.DellNetworkTransceiver")
-        serial = clean_serial(text(at(module, "SerialNumber")))
+        serial = clean_serial(at(module, "SerialNumber"))
         if serial or word(at(module, "PartNumber")):
             out.append(
                 Transceiver(

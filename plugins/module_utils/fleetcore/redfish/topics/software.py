@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.bios import normalised
-from ...document.model import (
+from ...document.parts import (
     Bios,
     BiosConfiguration,
     Bmc,

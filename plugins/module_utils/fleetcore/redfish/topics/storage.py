@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Drive, StorageController, Volume, clean_serial
+from ...document.parts import Drive, StorageController, Volume
+from ...document.values import clean_serial
 from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..values import at, boolean, first, items, links, number, positive, text, word
 from ..walker import Tree
@@ -59,10 +60,10 @@ def drives(tree: Tree) -> tuple[Drive, ...]:
     of_storage = {
         serial
         for path, body in found
-        if tree.parents.get(path) in storages and (serial := clean_serial(text(body.get("SerialNumber"))))
+        if tree.parents.get(path) in storages and (serial := clean_serial(body.get("SerialNumber")))
     }
     for path, body in found:
-        if tree.parents.get(path) in storages or clean_serial(text(body.get("SerialNumber"))) not in of_storage:
+        if tree.parents.get(path) in storages or clean_serial(body.get("SerialNumber")) not in of_storage:
             out.append(_drive(path, body, tree))
     for path, body in tree.of("hpe_drive"):
         out.append(_hpe_drive(path, body, tree))
@@ -148,7 +149,7 @@ def _members(path: str, body: Mapping[str, Any], tree: Tree) -> tuple[str, ...]:
     names = []
     for target in links(at(body, "Links.Drives"), path):
         drive = tree.get(target)
-        names.append(clean_serial(text(drive.get("SerialNumber"))) or identity(target, drive))
+        names.append(clean_serial(drive.get("SerialNumber")) or identity(target, drive))
     return tuple(names)
 
 

@@ -6,10 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.carry import keep_uncollected
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.diff import diff
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
-    device_from_dict,
-    to_dict,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import device_from_dict, to_dict
 
 OOB = {
     "source": "oob",

@@ -17,17 +17,15 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     source_of,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
-    Bmc,
     Coverage,
-    Cpu,
     Device,
-    Drive,
     Source,
     Verdict,
     device_from_dict,
-    json_schema,
     to_dict,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.parts import Bmc, Cpu, Drive
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.schema import json_schema
 from hypothesis import given
 from hypothesis import strategies as st
 

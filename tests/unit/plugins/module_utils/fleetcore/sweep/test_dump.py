@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.components import SLUGS, components
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Device, device_from_dict
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.parts import (
     Bios,
     Cpu,
-    Device,
     Drive,
     Firmware,
     Sensor,
-    device_from_dict,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.files import safe_name, write_private
