@@ -36,23 +36,14 @@ def run_acting(
             ipmi and (lambda driver: ipmi(driver, params)),
         )
         change = prepared.change
-        attempts = {"attempts": [to_dict(attempt) for attempt in prepared.attempts]}
-
-        def finish(result: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
-            def close_after() -> Mapping[str, Any]:
-                try:
-                    return {**attempts, **result()}
-                finally:
-                    prepared.connection.close()
-
-            return close_after
-
         return Plan(
             before=change.before,
             after=change.after,
-            preview=finish(lambda: change.facts),
-            apply=finish(change.apply),
+            preview=lambda: change.facts,
+            apply=change.apply,
             always=change.always,
+            besides={"attempts": [to_dict(attempt) for attempt in prepared.attempts]},
+            close=prepared.connection.close,
         )
 
     run(plan, {**argument_spec, **BMC, **EXPECTED}, **kwargs)

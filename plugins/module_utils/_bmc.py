@@ -19,7 +19,7 @@ from ansible.module_utils.basic import env_fallback
 from ._boundary import Plan
 from ._server import server_client
 from .fleetcore.document.model import to_dict
-from .fleetcore.errors import FleetError, InvalidInput, NotVerified
+from .fleetcore.errors import FleetError, NotVerified
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.files import safe_name, write_private
 from .fleetcore.host.locks import FileLocks
@@ -27,7 +27,7 @@ from .fleetcore.net.claim import Claim, summary
 from .fleetcore.ports import Clock, PowerDriver, PowerState
 from .fleetcore.power.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.power.controllers import CONTROLLER_TIMEOUT, controllers_of
-from .fleetcore.power.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options
+from .fleetcore.power.options import DRIVERS, MIB_NAMES, POWER_DRIVERS, TASK_ACTIONS, BmcOptions, bmc_options, seconds
 from .fleetcore.power.registry import collect, open_first, power_drivers, replay
 from .fleetcore.redfish.cache import Cache
 from .fleetcore.redfish.capture import Record
@@ -337,10 +337,3 @@ def plan_power(
 def unverified(driver: PowerDriver, state: str) -> str:
     """What to tell a person of a change that nobody could see."""
     return f"{driver.name}: {state} was sent; this driver can't read the power state here, so nothing was verified"
-
-
-def seconds(params: Mapping[str, Any], name: str) -> float:
-    value = float(params[name])
-    if value < 0:
-        raise InvalidInput(f"{name}: {value:g} is less than 0 seconds", field=name)
-    return value

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._bmc import plan_power, seconds
+from ._bmc import plan_power
 from ._boundary import Plan
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.ports import PowerAction, PowerState
 from .fleetcore.power.base import PowerController, PowerOptions
 from .fleetcore.power.controllers import outlet_controllers
+from .fleetcore.power.options import seconds
 from .fleetcore.power.pdu import outlets_driver
 from .fleetcore.power.wake_on_lan import WakeOnLanDriver, wake_options
 

@@ -43,6 +43,11 @@ class InvalidInput(FleetError):
 
     code = "invalid_input"
 
+    @classmethod
+    def of(cls, field: str, message: str) -> InvalidInput:
+        """The error of one option or field, whose name begins the message and is ``details["field"]``."""
+        return cls(f"{field}: {message}", field=field)
+
 
 class NotFound(FleetError):
     """The machine, system or resource that was named does not exist."""

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,32 @@ class FileReader(Protocol):
     def link(self, path: str) -> str: ...
 
 
+def _nothing() -> None:
+    """Close what was never opened."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change that is worked out and not yet made. Nothing is written before ``apply``; ``check_mode`` calls ``preview``.
+
+    :param before: the managed part of what is there; shown as diff.
+    :param after: that part as it is to be. Equal to ``before``: nothing to do, unless ``always``.
+    :param preview: gives the return values if nothing is done.
+    :param apply: does it, reads back, and gives the return values. ``warnings`` among them are shown as such.
+    :param always: apply even if there is no difference to be seen; the return values may then say ``changed``.
+    :param besides: return values that are added to both.
+    :param close: gives back what the plan holds open. Called once, however it ends.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    preview: Callable[[], Mapping[str, Any]]
+    apply: Callable[[], Mapping[str, Any]]
+    always: bool = False
+    besides: Mapping[str, Any] = field(default_factory=dict)
+    close: Callable[[], None] = _nothing
+
+
 class PowerState(str, enum.Enum):
     """Power as the controller reports it. Unknown vendor words become UNKNOWN."""
 
@@ -159,7 +185,7 @@ BMC_ACTIONS = frozenset(PowerAction) - {PowerAction.CYCLE}
 
 
 class PowerDriver(Protocol):
-    """One way to one machine's power. Drivers only act and query: retry and verification are in ``drivers.base``.
+    """One way to one machine's power. Drivers only act and query: retry and verification are in ``power.base``.
 
     ``actions``: what it can be told at all; another action is ``Unsupported``. ``reads_state``: false where nobody can be asked:
     ``power_state`` is then always UNKNOWN, and whatever is done stays unverified.

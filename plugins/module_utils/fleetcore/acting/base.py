@@ -15,9 +15,9 @@ from ..document.parts import LogEntry
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
 from ..ports import Clock
 from ..power.options import BmcOptions, check_system
+from ..power.redfish import open_service
 from ..power.registry import first_driver
 from ..redfish.service import Service
-from ..redfish.session import Session
 
 # Drivers are imported when they are used: see drivers/registry.py.
 # ruff: noqa: PLC0415
@@ -69,24 +69,6 @@ class Prepared:
     change: Change
     connection: Any
     attempts: tuple[Attempt, ...]
-
-
-def open_service(options: BmcOptions, clock: Clock) -> Service:
-    """Log in over Redfish. The caller closes it.
-
-    :raises FleetError: as of :class:`fleetcore.redfish.session.Session`.
-    """
-    session = Session(
-        options.http(),
-        clock,
-        options.host,
-        username=options.username,
-        password=options.password,
-        timeout=options.timeout,
-    )
-    service = Service(session, clock, options.host, options.system)
-    service.open()
-    return service
 
 
 def open_ipmi(options: BmcOptions, clock: Clock) -> Ipmi:

@@ -12,9 +12,10 @@ from typing import Any, Optional
 
 from ..document.bios import KEYS, find, index, reduced
 from ..errors import FleetError, InvalidInput, Unsupported
+from ..redfish.actions import action_of, action_target
 from ..redfish.quirks import BIOS_HINTS
 from ..redfish.redact import is_secret
-from ..redfish.service import Service, action_of, action_target
+from ..redfish.service import Service
 from ..redfish.values import at, items, link, text
 from .base import Change, carry_out, read_back, seconds
 from .reboot import reboot

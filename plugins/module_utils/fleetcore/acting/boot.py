@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..errors import FleetError, InvalidInput, Unsupported
+from ..redfish.actions import allowable, spelt
 from ..redfish.quirks import VIRTUAL_CD_IS_USB
-from ..redfish.service import Service, allowable, spelt
+from ..redfish.service import Service
 from ..redfish.values import at, link, text
 from .base import Change, Ipmi, carry_out, read_back, seconds
 

@@ -20,11 +20,13 @@ from typing import Any, Callable, Optional
 from ..errors import Busy, FleetError, InvalidInput, NotFound, NotVerified, TransientError, Unsupported
 from ..ports import HttpResponse
 from ..power.options import bmc_options
+from ..power.redfish import open_service
+from ..redfish.actions import action_of, action_target, allowable
+from ..redfish.answers import body_of
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
-from ..redfish.service import Service, action_of, action_target, allowable
-from ..redfish.session import body_of
+from ..redfish.service import Service
 from ..redfish.values import at, integer, items, link, links, text
-from .base import Change, open_service, read_back, seconds
+from .base import Change, read_back, seconds
 from .reboot import reboot
 from .versions import compare
 
@@ -185,7 +187,7 @@ def prepare_firmware(service: Service, params: Mapping[str, Any]) -> Change:
     update = service.find(update_path)
     if update_path is None or update is None:
         raise Unsupported(f"{service.host}: the BMC has no update service")
-    others = service.other_systems()
+    others = service.choice().others
     listed = service.members(link(update.get("FirmwareInventory"), update_path))
     inventory = [(path, body) for path, body in listed if not of_another(path, body, system_path, others)]
     vendor, model = text(system.get("Manufacturer")), text(system.get("Model"))

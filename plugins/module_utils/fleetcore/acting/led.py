@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..errors import Unsupported
-from ..redfish.service import Service, allowable, spelt
+from ..redfish.actions import allowable, spelt
+from ..redfish.service import Service
 from ..redfish.values import at, links
 from .base import Change, Ipmi, carry_out, read_back, seconds
 

@@ -12,8 +12,9 @@ from typing import Any, Callable, Optional
 from ..document.model import to_dict
 from ..document.parts import LogEntry
 from ..errors import InvalidInput, NotFound, Unsupported
+from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
-from ..redfish.service import Service, action_target
+from ..redfish.service import Service
 from ..redfish.values import at, link, links, text
 from .base import Change, Ipmi, carry_out, read_back, seconds
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import InvalidInput, NotFound, Unsupported
-from ..redfish.service import Service, action_target
+from ..redfish.actions import action_target
+from ..redfish.service import Service
 from ..redfish.values import link, text, word
 from .base import Change, carry_out, read_back, seconds
 

@@ -21,9 +21,11 @@ from ..errors import (
     Unsupported,
 )
 from ..power.options import bmc_options
-from ..redfish.service import Service, action_target, spelt
+from ..power.redfish import open_service
+from ..redfish.actions import action_target, spelt
+from ..redfish.service import Service
 from ..redfish.values import text
-from .base import Change, Ipmi, carry_out, open_service, seconds
+from .base import Change, Ipmi, carry_out, seconds
 
 _RESET = "Manager.Reset"
 _KINDS = {"graceful": ("GracefulRestart", "ForceRestart"), "forced": ("ForceRestart", "GracefulRestart")}

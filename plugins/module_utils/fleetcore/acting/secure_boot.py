@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..errors import FleetError, InvalidInput, NotVerified, Unsupported
-from ..redfish.service import Service, action_target
+from ..redfish.actions import action_target
+from ..redfish.service import Service
 from ..redfish.values import link, text
 from .base import Change, carry_out, read_back, seconds
 from .reboot import reboot

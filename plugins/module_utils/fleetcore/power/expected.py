@@ -42,9 +42,13 @@ def expected_machine(params: Mapping[str, Any]) -> Expected:
     """
     serial, uuid = params.get("expected_serial"), params.get("expected_uuid")
     if serial is not None and not serial_key(str(serial)):
-        raise _wrong("expected_serial", f"{serial!r} is no serial number; leave the option out where none is known")
+        raise InvalidInput.of(
+            "expected_serial", f"{serial!r} is no serial number; leave the option out where none is known"
+        )
     if uuid is not None and not _uuid_key(str(uuid)):
-        raise _wrong("expected_uuid", f"{uuid!r} is no UUID of a machine; leave the option out where none is known")
+        raise InvalidInput.of(
+            "expected_uuid", f"{uuid!r} is no UUID of a machine; leave the option out where none is known"
+        )
     return Expected(*(None if value is None else str(value).strip() for value in (serial, uuid)))
 
 
@@ -77,7 +81,3 @@ def _uuid_key(value: str) -> str:
     text = value.strip().lower()
     digits = text.replace("-", "")
     return digits if _UUID.match(text) and digits not in _NO_UUID else ""
-
-
-def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {message}", field=name)

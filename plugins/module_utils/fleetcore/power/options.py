@@ -104,16 +104,16 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
     drivers = tuple(params.get("drivers") or DRIVERS)
     for name in drivers:
         if name not in POWER_DRIVERS:
-            raise _wrong("drivers", f"{name!r} is not one of {', '.join(POWER_DRIVERS)}")
+            raise InvalidInput.of("drivers", f"{name!r} is not one of {', '.join(POWER_DRIVERS)}")
     system = params.get("system")
     if system is not None and not str(system).strip():
-        raise _wrong("system", "an empty name selects nothing; leave the option out or name a system")
+        raise InvalidInput.of("system", "an empty name selects nothing; leave the option out or name a system")
     for name in ("timeout", "deadline"):
         if params.get(name) is not None and float(params[name]) <= 0:
-            raise _wrong(name, "must be more than 0 seconds")
+            raise InvalidInput.of(name, "must be more than 0 seconds")
     for name, value in (("redfish_port", port), ("ipmi_port", params.get("ipmi_port"))):
         if value is not None and not 0 < int(value) < 65536:
-            raise _wrong(name, f"{value} is not a port from 1 to 65535")
+            raise InvalidInput.of(name, f"{value} is not a port from 1 to 65535")
     return BmcOptions(
         host=host,
         username=params.get("username"),
@@ -140,18 +140,25 @@ def _endpoint(params: Mapping[str, Any]) -> tuple[str, str, Optional[int]]:
             parts = urlsplit(address)
             host, url_port = parts.hostname or "", parts.port
         except ValueError:
-            raise _wrong("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
+            raise InvalidInput.of("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
         if "@" in address:
-            raise _wrong("address", "a URL must not hold a user name or password: give them as options")
+            raise InvalidInput.of("address", "a URL must not hold a user name or password: give them as options")
         if parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query:
-            raise _wrong("address", f"{address!r}: a URL must be of the form https://host[:port]")
+            raise InvalidInput.of("address", f"{address!r}: a URL must be of the form https://host[:port]")
         scheme = parts.scheme
         port = url_port or port
     host = host.strip("[]")
     if not _HOST.match(host) or host.startswith("-"):
-        raise _wrong("address", f"{address!r} is not a host name, IP address or URL")
+        raise InvalidInput.of("address", f"{address!r} is not a host name, IP address or URL")
     return scheme, host, int(port) if port is not None else None
 
 
-def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {message}", field=name)
+def seconds(params: Mapping[str, Any], name: str) -> float:
+    """An option that is a time.
+
+    :raises InvalidInput: less than 0.
+    """
+    value = float(params[name])
+    if value < 0:
+        raise InvalidInput.of(name, f"{value:g} is less than 0 seconds")
+    return value
