@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Published documents that are derived from code are current (`--write` makes them so), and all say one version.
 
-docs/schema/device.schema.json is the JSON schema of the device document.
+docs/schema/device.schema.json is the JSON schema of the device document. The registry of Redfish topics names every file in topics/
+that has the name of a field of the document: Ansible ships to a machine only what is imported by name.
 """
 
 from __future__ import annotations
@@ -14,13 +15,36 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
-from fleetcore.document import schema  # noqa: E402 - needs the path above
+from fleetcore.document import schema, sections  # noqa: E402 - needs the path above
 
 
 def derived() -> dict[Path, str]:
     """Path and content of every derived document."""
     content = json.dumps(schema.json_schema(), indent=2, sort_keys=True) + "\n"
-    return {ROOT / "docs" / "schema" / "device.schema.json": content}
+    return {
+        ROOT / "docs" / "schema" / "device.schema.json": content,
+        TOPICS / "registry.py": _registry([name for name in sections.KINDS if (TOPICS / f"{name}.py").exists()]),
+    }
+
+
+TOPICS = ROOT / "plugins" / "module_utils" / "fleetcore" / "redfish" / "topics"
+
+
+def _registry(names: list[str]) -> str:
+    """The registry of topics, in the order of the document."""
+    head = (TOPICS / "__init__.py").read_text(encoding="utf-8").partition('"""')[0]
+    imports = "".join(f"    {name},\n" for name in sorted(names))
+    topics = "".join(f"    {name}.TOPIC,\n" for name in names)
+    return f'''{head}"""Name the topics in the order of the document. Written by scripts/check_docs.py --write."""
+
+from __future__ import annotations
+
+from . import (
+{imports})
+
+TOPICS = (
+{topics})
+'''
 
 
 VERSIONS = {

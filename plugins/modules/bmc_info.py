@@ -203,7 +203,7 @@ failure:
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import BMC, info_plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
 SPEC = {
     "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},

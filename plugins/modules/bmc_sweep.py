@@ -417,7 +417,7 @@ failure:
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SHARED, plan
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
 SPEC = {
     "bmcs": {"type": "list", "elements": "dict", "options": ENTRY},

@@ -17,6 +17,7 @@ from typing import Any, Callable, Optional
 from .. import __version__
 from ..document.model import Collector, Coverage, Device, Source, Stats, Verdict
 from ..document.parts import Bmc, Boot, Fan, LogEntry, Nic, NicPort, PowerSupply, Sensor, Status
+from ..document.sections import SECTIONS
 from ..document.values import clean_mac
 from ..errors import (
     AuthenticationFailed,
@@ -38,7 +39,6 @@ from ..ipmi.fru import Fru, conducted, device_of, parse_fru, read_fru
 from ..ipmi.values import parse_device_id
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
 from ..redfish.capture import Record, Recording
-from ..redfish.rules import SECTIONS
 from .expected import Expected, check_machine
 from .options import BmcOptions
 

@@ -21,9 +21,6 @@ BOARD_SERIAL_PATHS = (
 )
 BOARD_PART_PATHS = ("Oem.Hpe.PCAPartNumber", "Oem.Hp.PCAPartNumber")
 
-# Texts that mean nothing where an asset tag is expected.
-PLACEHOLDER_TAGS = ("free form asset tag", "asset tag", "chassis asset tag", "no asset tag", "01234567890123456789ab")
-
 # The BIOS version that was there before, and the date of the present one, in a ComputerSystem.
 BIOS_PREVIOUS_PATHS = ("Oem.Hpe.Bios.Backup.VersionString", "Oem.Hp.Bios.Backup.VersionString")
 BIOS_DATE_PATHS = (

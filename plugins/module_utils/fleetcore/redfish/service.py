@@ -196,9 +196,9 @@ class Service:
             return values
         info = self.find(link(found.get("@Redfish.ActionInfo"))) or {}
         for item in items(info.get("Parameters")):
-            values = item.get("AllowableValues")
-            if item.get("Name") == parameter and isinstance(values, list):
-                return [value for value in values if isinstance(value, str)]
+            said = item.get("AllowableValues")
+            if item.get("Name") == parameter and isinstance(said, list):
+                return [value for value in said if isinstance(value, str)]
         return []
 
     def task_words(self, response: Optional[HttpResponse]) -> str:

@@ -17,20 +17,24 @@ number of resources, the depth, and the pages of a collection are bounded.
 from __future__ import annotations
 
 import functools
-import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
 from ..document.model import Coverage, Verdict
+from ..document.sections import SECTIONS
 from ..errors import InvalidInput, NotFound
 from .quirks import is_event_log
-from .rules import EXPAND_WHOLE, LAST, ONLY, RULES, SECTIONS, Follow
+from .rules import EXPAND_WHOLE, LAST, ONLY, Follow, rules_of
+from .systems import choose_system
+from .topics.registry import TOPICS
+from .tree import Tree, natural
 from .values import at, integer, items, link, links, links_at, objects_at, text
 
 ROOT = "/redfish/v1"
-REAL_SYSTEMS = (None, "Physical", "PhysicallyPartitioned")
+RULES = rules_of(TOPICS)
+"""What is followed from each kind of resource."""
 
 
 @dataclass(frozen=True)
@@ -67,32 +71,6 @@ class Outcome(NamedTuple):
     body: Optional[Mapping[str, Any]] = None
     reason: Optional[str] = None
     status: Optional[int] = None
-
-
-@dataclass
-class Tree:
-    """What was collected: bodies by path, paths by kind, and who linked to whom."""
-
-    bodies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    kinds: dict[str, list[str]] = field(default_factory=dict)
-    parents: dict[str, str] = field(default_factory=dict)
-    system: Optional[str] = None
-    derived: dict[str, Any] = field(default_factory=dict)
-    """What an interpreter works out of the whole tree, once."""
-
-    def of(self, kind: str, parent: Optional[str] = None) -> list[tuple[str, Mapping[str, Any]]]:
-        """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2 before DIMM10.
-
-        The order in which answers came must not show in the document.
-        """
-        return [
-            (path, self.bodies[path])
-            for path in sorted(self.kinds.get(kind, []), key=_natural)
-            if parent is None or self.parents.get(path) == parent
-        ]
-
-    def get(self, path: Optional[str]) -> Mapping[str, Any]:
-        return self.bodies.get(path, {}) if path else {}
 
 
 @dataclass
@@ -139,6 +117,7 @@ class Walker:
         self._asked_rules: dict[str, list[Follow]] = {}
         self._other_names: set[Optional[str]] = set()
         self._own: set[str] = set()
+        self._silent: list[str] = []
 
     # -- asking ---------------------------------------------------------------------------------------------------------
 
@@ -168,6 +147,8 @@ class Walker:
                 report.missing += 1
             else:
                 report.failures.append((outcome.verdict, f"{want.path}: {outcome.reason or outcome.verdict.value}"))
+                if want.kind == "system" and want.depth > 1:  # a member, not the collection
+                    self._silent.append(want.path)
             return
         report.collected += 1
         self._absorb(want, outcome.body)
@@ -237,7 +218,7 @@ class Walker:
             else:
                 apart.append(path)
         if want.limit is not None:  # of a log the newest: they have the highest numbers
-            apart = sorted(apart, key=_natural, reverse=True)[: want.limit]
+            apart = sorted(apart, key=natural, reverse=True)[: want.limit]
         for path in apart:
             self._want(path, follow, want.parent, want.depth + 1)
         if len(members) > self._limits.members:
@@ -378,9 +359,8 @@ class Walker:
         return found
 
     def _needed(self, follow: Follow) -> bool:
-        """The chassis are read for what hangs below them, the managers for the log."""
-        below = {"chassis": _BELOW_CHASSIS, "manager": frozenset(["log", "licences"])}.get(follow.kind)
-        return below is not None and bool(below & self.sections)
+        """Whether the resource is read for what hangs below it: chassis for all that is in them, managers for the log."""
+        return bool(_below(follow.kind) & self.sections)
 
     def _follow(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
         if self._known(follow, path, body):
@@ -388,7 +368,7 @@ class Walker:
         for item in follow.paths:
             found = objects_at(body, item, path)
             if follow.limit is not None and len(found) > 1:
-                found = sorted(found, key=lambda target: _natural(target[0]))[: follow.limit]
+                found = sorted(found, key=lambda target: natural(target[0]))[: follow.limit]
             many = follow.many and len(found) == 1
             for target, inside in found[: self._limits.members]:
                 if many and self._absorb_inline_collection(follow, path, depth, target, inside):
@@ -499,29 +479,17 @@ class Walker:
         if root is None:
             return
         systems = self.tree.of("system")
-        names = {path: text(body.get("Id")) or path.rsplit("/", 1)[-1] for path, body in systems}
-        if self._system_name is not None:
-            chosen = [path for path in names if self._system_name in (names[path], path.rsplit("/", 1)[-1])]
-            if not chosen and systems:
-                self.problem = NotFound(
-                    f"system {self._system_name!r} is not behind this BMC; there are: {', '.join(sorted(names.values()))}",
-                    system=self._system_name,
-                    systems=sorted(names.values()),
-                )
+        parts: tuple[str, ...] = ()
+        if systems:
+            try:
+                choice = choose_system(systems, self._system_name, self._silent)
+            except (InvalidInput, NotFound) as error:
+                self.problem = error
                 return
-        else:
-            chosen = [systems[number][0] for number in candidates([body for _path, body in systems])]
-        if len(chosen) > 1:
-            self.problem = InvalidInput(
-                f"several systems are behind this BMC: name one of them with `system`: {', '.join(sorted(names.values()))}",
-                systems=sorted(names.values()),
-            )
-            return
-        self.tree.system = chosen[0] if chosen else None
-        hosts = [path for path, body in systems if _boots(body)]
-        parts = [path for path in names if path not in hosts] if hosts and hosts == [self.tree.system] else []
-        self._own = {path for path in [self.tree.system, *parts] if path}
-        self._other_names = {name for path, name in names.items() if path not in self._own}
+            parts = choice.parts
+            self.tree.system = choice.path
+            self._own = {choice.path, *parts}
+            self._other_names = {name for name, _path in choice.others}
         self._follow_all(ROOT, "root", 0, root)
         if self.tree.system:
             path = self.tree.system
@@ -539,37 +507,17 @@ class Walker:
         return kind != "chassis" or text(body.get("Id")) not in self._other_names
 
 
-_DIGITS = re.compile(r"(\d+)")
 _SEVERITY = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verdict.ABSENT, Verdict.COLLECTED)
-_BELOW_CHASSIS = frozenset(
-    ["network", "pcie", "power_supplies", "thermal", "sensors", "tpm", "storage", "memory", "processors"]
-)
 
 
-def candidates(systems: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Which of the ComputerSystems of a BMC may be meant when none is named: the only machine, where the others are virtual, composed,
-    or boards of accelerators; else all of them, and somebody has to choose. Positions in ``systems``.
-    """
-    real = [number for number, body in enumerate(systems) if body.get("SystemType") in REAL_SYSTEMS]
-    hosts = [number for number in real if _boots(systems[number])]
-    return real if len(real) == 1 else hosts if len(hosts) == 1 else list(range(len(systems)))
-
-
-def _boots(system: Mapping[str, Any]) -> bool:
-    """Is it a computer, and not a board of accelerators that is listed as a system of its own?"""
-    return system.get("SystemType") in (
-        None,
-        "Physical",
-        "PhysicallyPartitioned",
-        "VirtuallyPartitioned",
-        "OS",
-        "Composed",
-    ) and any(system.get(name) for name in ("Bios", "BiosVersion", "Boot", "HostName"))
-
-
-@functools.lru_cache(maxsize=4096)  # the paths of many BMCs are the same
-def _natural(path: str) -> tuple[tuple[int, str], ...]:
-    return tuple((int(part), "") if part.isdecimal() and len(part) < 19 else (-1, part) for part in _DIGITS.split(path))
+@functools.cache
+def _below(kind: str) -> frozenset[str]:
+    """Sections of all that is followed from a kind of resource, however deep."""
+    kinds, todo = set(), [kind]
+    while todo:
+        kinds.add(todo.pop())
+        todo += [item.kind for name in kinds for item in RULES.get(name, ()) if item.kind not in kinds]
+    return frozenset(item.section for name in kinds for item in RULES.get(name, ()))
 
 
 def _is_whole(member: Any) -> bool:

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Name the topics in the order of the document. Written by scripts/check_docs.py --write."""
+
+from __future__ import annotations
+
+from . import (
+    accelerators,
+    backplanes,
+    batteries,
+    bios,
+    bios_configuration,
+    bmc,
+    boot,
+    cplds,
+    cpus,
+    dpus,
+    drives,
+    enclosures,
+    fabric_ports,
+    fans,
+    firmware_inventory,
+    gpus,
+    licences,
+    log,
+    mainboard,
+    memory,
+    nics,
+    pcie_devices,
+    power_supplies,
+    secure_boot,
+    sensors,
+    storage_controller,
+    tpms,
+    transceivers,
+    volumes,
+)
+
+TOPICS = (
+    bmc.TOPIC,
+    bios.TOPIC,
+    mainboard.TOPIC,
+    secure_boot.TOPIC,
+    boot.TOPIC,
+    bios_configuration.TOPIC,
+    cpus.TOPIC,
+    memory.TOPIC,
+    drives.TOPIC,
+    volumes.TOPIC,
+    storage_controller.TOPIC,
+    nics.TOPIC,
+    gpus.TOPIC,
+    accelerators.TOPIC,
+    dpus.TOPIC,
+    power_supplies.TOPIC,
+    fans.TOPIC,
+    tpms.TOPIC,
+    enclosures.TOPIC,
+    batteries.TOPIC,
+    backplanes.TOPIC,
+    cplds.TOPIC,
+    transceivers.TOPIC,
+    fabric_ports.TOPIC,
+    pcie_devices.TOPIC,
+    licences.TOPIC,
+    firmware_inventory.TOPIC,
+    sensors.TOPIC,
+    log.TOPIC,
+)
