@@ -41,9 +41,9 @@ _NOTHING = _listed(
     requestedfunctionalityhasbeendeprecated
     """
 )
-# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots.
+# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots. A percent sign is a unit.
 _UNFILLED = re.compile(
-    r"^[\W_]*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
+    r"^(?:[^\w%]|_)*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
     r"|^type[1-3](sku|family| - )"
     r"|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku ?#|sku number)$|^sku number$"
     r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"

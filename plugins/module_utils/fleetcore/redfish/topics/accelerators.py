@@ -14,13 +14,7 @@ from ...document.values import word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at, first, links_at, positive
-from .common import (
-    common,
-    identity,
-    part,
-    slot,
-    with_version,
-)
+from .common import common, identity, part, slot, with_version
 from .cpus import packages
 
 
@@ -68,6 +62,6 @@ TOPIC = Topic(
                 unless=LAST,
                 complete=("MemorySummary", ("TotalMemorySizeMiB",)),
             ),
-        ),
+        )
     },
 )

@@ -9,11 +9,7 @@ from __future__ import annotations
 from ...document.parts import Backplane
 from ..rules import Topic
 from ..tree import Tree
-from .common import (
-    common,
-    identity,
-    is_absent,
-)
+from .common import common, identity, is_absent
 
 
 def read(tree: Tree) -> tuple[Backplane, ...]:

@@ -11,11 +11,7 @@ from ..quirks import BATTERY_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, items, number, text
-from .common import (
-    common,
-    identity,
-    is_absent,
-)
+from .common import common, identity, is_absent
 
 
 def read(tree: Tree) -> tuple[Battery, ...]:

@@ -14,11 +14,7 @@ from ..quirks import BMC_FIRMWARE_NAMES
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at, first, links, text
-from .common import (
-    common,
-    identity,
-    with_version,
-)
+from .common import common, identity, with_version
 from .firmware_inventory import named
 from .nics import interface
 

@@ -13,9 +13,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, text
-from .common import (
-    identity,
-)
+from .common import identity
 
 
 def read(tree: Tree) -> Optional[Boot]:

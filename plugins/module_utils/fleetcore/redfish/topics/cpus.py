@@ -14,12 +14,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, positive, text
-from .common import (
-    common,
-    identity,
-    is_absent,
-    slot,
-)
+from .common import common, identity, is_absent, slot
 
 MAX_SOCKETS = 64
 _NOT_A_PACKAGE = ("Core", "Thread", "Partition")

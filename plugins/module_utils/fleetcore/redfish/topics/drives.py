@@ -15,16 +15,7 @@ from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at, boolean, first, items, number, positive
-from .common import (
-    common,
-    durable_name,
-    hpe_firmware,
-    identity,
-    is_absent,
-    part,
-    slot,
-    with_version,
-)
+from .common import common, durable_name, hpe_firmware, identity, is_absent, part, slot, with_version
 
 
 def read(tree: Tree) -> tuple[Drive, ...]:

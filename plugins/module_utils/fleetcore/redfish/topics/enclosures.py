@@ -14,12 +14,7 @@ from ...document.values import clean_serial, word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at
-from .common import (
-    common,
-    identity,
-    is_absent,
-    part,
-)
+from .common import common, identity, is_absent, part
 
 
 def read(tree: Tree) -> tuple[Enclosure, ...]:

@@ -11,12 +11,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, number
-from .common import (
-    both,
-    common,
-    identity,
-    is_absent,
-)
+from .common import both, common, identity, is_absent
 
 
 def read(tree: Tree) -> tuple[Fan, ...]:

@@ -16,11 +16,7 @@ from ..quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
 from ..rules import Follow, Topic
 from ..tree import Tree, once
 from ..values import boolean, items, text
-from .common import (
-    identity,
-    is_absent,
-    status,
-)
+from .common import identity, is_absent, status
 
 
 @once

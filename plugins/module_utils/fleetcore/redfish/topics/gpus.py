@@ -12,9 +12,7 @@ from ..rules import Follow, Topic
 from ..tree import Tree
 from . import pcie_devices
 from .accelerators import fields
-from .common import (
-    is_absent,
-)
+from .common import is_absent
 from .cpus import packages
 
 

@@ -11,10 +11,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import first
-from .common import (
-    common,
-    identity,
-)
+from .common import common, identity
 
 
 def read(tree: Tree) -> tuple[Licence, ...]:

@@ -15,9 +15,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import first, text
-from .common import (
-    identity,
-)
+from .common import identity
 
 LOG_TAIL = 20
 _HEX = re.compile(r"^(0x)?[0-9a-fA-F]+[hH]?$")
@@ -41,8 +39,9 @@ def read(tree: Tree) -> tuple[LogEntry, ...]:
 
 def _message(body: Mapping[str, Any]) -> Optional[str]:
     """The text of a log entry; where it is only event data in hex, with what the entry says about the event."""
-    message = word(body.get("Message"))
-    if message is not None and not _HEX.match(message):
+    message = text(body.get("Message"))
+    data = message if message is not None and _HEX.match(message) else None
+    if data is None and word(message):
         return message
     number = text(body.get("SensorNumber"))
     facts = [
@@ -51,7 +50,7 @@ def _message(body: Mapping[str, Any]) -> Optional[str]:
         word(first(body, "EntryCode", "OemLogEntryCode")),
     ]
     words = ", ".join(fact for fact in facts if fact)
-    return f"{words} ({message})" if words and message else words or message
+    return f"{words} ({data})" if words and data else words or data
 
 
 TOPIC = Topic(

@@ -15,9 +15,7 @@ from ..quirks import BOARD_PART_PATHS, BOARD_SERIAL_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, items, text
-from .common import (
-    part,
-)
+from .common import part
 
 
 def read(tree: Tree) -> Optional[Mainboard]:

@@ -16,13 +16,7 @@ from ..quirks import module_mebibytes
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, integer, positive
-from .common import (
-    common,
-    identity,
-    is_absent,
-    part,
-    slot,
-)
+from .common import common, identity, is_absent, part, slot
 
 
 def read(tree: Tree) -> tuple[Memory, ...]:

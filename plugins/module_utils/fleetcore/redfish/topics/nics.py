@@ -16,16 +16,7 @@ from ..quirks import NIC_PRODUCT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
 from ..values import at, boolean, first, items, links, positive
-from .common import (
-    common,
-    identity,
-    is_absent,
-    part,
-    pci_id,
-    slot,
-    status,
-    with_version,
-)
+from .common import common, identity, is_absent, part, pci_id, slot, status, with_version
 
 
 @once

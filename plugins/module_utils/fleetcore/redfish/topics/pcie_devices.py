@@ -15,16 +15,7 @@ from ..quirks import EMPTY_SLOT_WORDS, PCIE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
 from ..values import at, first, items, links, text
-from .common import (
-    common,
-    hpe_firmware,
-    identity,
-    is_absent,
-    part,
-    pci_id,
-    slot,
-    with_version,
-)
+from .common import common, hpe_firmware, identity, is_absent, part, pci_id, slot, with_version
 
 
 @once

@@ -12,15 +12,7 @@ from ..quirks import POWER_SUPPLY_SLOT_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, items, positive
-from .common import (
-    both,
-    common,
-    identity,
-    is_absent,
-    part,
-    slot,
-    with_version,
-)
+from .common import both, common, identity, is_absent, part, slot, with_version
 
 
 def read(tree: Tree) -> tuple[PowerSupply, ...]:

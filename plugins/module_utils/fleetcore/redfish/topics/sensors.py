@@ -14,11 +14,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import number
-from .common import (
-    identity,
-    is_absent,
-    status,
-)
+from .common import identity, is_absent, status
 
 
 def read(tree: Tree) -> tuple[Sensor, ...]:
@@ -64,6 +60,6 @@ TOPIC = Topic(
                 without="PowerSubsystem",
             ),
             Follow(("Sensors",), "sensor"),
-        ),
+        )
     },
 )

@@ -14,16 +14,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, items, number, positive, text
-from .common import (
-    common,
-    durable_name,
-    hpe_firmware,
-    identity,
-    is_absent,
-    part,
-    slot,
-    with_version,
-)
+from .common import common, durable_name, hpe_firmware, identity, is_absent, part, slot, with_version
 
 _WHOLE = (
     "Name",

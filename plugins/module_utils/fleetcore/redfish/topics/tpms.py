@@ -11,10 +11,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import items
-from .common import (
-    common,
-    is_absent,
-)
+from .common import common, is_absent
 
 
 def read(tree: Tree) -> tuple[Tpm, ...]:

@@ -11,9 +11,7 @@ from ...document.values import clean_serial, word
 from ..rules import Topic
 from ..tree import Tree
 from ..values import at, first
-from .common import (
-    identity,
-)
+from .common import identity
 
 
 def read(tree: Tree) -> tuple[Transceiver, ...]:

@@ -14,12 +14,7 @@ from ...document.values import clean_serial, word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, links, positive, text
-from .common import (
-    common,
-    durable_name,
-    identity,
-    status,
-)
+from .common import common, durable_name, identity, status
 
 
 def read(tree: Tree) -> tuple[Volume, ...]:

@@ -45,7 +45,7 @@ def test_placeholder_is_no_word(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["OEM", "Default", "1", "11", "0", "Absent-minded", "PowerEdge R740", "x2apic", "Asset"]
+    "text", ["OEM", "Default", "1", "11", "0", "Absent-minded", "PowerEdge R740", "x2apic", "Asset", "%"]
 )
 def test_a_word_that_only_stands_for_no_number_is_a_word(text):
     assert word(text) == text
