@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Published documents that are derived from code are current (`--write` makes them so), and all say one version.
+"""Check that files which are derived from others are current (`--write` makes them so), and that all say one version.
 
-docs/schema/device.schema.json is the JSON schema of the device document. The registry of Redfish topics names every file in topics/
-that has the name of a field of the document: Ansible ships to a machine only what is imported by name.
+docs/schema/device.schema.json is the JSON schema of the device document. The registry of Redfish topics names every file in
+topics/ that has the name of a field of the document: Ansible ships to a machine only what is imported by name. The
+documentation fragment lists the sections that the fields name.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from fleetcore.document import schema, sections  # noqa: E402 - needs the path a
 
 
 def derived() -> dict[Path, str]:
-    """Path and content of every derived document."""
+    """Path and content of every derived file."""
     content = json.dumps(schema.json_schema(), indent=2, sort_keys=True) + "\n"
     return {
         ROOT / "docs" / "schema" / "device.schema.json": content,
         TOPICS / "registry.py": _registry([name for name in sections.KINDS if (TOPICS / f"{name}.py").exists()]),
+        ROOT / "plugins" / "doc_fragments" / "sections.py": _fragment(sections.SECTIONS),
     }
 
 
@@ -44,6 +46,32 @@ from . import (
 
 TOPICS = (
 {topics})
+'''
+
+
+def _fragment(names: tuple[str, ...]) -> str:
+    """The documentation fragment of the option `sections`."""
+    choices = "".join(f"      - {name}\n" for name in names)
+    return f'''# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which sections of a BMC are read. Written by scripts/check_docs.py --write."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  sections:
+    description:
+      - Sections to read. Default is all.
+      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login works.
+    type: list
+    elements: str
+    choices:
+{choices}"""
 '''
 
 
