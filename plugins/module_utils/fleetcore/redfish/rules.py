@@ -16,6 +16,7 @@ from typing import Any, Optional
 
 from ..document.sections import KINDS
 from .tree import Tree
+from .values import at, items, links_at
 
 LAST = "-"
 """For ``unless``: follow at the end in any case, for what was not seen till then."""
@@ -51,6 +52,14 @@ class Follow:
     complete: Optional[tuple[str, tuple[str, ...]]] = None
     having: Optional[tuple[str, str]] = None
     newer: Optional[str] = None
+
+    def left_out(self, body: Mapping[str, Any], path: str) -> bool:
+        """Whether the resource itself says that nothing new is to be found here."""
+        if self.complete is not None:
+            inside = items(at(body, self.complete[0]))
+            if inside and all(name in item for item in inside for name in self.complete[1]):
+                return True
+        return self.without is not None and bool(links_at(body, self.without, path))
 
 
 Reader = Callable[[Tree], Any]
@@ -88,17 +97,3 @@ def rules_of(topics: Iterable[Topic]) -> dict[str, tuple[Follow, ...]]:
             placed = (item if item.section else replace(item, section=topic.section) for item in follows)
             rules[kind] = (*rules.get(kind, ()), *placed)
     return rules
-
-
-EXPAND_WHOLE: dict[str, tuple[tuple[str, int], ...]] = {
-    "system": ((".", 1),),
-    "chassis": ((".", 1),),
-    "storage": ((".", 2), (".", 1)),
-    "network_adapter": ((".", 2), ("*", 1)),
-}
-"""Kinds of resources that are worth asking for with what is below them in one answer, where the service offers ``$expand``; the
-first of these (properties, levels) that it offers. ``*`` reaches the ports that a controller links to."""
-
-ONLY: tuple[str, ...] = ("system", "chassis", "manager")
-"""Kinds whose collection is asked for its only member (``?only``) where that is offered and ``$expand`` is not. Nothing else leads to them:
-of others the member would be under way by another link, and be fetched twice."""

@@ -19,18 +19,19 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 from ..document.model import Coverage, Verdict
-from ..document.sections import SECTIONS
 from ..errors import InvalidInput, NotFound
+from .queries import Queries
 from .quirks import is_event_log
-from .rules import EXPAND_WHOLE, LAST, ONLY, Follow, rules_of
+from .report import Report
+from .rules import LAST, Follow, rules_of
 from .systems import choose_system
 from .topics.registry import TOPICS
 from .tree import Tree, natural
-from .values import at, integer, items, link, links, links_at, objects_at, text
+from .values import at, link, links, links_at, objects_at, text
 
 ROOT = "/redfish/v1"
 RULES = rules_of(TOPICS)
@@ -73,17 +74,10 @@ class Outcome(NamedTuple):
     status: Optional[int] = None
 
 
-@dataclass
-class _Section:
-    collected: int = 0
-    missing: int = 0
-    failures: list[tuple[Verdict, str]] = field(default_factory=list)
-
-
 class Walker:
     """One walk over one BMC.
 
-    :param sections: which of :data:`rules.SECTIONS`; None: all.
+    :param sections: which of :data:`sections.SECTIONS`; None: all.
     :param system: id of the ComputerSystem when there are several behind one BMC.
     :raises InvalidInput: an unknown section.
     """
@@ -91,28 +85,19 @@ class Walker:
     def __init__(
         self, sections: Optional[Iterable[str]] = None, system: Optional[str] = None, limits: Optional[Limits] = None
     ) -> None:
-        asked = SECTIONS if sections is None else tuple(sections)
-        unknown = [name for name in asked if name not in SECTIONS]
-        if unknown:
-            raise InvalidInput(
-                f"sections: {unknown[0]!r} is not one of {', '.join(SECTIONS)}", field="sections", value=unknown[0]
-            )
-        self.sections = frozenset(asked) | {"system", "power"}
+        self._report = Report(sections)
+        self.sections = self._report.asked
         self.tree = Tree()
         self.problem: Optional[Exception] = None
         self._system_name = system
         self._limits = limits or Limits()
-        self._report: dict[str, _Section] = {name: _Section() for name in SECTIONS}
         self._queue: deque[Want] = deque([Want(ROOT + "/", ROOT, "root", "system")])
         self._later: list[tuple[Follow, str, int, Mapping[str, Any]]] = []
         self._seen: set[str] = {ROOT}
         self._open = 0
         self._pages: dict[str, int] = {}
-        self._expand: Optional[str] = None
-        self._only = False
-        self._whole: dict[str, str] = {}
+        self._queries = Queries({})
         self._inline: set[str] = set()
-        self._refusals = 0
         self._chosen = False
         self._asked_rules: dict[str, list[Follow]] = {}
         self._other_names: set[Optional[str]] = set()
@@ -139,56 +124,40 @@ class Walker:
     def took(self, want: Want, outcome: Outcome) -> None:
         """What became of a want."""
         self._open -= 1
-        report = self._report[want.section]
         if outcome.verdict is not Verdict.COLLECTED or outcome.body is None:
             if (want.expanded or want.only) and outcome.status not in (401, 403, 404):
                 self._refused(want)
             elif outcome.verdict is Verdict.ABSENT:
-                report.missing += 1
+                self._report.missing(want.section)
             else:
-                report.failures.append((outcome.verdict, f"{want.path}: {outcome.reason or outcome.verdict.value}"))
+                reason = f"{want.path}: {outcome.reason or outcome.verdict.value}"
+                self._report.failed(want.section, reason, outcome.verdict)
                 if want.kind == "system" and want.depth > 1:  # a member, not the collection
                     self._silent.append(want.path)
             return
-        report.collected += 1
+        self._report.collected(want.section)
         self._absorb(want, outcome.body)
 
     def skip_rest(self, verdict: Verdict, reason: str) -> None:
         """Give up: what is still wanted is recorded with this verdict (a deadline, a BMC that stopped answering)."""
         for want in self._queue:
-            self._report[want.section].failures.append((verdict, reason))
+            self._report.failed(want.section, reason, verdict)
         for follow, _path, _depth, _body in self._later:
             if not self._superseded(follow):
-                self._report[follow.section].failures.append((verdict, reason))
+                self._report.failed(follow.section, reason, verdict)
         self._queue.clear()
         self._later.clear()
 
     def coverage(self) -> dict[str, Coverage]:
         """The verdict of every section."""
-        self._report["power"] = self._report["system"]
-        return {name: self._verdict(name) for name in SECTIONS}
-
-    def _verdict(self, name: str) -> Coverage:
-        report = self._report[name]
-        if name not in self.sections:
-            return Coverage(Verdict.SKIPPED)
-        if report.failures:
-            worst = min(report.failures, key=lambda item: _SEVERITY.index(item[0]))
-            more = f" (and {len(report.failures) - 1} more)" if len(report.failures) > 1 else ""
-            return Coverage(worst[0], f"{worst[1][:300]}{more}")
-        if report.collected:
-            reason = f"{report.missing} links lead nowhere" if report.missing else None
-            return Coverage(Verdict.COLLECTED, reason)
-        return Coverage(Verdict.ABSENT, "the BMC does not have it" if not report.missing else "not found (404)")
+        return self._report.coverage()
 
     # -- what came back --------------------------------------------------------------------------------------------------
 
     def _absorb(self, want: Want, body: Mapping[str, Any]) -> None:
         if want.kind == "root":
             self.tree.bodies[ROOT] = body
-            self._expand = _expand_query(body)
-            self._only = at(body, "ProtocolFeaturesSupported.OnlyMemberQuery") is True
-            self._whole = _whole_queries(body)
+            self._queries = Queries(body)
             systems = link(at(body, "Systems"))
             if systems:
                 self._want(systems, Follow(("Systems",), "system", "system"), ROOT, 1, many=True)
@@ -222,10 +191,9 @@ class Walker:
         for path in apart:
             self._want(path, follow, want.parent, want.depth + 1)
         if len(members) > self._limits.members:
-            self._failed(want.section, f"{want.path}: more than {self._limits.members} members")
+            self._report.exceeded(want.section, f"{want.path}: more than {self._limits.members} members")
         if want.expanded and apart and not inline:
-            self._refusals += 1
-            self._expand = None if self._refusals >= 2 else self._expand
+            self._queries.no_collections()
         next_page = link(body.get("Members@odata.nextLink"), want.path)
         if next_page:
             self._next_page(want, collection, next_page)
@@ -242,7 +210,7 @@ class Walker:
         pages = self._pages[collection] = self._pages.get(collection, 1) + 1
         if pages > (5 if want.limit is not None else self._limits.pages):
             if want.limit is None:
-                self._failed(want.section, f"{collection}: more than {self._limits.pages} pages")
+                self._report.exceeded(want.section, f"{collection}: more than {self._limits.pages} pages")
             return
         if url not in self._seen and self._room(want.section):
             self._seen.add(url)
@@ -262,7 +230,7 @@ class Walker:
         if kind == "log_service" and not is_event_log(body):
             return False
         if len(self.tree.bodies) >= self._limits.resources:
-            self._failed(want.section, f"more than {self._limits.resources} resources")
+            self._report.exceeded(want.section, f"more than {self._limits.resources} resources")
             return False
         if path in self.tree.bodies:
             return False
@@ -280,7 +248,7 @@ class Walker:
 
     def _descend(self, want: Want, body: Mapping[str, Any]) -> None:
         """To what is below a resource: by one expanded answer if that saves requests, else link by link."""
-        query = self._whole.get(want.kind)
+        query = self._queries.single.get(want.kind)
         if query and want.path in self._inline and self._saves(want, body) > 1:
             self._queue.append(_whole_want(want, query))
         else:
@@ -293,7 +261,7 @@ class Walker:
         newer = {item.section for item, targets in found if item.unless is None and targets}
         for follow, targets in found:
             collection = follow.many and len(targets) == 1
-            deep = "levels=2" in self._whole.get(want.kind, "") or follow.kind in self._whole
+            deep = self._queries.deep(want.kind, follow.kind)
             if follow.unless == LAST:
                 count += bool(targets) if want.kind == "network_adapter" else 0
             elif follow.unless is None or (follow.unless != follow.kind and follow.section not in newer):
@@ -308,10 +276,10 @@ class Walker:
         for follow in RULES.get(want.kind, ()):
             there += [_is_whole(found) for item in follow.paths for _path, found in objects_at(body, item, want.path)]
             wanted = follow.section in self.sections or self._needed(follow)
-            if wanted and follow.unless in (None, LAST) and not self._left_out(follow, body, want.path):
+            if wanted and follow.unless in (None, LAST) and not follow.left_out(body, want.path):
                 self._inline_objects(follow, want.path, want.depth, body)
         if there and not any(there):
-            self._whole.clear()  # it was not expanded: don't try again
+            self._queries.no_singles()  # it was not expanded: don't try again
         self._follow_all(want.path, want.kind, want.depth, body)
 
     def _inline_objects(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
@@ -319,19 +287,11 @@ class Walker:
             for target, found in objects_at(body, item, path):
                 if _is_whole(found) and not isinstance(found.get("Members"), list):
                     self._take(Want(target, target, follow.kind, follow.section, path, depth + 1), found)
-                    self._report[follow.section].collected += 1
-
-    def _left_out(self, follow: Follow, body: Mapping[str, Any], path: str) -> bool:
-        """Says the body itself that this rule would find nothing new?"""
-        if follow.complete is not None:
-            inside = items(at(body, follow.complete[0]))
-            if inside and all(name in item for item in inside for name in follow.complete[1]):
-                return True
-        return follow.without is not None and bool(links_at(body, follow.without, path))
+                    self._report.collected(follow.section)
 
     def _targets(self, follow: Follow, body: Mapping[str, Any], path: str) -> Iterable[str]:
         """What is still to be fetched of a rule's links."""
-        if self._left_out(follow, body, path):
+        if follow.left_out(body, path):
             return ()
         for item in follow.paths:
             found = links_at(body, item, path)
@@ -341,7 +301,7 @@ class Walker:
 
     def _follow_all(self, path: str, kind: str, depth: int, body: Mapping[str, Any]) -> None:
         for follow in self._rules(kind):
-            if follow.inline_only or self._left_out(follow, body, path):
+            if follow.inline_only or follow.left_out(body, path):
                 continue
             if follow.unless is not None:
                 if any(links_at(body, item, path) for item in follow.paths):
@@ -392,10 +352,10 @@ class Walker:
         if not isinstance(members, list) or inside.get("Members@odata.nextLink") or target in self._seen:
             return False
         missing = [item for item in members if not _is_whole(item) and link(item, target) not in self._seen]
-        if len(missing) > 1 and not (follow.kind in self._whole and len(missing) <= 8):
+        if len(missing) > 1 and not (follow.kind in self._queries.single and len(missing) <= 8):
             return False
         self._seen.add(target)
-        self._report[follow.section].collected += 1
+        self._report.collected(follow.section)
         self._absorb_collection(Want(target, target, follow.kind, follow.section, path, depth + 1), inside)
         return True
 
@@ -403,7 +363,7 @@ class Walker:
         if path in self._seen:
             return
         if depth > self._limits.depth:
-            self._failed(follow.section, f"{path}: deeper than {self._limits.depth} links")
+            self._report.exceeded(follow.section, f"{path}: deeper than {self._limits.depth} links")
             return
         if not self._room(follow.section):
             return
@@ -411,40 +371,33 @@ class Walker:
         want = Want(path, path, follow.kind, follow.section, parent, depth, limit=follow.limit)
         if "?" in path:
             self._queue.append(want)
-        elif many and self._expand is not None:
-            self._queue.append(want._replace(url=f"{path}?{self._expand}", expanded=True))
-        elif many and self._only and follow.kind in ONLY:
+        elif many and self._queries.collection is not None:
+            self._queue.append(want._replace(url=f"{path}?{self._queries.collection}", expanded=True))
+        elif many and self._queries.only(follow.kind):
             self._queue.append(want._replace(url=f"{path}?only", only=True))
-        elif not many and follow.kind in self._whole and follow.kind not in ("system", "chassis"):
-            self._queue.append(_whole_want(want, self._whole[follow.kind]))
+        elif not many and follow.kind in self._queries.single and follow.kind not in ("system", "chassis"):
+            self._queue.append(_whole_want(want, self._queries.single[follow.kind]))
         else:
             self._queue.append(want)
 
     def _room(self, section: str) -> bool:
         if len(self._seen) >= 2 * self._limits.resources:
-            self._failed(section, f"more than {2 * self._limits.resources} links")
+            self._report.exceeded(section, f"more than {2 * self._limits.resources} links")
             return False
         return True
 
-    def _failed(self, section: str, reason: str) -> None:
-        failures = self._report[section].failures
-        if (Verdict.FAILED, reason) not in failures[-3:]:
-            failures.append((Verdict.FAILED, reason))
-
     def _refused(self, want: Want) -> None:
-        """A query was advertised and answered with an error: ask plainly, and after the second time (``$expand``) always."""
+        """A query was advertised and answered with an error: ask plainly."""
         if want.only:
-            self._only = False
+            self._queries.no_only()
         elif want.whole:
-            self._whole.clear()
+            self._queries.no_singles()
             known = self.tree.bodies.get(want.path)
             if known is not None:
                 self._follow_all(want.path, want.kind, want.depth, known)
                 return
         else:
-            self._refusals += 1
-            if self._refusals >= 2:
-                self._expand = None
+            self._queries.no_collections()
         self._queue.append(want._replace(url=want.path, expanded=False, whole=False, only=False))
 
     # -- the order of things ---------------------------------------------------------------------------------------------
@@ -507,9 +460,6 @@ class Walker:
         return kind != "chassis" or text(body.get("Id")) not in self._other_names
 
 
-_SEVERITY = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verdict.ABSENT, Verdict.COLLECTED)
-
-
 @functools.cache
 def _below(kind: str) -> frozenset[str]:
     """Sections of all that is followed from a kind of resource, however deep."""
@@ -531,29 +481,3 @@ def _is_whole(member: Any) -> bool:
 
 def _whole_want(want: Want, query: str) -> Want:
     return want._replace(url=f"{want.path}?{query}", expanded=True, whole=True)
-
-
-def _whole_queries(root: Mapping[str, Any]) -> dict[str, str]:
-    """The ``$expand`` by kind of resource, for single resources, as far as the service offers it."""
-    feature = at(root, "ProtocolFeaturesSupported.ExpandQuery")
-    if not isinstance(feature, Mapping) or feature.get("Levels") is not True:
-        return {}
-    most = integer(feature.get("MaxLevels")) or 1
-    offered = {".": feature.get("NoLinks") is True, "*": feature.get("ExpandAll") is True}
-    found = {}
-    for kind, choices in EXPAND_WHOLE.items():
-        usable = [(mark, levels) for mark, levels in choices if offered[mark] and levels <= most]
-        if usable:
-            found[kind] = f"$expand={usable[0][0]}($levels={usable[0][1]})"
-    return found
-
-
-def _expand_query(root: Mapping[str, Any]) -> Optional[str]:
-    """The ``$expand`` that fetches a collection with its members, if the service says that it can (DSP0266 section 7.3)."""
-    feature = at(root, "ProtocolFeaturesSupported.ExpandQuery")
-    if not isinstance(feature, Mapping):
-        return None
-    mark = "." if feature.get("NoLinks") is True else "*" if feature.get("ExpandAll") is True else None
-    if mark is None:
-        return None
-    return f"$expand={mark}($levels=1)" if feature.get("Levels") is True else f"$expand={mark}"
