@@ -68,7 +68,8 @@ from fleetcore.document.components import components
 from fleetcore.document.model import device_from_dict, to_dict
 from fleetcore.document.sections import KINDS
 from fleetcore.document.tables import row
-from fleetcore.redfish.walker import Outcome, Walker
+from fleetcore.redfish.walker import Walker
+from fleetcore.redfish.wants import Outcome
 from fleetcore.redfish.interpret import interpret
 from fleetcore.document.model import Verdict
 

@@ -23,7 +23,7 @@ from ..redfish.answers import refusal
 from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
-from ..redfish.walker import ROOT
+from ..redfish.wants import ROOT
 from .options import BmcOptions, check_system
 
 # The first one that the service allows is used.

@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..ports import HttpResponse
 from .values import at, items, link, text
-from .walker import Outcome
+from .wants import Outcome
 
 BUSY = (429, 502, 503, 504)
 """Statuses of a service that can't take this now: it is starting, a job runs, too many ask."""

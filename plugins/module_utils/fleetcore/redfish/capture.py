@@ -38,7 +38,8 @@ from .answers import outcome_of
 from .interpret import interpret
 from .redact import MAX_DEPTH, Redactor
 from .values import link
-from .walker import ROOT, Limits, Outcome, Walker, Want
+from .walker import Walker
+from .wants import ROOT, Limits, Outcome, Want
 
 FORMAT = 1
 MAX_BYTES = 1024 * 1024 * 1024

@@ -19,7 +19,8 @@ from .cache import FRESH, Cache
 from .interpret import interpret
 from .protocol import Protocol
 from .session import AsyncSession, Session
-from .walker import Outcome, Walker, Want
+from .walker import Walker
+from .wants import Outcome, Want
 
 CONCURRENCY = 4
 """Requests at once to one BMC: more make small BMCs slower."""

@@ -25,7 +25,7 @@ from .answers import BUSY, body_of, message_of, outcome_of, redirected, retry_af
 from .cache import Cache
 from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS
 from .values import at, link, text
-from .walker import ROOT, Outcome
+from .wants import ROOT, Outcome
 
 DEFAULT_SESSIONS = ROOT + "/SessionService/Sessions"
 _HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}

@@ -61,6 +61,14 @@ class Follow:
                 return True
         return self.without is not None and bool(links_at(body, self.without, path))
 
+    def superseded(self, tree: Tree) -> bool:
+        """Whether something of the newer kind was found, so that the deprecated link need not be followed."""
+        found = tree.kinds.get(self.unless or "", ())
+        if self.having is None:
+            return bool(found)
+        name, value = self.having
+        return any(tree.bodies[path].get(name) == value for path in found)
+
 
 Reader = Callable[[Tree], Any]
 """Reads a walked tree; pure. It never raises for what a BMC says."""
@@ -97,3 +105,30 @@ def rules_of(topics: Iterable[Topic]) -> dict[str, tuple[Follow, ...]]:
             placed = (item if item.section else replace(item, section=topic.section) for item in follows)
             rules[kind] = (*rules.get(kind, ()), *placed)
     return rules
+
+
+class Rules:
+    """The rules that a walk follows: those of the sections that are asked for, and those that lead there."""
+
+    def __init__(self, rules: Mapping[str, tuple[Follow, ...]], sections: frozenset[str]) -> None:
+        self._rules = rules
+        self._sections = sections
+        self._asked: dict[str, list[Follow]] = {}
+
+    def of(self, kind: str) -> list[Follow]:
+        """What is followed from a kind of resource."""
+        found = self._asked.get(kind)
+        if found is None:
+            every = self._rules.get(kind, ())
+            found = self._asked[kind] = [
+                item for item in every if item.section in self._sections or self._below(item.kind) & self._sections
+            ]
+        return found
+
+    def _below(self, kind: str) -> set[str]:
+        """Sections of all that hangs below a kind of resource, however deep: a chassis is read for its fans."""
+        kinds, todo = set(), [kind]
+        while todo:
+            kinds.add(todo.pop())
+            todo += [item.kind for name in kinds for item in self._rules.get(name, ()) if item.kind not in kinds]
+        return {item.section for name in kinds for item in self._rules.get(name, ())}

@@ -12,7 +12,7 @@ from typing import Any, Optional, TypeVar, Union
 
 from ..ports import AsyncHttp, Clock, Http, HttpRequest, HttpResponse
 from .protocol import LOGOUT_SECONDS, Pause, Protocol, Steps
-from .walker import Outcome
+from .wants import Outcome
 
 T = TypeVar("T")
 

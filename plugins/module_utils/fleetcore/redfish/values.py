@@ -23,6 +23,7 @@ __all__ = [
     "boolean",
     "first",
     "integer",
+    "is_resource",
     "items",
     "link",
     "links",
@@ -109,6 +110,15 @@ def link(value: Any, base: str = "/redfish/v1") -> Optional[str]:
     if not path.startswith("/"):
         return None
     return path + ("?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?-._", errors="replace") if parts.query else "")
+
+
+def is_resource(member: Any) -> bool:
+    """Whether a member of a collection is the resource itself, not only a link to it."""
+    return (
+        isinstance(member, Mapping)
+        and ("Id" in member or "@odata.type" in member or "Members" in member)
+        and "error" not in member
+    )
 
 
 def links(value: Any, base: str = "/redfish/v1") -> list[str]:

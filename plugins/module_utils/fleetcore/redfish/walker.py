@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The walker: which resources a collection needs next. Sans-IO: it is told what came back, and never waits or fetches.
+"""The walker says which resources a collection needs next. It is told what came back, and never waits or fetches.
 
     walker = Walker(sections=("processors",))
     while not walker.done:
@@ -16,62 +16,24 @@ number of resources, the depth, and the pages of a collection are bounded.
 
 from __future__ import annotations
 
-import functools
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
 
 from ..document.model import Coverage, Verdict
 from ..errors import InvalidInput, NotFound
 from .queries import Queries
 from .quirks import is_event_log
 from .report import Report
-from .rules import LAST, Follow, rules_of
-from .systems import choose_system
+from .rules import LAST, Follow, Rules, rules_of
+from .systems import Choice, choose_system
 from .topics.registry import TOPICS
 from .tree import Tree, natural
-from .values import at, link, links, links_at, objects_at, text
+from .values import at, is_resource, link, links, links_at, objects_at, text
+from .wants import ROOT, Limits, Outcome, Want
 
-ROOT = "/redfish/v1"
 RULES = rules_of(TOPICS)
 """What is followed from each kind of resource."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of one walk: what is beyond them is recorded as failed, not fetched."""
-
-    resources: int = 4000
-    depth: int = 12
-    members: int = 2000
-    pages: int = 50
-
-
-class Want(NamedTuple):
-    """One resource to fetch: ``url`` is a path, with a query when it is to be expanded (``whole``: one resource, no collection), or
-    when ``only`` the single member of a collection is asked for, if it has a single one."""
-
-    url: str
-    path: str
-    kind: str
-    section: str
-    parent: str = ""
-    depth: int = 0
-    expanded: bool = False
-    limit: Optional[int] = None
-    page_of: Optional[str] = None
-    whole: bool = False
-    only: bool = False
-
-
-class Outcome(NamedTuple):
-    """What came back: a JSON object, or why not. ``status`` is the HTTP status when there was one."""
-
-    verdict: Verdict
-    body: Optional[Mapping[str, Any]] = None
-    reason: Optional[str] = None
-    status: Optional[int] = None
 
 
 class Walker:
@@ -86,7 +48,7 @@ class Walker:
         self, sections: Optional[Iterable[str]] = None, system: Optional[str] = None, limits: Optional[Limits] = None
     ) -> None:
         self._report = Report(sections)
-        self.sections = self._report.asked
+        self._rules = Rules(RULES, self._report.asked)
         self.tree = Tree()
         self.problem: Optional[Exception] = None
         self._system_name = system
@@ -99,20 +61,18 @@ class Walker:
         self._queries = Queries({})
         self._inline: set[str] = set()
         self._chosen = False
-        self._asked_rules: dict[str, list[Follow]] = {}
-        self._other_names: set[Optional[str]] = set()
-        self._own: set[str] = set()
+        self._choice: Optional[Choice] = None
         self._silent: list[str] = []
 
     # -- asking ---------------------------------------------------------------------------------------------------------
 
     @property
     def done(self) -> bool:
-        """Nothing is wanted and nothing is under way."""
+        """Whether nothing is wanted and nothing is under way."""
         return self._open == 0 and (self.problem is not None or not self._advance())
 
     def wants(self) -> list[Want]:
-        """Everything that can be fetched now. Each want must be answered with one :meth:`took`."""
+        """Give everything that can be fetched now. Each want must be answered with one :meth:`took`."""
         if self.problem is not None:
             return []
         self._advance()
@@ -122,7 +82,7 @@ class Walker:
         return ready
 
     def took(self, want: Want, outcome: Outcome) -> None:
-        """What became of a want."""
+        """Take in what became of a want."""
         self._open -= 1
         if outcome.verdict is not Verdict.COLLECTED or outcome.body is None:
             if (want.expanded or want.only) and outcome.status not in (401, 403, 404):
@@ -130,10 +90,7 @@ class Walker:
             elif outcome.verdict is Verdict.ABSENT:
                 self._report.missing(want.section)
             else:
-                reason = f"{want.path}: {outcome.reason or outcome.verdict.value}"
-                self._report.failed(want.section, reason, outcome.verdict)
-                if want.kind == "system" and want.depth > 1:  # a member, not the collection
-                    self._silent.append(want.path)
+                self._lost(want, f"{want.path}: {outcome.reason or outcome.verdict.value}", outcome.verdict)
             return
         self._report.collected(want.section)
         self._absorb(want, outcome.body)
@@ -141,15 +98,20 @@ class Walker:
     def skip_rest(self, verdict: Verdict, reason: str) -> None:
         """Give up: what is still wanted is recorded with this verdict (a deadline, a BMC that stopped answering)."""
         for want in self._queue:
-            self._report.failed(want.section, reason, verdict)
+            self._lost(want, reason, verdict)
         for follow, _path, _depth, _body in self._later:
-            if not self._superseded(follow):
+            if not follow.superseded(self.tree):
                 self._report.failed(follow.section, reason, verdict)
         self._queue.clear()
         self._later.clear()
 
+    def _lost(self, want: Want, reason: str, verdict: Verdict) -> None:
+        self._report.failed(want.section, reason, verdict)
+        if want.kind == "system" and want.depth > 1:  # a member, not the collection
+            self._silent.append(want.path)
+
     def coverage(self) -> dict[str, Coverage]:
-        """The verdict of every section."""
+        """Give the verdict of every section."""
         return self._report.coverage()
 
     # -- what came back --------------------------------------------------------------------------------------------------
@@ -181,7 +143,7 @@ class Walker:
             path = link(member, want.path)
             if path is None:
                 continue
-            if _is_whole(member):
+            if is_resource(member):
                 inline += 1
                 self._take(want._replace(path=path, depth=want.depth + 1), member)
             else:
@@ -250,14 +212,14 @@ class Walker:
         """To what is below a resource: by one expanded answer if that saves requests, else link by link."""
         query = self._queries.single.get(want.kind)
         if query and want.path in self._inline and self._saves(want, body) > 1:
-            self._queue.append(_whole_want(want, query))
+            self._queue.append(want.with_below(query))
         else:
             self._follow_all(want.path, want.kind, want.depth, body)
 
     def _saves(self, want: Want, body: Mapping[str, Any]) -> int:
         """How many requests an expanded answer is expected to make needless."""
         count = 0
-        found = [(item, list(self._targets(item, body, want.path))) for item in self._rules(want.kind)]
+        found = [(item, list(self._targets(item, body, want.path))) for item in self._rules.of(want.kind)]
         newer = {item.section for item, targets in found if item.unless is None and targets}
         for follow, targets in found:
             collection = follow.many and len(targets) == 1
@@ -272,11 +234,10 @@ class Walker:
         """A resource with what is below it. What did not come inside is followed as ever."""
         if want.path not in self.tree.bodies and not self._store(want, body):
             return
-        there = []
-        for follow in RULES.get(want.kind, ()):
-            there += [_is_whole(found) for item in follow.paths for _path, found in objects_at(body, item, want.path)]
-            wanted = follow.section in self.sections or self._needed(follow)
-            if wanted and follow.unless in (None, LAST) and not follow.left_out(body, want.path):
+        every = [item for follow in RULES.get(want.kind, ()) for item in follow.paths]
+        there = [is_resource(found) for item in every for _path, found in objects_at(body, item, want.path)]
+        for follow in self._rules.of(want.kind):
+            if follow.unless in (None, LAST) and not follow.left_out(body, want.path):
                 self._inline_objects(follow, want.path, want.depth, body)
         if there and not any(there):
             self._queries.no_singles()  # it was not expanded: don't try again
@@ -285,7 +246,7 @@ class Walker:
     def _inline_objects(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
         for item in follow.paths:
             for target, found in objects_at(body, item, path):
-                if _is_whole(found) and not isinstance(found.get("Members"), list):
+                if is_resource(found) and not isinstance(found.get("Members"), list):
                     self._take(Want(target, target, follow.kind, follow.section, path, depth + 1), found)
                     self._report.collected(follow.section)
 
@@ -300,7 +261,7 @@ class Walker:
         return ()
 
     def _follow_all(self, path: str, kind: str, depth: int, body: Mapping[str, Any]) -> None:
-        for follow in self._rules(kind):
+        for follow in self._rules.of(kind):
             if follow.inline_only or follow.left_out(body, path):
                 continue
             if follow.unless is not None:
@@ -308,19 +269,6 @@ class Walker:
                     self._later.append((follow, path, depth, body))
                 continue
             self._follow(follow, path, depth, body)
-
-    def _rules(self, kind: str) -> Sequence[Follow]:
-        """The rules for a kind of resource, as far as their sections are asked for."""
-        found = self._asked_rules.get(kind)
-        if found is None:
-            found = self._asked_rules[kind] = [
-                item for item in RULES.get(kind, ()) if item.section in self.sections or self._needed(item)
-            ]
-        return found
-
-    def _needed(self, follow: Follow) -> bool:
-        """Whether the resource is read for what hangs below it: chassis for all that is in them, managers for the log."""
-        return bool(_below(follow.kind) & self.sections)
 
     def _follow(self, follow: Follow, path: str, depth: int, body: Mapping[str, Any]) -> None:
         if self._known(follow, path, body):
@@ -338,7 +286,7 @@ class Walker:
                 return
 
     def _known(self, follow: Follow, path: str, body: Mapping[str, Any]) -> bool:
-        """Is everything that the resource lists in a second property (``Links``) already here? Then the collection is needless."""
+        """Whether all that the resource lists in a second property (``Links``) is here, so that the collection is needless."""
         if len(follow.paths) < 2 or not self.tree.kinds.get(follow.kind):
             return False
         for item in follow.paths:
@@ -351,7 +299,7 @@ class Walker:
         members = inside.get("Members") if isinstance(inside, Mapping) else None
         if not isinstance(members, list) or inside.get("Members@odata.nextLink") or target in self._seen:
             return False
-        missing = [item for item in members if not _is_whole(item) and link(item, target) not in self._seen]
+        missing = [item for item in members if not is_resource(item) and link(item, target) not in self._seen]
         if len(missing) > 1 and not (follow.kind in self._queries.single and len(missing) <= 8):
             return False
         self._seen.add(target)
@@ -376,7 +324,7 @@ class Walker:
         elif many and self._queries.only(follow.kind):
             self._queue.append(want._replace(url=f"{path}?only", only=True))
         elif not many and follow.kind in self._queries.single and follow.kind not in ("system", "chassis"):
-            self._queue.append(_whole_want(want, self._queries.single[follow.kind]))
+            self._queue.append(want.with_below(self._queries.single[follow.kind]))
         else:
             self._queue.append(want)
 
@@ -398,7 +346,7 @@ class Walker:
                 return
         else:
             self._queries.no_collections()
-        self._queue.append(want._replace(url=want.path, expanded=False, whole=False, only=False))
+        self._queue.append(want.plain())
 
     # -- the order of things ---------------------------------------------------------------------------------------------
 
@@ -410,7 +358,7 @@ class Walker:
                 self._choose_system()
             elif self._later:
                 later, self._later = self._later, []
-                done = {item[0] for item in later if self._superseded(item[0])}
+                done = {item[0] for item in later if item[0].superseded(self.tree)}
                 for follow, path, depth, body in later:
                     if follow not in done or (follow.newer is not None and not links_at(body, follow.newer, path)):
                         self._inline_objects(follow, path, depth, body)
@@ -419,65 +367,32 @@ class Walker:
                 return False
         return bool(self._queue) and self.problem is None
 
-    def _superseded(self, follow: Follow) -> bool:
-        """Was something of the newer kind found, so that the deprecated link need not be followed?"""
-        found = self.tree.kinds.get(follow.unless or "", ())
-        if follow.having is None:
-            return bool(found)
-        name, value = follow.having
-        return any(self.tree.bodies[path].get(name) == value for path in found)
-
     def _choose_system(self) -> None:
         root = self.tree.bodies.get(ROOT)
         if root is None:
             return
         systems = self.tree.of("system")
-        parts: tuple[str, ...] = ()
         if systems:
             try:
-                choice = choose_system(systems, self._system_name, self._silent)
+                self._choice = choose_system(systems, self._system_name, self._silent)
             except (InvalidInput, NotFound) as error:
                 self.problem = error
                 return
-            parts = choice.parts
-            self.tree.system = choice.path
-            self._own = {choice.path, *parts}
-            self._other_names = {name for name, _path in choice.others}
+            self.tree.system = self._choice.path
         self._follow_all(ROOT, "root", 0, root)
-        if self.tree.system:
-            path = self.tree.system
+        if self._choice is not None:
+            path = self._choice.path
             self._descend(Want(path, path, "system", "system", ROOT, 1), self.tree.bodies[path])
-        for path in parts:
-            self._follow_all(path, "system_part", 1, self.tree.bodies[path])
+            for path in self._choice.parts:
+                self._follow_all(path, "system_part", 1, self.tree.bodies[path])
 
     def _concerns(self, kind: str, body: Mapping[str, Any]) -> bool:
-        """Does a chassis or manager belong to the chosen system, or to nobody else in particular?"""
+        """Whether a chassis or manager belongs to the chosen system, or to nobody else in particular."""
         property_name = "Links.ComputerSystems" if kind == "chassis" else "Links.ManagerForServers"
         systems = links(at(body, property_name))
-        if systems and self.tree.system is not None:
-            return bool(self._own & set(systems))
+        if self._choice is None:
+            return True
+        if systems:
+            return not {self._choice.path, *self._choice.parts}.isdisjoint(systems)
         # No links: a blade's chassis that carries the name of another blade is that one's.
-        return kind != "chassis" or text(body.get("Id")) not in self._other_names
-
-
-@functools.cache
-def _below(kind: str) -> frozenset[str]:
-    """Sections of all that is followed from a kind of resource, however deep."""
-    kinds, todo = set(), [kind]
-    while todo:
-        kinds.add(todo.pop())
-        todo += [item.kind for name in kinds for item in RULES.get(name, ()) if item.kind not in kinds]
-    return frozenset(item.section for name in kinds for item in RULES.get(name, ()))
-
-
-def _is_whole(member: Any) -> bool:
-    """Is a collection's member the resource itself, not only a link to it?"""
-    return (
-        isinstance(member, Mapping)
-        and ("Id" in member or "@odata.type" in member or "Members" in member)
-        and "error" not in member
-    )
-
-
-def _whole_want(want: Want, query: str) -> Want:
-    return want._replace(url=f"{want.path}?{query}", expanded=True, whole=True)
+        return kind != "chassis" or text(body.get("Id")) not in [name for name, _path in self._choice.others]

@@ -27,7 +27,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.
     Redactor,
     is_secret,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Outcome
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.wants import Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

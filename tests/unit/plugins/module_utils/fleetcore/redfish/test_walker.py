@@ -19,12 +19,8 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import (
-    RULES,
-    Limits,
-    Outcome,
-    Walker,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import RULES, Walker
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.wants import Limits, Outcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
