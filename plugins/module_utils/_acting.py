@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ._bmc import BMC, EXPECTED
+from ._bmc_options import BMC, EXPECTED
 from ._boundary import Plan, run
 from .fleetcore.acting.base import Change, prepare
 from .fleetcore.document.model import to_dict

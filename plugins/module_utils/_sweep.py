@@ -19,7 +19,8 @@ from functools import partial
 from typing import Any, Callable, Optional
 from urllib.parse import unquote
 
-from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
+from ._bmc_info import cache_of, capture_facts, document_facts, new_record, write_capture
+from ._bmc_options import BMC
 from ._boundary import Plan
 from ._server import server_client
 from .fleetcore.document.model import Device, Source, device_from_dict, to_dict
@@ -29,8 +30,8 @@ from .fleetcore.host.files import safe_name
 from .fleetcore.net.client import ServerClient, check_id
 from .fleetcore.ports import Clock
 from .fleetcore.power.options import BmcOptions, bmc_options
-from .fleetcore.power.registry import collect_async, replay
 from .fleetcore.redfish.capture import read as read_capture
+from .fleetcore.sweep.collect import collect_async, replay
 from .fleetcore.sweep.dump import DumpOptions, dump_options, write_dump
 from .fleetcore.sweep.engine import Summary, Sweep, Target
 from .fleetcore.sweep.journal import Journal

@@ -176,7 +176,8 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import BMC, info_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import info_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 

@@ -247,7 +247,8 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import CLAIM, POWER, power_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC, EXPECTED, POWER
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_power import CLAIM, power_plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.base import STATES
@@ -261,7 +262,10 @@ SPEC = {
     "progress_file": {"type": "path"},
     "claim": {"type": "dict", "options": CLAIM},
     "final": {"type": "bool", "default": True},
+    **BMC,
+    **EXPECTED,
     **POWER,
+    "address": {"type": "str"},
     **SERVER_OPTIONS,
 }
 

@@ -129,7 +129,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import OUTLET
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import OUTLET
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import outlet_plan
 

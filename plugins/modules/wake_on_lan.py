@@ -84,7 +84,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import WAKE
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import WAKE
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import wake_plan
 

@@ -10,10 +10,13 @@ import pytest
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
 from fleetcore.host.clock import SystemClock
+from fleetcore.ipmi.sel import read_log
+from fleetcore.ipmi.session import Session
+from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions
-from fleetcore.power.ipmi import IpmiDriver
+from fleetcore.power.ipmi import open_session
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import collect, open_power
+from fleetcore.sweep.collect import collect
 
 from fleetlab.ipmi import Fru, IpmiSim, available
 
@@ -58,7 +61,7 @@ def test_the_second_driver_is_tried_and_said(sim):
 
 def test_cycle(sim):
     before = len(sim.power_log())
-    driver, _attempts = open_power(options(sim), SystemClock())
+    driver = open_power(options(sim), SystemClock()).driver
     try:
         quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=6, poll_seconds=0.1)
         result = PowerController(driver, SystemClock(), quick).run("cycle")
@@ -160,7 +163,7 @@ def test_power_supplies_backplanes_fans_and_boot(tmp_path, kind):
 
 
 def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
-    real = IpmiDriver.raw
+    real = Session.raw
 
     def raw(self, **request):
         if (request["netfn"], request["command"]) == (6, 1):
@@ -169,7 +172,7 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
             raise BadResponse("this sensor is broken")
         return real(self, **request)
 
-    monkeypatch.setattr(IpmiDriver, "raw", raw)
+    monkeypatch.setattr(Session, "raw", raw)
     device = collect(options(sim), SystemClock())
     assert device.coverage["manager"].verdict is Verdict.DENIED
     assert device.coverage["sensors"].verdict is Verdict.COLLECTED
@@ -178,7 +181,7 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
 
 def test_times_of_the_log_are_the_bmcs_own_in_utc(sim, monkeypatch):
     entries = [{"record_id": 1, "timecode": 0x60000000}, {"record_id": 2, "timecode": 300}, {"record_id": 3}]
-    driver = IpmiDriver(options(sim), SystemClock())
-    monkeypatch.setattr(driver, "call", lambda _function: entries)
-    times = [entry.created_at for entry in driver.log()]
+    session = open_session(options(sim), SystemClock())
+    monkeypatch.setattr(session, "call", lambda _function: entries)
+    times = [entry.created_at for entry in read_log(session)]
     assert times == ["2021-01-14T08:25:36Z", None, None], "seconds since the BMC's start are no time"

@@ -26,7 +26,7 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import collect, collect_async
+from fleetcore.sweep.collect import collect, collect_async
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
 from fleetlab.ipmi import IpmiSim

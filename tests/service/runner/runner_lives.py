@@ -26,9 +26,9 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.net.claim import Claim
 from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
+from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions, PowerStep
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import open_power
 
 from fleetd.cli import main
 from fleetd.runner import app as runner_app
@@ -114,7 +114,7 @@ def _act(
     stays_off = variables.get("stays_off", 0.2)
     options = PowerOptions(graceful_timeout=0, off_seconds=stays_off, verify_timeout=10, poll_seconds=0.1)
     try:
-        driver, _ = open_power(bmc_options({**empty, **defaults, **given}), clock)
+        driver = open_power(bmc_options({**empty, **defaults, **given}), clock).driver
         controller = PowerController(
             driver, clock, options, note, (lambda: claim.renew(server)) if claim else (lambda: None)
         )

@@ -11,23 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from ..document.model import Attempt
-from ..document.parts import LogEntry
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
 from ..ports import Clock
+from ..power.attempts import first_driver
+from ..power.ipmi import open_session
 from ..power.options import BmcOptions, check_system
 from ..power.redfish import open_service
-from ..power.registry import first_driver
 from ..redfish.service import Service
-
-# Drivers are imported when they are used: see drivers/registry.py.
-# ruff: noqa: PLC0415
 
 T = TypeVar("T")
 POLL_SECONDS = 2.0
 
 
 class Ipmi(Protocol):
-    """What a topic needs of :class:`fleetcore.power.ipmi.IpmiDriver`."""
+    """What a topic needs of :class:`fleetcore.ipmi.session.Session`."""
 
     name: str
     clock: Clock
@@ -36,8 +33,6 @@ class Ipmi(Protocol):
     def raw(self, **request: Any) -> list[int]: ...
 
     def call(self, function: Callable[[Any], Any]) -> Any: ...
-
-    def log(self) -> list[LogEntry]: ...
 
     def drop(self) -> None: ...
 
@@ -76,9 +71,7 @@ def open_ipmi(options: BmcOptions, clock: Clock) -> Ipmi:
 
     :raises MissingDependency: pyghmi is not installed.
     """
-    from ..power.ipmi import IpmiDriver
-
-    return IpmiDriver(options, clock)
+    return open_session(options, clock)
 
 
 def prepare(
@@ -91,7 +84,7 @@ def prepare(
     """The change as the first driver prepares it that can: drivers are tried in order while nothing was written yet.
 
     :param what: for messages: "<driver> can't do <what>".
-    :raises FleetError: as of :func:`fleetcore.power.registry.first_driver`.
+    :raises FleetError: as of :func:`fleetcore.power.attempts.first_driver`.
     """
 
     def attempt(name: str) -> tuple[Change, Any]:

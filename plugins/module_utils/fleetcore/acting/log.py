@@ -12,11 +12,13 @@ from typing import Any, Callable, Optional
 from ..document.model import to_dict
 from ..document.parts import LogEntry
 from ..errors import InvalidInput, NotFound, Unsupported
+from ..ipmi.sel import read_log
+from ..ipmi.session import Session
 from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
 from ..redfish.service import Service
 from ..redfish.values import at, link, links, text
-from .base import Change, Ipmi, carry_out, read_back, seconds
+from .base import Change, carry_out, read_back, seconds
 
 _CLEAR_WORDS = ("clear", "erase")
 _POLL_CLEAR = 0.5
@@ -79,7 +81,7 @@ def _id(path: str, body: Mapping[str, Any]) -> str:
     return text(body.get("Id")) or path.rsplit("/", 1)[-1]
 
 
-def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
+def prepare_ipmi(driver: Session, params: Mapping[str, Any]) -> Change:
     """The SEL (IPMI 2.0, section 31)."""
     if params.get("log") is not None:
         raise InvalidInput("log: IPMI has one log only", field="log")
@@ -94,7 +96,7 @@ def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
             initiate = 0
             driver.clock.sleep(_POLL_CLEAR)
 
-    return _change(driver, params, "SEL", driver.log, clear)
+    return _change(driver, params, "SEL", lambda: read_log(driver), clear)
 
 
 def _change(

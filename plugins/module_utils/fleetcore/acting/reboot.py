@@ -12,10 +12,10 @@ from typing import Any, Optional
 
 from ..host.locks import FileLocks
 from ..ports import Clock, Locks
+from ..power.attempts import open_power
 from ..power.base import PowerController, PowerOptions
 from ..power.controllers import CONTROLLER_TIMEOUT, controllers_of
 from ..power.options import bmc_options
-from ..power.registry import open_power
 from .base import seconds
 
 
@@ -26,7 +26,7 @@ def reboot(params: Mapping[str, Any], clock: Clock, locks: Optional[Locks] = Non
     :raises FleetError: as of :meth:`PowerController.run`.
     """
     options = dataclasses.replace(bmc_options(params), drivers=("redfish",))
-    driver, _attempts = open_power(options, clock)
+    driver = open_power(options, clock).driver
     try:
         power = PowerOptions(graceful_timeout=seconds(params, "graceful_timeout"))
         with (locks or FileLocks(clock)).hold(controllers_of(driver.name, params), CONTROLLER_TIMEOUT):

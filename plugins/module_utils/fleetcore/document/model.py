@@ -230,9 +230,7 @@ class Device(Component):
     efi_variables: tuple[EfiVariable, ...] = rows(
         "EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True
     )
-    links: tuple[Link, ...] = rows(
-        "Links", "network", columns=("port", "macaddress", "switch_name", "switch_port", "vlan", "source")
-    )
+    links: tuple[Link, ...] = ()
 
 
 # -- plain data --------------------------------------------------------------------------------------------------------

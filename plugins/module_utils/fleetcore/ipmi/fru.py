@@ -16,11 +16,11 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Optional, TypeVar
 
+from ..document.chassis import CHASSIS_TYPES
 from ..document.model import Device
 from ..document.outputs import parser
 from ..document.parts import Backplane, Enclosure, Mainboard, PowerSupply
 from ..document.values import clean_serial, word
-from ..inband.parse.smbios import CHASSIS_TYPES
 
 T = TypeVar("T")
 C = TypeVar("C", PowerSupply, Backplane)

@@ -165,15 +165,16 @@ class PowerController:
         self._notify = notify
         self._permit = permit
 
-    def run(self, state: str) -> PowerResult:
+    def run(self, state: str, known: Optional[PowerState] = None) -> PowerResult:
         """Do it, and verify it.
 
+        :param known: the power state, if it was read just now.
         :raises FleetError: it failed; ``details["power"]`` is what was done until then, ``details["may_be_off"]`` is true
             when a machine that was to be on may be off.
         """
         try:
             check_can(self._driver, state)
-            self.result.before = self.result.after = self._query()
+            self.result.before = self.result.after = self._query() if known is None else known
             actions = plan(state, self.result.before, self._options, self._driver.actions)
             if actions and state != "on":
                 self._permit()

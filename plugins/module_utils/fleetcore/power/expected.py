@@ -2,18 +2,42 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Is it the machine that is meant? Addresses of BMCs move, cables and boards are swapped; serial numbers and UUIDs tell."""
+"""Refuses a machine that is not the one that is meant: addresses of BMCs move, cables and boards are swapped."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from ..document.match import same_uuid
 from ..document.values import serial_key
 from ..errors import InvalidInput, WrongMachine
+from .driver import Options, Params
+
+OPTIONS: Options = {
+    "expected_serial": {
+        "type": "str",
+        "description": """
+            Serial number of the machine that is meant. When the BMC is that of another machine, the module fails with
+            the code V(wrong_machine) before anything is changed, also in check mode. It guards against addresses that
+            have moved and boards that were swapped.
+
+            Compared with the serial number and the service tag that the BMC reports over Redfish, or with those of
+            system, chassis and board over IPMI, without case and punctuation. With O(expected_uuid) besides, one of the
+            two has to agree.
+
+            A BMC that reports nothing to compare with is not refused. Drivers that are no BMC have nothing to compare
+            with.
+        """,
+    },
+    "expected_uuid": {
+        "type": "str",
+        "description": "UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial) is.",
+    },
+}
+"""Of the modules that change something over a BMC."""
 
 _UUID = re.compile(r"^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$")
 # Of boards that nobody gave one: all zeros or ones, and what a maker of firmware left in its sample.
@@ -35,7 +59,7 @@ class Expected:
         return ", ".join(word for word in words if word) or "nothing"
 
 
-def expected_machine(params: Mapping[str, Any]) -> Expected:
+def expected_machine(params: Params) -> Expected:
     """The options ``expected_serial`` and ``expected_uuid``, checked.
 
     :raises InvalidInput: a value that can't tell machines apart; ``details["field"]`` names the option.
@@ -53,8 +77,10 @@ def expected_machine(params: Mapping[str, Any]) -> Expected:
 
 
 def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]], uuid: Optional[str]) -> None:
-    """Refuse a machine that is another one. One identity that agrees is enough: a new mainboard changes the other one at times. Where
-    the controller tells none that could be compared, nothing is refused.
+    """Refuse a machine that is another one.
+
+    One identity that agrees is enough: a new mainboard changes the other one at times. Where the controller tells none that could
+    be compared, nothing is refused.
 
     :param serials: all that the controller says of the machine as a whole: system, chassis, board, service tag.
     :raises WrongMachine: what can be compared differs.

@@ -24,7 +24,8 @@ from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
 from ..redfish.wants import ROOT
-from .options import BmcOptions, check_system
+from .driver import Driver, Options, Params, place
+from .options import BmcOptions, bmc_options, check_system
 
 # The first one that the service allows is used.
 _RESETS = {
@@ -182,3 +183,67 @@ class _Answer:
 
     def json(self) -> Any:
         return json.loads(self.content)
+
+
+OPTIONS: Options = {
+    "redfish_scheme": {
+        "type": "str",
+        "choices": ["https", "http"],
+        "default": "https",
+        "description": "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
+    },
+    "redfish_port": {
+        "type": "int",
+        "description": "Port of the Redfish service. Default is V(443), or V(80) for V(http).",
+    },
+    "validate_certs": {
+        "type": "bool",
+        "default": True,
+        "description": """
+            Whether the certificate of the BMC is checked. V(false) accepts any certificate, also an attacker's.
+
+            Better for self-signed certificates is O(fingerprint).
+        """,
+    },
+    "ca_path": {
+        "type": "path",
+        "description": """
+            File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against.
+            Default is the system's.
+        """,
+    },
+    "fingerprint": {
+        "type": "str",
+        "description": """
+            SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is
+            accepted, and no CA is needed.
+
+            The message about an untrusted certificate shows the fingerprint.
+        """,
+    },
+    "system": {
+        "type": "str",
+        "description": """
+            Id of the ComputerSystem, for a BMC that has several behind it. Without it such a BMC is refused and the
+            message lists the ids.
+        """,
+    },
+}
+
+
+def _controllers(params: Params) -> tuple[str, ...]:
+    options = bmc_options(params)
+    return (place("bmc", options.host, options.redfish_port),)
+
+
+DRIVER = Driver(
+    name="redfish",
+    order=10,
+    options=OPTIONS,
+    check=bmc_options,
+    open=RedfishDriver,
+    controllers=_controllers,
+    needs_bmc=True,
+    apart=("redfish_port", "system"),
+    requires="sushy (for power over Redfish)",
+)
