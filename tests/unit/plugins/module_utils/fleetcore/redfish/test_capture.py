@@ -14,19 +14,15 @@ import tarfile
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import (
-    Record,
-    RecordingWalker,
-    load,
-    read,
-    replay,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import load, read
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.record import Record, RecordingWalker
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.redact import (
     REDACTED,
     Redactor,
     is_secret,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import replay
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.wants import Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st

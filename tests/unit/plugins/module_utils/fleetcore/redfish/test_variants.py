@@ -15,7 +15,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     to_dict,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import from_capture
 
 V1 = "/redfish/v1"
 SYSTEM = f"{V1}/Systems/zz"
