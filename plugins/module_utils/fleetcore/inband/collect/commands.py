@@ -45,7 +45,6 @@ STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli", "storcli2", "pe
 # Without `nolog` they leave a log in the working directory, larger with every question.
 STORCLI_QUESTIONS = tuple((what, "show", "all", "nolog", "J") for what in ("/call", "/call/eall/sall", "/call/vall"))
 MVCLI_OBJECTS = ("hba", "pd", "vd")
-ETHTOOL_QUESTIONS = ("-i", "-P", "-m")
 
 
 def smartctl(name: str, kind: Optional[str] = None) -> Argv:

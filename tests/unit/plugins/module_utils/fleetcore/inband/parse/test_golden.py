@@ -54,7 +54,6 @@ PARSERS = {
     "dmidecode": dmidecode.parse_dmidecode,
     "dsu_inventory": dsu.parse_dsu_inventory,
     "ethtool_driver": lambda raw: ethtool.parse_ethtool_driver(raw, "eno1"),
-    "ethtool_link": lambda raw: ethtool.parse_ethtool_link(raw, "eno1"),
     "ethtool_module": lambda raw: ethtool.parse_ethtool_module(raw, "eno1"),
     "ethtool_permanent": lambda raw: ethtool.parse_ethtool_permanent(raw, "eno1"),
     "hdparm": hdparm.parse_hdparm,
