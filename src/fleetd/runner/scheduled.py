@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Any process whose work is claimed machine by machine and done by a playbook: collections, and those that a user adds.
 
 Which machines are due, and when each is tried again, is the server's knowledge (its processes, intervals and backoff);
