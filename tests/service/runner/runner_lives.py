@@ -38,7 +38,6 @@ from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.ports import HostOutcome, State
 from fleetd.runner.server import HttpWorkServer
-
 from fleetlab.process import wait_until
 
 
