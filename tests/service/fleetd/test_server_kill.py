@@ -33,9 +33,7 @@ SEED = 20261121
 NURSERY = """
 import json, os, signal, sys
 from pathlib import Path
-from fleetd.common import logs
-from fleetd.common import settings as config
-from fleetd.server import app
+from fleetd import app, config, logs
 logs.configure("json", "error")
 settings = config.load_text(Path(sys.argv[1]).read_text(), sys.argv[1])
 app.make_services(settings, app.make_store(settings))  # imports what is imported late

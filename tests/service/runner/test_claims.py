@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cycle per request, counted by the BMCs: a runner that is killed again and again, two runners for the same machines, lost sessions."""
+"""One cycle per request, counted by the BMCs: a runner that is killed fifty times, two runners for the same machines, lost sessions."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import random
@@ -18,8 +17,7 @@ from runner_lives import POINTS, Lives
 
 from fleetlab.farm import BmcSpec, running_farm
 
-KILLS = len(POINTS) + 2
-STORM = 50
+KILLS = 50
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +27,17 @@ def lives() -> Iterator[Lives]:
     lives.close()
 
 
-@contextlib.contextmanager
-def fleet_of(directory: Path, count: int) -> Iterator[Line]:
-    """A server that knows so many machines."""
-    with running_farm([BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(count)]) as farm:
-        line = Line(directory, {bmc.name: bmc for bmc in farm.bmcs})
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A server with as many machines as there are kills, and some more."""
+    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20 + len(POINTS))]
+    with running_farm(specs) as farm:
+        line = Line(tmp_path_factory.mktemp("fleet"), {bmc.name: bmc for bmc in farm.bmcs})
         with line.serving():
             for name in line.bmcs:
                 line.client.create_machine({"id": name})
             yield line
         line.client.close()
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    """As many machines as there are kills, and some more: each test has its own."""
-    with fleet_of(tmp_path_factory.mktemp("fleet"), KILLS + 20 + len(POINTS)) as line:
-        yield line
 
 
 def start(lives: Lives, line: Line, state: str, point: str = "", sign: str = "SIGKILL", **settings: object) -> int:
@@ -62,21 +54,11 @@ def verified(line: Line, requests: dict[str, str]) -> bool:
     return set(requests.values()) <= done
 
 
-def test_a_runner_that_is_killed_at_each_point_cycles_each_machine_once(lives: Lives, fleet: Line) -> None:
-    killed_again_and_again(lives, fleet, KILLS)
-
-
-@pytest.mark.storm
-def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Lives, tmp_path: Path) -> None:
-    with fleet_of(tmp_path, STORM) as fleet:
-        killed_again_and_again(lives, fleet, STORM)
-
-
-def killed_again_and_again(lives: Lives, fleet: Line, kills: int) -> None:
+def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Lives, fleet: Line) -> None:
     """Each life is killed at one exact point, or at any time; the next one goes on with what it left, and gets a new request."""
     requests: dict[str, str] = {}
     chance = random.Random(6)
-    points = list(itertools.islice(itertools.cycle([*POINTS, "", ""]), kills))
+    points = list(itertools.islice(itertools.cycle([*POINTS, "", ""]), KILLS))
     for machine, point in zip(sorted(fleet.bmcs), points, strict=False):
         requests[machine] = fleet.request(machine)
         life = start(lives, fleet, "killed", point)
