@@ -50,6 +50,10 @@ nox.options.sessions = [
 ]
 
 
+# Containers like to set it. Here thousands of short processes would compile what they import, each anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def _setup(session: nox.Session) -> None:
     """Bring .venv up to date and let the session run its programs first."""
     session.run("scripts/bootstrap", "dev", external=True)
@@ -290,6 +294,29 @@ def molecule(session: nox.Session) -> None:
     for scenario in session.posargs or scenarios:
         with session.chdir(ROOT / "extensions"):
             session.run("molecule", "test", "--scenario-name", scenario, external=True, env=environment)
+
+
+@nox.session
+def storm(session: nox.Session) -> None:
+    """Large sizes of what the tests prove with small ones: kills, listeners, waits of minutes (not part of `make test`)."""
+    _setup(session)
+    _pytest(session, "storm", "-m", "storm", "tests/service")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """More examples for everything that draws its input, 2,000 of each or as FLEET_FUZZ says (not part of `make test`)."""
+    _setup(session)
+    session.env["FLEET_FUZZ"] = os.environ.get("FLEET_FUZZ", "2000")
+    session.env["FLEET_FUZZ_SECONDS"] = os.environ.get("FLEET_FUZZ_SECONDS", "300")
+    arguments = ("--numprocesses=auto", "--timeout=7200", "-m", "hypothesis or fuzz")
+    _pytest(session, "fuzz", *arguments, "tests/unit", "tests/service")
+
+
+@nox.session
+def durations(session: nox.Session) -> None:
+    """List the twenty slowest tests of the last run; another number after `--`."""
+    session.run(sys.executable, "scripts/slowest.py", str(RESULTS), *session.posargs, external=True)
 
 
 @nox.session

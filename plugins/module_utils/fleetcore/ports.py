@@ -167,6 +167,14 @@ class PowerState(str, enum.Enum):
     UNKNOWN = "unknown"
 
 
+class PowerWait(str, enum.Enum):
+    """A step of a power request that only waits; its other steps are a :class:`PowerAction`."""
+
+    PAUSE = "wait"
+    OFF = "wait for off"
+    ON = "wait for on"
+
+
 class PowerAction(str, enum.Enum):
     """What a controller can be told to do. ``SHUTDOWN`` asks the OS; ``OFF`` does not ask.
 

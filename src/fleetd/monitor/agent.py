@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What is due when: one step at a time, without waiting."""
+"""Decides what is due when, one step at a time, without waiting."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ from fleetcore.ports import Clock
 
 from fleetd.common import logs
 from fleetd.monitor import core
+from fleetd.monitor.adapters.outbox import Outboxes
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import Outbox
 
 
 class Machine(Protocol):
@@ -31,7 +28,7 @@ class Machine(Protocol):
 
 
 class Documents(Protocol):
-    """See :class:`fleetd.monitor.documents.Collector`."""
+    """See :class:`fleetd.monitor.adapters.documents.Collector`."""
 
     @property
     def busy(self) -> bool: ...
@@ -42,7 +39,7 @@ class Documents(Protocol):
 
 
 class Memory(Protocol):
-    """What is to be remembered of the last device document; on disk when ``save`` returns."""
+    """Remembers the last device document; on disk when ``save`` returns."""
 
     def load(self) -> Published | None: ...
 
@@ -75,7 +72,7 @@ class Agent:
         machine: Machine,
         documents: Documents,
         memory: Memory,
-        outbox: Outbox,
+        outbox: Outboxes,
         describe: Callable[[], Mapping[str, Any]],
         heard: Callable[[str], None],
         clock: Clock,
@@ -103,7 +100,7 @@ class Agent:
         self._device_due = now + self._until_document()
 
     def event(self) -> dict[str, Any]:
-        """What would be sent now."""
+        """The event that would be sent now."""
         flags, dropped = self._machine.flags(), self._outbox.spool.dropped
         server = self._machine.server()
         if self._published is not None:

@@ -10,8 +10,8 @@ from fleetcore.errors import PermissionDenied, Unreachable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetd.monitor.adapters.follow import pause
 from fleetd.monitor.core import description_changes, jittered, next_document
-from fleetd.monitor.follow import pause
 
 HOUR = 3600.0
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many lives of `fleetd runner` at little cost: a process that has imported everything forks one per request.
 
-A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not have is
-Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill itself at an exact point.
+A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not
+have is Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill
+itself at an exact point.
 
-As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its process id,
-`{"wait": pid}` answers its exit status.
+As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its
+process id, `{"wait": pid}` answers its exit status.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from fleetd.runner.adapters import awx
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.ports import HostOutcome, State
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import EntryState, HostOutcome
+from fleetlab.process import wait_until
 
 
 class ForkingRunner(AnsibleRunner):
@@ -106,6 +108,8 @@ def _act(
     def note(step: PowerStep) -> None:
         with open(progress, "a") as file:
             file.write(json.dumps(step.to_dict()) + "\n")
+        if step.action == "wait for off" and "off_until" in variables:
+            wait_until(Path(variables["off_until"]).exists, 250, "the test's word to go on", 0.02)
 
     clock = SystemClock()
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}
@@ -184,7 +188,7 @@ def _arm(point: str) -> None:
     elif what == "report":
         _around(when, HttpWorkServer, "verified", lambda entry: True)
     else:
-        _around(when, SqliteJournal, "save", lambda entries: any(e.state is State(what) for e in entries))
+        _around(when, SqliteJournal, "save", lambda entries: any(e.state is EntryState(what) for e in entries))
 
 
 def _live(order: Mapping[str, Any]) -> None:
@@ -252,7 +256,7 @@ class Lives:
             self.stop(pid, signal.SIGKILL)
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _ask(self, order: Mapping[str, Any]) -> int:
         assert self._process.stdin

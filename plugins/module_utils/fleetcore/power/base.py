@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unsupported
-from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerDriver, PowerState
+from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerDriver, PowerState, PowerWait
 
 STATES = ("on", "off", "cycle", "reset", "nmi")
 POLL_SECONDS = 2.0
+_WAITS = {PowerState.OFF: PowerWait.OFF, PowerState.ON: PowerWait.ON}
 ON_ATTEMPTS = 5
 """How often the second half of a cycle is tried."""
 
@@ -134,7 +135,7 @@ def plan(
     if not _has_halves(actions):
         return ("cycle",)
     off = () if before is PowerState.OFF else ("shutdown|off" if soft else "off",)
-    return (*off, "wait", "on")
+    return (*off, PowerWait.PAUSE.value, "on")
 
 
 def _asks(options: PowerOptions, actions: frozenset[PowerAction]) -> bool:
@@ -239,7 +240,7 @@ class PowerController:
                 self._off(True)
             begin = self._begin()
             self._clock.sleep(self._options.off_seconds)
-            self._step("wait", begin, f"{self._options.off_seconds:g} s without power")
+            self._step(PowerWait.PAUSE.value, begin, f"{self._options.off_seconds:g} s without power")
         except BaseException as error:  # also when interrupted: a machine that we may have switched off comes back
             blind = not self._driver.reads_state
             if (
@@ -364,7 +365,7 @@ class PowerController:
             if self.result.after is target or waited >= seconds:
                 break
             self._clock.sleep(min(self._options.poll_seconds, max(0.05, seconds - waited)))
-        self._step(f"wait for {target.value}", begin, self.result.after.value)
+        self._step(_WAITS[target].value, begin, self.result.after.value)
 
     def _query(self) -> PowerState:
         """The state, with three tries.

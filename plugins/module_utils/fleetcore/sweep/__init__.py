@@ -4,9 +4,10 @@
 
 """Collecting from a whole fleet in one process.
 
-==============  =============================================================================================
-``engine.py``   targets -> collections, so many at once; stop; what is said on the way and at the end
-``outbox.py``   documents on their way to the machine server: a short queue, batches, a spool while it is down
-``journal.py``  which machines are done, in a file, for resuming
-==============  =============================================================================================
+===============  ===========================================================================================
+``engine.py``    targets -> collections, so many at once; stop; what is said on the way and at the end
+``delivery.py``  documents on their way to the machine server: a short queue, batches, the spool
+``done.py``      which machines are done, in a file, for resuming
+``dump.py``      what a document is compared with, as files
+===============  ===========================================================================================
 """

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Follows the changes of the machine's own description, in a thread of its own."""
 
 from __future__ import annotations
@@ -10,17 +7,18 @@ import threading
 from collections.abc import Callable, Iterator
 
 from fleetcore.errors import FleetError, TransientError
+from fleetcore.net.retry import ExponentialWait
 
 from fleetd.common import logs
 
-_FIRST, _LONGEST, _REFUSED = 1.0, 60.0, 300.0  # seconds between attempts
+_WAIT = ExponentialWait(1.0, 60.0)  # seconds between attempts
+_REFUSED = ExponentialWait(300.0, 300.0)
 
 
 def pause(failures: int, error: FleetError | None, random: float) -> float:
     """Seconds before the stream is opened again; longest where trying again is not likely to help."""
     helps = error is None or isinstance(error, TransientError)
-    longest = min(_LONGEST, _FIRST * 2.0 ** min(failures, 30)) if helps else _REFUSED
-    return longest * (0.5 + random / 2)
+    return (_WAIT if helps else _REFUSED).after(failures + 1, random)
 
 
 class Follower:

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """The runner's view of a machine server, over HTTP: ours, or any that speaks ``/json/v1``."""
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ from typing import Any
 from fleetcore.errors import BadResponse, ConflictError, NotFound
 from fleetcore.net.claim import PROCESS, Claim, summary
 from fleetcore.net.client import ServerClient
+from fleetcore.ports import PowerState
 
 from fleetd.runner.ports import Entry, Leases, Wanted
 
@@ -24,8 +22,9 @@ _CLAIM_OVER = ("session_expired", "lease_lost")
 class HttpWorkServer:
     """See :class:`fleetd.runner.ports.WorkServer`.
 
-    With request ids each machine is claimed, and outcomes are reported to the request itself with the claim's fencing token, so that
-    a request made in the meantime is never closed in its place; without them ``complete`` is all that can be said.
+    With request ids each machine is claimed, and outcomes are reported to the request itself with the claim's fencing
+    token, so that a request made in the meantime is never closed in its place; without them ``complete`` is all that
+    can be said.
 
     :param name: of this runner, shown at the requests it worked on.
     """
@@ -76,9 +75,9 @@ class HttpWorkServer:
     def release(self, machine: str) -> None:
         self._leases.cancel(PROCESS, machine)
 
-    def step(self, entry: Entry, state: str, message: str) -> None:
+    def step(self, entry: Entry, state: PowerState, message: str) -> None:
         if entry.request is not None:
-            self._report(entry, state, message)
+            self._report(entry, state.value, message)
 
     def verified(self, entry: Entry) -> None:
         if entry.request is None:

@@ -13,20 +13,20 @@ from typing import Any, Optional
 from ..errors import ConflictError, InvalidInput
 
 
-class Journal:
-    """An open journal. It is locked: one sweep at a time.
+class DoneMachines:
+    """The open state file of a sweep. It is locked: one sweep at a time.
 
-    A journal whose last sweep came to its end is begun anew; one of an interrupted sweep is continued.
+    A file whose last sweep came to its end is begun anew; one of an interrupted sweep is continued.
 
     :param read_only: only look.
-    :ivar done: the machines that need not be collected again.
+    :ivar machines: the machines that need not be collected again.
     :raises ConflictError: another sweep has it open.
     :raises InvalidInput: it can't be written, or is something else.
     """
 
     def __init__(self, path: str, now: str, read_only: bool = False) -> None:
         self.path = path
-        self.done: set[str] = set()
+        self.machines: set[str] = set()
         try:
             # Not "w": what is there is read first, and must survive if another sweep holds it.
             self._file = open(path, "r" if read_only else "a+", encoding="utf-8")  # noqa: SIM115  (closed by close)
@@ -41,7 +41,7 @@ class Journal:
             if not read_only:
                 if unfinished:
                     self._file.write("\n")
-                if not self.done:
+                if not self.machines:
                     self._file.truncate(0)
                     self._write({"sweep": now})
         except BaseException:
@@ -80,9 +80,9 @@ class Journal:
                 if "sweep" not in first:
                     raise InvalidInput(f"state_file {self.path}: is not the journal of a sweep", field="state_file")
             elif isinstance(entry, dict) and isinstance(entry.get("machine"), str):
-                self.done.add(entry["machine"])
+                self.machines.add(entry["machine"])
             elif isinstance(entry, dict) and "finished" in entry:
-                self.done.clear()
+                self.machines.clear()
         return not line.endswith("\n")
 
     def _write(self, entry: dict[str, Any]) -> None:

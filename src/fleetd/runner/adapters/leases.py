@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """The runner's session on our server, and what it claims with it."""
 
 from __future__ import annotations
@@ -23,8 +20,8 @@ _COUNT = 1000
 class SessionLeases:
     """See :class:`fleetd.runner.ports.Leases`. One session for all processes, made at the first claim.
 
-    The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else gets its
-    machines in between.
+    The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else
+    gets its machines in between.
 
     :param seconds: how long the server waits for a sign of life before others may have the machines.
     """
@@ -71,7 +68,7 @@ class SessionLeases:
             self._keep(session)
 
     def _give_back(self, session: str, process: str, known: Mapping[str, int]) -> None:
-        """What the session holds of a process, and the caller does not know of."""
+        """Give back what the session holds of a process and the caller does not know of."""
         for work in self._client.heartbeat(session).get("work") or []:
             if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
                 self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")

@@ -1,10 +1,7 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Device documents of this machine, collected in a process of their own: memory and hung reads go with it.
 
-``python -m fleetd.monitor.documents '{"timeout": 30, "deadline": 180}'`` prints one.
+``python -m fleetd.monitor.adapters.documents '{"timeout": 30, "deadline": 180}'`` prints one.
 """
 
 from __future__ import annotations
@@ -52,7 +49,7 @@ class Collector:
     def collect(self) -> dict[str, Any] | None:
         """A document; None if that failed, which is logged."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FLEETD_")}
-        command = [sys.executable, "-m", "fleetd.monitor.documents", self._options]
+        command = [sys.executable, "-m", "fleetd.monitor.adapters.documents", self._options]
         with self._lock:
             if self._closed:
                 return None
