@@ -927,3 +927,19 @@ def test_pages_with_wrong_counts_links_to_other_hosts_and_unusual_ids(tree):
     tree[f"{folder}/DIMM%201"] = {"Id": "DIMM 1", "CapacityMiB": 1024}
     tree[f"{folder}/DIMM%3A2"] = {"Id": "DIMM:2", "CapacityMiB": "1024"}
     assert sorted(item.id for item in read(tree).memory) == ["DIMM 1", "DIMM:2"]
+
+
+PLACEHOLDERS = ("To Be Filled By O.E.M.", "Default string", "Not Present", "System Product Name", "CPLDSerialNumber")
+
+
+@pytest.mark.parametrize("words", PLACEHOLDERS)
+def test_what_nobody_has_filled_in_is_nothing(tree, words):
+    """As the in-band side has it: it was a serial number, and became an inventory group."""
+    names = ("Manufacturer", "Model", "SerialNumber", "SKU", "AssetTag", "PartNumber")
+    said = dict.fromkeys(names, words)
+    tree[SYSTEM].update(said)
+    tree[CHASSIS].update(said)
+    tree.add(SYSTEM, "Memory", {**said, "CapacityMiB": 1024})
+    device = to_dict(read(tree))
+    assert words not in json.dumps(device)
+    assert device["memory"][0]["size_bytes"] == GIB
