@@ -28,7 +28,8 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
     if params["from_capture"]:
         if params["capture"] or params["install_tools"]:
             raise InvalidInput(
-                "from_capture: a capture is neither captured again nor needs tools; leave out capture and install_tools",
+                "from_capture: a capture is neither captured again nor needs tools; leave out capture and "
+                "install_tools",
                 field="from_capture",
             )
         # What most runs don't need is read when it is needed: Python compiles a module's code anew for every run.

@@ -29,7 +29,8 @@ def swapped(uuid: str) -> str:
 
 
 def as_the_os_says_it(oob: dict[str, Any]) -> dict[str, Any]:
-    """A BMC's document in the words of SMBIOS, sysfs and smartctl: no ids, no health, other spellings, what only they know."""
+    """A BMC's document in the words of SMBIOS, sysfs and smartctl: no ids, no health, other spellings, what only they
+    know."""
     counter = iter(range(1, 1000))
 
     def part(item: dict[str, Any], **more: Any) -> dict[str, Any]:

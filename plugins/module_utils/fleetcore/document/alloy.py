@@ -4,8 +4,8 @@
 
 """The device document in the exact shape of bmc-toolbox/common's ``Device``, for whoever feeds an existing FleetDB.
 
-Their spelling (``clock_speeed_hz``), their types (whole gigabits) and their always-present fields (``oem``, ``cplds``) included.
-What they have no field for is left out.
+Their spelling (``clock_speeed_hz``), their types (whole gigabits) and their always-present fields (``oem``,
+``cplds``) included. What they have no field for is left out.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 """BIOS settings in one vocabulary, whatever vendor's tool printed them.
 
-Normalised keys: amd_sev, boot_mode, intel_sgx, intel_txt, secure_boot, smt, sr_iov, tpm. Values: ``Enabled`` and ``Disabled`` where
-a setting is one of the two (``On``, ``Off``, ``Enable`` ... mean that), ``UEFI``, ``BIOS`` or ``DUAL`` for the boot mode, else the
-vendor's word. Passwords never get here.
+Normalised keys: amd_sev, boot_mode, intel_sgx, intel_txt, secure_boot, smt, sr_iov, tpm. Values: ``Enabled`` and
+``Disabled`` where a setting is one of the two (``On``, ``Off``, ``Enable`` ... mean that), ``UEFI``, ``BIOS`` or
+``DUAL`` for the boot mode, else the vendor's word. Passwords never get here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any, Optional
 from .parts import BiosConfiguration
 from .values import MAX_ITEMS, text
 
-# Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a value wins.
+# Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a
+# value wins.
 KEYS: Mapping[str, tuple[str, ...]] = {
     "amd_sev": (
         *("cpuminsevasid", "minimumsevasid", "sevcontrol", "sev", "amdsev", "sevsnpsupport", "sevsnpmemorycoverage"),
@@ -65,7 +66,8 @@ def reduced(name: str) -> str:
 
 
 def is_secret(name: str, kind: Optional[str] = None) -> bool:
-    """Is this the name of a password, its hash or its salt? ``kind`` is the tool's type of the setting, if it has one."""
+    """Is this the name of a password, its hash or its salt? ``kind`` is the tool's type of the setting, if it has
+    one."""
     if (kind or "").lower() == "password":
         return True
     return bool(_SECRET.search(name)) and not _POLICY.search(name)

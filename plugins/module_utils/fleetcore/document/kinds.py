@@ -2,10 +2,11 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What is said of a field of the device document where it is declared: everything else that handles fields reads it from there.
+"""What is said of a field of the device document where it is declared: everything else that handles fields reads it
+from there.
 
-A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` made by :func:`parts`. It then has its place in
-coverage, history, merge, the list of components, and the tables of page and command line (``tables.py``).
+A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` made by :func:`parts`. It then has its
+place in coverage, history, merge, the list of components, and the tables of page and command line (``tables.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Kind(NamedTuple):
 
     :ivar title: heading for people; empty: it has no table.
     :ivar parts: a list of components, which are known by their serial numbers and places.
-    :ivar sections: of an out-of-band coverage: in which section the field is collected, and which others speak for it, too.
+    :ivar sections: of an out-of-band coverage: in which section the field is collected, and which others speak for
+        it, too.
     :ivar columns: of its table: names of ``tables.py``, or fields of the part.
     :ivar details: fields of the part that the column ``details`` shows.
     :ivar slug: what FleetDB calls the kind, if it has it.

@@ -4,12 +4,13 @@
 
 """Which component of one list is which of another. Pure; components are plain data (see ``model.to_dict``).
 
-A component is known by its serial number, else by a WWN, MAC address or UUID, else by where it is: slot, bus address, id.
-Never by its place in a list. Placeholder serials are none. Two components with different serial numbers are two, whatever
-else they share.
+A component is known by its serial number, else by a WWN, MAC address or UUID, else by where it is: slot, bus address,
+id. Never by its place in a list. Placeholder serials are none. Two components with different serial numbers are two,
+whatever else they share.
 
-Two sources that describe one machine word places differently and leave out what the other has. ``likely=True`` is for them: what
-is left after the identities is paired by what only one component on either side has (PCI numbers, model, ...).
+Two sources that describe one machine word places differently and leave out what the other has. ``likely=True`` is for
+them: what is left after the identities is paired by what only one component on either side has (PCI numbers, model,
+...).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
-from .values import clean_mac, clean_serial, serial_key, squeezed
+from .values import clean_mac, clean_serial, listed, serial_key, squeezed
 
 Part = Mapping[str, Any]
 Key = tuple[str, str]
@@ -43,7 +44,7 @@ class Pairs(NamedTuple):
     right: list[Part]
 
 
-# -- identity -----------------------------------------------------------------------------------------------------------------
+# -- identity ----------------------------------------------------------------------------------------------------------
 
 
 def label(part: Part) -> str:
@@ -102,7 +103,8 @@ def same_words(mine: str, theirs: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def place_words(text: str) -> tuple[str, ...]:
-    """What tells places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"), ``P1_DIMMA1`` is ("1", "a", "1")."""
+    """What tells places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"), ``P1_DIMMA1`` is
+    ("1", "a", "1")."""
     address = _PCI.match(text.strip().lower())
     if address:
         return (f"{int(address.group(1) or '0', 16):x}:{address.group(2)}",)
@@ -116,35 +118,16 @@ def place_words(text: str) -> tuple[str, ...]:
 
 _PCI = re.compile(r"^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2}(?:\.[0-7])?)$")
 _GLUED = re.compile(r"^(?:dimm|channel)(?=[a-z]$)")
-_NOUNS = frozenset(
-    [
-        "bank",
-        "bay",
-        "channel",
-        "cpu",
-        "device",
-        "dimm",
-        "disk",
-        "drive",
-        "locator",
-        "mem",
-        "memory",
-        "p",
-        "port",
-        "power",
-        "proc",
-        "processor",
-        "ps",
-        "psu",
-        "slot",
-        "socket",
-        "status",
-        "supply",
-        "unit",
-    ]
+_NOUNS = listed(
+    """
+    bank bay channel cpu device dimm disk drive locator mem memory p port power proc processor ps psu slot socket
+    status supply unit
+    """
 )
-_SAY_NOTHING = frozenset(
-    ["r", "tm", "c", "inc", "corp", "corporation", "co", "ltd", "technologies", "technology", "processor", "cpu"]
+_SAY_NOTHING = listed(
+    """
+    r tm c inc corp corporation co ltd technologies technology processor cpu
+    """
 )
 _WORD = re.compile(r"[a-z0-9.]+")
 
@@ -184,7 +167,7 @@ def same_place(mine: Part, theirs: Part) -> bool:
     return next((ours[name] == others[name] for name in PLACES if name in ours and name in others), True)
 
 
-# -- pairs --------------------------------------------------------------------------------------------------------------------
+# -- pairs -------------------------------------------------------------------------------------------------------------
 
 
 class _Known:
@@ -292,7 +275,7 @@ def _by_being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Mat
             yield mine, same.pop()
 
 
-# -- two sources --------------------------------------------------------------------------------------------------------------
+# -- two sources -------------------------------------------------------------------------------------------------------
 
 
 def _only(read: Callable[[Part], Iterable[Any]]) -> Callable[[list[_Known], list[_Known], str], _Matches]:

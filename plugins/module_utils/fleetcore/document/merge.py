@@ -4,8 +4,8 @@
 
 """One view of a machine from several observations, component by component and field by field. Pure.
 
-Which source wins for which field is data (``Kind.bmc_first``, ``_BMC_FIRST``); the other one fills in what the first does not say. Components of both are
-recognised by what they are: see ``match.py``.
+Which source wins for which field is data (``Kind.bmc_first``, ``_BMC_FIRST``); the other one fills in what the first
+does not say. Components of both are recognised by what they are: see ``match.py``.
 """
 
 from __future__ import annotations
@@ -22,24 +22,27 @@ from .values import clean_serial
 
 OOB, INBAND = Source.OOB.value, Source.INBAND.value
 
-# Names and places that are printed on the machine, and health as its lamps show it: the BMC knows them better for every kind of part.
+# Names and places that are printed on the machine, and health as its lamps show it: the BMC knows them better for
+# every kind of part.
 _BMC_FIRST = frozenset(["id", "slot", "status", "location"])
 _NOTHING: tuple[Any, ...] = (None, [], {})
-# Of one source as a whole: entries of two vocabularies are not mixed. Inside of fields; for fields of the machine see ``Kind.whole``.
+# Of one source as a whole: entries of two vocabularies are not mixed. Inside of fields; for fields of the machine see
+# ``Kind.whole``.
 _WHOLE = frozenset(["raw", "pending", "neighbor", *(name for name, kind in KINDS.items() if kind.whole)])
 
 
 def bmc_first(kind: str, field: str = "") -> bool:
-    """Whether the BMC's word on ``field`` of a ``kind`` of component (or of the machine's field ``kind``) is the better one."""
+    """Whether the BMC's word on ``field`` of a ``kind`` of component (or of the machine's field ``kind``) is the
+    better one."""
     return field in _BMC_FIRST or (kind in KINDS and KINDS[kind].bmc_first)
 
 
 def merge(documents: Mapping[Source, Document]) -> dict[str, Any]:
     """The merged document as plain data, with ``provenance`` (see ``model.Device``) and ``links``.
 
-    Every component of every source is in it, once. ``collected_at`` is the latest. ``coverage`` has the entries of both sources, that of
-    a name that both have from the one that collected it, else from the first that says why there is nothing. Without documents it is
-    an empty document.
+    Every component of every source is in it, once. ``collected_at`` is the latest. ``coverage`` has the entries of
+    both sources, that of a name that both have from the one that collected it, else from the first that says why
+    there is nothing. Without documents it is an empty document.
     """
     data = {source.value: plain(documents[source]) for source in (Source.OOB, Source.INBAND) if source in documents}
     merged: dict[str, Any] = {"source": Source.MERGED.value}
@@ -97,7 +100,7 @@ def _coverage(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return coverage
 
 
-# -- values -----------------------------------------------------------------------------------------------------------------------
+# -- values ------------------------------------------------------------------------------------------------------------
 
 # Of a value: who it came from. Of a component: that by field. Of a list: that by component.
 _Sources = Any
@@ -202,7 +205,7 @@ def _of_one(part: Part, source: str) -> _Sources:
     }
 
 
-# -- provenance -----------------------------------------------------------------------------------------------------------------------
+# -- provenance --------------------------------------------------------------------------------------------------------
 
 
 def _briefly(name: str, value: Any, sources: _Sources) -> dict[str, str]:
@@ -245,12 +248,13 @@ def _most(sources: Iterable[str]) -> str:
 def source_of(
     provenance: Mapping[str, str], name: str, title: Optional[str] = None, field: Optional[str] = None
 ) -> str:
-    """What ``provenance`` says of a field: of the machine, of one of its parts, or of the component with that label in list ``name``."""
+    """What ``provenance`` says of a field: of the machine, of one of its parts, or of the component with that label
+    in list ``name``."""
     paths = [f"{name}[{title}].{field}", f"{name}[{title}]"] if title is not None else []
     return next((provenance[path] for path in [*paths, f"{name}.{field}", name] if path in provenance), "")
 
 
-# -- what ties components together ------------------------------------------------------------------------------------------------------
+# -- what ties components together -------------------------------------------------------------------------------------
 
 
 def _relink(merged: dict[str, Any], oob: Mapping[str, Any], inband: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ The vocabulary is that of bmc-toolbox/common's ``Device``, extended; units are i
 all fields optional: what a source did not say is absent (``None`` or an empty tuple), never guessed. On the wire absent
 fields are left out.
 
-What each field is to coverage, history, merge and tables is said beside it (``kinds.py``). ``to_dict`` and ``from_dict`` are
-exact inverses.
+What each field is to coverage, history, merge and tables is said beside it (``kinds.py``). ``to_dict`` and
+``from_dict`` are exact inverses.
 """
 
 # ruff: noqa: RUF009  (about() declares a field, as dataclasses.field does)
@@ -85,7 +85,9 @@ class Verdict(str, enum.Enum):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Coverage(Record):
-    """Verdict of one section. ``reason`` says why when it is not plainly ``collected``; some components may still be there.
+    """Verdict of one section.
+
+    ``reason`` says why when it is not plainly ``collected``; some components may still be there.
 
     ``last_seen`` is in the last known state only: values of this section are kept from the observation of that time.
     """
@@ -122,9 +124,12 @@ class Stats(Record):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Link(Record):
-    """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch. In the merged view only.
+    """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch.
 
-    ``part`` is ``bmc``, or the network card as in the ``component`` of a change (``nics:serial=X``); ``source`` who saw the switch.
+    In the merged view only.
+
+    ``part`` is ``bmc``, or the network card as in the ``component`` of a change (``nics:serial=X``); ``source`` who
+    saw the switch.
     """
 
     part: Optional[str] = None
@@ -141,9 +146,10 @@ class Link(Record):
 class Device(Component):
     """The whole machine. ``uuid`` is the SMBIOS UUID in lower case.
 
-    ``provenance`` says where values came from, as briefly as it can. In-band: the tools, by ``section`` and ``section.field``. In the
-    merged view: ``oob`` or ``inband``, and the most particular entry holds: ``drives[serial=X].slot``, ``drives[serial=X]``,
-    ``drives.slot``, ``drives``. What stands in brackets is as in the ``component`` of a change.
+    ``provenance`` says where values came from, as briefly as it can. In-band: the tools, by ``section`` and
+    ``section.field``. In the merged view: ``oob`` or ``inband``, and the most particular entry holds:
+    ``drives[serial=X].slot``, ``drives[serial=X]``, ``drives.slot``, ``drives``. What stands in brackets is as in the
+    ``component`` of a change.
     """
 
     source: Optional[Source] = None

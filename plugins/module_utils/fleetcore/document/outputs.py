@@ -2,7 +2,10 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Reading what tools print: every helper takes anything and returns a clean value or None. One bad field loses itself only."""
+"""Reading what tools print: every helper takes anything and returns a clean value or None.
+
+One bad field loses itself only.
+"""
 
 from __future__ import annotations
 
@@ -85,8 +88,8 @@ _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,500}>")
 
 
 def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
-    """Tool output as XML; what stands before and after the document is ignored. Entities of its own are refused, a DOCTYPE
-    without any is ignored.
+    """Tool output as XML; what stands before and after the document is ignored. Entities of its own are refused, a
+    DOCTYPE without any is ignored.
 
     :raises ParseError: not XML.
     """
@@ -137,7 +140,8 @@ def pairs(lines: Iterable[str], separator: str = ":") -> dict[str, str]:
 
 
 def blocks(raw: Any, starts: str, limit: int = MAX_ITEMS) -> Iterator[tuple[Optional[re.Match[str]], list[str]]]:
-    """Split output at lines that match ``starts``: the match and the lines up to the next; first what came before, with None."""
+    """Split output at lines that match ``starts``: the match and the lines up to the next; first what came before,
+    with None."""
     begin = re.compile(starts)
     head: Optional[re.Match[str]] = None
     lines: list[str] = []
@@ -156,7 +160,8 @@ def blocks(raw: Any, starts: str, limit: int = MAX_ITEMS) -> Iterator[tuple[Opti
 
 
 def nic_firmware(words: Any) -> Optional[Firmware]:
-    """A driver's words for a network card's firmware; Mellanox' have the card's PSID behind the version: ``14.27.1016 (MT_2420110034)``."""
+    """A driver's words for a network card's firmware; Mellanox' have the card's PSID behind the version: ``14.27.1016
+    (MT_2420110034)``."""
     found = re.match(r"^(\S{1,40}) \(([A-Z]{2,6}_?\d{6,20})\)$", word(words) or "")
     return Firmware(installed=found[1], software_id=found[2]) if found else firmware(words)
 

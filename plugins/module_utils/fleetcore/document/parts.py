@@ -17,7 +17,8 @@ from typing import Any, Optional
 class Record:
     """What the classes below share.
 
-    ``dataclass`` would write and compile each method anew for each class, which took half of the time of importing this module.
+    ``dataclass`` would write and compile each method anew for each class, which took half of the time of importing
+    this module.
     """
 
     def __init_subclass__(cls) -> None:
@@ -44,7 +45,9 @@ class Firmware(Record):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Status(Record):
-    """Health as the source words it (``OK``, ``Warning``, ``Critical``); the capitals are the inherited vocabulary's."""
+    """Health as the source words it (``OK``, ``Warning``, ``Critical``); the capitals are the inherited
+    vocabulary's.
+    """
 
     Health: Optional[str] = None
     State: Optional[str] = None
@@ -364,7 +367,8 @@ class Boot(Record):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class BiosConfiguration(Record):
-    """``settings`` are normalised keys (``boot_mode``, ``smt``, ``tpm``, ...); ``raw`` every attribute as the source has it.
+    """``settings`` are normalised keys (``boot_mode``, ``smt``, ``tpm``, ...); ``raw`` every attribute as the source
+    has it.
 
     Passwords and their hashes are dropped before a value gets here.
     """

@@ -58,8 +58,8 @@ def memory_bytes(document: Mapping[str, Any]) -> int:
 def speakers(name: str, *documents: Mapping[str, Any]) -> list[str]:
     """Entries of the coverage that decide whether field ``name`` is complete.
 
-    In-band every tool has an entry of its own: those from which the field came in any of ``documents`` (their provenance). Out of band a
-    field is in one section, seldom in two.
+    In-band every tool has an entry of its own: those from which the field came in any of ``documents`` (their
+    provenance). Out of band a field is in one section, seldom in two.
     """
     tools = {
         tool

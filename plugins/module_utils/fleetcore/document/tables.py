@@ -4,8 +4,8 @@
 
 """The parts of a device document as rows of text, for a page or a terminal. Pure.
 
-Which columns a kind has is said where its field is declared (``kinds.py``). A column is one of :data:`COLUMNS`, or the name of a
-field of the part.
+Which columns a kind has is said where its field is declared (``kinds.py``). A column is one of :data:`COLUMNS`, or
+the name of a field of the part.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _macs(part: Part) -> list[str]:
     return [port["macaddress"] for port in card.get("nic_ports", []) if port.get("macaddress")]
 
 
-# -- values --------------------------------------------------------------------------------------------------------------
+# -- values ------------------------------------------------------------------------------------------------------------
 
 
 def value(found: Any) -> str:

@@ -2,10 +2,12 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Values from anywhere, cleaned: texts, numbers, serial numbers, addresses. Every function takes anything; what is none gives None.
+"""Values from anywhere, cleaned: texts, numbers, serial numbers, addresses.
 
-Firmware has many words for "nobody has filled this in". They are listed here, once, for whoever reads a machine: :func:`word` knows
-those that stand in any field, :func:`clean_serial` also what stands in the place of a number.
+Every function takes anything; what is none gives None.
+
+Firmware has many words for "nobody has filled this in". They are listed here, once, for whoever reads a machine:
+:func:`word` knows those that stand in any field, :func:`clean_serial` also what stands in the place of a number.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ MAX_ITEMS = 20_000
 """Components of one kind: a bound on what garbage can make us build."""
 
 
-def _listed(words: str) -> frozenset[str]:
+def listed(words: str) -> frozenset[str]:
+    """The words of a text, for tables that are easier to read so."""
     return frozenset(words.split())
 
 
@@ -31,17 +34,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]+")
 _SEPARATORS = re.compile(r"[\s_]+")
 
 # What firmware writes in a field that it does not know, without blanks and underscores.
-_NOTHING = _listed(
+_NOTHING = listed(
     """
-    n/a na [n/a] none (none) null (null) nil unknown undefined unspecified invalid empty [empty] sku nodimm defaultstring
-    notavailable notspecified notprovided notpresent notset notdefined notsupport notsupported [notsupported]
-    notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring noassettag
-    noassetinformation freeformassettag
-    unknownerror [unknownerror] insufficientpermissions [insufficientpermissions] [gpuislost] err!
-    requestedfunctionalityhasbeendeprecated
+    n/a na [n/a] none (none) null (null) nil unknown undefined unspecified invalid empty [empty] sku nodimm
+    defaultstring notavailable notspecified notprovided notpresent notset notdefined notsupport notsupported
+    [notsupported] notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring
+    noassettag noassetinformation freeformassettag unknownerror [unknownerror] insufficientpermissions
+    [insufficientpermissions] [gpuislost] err! requestedfunctionalityhasbeendeprecated
     """
 )
-# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots. A percent sign is a unit.
+# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots. A percent sign is
+# a unit.
 _UNFILLED = re.compile(
     r"^(?:[^\w%]|_)*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
     r"|^type[1-3](sku|family| - )"
@@ -49,7 +52,7 @@ _UNFILLED = re.compile(
     r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"
 )
 # What stands in the place of a serial number, a part number or an asset tag, and may be a word elsewhere.
-_NO_NUMBER = _listed(
+_NO_NUMBER = listed(
     """
     default asset serial serialnumber systemserialnumber chassisserialnumber baseboardserialnumber chassisserial
     systemserial boardserial oem o.e.m.
@@ -81,7 +84,8 @@ def text(value: Any) -> Optional[str]:
 
 
 def word(value: Any) -> Optional[str]:
-    """Like :func:`text`, but None for the words by which firmware says that it doesn't know, and for punctuation only."""
+    """Like :func:`text`, but None for the words by which firmware says that it doesn't know, and for punctuation
+    only."""
     clean = text(value)
     return None if clean is None or _is_nothing(clean) else clean
 
@@ -93,7 +97,8 @@ def _is_nothing(clean: str) -> bool:
 
 
 def clean_serial(value: Any) -> Optional[str]:
-    """A serial number, part number, SKU or asset tag; None also for the figures that stand for none: "0", "0123456789"."""
+    """A serial number, part number, SKU or asset tag; None also for the figures that stand for none: "0",
+    "0123456789"."""
     clean = word(value)
     squeezed = _SEPARATORS.sub("", clean or "").lower()
     return None if squeezed in _NO_NUMBER or _NO_NUMBERS.match(squeezed) else clean

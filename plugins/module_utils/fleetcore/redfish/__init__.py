@@ -4,20 +4,18 @@
 
 """Redfish, from links to the device document.
 
-=================  ========================================================================================================
-``topics/``        one file for each field of the document: what is followed for it, and how its resources are read. Pure
-``quirks.py``      vendors' peculiarities (data): start here for the next one, and add a test with the bodies that show it
-``rules.py``       what a rule and a topic say of themselves
-``walker.py``      which resources are needed next; asks nobody, bounded, each resource once
-``wants.py``       what the walker asks for and is told; ``queries.py`` which queries spare requests, ``report.py`` the verdicts
-``tree.py``        what was collected, for the topics
-``systems.py``     which of the systems behind a BMC is the machine; ``machine.py`` who that is
-``interpret.py``   a tree -> ``model.Device``, with the coverage
-``collector.py``   live: the walker over a session, a few requests at a time
-``record.py``      the walker that writes down what it is told; ``capture.py`` the archive, ``replay.py`` the walk over one
-``redact.py``      secrets out of a capture, and which BIOS attributes are secret
-``protocol.py``    how one speaks to a service: login, requests, logout; ``session.py`` on threads and in an event loop
-``service.py``     what power and acting look at: the chosen system, its managers, their actions
-``values.py``      reading untrusted JSON
-=================  ========================================================================================================
+- ``topics/``: one file for each field of the document: what is followed for it, and how its resources are read. Pure.
+- ``quirks.py``: vendors' peculiarities (data): start here for the next one, and add a test with the bodies that show it.
+- ``rules.py``: what a rule and a topic say of themselves.
+- ``walker.py``: which resources are needed next; asks nobody, bounded, each resource once. ``wants.py``: what it asks
+  for and is told. ``queries.py``: which queries spare requests. ``report.py``: the verdicts.
+- ``tree.py``: what was collected, for the topics.
+- ``systems.py``: which of the systems behind a BMC is the machine. ``machine.py``: who that is.
+- ``interpret.py``: a tree becomes a ``model.Device``, with the coverage.
+- ``collector.py``: live, the walker over a session, a few requests at a time.
+- ``record.py``: the walker that writes down what it is told. ``capture.py``: the archive. ``replay.py``: over one.
+- ``redact.py``: secrets out of a capture, and which BIOS attributes are secret.
+- ``protocol.py``: login, requests, logout. ``session.py``: that on threads and in an event loop.
+- ``service.py``: what power and acting look at: the chosen system, its managers, their actions.
+- ``values.py``: reading untrusted JSON.
 """

@@ -4,8 +4,9 @@
 
 """What one BMC said in an earlier run, with ETags: what has not changed is not sent again.
 
-Only resources that were asked for plainly: the ETag of a collection says nothing about the members that ``$expand`` puts into it. Sections
-whose resources hold readings are asked for anew in any case (:data:`FRESH`), so that a service with careless ETags can't give old ones.
+Only resources that were asked for plainly: the ETag of a collection says nothing about the members that ``$expand``
+puts into it. Sections whose resources hold readings are asked for anew in any case (:data:`FRESH`), so that a service
+with careless ETags can't give old ones.
 """
 
 from __future__ import annotations

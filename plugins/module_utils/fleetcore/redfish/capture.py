@@ -2,18 +2,21 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Captures of what a BMC said: a Redfish tree, or the commands and answers of IPMI. Written by ``record.py``, replayed by ``replay.py``.
+"""Captures of what a BMC said: a Redfish tree, or the commands and answers of IPMI.
+
+Written by ``record.py``, replayed by ``replay.py``.
 
 A capture is a ``.tar.gz`` of one folder:
 
-- ``<name>/redfish/v1/**/index.json``: every resource that was fetched, as a DMTF mockup, so that other tools can serve it. Members
-  that came inside an expanded collection have files of their own, pages of a collection are joined;
+- ``<name>/redfish/v1/**/index.json``: every resource that was fetched, as a DMTF mockup, so that other tools can
+  serve it. Members that came inside an expanded collection have files of their own, pages of a collection are joined;
 - ``<name>/responses/NNNN.json``: bodies that are not a resource as it would be served without ``$expand`` or pages;
-- ``<name>/manifest.json``: each request with its status, its verdict and reason if it failed, and the file of its body; and each
-  command of IPMI (``commands``) with its answer.
+- ``<name>/manifest.json``: each request with its status, its verdict and reason if it failed, and the file of its
+  body; and each command of IPMI (``commands``) with its answer.
 
-A replay answers a request from the manifest, so that the walk is the same as it was; what is not in there (a newer walker asks
-for more, or the tree is somebody else's mockup) comes from the mockup. Secrets are taken out when recording (``redact.py``).
+A replay answers a request from the manifest, so that the walk is the same as it was; what is not in there (a newer
+walker asks for more, or the tree is somebody else's mockup) comes from the mockup. Secrets are taken out when
+recording (``redact.py``).
 """
 
 from __future__ import annotations
@@ -41,10 +44,12 @@ RESPONSES = "responses/"
 
 @dataclass(frozen=True)
 class Recording:
-    """A capture that was read: bodies of the mockup by resource path, and the manifest's requests by URL, if there is one.
+    """A capture that was read: bodies of the mockup by resource path, and the manifest's requests by URL, if there is
+    one.
 
     :ivar commands: of IPMI with their answers, in the order of sending.
-    :ivar facts: the manifest without its requests: ``collected_at``, ``system``, ``sections``, ``attempts``, ``stopped``, ...
+    :ivar facts: the manifest without its requests: ``collected_at``, ``system``, ``sections``, ``attempts``,
+        ``stopped``, ...
     """
 
     bodies: Mapping[str, bytes]

@@ -2,7 +2,8 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Live collection of one BMC: drives the walker over a session, a few requests at a time, on threads or in an event loop."""
+"""Live collection of one BMC: drives the walker over a session, a few requests at a time, on threads or in an event
+loop."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def collect(
     :param deadline: seconds for everything; what was not collected by then has the verdict ``timeout``.
     :param walker: a new one, instead of one made of ``sections`` and ``system``.
     :param cache: of what this BMC said before; the caller saves it.
-    :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no ``system`` named.
+    :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no
+        ``system`` named.
     """
     work = _Collection(walker or Walker(sections, system), clock, address, deadline)
     login = {"username": username, "password": password, "timeout": timeout, "end": work.end, "cache": cache}
@@ -102,7 +104,8 @@ async def collect_async(
 
 
 class _Collection:
-    """The walk over one BMC, between walker and session: what is fetched next, when it is given up, and what came of it."""
+    """The walk over one BMC, between walker and session: what is fetched next, when it is given up, and what came of
+    it."""
 
     def __init__(self, walker: Walker, clock: Clock, address: str, deadline: float) -> None:
         self._walker = walker

@@ -4,8 +4,8 @@
 
 """Make the device document of a walked tree. Pure, so that a stored tree can be read anew by a better interpreter.
 
-Topics read one field each. A topic that fails by a bug of ours costs its own section, with the reason in the coverage, never the
-document.
+Topics read one field each. A topic that fails by a bug of ours costs its own section, with the reason in the
+coverage, never the document.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ _SINGLE: Mapping[str, tuple[tuple[str, int], ...]] = {
     "storage": ((".", 2), (".", 1)),
     "network_adapter": ((".", 2), ("*", 1)),
 }
-"""Kinds of resources that are worth asking for with what is below them in one answer: the first of these (mark, levels) that the service
-offers is taken. ``*`` reaches the ports that a controller links to."""
+"""Kinds of resources that are worth asking for with what is below them in one answer: the first of these (mark,
+levels) that the service offers is taken. ``*`` reaches the ports that a controller links to."""
 
 _ONLY = ("system", "chassis", "manager")
-"""Kinds whose collection is asked for its only member where that is offered and ``$expand`` is not. Nothing else leads to them: of others
-the member would be under way by another link, and be fetched twice."""
+"""Kinds whose collection is asked for its only member where that is offered and ``$expand`` is not. Nothing else
+leads to them: of others the member would be under way by another link, and be fetched twice."""
 
 
 class Queries:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# The number on the chassis label, that DMI reports as the system's serial, is the SKU here; SerialNumber is the board's.
+# The number on the chassis label, that DMI reports as the system's serial, is the SKU here; SerialNumber is the
+# board's.
 SERIAL_IS_SKU = ("dell",)
 
 # Where the board's serial hides, by dotted path, in a ComputerSystem or Chassis.
@@ -93,7 +94,8 @@ BIOS_FIRMWARE_NAMES = (
     "systemromactive",
 )
 
-# PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI, Huawei.
+# PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI,
+# Huawei.
 BMC_GRAPHICS_VENDORS = ("102b", "1a03", "126f", "1050", "18ca", "19e5")
 GPU_CLASSES = ("DisplayController", "ProcessingAccelerators", "3DController", "VGAController")
 GPU_WORDS = ("nvidia", "tesla", "radeon", "instinct", "amd/ati", "gpu", "geforce", "quadro", "data center gpu")
@@ -171,5 +173,6 @@ BIOS_HINTS: dict[str, tuple[str, ...]] = {
 # Words in the model or name of a network adapter or PCIe device that is a computer of its own.
 DPU_WORDS = ("bluefield", "pensando", "dpu", "ipu")
 
-# Makers (in small letters) of machines that see an inserted image as a USB CD, and don't boot from it as a CD, though they offer both.
+# Makers (in small letters) of machines that see an inserted image as a USB CD, and don't boot from it as a CD, though
+# they offer both.
 VIRTUAL_CD_IS_USB = ("supermicro", "super micro computer, inc.")

@@ -2,7 +2,9 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Record what a BMC says: a walker that writes down what it is told, and the archive of it. The format is in ``capture.py``.
+"""Record what a BMC says: a walker that writes down what it is told, and the archive of it.
+
+The format is in ``capture.py``.
 
 Secrets are taken out when recording (``redact.py``).
 """
@@ -161,7 +163,8 @@ def _file(path: str) -> str:
 
 
 def _collapse(value: Any, own: str, member: Any, depth: int = 0) -> Any:
-    """A body as it would have come without ``$expand``: resources inside of it become links, and are handed to ``member``.
+    """A body as it would have come without ``$expand``: resources inside of it become links, and are handed to
+    ``member``.
 
     What stands under ``Oem`` came with the resource itself, and stays.
     """

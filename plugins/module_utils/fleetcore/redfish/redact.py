@@ -4,11 +4,11 @@
 
 """Secrets out of Redfish JSON, so that a capture can be handed to others. Pure.
 
-What is replaced by :data:`REDACTED`: texts in properties whose name says that they are secret (passwords, tokens, keys,
-community strings, session ids), private keys in PEM, logins inside URLs, session ids inside links, and the values that
-the caller knows to be secret (the password of the login). User names, by the name of their property, become ``user-`` and a
-salted hash: the same user is the same within one capture, and can't be guessed from it. Numbers, booleans, empty texts
-and the shape of the tree stay. Free text, such as log messages, stays as it is.
+What is replaced by :data:`REDACTED`: texts in properties whose name says that they are secret (passwords, tokens,
+keys, community strings, session ids), private keys in PEM, logins inside URLs, session ids inside links, and the
+values that the caller knows to be secret (the password of the login). User names, by the name of their property,
+become ``user-`` and a salted hash: the same user is the same within one capture, and can't be guessed from it.
+Numbers, booleans, empty texts and the shape of the tree stay. Free text, such as log messages, stays as it is.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ class Redactor:
         return self._object(body, False, 0)
 
     def text(self, value: str, known: bool = True) -> str:
-        """A text, or a URL, without the secrets inside of it; with ``known`` false, links that must still lead somewhere."""
+        """A text, or a URL, without the secrets inside of it; with ``known`` false, links that must still lead
+        somewhere."""
         out = _PEM.sub(REDACTED, value) if "PRIVATE KEY-----" in value else value
         out = _LOGIN_IN_URL.sub(rf"\1{REDACTED}@", out) if "://" in out else out
         out = _SESSION_IN_LINK.sub(rf"\1{REDACTED}", out) if "/" in out else out

@@ -26,19 +26,23 @@ LAST = "-"
 class Follow:
     """One property to follow.
 
-    :param paths: alternatives, newest schema first, each a dotted property path (``[]``: every object of a list); the first that
-        holds a link wins.
+    :param paths: alternatives, newest schema first, each a dotted property path (``[]``: every object of a list); the
+        first that holds a link wins.
     :param kind: what is found there, or what the members of the collection there are.
-    :param section: in whose coverage it counts, if not that of the topic; not followed when the section was not asked for.
+    :param section: in whose coverage it counts, if not that of the topic; not followed when the section was not asked
+        for.
     :param many: the link leads to a collection (worth ``$expand``).
-    :param unless: follow only at the end, and only if no resource of this kind was found till then: the deprecated second.
-    :param newer: with ``unless``: where the resource itself lacks this property, the second is followed whatever was found elsewhere.
+    :param unless: follow only at the end, and only if no resource of this kind was found till then: the deprecated
+        second.
+    :param newer: with ``unless``: where the resource itself lacks this property, the second is followed whatever was
+        found elsewhere.
     :param having: a property and a value: only resources of the kind ``unless`` that have it count.
-    :param limit: of a collection's members, or of a list of links, fetch no more than this many (what came inline is all kept).
+    :param limit: of a collection's members, or of a list of links, fetch no more than this many (what came inline is
+        all kept).
     :param inline_only: take what an expanded answer holds, never fetch it from here.
     :param without: not followed when this property holds a link.
-    :param complete: a property with a list, and names: not followed when every object of the list has all of these properties, so that
-        the resource would add nothing.
+    :param complete: a property with a list, and names: not followed when every object of the list has all of these
+        properties, so that the resource would add nothing.
     """
 
     paths: tuple[str, ...]

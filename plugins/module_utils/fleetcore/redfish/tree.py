@@ -39,7 +39,8 @@ class Tree:
     derived: dict[Any, Any] = field(default_factory=dict)
 
     def of(self, kind: str, parent: Optional[str] = None) -> Found:
-        """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2 before DIMM10.
+        """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2
+        before DIMM10.
 
         The order in which answers came must not show in the document.
         """

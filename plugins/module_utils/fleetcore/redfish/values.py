@@ -4,7 +4,8 @@
 
 """Reading untrusted JSON of Redfish: every function takes anything and returns a clean value or None.
 
-One bad property loses itself only. Texts, words and lists of objects are read as everywhere else: ``document/values.py``.
+One bad property loses itself only. Texts, words and lists of objects are read as everywhere else:
+``document/values.py``.
 """
 
 from __future__ import annotations

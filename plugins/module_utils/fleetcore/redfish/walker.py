@@ -10,8 +10,8 @@
             walker.took(want, outcome)     # in any order, from any thread pool or event loop
     walker.tree, walker.coverage()
 
-It ends: every resource is asked for once however often it is linked (one more time when ``$expand`` was refused), and the
-number of resources, the depth, and the pages of a collection are bounded.
+It ends: every resource is asked for once however often it is linked (one more time when ``$expand`` was refused), and
+the number of resources, the depth, and the pages of a collection are bounded.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Walker:
         self._choice: Optional[Choice] = None
         self._silent: list[str] = []
 
-    # -- asking ---------------------------------------------------------------------------------------------------------
+    # -- asking --------------------------------------------------------------------------------------------------------
 
     @property
     def done(self) -> bool:
@@ -114,7 +114,7 @@ class Walker:
         """Give the verdict of every section."""
         return self._report.coverage()
 
-    # -- what came back --------------------------------------------------------------------------------------------------
+    # -- what came back ------------------------------------------------------------------------------------------------
 
     def _absorb(self, want: Want, body: Mapping[str, Any]) -> None:
         if want.kind == "root":
@@ -286,7 +286,8 @@ class Walker:
                 return
 
     def _known(self, follow: Follow, path: str, body: Mapping[str, Any]) -> bool:
-        """Whether all that the resource lists in a second property (``Links``) is here, so that the collection is needless."""
+        """Whether all that the resource lists in a second property (``Links``) is here, so that the collection is
+        needless."""
         if len(follow.paths) < 2 or not self.tree.kinds.get(follow.kind):
             return False
         for item in follow.paths:
@@ -348,10 +349,13 @@ class Walker:
             self._queries.no_collections()
         self._queue.append(want.plain())
 
-    # -- the order of things ---------------------------------------------------------------------------------------------
+    # -- the order of things -------------------------------------------------------------------------------------------
 
     def _advance(self) -> bool:
-        """Fill the queue when it ran empty: choose the system, then follow the deprecated properties. True if there is work."""
+        """Fill the queue when it ran empty: choose the system, then follow the deprecated properties.
+
+        True if there is work.
+        """
         while not self._queue and self._open == 0 and self.problem is None:
             if not self._chosen:
                 self._chosen = True

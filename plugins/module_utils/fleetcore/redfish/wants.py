@@ -32,7 +32,8 @@ class Want(NamedTuple):
     :ivar kind: of the resource, or of the members of the collection. :ivar section: in whose coverage it counts.
     :ivar parent: path of the resource that links to it.
     :ivar expanded: it is asked for with ``$expand``. :ivar whole: with ``$expand``, and is one resource, no collection.
-    :ivar limit: how many members of the collection are wanted. :ivar page_of: path of the collection that it is a page of.
+    :ivar limit: how many members of the collection are wanted. :ivar page_of: path of the collection that it is a
+        page of.
     :ivar only: the single member of the collection is asked for, if it has a single one.
     """
 

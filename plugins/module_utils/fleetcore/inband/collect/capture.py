@@ -35,7 +35,8 @@ _SECRET_LAN = re.compile(r"^(SNMP Community String\s*:).*$", re.MULTILINE)
 
 
 def redacted(text: str) -> str:
-    """Output of a tool without the passwords, hashes and communities that configuration profiles and ``lan print`` hold."""
+    """Output of a tool without the passwords, hashes and communities that configuration profiles and ``lan print``
+    hold."""
     text = _SECRET_JSON.sub(r"\g<1>\g<2>", text)
     text = _SECRET_XML.sub(r"\g<1>\g<2>", text)
     return _SECRET_LAN.sub(r"\g<1> -", text)

@@ -48,7 +48,8 @@ MVCLI_OBJECTS = ("hba", "pd", "vd")
 
 
 def smartctl(name: str, kind: Optional[str] = None) -> Argv:
-    """``kind`` only where the device is one of several behind a controller (``megaraid,3``): else smartctl knows better."""
+    """``kind`` only where the device is one of several behind a controller (``megaraid,3``): else smartctl knows
+    better."""
     several = ("-d", kind) if kind and "," in kind else ()
     return ("smartctl", "-a", "-j", *several, name)
 

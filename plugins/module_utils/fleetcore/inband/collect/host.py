@@ -26,7 +26,8 @@ MAX_OUTPUT = 24 * 1024 * 1024
 BMC_DEVICE = "/dev/ipmi0"
 """In place of a tool: our own conversation with the BMC through the kernel (:mod:`openipmi`)."""
 OUTPUT_FILE = "{output-file}"
-"""Stands in a command line for a new file, for tools that don't write to their standard output; its content is taken as that."""
+"""Stands in a command line for a new file, for tools that don't write to their standard output; its content is taken
+as that."""
 
 # Where vendors install tools, beside the usual folders that an ordinary user's PATH may lack.
 _FOLDERS = (
@@ -45,8 +46,8 @@ SEARCH_PATH = os.pathsep.join(
 class SystemRunner:
     """:class:`fleetcore.ports.CommandRunner` of this machine.
 
-    Every tool gets a session of its own, no terminal, no input, the locale C, and is killed with all its children at its
-    time-out. What a killed tool had printed is kept.
+    Every tool gets a session of its own, no terminal, no input, the locale C, and is killed with all its children at
+    its time-out. What a killed tool had printed is kept.
     """
 
     def __init__(self, path: str = SEARCH_PATH) -> None:

@@ -29,7 +29,8 @@ _CARDS: tuple[tuple[str, str], ...] = (
 
 
 def with_rows(parts: dict[str, Any]) -> dict[str, list[str]]:
-    """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as provenance."""
+    """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as
+    provenance."""
     rows: Sequence[FirmwareEntry] = parts.get("firmware_inventory", ())
     before = {name: parts.get(name, ()) for name in ("power_supplies", "storage_controller")}
     _fill(parts, "power_supplies", _only(rows, r"^Power Supply\b"), range(len(before["power_supplies"])))

@@ -4,8 +4,8 @@
 
 """Which source wins for which field: data. The winner is recorded as provenance.
 
-A field's order is that of its own entry (``drives.firmware``), else of its component (``drives``), else ``DEFAULT``. An entry
-may name only the sources that come first; the others follow in the order of ``DEFAULT``.
+A field's order is that of its own entry (``drives.firmware``), else of its component (``drives``), else ``DEFAULT``.
+An entry may name only the sources that come first; the others follow in the order of ``DEFAULT``.
 """
 
 from __future__ import annotations

@@ -37,13 +37,16 @@ class Options:
 
 
 _DENIED = re.compile(
-    r"permission denied|operation not permitted|must be root|need to be root|requires? root|as root|not privileged|access denied"
+    r"permission denied|operation not permitted|must be root|need to be root|requires? root|as root|not privileged"
+    r"|access denied"
     r"|superuser|sudo|insufficient privilege",
     re.IGNORECASE,
 )
 _ABSENT = re.compile(
-    r"no such (file|device)|could not open device at|not found|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
-    r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink|not supported|unsupported|no data available|is not installed",
+    r"no such (file|device)|could not open device at|not found"
+    r"|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
+    r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink"
+    r"|not supported|unsupported|no data available|is not installed",
     re.IGNORECASE,
 )
 _VERDICTS: Mapping[type[FleetError], Verdict] = {
@@ -181,7 +184,8 @@ class Probe:
             return None
 
     def names(self, path: str, *, optional: bool = False) -> Sequence[str]:
-        """What is in a folder; nothing if it is not there or cannot be read, which is noted unless it is ``optional``."""
+        """What is in a folder; nothing if it is not there or cannot be read, which is noted unless it is
+        ``optional``."""
         if optional:
             try:
                 return self._files.names(path)

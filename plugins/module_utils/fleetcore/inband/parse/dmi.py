@@ -4,8 +4,8 @@
 
 """From SMBIOS records to the device document: what the binary decoder and dmidecode's text have in common.
 
-A record is ``(type, handle, fields)``; field names are dmidecode's in lower case with underscores, values are clean text,
-numbers in the unit of the name, or None.
+A record is ``(type, handle, fields)``; field names are dmidecode's in lower case with underscores, values are clean
+text, numbers in the unit of the name, or None.
 """
 
 from __future__ import annotations
@@ -202,7 +202,10 @@ def _tpm(record: Record) -> Tpm:
 
 
 def _slots(by_type: Mapping[int, list[Record]]) -> tuple[PcieDevice, ...]:
-    """Slots that are in use and onboard devices, by the PCI address of what is in them. A slot's name is its device's ``slot``."""
+    """Slots that are in use and onboard devices, by the PCI address of what is in them.
+
+    A slot's name is its device's ``slot``.
+    """
     out: dict[str, PcieDevice] = {}
     for record in by_type.get(9, []):
         address = record.fields.get("bus_address")

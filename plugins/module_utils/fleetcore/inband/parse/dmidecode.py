@@ -47,7 +47,10 @@ def parse_records(raw: str) -> list[Record]:
 
 
 def _fields(lines: list[str]) -> dict[str, Optional[str]]:
-    """``Key: value`` lines, one level deep; a value in lines of its own is joined with commas. Ends at an empty line."""
+    """``Key: value`` lines, one level deep; a value in lines of its own is joined with commas.
+
+    Ends at an empty line.
+    """
     fields: dict[str, Optional[str]] = {}
     key = ""
     depth: Optional[int] = None

@@ -49,8 +49,9 @@ _DRIVE_VENDORS: tuple[tuple[str, str], ...] = (
 )
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
-    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller|\bvd\b"
-    r"|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid|hpe? smart array",
+    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller"
+    r"|\bvd\b|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid"
+    r"|hpe? smart array",
     re.IGNORECASE,
 )
 _NAMESPACE = re.compile(r"^(/dev/)?(nvme\d+)(?:c\d+)?(?:n\d+)?$")

@@ -77,7 +77,8 @@ def parse_dsu_preview(raw: str) -> Device:
 
 
 def with_updates(installed: Device, preview: Device) -> Device:
-    """Rows of the inventory with the version that the preview has for the same component; other updates are rows of their own."""
+    """Rows of the inventory with the version that the preview has for the same component; other updates are rows of
+    their own."""
     newer = {(row.name or "").lower(): row for row in preview.firmware_inventory}
     rows = []
     for row in installed.firmware_inventory:

@@ -53,7 +53,10 @@ def parse_ethtool_permanent(raw: str, name: Optional[str] = None) -> Device:
 
 @parser("ethtool")
 def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
-    """``-m``: the transceiver in the port ``name`` (SFF-8472, SFF-8636, CMIS). One that names nobody is an empty cage."""
+    """``-m``: the transceiver in the port ``name`` (SFF-8472, SFF-8636, CMIS).
+
+    One that names nobody is an empty cage.
+    """
     values = pairs(line.strip() for line in decoded(raw).splitlines()[:2000])
     vendor, part = word(values.get("Vendor name")), word(values.get("Vendor PN"))
     serial = clean_serial(values.get("Vendor SN"))

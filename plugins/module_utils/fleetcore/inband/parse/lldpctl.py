@@ -18,10 +18,11 @@ from ...errors import ParseError
 
 @parser("lldpctl")
 def parse_lldpctl(raw: str) -> Device:
-    """Ports by interface name, with ``neighbor``: chassis_id, system_name, port_id, port_description, vlan, management_address.
+    """Ports by interface name, with ``neighbor``: chassis_id, system_name, port_id, port_description, vlan,
+    management_address.
 
-    An interface with several neighbours keeps the first that speaks LLDP (others: CDP, EDP, ...), else the first. Of several VLANs
-    it is the one of untagged frames. No neighbours is a fine answer.
+    An interface with several neighbours keeps the first that speaks LLDP (others: CDP, EDP, ...), else the first. Of
+    several VLANs it is the one of untagged frames. No neighbours is a fine answer.
     """
     body = document(raw, "lldpctl")
     if not isinstance(body, Mapping) or "lldp" not in body:

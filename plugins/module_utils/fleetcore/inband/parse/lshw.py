@@ -2,7 +2,10 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``lshw -json -notime -numeric``: a tree of what the kernel, DMI and PCI say. Broad, and wrong in places."""
+"""``lshw -json -notime -numeric``: a tree of what the kernel, DMI and PCI say. Broad, and wrong in places.
+
+It is longer than other files: one function for each class of nodes.
+"""
 
 from __future__ import annotations
 
@@ -207,7 +210,10 @@ _ARCHITECTURES = (("x86-64", "x86_64"), ("fpu", "x86"), ("asimd", "aarch64"))
 
 
 def _clock(node: Node) -> Optional[int]:
-    """What the processor is made for. With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit."""
+    """What the processor is made for.
+
+    With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit.
+    """
     named = re.search(r"@ ([0-9.]{1,6}) ?GHz", text(node.get("product")) or "")
     if named:
         return positive(named[1], 1e9)
@@ -225,7 +231,8 @@ def _is_bank(node: Node) -> bool:
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     size = positive(node.get("size"))
     serial, part = clean_serial(node.get("serial")), clean_serial(node.get("product"))
-    # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part number is one.
+    # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part
+    # number is one.
     if not _is_bank(node) or (size is None and not (serial and part)):
         return None
     description = (text(node.get("description")) or "").replace("[empty]", "")

@@ -38,7 +38,10 @@ def parse_nvme_list(raw: str) -> Device:
 
 
 def _controllers(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Controllers with their namespaces. Whose those are that stand beside them (native multipath) is certain for one only."""
+    """Controllers with their namespaces.
+
+    Whose those are that stand beside them (native multipath) is certain for one only.
+    """
     found = items(system.get("Controllers"))
     shared = items(system.get("Namespaces")) if len(found) == 1 else []
     return [{**control, "Namespaces": items(control.get("Namespaces")) or shared} for control in found]

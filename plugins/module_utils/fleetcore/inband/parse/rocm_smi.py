@@ -2,7 +2,8 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``rocm-smi --showproductname --showserial --showuniqueid --showvbios --showbus --showmeminfo vram --json``: AMD GPUs."""
+"""``rocm-smi --showproductname --showserial --showuniqueid --showvbios --showbus --showmeminfo vram --json``: AMD
+GPUs."""
 
 from __future__ import annotations
 

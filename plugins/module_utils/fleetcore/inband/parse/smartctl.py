@@ -131,7 +131,8 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
 
 
 def _is_disk(body: Mapping[str, Any]) -> bool:
-    """SCSI has enclosures, tapes and optical drives, too (SPC, peripheral device type: 0 and, with zones, 14h are disks)."""
+    """SCSI has enclosures, tapes and optical drives, too (SPC, peripheral device type: 0 and, with zones, 14h are
+    disks)."""
     return integer(at(body, "device_type", "scsi_value")) in (None, 0, 0x14)
 
 
@@ -211,7 +212,8 @@ def _smart_status(body: Mapping[str, Any], status: int) -> Optional[str]:
 
 
 def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
-    """What speaks against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own words."""
+    """What speaks against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own
+    words."""
     errors = [EXIT_BITS[3]] if status & FAILING or at(body, "smart_status", "passed") is False else []
     errors += [EXIT_BITS[bit] for bit in _ABOUT_THE_DRIVE if status & 1 << bit]
     warning = integer(at(body, "nvme_smart_health_information_log", "critical_warning")) or 0

@@ -37,10 +37,11 @@ _VOLUME_KEY = re.compile(r"^/c(\d{1,4})/v(\d{1,4})$")
 
 @parser("storcli")
 def parse_storcli(raw: str) -> Device:
-    """Answers to ``/call show all``, ``/call/eall/sall show all`` and ``/call/vall show all``, one or several controllers.
+    """Answers to ``/call show all``, ``/call/eall/sall show all`` and ``/call/vall show all``, one or several
+    controllers.
 
-    Drives are ``PD LIST`` and ``Drive /c0/e252/s0`` (with details beside it), some versions with ``Physical Device Information``
-    around them; ``Drives List`` of storcli2 and perccli2 (PERC 12, 96xx) has rows with details inside.
+    Drives are ``PD LIST`` and ``Drive /c0/e252/s0`` (with details beside it), some versions with ``Physical Device
+    Information`` around them; ``Drives List`` of storcli2 and perccli2 (PERC 12, 96xx) has rows with details inside.
 
     A controller that answers with a failure adds nothing. Sizes are binary, as storcli counts them.
 
@@ -166,7 +167,10 @@ def _drives(data: Mapping[str, Any], number: int) -> list[Drive]:
 
 
 def _flattened(detailed: Any) -> Mapping[str, Any]:
-    """The sections of a drive's details as one dict (``... State``, ``... Device attributes``, ``... Policies/Settings``)."""
+    """The sections of a drive's details as one dict (``...
+
+    State``, ``... Device attributes``, ``... Policies/Settings``).
+    """
     out: dict[str, Any] = {}
     for section in list(mapping(detailed).values())[:50]:
         out.update(mapping(section))
@@ -221,7 +225,8 @@ def _speed(value: Any) -> Optional[float]:
 
 
 def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
-    """Rows of ``VD LIST``; ``/c0/v1`` with ``VD1 Properties`` and ``PDs for VD 1`` beside it; of storcli2 all three in one."""
+    """Rows of ``VD LIST``; ``/c0/v1`` with ``VD1 Properties`` and ``PDs for VD 1`` beside it; of storcli2 all three
+    in one."""
     found: dict[str, tuple[Mapping[str, Any], Any, Any]] = {}
     for row in items(data.get("VD LIST")):
         found[_volume_number(row)] = (row, None, None)

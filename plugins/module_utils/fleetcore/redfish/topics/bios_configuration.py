@@ -19,7 +19,7 @@ from ..values import text
 
 
 def read(tree: Tree) -> Optional[BiosConfiguration]:
-    """Attributes without passwords; ``pending`` are those of the settings resource that differ from the current ones."""
+    """Attributes without passwords; ``pending`` are those that the settings resource has otherwise."""
     found = tree.of("bios")
     if not found:
         return None

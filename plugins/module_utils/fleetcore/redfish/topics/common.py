@@ -98,14 +98,16 @@ def durable_name(body: Mapping[str, Any]) -> Optional[str]:
 def pci_id(value: Any, bare_is_decimal: bool = False) -> Optional[str]:
     """A PCI vendor or device id as four lower-case hex digits.
 
-    :param bare_is_decimal: what text without 0x means: iLO writes the ids of PCIeFunction in decimal, Dell its own in hex.
+    :param bare_is_decimal: what text without 0x means: iLO writes the ids of PCIeFunction in decimal, Dell its own in
+        hex.
     """
     bare = bare_is_decimal and isinstance(value, str) and value.strip().isdecimal()
     return values.pci_id(int(value.strip()[:20]) if bare else value)
 
 
 def both(tree: Tree, kind: str, deprecated: tuple[str, str], newer: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Resources of a kind, and the objects inside of deprecated ones of chassis without the property for the newer, each once."""
+    """Resources of a kind, and the objects inside of deprecated ones of chassis without the property for the newer,
+    each once."""
     found = tree.of(kind)
     old = tree.inside(*deprecated)
     if not found:

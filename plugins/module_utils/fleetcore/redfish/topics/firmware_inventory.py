@@ -21,7 +21,8 @@ from .common import identity, is_absent, status
 
 @once
 def read(tree: Tree) -> tuple[FirmwareEntry, ...]:
-    """What runs now; older versions that the service keeps are ``firmware.previous`` of the row with the same software id."""
+    """What runs now; older versions that the service keeps are ``firmware.previous`` of the row with the same
+    software id."""
     rows: dict[str, FirmwareEntry] = {}
     previous: dict[str, list[Firmware]] = {}
     available: dict[str, str] = {}

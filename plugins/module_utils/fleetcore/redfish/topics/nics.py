@@ -21,7 +21,8 @@ from .common import common, identity, is_absent, part, pci_id, slot, status, wit
 
 @once
 def read(tree: Tree) -> tuple[Nic, ...]:
-    """Adapters with ports; an EthernetInterface whose MAC no adapter has becomes a NIC of its own, else it completes the port."""
+    """Adapters with ports; an EthernetInterface whose MAC no adapter has becomes a NIC of its own, else it completes
+    the port."""
     out = [_adapter(path, body, tree) for path, body in tree.of("network_adapter") if not is_absent(body)]
     if not out:  # interfaces that lead to no adapter
         out = [_adapter(path, body, tree) for path, body in tree.of("network_interface") if not is_absent(body)]
@@ -87,7 +88,10 @@ def _pci(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Optional[s
 def _ports(
     ports: list[tuple[str, Mapping[str, Any]]], functions: list[tuple[str, Mapping[str, Any]]]
 ) -> Iterable[NicPort]:
-    """One per port; MACs from the port, else from the functions on it. Without ports: one per function that has a MAC."""
+    """One per port; MACs from the port, else from the functions on it.
+
+    Without ports: one per function that has a MAC.
+    """
     by_port: dict[str, list[Mapping[str, Any]]] = {}
     alone: list[tuple[str, Mapping[str, Any]]] = []
     for path, body in functions:

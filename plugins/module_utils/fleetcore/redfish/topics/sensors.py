@@ -18,7 +18,8 @@ from .common import identity, is_absent, status
 
 
 def read(tree: Tree) -> tuple[Sensor, ...]:
-    """Sensor resources; and temperatures and voltages inside of the deprecated Thermal and Power, where no sensor is one."""
+    """Sensor resources; and temperatures and voltages inside of the deprecated Thermal and Power, where no sensor is
+    one."""
     out = [
         _sensor(path, body, body.get("ReadingType"), body.get("Reading"), body.get("ReadingUnits"))
         for path, body in tree.of("sensor")

@@ -192,7 +192,7 @@ def test_host_bmc_and_switch_ports_are_tied_together():
     assert source_of(merged["provenance"], "nic_ports", "macaddress=aa:00:00:00:00:01", "id") == "oob"
 
 
-# -- properties -----------------------------------------------------------------------------------------------------------
+# -- properties --------------------------------------------------------------------------------------------------------
 
 SERIALS = st.sampled_from(["S1", "S2", "S3", "S4", "s1", "N/A", "0", None])
 PLACES = st.sampled_from(["DIMM A1", "DIMM.Socket.A1", "A1", "P1_DIMMA1", "A2", "B1", "DIMM_B1", None])
@@ -371,7 +371,7 @@ def test_two_views_of_one_machine_are_one(seed):
     assert {(cpu["slot"], cpu["id"]) for cpu in merged["cpus"]} == {(f"CPU.Socket.{n}",) * 2 for n in (1, 2)}
 
 
-# -- any document -----------------------------------------------------------------------------------------------------------
+# -- any document ------------------------------------------------------------------------------------------------------
 
 DEFINITIONS = json_schema()["$defs"]
 TEXTS = [

@@ -183,14 +183,15 @@ def test_a_manifest_of_a_later_format_is_refused(tmp_path):
         read(str(path))
 
 
-# -- secrets ---------------------------------------------------------------------------------------------------------------
+# -- secrets -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "Password", "SysPassword", "BindPasswd", "CHAPSecret", "X-Auth-Token", "CommunityString", "AgentCommunity",
-        "IPMILan.1.EncryptionKey", "Users.2.MD5v3Key", "Key", "LicenseKey", "LicenseString", "SessionId", "AuthenticationKey",
+        "IPMILan.1.EncryptionKey", "Users.2.MD5v3Key", "Key", "LicenseKey", "LicenseString", "SessionId",
+        "AuthenticationKey",
     ],
 )  # fmt: skip
 def test_secret_names(name):
@@ -202,7 +203,8 @@ def test_secret_names(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "#ManagerAccount.ChangePassword", "ResetKeysType@Redfish.AllowableValues", "KeyboardLayout", "DeleteUnusedEncryptionKeys",
+        "#ManagerAccount.ChangePassword", "ResetKeysType@Redfish.AllowableValues", "KeyboardLayout",
+        "DeleteUnusedEncryptionKeys",
         "Id", "@odata.id", "KeySequence", "UefiShellPhysicalPresenceKeystroke", "SecureBoot", "Message",
     ],
 )  # fmt: skip

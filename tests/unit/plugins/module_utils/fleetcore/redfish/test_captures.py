@@ -28,7 +28,7 @@ GIB = 2**30
 
 
 def fixture_file(name):
-    """ansible-test runs these in a copy of the tree, without the rest of tests/: so the fixtures are looked for here."""
+    """Look for the fixtures: ansible-test runs these in a copy of the tree, without the rest of tests/."""
     here = Path(__file__).resolve()
     bases = [Path(os.environ["FLEET_FIXTURES"])] if "FLEET_FIXTURES" in os.environ else []
     bases += [parent / "shared" / "fixtures" for parent in here.parents]

@@ -78,7 +78,7 @@ def macs(device):
     return [port.macaddress for nic in device.nics for port in nic.nic_ports]
 
 
-# -- storage ------------------------------------------------------------------------------------------------------------
+# -- storage -----------------------------------------------------------------------------------------------------------
 
 
 def test_storage_with_controllers_of_their_own(tree):
@@ -161,7 +161,7 @@ def test_volumes_name_their_drives(tree):
     assert [(item.raid_type, item.physical_drives) for item in read(tree).volumes] == [("RAID1", ("D1", "Disks-1"))]
 
 
-# -- processors and memory ------------------------------------------------------------------------------------------------
+# -- processors and memory ---------------------------------------------------------------------------------------------
 
 
 def test_processor_types(tree):
@@ -259,7 +259,7 @@ def test_memory_as_ilo_4_has_it(tree):
     assert (found.slot, found.type, found.clock_speed_hz) == ("PROC 1 DIMM 3", "DDR4", 2133_000_000)
 
 
-# -- network ---------------------------------------------------------------------------------------------------------------
+# -- network -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_the_bmc_without_interfaces(tree):
     assert (bmc.hostname, bmc.firmware.installed) == ("bmc-2", "1.2")
 
 
-# -- chassis ----------------------------------------------------------------------------------------------------------------
+# -- chassis -----------------------------------------------------------------------------------------------------------
 
 
 def test_power_supplies_and_batteries_of_the_power_subsystem(tree):
@@ -499,7 +499,7 @@ def test_a_device_that_system_and_chassis_list_by_two_addresses(tree):
     assert [item.serial for item in read(tree).pcie_devices] == ["X1"]
 
 
-# -- software and logs -------------------------------------------------------------------------------------------------------
+# -- software and logs -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("owner", [SYSTEM, MANAGER])
@@ -605,7 +605,7 @@ def test_placeholders_are_no_asset_tags(tree, tag):
     assert read(tree).asset_tag is None or tag == 5
 
 
-# -- forms of links and collections -------------------------------------------------------------------------------------------
+# -- forms of links and collections ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -671,7 +671,7 @@ def test_the_boot_order_where_it_was_first(tree):
     assert read(tree).boot.order == ("Disk", "Network")
 
 
-# -- shapes of whole vendors --------------------------------------------------------------------------------------------------
+# -- shapes of whole vendors -------------------------------------------------------------------------------------------
 
 
 def inventory(tree, *rows, name="FirmwareInventory"):

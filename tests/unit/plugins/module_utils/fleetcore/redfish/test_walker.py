@@ -287,7 +287,7 @@ def test_giving_up_is_recorded_as_time_out():
     assert walker.wants() == []
 
 
-# -- any JSON ----------------------------------------------------------------------------------------------------------------
+# -- any JSON ----------------------------------------------------------------------------------------------------------
 
 PATHS = sorted(tree()) + [f"{ROOT}/x{number}" for number in range(6)]
 NAMES = sorted(
@@ -376,7 +376,7 @@ def test_a_part_without_any_content_is_absent():
     assert document(walker).boot is None
 
 
-# -- only the member ----------------------------------------------------------------------------------------------------------
+# -- only the member ---------------------------------------------------------------------------------------------------
 
 ONLY = {"ProtocolFeaturesSupported": {"OnlyMemberQuery": True}}
 

@@ -4,8 +4,8 @@
 
 """``golden/<parser>/<case>/{raw, expected.json}``: what a tool prints and the document that it means.
 
-The outputs are of our own making, in the form that the tools have; captures of real machines are checked in tests/service/collect.
-After a wanted change: ``FLEET_GOLDEN=write pytest ...``, then read the difference.
+The outputs are of our own making, in the form that the tools have; captures of real machines are checked in
+tests/service/collect. After a wanted change: ``FLEET_GOLDEN=write pytest ...``, then read the difference.
 """
 
 from __future__ import annotations
