@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Check that files which are derived from others are current (`--write` makes them so), and that all say one version.
 
-docs/schema/device.schema.json is the JSON schema of the device document. The registry of Redfish topics names every file in
-topics/ that has the name of a field of the document: Ansible ships to a machine only what is imported by name. The
-documentation fragment lists the sections that the fields name.
+docs/schema/device.schema.json is the JSON schema of the device document. The registry of Redfish topics names every
+file in topics/ that has the name of a field of the document: Ansible ships to a machine only what is imported by name.
+The documentation fragment lists the sections that the fields name.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ options:
   sections:
     description:
       - Sections to read. Default is all.
-      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login works.
+      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login
+        works.
     type: list
     elements: str
     choices:

@@ -13,7 +13,8 @@ options:
   sections:
     description:
       - Sections to read. Default is all.
-      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login works.
+      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login
+        works.
     type: list
     elements: str
     choices:

@@ -66,8 +66,10 @@ def reduced(name: str) -> str:
 
 
 def is_secret(name: str, kind: Optional[str] = None) -> bool:
-    """Is this the name of a password, its hash or its salt? ``kind`` is the tool's type of the setting, if it has
-    one."""
+    """Tell whether this is the name of a password, its hash or its salt.
+
+    :param kind: the tool's type of the setting, if it has one.
+    """
     if (kind or "").lower() == "password":
         return True
     return bool(_SECRET.search(name)) and not _POLICY.search(name)

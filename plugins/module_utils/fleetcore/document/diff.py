@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What changed between two observations of one machine by one source. Pure.
+"""The changes between two observations of one machine by one source. Pure.
 
 Components are matched by identity, never by their place in a list: see ``match.py``. A part with the same serial in
 another slot has moved; another serial in the same slot is one part removed and one added. Readings, link states and

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Where the BMC and the machine's own OS disagree about one machine. Pure.
+"""Contradictions between the BMC and the machine's own OS about one machine. Pure.
 
 Sources spell one fact in several ways: the rules of ``_COMPARED`` tell a spelling from a contradiction. What only one
 source says is no contradiction, but for parts that both should see and one does not (``_EXPECTED``).

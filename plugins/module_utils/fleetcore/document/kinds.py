@@ -2,8 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What is said of a field of the device document where it is declared: everything else that handles fields reads it
-from there.
+"""Declarations of the fields of the device document. Everything that handles fields reads from there what they are.
 
 A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` made by :func:`parts`. It then has its
 place in coverage, history, merge, the list of components, and the tables of page and command line (``tables.py``).
@@ -62,7 +61,7 @@ def rows(title: str, *sections: str, **said: Any) -> Any:
 
 
 def kind_of(item: dataclasses.Field[Any]) -> Kind:
-    """What was said of a field where it was declared."""
+    """Read what was said of a field where it was declared."""
     kind: Kind = item.metadata.get("kind", _OTHER)
     return kind
 

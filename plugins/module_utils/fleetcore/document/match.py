@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which component of one list is which of another. Pure; components are plain data (see ``model.to_dict``).
+"""Find the components of one list in another. Pure; components are plain data (see ``model.to_dict``).
 
 A component is known by its serial number, else by a WWN, MAC address or UUID, else by where it is: slot, bus address,
 id. Never by its place in a list. Placeholder serials are none. Two components with different serial numbers are two,
@@ -37,7 +37,7 @@ _COUNTED = frozenset(["cpus", "power_supplies"])
 
 
 class Pairs(NamedTuple):
-    """What :func:`pair` found; ``both`` in the order of the left list."""
+    """The answer of :func:`pair`; ``both`` in the order of the left list."""
 
     both: list[tuple[Part, Part]]
     left: list[Part]
@@ -103,8 +103,8 @@ def same_words(mine: str, theirs: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def place_words(text: str) -> tuple[str, ...]:
-    """What tells places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"), ``P1_DIMMA1`` is
-    ("1", "a", "1")."""
+    """The words that tell places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"),
+    ``P1_DIMMA1`` is ("1", "a", "1")."""
     address = _PCI.match(text.strip().lower())
     if address:
         return (f"{int(address.group(1) or '0', 16):x}:{address.group(2)}",)
@@ -146,7 +146,7 @@ def _addresses(part: Part) -> list[str]:
 
 
 def _strong(part: Part) -> dict[str, frozenset[str]]:
-    """What the part is, wherever it is: by kind of identity, best first."""
+    """Identities of the part, wherever it is: by kind of identity, best first."""
     serial = clean_serial(part.get("serial"))
     found = {
         "serial": frozenset([squeezed(serial) or serial] if serial else []),
@@ -189,7 +189,7 @@ class _Known:
 
 
 def pair(left: Iterable[Part], right: Iterable[Part], kind: str = "", likely: bool = False) -> Pairs:
-    """Which of ``left`` is which of ``right``; each is in the answer once.
+    """Pair the components of ``left`` with those of ``right``; each is in the answer once.
 
     :param kind: the list's name in the device document. :param likely: see the module.
     """
@@ -264,7 +264,7 @@ def _by_place(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
 
 
 def _by_being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
-    """What has nothing to know it by."""
+    """Components that have nothing to know them by, if they are equal."""
     waiting: dict[str, list[_Known]] = {}
     for item in right:
         if not item.strong and not item.places:

@@ -248,8 +248,8 @@ def _most(sources: Iterable[str]) -> str:
 def source_of(
     provenance: Mapping[str, str], name: str, title: Optional[str] = None, field: Optional[str] = None
 ) -> str:
-    """What ``provenance`` says of a field: of the machine, of one of its parts, or of the component with that label
-    in list ``name``."""
+    """Look up the source of a field in ``provenance``: of the machine, of one of its parts, or of the component with
+    that label in list ``name``."""
     paths = [f"{name}[{title}].{field}", f"{name}[{title}]"] if title is not None else []
     return next((provenance[path] for path in [*paths, f"{name}.{field}", name] if path in provenance), "")
 

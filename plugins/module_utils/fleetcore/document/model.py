@@ -65,7 +65,7 @@ T = TypeVar("T")
 
 
 class Source(str, enum.Enum):
-    """Who looked: the BMC from outside, the machine's own OS, or the merge of both."""
+    """The observer: the BMC from outside, the machine's own OS, or the merge of both."""
 
     OOB = "oob"
     INBAND = "inband"
@@ -73,7 +73,7 @@ class Source(str, enum.Enum):
 
 
 class Verdict(str, enum.Enum):
-    """What became of one section of a collection."""
+    """The end of one section of a collection."""
 
     COLLECTED = "collected"
     ABSENT = "absent"
@@ -114,7 +114,7 @@ class Attempt(Record):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Stats(Record):
-    """What the collection cost."""
+    """The cost of the collection."""
 
     requests: Optional[int] = None
     logins: Optional[int] = None

@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 
 class Record:
-    """What the classes below share.
+    """The base of all records.
 
     ``dataclass`` would write and compile each method anew for each class, which took half of the time of importing
     this module.

@@ -27,7 +27,7 @@ MEMORY_BYTES = "memory_bytes"
 KINDS: Mapping[str, Kind] = {
     item.name: kind_of(item) for item in dataclasses.fields(Device) if item.name not in OF_THE_OBSERVATION
 }
-"""What is said of each field that describes the machine, in the order of the document."""
+"""The kind of each field that describes the machine, in the order of the document."""
 
 FIELDS = tuple(KINDS)
 

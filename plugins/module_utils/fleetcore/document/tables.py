@@ -71,7 +71,7 @@ COLUMNS: Mapping[str, Callable[[Part], str]] = {
     "health": lambda part: str((part.get("status") or {}).get("Health") or ""),
     "reading": _reading,
 }
-"""What a column shows that is not simply the field of its name."""
+"""Readers of the columns that are not simply the field of their name."""
 
 
 def _detail(name: str, part: Part) -> str:

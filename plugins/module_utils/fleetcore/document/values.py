@@ -84,8 +84,7 @@ def text(value: Any) -> Optional[str]:
 
 
 def word(value: Any) -> Optional[str]:
-    """Like :func:`text`, but None for the words by which firmware says that it doesn't know, and for punctuation
-    only."""
+    """Text that says something: None for the words by which firmware says that it doesn't know, and for dots."""
     clean = text(value)
     return None if clean is None or _is_nothing(clean) else clean
 
@@ -105,7 +104,7 @@ def clean_serial(value: Any) -> Optional[str]:
 
 
 def serial_key(value: Any) -> str:
-    """What serial numbers are compared by: without case and punctuation; empty for none."""
+    """A serial number without case and punctuation, for comparing; empty for none."""
     return squeezed(clean_serial(value) or "")
 
 

@@ -2,4 +2,4 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What a machine knows of itself."""
+"""The hardware as the machine's own operating system knows it."""

@@ -5,7 +5,7 @@
 """Redfish, from links to the device document.
 
 - ``topics/``: one file for each field of the document: what is followed for it, and how its resources are read. Pure.
-- ``quirks.py``: vendors' peculiarities (data): start here for the next one, and add a test with the bodies that show it.
+- ``quirks.py``: vendors' peculiarities (data): start here for the next one, and add a test with bodies that show it.
 - ``rules.py``: what a rule and a topic say of themselves.
 - ``walker.py``: which resources are needed next; asks nobody, bounded, each resource once. ``wants.py``: what it asks
   for and is told. ``queries.py``: which queries spare requests. ``report.py``: the verdicts.

@@ -64,7 +64,7 @@ class Recording:
 
     @property
     def driver(self) -> str:
-        """What the document came from, or was to come from."""
+        """The driver that the document came from, or was to come from."""
         tried = self.attempts("ipmi" if self.commands and ROOT not in self.bodies else "redfish")
         return tried[-1].driver or ""
 

@@ -127,7 +127,7 @@ class _Collection:
         return self._walker.done
 
     def ready(self, room: int) -> list[Want]:
-        """What to fetch now, no more than ``room``. Each must be answered with :meth:`took`."""
+        """Give the wants to fetch now, no more than ``room``. Each must be answered with :meth:`took`."""
         self._waiting.extend(self._walker.wants())
         gone = self._misses >= GIVE_UP_AFTER
         if gone or self._clock.monotonic() >= self.end:

@@ -35,7 +35,7 @@ def interpret(
     tree = dataclasses.replace(tree, coverage=verdicts, derived={})
 
     def ask(section: str, read: Reader) -> Any:
-        """What a reader finds; None for nothing, and for a reader that failed."""
+        """Give what a reader finds; None for nothing, and for a reader that failed."""
         try:
             found = read(tree)
         except Exception as error:  # noqa: BLE001  (any JSON must give a document or a recorded reason)

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Who the machine is: its names and numbers, from the chosen system and the chassis that it is in. Pure."""
+"""Names and numbers of the machine, from the chosen system and the chassis that it is in. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main_chassis(tree: Tree) -> Body:
 
 
 def maker(tree: Tree) -> Optional[str]:
-    """Who made the machine."""
+    """The maker of the machine."""
     return common(tree.host)["vendor"] or word(main_chassis(tree).get("Manufacturer"))
 
 

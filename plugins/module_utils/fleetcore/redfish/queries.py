@@ -26,7 +26,7 @@ leads to them: of others the member would be under way by another link, and be f
 
 
 class Queries:
-    """What can be asked of one service.
+    """The queries that one service offers.
 
     :param root: the service root. Empty: it was not read, and offers nothing.
     :ivar single: the query by kind of a single resource that is asked for with what is below it.

@@ -147,7 +147,7 @@ NOT_EVENT_LOGS = ("faultlist",)
 
 
 def is_event_log(service: Mapping[str, Any]) -> bool:
-    """Is this LogService the one with hardware events (SEL, IML)? Life cycle and audit logs are not."""
+    """Tell the LogService with hardware events (SEL, IML) from life cycle and audit logs."""
     if str(service.get("Id", "")).strip().lower() in NOT_EVENT_LOGS:
         return False
     if service.get("LogEntryType") == "SEL":

@@ -33,7 +33,7 @@ _NO_FILE = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.{1,2}(?:/|$)|//|[^/]{200}")
 
 @dataclass
 class Record:
-    """What one walk fetched, and what was said over IPMI, without its secrets.
+    """A record of all that one walk fetched, and of IPMI, without secrets.
 
     :param secrets: values to redact wherever they stand. :param salt: random bytes for the hashes of user names.
     """
@@ -53,7 +53,7 @@ class Record:
 
     @property
     def redacted(self) -> int:
-        """How many values were replaced."""
+        """Number of values that were replaced."""
         return self._redactor.count
 
     @property
@@ -69,7 +69,7 @@ class Record:
         self.commands.append({**request, "answer": answer})
 
     def add(self, want: Want, outcome: Outcome) -> None:
-        """What became of a want, in the order in which the walker took it."""
+        """Note what became of a want, in the order in which the walker took it."""
         entry: dict[str, Any] = {"url": self._redactor.text(want.url, known=False), "status": outcome.status}
         if outcome.verdict is not Verdict.COLLECTED or outcome.body is None:
             entry["verdict"] = outcome.verdict.value

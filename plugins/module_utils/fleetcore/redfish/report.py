@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What became of the sections of a walk: counted while it goes, a verdict for each at its end."""
+"""Counts of a walk by section, and the verdict of each at its end."""
 
 from __future__ import annotations
 

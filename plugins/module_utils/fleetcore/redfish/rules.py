@@ -80,7 +80,7 @@ Reader = Callable[[Tree], Any]
 
 @dataclass(frozen=True)
 class Topic:
-    """How one field of the device document is read over Redfish. Each file in ``topics/`` exports one, as ``TOPIC``.
+    """A reader of one field of the device document over Redfish. Each file in ``topics/`` exports one, as ``TOPIC``.
 
     Title, section and columns of the field are said where the document declares it.
 
@@ -102,7 +102,7 @@ class Topic:
 
 
 def rules_of(topics: Iterable[Topic]) -> dict[str, tuple[Follow, ...]]:
-    """What the walker follows from each kind of resource, for all topics in their order."""
+    """Collect the rules of all topics, in their order, by the kind of resource that holds the links."""
     rules: dict[str, tuple[Follow, ...]] = {}
     for topic in topics:
         for kind, follows in topic.rules.items():
@@ -120,7 +120,7 @@ class Rules:
         self._asked: dict[str, list[Follow]] = {}
 
     def of(self, kind: str) -> list[Follow]:
-        """What is followed from a kind of resource."""
+        """Rules for a kind of resource."""
         found = self._asked.get(kind)
         if found is None:
             every = self._rules.get(kind, ())

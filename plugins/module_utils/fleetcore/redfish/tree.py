@@ -25,7 +25,7 @@ _ANSWERED = (Verdict.COLLECTED, Verdict.ABSENT)
 
 @dataclass
 class Tree:
-    """What was collected: bodies by path, paths by kind, and who linked to whom.
+    """The resources that were collected: bodies by path, paths by kind, and who linked to whom.
 
     :ivar system: path of the chosen system. :ivar coverage: the verdict of every section, once the walk is over.
     :ivar derived: what topics work out of the whole tree, once (:func:`once`).

@@ -137,7 +137,7 @@ def links_at(body: Any, path: str, base: str) -> list[str]:
 
 
 def objects_at(body: Any, path: str, base: str) -> list[tuple[str, Any]]:
-    """Like :func:`links_at`, each link with the value that holds it: after ``$expand`` that is the resource itself."""
+    """Links as :func:`links_at` finds them, each with the value that holds it: after ``$expand`` the resource."""
     head, each, rest = path.partition("[].")
     if each:
         return [pair for item in items(at(body, head)) for pair in objects_at(item, rest, base)]

@@ -33,7 +33,7 @@ from .values import at, is_resource, link, links, links_at, objects_at, text
 from .wants import ROOT, Limits, Outcome, Want
 
 RULES = rules_of(TOPICS)
-"""What is followed from each kind of resource."""
+"""Links to follow, by the kind of the resource that holds them."""
 
 
 class Walker:
@@ -217,7 +217,7 @@ class Walker:
             self._follow_all(want.path, want.kind, want.depth, body)
 
     def _saves(self, want: Want, body: Mapping[str, Any]) -> int:
-        """How many requests an expanded answer is expected to make needless."""
+        """Number of requests that an expanded answer is expected to spare."""
         count = 0
         found = [(item, list(self._targets(item, body, want.path))) for item in self._rules.of(want.kind)]
         newer = {item.section for item, targets in found if item.unless is None and targets}
@@ -251,7 +251,7 @@ class Walker:
                     self._report.collected(follow.section)
 
     def _targets(self, follow: Follow, body: Mapping[str, Any], path: str) -> Iterable[str]:
-        """What is still to be fetched of a rule's links."""
+        """Those of a rule's links that are still to be fetched."""
         if follow.left_out(body, path):
             return ()
         for item in follow.paths:

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What a walk asks for and is told: values between the walker and whoever fetches, records or replays."""
+"""Questions and answers of a walk: values between the walker and whoever fetches, records or replays."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Want(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came back: a JSON object, or why not. ``status`` is the HTTP status when there was one."""
+    """The answer to a want: a JSON object, or why there is none. ``status`` is the HTTP status when there was one."""
 
     verdict: Verdict
     body: Optional[Mapping[str, Any]] = None

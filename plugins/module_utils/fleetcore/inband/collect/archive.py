@@ -255,7 +255,7 @@ def _loose(members: Mapping[str, bytes], links: Mapping[str, str]) -> Capture:
 
 
 def _folders(paths: Iterable[str]) -> dict[str, Outcome[Sequence[str]]]:
-    """What is in each folder of these paths, sorted."""
+    """The names in each folder of these paths, sorted."""
     inside: dict[str, set[str]] = {}
     for path in paths:
         place = path

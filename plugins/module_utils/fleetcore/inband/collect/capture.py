@@ -44,7 +44,7 @@ def redacted(text: str) -> str:
 
 @dataclass
 class Capture:
-    """What was asked and answered. Keys are command lines and paths; a value may be the error that was raised.
+    """All that was asked and answered. Keys are command lines and paths; a value may be the error that was raised.
 
     Of a folder of outputs: ``named`` are the files that a command's output is from, ``unused`` those that nobody knows.
     """
@@ -124,7 +124,7 @@ class Replay:
         return self._found(self.capture.folders, path)
 
     def _found(self, memory: Mapping[str, Outcome[T]], path: str) -> T:
-        """What was recorded under this path; in a copy of ``/sys`` also what its links lead to."""
+        """The record of this path; in a copy of ``/sys`` also what its links lead to."""
         place = path
         for _step in range(_MAX_LINKS):
             if place in memory:

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How tools' outputs are known in a folder: by their files' names, else by what is in them.
+"""Tools' outputs in a folder, known by their files' names, else by their content.
 
 Data, and how it is read.
 """

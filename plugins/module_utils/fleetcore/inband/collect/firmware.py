@@ -20,7 +20,7 @@ _GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
 def efi(probe: Probe) -> None:
-    """How the machine was booted, Secure Boot, and with ``full`` the size and SHA-256 of every EFI variable."""
+    """The way the machine was booted, Secure Boot, and with ``full`` the size and SHA-256 of every EFI variable."""
     if not probe.has("/sys/firmware", "efi"):
         if probe.has("/sys/firmware", "dmi") or probe.has("/sys/firmware", "acpi"):
             probe.add(Device(boot=Boot(mode="BIOS")))

@@ -40,7 +40,7 @@ _GRACE = 2.0
 SEARCH_PATH = os.pathsep.join(
     dict.fromkeys([*_FOLDERS, *(item for item in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(item))])
 )
-"""Where tools are looked for."""
+"""Folders in which tools are looked for."""
 
 
 class SystemRunner:

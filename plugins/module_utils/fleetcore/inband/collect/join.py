@@ -69,7 +69,7 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
 
 
 def _keys(name: str, item: Any) -> list[Key]:
-    """What a component is known by, strongest first."""
+    """The keys that a component is known by, strongest first."""
     keys: list[Key] = []
     for kind in _IDENTITIES.get(name, ("serial", "id")):
         value = getattr(item, kind, None)

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What a source works with: runs tools, reads files, and keeps book of what came of it. No failure leaves it."""
+"""The tools of a source: runs commands, reads files, and keeps book of what came of it. No failure leaves it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHORT = 160
 
 @dataclass(frozen=True)
 class Options:
-    """How to collect.
+    """Options of a collection.
 
     :param full: with SMART attributes, all BIOS settings, all PCI devices, and EFI variables.
     :param timeout: seconds for one run of a tool.
@@ -126,7 +126,7 @@ class Probe:
         return [argv for argv in self._outputs if argv[: len(begin)] == begin]
 
     def ask(self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Like :meth:`tool`, but the result is returned; None if there is none."""
+        """Run a tool as :meth:`tool` does, and return the result; None if there is none."""
         result = self.run(argv)
         if result is None:
             return None
@@ -177,14 +177,14 @@ class Probe:
         return content or None
 
     def attribute(self, path: str) -> Optional[bytes]:
-        """Like :meth:`text`, as it is in the file."""
+        """The bytes of the file that :meth:`text` reads."""
         try:
             return self._files.read(path, MAX_FILE)
         except FleetError:
             return None
 
     def names(self, path: str, *, optional: bool = False) -> Sequence[str]:
-        """What is in a folder; nothing if it is not there or cannot be read, which is noted unless it is
+        """The names in a folder; nothing if it is not there or cannot be read, which is noted unless it is
         ``optional``."""
         if optional:
             try:

@@ -63,7 +63,7 @@ _BLUEFIELD = ("a2d2", "a2d6", "a2d9", "a2dc", "a2df")
 
 
 def is_listed(kind: str) -> bool:
-    """Is a device of this PCI class in a lean document?"""
+    """Tell whether a device of this PCI class is in a lean document."""
     return kind[:2] in _LISTED or kind in _LISTED_SUB
 
 

@@ -44,7 +44,7 @@ MANAGERS: Mapping[str, Sequence[str]] = {
     "apk": ("apk", "add", "--quiet", "--wait", str(LOCKED)),
     "pacman": ("pacman", "--sync", "--noconfirm", "--needed"),
 }
-"""How to install without a question, and nothing else than the packages with what they need."""
+"""Command lines that install without a question, and nothing else than the packages with what they need."""
 REFRESH: Mapping[str, Sequence[str]] = {
     "apt-get": (*_APT, "update"),
     "zypper": (*_ZYPPER, "refresh"),

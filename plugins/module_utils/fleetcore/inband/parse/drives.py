@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What the parsers of drive tools share: device names, virtual disks, protocols."""
+"""Shared by the parsers of drive tools: device names, virtual disks, protocols."""
 
 from __future__ import annotations
 

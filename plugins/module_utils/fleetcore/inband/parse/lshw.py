@@ -210,7 +210,7 @@ _ARCHITECTURES = (("x86-64", "x86_64"), ("fpu", "x86"), ("asimd", "aarch64"))
 
 
 def _clock(node: Node) -> Optional[int]:
-    """What the processor is made for.
+    """The clock that the processor is made for.
 
     With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit.
     """
@@ -286,7 +286,7 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
 
 
 def _fastest(node: Node) -> dict[str, str]:
-    """What the port is made for, which is known without a link, too."""
+    """The speed that the port is made for, which is known without a link, too."""
     speed = positive(node.get("capacity"))
     return {"max_speed_bits": str(speed)} if speed else {}
 

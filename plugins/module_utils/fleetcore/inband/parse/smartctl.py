@@ -212,7 +212,7 @@ def _smart_status(body: Mapping[str, Any], status: int) -> Optional[str]:
 
 
 def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
-    """What speaks against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own
+    """The signs against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own
     words."""
     errors = [EXIT_BITS[3]] if status & FAILING or at(body, "smart_status", "passed") is False else []
     errors += [EXIT_BITS[bit] for bit in _ABOUT_THE_DRIVE if status & 1 << bit]
@@ -265,7 +265,7 @@ def _attributes(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _capabilities(body: Mapping[str, Any]) -> tuple[Capability, ...]:
-    """What matters to someone who operates or wipes the drive."""
+    """Abilities that matter to someone who operates or wipes the drive."""
     support = mapping(body.get("smart_support"))
     out = []
     if isinstance(support.get("available"), bool):

@@ -73,7 +73,7 @@ def part(body: Mapping[str, Any]) -> Optional[str]:
 
 
 def slot(body: Mapping[str, Any]) -> Optional[str]:
-    """Where the label on the machine says that it is."""
+    """Give the place that the label on the machine names."""
     located = first(body, "Location.PartLocation.ServiceLabel", "PhysicalLocation.PartLocation.ServiceLabel")
     if located is None:
         old = items(body.get("Location"))

@@ -37,7 +37,7 @@ def read(tree: Tree) -> tuple[Enclosure, ...]:
 
 
 def location(body: Mapping[str, Any]) -> Optional[str]:
-    """Where a chassis says that it is, in one line."""
+    """The place of a chassis in the building, in one line."""
     parts = [
         ("", word(at(body, "Location.PostalAddress.Building"))),
         ("", word(at(body, "Location.PostalAddress.Room"))),

@@ -21,7 +21,7 @@ from .common import identity, is_absent, status
 
 @once
 def read(tree: Tree) -> tuple[FirmwareEntry, ...]:
-    """What runs now; older versions that the service keeps are ``firmware.previous`` of the row with the same
+    """Versions that run now; older ones that the service keeps are ``firmware.previous`` of the row with the same
     software id."""
     rows: dict[str, FirmwareEntry] = {}
     previous: dict[str, list[Firmware]] = {}

@@ -15,7 +15,7 @@ from .common import common, identity
 
 
 def read(tree: Tree) -> tuple[Licence, ...]:
-    """What is licensed. Never the key."""
+    """Names of licences and when they end. Never the key."""
     out = []
     for path, body in tree.of("licence"):
         names = body.get("LicenseDescription")

@@ -28,7 +28,7 @@ _WHOLE = (
     "SupportedRAIDTypes",
     "Status",
 )
-"""What a controller inside of Storage has when the resource of its own says no more."""
+"""Properties of a controller inside of Storage that is complete: the resource of its own says no more."""
 
 
 def read(tree: Tree) -> tuple[StorageController, ...]:
