@@ -13,7 +13,7 @@ from fleetcore.errors import InvalidInput
 from fleetcore.host.clock import SystemClock
 from fleetcore.ports import PowerAction
 from fleetcore.power.options import bmc_options
-from fleetcore.power.redfish import FRESH_SECONDS, RedfishDriver
+from fleetcore.power.redfish import RedfishDriver
 
 from fleetlab.farm import BmcSpec, PowerBehaviour, running_farm
 
@@ -39,48 +39,17 @@ def test_requests(module, login, options, switched, most):
         assert bmc.counters.requests <= most, bmc.counters.by_path
 
 
-class Hurried(SystemClock):
-    """A clock on which waits take no time, and which can be put forward."""
-
-    ahead = 0.0
-
-    def monotonic(self):
-        return super().monotonic() + self.ahead
-
-    def sleep(self, seconds):
-        self.ahead += seconds
-
-
 @pytest.fixture
 def driver(login):
-    """A driver of a virtual BMC, closed at the end, with its clock."""
+    """A driver of a virtual BMC, closed at the end."""
     with contextlib.ExitStack() as stack:
 
         def make(bmc, **more):
-            clock = Hurried()
-            made = RedfishDriver(bmc_options(login(bmc, **more)), clock)
+            made = RedfishDriver(bmc_options(login(bmc, **more)), SystemClock())
             stack.callback(made.close)
-            return made, clock
+            return made
 
         yield make
-
-
-def test_what_was_read_a_moment_ago_counts_and_not_what_was_read_before_a_wait(bmc, driver):
-    power, clock = driver(bmc)
-    assert power.power_state().value == "on"
-    asked = bmc.counters.requests
-    assert power.power_state().value == "on"
-    assert bmc.counters.requests == asked
-    bmc.set_power(False)
-    clock.sleep(FRESH_SECONDS)
-    assert power.power_state().value == "off"
-
-
-def test_what_was_read_before_something_was_sent_does_not_count(bmc, driver):
-    power, _clock = driver(bmc)
-    assert power.power_state().value == "on"
-    power.set_power(PowerAction.OFF)
-    assert power.power_state().value == "off"
 
 
 def test_sushy_is_imported_to_switch_and_not_to_look(module, bmc, login, collections, tmp_path):
@@ -102,7 +71,7 @@ def test_a_board_that_is_dead_while_the_host_is_off_is_in_nobodys_way(bmc, drive
     bmc.update("/redfish/v1/Systems", {"Members": [{"@odata.id": board}, {"@odata.id": host}]})
     bmc.faults.add(f"status:path={board},status=503")
     bmc.set_power(False)
-    power, _clock = driver(bmc, system=name)
+    power = driver(bmc, system=name)
     assert power.power_state().value == "off"
     power.set_power(PowerAction.ON)
     assert (power.power_state().value, bmc.power_state()) == ("on", "On")
@@ -112,8 +81,8 @@ def test_a_board_that_is_dead_while_the_host_is_off_is_in_nobodys_way(bmc, drive
 def test_a_node_that_is_broken_does_not_block_its_neighbour(chassis, driver):
     node, broken = chassis.systems
     chassis.faults.add(f"status:path={broken},status=500")
-    power, _clock = driver(chassis, system=node.rsplit("/", 1)[-1])
+    power = driver(chassis, system=node.rsplit("/", 1)[-1])
     assert power.power_state().value == "on"
-    nobody, _clock = driver(chassis)
+    nobody = driver(chassis)
     with pytest.raises(InvalidInput, match="did not answer"):
         nobody.power_state()

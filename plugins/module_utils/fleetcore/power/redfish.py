@@ -2,11 +2,11 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power over Redfish. The machine is found and looked at through :class:`.redfish.service.Service`, and switched by sushy.
+"""Power over Redfish: the machine is found and looked at through ``redfish.service``, and switched by sushy.
 
-sushy's own connector repeats POSTs after a broken connection and sends a refused password again. So sushy works over our
-session, and is handed what was read already: it sends the action, nothing else. It costs half a second of CPU to import,
-and is imported when there is something to be done.
+sushy's own connector repeats POSTs after a broken connection and sends a refused password again. So sushy works over
+our session, and is handed what was read already: it sends the action, nothing else. It costs half a second of CPU to
+import, and is imported when there is something to be done.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
 from ..redfish.wants import ROOT
-from .driver import Driver, Options, Params, place
+from .driver import Driver, Options, Params, option, place
 from .options import BmcOptions, bmc_options, check_system
 
 # The first one that the service allows is used.
@@ -36,8 +36,6 @@ _RESETS = {
     PowerAction.NMI: ("Nmi",),
 }
 _OPTIONAL = (PowerAction.RESET, PowerAction.NMI)
-FRESH_SECONDS = 1.0
-"""How long what was read of the system counts as its state, while nothing was sent to it."""
 
 
 def open_service(options: BmcOptions, clock: Clock) -> Service:
@@ -59,10 +57,10 @@ def open_service(options: BmcOptions, clock: Clock) -> Service:
 
 
 class RedfishDriver:
-    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use.
+    """A power driver of one ComputerSystem. Logs in at the first use.
 
-    From then on ``actions`` has reset and nmi only where the BMC offers them. Those that switch on and off are looked up
-    each time: some BMCs only list what fits the present state.
+    From then on ``actions`` has reset and nmi only where the BMC offers them. Those that switch on and off are looked
+    up each time: some BMCs only list what fits the present state.
 
     :raises MissingDependency: sushy is not installed (from the constructor).
     """
@@ -80,12 +78,10 @@ class RedfishDriver:
         self._clock = clock
         self._service: Optional[Service] = None
         self._system: tuple[str, Mapping[str, Any]] = ("", {})
-        self._fresh_until = 0.0
 
     def power_state(self) -> PowerState:
-        """The state as the BMC reports it. What was read a moment ago is not read again."""
-        if self._clock.monotonic() >= self._fresh_until:
-            self._look()
+        """Ask the BMC for the state."""
+        self._look()
         value = str(self._system[1].get("PowerState")).lower()
         return {"on": PowerState.ON, "off": PowerState.OFF}.get(value, PowerState.UNKNOWN)
 
@@ -102,7 +98,6 @@ class RedfishDriver:
                 action=action.value,
                 allowed=sorted(offered),
             )
-        self._fresh_until = 0.0
         _reset(service, path, system, value)
 
     def close(self) -> None:
@@ -122,7 +117,6 @@ class RedfishDriver:
             refused = [item for item in _OPTIONAL if offered and not set(offered).intersection(_RESETS[item])]
             self.actions = BMC_ACTIONS.difference(refused)
         self._system = path, system
-        self._fresh_until = self._clock.monotonic() + FRESH_SECONDS
         return service
 
 
@@ -186,48 +180,45 @@ class _Answer:
 
 
 OPTIONS: Options = {
-    "redfish_scheme": {
-        "type": "str",
-        "choices": ["https", "http"],
-        "default": "https",
-        "description": "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
-    },
-    "redfish_port": {
-        "type": "int",
-        "description": "Port of the Redfish service. Default is V(443), or V(80) for V(http).",
-    },
-    "validate_certs": {
-        "type": "bool",
-        "default": True,
-        "description": """
+    "redfish_scheme": option(
+        "str",
+        "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
+        choices=["https", "http"],
+        default="https",
+    ),
+    "redfish_port": option("int", "Port of the Redfish service. Default is V(443), or V(80) for V(http)."),
+    "validate_certs": option(
+        "bool",
+        """
             Whether the certificate of the BMC is checked. V(false) accepts any certificate, also an attacker's.
 
             Better for self-signed certificates is O(fingerprint).
         """,
-    },
-    "ca_path": {
-        "type": "path",
-        "description": """
+        default=True,
+    ),
+    "ca_path": option(
+        "path",
+        """
             File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against.
             Default is the system's.
         """,
-    },
-    "fingerprint": {
-        "type": "str",
-        "description": """
+    ),
+    "fingerprint": option(
+        "str",
+        """
             SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is
             accepted, and no CA is needed.
 
             The message about an untrusted certificate shows the fingerprint.
         """,
-    },
-    "system": {
-        "type": "str",
-        "description": """
+    ),
+    "system": option(
+        "str",
+        """
             Id of the ComputerSystem, for a BMC that has several behind it. Without it such a BMC is refused and the
             message lists the ids.
         """,
-    },
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Answers of one BMC in an earlier run, with their ETags: a body that has not changed is not sent again.
+"""Keeps what one BMC said in an earlier run, with ETags: a resource that has not changed is not sent again.
 
 Only resources that were asked for plainly: the ETag of a collection says nothing about the members that ``$expand``
 puts into it. Sections whose resources hold readings are asked for anew in any case (:data:`FRESH`), so that a service
