@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Derive from the device document and the files in redfish/topics/ what Ansible wants to read as text.
 
-The registry names every topic that has the name of a field of the document, since Ansible ships to a machine only what is
-imported by name. The documentation fragment lists the sections that the fields name.
+The registry names every topic that has the name of a field of the document, since Ansible ships to a machine only what
+is imported by name. The documentation fragment lists the sections that the fields name.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ _LEAST_KNOWN = 6  # shorter passwords would be found everywhere
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a property of this name holds a secret. Actions (``#...``) and annotations (``...@...``) never do."""
+    """Tell whether a property of this name holds a secret. Actions (``#...``) and annotations (``...@...``) don't."""
     if name.startswith("#") or "@" in name:
         return False
     plain = _LETTERS.sub("", name.lower())
