@@ -31,9 +31,9 @@ def allowable(resource: Mapping[str, Any], name: str) -> list[str]:
 
 
 def spelt(wanted: Sequence[str], offered: Sequence[str]) -> Optional[str]:
-    """The first of the wanted values that is offered, as the service spells it: some don't keep to the standard's capitals.
+    """The first of the wanted values that is offered, as the service spells it; None when none is offered.
 
-    The first one where the service does not say what it offers; None when none is offered.
+    Some services don't keep to the standard's capitals. Where one does not say what it offers, it is the first value.
     """
     if not offered:
         return wanted[0]

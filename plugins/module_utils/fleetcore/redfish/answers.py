@@ -29,7 +29,10 @@ BUSY = (429, 502, 503, 504)
 
 
 def outcome_of(response: HttpResponse) -> Outcome:
-    """An HTTP answer as the walker takes it. Errors inside a 200 (an object with only ``error`` in it) count as errors."""
+    """An HTTP answer as the walker takes it.
+
+    Errors inside a 200 (an object with only ``error`` in it) count as errors.
+    """
     status = response.status
     body = _json(response.body)
     error = body.get("error") if isinstance(body, Mapping) else None
@@ -67,7 +70,7 @@ def _json(body: bytes) -> Any:
 
 
 def message_of(response: HttpResponse) -> str:
-    """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; an empty string if there are none."""
+    """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; empty if there are none."""
     error = at(_json(response.body), "error")
     extended = items(at(error, "@Message.ExtendedInfo"))
     words = [text(item.get(name)) for item in extended[:3] for name in ("MessageId", "Message")]

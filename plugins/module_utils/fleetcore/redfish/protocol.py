@@ -4,7 +4,8 @@
 
 """One login to one Redfish service, sans-IO: what is sent when, and what is made of the answers.
 
-A wrong password stops at once: nothing here sends a refused password twice. A single resource that is wrong never raises.
+A wrong password stops at once: nothing here sends a refused password twice. A single resource that is wrong never
+raises.
 """
 
 from __future__ import annotations
@@ -53,16 +54,19 @@ class Pause:
 
 T = TypeVar("T")
 Steps = Generator[Union[HttpRequest, Pause], Optional[HttpResponse], T]
-"""What to do, step by step: each request is answered with its response or the transport's error, a pause with None."""
+"""Requests and pauses, one by one. A request is answered with its response or the transport's error, a pause: None."""
 
 
 class Protocol:
-    """Yields what a session sends, and is told what came back. Its methods in ``-ing`` are steps for an adapter to perform.
+    """Yields what a session sends, and is told what came back.
+
+    Its methods in ``-ing`` are steps for an adapter to perform.
 
     :ivar root: the service root as it was read before the login.
     :ivar requests: HTTP requests sent; ``logins``: passwords sent; ``received``: bytes of bodies.
     :param cache: of what this BMC said before, for conditional GETs.
-    :param end: on the clock's ``monotonic``: no request lasts longer than till then. Only the logout gets a little more.
+    :param end: on the clock's ``monotonic``: no request lasts longer than till then. Only the logout gets a little
+        more.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Protocol:
         self._lock = threading.Lock()
         self._auth: dict[str, str] = {}
         self._location: Optional[str] = None
+        self._sessions: Optional[str] = None
         self._doubted = False
         self._settled = False
         self.root: Optional[Mapping[str, Any]] = None
@@ -93,7 +98,7 @@ class Protocol:
         self.logins = 0
         self.received = 0
 
-    # -- login and logout -------------------------------------------------------------------------------------------------
+    # -- login and logout ---------------------------------------------------------------------------------------------
 
     def opening(self) -> Steps[None]:
         """Log in.
@@ -150,11 +155,11 @@ class Protocol:
             self._use_basic()
 
     def _renewing(self) -> Steps[bool]:
-        """Log in anew after the service forgot the session. False if there is no session to renew."""
-        if "X-Auth-Token" not in self._auth:
+        """Log in anew after the service forgot the session. False if there never was one to forget."""
+        if self._sessions is None:
             return False
         self._auth, self._location = {}, None
-        yield from self._login(link(at(self.root, "Links.Sessions")) or DEFAULT_SESSIONS)
+        yield from self._login(self._sessions)
         return True
 
     def _login(self, sessions: str) -> Steps[None]:
@@ -165,11 +170,12 @@ class Protocol:
         words = message_of(response)
         if any(word in words.lower() for word in SESSION_LIMIT_WORDS):
             raise SessionLimit(
-                f"{self._address}: the BMC has no session left: log others out or wait until they expire ({words[:200]})",
+                f"{self._address}: the BMC has no session left: log others out or wait until they expire "
+                f"({words[:200]})",
                 address=self._address,
             )
         if response.status in (200, 201, 202, 204) and token:
-            self._auth = {"X-Auth-Token": token}
+            self._auth, self._sessions = {"X-Auth-Token": token}, sessions
             self._location = link(response.headers.get("location", "")) or link(body_of(response), sessions)
             return
         if response.status in (404, 405, 501) and not any(word in words.lower() for word in BAD_LOGIN_WORDS):
@@ -193,6 +199,7 @@ class Protocol:
         if self._username is None:
             return
         pair = f"{self._username}:{self._password or ''}".encode()
+        self._sessions = None
         self._auth = {"Authorization": "Basic " + base64.b64encode(pair).decode()}
         self.logins += 1
 
@@ -209,7 +216,8 @@ class Protocol:
         who = f"user {self._username!r}" if self._username is not None else "no user name was given"
         raise AuthenticationFailed(
             f"{self._address}: the BMC refused the login ({who}, HTTP {response.status}"
-            f"{': ' + words[:160] if words else ''}). Check username and password; not tried again, so as not to lock the account",
+            f"{': ' + words[:160] if words else ''}). Check username and password; not tried again, so as not to lock "
+            "the account",
             address=self._address,
             status=response.status,
         )
@@ -277,7 +285,9 @@ class Protocol:
         timeout: float = 0,
         renew: bool = True,
     ) -> Steps[HttpResponse]:
-        """Send one request of any method. Its answer is returned whatever its status. Errors as :class:`fleetcore.ports.Http`.
+        """Send one request of any method.
+
+        Its answer is returned whatever its status. Errors as :class:`fleetcore.ports.Http`.
 
         :param timeout: seconds for this request, where it is not the usual time-out.
         :param renew: log in anew, and send it once more, when the service has forgotten the session.

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""One Redfish service as those see it who act on it: resources read and written one by one, with errors, not verdicts."""
+"""One Redfish service for those who act on it: resources are read and written one by one, and what is wrong raises."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..document.model import Verdict
 from ..errors import BadResponse, FatalError, FleetError, NotFound, Unsupported
 from ..ports import Clock, HttpResponse
 from .actions import action_of, action_target, allowable
-from .answers import body_of, message_of, outcome_of, refusal
+from .answers import message_of, outcome_of, refusal
 from .session import Session
-from .systems import Choice, choose_system, last_part
-from .values import at, items, link, links, text
+from .systems import Choice, choose_system
+from .values import at, items, last_part, link, links, text
 
 _PAGES = 50
 Member = tuple[str, Mapping[str, Any]]
@@ -52,7 +52,7 @@ class Service:
         """The service root as it was read before the login."""
         return self._session.root or {}
 
-    # -- reading ----------------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------------
 
     def get(self, path: str) -> Mapping[str, Any]:
         """Read one resource.
@@ -98,7 +98,7 @@ class Service:
             page, pages = link(body.get("Members@odata.nextLink"), page), pages + 1
         return found
 
-    # -- targets ----------------------------------------------------------------------------------------------------------
+    # -- targets ------------------------------------------------------------------------------------------------------
 
     def system(self) -> Member:
         """Read the system that is meant: the one that was named, or the only machine (:func:`.systems.choose_system`).
@@ -123,7 +123,10 @@ class Service:
         return self._members(link(self.root.get("Systems")) or "/redfish/v1/Systems")
 
     def _choose(self, members: Mapping[str, Optional[Mapping[str, Any]]]) -> Member:
-        """Read the systems and choose. Those that don't answer are left out: the GPU board of a machine that is off is one."""
+        """Read the systems and choose.
+
+        Those that don't answer are left out: the GPU board of a machine that is off is one.
+        """
         found: dict[str, Mapping[str, Any]] = {}
         silent: dict[str, FleetError] = {}
         for path, inline in members.items():
@@ -150,7 +153,7 @@ class Service:
         mine = mine or [item for item in every if item[0] in named]
         return mine or [item for item in every if item[1].get("ManagerType") == "BMC"] or every
 
-    # -- writing ----------------------------------------------------------------------------------------------------------
+    # -- writing ------------------------------------------------------------------------------------------------------
 
     def patch(self, path: str, changes: Mapping[str, Any]) -> HttpResponse:
         """Change properties. The ETag is sent only to a service that asks for it: some refuse any."""
@@ -159,8 +162,8 @@ class Service:
     def write(self, method: str, path: str, body: Optional[bytes] = None) -> HttpResponse:
         """Send a change of a resource.
 
-        A service that wants to be told what it changes is told so, in each way that services understand: they refuse the
-        others, and change nothing then.
+        A service that wants to be told what it changes is told so, in each way that services understand: they refuse
+        the others, and change nothing then.
         """
         response, number = self.send(method, path, body), 0
         while response.status in (412, 428):
@@ -189,7 +192,7 @@ class Service:
         return self.accepted(self.write("DELETE", path))
 
     def action_values(self, resource: Mapping[str, Any], action: str, parameter: str) -> list[str]:
-        """The values that a parameter of an action may have, by the action itself or its ActionInfo; empty: nobody says."""
+        """The values that a parameter of an action may have, by the action or its ActionInfo; empty: nobody says."""
         found = action_of(resource, action)
         values = allowable(found, parameter)
         if values:
@@ -200,17 +203,6 @@ class Service:
             if item.get("Name") == parameter and isinstance(values, list):
                 return [value for value in values if isinstance(value, str)]
         return []
-
-    def task_words(self, response: Optional[HttpResponse]) -> str:
-        """The words of the task that a write has begun (HTTP 202); empty when there is none, or it says nothing."""
-        place = _task_of(response) if response is not None and response.status == 202 else None
-        try:
-            task = self.find(place) or {}
-        except FleetError:
-            return ""
-        said = [text(item.get("Message")) for item in items(task.get("Messages"))]
-        words = "; ".join(item for item in (text(task.get("TaskState")), *said) if item)
-        return f"its task: {words[:300]}" if words else ""
 
     def act(self, resource: Mapping[str, Any], action: str, parameters: Mapping[str, Any]) -> HttpResponse:
         """Carry out an action of a resource, ``Manager.Reset`` for example.
@@ -232,17 +224,11 @@ class Service:
         raise refusal(self.host, response)
 
 
-def _task_of(response: HttpResponse) -> Optional[str]:
-    """Where the task, or its monitor, is that a write has begun."""
-    body = body_of(response)
-    return link(body) if "Task" in str(body.get("@odata.type")) else link(response.headers.get("location", ""))
-
-
 def etag_ways(header: str, annotation: str) -> list[str]:
     """The ways in which an If-Match may have to be written, the standard's first.
 
-    Vendors differ in whose ETag they believe, the header's or that in the body, whether it may be a weak one, and whether
-    its quotes belong to it; some only know ``*``.
+    Vendors differ in whose ETag they believe, the header's or that in the body, whether it may be a weak one, and
+    whether its quotes belong to it; some only know ``*``.
 
     >>> etag_ways('W/"1"', 'W/"1"')
     ['W/"1"', '"1"', '1', '*']

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Session(Protocol):
-    """Performs the protocol on threads, as a context manager: logs in when entered, logs out when left, and closes ``http``.
+    """Performs the protocol on threads. A context manager that logs in when entered, and always logs out.
 
     Without a user name it does not log in. When the service has no sessions it uses Basic authentication.
     Errors on entering are those of :meth:`Protocol.opening`.
@@ -88,7 +88,10 @@ class Session(Protocol):
 
 
 class AsyncSession(Protocol):
-    """Performs the protocol in an event loop, as an asynchronous context manager. Logs out when it is cancelled, too."""
+    """Performs the protocol in an event loop, as an asynchronous context manager.
+
+    Logs out when it is cancelled, too.
+    """
 
     def __init__(self, http: AsyncHttp, clock: Clock, address: str, **options: Any) -> None:
         super().__init__(clock, address, **options)

@@ -4,9 +4,9 @@
 
 """The one rule for which ComputerSystem behind a BMC is the host. Pure; reading, acting and power all ask it.
 
-A BMC may list more than the machine: virtual machines, the nodes of a chassis, boards of accelerators. A system that can
-boot is a host. A board that can't boot is a part of the only system that can. Between two hosts nobody guesses: one has to
-be named.
+A BMC may list more than the machine: virtual machines, the nodes of a chassis, boards of accelerators. A system that
+can boot is a host. A board that can't boot is a part of the only system that can. Between two hosts nobody guesses: one
+has to be named.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Optional
 
 from ..errors import InvalidInput, NotFound
 from .actions import action_target
-from .values import text
+from .values import id_of, last_part
 
 System = tuple[str, Mapping[str, Any]]
 """Path and body of one ComputerSystem."""
@@ -25,7 +25,8 @@ System = tuple[str, Mapping[str, Any]]
 RESET = "ComputerSystem.Reset"
 _REAL = (None, "Physical", "PhysicallyPartitioned")
 _COMPUTERS = (*_REAL, "VirtuallyPartitioned", "OS", "Composed")
-# Properties of Boot by which a machine is booted. Boards of accelerators show a Boot with annotations and settings only.
+# Properties of Boot by which a machine is booted. Boards of accelerators show a Boot with annotations and settings
+# only.
 _BOOTING = (
     "BootNext",
     "BootOptions",
@@ -58,13 +59,14 @@ def choose_system(
     """Say which of the systems of a BMC is meant. Never guesses.
 
     :param wanted: the ``Id`` of a system, or the last part of its path; None: the only machine that there is.
-    :param silent: paths of the members that did not answer. They are left out, unless one may be a machine like the chosen one.
+    :param silent: paths of the members that did not answer. They are left out, unless one may be a machine like the
+        chosen one.
     :param address: of the BMC, for messages.
     :raises NotFound: there is none, or not the wanted one.
     :raises InvalidInput: there are several machines, and none is named.
     """
     where = f"{address}: " if address else ""
-    ids = {path: system_id(path, body) for path, body in systems}
+    ids = {path: id_of(path, body) for path, body in systems}
     mute = tuple(silent)
     note = f" ({', '.join(map(last_part, mute))} did not answer)" if mute else ""
     if not systems:
@@ -94,16 +96,6 @@ def choose_system(
     others = [(name, path) for path, name in ids.items() if path != chosen and path not in parts]
     others += [(last_part(path), path) for path in mute if _alike(last_part(path), last_part(chosen))]
     return Choice(chosen, parts, tuple(others), tuple(map(last_part, mute)))
-
-
-def system_id(path: str, body: Mapping[str, Any]) -> str:
-    """The name of a system: its ``Id``, or the last part of its path where it has none."""
-    return text(body.get("Id")) or last_part(path)
-
-
-def last_part(path: str) -> str:
-    """``/redfish/v1/Systems/1`` -> ``1``."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _meant(systems: Sequence[System]) -> list[str]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Collecting from a whole fleet in one process.
+"""Reads the hardware of one machine, or of a whole fleet in one process.
 
 ===============  ===========================================================================================
 ``engine.py``    targets -> collections, so many at once; stop; what is said on the way and at the end
