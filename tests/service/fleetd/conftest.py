@@ -292,25 +292,19 @@ def serving(
     log = directory / f"serve-{time.monotonic_ns()}.log"
     words = ("serve", "--listen", "127.0.0.1:0", *arguments)
     process: subprocess.Popen[str] | Program
-    with log.open("w") as errors, open(os.devnull, "w") as nothing:
-        if wrapper or _is_for_python(env):
+    log.touch()
+    if wrapper or _is_for_python(env):
+        with log.open("w") as errors:
             process = subprocess.Popen(
                 [*wrapper, *command(*words)],
                 cwd=directory,
                 env=environment(**env),
-                stdout=nothing,
+                stdout=subprocess.DEVNULL,
                 stderr=errors,
                 text=True,
             )
-        else:
-            process = warm.start(
-                "fleetd",
-                *words,
-                cwd=directory,
-                env=environment(**env),
-                out=nothing.fileno(),
-                err=errors.fileno(),
-            )
+    else:
+        process = warm.start("fleetd", *words, cwd=directory, env=environment(**env), out=os.devnull, err=log)
     try:
         yield _url(process, log), process
     finally:
