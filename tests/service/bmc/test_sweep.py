@@ -349,7 +349,7 @@ class Fleetd:
         if self.process:
             self.client.close()
             self.process.terminate()
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=60)
             self.process = None
 
     def know(self, bmcs, credentials=()):
@@ -551,7 +551,7 @@ def test_stopped_and_resumed(module, collections, tmp_path, number):
         running = start(collections, tmp_path, concurrency=6, **common)
         wait_for(lambda: sum(bmc.counters.logouts for bmc in farm.bmcs) >= 6)
         running.send_signal(number)
-        output, _errors = running.communicate(timeout=20)
+        output, _errors = running.communicate(timeout=60)
         result = json.loads(output)
         assert result["failed"] is True
         assert result["failure"]["code"] == "interrupted"
@@ -579,7 +579,7 @@ def test_nobody_reads_the_result_any_more(collections, tmp_path):
         wait_for(lambda: sum(bmc.counters.logouts for bmc in farm.bmcs) >= 2)
         running.stdout.close()
         running.stderr.close()
-        running.wait(timeout=20)
+        running.wait(timeout=60)
         assert [bmc.counters.logins for bmc in farm.bmcs] == [bmc.counters.logouts for bmc in farm.bmcs]
         assert sum(bmc.counters.logins for bmc in farm.bmcs) < 40
 

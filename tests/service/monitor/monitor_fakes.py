@@ -166,7 +166,7 @@ class RealServer:
     def stop(self) -> None:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = self._server.force_exit = True
-            self._thread.join(30)
+            self._thread.join(60)
             self._server = None
 
     async def _recorded(self, scope: Any, receive: Any, send: Any) -> None:
