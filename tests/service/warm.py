@@ -10,7 +10,9 @@ its process id, `{"wait": pid}` answers its exit status when it has ended.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -26,6 +28,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Warm:
@@ -86,6 +90,14 @@ class Warm:
             answer = self._process.stdout.readline()
         assert answer, "the process that starts programs has ended: its error is above"
         return int(answer)
+
+
+@functools.cache
+def warm_fleetd() -> Warm:
+    """The one of this test process that starts `fleetd`, from the first time that somebody needs it."""
+    warm = Warm(["fleetd.cli", "fleetd.server.app", "uvicorn"], [ROOT / "src", ROOT / "plugins/module_utils"])
+    atexit.register(warm.__exit__)
+    return warm.__enter__()
 
 
 class Program:
