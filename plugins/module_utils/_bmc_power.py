@@ -24,9 +24,6 @@ from .fleetcore.power.base import PowerController, PowerOptions, PowerResult, Po
 from .fleetcore.power.controllers import CONTROLLER_TIMEOUT, controllers_of
 from .fleetcore.power.options import seconds
 
-FRESH_SECONDS = 2.0
-"""How long a power state that was read counts as known."""
-
 # Of bmc_power, for a runner.
 CLAIM: dict[str, Any] = {
     "machine": {"type": "str", "required": True},
@@ -138,9 +135,9 @@ def plan_power(
     """Plan how a machine gets to a power state over one driver, which the plan closes.
 
     :param before: the power state, if it was read just now.
-    :param controllers: names of what it goes through, see :func:`.controllers_of`: other power actions there are waited for.
+    :param controllers: names of what it goes through, see :func:`.controllers_of`: other power actions there are waited
+        for.
     """
-    read_at = clock.monotonic()
     try:
         found = driver.power_state() if before is None else before
         actions = plan(state, found, power, driver.actions)
@@ -156,9 +153,8 @@ def plan_power(
         return {"power": result.to_dict()}
 
     def apply() -> Mapping[str, Any]:
-        with FileLocks(clock).hold(controllers, controller_timeout):
-            fresh = clock.monotonic() - read_at <= FRESH_SECONDS
-            known = found if fresh else None  # others may have switched it while they were waited for
+        with FileLocks(clock).hold(controllers, controller_timeout) as waited:
+            known = None if waited else found  # those that were waited for may have switched it
             result = PowerController(driver, clock, power, notify, permit).run(state, known)
         return {"power": result.to_dict(), "warnings": () if result.verified else (unverified(driver, state),)}
 

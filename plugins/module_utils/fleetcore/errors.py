@@ -27,6 +27,9 @@ class FleetError(Exception):
         self.message = message
         self.details = details
 
+    def __str__(self) -> str:
+        return self.message  # which may have been added to on its way
+
     def to_dict(self) -> dict[str, Any]:
         """The ``failure`` of a module's result and the ``error`` of an HTTP answer: ``{code, message, details}``."""
         return {"code": self.code, "message": self.message, "details": self.details}

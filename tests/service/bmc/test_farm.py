@@ -345,7 +345,7 @@ def test_off_that_takes_its_time(farm):
 
 def test_a_bmc_that_restarts_in_the_middle_of_a_cycle(farm):
     """It forgets the session and resets connections after the power was cut: the machine still comes back."""
-    faults = (Fault("logout", path="*/Systems/1", skip=4, times=1), Fault("reset", path="*/Systems/1", skip=4, times=3))
+    faults = (Fault("logout", path="*/Systems/1", skip=1, times=1), Fault("reset", path="*/Systems/1", skip=1, times=3))
     bmc = farm(tree="server", expand=0, faults=faults)
     result = cycle(bmc, verify_timeout=10)
     assert (result.verified, bmc.power_state()) == (True, "On")

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Names of the power drivers. Written by scripts/drivers.py from their descriptions: do not edit."""
+"""Names the power drivers in their order. It is written by scripts/check_docs.py --write."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ BMC_DRIVERS: tuple[DriverName, ...] = ("redfish", "ipmi")
 """Those that talk to a BMC, and what is tried when none is named."""
 
 POWER_DRIVERS: tuple[DriverName, ...] = (*BMC_DRIVERS, "pdu", "wake_on_lan", "command", "tasks")
-"""All that a machine may name. Those after the BMC's can only switch power: everything else passes over them."""
+"""All that a machine may name. Those that don't talk to a BMC can only switch power; other modules pass over them."""

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Lists the power drivers. Written by scripts/drivers.py from their descriptions: do not edit."""
+"""Lists the power drivers in their order. It is written by scripts/check_docs.py --write."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which of two firmware versions is the newer one, in the formats that vendors use. Pure; says so when it can't tell."""
+"""Compares two firmware versions, in the formats that vendors use. Pure; says so when it can't tell which is newer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _DATES = (
     re.compile(r"[ (]+(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})\)?$"),
     re.compile(r"[ (]+(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})\)?$"),
 )
-# What stands before the numbers: "U46 v", "iLO 5 v", Lenovo's build id "CDI3A4E-". Then the numbers, maybe with one letter ("3.4b").
+# What stands before the numbers: "U46 v", "iLO 5 v", Lenovo's build id "CDI3A4E-". Then the numbers, maybe with one
+# letter ("3.4b").
 _VERSION = re.compile(
     r"(?:(?P<family>[A-Za-z][A-Za-z0-9 ]*?)(?:-| +v?|(?<= )v))?v?(?P<numbers>\d+(?:\.\d+)*)(?P<letter>[a-z]?)", re.I
 )
@@ -35,10 +36,10 @@ class _Parsed:
 
 
 def compare(first: Optional[str], second: Optional[str]) -> Optional[int]:
-    """-1 when ``first`` is older than ``second``, 0 when they are the same, 1 when it is newer; None when nobody can tell.
+    """-1 when ``first`` is older than ``second``, 0 when they are equal, 1 when it is newer; None: nobody can tell.
 
-    Nobody can tell: a version is missing or has another form, they are of different families ("U46", "U30"), or numbers that only
-    differ by a leading zero ("1.5", "1.05") make it ambiguous. A date counts only where both have one.
+    Nobody can tell: a version is missing or has another form, they are of different families ("U46", "U30"), or numbers
+    that only differ by a leading zero ("1.5", "1.05") make it ambiguous. A date counts only where both have one.
     """
     if first is None or second is None:
         return None

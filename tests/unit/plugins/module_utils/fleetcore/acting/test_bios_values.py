@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios import wanted
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios_values import wanted
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
 
 

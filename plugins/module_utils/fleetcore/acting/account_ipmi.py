@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Accounts over IPMI (IPMI 2.0, 22.26 to 22.30): numbered slots with a name, a password and a privilege for the LAN channel."""
+"""Accounts over IPMI (IPMI 2.0, 22.26 to 22.30): numbered slots with a name, a password and a privilege."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import AuthenticationFailed, FleetError, InvalidInput, Unsupported
+from ..power.ipmi import open_session
 from ..power.options import BmcOptions
-from .base import Ipmi, open_ipmi
+from .base import Ipmi
 
 _APP = 6
 _SET_ACCESS, _GET_ACCESS, _SET_NAME, _GET_NAME, _SET_PASSWORD = 0x43, 0x44, 0x45, 0x46, 0x47
@@ -34,6 +35,7 @@ class IpmiAccounts:
     to_change: Optional[str] = None
 
     def __init__(self, ipmi: Ipmi) -> None:
+        self.name = ipmi.name
         self.ipmi = ipmi
         self.host = ipmi.host
         self.clock = ipmi.clock
@@ -101,11 +103,10 @@ class IpmiAccounts:
                 error.message = (
                     f"{error.message}; it may take not more than {_SHORT} bytes, and the password has {len(data)}"
                 )
-                error.args = (error.message,)
             raise
 
     def log_in(self, options: BmcOptions) -> bool:
-        connection = open_ipmi(options, self.clock)
+        connection = open_session(options, self.clock)
         try:
             connection.raw(netfn=0, command=1)  # Get Chassis Status
         except AuthenticationFailed:
@@ -117,10 +118,13 @@ class IpmiAccounts:
     def remember(self, password: str) -> None:
         self.ipmi.remember(password)
 
-    # -- commands ---------------------------------------------------------------------------------------------------------
+    # -- commands -----------------------------------------------------------------------------------------------------
 
     def _slot(self, name: str) -> Optional[int]:
-        """Number of the slot with this name; of the first empty one for an empty name. Each is read once, and the one that is found anew."""
+        """Number of the slot with this name; of the first empty one for an empty name.
+
+        Each is read once, and the one that is found anew.
+        """
         slot = next((slot for slot, known in self._names.items() if known == name), None)
         if slot is not None:
             self._names[slot] = self._name(slot)

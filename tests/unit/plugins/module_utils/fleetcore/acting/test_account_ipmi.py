@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import prepare_account_ipmi
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import plan_ipmi
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput, Unsupported
 
 ADMIN = {"address": "bmc1", "username": "admin", "password": "old"}
@@ -53,16 +53,14 @@ class Bmc:
 def test_refused_before_writing(options, field, words):
     bmc = Bmc()
     with pytest.raises(InvalidInput, match=words) as caught:
-        prepare_account_ipmi(bmc, {**DEFAULTS, **ADMIN, **options})
+        plan_ipmi(bmc, {**DEFAULTS, **ADMIN, **options})
     assert caught.value.details["field"] == field
     assert bmc.written == []
 
 
 def test_an_account_that_can_not_be_made_whole_is_not_left_half_made():
     bmc = Bmc(refuse=(0x47,))
-    change = prepare_account_ipmi(
-        bmc, {**DEFAULTS, **ADMIN, "name": "new", "account_password": "x" * 17, "role": "Operator"}
-    )
+    change = plan_ipmi(bmc, {**DEFAULTS, **ADMIN, "name": "new", "account_password": "x" * 17, "role": "Operator"})
     with pytest.raises(Unsupported, match="not more than 16 bytes, and the password has 17"):
         change.apply()
     assert bmc.names == {1: "", 2: "admin", 3: "", 4: ""}, (
@@ -71,7 +69,7 @@ def test_an_account_that_can_not_be_made_whole_is_not_left_half_made():
 
 
 def test_a_bmc_that_is_full():
-    change = prepare_account_ipmi(
+    change = plan_ipmi(
         Bmc(names=("", "admin", "a", "b")),
         {**DEFAULTS, **ADMIN, "name": "new", "account_password": "x", "role": "Operator"},
     )

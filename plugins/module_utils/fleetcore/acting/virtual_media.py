@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..errors import InvalidInput, NotFound, Unsupported
-from ..redfish.service import Service, action_target
-from ..redfish.values import link, text, word
-from .base import Change, carry_out, read_back, seconds
+from ..ports import Plan
+from ..redfish.actions import action_target
+from ..redfish.service import Member, Service
+from ..redfish.values import id_of, link, text, word
+from .base import reach
 
 MEDIA = {"cd": ("CD", "DVD"), "usb": ("USBStick",), "floppy": ("Floppy",)}
 # Where a slot does not say what it takes: how its name begins.
@@ -21,43 +23,42 @@ _NAMES = {"cd": ("cd", "dvd"), "usb": ("usb", "hd", "removable"), "floppy": ("fd
 _INSERT, _EJECT = "VirtualMedia.InsertMedia", "VirtualMedia.EjectMedia"
 _DEFAULTS = ("Inserted", "WriteProtected")  # true, unless said otherwise (DSP0268)
 
-Slots = list[tuple[str, Mapping[str, Any]]]
+Slots = list[Member]
 
 
-def prepare_media(service: Service, params: Mapping[str, Any]) -> Change:
-    """Insert an image into one slot, or empty the slots that are meant.
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan to insert an image into one slot, or to empty the slots that are meant.
 
     :raises NotFound: no slot of that kind or name. :raises InvalidInput: options that do not go together.
     """
     inserting, image = params["state"] == "inserted", text(params.get("image"))
     if inserting and image is None:
-        raise InvalidInput("image: say what to insert", field="image")
-    every = slots(service)
-    chosen = choose(service.host, every, params, inserting, image)
-    before = {_id(path, body): shown(body) for path, body in chosen}
-    protected = bool(params["write_protected"])
-    target = (
-        {"inserted": True, "image": image, "write_protected": protected}
-        if inserting
-        else {"inserted": False, "image": None, "write_protected": None}
-    )
+        raise InvalidInput.of("image", "say what to insert")
+    chosen = choose(service.host, slots(service), params, inserting, image)
+    before = {id_of(path, body): shown(body) for path, body in chosen}
+    want = {
+        "inserted": inserting,
+        "image": image if inserting else None,
+        "write_protected": bool(params["write_protected"]) if inserting else None,
+    }
 
     def differs(body: Mapping[str, Any]) -> bool:
         have = shown(body)
         return bool(have["inserted"]) != inserting or (inserting and not _is_image(have, image))
 
     todo = [(path, body) for path, body in chosen if differs(body)]
-    after = {**before, **{_id(path, body): target for path, body in todo}}
+    after = {**before, **{id_of(path, body): want for path, body in todo}}
 
     def apply() -> Mapping[str, Any]:
         for path, body in todo:
+            slot = _Slot(service, params, path, body)
             if shown(body)["inserted"]:
-                _eject(service, path, body, params)
+                slot.reach(slot.eject, None)
             if inserting:
-                _insert(service, path, body, params, str(image))
-        return {"virtual_media": {_id(path, body): shown(service.get(path)) for path, body in chosen}}
+                slot.reach(slot.insert, image)
+        return {"virtual_media": {id_of(path, body): shown(service.get(path)) for path, body in chosen}}
 
-    return Change(before=before, after=after, apply=apply, facts={"virtual_media": after})
+    return Plan(before, after, lambda: {"virtual_media": after}, apply)
 
 
 def slots(service: Service) -> Slots:
@@ -73,12 +74,15 @@ def slots(service: Service) -> Slots:
 
 
 def choose(host: str, every: Slots, params: Mapping[str, Any], inserting: bool, image: Optional[str]) -> Slots:
-    """The slots that are meant: the one that is named; to insert, one of the kind, where the image is already, or else an
-    empty one; to eject, those of the kind that hold the image, or anything when no image is named."""
+    """The slots that are meant.
+
+    The one that is named; to insert, one of the kind, where the image is already, or else an empty one; to eject, those
+    of the kind that hold the image, or anything when no image is named.
+    """
     if params.get("slot") is not None:
-        named = [item for item in every if _id(*item) == params["slot"]]
+        named = [item for item in every if id_of(*item) == params["slot"]]
         if not named:
-            names = ", ".join(_id(*item) for item in every)
+            names = ", ".join(id_of(*item) for item in every)
             raise NotFound(f"{host}: there is no virtual medium {params['slot']!r}; there are: {names}")
         return named
     kind = [item for item in every if _takes(*item, params["media"])]
@@ -108,7 +112,7 @@ def _takes(path: str, body: Mapping[str, Any], media: str) -> bool:
     types = body.get("MediaTypes")
     if isinstance(types, list) and types:
         return any(str(item).lower() == kind.lower() for item in types for kind in MEDIA[media])
-    return _id(path, body).lower().startswith(_NAMES[media])
+    return id_of(path, body).lower().startswith(_NAMES[media])
 
 
 def _is_image(have: Mapping[str, Any], image: Optional[str]) -> bool:
@@ -117,37 +121,12 @@ def _is_image(have: Mapping[str, Any], image: Optional[str]) -> bool:
     return shown_image == image or ("/" not in shown_image and shown_image == str(image).rsplit("/", 1)[-1])
 
 
-def _id(path: str, body: Mapping[str, Any]) -> str:
-    return text(body.get("Id")) or path.rsplit("/", 1)[-1]
-
-
-def _insert(service: Service, path: str, body: Mapping[str, Any], params: Mapping[str, Any], image: str) -> None:
-    request: dict[str, Any] = {"Image": image, "Inserted": True, "WriteProtected": bool(params["write_protected"])}
-    for name, option in (("UserName", "image_username"), ("Password", "image_password")):
-        if params.get(option) is not None:
-            request[name] = params[option]
-
-    def write() -> None:
-        asked = request
-        while True:
-            try:
-                if action_target(body, _INSERT):
-                    service.act(body, _INSERT, asked)
-                else:
-                    service.patch(path, asked)
-                return
-            except Unsupported as error:
-                other = adapted(asked, error.message, body) if error.details.get("status") in (400, 422) else None
-                if other is None:
-                    raise
-                asked = other
-
-    carry_out(write, lambda: _until(service, path, params, True, image))
-
-
 def adapted(request: Mapping[str, Any], refusal: str, body: Mapping[str, Any]) -> Optional[dict[str, Any]]:
-    """Another way to ask for the same, after a refusal; None when there is none. What the BMC misses is added, else what is only said for
-    clarity is left out: both are what the standard leaves open."""
+    """Another way to ask for the same, after a refusal; None when there is none.
+
+    What the BMC misses is added, else what is only said for clarity is left out: both are what the standard leaves
+    open.
+    """
     missing = {
         "TransferProtocolType": str(request["Image"]).partition("://")[0].upper(),
         "TransferMethod": "Stream",
@@ -160,22 +139,50 @@ def adapted(request: Mapping[str, Any], refusal: str, body: Mapping[str, Any]) -
     return least if least != request else None
 
 
-def _eject(service: Service, path: str, body: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    def write() -> None:
-        if action_target(body, _EJECT):
-            service.act(body, _EJECT, {})
+class _Slot:
+    """One VirtualMedia of a BMC."""
+
+    def __init__(self, service: Service, params: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> None:
+        self._service = service
+        self._params = params
+        self._path = path
+        self._body = body
+
+    def reach(self, write: Callable[[], None], image: Optional[str]) -> None:
+        """Write, then read until the slot holds an image, or none. Some BMCs show their own name of the image."""
+        reach(
+            self._service,
+            self._params,
+            write,
+            lambda: shown(self._service.get(self._path)),
+            lambda found: found["inserted"] == bool(image) and bool(found["image"]) == bool(image),
+            "the virtual medium",
+        )
+
+    def insert(self) -> None:
+        """Insert the image of the options. After a refusal it is asked for in another way (:func:`adapted`)."""
+        protected = bool(self._params["write_protected"])
+        asked = {"Image": text(self._params["image"]), "Inserted": True, "WriteProtected": protected}
+        for name, option in (("UserName", "image_username"), ("Password", "image_password")):
+            if self._params.get(option) is not None:
+                asked[name] = self._params[option]
+        while True:
+            try:
+                return self._act(_INSERT, asked, asked)
+            except Unsupported as error:
+                refused = error.details.get("status") in (400, 422)
+                other = adapted(asked, error.message, self._body) if refused else None
+                if other is None:
+                    raise
+                asked = other
+
+    def eject(self) -> None:
+        """Empty the slot."""
+        self._act(_EJECT, {}, {"Image": None, "Inserted": False})
+
+    def _act(self, action: str, parameters: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+        """By the action, or where there is none (older schema) by changing the resource."""
+        if action_target(self._body, action):
+            self._service.act(self._body, action, parameters)
         else:
-            service.patch(path, {"Image": None, "Inserted": False})
-
-    carry_out(write, lambda: _until(service, path, params, False, None))
-
-
-def _until(service: Service, path: str, params: Mapping[str, Any], inserted: bool, image: Optional[str]) -> None:
-    read_back(
-        service.clock,
-        lambda: shown(service.get(path)),
-        # Some BMCs show their own name of the image.
-        lambda found: found["inserted"] == inserted and bool(found["image"]) == bool(image),
-        "the virtual medium",
-        timeout=seconds(params, "verify_timeout"),
-    )
+            self._service.patch(self._path, changes)

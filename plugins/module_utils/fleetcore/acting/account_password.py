@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Changing a password without locking anybody out: written, tried with a new login, and put back when that login fails."""
+"""Changes a password and locks nobody out: it is written, tried by a login, and put back when that login fails."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Rotation:
 
     A login that is refused is tried once more, and not again: BMCs lock accounts, and block addresses, after three.
 
-    :ivar write: sets a password over the connection that is open. :ivar log_in: whether a new login with a password is let in;
-        raises a ``TransientError`` when nobody can tell now.
+    :ivar write: sets a password over the connection that is open.
+    :ivar log_in: tells whether a new login with a password is let in; a ``TransientError``: nobody can tell now.
     :ivar unlock: called before the second login: others who still use the old password may have locked the account.
-    :ivar pause: seconds that a new password may take until it counts; ``patience``: seconds for a BMC that does not answer
-        (it may be restarting) to do so again.
+    :ivar pause: seconds that a new password may take until it counts; ``patience``: seconds for a BMC that does not
+        answer (it may be restarting) to do so again.
     """
 
     host: str
@@ -43,8 +43,8 @@ class Rotation:
         """Change the password to ``new``.
 
         :param old: what is put back; None: it is not known.
-        :raises FleetError: it is not changed. ``details["restored"]`` is true when ``old`` works, false when that was tried and
-            it does not, None when nobody could tell; ``details["valid"]`` is ``old`` or ``unknown``.
+        :raises FleetError: it is not changed. ``details["restored"]`` is true when ``old`` works, false when that was
+            tried and it does not, None when nobody could tell; ``details["valid"]`` is ``old`` or ``unknown``.
 
         Interrupted before the new password was seen to work, it puts the old one back.
         """
@@ -120,10 +120,10 @@ class Rotation:
         words = {
             True: well,
             False: "THE OLD PASSWORD COULD NOT BE PUT BACK: log in with either and check",
-            None: "The old password is not known, or nobody answered, and it was not seen to work: log in with either and check",
+            None: "The old password is not known, or nobody answered, and it was not seen to work: log in with either "
+            "and check",
         }
         failure.details["restored"] = restored
         failure.details["valid"] = "old" if restored else "unknown"
         failure.message = f"{failure.message}. {words[restored]}"
-        failure.args = (failure.message,)
         return failure

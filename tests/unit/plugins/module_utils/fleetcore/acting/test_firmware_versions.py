@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.versions import compare
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware_versions import compare
 
 
 @pytest.mark.parametrize(

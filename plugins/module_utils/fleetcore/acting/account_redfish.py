@@ -14,9 +14,9 @@ from typing import Any, Optional
 
 from ..errors import AuthenticationFailed, InvalidInput, PermissionDenied, Unsupported
 from ..power.options import BmcOptions
+from ..power.redfish import open_service
 from ..redfish.service import Service
 from ..redfish.values import integer, link, text
-from .base import open_service
 
 # Where DSP0266 lets somebody in whose password has to be changed: the message names the account.
 _MUST_CHANGE = "passwordchangerequired"
@@ -32,6 +32,7 @@ class RedfishAccounts:
     """
 
     def __init__(self, service: Service) -> None:
+        self.name = service.name
         self.service = service
         self.host = service.host
         self.clock = service.clock
