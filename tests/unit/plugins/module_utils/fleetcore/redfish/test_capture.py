@@ -28,7 +28,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.
     is_secret,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Outcome
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 SYSTEM = {
@@ -253,7 +253,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=5), st.booleans())
 def test_any_json_is_recorded_and_read_back(tmp_path_factory, body, members):
     listed = {**body, "Members": [body, {"@odata.id": "/redfish/v1/Systems/1", **body}]} if members else body

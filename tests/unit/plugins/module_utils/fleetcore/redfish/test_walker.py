@@ -354,7 +354,7 @@ VALUES = st.recursive(
 BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=10)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(PATHS), BODIES, max_size=8))
 def test_any_json_gives_a_document_or_a_recorded_reason(change):
     bodies = tree()
