@@ -179,23 +179,6 @@ def service(session: nox.Session) -> None:
 
 
 @nox.session
-def e2e(session: nox.Session) -> None:
-    """Whole line on virtual machines and virtual BMCs (Debian packages, partly root)."""
-    _setup(session)
-    # Built against the libvirt that is installed and of its version, so it can be no requirement of .venv.
-    found = (
-        subprocess.run(["pkg-config", "--modversion", "libvirt"], capture_output=True, text=True, check=False)
-        if shutil.which("pkg-config")
-        else None
-    )
-    if found and found.returncode == 0:
-        session.run(
-            "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
-        )
-    _pytest(session, "e2e", "tests/e2e")
-
-
-@nox.session
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity: the rules of the Ansible project for what is shipped (2 minutes the first time)."""
     _setup(session)
@@ -294,6 +277,23 @@ def molecule(session: nox.Session) -> None:
     for scenario in session.posargs or scenarios:
         with session.chdir(ROOT / "extensions"):
             session.run("molecule", "test", "--scenario-name", scenario, external=True, env=environment)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Whole line on virtual machines and virtual BMCs (Debian packages, partly root)."""
+    _setup(session)
+    # Built against the libvirt that is installed and of its version, so it can be no requirement of .venv.
+    found = (
+        subprocess.run(["pkg-config", "--modversion", "libvirt"], capture_output=True, text=True, check=False)
+        if shutil.which("pkg-config")
+        else None
+    )
+    if found and found.returncode == 0:
+        session.run(
+            "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
+        )
+    _pytest(session, "e2e", "tests/e2e")
 
 
 @nox.session

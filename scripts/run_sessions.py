@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-NOX = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "nox"
+NOX = str(Path(__file__).resolve().parent.parent / ".venv" / "bin" / "nox")
 OWN_LANE = ("service",)
 
 _screen = threading.Lock()
@@ -35,7 +35,7 @@ def run(name: str, folder: Path) -> dict[str, Any]:
     log, report = folder / f"{name}.log", folder / f"nox-{name}.json"
     say(f"{name} has begun (its output so far: {log})\n")
     began = time.monotonic()
-    command = [NOX, "--non-interactive", "--report", report, "--session", name]
+    command = [NOX, "--non-interactive", "--report", str(report), "--session", name]
     with log.open("wb") as output:
         subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
     seconds = round(time.monotonic() - began)

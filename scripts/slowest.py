@@ -19,7 +19,7 @@ def slowest(folder: Path, number: int) -> list[tuple[float, str, str]]:
     for report in folder.glob("*.xml"):
         for case in ElementTree.parse(report).getroot().iter("testcase"):  # noqa: S314
             name = f"{case.get('classname')}::{case.get('name')}"
-            found.append((float(case.get("time", 0)), report.stem, name))
+            found.append((float(case.get("time", 0)), report.stem.partition("-")[0], name))
     return sorted(found, reverse=True)[:number]
 
 

@@ -10,7 +10,9 @@ its process id, `{"wait": pid}` answers its exit status when it has ended.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -26,6 +28,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Warm:
@@ -60,20 +64,18 @@ class Warm:
         self, module: str, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 100
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m module arguments` to its end. `env` is its whole environment, less PYTHONPATH."""
-        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-            with self.start(module, *arguments, env=env, cwd=cwd, out=out.fileno(), err=err.fileno()) as program:
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            with self.start(module, *arguments, env=env, cwd=cwd, out=out, err=err) as program:
                 status = program.wait(timeout)
-            for stream in (out, err):
-                stream.seek(0)
-            return subprocess.CompletedProcess([module, *arguments], status, out.read(), err.read())
+            return subprocess.CompletedProcess([module, *arguments], status, _text(out), _text(err))
 
     def start(
-        self, module: str, *arguments: str, env: Mapping[str, str], out: int, err: int, cwd: Path | None = None
+        self, module: str, *arguments: str, env: Mapping[str, str], out: str | Path, err: Path, cwd: Path | None = None
     ) -> Program:
-        """Start `python -m module arguments`; `out` and `err` are file descriptors of ours."""
-        ours = f"/proc/{os.getpid()}/fd"
+        """Start `python -m module arguments`; its output is added to the files `out` and `err`."""
         order = {"module": module, "arguments": arguments, "env": dict(env), "cwd": str(cwd or Path.cwd())}
-        return Program(self, self._ask({**order, "out": f"{ours}/{out}", "err": f"{ours}/{err}"}))
+        return Program(self, self._ask({**order, "out": str(out), "err": str(err)}))
 
     def reap(self, pid: int) -> int:
         """Return the exit status of a program that has ended, negative for a signal."""
@@ -88,6 +90,14 @@ class Warm:
             answer = self._process.stdout.readline()
         assert answer, "the process that starts programs has ended: its error is above"
         return int(answer)
+
+
+@functools.cache
+def warm_fleetd() -> Warm:
+    """The one of this test process that starts `fleetd`, from the first time that somebody needs it."""
+    warm = Warm(["fleetd.cli", "fleetd.server.app", "uvicorn"], [ROOT / "src", ROOT / "plugins/module_utils"])
+    atexit.register(warm.__exit__)
+    return warm.__enter__()
 
 
 class Program:
@@ -137,6 +147,11 @@ class Program:
         self.send_signal(signal.SIGKILL)
 
 
+def _text(path: Path) -> str:
+    """What a program wrote; nothing if it was killed before it could open the file."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def _import(name: str) -> None:
     package = name.removesuffix(".*")
     try:
@@ -165,8 +180,9 @@ def _serve() -> None:
 
 def _become(order: Mapping[str, Any]) -> None:
     """Be the program that is asked for, and end."""
-    for number, path, how in ((0, os.devnull, os.O_RDONLY), (1, order["out"], os.O_RDWR), (2, order["err"], os.O_RDWR)):
-        opened = os.open(path, how)
+    added = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for number, path, how in ((0, os.devnull, os.O_RDONLY), (1, order["out"], added), (2, order["err"], added)):
+        opened = os.open(path, how, 0o600)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 (the old one has read ahead)

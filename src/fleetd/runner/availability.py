@@ -82,9 +82,7 @@ class AvailabilityDuty:
             self._tools.runner.discard(old)
             self._ending.discard(old)
         served = self._select()
-        self._next_check = self._tools.clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (
-            0.9 + self._tools.random() / 5
-        )
+        self._next_check = self._tools.in_about(options.check_seconds if served else RETRY_SECONDS)
         if not served:
             self.failures += 1
             return

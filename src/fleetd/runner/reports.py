@@ -16,10 +16,7 @@ from fleetd.runner.tools import Tools
 
 
 class Reports:
-    """Reports to the server. What it does not take while it can't be reached stays in the journal.
-
-    :param wall: seconds since the epoch.
-    """
+    """Reports to the server. What it does not take while it can't be reached stays in the journal."""
 
     def __init__(self, tools: Tools, cycles: Cycles, server: WorkServer, retry: core.RetryPolicy) -> None:
         self._tools = tools

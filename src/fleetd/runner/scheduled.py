@@ -77,9 +77,7 @@ class ScheduledDuty:
             and self._tools.clock.monotonic() >= self._next_look
             and not self._tools.link.wait()
         ):
-            self._next_look = self._tools.clock.monotonic() + self._options.poll_seconds * (
-                0.9 + self._tools.random() / 5
-            )
+            self._next_look = self._tools.in_about(self._options.poll_seconds)
             self._look()
         if self._runs:
             return BUSY_SECONDS

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import pwd
@@ -23,7 +22,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
-from warm import Program, Warm
+from warm import Program, warm_fleetd
 
 from fleetd.server import api as fleetd_api
 from fleetd.server.kernel import migrate
@@ -252,20 +251,13 @@ def fleetd_environment() -> Any:
     return environment
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    """What starts ``fleetd`` without importing all of it, each time."""
-    with Warm(["fleetd.cli", "fleetd.server.app", "uvicorn"], [REPO / "src", REPO / "plugins/module_utils"]) as warm:
-        yield warm
-
-
 @pytest.fixture
-def run_fleetd(warm: Warm, tmp_path: Path) -> Any:
+def run_fleetd(tmp_path: Path) -> Any:
     """Runs ``fleetd ...`` in ``tmp_path`` and returns the finished process."""
 
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         if not _is_for_python(env):
-            return warm.run("fleetd", *arguments, cwd=tmp_path, env=environment(**env))
+            return warm_fleetd().run("fleetd", *arguments, cwd=tmp_path, env=environment(**env))
         return subprocess.run(
             command(*arguments),
             cwd=tmp_path,
@@ -286,31 +278,25 @@ def _is_for_python(env: Mapping[str, str]) -> bool:
 
 @contextlib.contextmanager
 def serving(
-    warm: Warm, directory: Path, *arguments: str, wrapper: Sequence[str] = (), **env: str
+    directory: Path, *arguments: str, wrapper: Sequence[str] = (), **env: str
 ) -> Iterator[tuple[str, subprocess.Popen[str] | Program]]:
     """A ``fleetd serve`` in ``directory``, started by ``wrapper`` if given: its URL, from its log, and the process."""
     log = directory / f"serve-{time.monotonic_ns()}.log"
     words = ("serve", "--listen", "127.0.0.1:0", *arguments)
     process: subprocess.Popen[str] | Program
-    with log.open("w") as errors, open(os.devnull, "w") as nothing:
-        if wrapper or _is_for_python(env):
+    log.touch()
+    if wrapper or _is_for_python(env):
+        with log.open("w") as errors:
             process = subprocess.Popen(
                 [*wrapper, *command(*words)],
                 cwd=directory,
                 env=environment(**env),
-                stdout=nothing,
+                stdout=subprocess.DEVNULL,
                 stderr=errors,
                 text=True,
             )
-        else:
-            process = warm.start(
-                "fleetd",
-                *words,
-                cwd=directory,
-                env=environment(**env),
-                out=nothing.fileno(),
-                err=errors.fileno(),
-            )
+    else:
+        process = warm_fleetd().start("fleetd", *words, cwd=directory, env=environment(**env), out=os.devnull, err=log)
     try:
         yield _url(process, log), process
     finally:
@@ -332,5 +318,5 @@ def _url(process: subprocess.Popen[str] | Program, log: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def serve_fleetd(warm: Warm) -> Any:
-    return functools.partial(serving, warm)
+def serve_fleetd() -> Any:
+    return serving

@@ -56,7 +56,7 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing(
         process,
     ):
         filler = Path(f"/proc/{process.pid}/root{disk}/filler")
-        with httpx.Client(base_url=url, headers=bearer(secret), timeout=30) as client:
+        with httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client:
             kept = []
             for number in range(2):
                 assert client.post("/api/v1/machines", json={"id": f"m{number}"}).status_code == 201
@@ -163,7 +163,7 @@ def test_a_clock_that_jumps(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any) 
     with (
         faked_time(tmp_path) as (env, shift),
         serve_fleetd(tmp_path, FLEETD_LEASES__REAPER_SECONDS="0.2", **env) as (url, _process),
-        httpx.Client(base_url=url, headers=bearer(secret), timeout=30) as client,
+        httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client,
     ):
         for number in range(3):
             client.post("/api/v1/machines", json={"id": f"m{number}"}).raise_for_status()
@@ -251,7 +251,7 @@ def test_half_a_body_and_slow_bodies(tmp_path: Path, run_fleetd: Any, serve_flee
     body = b'{"serial": "SLOW"}'
     with (
         serve_fleetd(tmp_path, FLEETD_SERVER__BODY_SECONDS="3") as (url, _process),
-        httpx.Client(base_url=url, headers=bearer(secret), timeout=30) as client,
+        httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client,
     ):
         client.post("/api/v1/machines", json={"id": "m0"}).raise_for_status()
         with connect(url) as half:

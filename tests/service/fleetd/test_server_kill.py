@@ -82,7 +82,7 @@ class Nursery:
     def close(self) -> None:
         self.kill()
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
         for stream in (self._process.stdin, self._process.stdout):
             assert stream
             with contextlib.suppress(BrokenPipeError):
@@ -100,7 +100,7 @@ class Load:
         self.claims: list[tuple[str, int]] = []
         self.verified: list[str] = []
         self.refused: list[str] = []
-        self._client = httpx.Client(headers={"Authorization": f"Bearer {secret}"}, timeout=20)
+        self._client = httpx.Client(headers={"Authorization": f"Bearer {secret}"}, timeout=60)
         self._stop = threading.Event()
         self._defects: list[BaseException] = []
         self._threads = [
@@ -241,7 +241,7 @@ def test_kills_under_load(tmp_path: Path, run_fleetd: Any, fleetd_environment: A
                 load.url = nursery.url
             wait_until(lambda: load.least() > ENOUGH, PATIENCE, "enough of everything")
         assert load.refused == []
-        with httpx.Client(base_url=nursery.url, headers={"Authorization": f"Bearer {secret}"}, timeout=30) as client:
+        with httpx.Client(base_url=nursery.url, headers={"Authorization": f"Bearer {secret}"}, timeout=60) as client:
             _judge(client, load)
     finally:
         nursery.close()
