@@ -50,6 +50,10 @@ nox.options.sessions = [
 ]
 
 
+# Containers like to set it. Here thousands of short processes would compile what they import, each anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def _setup(session: nox.Session) -> None:
     """Bring .venv up to date and let the session run its programs first."""
     session.run("scripts/bootstrap", "dev", external=True)
@@ -175,23 +179,6 @@ def service(session: nox.Session) -> None:
 
 
 @nox.session
-def e2e(session: nox.Session) -> None:
-    """Whole line on virtual machines and virtual BMCs (Debian packages, partly root)."""
-    _setup(session)
-    # Built against the libvirt that is installed and of its version, so it can be no requirement of .venv.
-    found = (
-        subprocess.run(["pkg-config", "--modversion", "libvirt"], capture_output=True, text=True, check=False)
-        if shutil.which("pkg-config")
-        else None
-    )
-    if found and found.returncode == 0:
-        session.run(
-            "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
-        )
-    _pytest(session, "e2e", "tests/e2e")
-
-
-@nox.session
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity: the rules of the Ansible project for what is shipped (2 minutes the first time)."""
     _setup(session)
@@ -290,6 +277,46 @@ def molecule(session: nox.Session) -> None:
     for scenario in session.posargs or scenarios:
         with session.chdir(ROOT / "extensions"):
             session.run("molecule", "test", "--scenario-name", scenario, external=True, env=environment)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Whole line on virtual machines and virtual BMCs (Debian packages, partly root)."""
+    _setup(session)
+    # Built against the libvirt that is installed and of its version, so it can be no requirement of .venv.
+    found = (
+        subprocess.run(["pkg-config", "--modversion", "libvirt"], capture_output=True, text=True, check=False)
+        if shutil.which("pkg-config")
+        else None
+    )
+    if found and found.returncode == 0:
+        session.run(
+            "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
+        )
+    _pytest(session, "e2e", "tests/e2e")
+
+
+@nox.session
+def storm(session: nox.Session) -> None:
+    """Large sizes of what the tests prove with small ones: kills, listeners, waits of minutes (not part of `make test`)."""
+    _setup(session)
+    _pytest(session, "storm", "-m", "storm", "tests/service")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """More examples for everything that draws its input, 2,000 of each or as FLEET_FUZZ says (not part of `make test`)."""
+    _setup(session)
+    session.env["FLEET_FUZZ"] = os.environ.get("FLEET_FUZZ", "2000")
+    session.env["FLEET_FUZZ_SECONDS"] = os.environ.get("FLEET_FUZZ_SECONDS", "300")
+    arguments = ("--numprocesses=auto", "--timeout=7200", "-m", "hypothesis or fuzz")
+    _pytest(session, "fuzz", *arguments, "tests/unit", "tests/service")
+
+
+@nox.session
+def durations(session: nox.Session) -> None:
+    """List the twenty slowest tests of the last run; another number after `--`."""
+    session.run(sys.executable, "scripts/slowest.py", str(RESULTS), *session.posargs, external=True)
 
 
 @nox.session

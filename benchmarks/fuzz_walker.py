@@ -26,7 +26,8 @@ from fleetcore.ports import HttpResponse
 from fleetcore.redfish.answers import outcome_of
 from fleetcore.redfish.capture import load
 from fleetcore.redfish.interpret import interpret
-from fleetcore.redfish.walker import Outcome, Walker, Want
+from fleetcore.redfish.walker import Walker
+from fleetcore.redfish.wants import Outcome, Want
 
 from fleetlab.expand import expand, parse_expand
 from fleetlab.trees import BUILTIN

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, The baremetal.fleet authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Published documents that are derived from code are current (`--write` makes them so), and all say one version.
+"""Check that files which are derived from others are current (`--write` makes them so), and that all say one version.
 
 docs/schema/device.schema.json is the JSON schema of the device document. What follows from the power drivers is in
-drivers.py.
+drivers.py, what follows from the Redfish topics in topics.py.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
 import drivers  # noqa: E402 - needs the path above
-from fleetcore.document import model  # noqa: E402
+import topics  # noqa: E402
+from fleetcore.document import schema  # noqa: E402
 
 
 def derived() -> dict[Path, str]:
-    """Path and content of every derived document."""
-    schema = json.dumps(model.json_schema(), indent=2, sort_keys=True) + "\n"
-    return {ROOT / "docs" / "schema" / "device.schema.json": schema, **drivers.derived()}
+    """Path and content of every derived file."""
+    content = json.dumps(schema.json_schema(), indent=2, sort_keys=True) + "\n"
+    return {ROOT / "docs" / "schema" / "device.schema.json": content, **drivers.derived(), **topics.derived()}
 
 
 VERSIONS = {

@@ -50,7 +50,8 @@ def main(folder: Path) -> int:
             if not (tests and tests["failed"]):
                 total["failed"] += 1
         told = ", ".join(f"{number} {outcome}" for outcome, number in tests.items() if number) if tests else ""
-        lines.append(f"  {result:8} {name:14} {told}".rstrip())
+        took = f"{session['seconds'] // 60:2}:{session['seconds'] % 60:02}" if "seconds" in session else ""
+        lines.append(f"  {result:8} {name:14} {took:5} {told}".rstrip())
     if not sessions:
         red = True
         total["failed"] += 1

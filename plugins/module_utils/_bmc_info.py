@@ -18,8 +18,8 @@ from .fleetcore.host.files import safe_name, write_private
 from .fleetcore.ports import Plan
 from .fleetcore.power.options import BmcOptions, bmc_options
 from .fleetcore.redfish.cache import Cache
-from .fleetcore.redfish.capture import Record
 from .fleetcore.redfish.capture import read as read_capture
+from .fleetcore.redfish.record import Record
 from .fleetcore.sweep.collect import collect, replay
 
 

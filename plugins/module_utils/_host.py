@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``host_inventory`` does with its options."""
+"""The plan of ``host_inventory``, made of its options. Private to this collection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
     if params["from_capture"]:
         if params["capture"] or params["install_tools"]:
             raise InvalidInput(
-                "from_capture: a capture is neither captured again nor needs tools; leave out capture and install_tools",
+                "from_capture: a capture is neither captured again nor needs tools; leave out capture and "
+                "install_tools",
                 field="from_capture",
             )
         # What most runs don't need is read when it is needed: Python compiles a module's code anew for every run.

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ._server import if_there
-from .fleetcore.document.model import clean_mac
+from .fleetcore.document.values import clean_mac
 from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
 from .fleetcore.net.client.base import check_id
 from .fleetcore.net.client.machines import Machines

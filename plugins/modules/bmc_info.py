@@ -25,33 +25,6 @@ options:
       - Needed unless O(from_capture) is given.
     type: str
     required: false
-  sections:
-    description:
-      - Sections to read. Default is all.
-      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login
-        works.
-    type: list
-    elements: str
-    choices:
-      - system
-      - power
-      - processors
-      - memory
-      - storage
-      - network
-      - pcie
-      - bios
-      - secure_boot
-      - boot
-      - tpm
-      - chassis
-      - power_supplies
-      - thermal
-      - sensors
-      - manager
-      - firmware
-      - licences
-      - log
   capture:
     description:
       - Write everything that the BMC said to this file, a C(.tar.gz) with a Redfish mockup and a manifest of all
@@ -83,6 +56,7 @@ options:
         default to those of the capture.
     type: path
 extends_documentation_fragment:
+  - baremetal.fleet.sections
   - baremetal.fleet.bmc
 attributes:
   check_mode:

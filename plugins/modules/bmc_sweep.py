@@ -168,30 +168,6 @@ options:
       - Without it, the environment variable E(FLEETD_URL) of the host that runs the module is used.
     type: str
     required: false
-  sections:
-    description: Sections to read. Default is all. V(system) and V(power) are always read.
-    type: list
-    elements: str
-    choices:
-      - system
-      - power
-      - processors
-      - memory
-      - storage
-      - network
-      - pcie
-      - bios
-      - secure_boot
-      - boot
-      - tpm
-      - chassis
-      - power_supplies
-      - thermal
-      - sensors
-      - manager
-      - firmware
-      - licences
-      - log
   concurrency:
     description: How many BMCs are read at once.
     type: int
@@ -262,6 +238,7 @@ options:
     type: float
     default: 100
 extends_documentation_fragment:
+  - baremetal.fleet.sections
   - baremetal.fleet.server
 attributes:
   action_group:

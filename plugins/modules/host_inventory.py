@@ -13,24 +13,25 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Reads what Linux and the tools that are installed know of the hardware, and returns it as a device document, in the same shape as
-    M(baremetal.fleet.bmc_info).
-  - Runs on the target with nothing but Python 3.9 or later. SMBIOS tables are decoded by the module itself; C(smartctl), C(nvme), C(lshw),
-    C(ethtool), C(ipmitool), RAID and vendors' tools are used where they are installed. Without C(ipmitool) the module asks the BMC
-    through the kernel's C(/dev/ipmi0).
-  - Run it as root (C(become)) for the full picture. What a user may not read, what is not there, and what fails or hangs is recorded in
-    RV(device.coverage), by source. The rest is returned all the same.
+  - Reads what Linux and the tools that are installed know of the hardware, and returns it as a device document, in
+    the same shape as M(baremetal.fleet.bmc_info).
+  - Runs on the target with nothing but Python 3.9 or later. SMBIOS tables are decoded by the module itself;
+    C(smartctl), C(nvme), C(lshw), C(ethtool), C(ipmitool), RAID and vendors' tools are used where they are installed.
+    Without C(ipmitool) the module asks the BMC through the kernel's C(/dev/ipmi0).
+  - Run it as root (C(become)) for the full picture. What a user may not read, what is not there, and what fails or
+    hangs is recorded in RV(device.coverage), by source. The rest is returned all the same.
 options:
   full:
     description:
-      - With the attributes of SMART, all settings of the BIOS, all PCI devices, capabilities of BIOS, CPUs and network cards, and size and SHA-256 of
-        every EFI variable. Without, the result is some 10 KB, so that a play over many hosts stays fast.
+      - With the attributes of SMART, all settings of the BIOS, all PCI devices, capabilities of BIOS, CPUs and
+        network cards, and size and SHA-256 of every EFI variable. Without, the result is some 10 KB, so that a play
+        over many hosts stays fast.
       - The default with O(from_capture) is what the capture was made with, else V(false).
     type: bool
   timeout:
     description:
-      - Seconds for one run of a tool. A tool that takes longer is killed, with its children; the others go on. The conversation with the BMC
-        counts as one.
+      - Seconds for one run of a tool. A tool that takes longer is killed, with its children; the others go on. The
+        conversation with the BMC counts as one.
     type: float
     default: 30
   deadline:
@@ -39,25 +40,27 @@ options:
     default: 180
   updates:
     description:
-      - Ask vendors' update tools (C(dsu)) for firmware that is available. They fetch catalogues from the network, which takes
-        minutes, and store them on the target.
+      - Ask vendors' update tools (C(dsu)) for firmware that is available. They fetch catalogues from the network,
+        which takes minutes, and store them on the target.
     type: bool
     default: false
   install_tools:
     description:
-      - Install tools that are missing with the package manager of the distribution before looking. The module itself starts no
-        services; packages may, as C(smartmontools) of Debian does. Needs root.
-      - Packages are C(dmidecode), C(lshw), C(pciutils), C(smartmontools), C(nvme-cli), C(ethtool), C(hdparm) and C(ipmitool). Nothing else is
-        installed or upgraded but what they need. One that cannot be installed is in RV(not_installed), with a warning; the others are, and
-        the machine is read all the same.
-      - Package managers are C(apt-get), C(dnf), C(yum), C(zypper), C(apk) and C(pacman). They get 15 minutes together, beside O(deadline), and wait two
-        minutes for another run of theirs (C(dnf) and C(yum) for as long as there is time, C(pacman) not at all).
+      - Install tools that are missing with the package manager of the distribution before looking. The module itself
+        starts no services; packages may, as C(smartmontools) of Debian does. Needs root.
+      - Packages are C(dmidecode), C(lshw), C(pciutils), C(smartmontools), C(nvme-cli), C(ethtool), C(hdparm) and
+        C(ipmitool). Nothing else is installed or upgraded but what they need. One that cannot be installed is in
+        RV(not_installed), with a warning; the others are, and the machine is read all the same.
+      - Package managers are C(apt-get), C(dnf), C(yum), C(zypper), C(apk) and C(pacman). They get 15 minutes
+        together, beside O(deadline), and wait two minutes for another run of theirs (C(dnf) and C(yum) for as long as
+        there is time, C(pacman) not at all).
     type: bool
     default: false
   capture:
     description:
-      - Write the output of all tools and the files that were read to O(capture_path), a tar archive that O(from_capture) replays on any
-        machine to the same result, byte for byte. Passwords in configuration profiles are taken out.
+      - Write the output of all tools and the files that were read to O(capture_path), a tar archive that
+        O(from_capture) replays on any machine to the same result, byte for byte. Passwords in configuration profiles
+        are taken out.
     type: bool
     default: false
   capture_path:
@@ -67,8 +70,9 @@ options:
   from_capture:
     description:
       - Replay a capture instead of looking. A path on the target; use C(delegate_to) for one on the controller.
-      - It may also be a folder, or an archive of one, with outputs of tools under names such as C(lshw.json), C(dmidecode),
-        C(smartctl/sda.json), C(lsblk.json) or C(bios.json). Files that nobody knows are named in the coverage under C(capture).
+      - It may also be a folder, or an archive of one, with outputs of tools under names such as C(lshw.json),
+        C(dmidecode), C(smartctl/sda.json), C(lsblk.json) or C(bios.json). Files that nobody knows are named in the
+        coverage under C(capture).
     type: path
 attributes:
   check_mode:
@@ -95,7 +99,9 @@ EXAMPLES = r"""
 
 - name: Show drives that are failing
   ansible.builtin.debug:
-    msg: "{{ found.device.drives | default([]) | selectattr('smart_status', 'defined') | selectattr('smart_status', 'eq', 'failed') }}"
+    msg: >-
+      {{ found.device.drives | default([]) | selectattr('smart_status', 'defined')
+         | selectattr('smart_status', 'eq', 'failed') }}
 
 - name: Read everything, install what is missing for it, keep the raw outputs
   baremetal.fleet.host_inventory:
@@ -114,8 +120,8 @@ EXAMPLES = r"""
 RETURN = r"""
 device:
   description:
-    - The device document. Its JSON schema is in C(docs/schema/device.schema.json) of the collection. Fields that nobody knows are
-      left out.
+    - The device document. Its JSON schema is in C(docs/schema/device.schema.json) of the collection. Fields that
+      nobody knows are left out.
   type: dict
   returned: success
   contains:
@@ -129,14 +135,16 @@ device:
       description: Serial number of the machine. Placeholders of makers are no serial numbers and are left out.
       type: str
     drives:
-      description: Drives. Likewise C(cpus), C(memory), C(nics), C(gpus), C(storage_controller), C(power_supplies), C(volumes), C(tpms) and others.
+      description: Drives. Likewise C(cpus), C(memory), C(nics), C(gpus), C(storage_controller), C(power_supplies),
+        C(volumes), C(tpms) and others.
       type: list
       elements: dict
     bmc:
       description: The machine's BMC with its firmware, address and MAC, as its own host sees it.
       type: dict
     coverage:
-      description: The verdict of every source, V(collected), V(absent), V(denied), V(failed), V(timeout) or V(skipped), and the reason.
+      description: The verdict of every source, V(collected), V(absent), V(denied), V(failed), V(timeout) or
+        V(skipped), and the reason.
       type: dict
     provenance:
       description: The sources that a section came from, and those of fields that came from others.

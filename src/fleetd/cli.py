@@ -17,6 +17,7 @@ COMMANDS = {
     "backup": "fleetd.server.cli:make_backup",
     "credential": "fleetd.server.cli:credential",
     "demo": "fleetd.demo.cli:command",
+    "export": "fleetd.server.cli:export",
     "init": "fleetd.server.cli:init",
     "migrate": "fleetd.server.cli:migrate",
     "monitor": "fleetd.monitor.cli:command",

@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from lldp_switch import Switch
 
 from fleetlab import vm
 from fleetlab.ipmi import IpmiSim
-from fleetlab.process import Child, LabError, Running, free_port, tail
+from fleetlab.process import Child, LabError, Running, free_port, tail, wait_until
 
 TOOLS = ("debootstrap", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU, str(vm.BUSYBOX))
 ADVICE = "scripts/install-test-deps"
@@ -234,11 +233,10 @@ class Login:
 
     def wait(self, console: Path, timeout: float = 180.0) -> None:
         """Wait for the guest to answer; LabError with the end of its console if it does not."""
-        end = time.monotonic() + timeout
-        while self.ssh("true") != 0:
-            if time.monotonic() > end:
-                raise LabError(f"the guest does not answer:\n{tail(console)}")
-            time.sleep(1)
+        try:
+            wait_until(lambda: self.ssh("true") == 0, timeout, "the guest to answer", 0.5)
+        except LabError as error:
+            raise LabError(f"{error}\n{tail(console)}") from None
 
 
 @dataclass

@@ -68,11 +68,18 @@ def states(request: Any) -> list[str]:
 
 def kill_run(state_dir: Path) -> None:
     """Kill all that a runner's playbook runs started, as when its host loses its power. It carries the run's id."""
-    runs = [f"FLEETD_RUN_ID={path.name}".encode() for path in (state_dir / "runs").iterdir()]
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if set(runs) & set(environ.read_bytes().split(b"\0")):
-                os.kill(int(environ.parent.name), signal.SIGKILL)
+    runs = {f"FLEETD_RUN_ID={path.name}".encode() for path in (state_dir / "runs").iterdir()}
+
+    def none_left() -> bool:
+        left = False
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if runs & set(environ.read_bytes().split(b"\0")):
+                    left = True
+                    os.kill(int(environ.parent.name), signal.SIGKILL)
+        return not left
+
+    wait_until(none_left, 60, "the end of all that the run has started")
 
 
 @pytest.fixture
@@ -122,7 +129,6 @@ def test_over_redfish_and_libvirt(libvirt: LibvirtLab, libvirt_vm: Machine, doma
             runner.signal(signal.SIGKILL)
             kill_run(fleet.workdir / "runner")
         history += ["destroyed"]
-        time.sleep(2)
         assert libvirt.switched(domain) == history, "nobody is left that could switch it on"
         with site.runner():
             done = site.until_verified(request)

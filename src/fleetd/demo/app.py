@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """``fleetd demo``: a fleet of virtual BMCs, from nothing to a verified power cycle, on one machine and without root.
 
 Everything listens on 127.0.0.1 and lives in one directory. Passwords and tokens are made for this run; they travel in

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Decides what is due when, one step at a time, without waiting."""
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
+from fleetd.common.jitter import jittered
 from fleetd.monitor import core
 from fleetd.monitor.adapters.outbox import Outboxes
 from fleetd.monitor.core import Flags, Host, Published
@@ -118,13 +116,13 @@ class Agent:
         """Do what is due; the seconds until something is due again. A server that is away is no error."""
         self._look()
         if self._is_due(self._event_due):
-            self._event_due = self._after(core.jittered(self._pace.event, self._random()))
+            self._event_due = self._after(jittered(self._pace.event, self._random()))
             self._outbox.offer("event", self.event())
         self._document()
         self._outbox.flush(stop)
         if self._is_due(self._poll_due):
             # First the time: a change that is told while the description is on its way is looked at again.
-            self._poll_due = self._after(core.jittered(self._pace.poll, self._random()))
+            self._poll_due = self._after(jittered(self._pace.poll, self._random()))
             self._poll()
         due = [self._event_due, self._look_due, self._poll_due]
         retry = self._outbox.wait()

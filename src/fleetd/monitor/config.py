@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Settings of ``fleetd monitor``: the sections `monitor`, `log` and, for its address, `server` of the configuration."""
 
 from __future__ import annotations

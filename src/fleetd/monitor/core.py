@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Events and changes of the description, as pure functions of values."""
 
 from __future__ import annotations
@@ -9,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-_SPREAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -70,11 +65,6 @@ def with_failed_drives(server: Mapping[str, Any], failed: Mapping[str, str]) -> 
     drives = server.get("drives") or {}
     judged = {name: failed.get(name, health) if health == "OK" else health for name, health in drives.items()}
     return {**server, "drives": judged}
-
-
-def jittered(seconds: float, random: float) -> float:
-    """``seconds`` give or take a tenth, so that many monitors don't speak at once. ``random`` is from 0 to 1."""
-    return seconds * (1 - _SPREAD + 2 * _SPREAD * random)
 
 
 def next_document(last: float | None, now: float, interval: float, splay: float, random: float) -> float:

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """The availability process: which machines this runner serves, and whether their power controllers answer."""
 
 from __future__ import annotations
@@ -85,9 +82,7 @@ class AvailabilityDuty:
             self._tools.runner.discard(old)
             self._ending.discard(old)
         served = self._select()
-        self._next_check = self._tools.clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (
-            0.9 + self._tools.random() / 5
-        )
+        self._next_check = self._tools.in_about(options.check_seconds if served else RETRY_SECONDS)
         if not served:
             self.failures += 1
             return

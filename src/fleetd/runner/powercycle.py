@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """The duty of power cycles: take what the server wants cycled, run it, report each machine as it ends."""
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ class PowercycleDuty:
     """See :class:`fleetd.runner.loop.Duty`. ``served`` returns the machines of this runner with their host variables.
 
     The order of writes makes a cycle happen once: the intent is in the journal before the playbook starts, the outcome
-    before the server is told, the acknowledgement after it has answered. ``wall`` gives seconds since the epoch.
+    before the server is told, the acknowledgement after it has answered.
     """
 
     name = "powercycle"
@@ -96,9 +93,7 @@ class PowercycleDuty:
         now = self._tools.clock.monotonic()
         if accept_work and now >= self._next_poll and not self._tools.link.wait():
             self._poll()
-            self._next_poll = self._tools.clock.monotonic() + self._options.poll_seconds * (
-                0.9 + self._tools.random() / 5
-            )
+            self._next_poll = self._tools.in_about(self._options.poll_seconds)
         if self.busy:
             return BUSY_SECONDS
         if self._ending:

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Tell the machine server what becomes of power cycles."""
 
 from __future__ import annotations
@@ -19,10 +16,7 @@ from fleetd.runner.tools import Tools
 
 
 class Reports:
-    """Reports to the server. What it does not take while it can't be reached stays in the journal.
-
-    :param wall: seconds since the epoch.
-    """
+    """Reports to the server. What it does not take while it can't be reached stays in the journal."""
 
     def __init__(self, tools: Tools, cycles: Cycles, server: WorkServer, retry: core.RetryPolicy) -> None:
         self._tools = tools

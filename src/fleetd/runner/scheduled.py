@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Any process whose work is claimed machine by machine and done by a playbook: collections, and those that a user adds.
 
 Which machines are due, and when each is tried again, is the server's knowledge (its processes, intervals and backoff);
@@ -80,9 +77,7 @@ class ScheduledDuty:
             and self._tools.clock.monotonic() >= self._next_look
             and not self._tools.link.wait()
         ):
-            self._next_look = self._tools.clock.monotonic() + self._options.poll_seconds * (
-                0.9 + self._tools.random() / 5
-            )
+            self._next_look = self._tools.in_about(self._options.poll_seconds)
             self._look()
         if self._runs:
             return BUSY_SECONDS

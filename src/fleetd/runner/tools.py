@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Tools that every duty of the runner works with."""
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ import structlog
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
+from fleetd.common.jitter import jittered
 from fleetd.common.link import Link
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import Journal, PlaybookRunner
@@ -34,3 +32,7 @@ class Tools:
     random: Callable[[], float] = random.random
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
     log: structlog.stdlib.BoundLogger = field(default_factory=lambda: logs.get("fleetd.runner"))
+
+    def in_about(self, seconds: float) -> float:
+        """The time on ``clock`` after so many seconds, spread a little: many runners ask one server."""
+        return self.clock.monotonic() + jittered(seconds, self.random())

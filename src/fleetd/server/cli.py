@@ -220,6 +220,48 @@ def prune(ctx: click.Context) -> None:
     print_table(([count, what.value] for what, count in gone.items()), right=[0])
 
 
+@click.command()
+@click.argument("machines", nargs=-1)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["alloy", "device", "table"]),
+    default="device",
+    show_default=True,
+    help="alloy: as FleetDB takes it from Alloy. device: as the API has it. table: for reading.",
+)
+@click.option("--source", type=click.Choice(["oob", "inband"]), help="What one source says. Default: the merged view.")
+@click.pass_context
+def export(ctx: click.Context, machines: tuple[str, ...], form: str, source: str | None) -> None:
+    """Print device documents, one line of JSON for each machine: {"machine": ..., "device": ...}.
+
+    \b
+      fleetd export --format alloy > fleet.jsonl
+      fleetd export --format table rack1/node1
+
+    Without MACHINES all of them, less those that nobody has looked at yet.
+    """
+    from fleetcore.errors import NotFound  # noqa: PLC0415
+
+    from fleetd.server.export import FORMATS, tables  # noqa: PLC0415
+
+    with _services(_settings(ctx)) as services:
+        for machine in machines or [view.machine.id for view in services.machines.find()]:
+            try:
+                document = services.devices.get(machine, source)
+            except NotFound:
+                if machines:
+                    raise
+                continue
+            if form != "table":
+                click.echo(json.dumps({"machine": machine, "device": FORMATS[form](document)}))
+                continue
+            click.echo(machine)
+            for title, headings, rows in tables(document):
+                click.echo(f"\n{title}")
+                print_table(rows, headings)
+
+
 @click.group()
 def credential() -> None:
     """The keys of stored credentials."""

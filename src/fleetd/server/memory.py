@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fleetcore.document.values import serial_key
 from fleetcore.errors import ConflictError, NotFound
 
 from fleetd.server.credentials.model import AuditEntry, Credential, CredentialInUse
@@ -20,7 +21,6 @@ from fleetd.server.devices.model import (
     FoundComponent,
     Publication,
     moves,
-    serial_key,
 )
 from fleetd.server.kernel.auth.model import Token, WebSession
 from fleetd.server.kernel.engine import TransactionCounts

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from fleetcore.document.model import clean_mac
+from fleetcore.document.values import clean_mac
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from fleetd.server.kernel.ids import ID_RULE, is_machine_id

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm import Warm
 
 from fleetlab.farm import BmcSpec, running_farm
 from fleetlab.ipmi import IpmiSim, available
@@ -30,21 +31,24 @@ def collections(tmp_path_factory):
     return base
 
 
+COLLECTION = "ansible_collections.baremetal.fleet.plugins"
+
+
+@pytest.fixture(scope="session")
+def warm(collections):
+    """What starts modules without importing all that they share, each time."""
+    with Warm(["ansible.module_utils.basic", f"{COLLECTION}.module_utils.*", "sushy"], [collections]) as warm:
+        yield warm
+
+
 @pytest.fixture
-def module(collections, tmp_path):
+def module(warm, tmp_path):
     """Run a module in a process of its own, as Ansible does: `module("bmc_info", check=False, **options)` -> result."""
 
     def run(name, /, check=False, environment=(), **options):
         arguments = tmp_path / "arguments.json"
         arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check}}))
-        done = subprocess.run(
-            [sys.executable, "-m", f"ansible_collections.baremetal.fleet.plugins.modules.{name}", str(arguments)],
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(collections), **dict(environment)},
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
+        done = warm.run(f"{COLLECTION}.modules.{name}", str(arguments), env={**os.environ, **dict(environment)})
         assert done.stdout.strip(), done.stderr
         return json.loads(done.stdout)
 

@@ -10,9 +10,12 @@ import importlib.util
 import os
 from pathlib import Path
 
+import pytest
+
 FUZZER = Path(__file__).resolve().parents[3] / "benchmarks" / "fuzz_walker.py"
 
 
+@pytest.mark.fuzz
 def test_mutated_trees_give_a_document_or_a_reason():
     spec = importlib.util.spec_from_file_location("fuzz_walker", FUZZER)
     fuzzer = importlib.util.module_from_spec(spec)

@@ -107,14 +107,14 @@ def pdu(tmp_path_factory):
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([command, *user, *arguments, *variations, *V3], cwd=folder, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "Listening at" not in (folder / "log").read_text() and time.monotonic() < deadline:
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.1)
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def oid_of(line):

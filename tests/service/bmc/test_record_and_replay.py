@@ -20,7 +20,8 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.ipmi.collector import collect as collect_ipmi
 from fleetcore.power.ipmi import open_session
 from fleetcore.power.options import BmcOptions
-from fleetcore.redfish.capture import Record, Recording
+from fleetcore.redfish.capture import Recording
+from fleetcore.redfish.record import Record
 from fleetcore.sweep.collect import replay
 
 from fleetlab.farm import BmcSpec, Fault, running_farm

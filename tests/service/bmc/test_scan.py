@@ -58,7 +58,7 @@ def udp(answer, address="127.0.0.1"):
             yield server.getsockname()[1], heard
         finally:
             stop.set()
-            thread.join(5)
+            thread.join(60)
 
 
 def responder(*services):

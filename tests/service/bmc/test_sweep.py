@@ -27,6 +27,7 @@ from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.options import bmc_options
 from fleetcore.sweep.collect import collect, collect_async
+from warm import warm_fleetd
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
 from fleetlab.ipmi import IpmiSim
@@ -328,9 +329,8 @@ class Fleetd:
         self.process = None
 
     def call(self, *arguments):
-        done = subprocess.run(
-            [*self.command, *arguments], env=self.environment, capture_output=True, text=True, check=True
-        )
+        done = warm_fleetd().run(*self.command[2:], *arguments, env=self.environment)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def start(self):
@@ -349,7 +349,7 @@ class Fleetd:
         if self.process:
             self.client.close()
             self.process.terminate()
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=60)
             self.process = None
 
     def know(self, bmcs, credentials=()):
@@ -481,7 +481,7 @@ def start(collections, tmp_path, **arguments):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(condition, seconds=30):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -491,7 +491,7 @@ def wait_for(condition, seconds=30):
 def test_the_server_goes_down_and_comes_back(module, collections, server, tmp_path):
     with running_farm(fleet(BmcSpec(password=SECRET, latency=0.02), 30)) as farm:
         server.know(farm.bmcs)
-        common = {**LOGIN, **server.options, "spool": str(tmp_path / "spool"), "server_timeout": 2}
+        common = {**LOGIN, **server.options, "spool": str(tmp_path / "spool"), "server_timeout": 60}
         progress = tmp_path / "progress"
         running = start(
             collections, tmp_path, bmcs=entries(farm.bmcs), concurrency=4, progress_file=str(progress), **common
@@ -551,7 +551,7 @@ def test_stopped_and_resumed(module, collections, tmp_path, number):
         running = start(collections, tmp_path, concurrency=6, **common)
         wait_for(lambda: sum(bmc.counters.logouts for bmc in farm.bmcs) >= 6)
         running.send_signal(number)
-        output, _errors = running.communicate(timeout=20)
+        output, _errors = running.communicate(timeout=60)
         result = json.loads(output)
         assert result["failed"] is True
         assert result["failure"]["code"] == "interrupted"
@@ -579,7 +579,7 @@ def test_nobody_reads_the_result_any_more(collections, tmp_path):
         wait_for(lambda: sum(bmc.counters.logouts for bmc in farm.bmcs) >= 2)
         running.stdout.close()
         running.stderr.close()
-        running.wait(timeout=20)
+        running.wait(timeout=60)
         assert [bmc.counters.logins for bmc in farm.bmcs] == [bmc.counters.logouts for bmc in farm.bmcs]
         assert sum(bmc.counters.logins for bmc in farm.bmcs) < 40
 

@@ -23,6 +23,7 @@ from typing import Any
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
+from warm import warm_fleetd
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
@@ -47,8 +48,8 @@ class Server:
     process: subprocess.Popen[str] | None = None
 
     def _run(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "fleetd", "--config", str(self.work / "fleetd.yml"), *arguments]
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        config = str(self.work / "fleetd.yml")
+        done = warm_fleetd().run("fleetd", "--config", config, *arguments, env=environment())
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -84,7 +85,7 @@ class Server:
     def stop(self) -> None:
         if self.process:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     @contextmanager

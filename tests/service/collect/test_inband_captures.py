@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Captures of real machines and tools, checked by hand against the raw outputs. The captures are not part of the repository."""
+"""Captures of real machines and tools, checked by hand against the raw outputs.
+
+The captures are not part of the repository.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def parsed(parse, *parts, **kwargs):
     return to_dict(parse(fixture_dir("inband", *parts).read_bytes(), **kwargs))
 
 
-# -- Dell R6515 ---------------------------------------------------------------------------------------------------------
+# -- Dell R6515 --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,8 @@ def test_r6515_controllers_supplies_and_graphics(r6515):
     assert [item["power_capacity_watts"] for item in r6515["power_supplies"]] == [550, 550]
     assert {item["firmware"]["installed"] for item in r6515["power_supplies"]} == {"00.31.50"}
     assert [item["bus_info"] for item in r6515["gpus"]] == ["0000:c2:00.0"]
-    # What dsu calls HBA330 and BOSS are the SAS3008 and the Marvell controller; the two SATA controllers of the CPU have no firmware.
+    # What dsu calls HBA330 and BOSS are the SAS3008 and the Marvell controller; the two SATA controllers of the CPU
+    # have no firmware.
     versions = [item.get("firmware", {}).get("installed") for item in r6515["storage_controller"]]
     assert versions == ["16.17.01.00", None, None, "2.5.13.3024"]
     assert r6515["provenance"]["storage_controller.firmware"] == "dsu"
@@ -141,7 +145,7 @@ def test_r6515_sources(r6515):
     assert r6515["provenance"]["drives.firmware"] == "smartctl"
 
 
-# -- ASRockRack E3C246D4I-NL ------------------------------------------------------------------------------------------------
+# -- ASRockRack E3C246D4I-NL -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +202,7 @@ def test_a_board_without_a_name_has_no_identity():
     assert found["bios"]["firmware"]["installed"] == "L2.09C"
 
 
-# -- BIOS settings of other machines ------------------------------------------------------------------------------------------
+# -- BIOS settings of other machines -----------------------------------------------------------------------------------
 
 
 def test_c6320_settings_in_comments_count():
@@ -232,7 +236,7 @@ def test_x11sch_f():
     assert not [name for name in raw if name.endswith("Password")]
 
 
-# -- single tools ----------------------------------------------------------------------------------------------------------------
+# -- single tools ------------------------------------------------------------------------------------------------------
 
 
 def test_smartctl_of_five_drives():

@@ -13,10 +13,10 @@ import json
 import os
 from typing import Any
 
-from fleetcore.document.model import (
+from fleetcore.document.model import Device, device_from_dict, to_dict
+from fleetcore.document.parts import (
     Capability,
     Cpu,
-    Device,
     Drive,
     Firmware,
     FirmwareEntry,
@@ -27,8 +27,6 @@ from fleetcore.document.model import (
     PowerSupply,
     StorageController,
     Volume,
-    device_from_dict,
-    to_dict,
 )
 from fleetcore.inband.collect.join import join
 from hypothesis import HealthCheck, Phase, given, settings
@@ -64,7 +62,8 @@ def some(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from([None, *values])
 
 
-# Few values, so that they meet. No serial is the beginning or end of another: tools that cut them short are join's own tests'.
+# Few values, so that they meet. No serial is the beginning or end of another: tools that cut them short are join's
+# own tests'.
 SERIALS = some("AAAA00000001", "BBBB00000002", "CCCC00000003", "DDDD00000004")
 ADDRESSES = some("0000:01:00.0", "0000:01:00.1", "0000:41:00.0", "0000:c1:00.0")
 MODELS = some("EX 1", "EX-1", "EX 2", "88SE9230 SATA", "SAS3008 Fusion")

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the kernel wants to be asked for a BMC, against its own header. With a kernel and a BMC: tests/e2e/test_host_and_bmc.py."""
+"""How the kernel wants to be asked for a BMC, against its own header.
+
+With a kernel and a BMC: tests/e2e/test_host_and_bmc.py.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every parser, whatever it reads: a document that JSON can carry, or ParseError. Without its last line of defence (``__wrapped__``).
+"""Every parser, whatever it reads: a document that JSON can carry, or ParseError.
+
+Without its last line of defence (``__wrapped__``).
 
 ``FLEET_FUZZ=N`` gives N examples per parser and kind of input (default 40).
 """

@@ -100,7 +100,8 @@ def test_other_structures(tmp_path, seed):
     assert ours == theirs
 
 
-# Lengths that versions from 2.0 to 3.7 of the specification have given to the structures, and where these point to strings.
+# Lengths that versions from 2.0 to 3.7 of the specification have given to the structures, and where these point to
+# strings.
 LENGTHS = {
     0: (0x12, 0x13, 0x18, 0x1A),
     1: (0x08, 0x19, 0x1B),
@@ -128,8 +129,8 @@ STRINGS = {
     43: (0x12,),
 }
 WORDS = ("Exemplar", "  padded  ", "Not Specified", "0", "None", "To Be Filled By O.E.M.", "x" * 64)
-# What the text cannot say: digits that dmidecode rounds away, bytes that it shows as dots, an empty slot's other fields,
-# names that came after it, and numbers that stand for "unknown" there and in the specification only.
+# What the text cannot say: digits that dmidecode rounds away, bytes that it shows as dots, an empty slot's other
+# fields, names that came after it, and numbers that stand for "unknown" there and in the specification only.
 UNSAID = {
     (17, "nonvolatile_bytes"),
     (43, "vendor_id"),

@@ -37,7 +37,7 @@ def alive(pid):
         return False
 
 
-def gone(pid, seconds=15.0):
+def gone(pid, seconds=60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive(pid):
         time.sleep(0.02)

@@ -17,7 +17,8 @@ from fleetcore.document.merge import merge, source_of
 from fleetcore.document.model import Source, device_from_dict, to_dict
 from fleetcore.inband.collect.archive import load as load_tools
 from fleetcore.inband.collect.collector import replay
-from fleetcore.redfish.capture import from_capture, load
+from fleetcore.redfish.capture import load
+from fleetcore.redfish.replay import from_capture
 
 PARTS = ("cpus", "memory", "drives", "nics", "power_supplies", "gpus", "storage_controller", "tpms")
 
@@ -28,7 +29,8 @@ def swapped(uuid: str) -> str:
 
 
 def as_the_os_says_it(oob: dict[str, Any]) -> dict[str, Any]:
-    """A BMC's document in the words of SMBIOS, sysfs and smartctl: no ids, no health, other spellings, what only they know."""
+    """A BMC's document in the words of SMBIOS, sysfs and smartctl: no ids, no health, other spellings, what only they
+    know."""
     counter = iter(range(1, 1000))
 
     def part(item: dict[str, Any], **more: Any) -> dict[str, Any]:

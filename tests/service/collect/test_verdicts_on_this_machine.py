@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A whole collection of the machine that the tests run on: as root, as nobody, without tools, and where there is no /sys.
+"""A whole collection of the machine that the tests run on: as root, as nobody, without tools, and where there is no
+/sys.
 
 Real processes, real files. Every source has a verdict, and one that collected nothing says why.
 """
@@ -38,7 +39,8 @@ if user:
     os.setgroups([])
     os.setgid(int(user))
     os.setuid(int(user))
-device, _capture = collector.collect(host.SystemRunner(path), host.SystemFiles(), SystemClock(), Options(timeout=20, deadline=60))
+runner, limits = host.SystemRunner(path), Options(timeout=20, deadline=60)
+device, _capture = collector.collect(runner, host.SystemFiles(), SystemClock(), limits)
 json.dump(to_dict(device), sys.stdout)
 """
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from warm import Program, warm_fleetd
 
 from fleetd.server import api as fleetd_api
 from fleetd.server.kernel import migrate
@@ -255,34 +256,47 @@ def run_fleetd(tmp_path: Path) -> Any:
     """Runs ``fleetd ...`` in ``tmp_path`` and returns the finished process."""
 
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        if not _is_for_python(env):
+            return warm_fleetd().run("fleetd", *arguments, cwd=tmp_path, env=environment(**env))
         return subprocess.run(
             command(*arguments),
             cwd=tmp_path,
             env=environment(**env),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 
     return run
 
 
+def _is_for_python(env: Mapping[str, str]) -> bool:
+    """Whether the interpreter itself reads one of these, when it starts."""
+    return any(name.startswith(("PYTHON", "LD_")) for name in env)
+
+
 @contextlib.contextmanager
 def serving(
     directory: Path, *arguments: str, wrapper: Sequence[str] = (), **env: str
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+) -> Iterator[tuple[str, subprocess.Popen[str] | Program]]:
     """A ``fleetd serve`` in ``directory``, started by ``wrapper`` if given: its URL, from its log, and the process."""
     log = directory / f"serve-{time.monotonic_ns()}.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [*wrapper, *command("serve", "--listen", "127.0.0.1:0", *arguments)],
-            cwd=directory,
-            env=environment(**env),
-            stdout=subprocess.DEVNULL,
-            stderr=stream,
-            text=True,
-        )
+    words = ("serve", "--listen", "127.0.0.1:0", *arguments)
+    process: subprocess.Popen[str] | Program
+    log.touch()
+    if wrapper or _is_for_python(env):
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                [*wrapper, *command(*words)],
+                cwd=directory,
+                env=environment(**env),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                text=True,
+            )
+    else:
+        process = warm_fleetd().start("fleetd", *words, cwd=directory, env=environment(**env), out=os.devnull, err=log)
     try:
         yield _url(process, log), process
     finally:
@@ -291,7 +305,7 @@ def serving(
             process.wait(60)
 
 
-def _url(process: subprocess.Popen[str], log: Path) -> str:
+def _url(process: subprocess.Popen[str] | Program, log: Path) -> str:
     for _ in range(900):  # a busy machine takes long
         for line in log.read_text().splitlines():
             if '"listening"' in line:

@@ -175,7 +175,7 @@ async def take(listener: AsyncIterator[News], count: int) -> list[int]:
     """The numbers of the next events."""
     seen: list[int] = []
     while len(seen) < count:
-        news = await asyncio.wait_for(anext(listener), 20)
+        news = await asyncio.wait_for(anext(listener), 60)
         seen += [item.seq for item in news.events]
     return seen
 
@@ -223,7 +223,7 @@ def test_a_filter_that_lets_nothing_through_moves_the_readers_place(services: Se
         append(services, "test.x", "test.y")
         feed.wake()
         for _ in range(50):
-            news = await asyncio.wait_for(anext(listener), 20)
+            news = await asyncio.wait_for(anext(listener), 60)
             assert not news.events
             if news.seen == 2:
                 return
@@ -244,7 +244,7 @@ def test_a_database_that_is_gone_for_a_while(services: Services, monkeypatch: py
         with monkeypatch.context() as patch:
             patch.setattr(services.store, "list_events", gone)
             append(services, "test.meanwhile")
-            assert await asyncio.wait_for(anext(listener), 20) == News((), 0)
+            assert await asyncio.wait_for(anext(listener), 60) == News((), 0)
         assert await take(listener, 1) == [1]
 
     asyncio.run(scenario())
@@ -295,7 +295,7 @@ def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) 
             return {}
 
         scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
-        await asyncio.wait_for(EventStream(lines(), lambda: True)(scope, receive, send), 20)
+        await asyncio.wait_for(EventStream(lines(), lambda: True)(scope, receive, send), 60)
 
     asyncio.run(scenario())
     assert ended == [True]
@@ -399,8 +399,8 @@ def test_nothing_is_skipped_over_reconnects_and_a_killed_server(
         idle.start()
         assert reader.connected.wait(60)
         process.terminate()
-        assert process.wait(20) == 0
-        idle.join(20)
+        assert process.wait(60) == 0
+        idle.join(60)
         assert not idle.is_alive()
 
 

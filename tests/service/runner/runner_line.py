@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
+from warm import warm_fleetd
 
 from fleetlab.farm import Bmc
 from fleetlab.process import Child, free_port
@@ -59,10 +59,10 @@ class Line:
         self.inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
 
     def fleetd(self, *arguments: str) -> str:
-        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), *arguments]
-        return subprocess.run(
-            argv, env={**os.environ, **self.env}, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout.strip()
+        env = {**os.environ, **self.env}
+        done = warm_fleetd().run("fleetd", "--config", str(self.config), *arguments, env=env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def child(self, name: str, *arguments: str, **env: str) -> Child:
         argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), name, *arguments]

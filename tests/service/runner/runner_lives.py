@@ -39,6 +39,7 @@ from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.ports import EntryState, HostOutcome
+from fleetlab.process import wait_until
 
 
 class ForkingRunner(AnsibleRunner):
@@ -107,6 +108,8 @@ def _act(
     def note(step: PowerStep) -> None:
         with open(progress, "a") as file:
             file.write(json.dumps(step.to_dict()) + "\n")
+        if step.action == "wait for off" and "off_until" in variables:
+            wait_until(Path(variables["off_until"]).exists, 250, "the test's word to go on", 0.02)
 
     clock = SystemClock()
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional, Protocol
 
-from ..document.model import LogEntry, to_dict
+from ..document.model import to_dict
+from ..document.parts import LogEntry
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..ipmi.sel import read_log
 from ..ipmi.session import Session

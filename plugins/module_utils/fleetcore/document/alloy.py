@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The device document in the exact shape of bmc-toolbox/common's ``Device``, for whoever feeds an existing FleetDB.
 
-Their spelling (``clock_speeed_hz``), their types (whole gigabits) and their always-present fields (``oem``, ``cplds``) included.
-What they have no field for is left out.
+Their spelling (``clock_speeed_hz``), their types (whole gigabits) and their always-present fields (``oem``,
+``cplds``) included. What they have no field for is left out.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """BIOS settings in one vocabulary, whatever vendor's tool printed them.
 
-Normalised keys: amd_sev, boot_mode, intel_sgx, intel_txt, secure_boot, smt, sr_iov, tpm. Values: ``Enabled`` and ``Disabled`` where
-a setting is one of the two (``On``, ``Off``, ``Enable`` ... mean that), ``UEFI``, ``BIOS`` or ``DUAL`` for the boot mode, else the
-vendor's word. Passwords never get here.
+Normalised keys: amd_sev, boot_mode, intel_sgx, intel_txt, secure_boot, smt, sr_iov, tpm. Values: ``Enabled`` and
+``Disabled`` where a setting is one of the two (``On``, ``Off``, ``Enable`` ... mean that), ``UEFI``, ``BIOS`` or
+``DUAL`` for the boot mode, else the vendor's word. Passwords never get here.
 """
 
 from __future__ import annotations
@@ -15,10 +13,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from .model import BiosConfiguration
+from .parts import BiosConfiguration
 from .values import MAX_ITEMS, text
 
-# Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a value wins.
+# Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a
+# value wins.
 KEYS: Mapping[str, tuple[str, ...]] = {
     "amd_sev": (
         *("cpuminsevasid", "minimumsevasid", "sevcontrol", "sev", "amdsev", "sevsnpsupport", "sevsnpmemorycoverage"),
@@ -65,7 +64,10 @@ def reduced(name: str) -> str:
 
 
 def is_secret(name: str, kind: Optional[str] = None) -> bool:
-    """Is this the name of a password, its hash or its salt? ``kind`` is the tool's type of the setting, if it has one."""
+    """Tell whether this is the name of a password, its hash or its salt.
+
+    :param kind: the tool's type of the setting, if it has one.
+    """
     if (kind or "").lower() == "password":
         return True
     return bool(_SECRET.search(name)) and not _POLICY.search(name)

@@ -1,8 +1,7 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The last known state of a machine by one source: a new observation, with what it could not collect kept from before. Pure."""
+"""The last known state of a machine by one source: a new observation, with what it could not collect kept from
+before. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +15,9 @@ from .sections import FIELDS, LISTS, READINGS, Document, plain, uncollected
 def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
     """``after`` as plain data, with what ``before`` knew of fields that were not collected this time.
 
-    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when the kept values were observed, for each entry because of which
-    something was kept. Only what was collected can be gone. Readings are never kept. Components that are only kept come after those
-    that ``after`` has.
+    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when the kept values were observed, for each
+    entry because of which something was kept. Only what was collected can be gone. Readings are never kept.
+    Components that are only kept come after those that ``after`` has.
     """
     old, new = plain(before), dict(plain(after))
     coverage: dict[str, Any] = {

@@ -1,12 +1,10 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What changed between two observations of one machine by one source. Pure.
+"""The changes between two observations of one machine by one source. Pure.
 
-Components are matched by identity, never by their place in a list: see ``match.py``. A part with the same serial in another slot
-has moved; another serial in the same slot is one part removed and one added.
-Readings, link states and times are noise. What a source did not collect this time is not removed by it.
+Components are matched by identity, never by their place in a list: see ``match.py``. A part with the same serial in
+another slot has moved; another serial in the same slot is one part removed and one added. Readings, link states and
+times are noise. What a source did not collect this time is not removed by it.
 """
 
 from __future__ import annotations
@@ -42,9 +40,9 @@ Change = dict[str, Any]
 def diff(before: Optional[Document], after: Document) -> list[Change]:
     """``[{op, component, field, before, after}]``; ``op`` is added, removed, changed or moved. Plain JSON data.
 
-    ``component`` names the list and the identity (``drives:serial=X``; ``device`` for the machine itself), ``field`` is a dotted path,
-    absent for a component that came or went, whose identifying values are in ``before`` or ``after``. Without ``before``
-    everything is added. ``diff(x, x)`` is empty.
+    ``component`` names the list and the identity (``drives:serial=X``; ``device`` for the machine itself), ``field``
+    is a dotted path, absent for a component that came or went, whose identifying values are in ``before`` or
+    ``after``. Without ``before`` everything is added. ``diff(x, x)`` is empty.
     """
     old = plain(before) if before is not None else {}
     new = plain(after)

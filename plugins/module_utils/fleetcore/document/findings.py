@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Where the BMC and the machine's own OS disagree about one machine. Pure.
+"""Contradictions between the BMC and the machine's own OS about one machine. Pure.
 
-Sources spell one fact in several ways: the rules of ``_COMPARED`` tell a spelling from a contradiction. What only one source says is no
-contradiction, but for parts that both should see and one does not (``_EXPECTED``).
+Sources spell one fact in several ways: the rules of ``_COMPARED`` tell a spelling from a contradiction. What only one
+source says is no contradiction, but for parts that both should see and one does not (``_EXPECTED``).
 """
 
 from __future__ import annotations
@@ -16,8 +14,9 @@ from typing import Any, Optional
 
 from .match import Part, label, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
-from .model import Source, Verdict, clean_mac
+from .model import Source, Verdict
 from .sections import Document, memory_bytes, plain, speakers
+from .values import clean_mac
 
 Finding = dict[str, Any]
 
@@ -28,10 +27,10 @@ SEVERITIES = (CRITICAL, WARNING, INFO)
 def findings(documents: Mapping[Source, Document]) -> list[Finding]:
     """``[{kind, severity, component, field, values: {oob, inband}, message}]``, worst first. Plain JSON data.
 
-    ``kind``: ``other_machine`` (the two documents are of two machines; nothing else is compared then), ``wrong_bmc`` (the host's BMC is not the
-    one that was asked), ``disagreement`` (on a fact), ``other_part`` (two parts in one place), ``missing`` (one source does not
-    see it though it looked). ``component`` is as in a change; ``field`` is absent where it is about the component as a whole. Less than two
-    documents have no findings.
+    ``kind``: ``other_machine`` (the two documents are of two machines; nothing else is compared then), ``wrong_bmc``
+    (the host's BMC is not the one that was asked), ``disagreement`` (on a fact), ``other_part`` (two parts in one
+    place), ``missing`` (one source does not see it though it looked). ``component`` is as in a change; ``field`` is
+    absent where it is about the component as a whole. Less than two documents have no findings.
     """
     if Source.OOB not in documents or Source.INBAND not in documents:
         return []
@@ -62,11 +61,12 @@ def _finding(
     return {name: value for name, value in finding.items() if value is not None}
 
 
-# -- spellings of one fact ----------------------------------------------------------------------------------------------------------
+# -- spellings of one fact ---------------------------------------------------------------------------------------------
 
 
 def same_version(mine: str, theirs: str) -> bool:
-    """``1.8.2`` is ``1.08.02`` and ``v1.8.2``; ``4.40`` may be ``4.40.10.00``; ``20.31.1014`` is ``20.31.10.14``; of several versions one."""
+    """``1.8.2`` is ``1.08.02`` and ``v1.8.2``; ``4.40`` may be ``4.40.10.00``; ``20.31.1014`` is ``20.31.10.14``; of
+    several versions one."""
     return any(_one_version(first, second) for first in mine.split() for second in theirs.split())
 
 
@@ -160,18 +160,20 @@ def _at(part: Any, path: str) -> Any:
     return part
 
 
-# -- the machine and its BMC ----------------------------------------------------------------------------------------------------------
+# -- the machine and its BMC -------------------------------------------------------------------------------------------
 
 
 def _machine(oob: Part, inband: Part) -> Iterable[Finding]:
-    """Two machines, or one whose sources name another of its serial numbers: that of the board, the chassis, the system."""
+    """Two machines, or one whose sources name another of its serial numbers: that of the board, the chassis, the
+    system."""
     mine, theirs = oob.get("serial"), inband.get("serial")
     uuids = oob.get("uuid"), inband.get("uuid")
     one_uuid = bool(uuids[0] and uuids[1] and same_uuid(uuids[0], uuids[1]))
     if not mine or not theirs or one_uuid or any(same_serial(a, b) for a in _serials(oob) for b in _serials(inband)):
         return
     message = (
-        f"the BMC is that of machine {mine}, the OS runs on machine {theirs}: one of the two documents was published for the wrong machine, "
+        f"the BMC is that of machine {mine}, the OS runs on machine {theirs}: one of the two documents was published "
+        "for the wrong machine, "
         "or the BMC's address is that of another machine"
     )
     yield _finding("other_machine", CRITICAL, "device", message, (mine, theirs), "serial")
@@ -189,7 +191,8 @@ def _bmc(oob: Part, inband: Part) -> Iterable[Finding]:
     if not macs or not seen_macs or macs & seen_macs or addresses & seen_addresses:
         return
     message = (
-        f"the host's own BMC has MAC {', '.join(sorted(seen_macs))}, the BMC that was asked has {', '.join(sorted(macs))}: "
+        f"the host's own BMC has MAC {', '.join(sorted(seen_macs))}, "
+        f"the BMC that was asked has {', '.join(sorted(macs))}: "
         "the BMC's address may be that of another machine"
     )
     near = any(_near(mine, theirs) for mine in macs for theirs in seen_macs)
@@ -211,10 +214,10 @@ def _near(mine: str, theirs: str) -> bool:
     return abs(first - second) <= 4
 
 
-# -- parts ------------------------------------------------------------------------------------------------------------------------------
+# -- parts -------------------------------------------------------------------------------------------------------------
 
-# Parts that a source should see if it looked: how bad it is when the OS misses one that the BMC has, and the other way round. A BMC
-# does not see all drives, an OS has network cards and graphics on USB.
+# Parts that a source should see if it looked: how bad it is when the OS misses one that the BMC has, and the other
+# way round. A BMC does not see all drives, an OS has network cards and graphics on USB.
 _EXPECTED: Mapping[str, tuple[str, Optional[str]]] = {
     "memory": (WARNING, WARNING),
     "cpus": (WARNING, WARNING),

@@ -1,15 +1,14 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which component of one list is which of another. Pure; components are plain data (see ``model.to_dict``).
+"""Find the components of one list in another. Pure; components are plain data (see ``model.to_dict``).
 
-A component is known by its serial number, else by a WWN, MAC address or UUID, else by where it is: slot, bus address, id.
-Never by its place in a list. Placeholder serials are none. Two components with different serial numbers are two, whatever
-else they share.
+A component is known by its serial number, else by a WWN, MAC address or UUID, else by where it is: slot, bus address,
+id. Never by its place in a list. Placeholder serials are none. Two components with different serial numbers are two,
+whatever else they share.
 
-Two sources that describe one machine word places differently and leave out what the other has. ``likely=True`` is for them: what
-is left after the identities is paired by what only one component on either side has (PCI numbers, model, ...).
+Two sources that describe one machine word places differently and leave out what the other has. ``likely=True`` is for
+them: what is left after the identities is paired by what only one component on either side has (PCI numbers, model,
+...).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
-from .model import clean_mac, clean_serial
+from .values import clean_mac, clean_serial, listed, serial_key, squeezed
 
 Part = Mapping[str, Any]
 Key = tuple[str, str]
@@ -36,14 +35,14 @@ _COUNTED = frozenset(["cpus", "power_supplies"])
 
 
 class Pairs(NamedTuple):
-    """What :func:`pair` found; ``both`` in the order of the left list."""
+    """The answer of :func:`pair`; ``both`` in the order of the left list."""
 
     both: list[tuple[Part, Part]]
     left: list[Part]
     right: list[Part]
 
 
-# -- identity -----------------------------------------------------------------------------------------------------------------
+# -- identity ----------------------------------------------------------------------------------------------------------
 
 
 def label(part: Part) -> str:
@@ -83,11 +82,6 @@ def same_serial(mine: Optional[str], theirs: Optional[str]) -> bool:
     return bool(first) and (first == second or (len(first) >= 8 and first in second))
 
 
-def serial_key(value: Optional[str]) -> str:
-    """A serial number without case and punctuation; empty for a placeholder."""
-    return _squeezed(clean_serial(value) or "")
-
-
 def same_uuid(mine: str, theirs: str) -> bool:
     """Equal, or with the first three fields in the other byte order: SMBIOS before 2.6, and some BMCs."""
     first, second = (re.sub(r"[^0-9a-f]", "", value.lower()) for value in (mine, theirs))
@@ -102,12 +96,13 @@ def _swapped(digits: str) -> str:
 def same_words(mine: str, theirs: str) -> bool:
     """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other."""
     first, second = sorted((_words(mine), _words(theirs)), key=len)
-    return first <= second or _squeezed(mine) == _squeezed(theirs)
+    return first <= second or squeezed(mine) == squeezed(theirs)
 
 
 @lru_cache(maxsize=4096)
 def place_words(text: str) -> tuple[str, ...]:
-    """What tells places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"), ``P1_DIMMA1`` is ("1", "a", "1")."""
+    """The words that tell places of one kind apart: ``DIMM.Socket.A1``, ``DIMM A1``, ``A1`` are ("a", "1"),
+    ``P1_DIMMA1`` is ("1", "a", "1")."""
     address = _PCI.match(text.strip().lower())
     if address:
         return (f"{int(address.group(1) or '0', 16):x}:{address.group(2)}",)
@@ -116,40 +111,21 @@ def place_words(text: str) -> tuple[str, ...]:
         word = _GLUED.sub("", piece)
         if word and word not in _NOUNS:
             out.append(str(int(word)) if word.isdigit() else word)
-    return tuple(out) or (_squeezed(text),)
+    return tuple(out) or (squeezed(text),)
 
 
 _PCI = re.compile(r"^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[0-9a-f]{2}(?:\.[0-7])?)$")
 _GLUED = re.compile(r"^(?:dimm|channel)(?=[a-z]$)")
-_NOUNS = frozenset(
-    [
-        "bank",
-        "bay",
-        "channel",
-        "cpu",
-        "device",
-        "dimm",
-        "disk",
-        "drive",
-        "locator",
-        "mem",
-        "memory",
-        "p",
-        "port",
-        "power",
-        "proc",
-        "processor",
-        "ps",
-        "psu",
-        "slot",
-        "socket",
-        "status",
-        "supply",
-        "unit",
-    ]
+_NOUNS = listed(
+    """
+    bank bay channel cpu device dimm disk drive locator mem memory p port power proc processor ps psu slot socket
+    status supply unit
+    """
 )
-_SAY_NOTHING = frozenset(
-    ["r", "tm", "c", "inc", "corp", "corporation", "co", "ltd", "technologies", "technology", "processor", "cpu"]
+_SAY_NOTHING = listed(
+    """
+    r tm c inc corp corporation co ltd technologies technology processor cpu
+    """
 )
 _WORD = re.compile(r"[a-z0-9.]+")
 
@@ -160,11 +136,6 @@ def _words(text: str) -> frozenset[str]:
     return (words - _SAY_NOTHING - {""}) or words
 
 
-@lru_cache(maxsize=4096)
-def _squeezed(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
-
-
 def _addresses(part: Part) -> list[str]:
     """MAC addresses of the part or of its ports, sorted."""
     found = {clean_mac(port.get("macaddress")) for port in part.get("nic_ports", ()) if isinstance(port, Mapping)}
@@ -173,11 +144,11 @@ def _addresses(part: Part) -> list[str]:
 
 
 def _strong(part: Part) -> dict[str, frozenset[str]]:
-    """What the part is, wherever it is: by kind of identity, best first."""
+    """Identities of the part, wherever it is: by kind of identity, best first."""
     serial = clean_serial(part.get("serial"))
     found = {
-        "serial": frozenset([_squeezed(serial) or serial] if serial else []),
-        "wwn": frozenset([_squeezed(part["wwn"])] if isinstance(part.get("wwn"), str) else []),
+        "serial": frozenset([squeezed(serial) or serial] if serial else []),
+        "wwn": frozenset([squeezed(part["wwn"])] if isinstance(part.get("wwn"), str) else []),
         "mac": frozenset(_addresses(part)),
         "uuid": frozenset([part["uuid"].lower()] if isinstance(part.get("uuid"), str) else []),
     }
@@ -194,7 +165,7 @@ def same_place(mine: Part, theirs: Part) -> bool:
     return next((ours[name] == others[name] for name in PLACES if name in ours and name in others), True)
 
 
-# -- pairs --------------------------------------------------------------------------------------------------------------------
+# -- pairs -------------------------------------------------------------------------------------------------------------
 
 
 class _Known:
@@ -216,7 +187,7 @@ class _Known:
 
 
 def pair(left: Iterable[Part], right: Iterable[Part], kind: str = "", likely: bool = False) -> Pairs:
-    """Which of ``left`` is which of ``right``; each is in the answer once.
+    """Pair the components of ``left`` with those of ``right``; each is in the answer once.
 
     :param kind: the list's name in the device document. :param likely: see the module.
     """
@@ -291,7 +262,7 @@ def _by_place(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
 
 
 def _by_being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
-    """What has nothing to know it by."""
+    """Components that have nothing to know them by, if they are equal."""
     waiting: dict[str, list[_Known]] = {}
     for item in right:
         if not item.strong and not item.places:
@@ -302,7 +273,7 @@ def _by_being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Mat
             yield mine, same.pop()
 
 
-# -- two sources --------------------------------------------------------------------------------------------------------------
+# -- two sources -------------------------------------------------------------------------------------------------------
 
 
 def _only(read: Callable[[Part], Iterable[Any]]) -> Callable[[list[_Known], list[_Known], str], _Matches]:
@@ -343,7 +314,7 @@ def _could_be(mine: _Known, other: _Known) -> bool:
 def _part_number(mine: _Known, other: _Known) -> bool:
     """The model of one is the part number of the other."""
     numbers = [
-        (_squeezed(one.part.get("model") or ""), _squeezed(two.part.get("part_number") or ""))
+        (squeezed(one.part.get("model") or ""), squeezed(two.part.get("part_number") or ""))
         for one, two in ((mine, other), (other, mine))
     ]
     return any(model and model == number for model, number in numbers)
@@ -407,7 +378,7 @@ def _pci_numbers(part: Part) -> Iterable[Any]:
 
 def _models(part: Part) -> Iterable[Any]:
     return [
-        _squeezed(part[name]) for name in ("model", "product_name", "part_number") if isinstance(part.get(name), str)
+        squeezed(part[name]) for name in ("model", "product_name", "part_number") if isinstance(part.get(name), str)
     ]
 
 

@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """One view of a machine from several observations, component by component and field by field. Pure.
 
-Which source wins for which field is data (``_BMC_FIRST``); the other one fills in what the first does not say. Components of both are
-recognised by what they are: see ``match.py``.
+Which source wins for which field is data (``Kind.bmc_first``, ``_BMC_FIRST``); the other one fills in what the first
+does not say. Components of both are recognised by what they are: see ``match.py``.
 """
 
 from __future__ import annotations
@@ -16,53 +14,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from .match import Part, label, labels, pair
-from .model import Source, clean_serial
-from .sections import FIELDS, LISTS, Document, plain
+from .model import Source
+from .sections import FIELDS, KINDS, LISTS, Document, plain
+from .values import clean_serial
 
 OOB, INBAND = Source.OOB.value, Source.INBAND.value
 
-# The BMC knows these better than the machine's own OS, which wins for everything else: a field of the machine, a field of one kind of
-# component, or with a star a field of every kind.
-_BMC_FIRST = frozenset(
-    [
-        "power_state",
-        "system_id",
-        "asset_tag",
-        "location",
-        "sku",
-        "bmc",
-        "log",
-        "sensors",
-        "fans",
-        "power_supplies",
-        "enclosures",
-        "backplanes",
-        "batteries",
-        "licences",
-        "firmware_inventory",
-        # Names and places that are printed on the machine, and health as its lamps show it.
-        "*.id",
-        "*.slot",
-        "*.status",
-        "*.location",
-    ]
-)
+# Names and places that are printed on the machine, and health as its lamps show it: the BMC knows them better for
+# every kind of part.
+_BMC_FIRST = frozenset(["id", "slot", "status", "location"])
 _NOTHING: tuple[Any, ...] = (None, [], {})
-# Of one source as a whole: entries of two vocabularies are not mixed.
-_WHOLE = frozenset(["log", "sensors", "firmware_inventory", "boot", "efi_variables", "raw", "pending", "neighbor"])
+# Of one source as a whole: entries of two vocabularies are not mixed. Inside of fields; for fields of the machine see
+# ``Kind.whole``.
+_WHOLE = frozenset(["raw", "pending", "neighbor", *(name for name, kind in KINDS.items() if kind.whole)])
 
 
 def bmc_first(kind: str, field: str = "") -> bool:
-    """Whether the BMC's word on ``field`` of a ``kind`` of component (or of the machine's field ``kind``) is the better one."""
-    return not _BMC_FIRST.isdisjoint((f"{kind}.{field}", f"*.{field}", kind))
+    """Whether the BMC's word on ``field`` of a ``kind`` of component (or of the machine's field ``kind``) is the
+    better one."""
+    return field in _BMC_FIRST or (kind in KINDS and KINDS[kind].bmc_first)
 
 
 def merge(documents: Mapping[Source, Document]) -> dict[str, Any]:
     """The merged document as plain data, with ``provenance`` (see ``model.Device``) and ``links``.
 
-    Every component of every source is in it, once. ``collected_at`` is the latest. ``coverage`` has the entries of both sources, that of
-    a name that both have from the one that collected it, else from the first that says why there is nothing. Without documents it is
-    an empty document.
+    Every component of every source is in it, once. ``collected_at`` is the latest. ``coverage`` has the entries of
+    both sources, that of a name that both have from the one that collected it, else from the first that says why
+    there is nothing. Without documents it is an empty document.
     """
     data = {source.value: plain(documents[source]) for source in (Source.OOB, Source.INBAND) if source in documents}
     merged: dict[str, Any] = {"source": Source.MERGED.value}
@@ -120,7 +98,7 @@ def _coverage(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return coverage
 
 
-# -- values -----------------------------------------------------------------------------------------------------------------------
+# -- values ------------------------------------------------------------------------------------------------------------
 
 # Of a value: who it came from. Of a component: that by field. Of a list: that by component.
 _Sources = Any
@@ -225,7 +203,7 @@ def _of_one(part: Part, source: str) -> _Sources:
     }
 
 
-# -- provenance -----------------------------------------------------------------------------------------------------------------------
+# -- provenance --------------------------------------------------------------------------------------------------------
 
 
 def _briefly(name: str, value: Any, sources: _Sources) -> dict[str, str]:
@@ -268,12 +246,13 @@ def _most(sources: Iterable[str]) -> str:
 def source_of(
     provenance: Mapping[str, str], name: str, title: Optional[str] = None, field: Optional[str] = None
 ) -> str:
-    """What ``provenance`` says of a field: of the machine, of one of its parts, or of the component with that label in list ``name``."""
+    """Look up the source of a field in ``provenance``: of the machine, of one of its parts, or of the component with
+    that label in list ``name``."""
     paths = [f"{name}[{title}].{field}", f"{name}[{title}]"] if title is not None else []
     return next((provenance[path] for path in [*paths, f"{name}.{field}", name] if path in provenance), "")
 
 
-# -- what ties components together ------------------------------------------------------------------------------------------------------
+# -- what ties components together -------------------------------------------------------------------------------------
 
 
 def _relink(merged: dict[str, Any], oob: Mapping[str, Any], inband: Mapping[str, Any]) -> None:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The device document: one description of a machine's hardware, whatever collected it.
@@ -8,29 +6,64 @@ The vocabulary is that of bmc-toolbox/common's ``Device``, extended; units are i
 all fields optional: what a source did not say is absent (``None`` or an empty tuple), never guessed. On the wire absent
 fields are left out.
 
-``to_dict`` and ``from_dict`` are exact inverses; ``json_schema`` is derived from the same declarations.
+What each field is to coverage, history, merge and tables is said beside it (``kinds.py``). ``to_dict`` and
+``from_dict`` are exact inverses.
 """
+
+# ruff: noqa: RUF009  (about() declares a field, as dataclasses.field does)
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import math
-import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar, Union
 
 from ..errors import ParseError
-
-SCHEMA_ID = "urn:baremetal.fleet:device:1"
+from .kinds import about, parts, rows
+from .parts import (
+    Accelerator,
+    Backplane,
+    Battery,
+    Bios,
+    BiosConfiguration,
+    Bmc,
+    Boot,
+    Component,
+    Cpld,
+    Cpu,
+    Dpu,
+    Drive,
+    EfiVariable,
+    Enclosure,
+    FabricPort,
+    Fan,
+    FirmwareEntry,
+    Gpu,
+    Licence,
+    LogEntry,
+    Mainboard,
+    Memory,
+    Nic,
+    PcieDevice,
+    PowerSupply,
+    Record,
+    SecureBoot,
+    Sensor,
+    StorageController,
+    Tpm,
+    Transceiver,
+    Volume,
+)
 
 T = TypeVar("T")
 
 
 class Source(str, enum.Enum):
-    """Who looked: the BMC from outside, the machine's own OS, or the merge of both."""
+    """The observer: the BMC from outside, the machine's own OS, or the merge of both."""
 
     OOB = "oob"
     INBAND = "inband"
@@ -38,7 +71,7 @@ class Source(str, enum.Enum):
 
 
 class Verdict(str, enum.Enum):
-    """What became of one section of a collection."""
+    """The end of one section of a collection."""
 
     COLLECTED = "collected"
     ABSENT = "absent"
@@ -48,25 +81,11 @@ class Verdict(str, enum.Enum):
     SKIPPED = "skipped"
 
 
-class Record:
-    """What the classes below share. ``dataclass`` writes and compiles each method anew for each class, which was half of the time of importing this module."""
-
-    def __init_subclass__(cls) -> None:
-        cls.__doc__ = cls.__doc__ or f"{cls.__name__}()"  # else ``dataclass`` works out the signature
-
-    def __eq__(self, other: object) -> bool:
-        return self.__dict__ == other.__dict__ if other.__class__ is self.__class__ else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(tuple(self.__dict__.values()))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
-
-
 @dataclass(frozen=True, repr=False, eq=False)
 class Coverage(Record):
-    """Verdict of one section. ``reason`` says why when it is not plainly ``collected``; some components may still be there.
+    """Verdict of one section.
+
+    ``reason`` says why when it is not plainly ``collected``; some components may still be there.
 
     ``last_seen`` is in the last known state only: values of this section are kept from the observation of that time.
     """
@@ -93,7 +112,7 @@ class Attempt(Record):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Stats(Record):
-    """What the collection cost."""
+    """The cost of the collection."""
 
     requests: Optional[int] = None
     logins: Optional[int] = None
@@ -102,351 +121,13 @@ class Stats(Record):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Firmware(Record):
-    installed: Optional[str] = None
-    available: Optional[str] = None
-    software_id: Optional[str] = None
-    previous: tuple[Firmware, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Status(Record):
-    """Health as the source words it (``OK``, ``Warning``, ``Critical``); the capitals are the inherited vocabulary's."""
-
-    Health: Optional[str] = None
-    State: Optional[str] = None
-    post_code: Optional[int] = None
-    post_code_status: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Capability(Record):
-    name: Optional[str] = None
-    description: Optional[str] = None
-    enabled: Optional[bool] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Component(Record):
-    """Fields that every component has. ``serial`` is never a placeholder: see :func:`clean_serial`."""
-
-    oem: Optional[bool] = None
-    description: Optional[str] = None
-    vendor: Optional[str] = None
-    model: Optional[str] = None
-    serial: Optional[str] = None
-    product_name: Optional[str] = None
-    logical_name: Optional[str] = None
-    pci_vendor_id: Optional[str] = None
-    pci_product_id: Optional[str] = None
-    capabilities: tuple[Capability, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    firmware: Optional[Firmware] = None
-    status: Optional[Status] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Bios(Component):
-    size_bytes: Optional[int] = None
-    capacity_bytes: Optional[int] = None
-    release_date: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class NicPort(Component):
-    id: Optional[str] = None
-    speed_bits: Optional[int] = None
-    physid: Optional[str] = None
-    bus_info: Optional[str] = None
-    active_link_technology: Optional[str] = None
-    macaddress: Optional[str] = None
-    link_status: Optional[str] = None
-    auto_neg: Optional[bool] = None
-    mtu_size: Optional[int] = None
-    wwn: Optional[str] = None
-    ip_addresses: tuple[str, ...] = ()
-    neighbor: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Nic(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    bus_info: Optional[str] = None
-    part_number: Optional[str] = None
-    nic_ports: tuple[NicPort, ...] = ()
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Bmc(Component):
-    id: Optional[str] = None
-    uuid: Optional[str] = None
-    hostname: Optional[str] = None
-    nic: Optional[Nic] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Mainboard(Component):
-    physid: Optional[str] = None
-    part_number: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Cpld(Component):
-    id: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Tpm(Component):
-    interface_type: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Gpu(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    bus_info: Optional[str] = None
-    uuid: Optional[str] = None
-    part_number: Optional[str] = None
-    memory_bytes: Optional[int] = None
-    memory_type: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Accelerator(Gpu):
-    """A processor that is neither CPU nor GPU (FPGA, DSP, AI accelerator); ``kind`` keeps the source's word."""
-
-    kind: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Dpu(Component):
-    id: Optional[str] = None
-    bus_info: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Cpu(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    architecture: Optional[str] = None
-    clock_speed_hz: Optional[int] = None
-    cores: Optional[int] = None
-    threads: Optional[int] = None
-    microcode: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Memory(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    type: Optional[str] = None
-    size_bytes: Optional[int] = None
-    form_factor: Optional[str] = None
-    part_number: Optional[str] = None
-    clock_speed_hz: Optional[int] = None
-    rank_count: Optional[int] = None
-    nonvolatile_bytes: Optional[int] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class StorageController(Component):
-    id: Optional[str] = None
-    supported_controller_protocol: Optional[str] = None
-    supported_device_protocol: Optional[str] = None
-    supported_raid_types: Optional[str] = None
-    physid: Optional[str] = None
-    bus_info: Optional[str] = None
-    speed_gbps: Optional[float] = None
-    max_physical_disks: Optional[int] = None
-    max_virtual_disks: Optional[int] = None
-    cache_bytes: Optional[int] = None
-    wwn: Optional[str] = None
-    part_number: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Drive(Component):
-    id: Optional[str] = None
-    oem_id: Optional[str] = None
-    drive_type: Optional[str] = None
-    storage_controller: Optional[str] = None
-    bus_info: Optional[str] = None
-    wwn: Optional[str] = None
-    protocol: Optional[str] = None
-    smart_status: Optional[str] = None
-    smart_errors: tuple[str, ...] = ()
-    smart_attributes: tuple[Mapping[str, Any], ...] = ()
-    capacity_bytes: Optional[int] = None
-    block_size_bytes: Optional[int] = None
-    capable_speed_gbps: Optional[float] = None
-    negotiated_speed_gbps: Optional[float] = None
-    storage_controller_drive_id: Optional[int] = None
-    slot: Optional[str] = None
-    form_factor: Optional[str] = None
-    part_number: Optional[str] = None
-    power_on_hours: Optional[int] = None
-    life_left_percent: Optional[float] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Volume(Component):
-    """A virtual disk; ``physical_drives`` are serials of drives where known, else their ids."""
-
-    id: Optional[str] = None
-    name: Optional[str] = None
-    raid_type: Optional[str] = None
-    size_bytes: Optional[int] = None
-    storage_controller: Optional[str] = None
-    wwn: Optional[str] = None
-    physical_drives: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class PowerSupply(Component):
-    id: Optional[str] = None
-    power_capacity_watts: Optional[int] = None
-    part_number: Optional[str] = None
-    slot: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Enclosure(Component):
-    id: Optional[str] = None
-    chassis_type: Optional[str] = None
-    part_number: Optional[str] = None
-    asset_tag: Optional[str] = None
-    location: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class PcieDevice(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    bus_info: Optional[str] = None
-    device_class: Optional[str] = None
-    part_number: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Fan(Component):
-    id: Optional[str] = None
-    name: Optional[str] = None
-    reading: Optional[float] = None
-    reading_units: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Sensor(Record):
-    """A reading, not an identity: sensors never take part in a diff."""
-
-    id: Optional[str] = None
-    name: Optional[str] = None
-    kind: Optional[str] = None
-    reading: Optional[float] = None
-    units: Optional[str] = None
-    status: Optional[Status] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Battery(Component):
-    id: Optional[str] = None
-    charge_percent: Optional[float] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Backplane(Component):
-    id: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Transceiver(Component):
-    id: Optional[str] = None
-    port: Optional[str] = None
-    part_number: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class FabricPort(Component):
-    """A Fibre Channel or InfiniBand port; ``wwn`` is the WWPN or port GUID."""
-
-    id: Optional[str] = None
-    kind: Optional[str] = None
-    wwn: Optional[str] = None
-    speed_bits: Optional[int] = None
-    link_status: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Licence(Component):
-    id: Optional[str] = None
-    expires_at: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class FirmwareEntry(Component):
-    """One row of the BMC's firmware inventory; the version is ``firmware.installed``."""
-
-    id: Optional[str] = None
-    name: Optional[str] = None
-    updateable: Optional[bool] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class LogEntry(Record):
-    id: Optional[str] = None
-    created_at: Optional[str] = None
-    severity: Optional[str] = None
-    message: Optional[str] = None
-    sensor: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class SecureBoot(Record):
-    enabled: Optional[bool] = None
-    mode: Optional[str] = None
-    current_boot: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class EfiVariable(Record):
-    """An EFI variable: its size and what it hashes to, never its content."""
-
-    name: Optional[str] = None
-    guid: Optional[str] = None
-    size_bytes: Optional[int] = None
-    sha256: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Boot(Record):
-    """Boot order and the pending override, in the source's words."""
-
-    order: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
-    mode: Optional[str] = None
-    override_enabled: Optional[str] = None
-    override_target: Optional[str] = None
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class BiosConfiguration(Record):
-    """``settings`` are normalised keys (``boot_mode``, ``smt``, ``tpm``, ...); ``raw`` every attribute as the source has it.
-
-    Passwords and their hashes are dropped before a value gets here.
-    """
-
-    settings: Mapping[str, str] = field(default_factory=dict)
-    raw: Mapping[str, Any] = field(default_factory=dict)
-    pending: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, repr=False, eq=False)
 class Link(Record):
-    """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch. In the merged view only.
+    """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch.
 
-    ``part`` is ``bmc``, or the network card as in the ``component`` of a change (``nics:serial=X``); ``source`` who saw the switch.
+    In the merged view only.
+
+    ``part`` is ``bmc``, or the network card as in the ``component`` of a change (``nics:serial=X``); ``source`` who
+    saw the switch.
     """
 
     part: Optional[str] = None
@@ -463,9 +144,10 @@ class Link(Record):
 class Device(Component):
     """The whole machine. ``uuid`` is the SMBIOS UUID in lower case.
 
-    ``provenance`` says where values came from, as briefly as it can. In-band: the tools, by ``section`` and ``section.field``. In the
-    merged view: ``oob`` or ``inband``, and the most particular entry holds: ``drives[serial=X].slot``, ``drives[serial=X]``,
-    ``drives.slot``, ``drives``. What stands in brackets is as in the ``component`` of a change.
+    ``provenance`` says where values came from, as briefly as it can. In-band: the tools, by ``section`` and
+    ``section.field``. In the merged view: ``oob`` or ``inband``, and the most particular entry holds:
+    ``drives[serial=X].slot``, ``drives[serial=X]``, ``drives.slot``, ``drives``. What stands in brackets is as in the
+    ``component`` of a change.
     """
 
     source: Optional[Source] = None
@@ -477,132 +159,85 @@ class Device(Component):
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     uuid: Optional[str] = None
-    sku: Optional[str] = None
-    asset_tag: Optional[str] = None
+    sku: Optional[str] = about("system", bmc_first=True)
+    asset_tag: Optional[str] = about("chassis", bmc_first=True)
     hostname: Optional[str] = None
-    system_id: Optional[str] = None
-    power_state: Optional[str] = None
+    system_id: Optional[str] = about("system", bmc_first=True)
+    power_state: Optional[str] = about("power", bmc_first=True, reading=True)
     hardware_type: Optional[str] = None
-    chassis: Optional[str] = None
-    location: Optional[str] = None
+    chassis: Optional[str] = about("chassis")
+    location: Optional[str] = about("chassis", bmc_first=True)
 
-    bios: Optional[Bios] = None
-    bmc: Optional[Bmc] = None
-    mainboard: Optional[Mainboard] = None
-    secure_boot: Optional[SecureBoot] = None
-    boot: Optional[Boot] = None
-    bios_configuration: Optional[BiosConfiguration] = None
+    bmc: Optional[Bmc] = about("manager", title="BMC", slug="BMC", bmc_first=True)
+    bios: Optional[Bios] = about("bios", "system", title="BIOS", slug="BIOS")
+    mainboard: Optional[Mainboard] = about("system", title="Mainboard", slug="Mainboard")
+    secure_boot: Optional[SecureBoot] = about("secure_boot")
+    boot: Optional[Boot] = about("boot", whole=True)
+    bios_configuration: Optional[BiosConfiguration] = about("bios")
 
-    cplds: tuple[Cpld, ...] = ()
-    tpms: tuple[Tpm, ...] = ()
-    gpus: tuple[Gpu, ...] = ()
-    accelerators: tuple[Accelerator, ...] = ()
-    dpus: tuple[Dpu, ...] = ()
-    cpus: tuple[Cpu, ...] = ()
-    memory: tuple[Memory, ...] = ()
-    nics: tuple[Nic, ...] = ()
-    drives: tuple[Drive, ...] = ()
-    volumes: tuple[Volume, ...] = ()
-    storage_controller: tuple[StorageController, ...] = ()
-    power_supplies: tuple[PowerSupply, ...] = ()
-    enclosures: tuple[Enclosure, ...] = ()
-    pcie_devices: tuple[PcieDevice, ...] = ()
-    fans: tuple[Fan, ...] = ()
-    sensors: tuple[Sensor, ...] = ()
-    batteries: tuple[Battery, ...] = ()
-    backplanes: tuple[Backplane, ...] = ()
-    transceivers: tuple[Transceiver, ...] = ()
-    fabric_ports: tuple[FabricPort, ...] = ()
-    licences: tuple[Licence, ...] = ()
-    firmware_inventory: tuple[FirmwareEntry, ...] = ()
-    log: tuple[LogEntry, ...] = ()
-    efi_variables: tuple[EfiVariable, ...] = ()
+    cpus: tuple[Cpu, ...] = parts(
+        "CPUs", "processors", details=("cores", "threads", "clock_speed_hz"), slug="CPU", usual=True
+    )
+    memory: tuple[Memory, ...] = parts(
+        "Memory", "memory", details=("size_bytes", "type", "clock_speed_hz"), slug="PhysicalMemory", usual=True
+    )
+    drives: tuple[Drive, ...] = parts(
+        "Drives", "storage", details=("capacity_bytes", "protocol", "drive_type"), slug="Drive", usual=True
+    )
+    volumes: tuple[Volume, ...] = parts("Volumes", "storage", details=("size_bytes", "raid_type"))
+    storage_controller: tuple[StorageController, ...] = parts(
+        "Storage controllers", "storage", details=("speed_gbps",), slug="StorageController"
+    )
+    nics: tuple[Nic, ...] = parts("Network cards", "network", slug="NIC", usual=True)
+    gpus: tuple[Gpu, ...] = parts("GPUs", "processors", "pcie", details=("memory_bytes",), slug="GPU")
+    accelerators: tuple[Accelerator, ...] = parts("Accelerators", "processors")
+    dpus: tuple[Dpu, ...] = parts("DPUs", "network")
+    power_supplies: tuple[PowerSupply, ...] = parts(
+        "Power supplies",
+        "power_supplies",
+        details=("power_capacity_watts",),
+        slug="Power-Supply",
+        usual=True,
+        bmc_first=True,
+    )
+    fans: tuple[Fan, ...] = parts("Fans", "thermal", details=("reading",), usual=True, bmc_first=True)
+    tpms: tuple[Tpm, ...] = parts("TPMs", "tpm", "system", details=("interface_type",), slug="TPM")
+    enclosures: tuple[Enclosure, ...] = parts(
+        "Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True
+    )
+    batteries: tuple[Battery, ...] = parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)
+    backplanes: tuple[Backplane, ...] = parts("Backplanes", "chassis", slug="Backplane-Expander", bmc_first=True)
+    cplds: tuple[Cpld, ...] = parts("CPLDs", "firmware", slug="CPLD")
+    transceivers: tuple[Transceiver, ...] = parts("Transceivers", "network")
+    fabric_ports: tuple[FabricPort, ...] = parts("Fabric ports", "network", details=("kind", "wwn", "speed_bits"))
+    pcie_devices: tuple[PcieDevice, ...] = parts("PCIe devices", "pcie", details=("device_class",))
+    licences: tuple[Licence, ...] = parts("Licences", "licences", details=("expires_at",), bmc_first=True)
+    firmware_inventory: tuple[FirmwareEntry, ...] = parts(
+        "Firmware", "firmware", columns=("name", "firmware", "updateable"), bmc_first=True, whole=True
+    )
+    sensors: tuple[Sensor, ...] = rows(
+        "Sensors",
+        "sensors",
+        columns=("name", "kind", "reading", "health"),
+        bmc_first=True,
+        whole=True,
+        reading=True,
+    )
+    log: tuple[LogEntry, ...] = rows(
+        "Event log",
+        "log",
+        columns=("created_at", "severity", "message", "sensor"),
+        bmc_first=True,
+        whole=True,
+        reading=True,
+    )
+    efi_variables: tuple[EfiVariable, ...] = rows(
+        "EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True
+    )
     links: tuple[Link, ...] = ()
 
 
-# -- values ------------------------------------------------------------------------------------------------------------
-
-_PLACEHOLDERS = frozenset(
-    [
-        "-",
-        "--",
-        ".",
-        "0",
-        "00",
-        "na",
-        "n/a",
-        "none",
-        "null",
-        "nil",
-        "unknown",
-        "undefined",
-        "unspecified",
-        "default",
-        "defaultstring",
-        "asset",
-        "assettag",
-        "serial",
-        "serialnumber",
-        "systemserialnumber",
-        "chassisserialnumber",
-        "baseboardserialnumber",
-        "tobefilledbyo.e.m.",
-        "tobefilledbyo.e.m",
-        "tobefilledbyoem",
-        "notspecified",
-        "notavailable",
-        "notapplicable",
-        "notprovided",
-        "notpresent",
-        "nodimm",
-        "empty",
-        "oem",
-        "o.e.m.",
-        "0123456789",
-        "01234567",
-        "01234567890123456789ab",
-        "123456789",
-        "1234567890",
-        "invalid",
-        "chassisserial",
-        "systemserial",
-        "boardserial",
-        "nostring",
-        "noassettag",
-        "noassetinformation",
-        "9876543210",
-    ]
-)
-# One character but letters, and what BIOSes number from slot to slot.
-_PLACEHOLDER = re.compile(r"^(?:([^a-z])\1*|x{4,}|(?:sernum|assettagnum|oemdefine)\d*)$")
-_SEPARATORS = re.compile(r"[\s_]+")
-
-
-def clean_serial(value: Any) -> Optional[str]:
-    """A serial number without padding, or None for placeholders such as "To Be Filled By O.E.M.", "0", "N/A", "........"."""
-    if not isinstance(value, str):
-        return None
-    text = value.strip().strip("\x00").strip()
-    squeezed = _SEPARATORS.sub("", text).lower()
-    if not squeezed or squeezed in _PLACEHOLDERS or _PLACEHOLDER.match(squeezed):
-        return None
-    return text
-
-
-_MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
-
-
-def clean_mac(value: Any) -> Optional[str]:
-    """A 48-bit MAC address as ``aa:bb:cc:dd:ee:ff``, or None if it is malformed, all zero or broadcast."""
-    if not isinstance(value, str) or not _MAC.match(value.strip()):
-        return None
-    digits = re.sub("[^0-9a-f]", "", value.lower())
-    if digits in ("0" * 12, "f" * 12):
-        return None
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
-
-
-# -- dict and JSON schema -----------------------------------------------------------------------------------------------
+# -- plain data --------------------------------------------------------------------------------------------------------
 
 
 def to_dict(value: Any) -> Any:
@@ -652,7 +287,7 @@ def from_dict(cls: type[T], data: Any, path: str) -> T:
     """
     if not isinstance(data, Mapping):
         raise _wrong(path, "an object", data)
-    hints = _hints(cls)
+    hints = hints_of(cls)
     for key in data:
         if key not in hints:
             raise ParseError(
@@ -662,23 +297,11 @@ def from_dict(cls: type[T], data: Any, path: str) -> T:
     return cls(**{key: _convert(hints[key], item, f"{path}.{key}") for key, item in data.items()})
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the device document; published as ``docs/schema/device.schema.json``."""
-    definitions: dict[str, Any] = {}
-    _define(Device, definitions)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": SCHEMA_ID,
-        "title": "Device document of baremetal.fleet",
-        "$ref": "#/$defs/Device",
-        "$defs": {name: definitions[name] for name in sorted(definitions)},
-    }
-
-
 _HINTS: dict[type, dict[str, Any]] = {}
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def hints_of(cls: type) -> dict[str, Any]:
+    """The types of the fields of a record, by name."""
     if cls not in _HINTS:
         resolved = typing.get_type_hints(cls)
         _HINTS[cls] = {item.name: resolved[item.name] for item in dataclasses.fields(cls)}
@@ -689,7 +312,8 @@ def _wrong(path: str, expected: str, value: Any) -> ParseError:
     return ParseError(f"{path}: expected {expected}, got {type(value).__name__} {str(value)[:60]!r}", field=path)
 
 
-def _optional(hint: Any) -> tuple[Any, bool]:
+def optional(hint: Any) -> tuple[Any, bool]:
+    """The type inside of ``Optional``, and whether it was one."""
     if typing.get_origin(hint) is Union:
         inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return inner[0], True
@@ -697,8 +321,8 @@ def _optional(hint: Any) -> tuple[Any, bool]:
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
-    hint, optional = _optional(hint)
-    if value is None and optional:
+    hint, may_miss = optional(hint)
+    if value is None and may_miss:
         return None
     origin = typing.get_origin(hint)
     if origin is tuple:
@@ -738,30 +362,3 @@ def _convert_scalar(hint: Any, value: Any, path: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise _wrong(path, "a finite number", value)
     return value
-
-
-def _define(cls: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    if cls.__name__ not in definitions:
-        entry: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
-        definitions[cls.__name__] = entry
-        if cls.__doc__ and not cls.__doc__.startswith(cls.__name__ + "("):
-            entry["description"] = re.sub(r"\s+", " ", cls.__doc__).strip()
-        for name, hint in _hints(cls).items():
-            entry["properties"][name] = _schema(hint, definitions)
-    return {"$ref": f"#/$defs/{cls.__name__}"}
-
-
-def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    hint, _unused = _optional(hint)
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        return {"type": "array", "items": _schema(typing.get_args(hint)[0], definitions)}
-    if origin is not None:
-        return {"type": "object", "additionalProperties": _schema(typing.get_args(hint)[1], definitions)}
-    if hint is Any:
-        return {}
-    if dataclasses.is_dataclass(hint):
-        return _define(typing.cast(type, hint), definitions)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return {"enum": [item.value for item in hint]}
-    return {"type": {str: "string", bool: "boolean", int: "integer", float: "number"}[hint]}

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The parts of a device document, and which verdicts of its coverage speak for them. Pure, data."""
@@ -10,33 +8,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Union
 
+from .kinds import Kind, kind_of
 from .model import Device, Verdict, to_dict
 
 Document = Union[Device, Mapping[str, Any]]
 """A device document, or its plain data."""
-
-SECTIONS = (
-    "system",
-    "power",
-    "processors",
-    "memory",
-    "storage",
-    "network",
-    "pcie",
-    "bios",
-    "secure_boot",
-    "boot",
-    "tpm",
-    "chassis",
-    "power_supplies",
-    "thermal",
-    "sensors",
-    "manager",
-    "firmware",
-    "licences",
-    "log",
-)
-"""Names of the sections of a collection. ``system`` and ``power`` cost one resource and are always read."""
 
 OF_THE_OBSERVATION = frozenset(
     ["source", "collected_at", "collector", "coverage", "stats", "attempts", "provenance", "links"]
@@ -46,53 +22,21 @@ OF_THE_OBSERVATION = frozenset(
 MEMORY_BYTES = "memory_bytes"
 """Metadata of a machine whose memory modules nobody lists: their sum, as decimal digits."""
 
-READINGS = frozenset(["power_state", "sensors", "log"])
+KINDS: Mapping[str, Kind] = {
+    item.name: kind_of(item) for item in dataclasses.fields(Device) if item.name not in OF_THE_OBSERVATION
+}
+"""The kind of each field that describes the machine, in the order of the document."""
+
+FIELDS = tuple(KINDS)
+
+READINGS = frozenset(name for name, kind in KINDS.items() if kind.reading)
 """Fields that are true of one moment only."""
 
-FIELDS = tuple(item.name for item in dataclasses.fields(Device) if item.name not in OF_THE_OBSERVATION)
-
-# In which section of an out-of-band coverage a field is collected; all others are in ``system``.
-_SECTION = {
-    "bmc": "manager",
-    "power_state": "power",
-    "bios": "bios",
-    "bios_configuration": "bios",
-    "secure_boot": "secure_boot",
-    "boot": "boot",
-    "cplds": "firmware",
-    "tpms": "tpm",
-    "gpus": "processors",
-    "accelerators": "processors",
-    "cpus": "processors",
-    "memory": "memory",
-    "dpus": "network",
-    "nics": "network",
-    "fabric_ports": "network",
-    "transceivers": "network",
-    "drives": "storage",
-    "volumes": "storage",
-    "storage_controller": "storage",
-    "backplanes": "chassis",
-    "power_supplies": "power_supplies",
-    "batteries": "power_supplies",
-    "enclosures": "chassis",
-    "asset_tag": "chassis",
-    "location": "chassis",
-    "chassis": "chassis",
-    "pcie_devices": "pcie",
-    "fans": "thermal",
-    "sensors": "sensors",
-    "licences": "licences",
-    "firmware_inventory": "firmware",
-    "log": "log",
-}
-# A BMC that lists GPUs as PCIe devices only.
-_ALSO = {"gpus": ("pcie",), "bios": ("system",), "tpms": ("system",)}
-
-LISTS = tuple(
-    name for name in FIELDS if isinstance(getattr(Device(), name), tuple) and name in _SECTION and name not in READINGS
-)
+LISTS = tuple(name for name, kind in KINDS.items() if kind.parts)
 """Fields that are lists of components."""
+
+SECTIONS = tuple(dict.fromkeys(["system", "power", *(section for kind in KINDS.values() for section in kind.sections)]))
+"""Sections of an out-of-band collection. ``system`` and ``power`` cost one resource and are always read."""
 
 
 def plain(document: Document) -> Mapping[str, Any]:
@@ -112,8 +56,8 @@ def memory_bytes(document: Mapping[str, Any]) -> int:
 def speakers(name: str, *documents: Mapping[str, Any]) -> list[str]:
     """Entries of the coverage that decide whether field ``name`` is complete.
 
-    In-band every tool has an entry of its own: those from which the field came in any of ``documents`` (their provenance). Out of band a
-    field is in one section, seldom in two.
+    In-band every tool has an entry of its own: those from which the field came in any of ``documents`` (their
+    provenance). Out of band a field is in one section, seldom in two.
     """
     tools = {
         tool
@@ -121,7 +65,7 @@ def speakers(name: str, *documents: Mapping[str, Any]) -> list[str]:
         for tool in document.get("provenance", {}).get(name, "").split(",")
         if tool in document.get("coverage", {})
     }
-    return sorted(tools) or [_SECTION.get(name, "system"), *_ALSO.get(name, ())]
+    return sorted(tools) or list(KINDS[name].sections)
 
 
 def uncollected(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -1,131 +1,128 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Reading what tools print: every helper takes anything and returns a clean value or None. One bad field loses itself only."""
+"""Values from anywhere, cleaned: texts, numbers, serial numbers, addresses.
+
+Every function takes anything; what is none gives None.
+
+Firmware has many words for "nobody has filled this in". They are listed here, once, for whoever reads a machine:
+:func:`word` knows those that stand in any field, :func:`clean_serial` also what stands in the place of a number.
+"""
 
 from __future__ import annotations
 
 import functools
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+from collections.abc import Mapping
+from typing import Any, Optional
 
-from ..errors import ParseError
-from .model import Firmware, Status, clean_serial
+from .parts import Firmware
 
-MAX_INPUT = 64 * 1024 * 1024
-"""Characters of one tool's output; more is not the output of a tool."""
-MAX_TEXT = 1024
+MAX_TEXT = 4096
 MAX_ITEMS = 20_000
 """Components of one kind: a bound on what garbage can make us build."""
 
-if TYPE_CHECKING:
-    import xml.etree.ElementTree as ET
 
-F = TypeVar("F", bound=Callable[..., Any])
+def listed(words: str) -> frozenset[str]:
+    """The words of a text, for tables that are easier to read so."""
+    return frozenset(words.split())
+
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]+")
-_UNKNOWN = frozenset(
-    [
-        "n/a",
-        "na",
-        "[n/a]",
-        "none",
-        "null",
-        "unknown",
-        "not available",
-        "not specified",
-        "not provided",
-        "notprovided",
-        "not present",
-        "undefined",
-        "unspecified",
-        "default string",
-        "<out of spec>",
-        "<bad index>",
-        "no dimm",
-        "empty",
-        "[empty]",
-        "(none)",
-        "(null)",
-        "not set",
-        "not defined",
-        "invalid",
-        "sku",
-        "[not supported]",
-        "not supported",
-        "not support",
-        "unknown error",
-        "[unknown error]",
-        "insufficient permissions",
-        "[insufficient permissions]",
-        "requested functionality has been deprecated",
-        "[gpu is lost]",
-        "err!",
-    ]
+_SEPARATORS = re.compile(r"[\s_]+")
+
+# What firmware writes in a field that it does not know, without blanks and underscores.
+_NOTHING = listed(
+    """
+    n/a na [n/a] none (none) null (null) nil unknown undefined unspecified invalid empty [empty] sku nodimm
+    defaultstring notavailable notspecified notprovided notpresent notset notdefined notsupport notsupported
+    [notsupported] notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring
+    noassettag noassetinformation freeformassettag unknownerror [unknownerror] insufficientpermissions
+    [insufficientpermissions] [gpuislost] err! requestedfunctionalityhasbeendeprecated
+    """
 )
-# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots.
+# What stands in a field that nobody has filled: the field's own name, what to do with it, or dots. A percent sign is
+# a unit.
 _UNFILLED = re.compile(
-    r"^[\W_]*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
-    r"|^type[1-3](sku|family| - )|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku ?#|sku number)$|^sku number$"
+    r"^(?:[^\w%]|_)*$|^x{3,}$|^0x0+$|^(to be )?fill(ed)? (by|on) |^tbd by oem|^oem define \d+$|^reserved for system "
+    r"|^type[1-3](sku|family| - )"
+    r"|^(system |chassis |base ?board |board )(manufacturer?|product name|version|sku ?#|sku number)$|^sku number$"
     r"|(part|serial|ser)_?num(ber)?\d{0,2}$|(^|_|\d)manufacturer(_name_string)?\d{0,2}$|asset[ _]?tag(num)?\d{0,2}$"
 )
+# What stands in the place of a serial number, a part number or an asset tag, and may be a word elsewhere.
+_NO_NUMBER = listed(
+    """
+    default asset serial serialnumber systemserialnumber chassisserialnumber baseboardserialnumber chassisserial
+    systemserial boardserial oem o.e.m.
+    0123456789 01234567 01234567890123456789ab 123456789 1234567890 9876543210
+    """
+)
+# One character but letters, and what BIOSes number from slot to slot.
+_NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$")
+_MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
 _PCI = re.compile(r"^(?:pci@)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})[.:]([0-9a-f]{1,2})$", re.IGNORECASE)
 
 
-def parser(tool: str) -> Callable[[F], F]:
-    """Mark a function as the parser of ``tool``'s output: whatever comes in, it returns a result or raises ParseError.
-
-    The function itself is at ``__wrapped__``: tests hold it to the same promise without the last line of defence here.
-    """
-
-    def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def guarded(raw: Any, *args: Any, **kwargs: Any) -> Any:
-            if not isinstance(raw, (str, bytes)):
-                raise ParseError(f"{tool}: expected its output, got {type(raw).__name__}", field=tool)
-            if len(raw) > MAX_INPUT:
-                raise ParseError(f"{tool}: {len(raw)} bytes are too much", field=tool)
-            try:
-                return function(raw, *args, **kwargs)
-            except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-                raise ParseError(
-                    f"{tool}: output not understood ({type(error).__name__}: {error})", field=tool
-                ) from None
-
-        return guarded  # type: ignore[return-value]
-
-    return decorate
+# -- texts -------------------------------------------------------------------------------------------------------------
 
 
 def text(value: Any) -> Optional[str]:
     """Trimmed text on one line, numbers as text; None if nothing is left."""
+    if isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable() and "\ufffd" not in value:
+        return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, int) and abs(value) > 10**300:
         return None
-    return _CONTROL.sub(" ", str(value)[: MAX_TEXT * 4]).strip()[:MAX_TEXT].strip() or None
+    return _CONTROL.sub(" ", str(value)[: MAX_TEXT * 2]).strip()[:MAX_TEXT].strip() or None
 
 
 def word(value: Any) -> Optional[str]:
-    """Like :func:`text`, but None for the words by which firmware says that it doesn't know, and for punctuation only."""
+    """Text that says something: None for the words by which firmware says that it doesn't know, and for dots."""
     clean = text(value)
-    if clean is None:
-        return None
+    return None if clean is None or _is_nothing(clean) else clean
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_nothing(clean: str) -> bool:
     lower = clean.lower()
-    return None if lower in _UNKNOWN or _UNFILLED.search(lower) else clean
+    return _SEPARATORS.sub("", lower) in _NOTHING or bool(_UNFILLED.search(lower))
 
 
-def token(value: Any) -> Optional[str]:
-    """A part number, SKU or revision: like :func:`word`, but none of the figures that stand for none, either."""
-    return clean_serial(word(value))
+def clean_serial(value: Any) -> Optional[str]:
+    """A serial number, part number, SKU or asset tag; None also for the figures that stand for none: "0",
+    "0123456789"."""
+    clean = word(value)
+    squeezed = _SEPARATORS.sub("", clean or "").lower()
+    return None if squeezed in _NO_NUMBER or _NO_NUMBERS.match(squeezed) else clean
+
+
+def serial_key(value: Any) -> str:
+    """A serial number without case and punctuation, for comparing; empty for none."""
+    return squeezed(clean_serial(value) or "")
+
+
+@functools.lru_cache(maxsize=4096)
+def squeezed(words: str) -> str:
+    """Letters and digits only, in lower case."""
+    return "".join(letter for letter in words.lower() if letter.isalnum())
+
+
+def clean_mac(value: Any) -> Optional[str]:
+    """A 48-bit MAC address as ``aa:bb:cc:dd:ee:ff``, or None if it is malformed, all zero or broadcast."""
+    if not isinstance(value, str) or not _MAC.match(value.strip()):
+        return None
+    digits = squeezed(value)
+    if digits in ("0" * 12, "f" * 12):
+        return None
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
 
 
 def number(value: Any) -> Optional[float]:
@@ -211,17 +208,6 @@ def speed_gbps(value: Any) -> Optional[float]:
     return found if found is not None and found > 0 else None
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def at(value: Any, *path: str) -> Any:
-    """The value at a path of keys, or None."""
-    for key in path:
-        value = mapping(value).get(key)
-    return value
-
-
 def items(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; of a single object that object."""
     if isinstance(value, Mapping):
@@ -229,179 +215,12 @@ def items(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value[:MAX_ITEMS] if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def document(raw: Any, tool: str) -> Any:
-    """Tool output as JSON. What stands before the first bracket (banners, warnings) and after the document is ignored.
-
-    :raises ParseError: no JSON in it.
-    """
-    content = decoded(raw)
-    starts = [place for place in (content.find("{", 0, 65536), content.find("[", 0, 65536)) if place >= 0]
-    decoder = json.JSONDecoder(strict=False)  # strings of tools have tabs and worse in them, unescaped
-    for start in sorted(starts):
-        try:
-            return decoder.raw_decode(content, start)[0]
-        except (ValueError, RecursionError):
-            continue
-    raise ParseError(f"{tool}: the output is not JSON: {_excerpt(content)}", field=tool)
-
-
-def _excerpt(content: str) -> str:
-    return repr((text(content[:200]) or "")[:80])
-
-
-_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,500}>")
-
-
-def xml(raw: Any, tool: str, *, comments: bool = False) -> ET.Element:
-    """Tool output as XML; what stands before and after the document is ignored. Entities of its own are refused, a DOCTYPE
-    without any is ignored.
-
-    :raises ParseError: not XML.
-    """
-    import xml.etree.ElementTree as ET  # noqa: PLC0415  (few tools write XML)
-
-    content = decoded(raw)
-    start = content.find("<")
-    if start < 0:
-        raise ParseError(f"{tool}: the output is not XML: {_excerpt(content)}", field=tool)
-    content = re.sub(r"^<\?xml[^>]{0,200}\?>", "", content[start:])
-    content = _DOCTYPE.sub("", content, count=1)
-    root = re.match(r"(?:\s|<!--.{0,2000}?-->)*<([\w.:-]{1,100})", content, re.DOTALL)
-    end = content.rfind(f"</{root[1]}>") if root else -1
-    if root and end >= 0:  # what a tool or its caller has written behind the document
-        content = content[: end + len(root[1]) + 3]
-    if "<!DOCTYPE" in content or "<!ENTITY" in content:
-        raise ParseError(f"{tool}: XML with entities of its own", field=tool)
-    try:
-        return ET.fromstring(  # noqa: S314  (no entities, see above)
-            content.encode("utf-8", "replace"),
-            ET.XMLParser(target=ET.TreeBuilder(insert_comments=comments), encoding="utf-8"),  # noqa: S314
-        )
-    except (ET.ParseError, ValueError, RecursionError) as error:
-        raise ParseError(f"{tool}: the output is not XML ({error})", field=tool) from None
-
-
-def decoded(raw: Any) -> str:
-    """Bytes as text: UTF-8 or, if they begin so, UTF-16; Latin-1 for what is neither. Without a byte order mark."""
-    if not isinstance(raw, bytes):
-        return str(raw)
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return raw.decode("utf-16", "replace")
-    try:
-        return raw.decode("utf-8").lstrip("\ufeff")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def pairs(lines: Iterable[str], separator: str = ":") -> dict[str, str]:
-    """``Key : value`` lines as a dict; the first of equal keys wins."""
-    out: dict[str, str] = {}
-    for line in lines:
-        key, found, value = line.partition(separator)
-        key = key.strip()
-        if found and key and len(key) <= 120:
-            out.setdefault(key, value.strip())
-    return out
-
-
-def blocks(raw: Any, starts: str, limit: int = MAX_ITEMS) -> Iterator[tuple[Optional[re.Match[str]], list[str]]]:
-    """Split output at lines that match ``starts``: the match and the lines up to the next; first what came before, with None."""
-    begin = re.compile(starts)
-    head: Optional[re.Match[str]] = None
-    lines: list[str] = []
-    count = 0
-    for line in decoded(raw).splitlines():
-        found = begin.match(line[:2000])
-        if found:
-            yield head, lines
-            count += 1
-            if count > limit:
-                return
-            head, lines = found, []
-        else:
-            lines.append(line)
-    yield head, lines
-
-
-def firmware(version: Any, available: Any = None) -> Optional[Firmware]:
+def firmware(version: Any, available: Any = None, software_id: Any = None) -> Optional[Firmware]:
+    """Firmware of what is installed and what could be; None if neither is known."""
     installed, newer = word(version), word(available)
-    return Firmware(installed=installed, available=newer) if installed or newer else None
-
-
-def nic_firmware(words: Any) -> Optional[Firmware]:
-    """A driver's words for a network card's firmware; Mellanox' have the card's PSID behind the version: ``14.27.1016 (MT_2420110034)``."""
-    found = re.match(r"^(\S{1,40}) \(([A-Z]{2,6}_?\d{6,20})\)$", word(words) or "")
-    return Firmware(installed=found[1], software_id=found[2]) if found else firmware(words)
-
-
-def health(word_: Any) -> Optional[Status]:
-    """A tool's word for health as ``OK``, ``Warning`` or ``Critical``; the word itself is kept as State."""
-    state = word(word_)
-    if state is None:
+    if not installed and not newer:
         return None
-    return Status(Health=next((level for level, sign in _HEALTH if sign.search(state)), None), State=state)
-
-
-# Beginnings of words, the worst first; for OK whole words: "broken", "inactive" and "unhealthy" are none.
-_HEALTH = tuple(
-    (level, re.compile(rf"\b(?:{words})", re.IGNORECASE))
-    for level, words in (
-        ("Warning", "predict|non-?critical"),
-        (
-            "Critical",
-            "fail|critical|off-?line|off?ln|fault|unavail|suspend|dead|missing|msng|u?bad|broken|removed|lost|unhealthy",
-        ),
-        ("Warning", "degrad|warning|rebuil|rbld|partial|attention|dgrd|pdgd|recover|inactive"),
-        ("OK", "(?:ok|optimal|optl|onln|online|u?good|functional|jbod|ghs|dhs|clean|active|healthy)\\b"),
-    )
-)
-
-_DRIVE_VENDORS: tuple[tuple[str, str], ...] = (
-    ("intel", "Intel"),
-    ("micron", "Micron"),
-    ("mtfd", "Micron"),
-    ("crucial", "Crucial"),
-    ("ct", "Crucial"),
-    ("samsung", "Samsung"),
-    ("mz", "Samsung"),
-    ("toshiba", "Toshiba"),
-    ("kxg", "Toshiba"),
-    ("kioxia", "KIOXIA"),
-    ("kcd", "KIOXIA"),
-    ("kcm", "KIOXIA"),
-    ("kpm", "KIOXIA"),
-    ("hgst", "HGST"),
-    ("hus", "HGST"),
-    ("huh", "HGST"),
-    ("huc", "HGST"),
-    ("hitachi", "Hitachi"),
-    ("wdc", "Western Digital"),
-    ("wd", "Western Digital"),
-    ("wus", "Western Digital"),
-    ("wuh", "Western Digital"),
-    ("seagate", "Seagate"),
-    ("st", "Seagate"),
-    ("sandisk", "SanDisk"),
-    ("kingston", "Kingston"),
-    ("sk hynix", "SK hynix"),
-    ("hynix", "SK hynix"),
-    ("hfs", "SK hynix"),
-    ("solidigm", "Solidigm"),
-    ("ssdsc", "Intel"),
-    ("ssdpe", "Intel"),
-    ("adata", "ADATA"),
-    ("qemu", "QEMU"),
-)
-
-
-def drive_vendor(model: Any) -> Optional[str]:
-    """The maker that a drive's model number begins with (or whose name stands in it), or None."""
-    clean = (text(model) or "").lower()
-    for prefix, vendor in _DRIVE_VENDORS:
-        # Two letters begin many a word; before a number they are a maker's.
-        if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
-            return vendor
-    return next((vendor for prefix, vendor in _DRIVE_VENDORS if len(prefix) > 4 and prefix in clean), None)
+    return Firmware(installed=installed, available=newer, software_id=word(software_id))
 
 
 def wwn(value: Any) -> Optional[str]:

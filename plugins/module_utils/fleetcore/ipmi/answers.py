@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Optional
 
-from ..document.model import Device, Nic, NicPort
-from ..document.values import decoded, parser
+from ..document.model import Device
+from ..document.outputs import decoded, parser
+from ..document.parts import Nic, NicPort
 from ..errors import ParseError
 from .fru import Asking, Fru, ask, conducted, device_of, parse_fru, read_fru, text_of
 from .values import lan_port, parse_device_id

@@ -12,21 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable, Optional
 
 from .. import __version__
-from ..document.model import (
-    Bmc,
-    Boot,
-    Collector,
-    Coverage,
-    Device,
-    Nic,
-    NicPort,
-    Source,
-    Stats,
-    Status,
-    Verdict,
-    clean_mac,
-)
+from ..document.model import Collector, Coverage, Device, Source, Stats, Verdict
+from ..document.parts import Bmc, Boot, Nic, NicPort, Status
 from ..document.sections import SECTIONS
+from ..document.values import clean_mac
 from ..errors import (
     BadResponse,
     FleetError,

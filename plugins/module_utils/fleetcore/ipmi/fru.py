@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from typing import Optional, TypeVar
 
 from ..document.chassis import CHASSIS_TYPES
-from ..document.model import Backplane, Device, Enclosure, Mainboard, PowerSupply, clean_serial
-from ..document.values import parser, word
+from ..document.model import Device
+from ..document.outputs import parser
+from ..document.parts import Backplane, Enclosure, Mainboard, PowerSupply
+from ..document.values import clean_serial, word
 
 T = TypeVar("T")
 C = TypeVar("C", PowerSupply, Backplane)
@@ -68,7 +70,7 @@ class Fru:
         """Without the words by which makers say that they have filled in nothing."""
         numbers = ("serial", "asset_tag")
         cleaned = {
-            name: clean_serial(word(value)) if name.endswith(numbers) else word(value) for name, value in values.items()
+            name: clean_serial(value) if name.endswith(numbers) else word(value) for name, value in values.items()
         }
         return cls(**cleaned, problems=tuple(problems))
 

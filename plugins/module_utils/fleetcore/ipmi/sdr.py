@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any, Optional
 
-from ..document.model import Fan, PowerSupply, Sensor, Status
+from ..document.parts import Fan, PowerSupply, Sensor, Status
 from ..errors import FleetError, TimedOut, Unreachable
 from .session import Session
 from .values import HEALTH, text_or_none

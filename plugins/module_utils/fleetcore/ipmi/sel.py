@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from ..document.model import LogEntry
+from ..document.parts import LogEntry
 from .session import Session
 from .values import HEALTH, text_or_none
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ..document.model import Bmc, NicPort, clean_mac
-from ..document.values import firmware, parser, word
+from ..document.outputs import parser
+from ..document.parts import Bmc, NicPort
+from ..document.values import clean_mac, firmware, word
 from ..errors import ParseError
 
 HEALTH: Mapping[int, str] = {0: "OK", 1: "Warning", 2: "Critical"}

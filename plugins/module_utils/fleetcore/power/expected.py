@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Optional
 
-from ..document.match import same_uuid, serial_key
+from ..document.match import same_uuid
+from ..document.values import serial_key
 from ..errors import InvalidInput, WrongMachine
 from .driver import Options, Params, option
 

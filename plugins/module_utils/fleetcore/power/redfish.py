@@ -23,7 +23,7 @@ from ..redfish.answers import refusal
 from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
-from ..redfish.walker import ROOT
+from ..redfish.wants import ROOT
 from .driver import Driver, Options, Params, option, place
 from .options import BmcOptions, bmc_options, check_system
 

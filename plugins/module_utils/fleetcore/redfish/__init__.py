@@ -1,19 +1,19 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Redfish, from links to the device document.
 
-=================  ========================================================================================================
-``rules.py``       what is followed: which property of which kind of resource leads to what (data)
-``quirks.py``      vendors' peculiarities (data): start here for the next one, and add a test with the bodies that show it
-``walker.py``      which resources are needed next; sans-IO, bounded, each resource once
-``topics/``        JSON of one kind of resource -> components; pure
-``interpret.py``   all topics -> ``model.Device``, with the coverage
-``session.py``     one login, GETs that don't raise, guaranteed logout
-``collector.py``   live: the walker over a session, a few requests at a time
-``capture.py``     record what a walk fetched, and replay: the walker over a recorded tree
-``redact.py``      secrets out of a capture, and which BIOS attributes are secret
-``values.py``      reading untrusted JSON
-=================  ========================================================================================================
+- ``topics/``: one file for each field of the document: what is followed for it, and how its resources are read. Pure.
+- ``quirks.py``: vendors' peculiarities (data): start here for the next one, and add a test with bodies that show it.
+- ``rules.py``: what a rule and a topic say of themselves.
+- ``walker.py``: which resources are needed next; asks nobody, bounded, each resource once. ``wants.py``: what it asks
+  for and is told. ``queries.py``: which queries spare requests. ``report.py``: the verdicts.
+- ``tree.py``: what was collected, for the topics.
+- ``systems.py``: which of the systems behind a BMC is the machine. ``machine.py``: who that is.
+- ``interpret.py``: a tree becomes a ``model.Device``, with the coverage.
+- ``collector.py``: live, the walker over a session, a few requests at a time.
+- ``record.py``: the walker that writes down what it is told. ``capture.py``: the archive. ``replay.py``: over one.
+- ``redact.py``: secrets out of a capture, and which BIOS attributes are secret.
+- ``protocol.py``: login, requests, logout. ``session.py``: that on threads and in an event loop.
+- ``service.py``: what power and acting look at: the chosen system, its managers, their actions.
+- ``values.py``: reading untrusted JSON.
 """

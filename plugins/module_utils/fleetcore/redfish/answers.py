@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """What an HTTP answer of a Redfish service means: a resource, a verdict, words for a person, an error. Pure."""
@@ -22,7 +20,7 @@ from ..errors import (
 )
 from ..ports import HttpResponse
 from .values import at, items, link, text
-from .walker import Outcome
+from .wants import Outcome
 
 BUSY = (429, 502, 503, 504)
 """Statuses of a service that can't take this now: it is starting, a job runs, too many ask."""

@@ -1,8 +1,7 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Live collection of one BMC: drives the walker over a session, a few requests at a time, on threads or in an event loop."""
+"""Live collection of one BMC: drives the walker over a session, a few requests at a time, on threads or in an event
+loop."""
 
 from __future__ import annotations
 
@@ -19,7 +18,8 @@ from .cache import FRESH, Cache
 from .interpret import interpret
 from .protocol import Protocol
 from .session import AsyncSession, Session
-from .walker import Outcome, Walker, Want
+from .walker import Walker
+from .wants import Outcome, Want
 
 CONCURRENCY = 4
 """Requests at once to one BMC: more make small BMCs slower."""
@@ -49,7 +49,8 @@ def collect(
     :param deadline: seconds for everything; what was not collected by then has the verdict ``timeout``.
     :param walker: a new one, instead of one made of ``sections`` and ``system``.
     :param cache: of what this BMC said before; the caller saves it.
-    :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no ``system`` named.
+    :raises FleetError: nothing could be collected: no connection, login refused, no Redfish, or the wrong or no
+        ``system`` named.
     """
     work = _Collection(walker or Walker(sections, system), clock, address, deadline)
     login = {"username": username, "password": password, "timeout": timeout, "end": work.end, "cache": cache}
@@ -101,7 +102,8 @@ async def collect_async(
 
 
 class _Collection:
-    """The walk over one BMC, between walker and session: what is fetched next, when it is given up, and what came of it."""
+    """The walk over one BMC, between walker and session: what is fetched next, when it is given up, and what came of
+    it."""
 
     def __init__(self, walker: Walker, clock: Clock, address: str, deadline: float) -> None:
         self._walker = walker
@@ -123,7 +125,7 @@ class _Collection:
         return self._walker.done
 
     def ready(self, room: int) -> list[Want]:
-        """What to fetch now, no more than ``room``. Each must be answered with :meth:`took`."""
+        """Give the wants to fetch now, no more than ``room``. Each must be answered with :meth:`took`."""
         self._waiting.extend(self._walker.wants())
         gone = self._misses >= GIVE_UP_AFTER
         if gone or self._clock.monotonic() >= self.end:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """One login to one Redfish service, sans-IO: what is sent when, and what is made of the answers.
@@ -26,7 +24,7 @@ from .answers import BUSY, body_of, message_of, outcome_of, redirected, retry_af
 from .cache import Cache
 from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS
 from .values import at, link, text
-from .walker import ROOT, Outcome
+from .wants import ROOT, Outcome
 
 DEFAULT_SESSIONS = ROOT + "/SessionService/Sessions"
 _HEADERS = {"Accept": "application/json", "OData-Version": "4.0"}

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Vendors' peculiarities, as data. Add a line (and a test), not an ``if`` in a topic."""
@@ -9,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# The number on the chassis label, that DMI reports as the system's serial, is the SKU here; SerialNumber is the board's.
+# The number on the chassis label, that DMI reports as the system's serial, is the SKU here; SerialNumber is the
+# board's.
 SERIAL_IS_SKU = ("dell",)
 
 # Where the board's serial hides, by dotted path, in a ComputerSystem or Chassis.
@@ -20,9 +19,6 @@ BOARD_SERIAL_PATHS = (
     "Oem.Hp.PCASerialNumber",
 )
 BOARD_PART_PATHS = ("Oem.Hpe.PCAPartNumber", "Oem.Hp.PCAPartNumber")
-
-# Texts that mean nothing where an asset tag is expected.
-PLACEHOLDER_TAGS = ("free form asset tag", "asset tag", "chassis asset tag", "no asset tag", "01234567890123456789ab")
 
 # The BIOS version that was there before, and the date of the present one, in a ComputerSystem.
 BIOS_PREVIOUS_PATHS = ("Oem.Hpe.Bios.Backup.VersionString", "Oem.Hp.Bios.Backup.VersionString")
@@ -96,7 +92,8 @@ BIOS_FIRMWARE_NAMES = (
     "systemromactive",
 )
 
-# PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI, Huawei.
+# PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI,
+# Huawei.
 BMC_GRAPHICS_VENDORS = ("102b", "1a03", "126f", "1050", "18ca", "19e5")
 GPU_CLASSES = ("DisplayController", "ProcessingAccelerators", "3DController", "VGAController")
 GPU_WORDS = ("nvidia", "tesla", "radeon", "instinct", "amd/ati", "gpu", "geforce", "quadro", "data center gpu")
@@ -148,7 +145,7 @@ NOT_EVENT_LOGS = ("faultlist",)
 
 
 def is_event_log(service: Mapping[str, Any]) -> bool:
-    """Is this LogService the one with hardware events (SEL, IML)? Life cycle and audit logs are not."""
+    """Tell the LogService with hardware events (SEL, IML) from life cycle and audit logs."""
     if str(service.get("Id", "")).strip().lower() in NOT_EVENT_LOGS:
         return False
     if service.get("LogEntryType") == "SEL":
@@ -174,5 +171,6 @@ BIOS_HINTS: dict[str, tuple[str, ...]] = {
 # Words in the model or name of a network adapter or PCIe device that is a computer of its own.
 DPU_WORDS = ("bluefield", "pensando", "dpu", "ipu")
 
-# Makers (in small letters) of machines that see an inserted image as a USB CD, and don't boot from it as a CD, though they offer both.
+# Makers (in small letters) of machines that see an inserted image as a USB CD, and don't boot from it as a CD, though
+# they offer both.
 VIRTUAL_CD_IS_USB = ("supermicro", "super micro computer, inc.")

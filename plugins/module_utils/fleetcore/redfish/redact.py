@@ -1,14 +1,12 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Secrets out of Redfish JSON, so that a capture can be handed to others. Pure.
 
-What is replaced by :data:`REDACTED`: texts in properties whose name says that they are secret (passwords, tokens, keys,
-community strings, session ids), private keys in PEM, logins inside URLs, session ids inside links, and the values that
-the caller knows to be secret (the password of the login). User names, by the name of their property, become ``user-`` and a
-salted hash: the same user is the same within one capture, and can't be guessed from it. Numbers, booleans, empty texts
-and the shape of the tree stay. Free text, such as log messages, stays as it is.
+What is replaced by :data:`REDACTED`: texts in properties whose name says that they are secret (passwords, tokens,
+keys, community strings, session ids), private keys in PEM, logins inside URLs, session ids inside links, and the
+values that the caller knows to be secret (the password of the login). User names, by the name of their property,
+become ``user-`` and a salted hash: the same user is the same within one capture, and can't be guessed from it.
+Numbers, booleans, empty texts and the shape of the tree stay. Free text, such as log messages, stays as it is.
 """
 
 from __future__ import annotations
@@ -60,7 +58,7 @@ _LEAST_KNOWN = 6  # shorter passwords would be found everywhere
 
 
 def is_secret(name: str) -> bool:
-    """Does a property of this name hold a secret? Actions (``#...``) and annotations (``...@...``) never do."""
+    """Tell whether a property of this name holds a secret. Actions (``#...``) and annotations (``...@...``) don't."""
     if name.startswith("#") or "@" in name:
         return False
     plain = _LETTERS.sub("", name.lower())
@@ -83,7 +81,8 @@ class Redactor:
         return self._object(body, False, 0)
 
     def text(self, value: str, known: bool = True) -> str:
-        """A text, or a URL, without the secrets inside of it; with ``known`` false, links that must still lead somewhere."""
+        """A text, or a URL, without the secrets inside of it; with ``known`` false, links that must still lead
+        somewhere."""
         out = _PEM.sub(REDACTED, value) if "PRIVATE KEY-----" in value else value
         out = _LOGIN_IN_URL.sub(rf"\1{REDACTED}@", out) if "://" in out else out
         out = _SESSION_IN_LINK.sub(rf"\1{REDACTED}", out) if "/" in out else out

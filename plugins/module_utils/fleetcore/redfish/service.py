@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """One Redfish service for those who act on it: resources are read and written one by one, and what is wrong raises."""
@@ -199,9 +197,9 @@ class Service:
             return values
         info = self.find(link(found.get("@Redfish.ActionInfo"))) or {}
         for item in items(info.get("Parameters")):
-            values = item.get("AllowableValues")
-            if item.get("Name") == parameter and isinstance(values, list):
-                return [value for value in values if isinstance(value, str)]
+            said = item.get("AllowableValues")
+            if item.get("Name") == parameter and isinstance(said, list):
+                return [value for value in said if isinstance(value, str)]
         return []
 
     def act(self, resource: Mapping[str, Any], action: str, parameters: Mapping[str, Any]) -> HttpResponse:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Performs the protocol of one login: :class:`Session` on threads, :class:`AsyncSession` in an event loop."""
@@ -12,7 +10,7 @@ from typing import Any, Optional, TypeVar, Union
 
 from ..ports import AsyncHttp, Clock, Http, HttpRequest, HttpResponse
 from .protocol import LOGOUT_SECONDS, Pause, Protocol, Steps
-from .walker import Outcome
+from .wants import Outcome
 
 T = TypeVar("T")
 

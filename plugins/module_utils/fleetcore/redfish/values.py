@@ -1,23 +1,42 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Reading untrusted JSON: every function takes anything and returns a clean value or None. One bad property loses itself only."""
+"""Reading untrusted JSON of Redfish: every function takes anything and returns a clean value or None.
+
+One bad property loses itself only. Texts, words and lists of objects are read as everywhere else:
+``document/values.py``.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, Optional
 from urllib.parse import quote, urljoin, urlsplit
 
-MAX_TEXT = 4096
+from ..document import values
+from ..document.values import items, text, word
+
+__all__ = [
+    "at",
+    "boolean",
+    "first",
+    "integer",
+    "is_resource",
+    "items",
+    "link",
+    "links",
+    "links_at",
+    "number",
+    "objects_at",
+    "positive",
+    "text",
+    "word",
+]
+
 MAX_LINK = 2048
 # An absolute path in which nothing is to be resolved, cut off or quoted: nearly every link, and urljoin is slow.
 _USUAL_LINK = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9%:@!$&'()*+,=~._-]+)+/*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 def at(body: Any, path: str) -> Any:
@@ -47,81 +66,28 @@ def first(body: Any, *paths: str) -> Any:
     return None
 
 
-def text(value: Any) -> Optional[str]:
-    """Trimmed text without control characters, numbers as text; None if nothing is left."""
-    if isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable():
-        return value.strip() or None
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, int) and abs(value) > 10**300:
-        return None
-    clean = _CONTROL.sub(" ", str(value)[: MAX_TEXT * 2]).strip()[:MAX_TEXT]
-    return clean or None
-
-
-def word(value: Any) -> Optional[str]:
-    """Like :func:`text`, but None for the words by which BMCs say that they don't know."""
-    clean = text(value)
-    if clean is None or clean.lower() in (
-        "n/a",
-        "na",
-        "none",
-        "null",
-        "unknown",
-        "nil",
-        "not available",
-        "not specified",
-        "-",
-    ):
-        return None
-    return clean
-
-
 def number(value: Any) -> Optional[float]:
-    """A finite number; numbers written as text count."""
+    """A finite number; a text that is a number counts, one that only has a number in it does not."""
     if isinstance(value, str):
         try:
             value = float(value.strip()[:40])
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        out = float(value)
-    except OverflowError:
-        return None
-    return out if math.isfinite(out) else None
+    return values.number(value)
 
 
 def integer(value: Any, scale: float = 1) -> Optional[int]:
     """``value * scale`` as a whole number that fits 63 bits, or None."""
-    if isinstance(value, int) and not isinstance(value, bool) and scale == int(scale):
-        out = value * int(scale)
-    else:
-        real = number(value)
-        if real is None or not math.isfinite(real * scale):
-            return None
-        out = round(real * scale)
-    return out if abs(out) < 2**63 else None
+    return values.integer(number(value) if isinstance(value, str) else value, scale)
 
 
 def positive(value: Any, scale: float = 1) -> Optional[int]:
     """:func:`integer`, None for 0 and less: by 0 BMCs mean that they don't know."""
-    out = integer(value, scale)
-    return out if out is not None and out > 0 else None
+    return values.positive(number(value) if isinstance(value, str) else value, scale)
 
 
 def boolean(value: Any) -> Optional[bool]:
     return value if isinstance(value, bool) else None
-
-
-def items(value: Any) -> list[Any]:
-    """The objects of a list; of a single object that object."""
-    if isinstance(value, Mapping):
-        return [value]
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def link(value: Any, base: str = "/redfish/v1") -> Optional[str]:
@@ -145,6 +111,15 @@ def link(value: Any, base: str = "/redfish/v1") -> Optional[str]:
     return path + ("?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?-._", errors="replace") if parts.query else "")
 
 
+def is_resource(member: Any) -> bool:
+    """Whether a member of a collection is the resource itself, not only a link to it."""
+    return (
+        isinstance(member, Mapping)
+        and ("Id" in member or "@odata.type" in member or "Members" in member)
+        and "error" not in member
+    )
+
+
 def links(value: Any, base: str = "/redfish/v1") -> list[str]:
     """All links of one link, or of a list of links, without repeats, in order."""
     found = [link(item, base) for item in (value if isinstance(value, list) else [value])]
@@ -160,7 +135,7 @@ def links_at(body: Any, path: str, base: str) -> list[str]:
 
 
 def objects_at(body: Any, path: str, base: str) -> list[tuple[str, Any]]:
-    """Like :func:`links_at`, each link with the value that holds it: after ``$expand`` that is the resource itself."""
+    """Links as :func:`links_at` finds them, each with the value that holds it: after ``$expand`` the resource."""
     head, each, rest = path.partition("[].")
     if each:
         return [pair for item in items(at(body, head)) for pair in objects_at(item, rest, base)]

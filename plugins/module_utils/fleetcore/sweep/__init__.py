@@ -2,12 +2,6 @@
 
 """Reads the hardware of one machine, or of a whole fleet in one process.
 
-``collect.py``  one machine: its hardware from its BMC, over the first driver that can, or from a capture
-``engine.py``   targets -> collections, so many at once; stop; what is said on the way and at the end
-``outbox.py``   documents on their way to the machine server: a short queue, batches, a spool while it is down
-``journal.py``  which machines are done, in a file, for resuming
-==============  =============================================================================================
-=======
 ===============  ===========================================================================================
 ``engine.py``    targets -> collections, so many at once; stop; what is said on the way and at the end
 ``collect.py``   the hardware of one machine, from its BMC or from a capture

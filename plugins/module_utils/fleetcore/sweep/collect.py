@@ -19,10 +19,11 @@ from ..power.attempts import Tried, first_driver
 from ..power.ipmi import open_session, refuse_system
 from ..power.options import BmcOptions
 from ..redfish.cache import Cache
-from ..redfish.capture import Record, Recording, RecordingWalker
-from ..redfish.capture import replay as replay_redfish
+from ..redfish.capture import Recording
 from ..redfish.collector import collect as collect_redfish
 from ..redfish.collector import collect_async as collect_redfish_async
+from ..redfish.record import Record, RecordingWalker
+from ..redfish.replay import replay as replay_redfish
 
 # pyghmi costs 0.2 s of CPU to import: only where it is used.
 # ruff: noqa: PLC0415

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Device documents of this machine, collected in a process of their own: memory and hung reads go with it.
 
 ``python -m fleetd.monitor.adapters.documents '{"timeout": 30, "deadline": 180}'`` prints one.

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Raw observations of this machine for an Event, from ``/sys`` and ``/proc`` only: cheap enough for twice a minute.
 
 What a device document knows of CPUs, GPUs and drives comes from the same readers
@@ -14,7 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fleetcore.document.model import Device, Drive
+from fleetcore.document.model import Device
+from fleetcore.document.parts import Drive
 from fleetcore.errors import MissingDependency
 from fleetcore.inband.collect import sysfs
 from fleetcore.inband.collect.probe import Options, Probe

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Playbooks as jobs of AWX (or the automation controller), over its REST API ``/api/v2``.
 
 A run is a job of a template that the user has made for the playbook. It is found again by a marker in its extra

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """The process of one playbook run: ``python -m fleetd.runner.adapters.worker DIR``.
 
 It runs ansible-runner and writes down what becomes of each host. See :mod:`.ansible_runner` for the directory.

@@ -58,11 +58,6 @@ class Moves:
     seen: tuple[str, ...]  # ids; of those that go on
 
 
-def serial_key(serial: str) -> str:
-    """What serial numbers are compared by: sources differ in case and punctuation."""
-    return "".join(letter for letter in serial.lower() if letter.isalnum())
-
-
 def moves(
     present: Iterable[ComponentStay], found: Iterable[FoundComponent], machine: str, source: str, now: datetime
 ) -> Moves:

@@ -13,8 +13,9 @@ from fleetcore.document.components import components
 from fleetcore.document.diff import diff
 from fleetcore.document.findings import CRITICAL, SEVERITIES, bmc_addresses, findings
 from fleetcore.document.merge import merge
-from fleetcore.document.model import Source, clean_serial, device_from_dict, to_dict
+from fleetcore.document.model import Source, device_from_dict, to_dict
 from fleetcore.document.sections import memory_bytes
+from fleetcore.document.values import clean_serial, word
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 
 from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication
@@ -248,9 +249,9 @@ def summarize(documents: Documents, found: Sequence[Mapping[str, Any]] = ()) -> 
     device = merged_device(documents)
     macs = [port.get("macaddress") for nic in device.get("nics", []) for port in nic.get("nic_ports", [])]
     return DeviceSummary(
-        vendor=device.get("vendor"),
-        model=device.get("model"),
-        serial=device.get("serial"),
+        vendor=word(device.get("vendor")),
+        model=word(device.get("model")),
+        serial=clean_serial(device.get("serial")),
         uuid=device.get("uuid"),
         power_state=device.get("power_state"),
         collected_at=device.get("collected_at"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from fleetcore.document.values import serial_key
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fleetd.server.devices.model import (
@@ -18,7 +19,6 @@ from fleetd.server.devices.model import (
     FoundComponent,
     Publication,
     moves,
-    serial_key,
 )
 from fleetd.server.kernel import codec, tables
 from fleetd.server.kernel.engine import Transactions

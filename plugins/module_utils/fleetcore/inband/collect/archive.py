@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Captures as files: a tar archive that replays to the same document, byte for byte, and folders of tools' outputs.
 
-An archive holds ``commands/NNNN/{command.json,stdout,stderr}``, ``files.json`` (folders, links, and what could not be read)
-and ``files/...``, and ``capture.json``: when, with what options, by which version.
+An archive holds ``commands/NNNN/{command.json,stdout,stderr}``, ``files.json`` (folders, links, and what could not be
+read) and ``files/...``, and ``capture.json``: when, with what options, by which version.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...document.values import decoded
+from ...document.outputs import decoded
 from ...errors import (
     FatalError,
     FleetError,
@@ -115,9 +113,9 @@ def _plain(memory: Mapping[str, Any]) -> dict[str, Any]:
 def load(path: str) -> Capture:
     """A capture: an archive that :func:`save` wrote (also compressed), or a folder of tools' outputs.
 
-    In a folder, or an archive of one, files are known by their names (``lshw.json``, ``dmidecode``, ``smartctl/sda.json``) or by
-    their content (see :mod:`filenames`), also compressed with gzip; ``sys/...`` and ``proc/...`` are the machine's files. What is
-    not known is in :attr:`Capture.unused`.
+    In a folder, or an archive of one, files are known by their names (``lshw.json``, ``dmidecode``,
+    ``smartctl/sda.json``) or by their content (see :mod:`filenames`), also compressed with gzip; ``sys/...`` and
+    ``proc/...`` are the machine's files. What is not known is in :attr:`Capture.unused`.
 
     :raises InvalidInput: it cannot be read, or nothing in it is known.
     """
@@ -226,8 +224,9 @@ def _error(entry: Mapping[str, Any]) -> FleetError:
 
 
 def _loose(members: Mapping[str, bytes], links: Mapping[str, str]) -> Capture:
-    """Outputs by file name, then by content. What several files say of one command (``dmidecode/psu``, ``dmidecode/tpm``) is put
-    together, unless only their content says that they belong to it: then the first one counts.
+    """Outputs by file name, then by content. What several files say of one command (``dmidecode/psu``,
+    ``dmidecode/tpm``) is put together, unless only their content says that they belong to it: then the first one
+    counts.
     """
     capture = Capture()
     unnamed = []
@@ -254,7 +253,7 @@ def _loose(members: Mapping[str, bytes], links: Mapping[str, str]) -> Capture:
 
 
 def _folders(paths: Iterable[str]) -> dict[str, Outcome[Sequence[str]]]:
-    """What is in each folder of these paths, sorted."""
+    """The names in each folder of these paths, sorted."""
     inside: dict[str, set[str]] = {}
     for path in paths:
         place = path

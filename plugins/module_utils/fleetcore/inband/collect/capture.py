@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Capture and replay: everything that a collection asked of the machine, in memory; :mod:`archive` keeps it in a file.
@@ -35,7 +33,8 @@ _SECRET_LAN = re.compile(r"^(SNMP Community String\s*:).*$", re.MULTILINE)
 
 
 def redacted(text: str) -> str:
-    """Output of a tool without the passwords, hashes and communities that configuration profiles and ``lan print`` hold."""
+    """Output of a tool without the passwords, hashes and communities that configuration profiles and ``lan print``
+    hold."""
     text = _SECRET_JSON.sub(r"\g<1>\g<2>", text)
     text = _SECRET_XML.sub(r"\g<1>\g<2>", text)
     return _SECRET_LAN.sub(r"\g<1> -", text)
@@ -43,7 +42,7 @@ def redacted(text: str) -> str:
 
 @dataclass
 class Capture:
-    """What was asked and answered. Keys are command lines and paths; a value may be the error that was raised.
+    """All that was asked and answered. Keys are command lines and paths; a value may be the error that was raised.
 
     Of a folder of outputs: ``named`` are the files that a command's output is from, ``unused`` those that nobody knows.
     """
@@ -123,7 +122,7 @@ class Replay:
         return self._found(self.capture.folders, path)
 
     def _found(self, memory: Mapping[str, Outcome[T]], path: str) -> T:
-        """What was recorded under this path; in a copy of ``/sys`` also what its links lead to."""
+        """The record of this path; in a copy of ``/sys`` also what its links lead to."""
         place = path
         for _step in range(_MAX_LINKS):
             if place in memory:

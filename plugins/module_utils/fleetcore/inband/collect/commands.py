@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Command lines of the tools. Data only; nothing runs here."""
@@ -45,11 +43,11 @@ STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli", "storcli2", "pe
 # Without `nolog` they leave a log in the working directory, larger with every question.
 STORCLI_QUESTIONS = tuple((what, "show", "all", "nolog", "J") for what in ("/call", "/call/eall/sall", "/call/vall"))
 MVCLI_OBJECTS = ("hba", "pd", "vd")
-ETHTOOL_QUESTIONS = ("-i", "-P", "-m")
 
 
 def smartctl(name: str, kind: Optional[str] = None) -> Argv:
-    """``kind`` only where the device is one of several behind a controller (``megaraid,3``): else smartctl knows better."""
+    """``kind`` only where the device is one of several behind a controller (``megaraid,3``): else smartctl knows
+    better."""
     several = ("-d", kind) if kind and "," in kind else ()
     return ("smartctl", "-a", "-j", *several, name)
 

@@ -1,8 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How tools' outputs are known in a folder: by their files' names, else by what is in them. Data, and how it is read."""
+"""Tools' outputs in a folder, known by their files' names, else by their content.
+
+Data, and how it is read.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +113,8 @@ _NAMES: tuple[tuple[str, Argv], ...] = (
 )
 
 
-# (first part of the content, command), for files whose names say nothing, as those with BIOS settings. Only what no other tool writes.
+# (first part of the content, command), for files whose names say nothing, as those with BIOS settings. Only what no
+# other tool writes.
 _START = 4000
 _CONTENTS: tuple[tuple[str, Argv], ...] = (
     (r'<SystemConfiguration\b|"SystemConfiguration"\s*:', RACADM),

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The live adapters: commands and files of the machine that this runs on."""
@@ -17,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Optional
 
-from ...document.values import decoded
+from ...document.outputs import decoded
 from ...errors import FatalError, MissingDependency, NotFound, PermissionDenied, TransientError
 from ...ports import CommandResult
 
@@ -26,7 +24,8 @@ MAX_OUTPUT = 24 * 1024 * 1024
 BMC_DEVICE = "/dev/ipmi0"
 """In place of a tool: our own conversation with the BMC through the kernel (:mod:`openipmi`)."""
 OUTPUT_FILE = "{output-file}"
-"""Stands in a command line for a new file, for tools that don't write to their standard output; its content is taken as that."""
+"""Stands in a command line for a new file, for tools that don't write to their standard output; its content is taken
+as that."""
 
 # Where vendors install tools, beside the usual folders that an ordinary user's PATH may lack.
 _FOLDERS = (
@@ -39,14 +38,14 @@ _GRACE = 2.0
 SEARCH_PATH = os.pathsep.join(
     dict.fromkeys([*_FOLDERS, *(item for item in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(item))])
 )
-"""Where tools are looked for."""
+"""Folders in which tools are looked for."""
 
 
 class SystemRunner:
     """:class:`fleetcore.ports.CommandRunner` of this machine.
 
-    Every tool gets a session of its own, no terminal, no input, the locale C, and is killed with all its children at its
-    time-out. What a killed tool had printed is kept.
+    Every tool gets a session of its own, no terminal, no input, the locale C, and is killed with all its children at
+    its time-out. What a killed tool had printed is kept.
     """
 
     def __init__(self, path: str = SEARCH_PATH) -> None:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Firmware that a vendor's inventory lists by marketing name, given to the components that it means. Pure.
@@ -14,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from ...document.model import Firmware, FirmwareEntry
+from ...document.parts import Firmware, FirmwareEntry
 
 # A card's name in Dell's inventory -> its chip, as PCI names it.
 _CARDS: tuple[tuple[str, str], ...] = (
@@ -29,7 +27,8 @@ _CARDS: tuple[tuple[str, str], ...] = (
 
 
 def with_rows(parts: dict[str, Any]) -> dict[str, list[str]]:
-    """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as provenance."""
+    """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as
+    provenance."""
     rows: Sequence[FirmwareEntry] = parts.get("firmware_inventory", ())
     before = {name: parts.get(name, ()) for name in ("power_supplies", "storage_controller")}
     _fill(parts, "power_supplies", _only(rows, r"^Power Supply\b"), range(len(before["power_supplies"])))

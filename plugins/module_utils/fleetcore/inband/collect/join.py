@@ -1,11 +1,10 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """One in-band document from the pieces of all sources. Pure.
 
-The same component, as several sources see it, is recognised by its identity: serial, WWN, device name, PCI address, slot; never
-by its place in a list (but for CPUs, where all sources count sockets in the same order). Fields are taken by :mod:`precedence`.
+The same component, as several sources see it, is recognised by its identity: serial, WWN, device name, PCI address,
+slot; never by its place in a list (but for CPUs, where all sources count sockets in the same order). Fields are taken
+by :mod:`precedence`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
-from ...document.model import Capability, Device, Drive, Firmware, Nic, NicPort, Source, StorageController, Volume
+from ...document.model import Device, Source
+from ...document.parts import Capability, Drive, Firmware, Nic, NicPort, StorageController, Volume
 from ..parse.drives import is_virtual
 from . import precedence
 from .inventory_rows import with_rows
@@ -63,11 +63,11 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
     return tuple(_merged(name, group, won) for group in _allowed(name, groups))
 
 
-# -- which pieces are the same component --------------------------------------------------------------------------------
+# -- which pieces are the same component -------------------------------------------------------------------------------
 
 
 def _keys(name: str, item: Any) -> list[Key]:
-    """What a component is known by, strongest first."""
+    """The keys that a component is known by, strongest first."""
     keys: list[Key] = []
     for kind in _IDENTITIES.get(name, ("serial", "id")):
         value = getattr(item, kind, None)
@@ -180,7 +180,7 @@ def _allowed(name: str, groups: list[list[tuple[str, T]]]) -> list[list[tuple[st
     return [group for group in groups if any(source == authority for source, _item in group)]
 
 
-# -- fields ---------------------------------------------------------------------------------------------------------------
+# -- fields ------------------------------------------------------------------------------------------------------------
 
 
 def _merged(name: str, group: Sequence[tuple[str, T]], won: dict[str, list[str]]) -> T:
@@ -247,11 +247,14 @@ def _same_firmware(first: Firmware, other: Firmware) -> bool:
     return first.installed is None or other.installed is None or first.installed == other.installed
 
 
-# -- network cards --------------------------------------------------------------------------------------------------------
+# -- network cards -----------------------------------------------------------------------------------------------------
 
 
 def _nics(found: list[tuple[str, Any]], won: dict[str, list[str]]) -> tuple[Nic, ...]:
-    """Ports first, then cards: a card is what shares a PCI device. Ports that no source places anywhere are not hardware."""
+    """Ports first, then cards: a card is what shares a PCI device.
+
+    Ports that no source places anywhere are not hardware.
+    """
     ports: list[tuple[str, NicPort]] = []
     cards: dict[str, list[tuple[str, Nic]]] = {}
     for source, nics in found:
@@ -292,7 +295,7 @@ def _only(versions: Sequence[Firmware]) -> Optional[Firmware]:
     return versions[0] if versions and all(item == versions[0] for item in versions) else None
 
 
-# -- what components say of each other --------------------------------------------------------------------------------------
+# -- what components say of each other ---------------------------------------------------------------------------------
 
 
 def _linked(parts: dict[str, Any]) -> dict[str, Any]:
@@ -331,10 +334,11 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
-    """Without drives of which a tool knows but the place and the model, or the protocol, where as many such are known by serial.
+    """Without drives of which a tool knows but the place and the model, or the protocol, where as many such are known
+    by serial.
 
-    Behind a controller that passes drives through, the operating system sees them all; short listings don't say which is which.
-    Old versions of ``lshw`` see NVMe drives as controllers.
+    Behind a controller that passes drives through, the operating system sees them all; short listings don't say which
+    is which. Old versions of ``lshw`` see NVMe drives as controllers.
     """
 
     def by_model(item: Drive) -> tuple[str, str]:

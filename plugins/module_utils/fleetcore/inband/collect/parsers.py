@@ -1,11 +1,10 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The parsers that the sources use, each read when its tool has answered: Python compiles what Ansible ships anew for every
-run, and most machines have few of the tools.
+"""The parsers that the sources use, each read when its tool has answered: Python compiles what Ansible ships anew for
+every run, and most machines have few of the tools.
 
-A parser's name here is its name in :mod:`fleetcore.inband.parse`; what the import statements name is what Ansible ships.
+A parser's name here is its name in :mod:`fleetcore.inband.parse`; what the import statements name is what Ansible
+ships.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which source wins for which field: data. The winner is recorded as provenance.
+"""The order in which sources are believed, by field: data. The winner is recorded as provenance.
 
-A field's order is that of its own entry (``drives.firmware``), else of its component (``drives``), else ``DEFAULT``. An entry
-may name only the sources that come first; the others follow in the order of ``DEFAULT``.
+A field's order is that of its own entry (``drives.firmware``), else of its component (``drives``), else ``DEFAULT``.
+An entry may name only the sources that come first; the others follow in the order of ``DEFAULT``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What a source works with: runs tools, reads files, and keeps book of what came of it. No failure leaves it."""
+"""The tools of a source: runs commands, reads files, and keeps book of what came of it. No failure leaves it."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from ...document.model import Coverage, Device, Verdict
-from ...document.values import decoded
+from ...document.outputs import decoded
 from ...errors import FleetError, MissingDependency, NotFound, ParseError, PermissionDenied, TimedOut
 from ...ports import CommandResult, CommandRunner, FileReader
 
@@ -22,7 +20,7 @@ _SHORT = 160
 
 @dataclass(frozen=True)
 class Options:
-    """How to collect.
+    """Options of a collection.
 
     :param full: with SMART attributes, all BIOS settings, all PCI devices, and EFI variables.
     :param timeout: seconds for one run of a tool.
@@ -37,13 +35,16 @@ class Options:
 
 
 _DENIED = re.compile(
-    r"permission denied|operation not permitted|must be root|need to be root|requires? root|as root|not privileged|access denied"
+    r"permission denied|operation not permitted|must be root|need to be root|requires? root|as root|not privileged"
+    r"|access denied"
     r"|superuser|sudo|insufficient privilege",
     re.IGNORECASE,
 )
 _ABSENT = re.compile(
-    r"no such (file|device)|could not open device at|not found|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
-    r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink|not supported|unsupported|no data available|is not installed",
+    r"no such (file|device)|could not open device at|not found"
+    r"|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
+    r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink"
+    r"|not supported|unsupported|no data available|is not installed",
     re.IGNORECASE,
 )
 _VERDICTS: Mapping[type[FleetError], Verdict] = {
@@ -123,7 +124,7 @@ class Probe:
         return [argv for argv in self._outputs if argv[: len(begin)] == begin]
 
     def ask(self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Like :meth:`tool`, but the result is returned; None if there is none."""
+        """Run a tool as :meth:`tool` does, and return the result; None if there is none."""
         result = self.run(argv)
         if result is None:
             return None
@@ -174,14 +175,15 @@ class Probe:
         return content or None
 
     def attribute(self, path: str) -> Optional[bytes]:
-        """Like :meth:`text`, as it is in the file."""
+        """The bytes of the file that :meth:`text` reads."""
         try:
             return self._files.read(path, MAX_FILE)
         except FleetError:
             return None
 
     def names(self, path: str, *, optional: bool = False) -> Sequence[str]:
-        """What is in a folder; nothing if it is not there or cannot be read, which is noted unless it is ``optional``."""
+        """The names in a folder; nothing if it is not there or cannot be read, which is noted unless it is
+        ``optional``."""
         if optional:
             try:
                 return self._files.names(path)

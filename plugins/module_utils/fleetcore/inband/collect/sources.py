@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The sources of an in-band collection: which tools and files to ask, and whom about what. Each ends on its own."""
@@ -13,7 +11,7 @@ from typing import Callable, Optional
 
 from ...document.model import Device, Verdict
 from ...errors import ParseError
-from . import commands, parsers, sysfs
+from . import commands, firmware, parsers, sysfs
 from .probe import Probe
 
 TABLES = "/sys/firmware/dmi/tables"
@@ -41,8 +39,8 @@ def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Prob
 
 
 def _lean(piece: Device) -> Device:
-    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the mainboard,
-    capabilities of all but drives."""
+    """Without what only ``full`` asks for: BIOS settings that are not normalised, PCI devices that belong to the
+    mainboard, capabilities of all but drives."""
     if piece.bios_configuration is not None:
         piece = replace(piece, bios_configuration=replace(piece.bios_configuration, raw={}))
     listed = tuple(item for item in piece.pcie_devices if sysfs.is_listed(item.device_class or ""))
@@ -56,7 +54,8 @@ def _lean(piece: Device) -> Device:
 
 
 def _drives(probe: Probe) -> list[str]:
-    """Names of drives to ask one by one: the kernel's, or those that ``lsblk`` or ``smartctl`` list in a replay without ``/sys``."""
+    """Names of drives to ask one by one: the kernel's, or those that ``lsblk`` or ``smartctl`` list in a replay
+    without ``/sys``."""
     names = [f"/dev/{name}" for name in sysfs.disks(probe)]
     if not names:
         for found in (
@@ -164,8 +163,8 @@ def mdadm(probe: Probe) -> None:
 
 
 def ipmi(probe: Probe) -> None:
-    """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not installed or does not
-    say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
+    """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not
+    installed or does not say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
     said = []
     for argv, parse in (
         (commands.IPMI_MC, parsers.parse_ipmitool_mc),
@@ -199,8 +198,8 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "network": sysfs.network,
     "fabrics": sysfs.fabrics,
     "block": sysfs.block,
-    "efi": sysfs.efi,
-    "tpm": sysfs.tpm,
+    "efi": firmware.efi,
+    "tpm": firmware.tpm,
     "lspci": _simple(commands.LSPCI, parsers.parse_lspci),
     "lsblk": _simple(commands.LSBLK, parsers.parse_lsblk),
     "smartctl": smartctl,

@@ -1,41 +1,31 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Readers of ``/sys`` and ``/proc``: what the kernel knows without any tool, most of it without root."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from typing import Any, Optional
 
-from ...document.model import (
+from ...document.model import Device, Verdict
+from ...document.parts import (
     Accelerator,
     Bios,
-    Boot,
-    Device,
     Dpu,
     Drive,
-    EfiVariable,
     FabricPort,
     Gpu,
     Mainboard,
     Nic,
     NicPort,
     PcieDevice,
-    SecureBoot,
     StorageController,
-    Tpm,
-    Verdict,
-    clean_mac,
-    clean_serial,
 )
-from ...document.values import drive_vendor, firmware, integer, pci_id, positive, text, token, word, wwn
+from ...document.values import clean_mac, clean_serial, firmware, integer, pci_id, positive, text, word, wwn
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo
-from ..parse.drives import device_name, drive_type, is_virtual, protocol_of
+from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
 from .probe import Probe
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -71,7 +61,7 @@ _BLUEFIELD = ("a2d2", "a2d6", "a2d9", "a2dc", "a2df")
 
 
 def is_listed(kind: str) -> bool:
-    """Is a device of this PCI class in a lean document?"""
+    """Tell whether a device of this PCI class is in a lean document."""
     return kind[:2] in _LISTED or kind in _LISTED_SUB
 
 
@@ -79,7 +69,7 @@ def _number(value: Optional[str]) -> Optional[int]:
     return integer(value) if value and re.match(r"^-?\d{1,18}$", value) else None
 
 
-# -- identity of the machine, readable without root ------------------------------------------------------------------------
+# -- identity of the machine, readable without root --------------------------------------------------------------------
 
 
 def dmi_id(probe: Probe) -> None:
@@ -93,7 +83,7 @@ def dmi_id(probe: Probe) -> None:
     }
     found = {name: word(value) for name, value in values.items()}
     uuid = (found.get("product_uuid") or "").lower()
-    version, release = token(found.get("board_version")), found.get("bios_date")
+    version, release = clean_serial(found.get("board_version")), found.get("bios_date")
     probe.add(
         Device(
             vendor=found.get("sys_vendor"),
@@ -101,7 +91,7 @@ def dmi_id(probe: Probe) -> None:
             product_name=found.get("product_name"),
             serial=clean_serial(found.get("product_serial")),
             uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-            sku=token(found.get("product_sku")),
+            sku=clean_serial(found.get("product_sku")),
             chassis=clean_serial(found.get("chassis_serial")),
             asset_tag=clean_serial(found.get("chassis_asset_tag")),
             bios=Bios(
@@ -141,7 +131,7 @@ def kernel(probe: Probe) -> None:
     probe.add(replace(device, hostname=hostname, metadata={"numa_nodes": str(len(nodes))} if nodes else {}))
 
 
-# -- PCI --------------------------------------------------------------------------------------------------------------------
+# -- PCI ---------------------------------------------------------------------------------------------------------------
 
 
 def pci(probe: Probe) -> None:
@@ -202,7 +192,7 @@ def _by_class(kind: str, fields: dict[str, Any], address: str) -> Optional[tuple
     return None
 
 
-# -- network ------------------------------------------------------------------------------------------------------------------
+# -- network -----------------------------------------------------------------------------------------------------------
 
 
 def interfaces(probe: Probe) -> dict[str, str]:
@@ -278,7 +268,7 @@ def fabrics(probe: Probe) -> None:
         probe.add(Device(fabric_ports=tuple(ports)))
 
 
-# -- drives -------------------------------------------------------------------------------------------------------------------
+# -- drives ------------------------------------------------------------------------------------------------------------
 
 
 def disks(probe: Probe) -> dict[str, str]:
@@ -322,7 +312,7 @@ def _drive(probe: Probe, name: str, target: str) -> Optional[Drive]:
     return Drive(
         vendor=drive_vendor(model) or vendor,
         model=model,
-        serial=clean_serial(text(serial)),
+        serial=clean_serial(serial),
         logical_name=name_,
         firmware=firmware(probe.text(f"{device}/firmware_rev") or probe.text(f"{device}/rev")),
         protocol=protocol,
@@ -351,73 +341,3 @@ def _page_80(probe: Probe, device: str) -> Optional[str]:
         return None
     page = probe.bytes_of(f"{device}/vpd_pg80", 4096)
     return page[4:].split(b"\x00")[0].decode("ascii", "replace") if page and len(page) > 4 else None
-
-
-# -- firmware ----------------------------------------------------------------------------------------------------------------
-
-_EFI = "/sys/firmware/efi"
-_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-
-
-def efi(probe: Probe) -> None:
-    """How the machine was booted, Secure Boot, and with ``full`` the size and SHA-256 of every EFI variable."""
-    if not probe.has("/sys/firmware", "efi"):
-        if probe.has("/sys/firmware", "dmi") or probe.has("/sys/firmware", "acpi"):
-            probe.add(Device(boot=Boot(mode="BIOS")))
-        else:
-            probe.problem(Verdict.ABSENT, "/sys/firmware shows no firmware (a container?)")
-        return
-    folder = f"{_EFI}/efivars"
-    enabled, setup = (_flag(probe, f"{folder}/{name}-{_GLOBAL}") for name in ("SecureBoot", "SetupMode"))
-    state = None
-    if enabled is not None:
-        mode = "SetupMode" if setup else "UserMode"
-        state = SecureBoot(enabled=enabled, mode=mode, current_boot="Enabled" if enabled else "Disabled")
-    probe.add(
-        Device(
-            boot=Boot(mode="UEFI"),
-            secure_boot=state,
-            efi_variables=_variables(probe, folder) if probe.options.full else (),
-        )
-    )
-
-
-def _flag(probe: Probe, path: str) -> Optional[bool]:
-    """An EFI variable of one byte, which follows four bytes of attributes."""
-    content = probe.attribute(path)
-    return content[4] == 1 if content is not None and len(content) == 5 else None
-
-
-def _variables(probe: Probe, folder: str) -> tuple[EfiVariable, ...]:
-    out = []
-    for entry in probe.names(folder)[:4000]:
-        found = re.match(r"^(.{1,200})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", entry)
-        content = probe.attribute(f"{folder}/{entry}") if found else None
-        if found and content is not None and len(content) >= 4:
-            value = content[4:]
-            out.append(
-                EfiVariable(
-                    name=found[1], guid=found[2], size_bytes=len(value), sha256=hashlib.sha256(value).hexdigest()
-                )
-            )
-    return tuple(out)
-
-
-def tpm(probe: Probe) -> None:
-    """TPMs that the kernel drives."""
-    found = []
-    for name in probe.names("/sys/class/tpm"):
-        base = f"/sys/class/tpm/{name}"
-        major = probe.text(f"{base}/tpm_version_major")
-        caps = probe.text(f"{base}/device/caps") or ""
-        version = re.search(r"Firmware version: (\S{1,20})", caps)
-        found.append(
-            Tpm(
-                interface_type={"2": "TPM 2.0", "1": "TPM 1.2"}.get(major or ""),
-                logical_name=f"/dev/{name}",
-                description=word(probe.text(f"{base}/device/description")),
-                firmware=firmware(version[1]) if version else None,
-            )
-        )
-    if found:
-        probe.add(Device(tpms=tuple(found)))

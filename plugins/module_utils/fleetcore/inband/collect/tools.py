@@ -1,8 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Tools that distributions have: which are missing, and how to install them. Only on request; nothing here starts a service."""
+"""Tools that distributions have: which are missing, and how to install them.
+
+Only on request; nothing here starts a service.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +42,16 @@ MANAGERS: Mapping[str, Sequence[str]] = {
     "apk": ("apk", "add", "--quiet", "--wait", str(LOCKED)),
     "pacman": ("pacman", "--sync", "--noconfirm", "--needed"),
 }
-"""How to install without a question, and nothing else than the packages with what they need."""
+"""Command lines that install without a question, and nothing else than the packages with what they need."""
 REFRESH: Mapping[str, Sequence[str]] = {
     "apt-get": (*_APT, "update"),
     "zypper": (*_ZYPPER, "refresh"),
     "apk": ("apk", "update", "--quiet", "--wait", str(LOCKED)),
 }
-"""``dnf`` and ``yum`` renew theirs themselves. A fresh catalogue for ``pacman`` would make the next installation half an upgrade."""
+"""``dnf`` and ``yum`` renew theirs themselves.
+
+A fresh catalogue for ``pacman`` would make the next installation half an upgrade.
+"""
 SECONDS = 900.0
 """For all of it."""
 
@@ -73,10 +77,12 @@ def manager(path: str = SEARCH_PATH) -> str:
 def install(
     runner: CommandRunner, clock: Clock, packages: Sequence[str], name: str, path: str = SEARCH_PATH
 ) -> dict[str, str]:
-    """Install packages with the package manager ``name``; those whose tools are still missing then, with its last words.
+    """Install packages with the package manager ``name``; those whose tools are still missing then, with its last
+    words.
 
-    All at once, again with a fresh catalogue, then one by one: a package that the distribution does not have must not cost
-    the others. What counts is that the tool is there: some managers end with other codes than 0 when all went well.
+    All at once, again with a fresh catalogue, then one by one: a package that the distribution does not have must not
+    cost the others. What counts is that the tool is there: some managers end with other codes than 0 when all went
+    well.
     """
     end = clock.monotonic() + SECONDS
     left = dict.fromkeys(packages, "")

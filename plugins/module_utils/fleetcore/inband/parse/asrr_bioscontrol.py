@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """ASRockRack's BIOS settings as JSON: a list of questions with the number that was chosen."""
@@ -12,7 +10,8 @@ from typing import Any, Optional
 
 from ...document.bios import configuration, is_secret
 from ...document.model import Device
-from ...document.values import document, integer, items, parser, text
+from ...document.outputs import document, parser
+from ...document.values import integer, items, text
 from ...errors import ParseError
 
 # Where the setup screen puts a title, and in what colour: ESC { a1 #.

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``/proc/cpuinfo``: model, topology and microcode of the processors that the kernel runs on."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
-from ...document.model import Cpu, Device
-from ...document.values import decoded, pairs, parser, positive, word
+from ...document.model import Device
+from ...document.outputs import decoded, pairs, parser
+from ...document.parts import Cpu
+from ...document.values import positive, word
 from ...errors import ParseError
 
 _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon", "0x41": "ARM", "0xc0": "Ampere"}

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``devlink dev info -j``: serial number and versions of network and other devices, by PCI address."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Firmware, Nic, clean_serial
-from ...document.values import at, document, mapping, parser, pci_address, text, word
+from ...document.model import Device
+from ...document.outputs import at, document, mapping, parser
+from ...document.parts import Firmware, Nic
+from ...document.values import clean_serial, pci_address, text, word
 from ...errors import ParseError
 
 # Names of devlink-info that stand for "the firmware", best first.
@@ -37,8 +37,7 @@ def parse_devlink(raw: str) -> Device:
             Nic(
                 id=card,
                 bus_info=card,
-                serial=clean_serial(text(fields.get("board.serial_number")))
-                or clean_serial(text(fields.get("serial_number"))),
+                serial=clean_serial(fields.get("board.serial_number")) or clean_serial(fields.get("serial_number")),
                 part_number=word(at(fields, "versions", "fixed", "board.id")),
                 firmware=_firmware(fields),
                 metadata={"driver": driver} if driver else {},

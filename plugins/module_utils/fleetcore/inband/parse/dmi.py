@@ -1,11 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """From SMBIOS records to the device document: what the binary decoder and dmidecode's text have in common.
 
-A record is ``(type, handle, fields)``; field names are dmidecode's in lower case with underscores, values are clean text,
-numbers in the unit of the name, or None.
+A record is ``(type, handle, fields)``; field names are dmidecode's in lower case with underscores, values are clean
+text, numbers in the unit of the name, or None.
 """
 
 from __future__ import annotations
@@ -14,21 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ...document.model import (
-    Bios,
-    Bmc,
-    Cpu,
-    Device,
-    Enclosure,
-    Mainboard,
-    Memory,
-    PcieDevice,
-    PowerSupply,
-    Status,
-    Tpm,
-    clean_serial,
-)
-from ...document.values import firmware, token, word
+from ...document.model import Device
+from ...document.parts import Bios, Bmc, Cpu, Enclosure, Mainboard, Memory, PcieDevice, PowerSupply, Status, Tpm
+from ...document.values import clean_serial, firmware, word
 
 
 @dataclass(frozen=True)
@@ -60,8 +46,8 @@ def device(records: Iterable[Record]) -> Device:
         product_name=word(system.get("product_name")),
         serial=clean_serial(system.get("serial_number")),
         uuid=system.get("uuid"),
-        sku=token(system.get("sku_number")),
-        asset_tag=clean_serial(word(chassis.get("asset_tag"))),
+        sku=clean_serial(system.get("sku_number")),
+        asset_tag=clean_serial(chassis.get("asset_tag")),
         hardware_type=word(chassis.get("type")),
         chassis=clean_serial(chassis.get("serial_number")),
         metadata={"memory_slots": str(len(slots))} if slots else {},
@@ -107,7 +93,7 @@ def _mainboard(records: list[Record]) -> Optional[Mainboard]:
         product_name=word(fields.get("product_name")),
         description=word(fields.get("type")),
         serial=clean_serial(fields.get("serial_number")),
-        metadata=_without_none({"version": token(fields.get("version"))}),
+        metadata=_without_none({"version": clean_serial(fields.get("version"))}),
     )
 
 
@@ -130,7 +116,7 @@ def _enclosure(record: Record) -> Enclosure:
         vendor=word(fields.get("manufacturer")),
         chassis_type=word(fields.get("type")),
         serial=clean_serial(fields.get("serial_number")),
-        asset_tag=clean_serial(word(fields.get("asset_tag"))),
+        asset_tag=clean_serial(fields.get("asset_tag")),
     )
 
 
@@ -141,7 +127,7 @@ def _cpu(record: Record) -> Cpu:
         slot=word(fields.get("socket_designation")),
         vendor=word(fields.get("manufacturer")),
         model=word(fields.get("version")),
-        serial=clean_serial(word(fields.get("serial_number"))),
+        serial=clean_serial(fields.get("serial_number")),
         cores=fields.get("cores"),
         threads=fields.get("threads"),
         clock_speed_hz=fields.get("current_speed_hz") or fields.get("max_speed_hz"),
@@ -161,9 +147,9 @@ def _memory(records: list[Record]) -> tuple[Memory, ...]:
                 id=f"0x{record.handle:04X}",
                 slot=slot,
                 vendor=word(fields.get("manufacturer")),
-                serial=clean_serial(word(fields.get("serial_number"))),
-                part_number=token(fields.get("part_number")),
-                model=token(fields.get("part_number")),
+                serial=clean_serial(fields.get("serial_number")),
+                part_number=clean_serial(fields.get("part_number")),
+                model=clean_serial(fields.get("part_number")),
                 type=_said(fields.get("type")),
                 form_factor=word(fields.get("form_factor")),
                 description=_said(fields.get("type_detail")),
@@ -172,7 +158,7 @@ def _memory(records: list[Record]) -> tuple[Memory, ...]:
                 rank_count=fields.get("rank"),
                 nonvolatile_bytes=fields.get("nonvolatile_bytes"),
                 # Some firmware repeats the part number here.
-                firmware=firmware(token(fields.get("firmware_version")))
+                firmware=firmware(clean_serial(fields.get("firmware_version")))
                 if fields.get("firmware_version") != fields.get("part_number")
                 else None,
             )
@@ -192,8 +178,8 @@ def _psu(record: Record) -> tuple[PowerSupply, ...]:
         product_name=word(fields.get("name")),
         vendor=word(fields.get("manufacturer")),
         serial=clean_serial(fields.get("serial_number")),
-        model=token(fields.get("model_part_number")),
-        part_number=token(fields.get("model_part_number")),
+        model=clean_serial(fields.get("model_part_number")),
+        part_number=clean_serial(fields.get("model_part_number")),
         power_capacity_watts=fields.get("max_power_watts"),
         firmware=firmware(fields.get("revision")),
         status=Status(Health=levels.get(state or ""), State=state) if state else None,
@@ -214,7 +200,10 @@ def _tpm(record: Record) -> Tpm:
 
 
 def _slots(by_type: Mapping[int, list[Record]]) -> tuple[PcieDevice, ...]:
-    """Slots that are in use and onboard devices, by the PCI address of what is in them. A slot's name is its device's ``slot``."""
+    """Slots that are in use and onboard devices, by the PCI address of what is in them.
+
+    A slot's name is its device's ``slot``.
+    """
     out: dict[str, PcieDevice] = {}
     for record in by_type.get(9, []):
         address = record.fields.get("bus_address")

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``dmidecode``'s text: for machines whose tables cannot be read, and for old captures."""
@@ -11,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.values import blocks, parser, pci_address, positive, size_bytes, text
+from ...document.outputs import blocks, parser
+from ...document.values import pci_address, positive, size_bytes, text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record
@@ -46,7 +45,10 @@ def parse_records(raw: str) -> list[Record]:
 
 
 def _fields(lines: list[str]) -> dict[str, Optional[str]]:
-    """``Key: value`` lines, one level deep; a value in lines of its own is joined with commas. Ends at an empty line."""
+    """``Key: value`` lines, one level deep; a value in lines of its own is joined with commas.
+
+    Ends at an empty line.
+    """
     fields: dict[str, Optional[str]] = {}
     key = ""
     depth: Optional[int] = None

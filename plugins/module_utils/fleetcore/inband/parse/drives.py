@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What the parsers of drive tools share: device names, virtual disks, protocols."""
+"""Shared by the parsers of drive tools: device names, virtual disks, protocols."""
 
 from __future__ import annotations
 
@@ -11,10 +9,47 @@ from typing import Any, Optional
 
 from ...document.values import text
 
+_DRIVE_VENDORS: tuple[tuple[str, str], ...] = (
+    ("intel", "Intel"),
+    ("micron", "Micron"),
+    ("mtfd", "Micron"),
+    ("crucial", "Crucial"),
+    ("ct", "Crucial"),
+    ("samsung", "Samsung"),
+    ("mz", "Samsung"),
+    ("toshiba", "Toshiba"),
+    ("kxg", "Toshiba"),
+    ("kioxia", "KIOXIA"),
+    ("kcd", "KIOXIA"),
+    ("kcm", "KIOXIA"),
+    ("kpm", "KIOXIA"),
+    ("hgst", "HGST"),
+    ("hus", "HGST"),
+    ("huh", "HGST"),
+    ("huc", "HGST"),
+    ("hitachi", "Hitachi"),
+    ("wdc", "Western Digital"),
+    ("wd", "Western Digital"),
+    ("wus", "Western Digital"),
+    ("wuh", "Western Digital"),
+    ("seagate", "Seagate"),
+    ("st", "Seagate"),
+    ("sandisk", "SanDisk"),
+    ("kingston", "Kingston"),
+    ("sk hynix", "SK hynix"),
+    ("hynix", "SK hynix"),
+    ("hfs", "SK hynix"),
+    ("solidigm", "Solidigm"),
+    ("ssdsc", "Intel"),
+    ("ssdpe", "Intel"),
+    ("adata", "ADATA"),
+    ("qemu", "QEMU"),
+)
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
-    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller|\bvd\b"
-    r"|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid|hpe? smart array",
+    r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller"
+    r"|\bvd\b|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid"
+    r"|hpe? smart array",
     re.IGNORECASE,
 )
 _NAMESPACE = re.compile(r"^(/dev/)?(nvme\d+)(?:c\d+)?(?:n\d+)?$")
@@ -61,3 +96,13 @@ def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[st
     if protocol == "virtio":
         return None
     return {True: "hdd", False: "ssd", None: None}[rotating]
+
+
+def drive_vendor(model: Any) -> Optional[str]:
+    """The maker that a drive's model number begins with (or whose name stands in it), or None."""
+    clean = (text(model) or "").lower()
+    for prefix, vendor in _DRIVE_VENDORS:
+        # Two letters begin many a word; before a number they are a maker's.
+        if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
+            return vendor
+    return next((vendor for prefix, vendor in _DRIVE_VENDORS if len(prefix) > 4 and prefix in clean), None)

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Dell's ``dsu --inventory`` and ``dsu --preview``: firmware that is installed, and updates in the catalog."""
@@ -10,8 +8,10 @@ import dataclasses
 import re
 from typing import Optional
 
-from ...document.model import Backplane, Bios, Bmc, Cpld, Device, Firmware, FirmwareEntry
-from ...document.values import decoded, parser, text, word
+from ...document.model import Device
+from ...document.outputs import decoded, parser
+from ...document.parts import Backplane, Bios, Bmc, Cpld, Firmware, FirmwareEntry
+from ...document.values import text, word
 from ...errors import ParseError
 
 _INSTALLED = re.compile(r"^\s*(\d{1,4})\.\s+([^,]{1,40}),\s*(.{1,300}?)\s*\(\s*Version\s*:\s*([^()]{0,100}?)\s*\)\s*$")
@@ -75,7 +75,8 @@ def parse_dsu_preview(raw: str) -> Device:
 
 
 def with_updates(installed: Device, preview: Device) -> Device:
-    """Rows of the inventory with the version that the preview has for the same component; other updates are rows of their own."""
+    """Rows of the inventory with the version that the preview has for the same component; other updates are rows of
+    their own."""
     newer = {(row.name or "").lower(): row for row in preview.firmware_inventory}
     rows = []
     for row in installed.firmware_inventory:

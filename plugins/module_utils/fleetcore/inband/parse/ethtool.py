@@ -1,16 +1,16 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``ethtool DEV``, ``ethtool -i DEV``, ``ethtool -P DEV`` and ``ethtool -m DEV``."""
+"""``ethtool -i DEV``, ``ethtool -P DEV`` and ``ethtool -m DEV``."""
 
 from __future__ import annotations
 
 import re
 from typing import Optional
 
-from ...document.model import Device, Nic, NicPort, Transceiver, clean_mac, clean_serial
-from ...document.values import decoded, firmware, nic_firmware, pairs, parser, pci_address, positive, word
+from ...document.model import Device
+from ...document.outputs import decoded, nic_firmware, pairs, parser
+from ...document.parts import Nic, NicPort, Transceiver
+from ...document.values import clean_mac, clean_serial, firmware, pci_address, word
 from ...errors import ParseError
 
 
@@ -50,26 +50,11 @@ def parse_ethtool_permanent(raw: str, name: Optional[str] = None) -> Device:
 
 
 @parser("ethtool")
-def parse_ethtool_link(raw: str, name: Optional[str] = None) -> Device:
-    """Without options: speed, link, negotiation."""
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:400])
-    if "Link detected" not in values and "Speed" not in values:
-        raise ParseError("ethtool: no link settings in the output", field="ethtool")
-    speed = re.match(r"^(\d{1,9})Mb/s", values.get("Speed", ""))
-    return _port(
-        NicPort(
-            logical_name=name,
-            speed_bits=positive(int(speed[1]), 1_000_000) if speed else None,
-            link_status={"yes": "up", "no": "down"}.get(values.get("Link detected", "")),
-            auto_neg={"on": True, "off": False}.get(values.get("Auto-negotiation", "")),
-            active_link_technology=word(values.get("Port")),
-        )
-    )
-
-
-@parser("ethtool")
 def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
-    """``-m``: the transceiver in the port ``name`` (SFF-8472, SFF-8636, CMIS). One that names nobody is an empty cage."""
+    """``-m``: the transceiver in the port ``name`` (SFF-8472, SFF-8636, CMIS).
+
+    One that names nobody is an empty cage.
+    """
     values = pairs(line.strip() for line in decoded(raw).splitlines()[:2000])
     vendor, part = word(values.get("Vendor name")), word(values.get("Vendor PN"))
     serial = clean_serial(values.get("Vendor SN"))

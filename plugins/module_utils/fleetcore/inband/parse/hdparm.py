@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``hdparm -I``: identity of an ATA drive, and how it can be erased."""
@@ -9,10 +7,12 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ...document.model import Capability, Device, Drive, clean_serial
-from ...document.values import decoded, drive_vendor, firmware, integer, pairs, parser, positive, word, wwn
+from ...document.model import Device
+from ...document.outputs import decoded, pairs, parser
+from ...document.parts import Capability, Drive
+from ...document.values import clean_serial, firmware, integer, positive, word, wwn
 from ...errors import ParseError
-from .drives import device_name
+from .drives import device_name, drive_vendor
 
 _FEATURES = {
     "trim": "Data Set Management TRIM supported",

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Supermicro's ``ipmicfg -summary``."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from ...document.model import Bios, Bmc, Cpld, Device, Nic, NicPort, clean_mac
-from ...document.values import decoded, firmware, pairs, parser, word
+from ...document.model import Device
+from ...document.outputs import decoded, pairs, parser
+from ...document.parts import Bios, Bmc, Cpld, Nic, NicPort
+from ...document.values import clean_mac, firmware, word
 from ...errors import ParseError
 
 

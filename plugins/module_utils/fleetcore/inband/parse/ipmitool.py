@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``ipmitool mc info``, ``lan print`` and ``fru print``: the BMC as its own host sees it."""
@@ -10,8 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Optional
 
-from ...document.model import Bmc, Device, Nic
-from ...document.values import blocks, decoded, integer, pairs, parser, word
+from ...document.model import Device
+from ...document.outputs import blocks, decoded, pairs, parser
+from ...document.parts import Bmc, Nic
+from ...document.values import integer, word
 from ...errors import ParseError
 from ...ipmi.fru import Fru, device_of
 from ...ipmi.values import controller, lan_port

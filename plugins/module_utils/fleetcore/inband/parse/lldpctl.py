@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``lldpctl -f json`` (or ``json0``): the switch port that each interface sees."""
@@ -9,17 +7,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Nic, NicPort
-from ...document.values import MAX_ITEMS, document, items, mapping, parser, text
+from ...document.model import Device
+from ...document.outputs import document, mapping, parser
+from ...document.parts import Nic, NicPort
+from ...document.values import MAX_ITEMS, items, text
 from ...errors import ParseError
 
 
 @parser("lldpctl")
 def parse_lldpctl(raw: str) -> Device:
-    """Ports by interface name, with ``neighbor``: chassis_id, system_name, port_id, port_description, vlan, management_address.
+    """Ports by interface name, with ``neighbor``: chassis_id, system_name, port_id, port_description, vlan,
+    management_address.
 
-    An interface with several neighbours keeps the first that speaks LLDP (others: CDP, EDP, ...), else the first. Of several VLANs
-    it is the one of untagged frames. No neighbours is a fine answer.
+    An interface with several neighbours keeps the first that speaks LLDP (others: CDP, EDP, ...), else the first. Of
+    several VLANs it is the one of untagged frames. No neighbours is a fine answer.
     """
     body = document(raw, "lldpctl")
     if not isinstance(body, Mapping) or "lldp" not in body:

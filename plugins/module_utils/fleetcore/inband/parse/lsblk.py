@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``lsblk -J -b -d -o ...`` and plainer forms of it."""
@@ -10,10 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Drive, clean_serial
-from ...document.values import document, drive_vendor, firmware, items, parser, positive, size_bytes, text, word, wwn
+from ...document.model import Device
+from ...document.outputs import document, parser
+from ...document.parts import Drive
+from ...document.values import clean_serial, firmware, items, positive, size_bytes, text, word, wwn
 from ...errors import ParseError
-from .drives import device_name, drive_type, is_virtual, protocol_of
+from .drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
 
 _WWN = re.compile(r"^3?(5[0-9a-f]{15})$")
 _NO_DRIVE = re.compile(r"^/dev/(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mapper)")
@@ -43,7 +43,7 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
         return None
     tran = text(row.get("tran"))
     protocol = protocol_of(tran or ("virtio" if name.startswith("/dev/vd") else None))
-    serial = clean_serial(text(row.get("serial")))
+    serial = clean_serial(row.get("serial"))
     # SAS drives: udev takes the WWN for the serial number, for some with the digit before it that says so.
     named = _WWN.match((serial or "").lower())
     serial = None if named else serial

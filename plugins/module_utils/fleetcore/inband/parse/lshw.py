@@ -1,8 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``lshw -json -notime -numeric``: a tree of what the kernel, DMI and PCI say. Broad, and wrong in places."""
+"""``lshw -json -notime -numeric``: a tree of what the kernel, DMI and PCI say. Broad, and wrong in places.
+
+It is longer than other files: one function for each class of nodes.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from ...document.model import (
+from ...document.model import Device
+from ...document.outputs import at, document, mapping, nic_firmware, parser
+from ...document.parts import (
     Bios,
     Capability,
     Cpu,
-    Device,
     Drive,
     Gpu,
     Mainboard,
@@ -24,27 +26,10 @@ from ...document.model import (
     NicPort,
     PowerSupply,
     StorageController,
-    clean_mac,
-    clean_serial,
 )
-from ...document.values import (
-    MAX_ITEMS,
-    at,
-    document,
-    drive_vendor,
-    firmware,
-    mapping,
-    nic_firmware,
-    parser,
-    pci_address,
-    positive,
-    text,
-    token,
-    word,
-    wwn,
-)
+from ...document.values import MAX_ITEMS, clean_mac, clean_serial, firmware, pci_address, positive, text, word, wwn
 from ...errors import ParseError
-from .drives import device_name, is_virtual, protocol_of
+from .drives import device_name, drive_vendor, is_virtual, protocol_of
 
 _IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
 _DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
@@ -166,21 +151,21 @@ def _system(node: Node) -> Device:
         vendor=_vendor(node),
         model=word(bare),
         product_name=word(bare),
-        serial=clean_serial(text(node.get("serial"))),
+        serial=clean_serial(node.get("serial")),
         uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
-        sku=token(at(node, "configuration", "sku")),
+        sku=clean_serial(at(node, "configuration", "sku")),
         hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
     )
 
 
 def _mainboard(node: Node) -> Mainboard:
-    version = token(node.get("version"))
+    version = clean_serial(node.get("version"))
     return Mainboard(
         vendor=_vendor(node),
         model=_product(node)[0],
         product_name=_product(node)[0],
         description=word(node.get("description")),
-        serial=clean_serial(text(node.get("serial"))),
+        serial=clean_serial(node.get("serial")),
         physid=text(node.get("physid")),
         metadata={"version": version} if version else {},
     )
@@ -223,7 +208,10 @@ _ARCHITECTURES = (("x86-64", "x86_64"), ("fpu", "x86"), ("asimd", "aarch64"))
 
 
 def _clock(node: Node) -> Optional[int]:
-    """What the processor is made for. With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit."""
+    """The clock that the processor is made for.
+
+    With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit.
+    """
     named = re.search(r"@ ([0-9.]{1,6}) ?GHz", text(node.get("product")) or "")
     if named:
         return positive(named[1], 1e9)
@@ -240,8 +228,9 @@ def _is_bank(node: Node) -> bool:
 
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     size = positive(node.get("size"))
-    serial, part = token(node.get("serial")), token(node.get("product"))
-    # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part number is one.
+    serial, part = clean_serial(node.get("serial")), clean_serial(node.get("product"))
+    # Where lshw cannot read a size it writes "[empty]" behind modules, too: what has a serial number and a part
+    # number is one.
     if not _is_bank(node) or (size is None and not (serial and part)):
         return None
     description = (text(node.get("description")) or "").replace("[empty]", "")
@@ -295,7 +284,7 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
 
 
 def _fastest(node: Node) -> dict[str, str]:
-    """What the port is made for, which is known without a link, too."""
+    """The speed that the port is made for, which is known without a link, too."""
     speed = positive(node.get("capacity"))
     return {"max_speed_bits": str(speed)} if speed else {}
 
@@ -336,7 +325,7 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
             vendor=drive_vendor(model) or _vendor(node),
             model=model,
             description=word(node.get("description")),
-            serial=clean_serial(text(node.get("serial"))),
+            serial=clean_serial(node.get("serial")),
             logical_name=name,
             firmware=firmware(node.get("version")) if name else None,
             bus_info=address,
@@ -375,7 +364,7 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         vendor=drive_vendor(product) or (None if ata else maker),
         model=product,
         description=word(node.get("description")),
-        serial=clean_serial(text(node.get("serial"))) if not nvme else None,
+        serial=clean_serial(node.get("serial")) if not nvme else None,
         logical_name=name,
         firmware=firmware(node.get("version")) if not nvme else None,
         capacity_bytes=positive(node.get("size")),
@@ -419,8 +408,8 @@ def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
 
 def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
     """Batteries are of this class, too."""
-    description, part = word(node.get("description")), token(node.get("product"))
-    serial = token(node.get("serial"))
+    description, part = word(node.get("description")), clean_serial(node.get("product"))
+    serial = clean_serial(node.get("serial"))
     if not (text(node.get("id")) or "").startswith("power") or not (serial or part):
         return None
     return "power_supplies", PowerSupply(

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``lspci -Dvmmnnk``: names of PCI devices, for what ``/sys`` has only numbers of."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ...document.model import Device, PcieDevice
-from ...document.values import decoded, parser, pci_address, word
+from ...document.model import Device
+from ...document.outputs import decoded, parser
+from ...document.parts import PcieDevice
+from ...document.values import pci_address, word
 from ...errors import ParseError
 
 _NUMBERED = re.compile(r"^(.{0,300}?)\s*\[([0-9a-fA-F]{4})\]$")

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``mdadm --detail``: software RAID of Linux; several arrays may follow each other."""
@@ -8,8 +6,10 @@ from __future__ import annotations
 
 import re
 
-from ...document.model import Device, Volume
-from ...document.values import blocks, health, integer, pairs, parser, word
+from ...document.model import Device
+from ...document.outputs import blocks, health, pairs, parser
+from ...document.parts import Volume
+from ...document.values import integer, word
 from ...errors import ParseError
 
 # Number, major, minor, slot, state (containers of firmware RAID have none), device.

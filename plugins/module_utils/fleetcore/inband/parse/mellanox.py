@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``mlxup --query`` and ``mstflint -d DEV query`` / ``flint``: firmware of NVIDIA (Mellanox) adapters."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 import re
 from typing import Optional
 
-from ...document.model import Device, Firmware, Nic, NicPort, clean_mac
-from ...document.values import blocks, decoded, pairs, parser, pci_address, word
+from ...document.model import Device
+from ...document.outputs import blocks, decoded, pairs, parser
+from ...document.parts import Firmware, Nic, NicPort
+from ...document.values import clean_mac, pci_address, word
 from ...errors import ParseError
 
 _VERSION = re.compile(r"^\s+([A-Z][A-Za-z0-9 ()]{0,30}?)\s{2,}(\S{1,60})\s+(\S{1,60})\s*$")

@@ -1,13 +1,13 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``msecli -L``: Micron drives."""
 
 from __future__ import annotations
 
-from ...document.model import Device, Drive, clean_serial
-from ...document.values import blocks, firmware, health, pairs, parser, size_bytes, speed_gbps, word
+from ...document.model import Device
+from ...document.outputs import blocks, health, pairs, parser
+from ...document.parts import Drive
+from ...document.values import clean_serial, firmware, size_bytes, speed_gbps, word
 from ...errors import ParseError
 from .drives import device_name
 

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``mvcli info -o hba | pd | vd``: Marvell controllers (Dell BOSS, Lenovo M.2 kits)."""
@@ -9,21 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...document.model import Device, Drive, StorageController, Volume, clean_serial
-from ...document.values import (
-    blocks,
-    drive_vendor,
-    firmware,
-    health,
-    integer,
-    pairs,
-    parser,
-    positive,
-    size_bytes,
-    word,
-)
+from ...document.model import Device
+from ...document.outputs import blocks, health, pairs, parser
+from ...document.parts import Drive, StorageController, Volume
+from ...document.values import clean_serial, firmware, integer, positive, size_bytes, word
 from ...errors import ParseError
-from .drives import protocol_of
+from .drives import drive_vendor, protocol_of
 
 
 def _objects(raw: str, starts: str, first: str) -> Iterator[dict[str, str]]:

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``nvidia-smi -q -x``: NVIDIA GPUs."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import Optional
 
-from ...document.model import Device, Firmware, Gpu, Status, clean_serial
-from ...document.values import MAX_ITEMS, number, parser, pci_address, pci_id, size_bytes, text, word, xml
+from ...document.model import Device
+from ...document.outputs import parser, xml
+from ...document.parts import Firmware, Gpu, Status
+from ...document.values import MAX_ITEMS, clean_serial, number, pci_address, pci_id, size_bytes, text, word
 from ...errors import ParseError
 
 # Counters of memory errors and signs of memory that is given up, as generations of GPUs name them.
@@ -67,7 +67,7 @@ def _gpu(item: ET.Element, driver: Optional[str]) -> Gpu:
         model=model,
         product_name=model,
         description=word(item.findtext("product_architecture")),
-        serial=clean_serial(word(item.findtext("serial"))),
+        serial=clean_serial(item.findtext("serial")),
         uuid=(word(item.findtext("uuid")) or "").lower() or None,
         part_number=word(item.findtext("gpu_part_number")) or word(item.findtext("board_part_number")),
         pci_vendor_id=pci_id(device[4:]) if len(device) == 8 else None,

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``nvme list -o json``, ``nvme id-ctrl -o json`` and ``nvme smart-log -o json`` (nvme-cli 1 and 2)."""
@@ -9,24 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Capability, Device, Drive, clean_serial
-from ...document.values import (
-    at,
-    document,
-    drive_vendor,
-    firmware,
-    integer,
-    items,
-    number,
-    parser,
-    pci_address,
-    pci_id,
-    positive,
-    text,
-    word,
-)
+from ...document.model import Device
+from ...document.outputs import at, document, parser
+from ...document.parts import Capability, Drive
+from ...document.values import clean_serial, firmware, integer, items, number, pci_address, pci_id, positive, text, word
 from ...errors import ParseError
-from .drives import device_name
+from .drives import device_name, drive_vendor
 from .smartctl import NVME_WARNINGS
 
 
@@ -50,7 +36,10 @@ def parse_nvme_list(raw: str) -> Device:
 
 
 def _controllers(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Controllers with their namespaces. Whose those are that stand beside them (native multipath) is certain for one only."""
+    """Controllers with their namespaces.
+
+    Whose those are that stand beside them (native multipath) is certain for one only.
+    """
     found = items(system.get("Controllers"))
     shared = items(system.get("Namespaces")) if len(found) == 1 else []
     return [{**control, "Namespaces": items(control.get("Namespaces")) or shared} for control in found]
@@ -59,7 +48,7 @@ def _controllers(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
     name = text(row.get("DevicePath")) or text(row.get("Controller"))
     model = word(row.get("ModelNumber"))
-    serial = clean_serial(text(row.get("SerialNumber")))
+    serial = clean_serial(row.get("SerialNumber"))
     if name is None or (model is None and serial is None):
         return None
     spaces = items(row.get("Namespaces")) or [row]
@@ -100,7 +89,7 @@ def parse_nvme_id_ctrl(raw: str, name: Optional[str] = None) -> Device:
             Drive(
                 vendor=drive_vendor(model),
                 model=model,
-                serial=clean_serial(text(body.get("sn"))),
+                serial=clean_serial(body.get("sn")),
                 logical_name=device_name(name),
                 firmware=firmware(body.get("fr")),
                 pci_vendor_id=pci_id(integer(body.get("vid"))),

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Dell server configuration profiles, as ``racadm get -t json|xml -f FILE`` writes them: the BIOS part."""
@@ -12,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...document.bios import configuration
-from ...document.model import Device, clean_serial
-from ...document.values import MAX_ITEMS, at, decoded, document, items, parser, text, word, xml
+from ...document.model import Device
+from ...document.outputs import at, decoded, document, parser, xml
+from ...document.values import MAX_ITEMS, clean_serial, items, text, word
 from ...errors import ParseError
 
 _BIOS = "BIOS."
@@ -69,4 +68,4 @@ def _device(settings: Mapping[str, Any], model: Any, tag: Any) -> Device:
     bios = configuration(settings)
     if bios is None:
         raise ParseError("racadm: no BIOS settings in the profile", field="racadm")
-    return Device(vendor="Dell Inc.", model=word(model), serial=clean_serial(text(tag)), bios_configuration=bios)
+    return Device(vendor="Dell Inc.", model=word(model), serial=clean_serial(tag), bios_configuration=bios)

@@ -1,16 +1,17 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``rocm-smi --showproductname --showserial --showuniqueid --showvbios --showbus --showmeminfo vram --json``: AMD GPUs."""
+"""``rocm-smi --showproductname --showserial --showuniqueid --showvbios --showbus --showmeminfo vram --json``: AMD
+GPUs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Device, Gpu, clean_serial
-from ...document.values import document, firmware, parser, pci_address, pci_id, positive, word
+from ...document.model import Device
+from ...document.outputs import document, parser
+from ...document.parts import Gpu
+from ...document.values import clean_serial, firmware, pci_address, pci_id, positive, word
 from ...errors import ParseError
 
 

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``smartctl --scan -j`` and ``smartctl -a -j`` (smartmontools 7)."""
@@ -11,23 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ...document.model import Capability, Device, Drive, clean_serial
-from ...document.values import (
-    at,
-    document,
-    drive_vendor,
-    firmware,
-    integer,
-    items,
-    mapping,
-    number,
-    parser,
-    positive,
-    text,
-    word,
-)
+from ...document.model import Device
+from ...document.outputs import at, document, mapping, parser
+from ...document.parts import Capability, Drive
+from ...document.values import clean_serial, firmware, integer, items, number, positive, text, word
 from ...errors import ParseError
-from .drives import device_name, drive_type, is_virtual
+from .drives import device_name, drive_type, drive_vendor, is_virtual
 
 # smartctl(8), EXIT STATUS: a bit mask. Bits 0 to 2 are about the run, the others about the drive.
 FAILING = 1 << 3
@@ -93,7 +80,7 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     status = stated if stated is not None else exit_code or 0
     # SCSI: the model name is vendor and product together; the product alone is what other tools call the model.
     model = next((found for found in (word(body.get(name)) for name in _MODELS) if found), None)
-    serial = clean_serial(text(body.get("serial_number")))
+    serial = clean_serial(body.get("serial_number"))
     if model is None and serial is None:
         messages = _messages(body, ("error", "information", "warning"))
         raise ParseError("smartctl: " + ("; ".join(messages) or EXIT_BITS[1]), field="smartctl", exit_status=status)
@@ -142,7 +129,8 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
 
 
 def _is_disk(body: Mapping[str, Any]) -> bool:
-    """SCSI has enclosures, tapes and optical drives, too (SPC, peripheral device type: 0 and, with zones, 14h are disks)."""
+    """SCSI has enclosures, tapes and optical drives, too (SPC, peripheral device type: 0 and, with zones, 14h are
+    disks)."""
     return integer(at(body, "device_type", "scsi_value")) in (None, 0, 0x14)
 
 
@@ -222,7 +210,8 @@ def _smart_status(body: Mapping[str, Any], status: int) -> Optional[str]:
 
 
 def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
-    """What speaks against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own words."""
+    """The signs against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own
+    words."""
     errors = [EXIT_BITS[3]] if status & FAILING or at(body, "smart_status", "passed") is False else []
     errors += [EXIT_BITS[bit] for bit in _ABOUT_THE_DRIVE if status & 1 << bit]
     warning = integer(at(body, "nvme_smart_health_information_log", "critical_warning")) or 0
@@ -274,7 +263,7 @@ def _attributes(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _capabilities(body: Mapping[str, Any]) -> tuple[Capability, ...]:
-    """What matters to someone who operates or wipes the drive."""
+    """Abilities that matter to someone who operates or wipes the drive."""
     support = mapping(body.get("smart_support"))
     out = []
     if isinstance(support.get("available"), bool):

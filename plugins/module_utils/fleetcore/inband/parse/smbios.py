@@ -1,11 +1,11 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """SMBIOS tables, decoded from their bytes (DMTF DSP0134 3.7): what Linux gives in ``/sys/firmware/dmi/tables``.
 
-Structures may be longer or shorter than this file knows: fields beyond a structure's length are absent. A table that ends
-in the middle of a structure gives the structures before it.
+Structures may be longer or shorter than this file knows: fields beyond a structure's length are absent. A table that
+ends in the middle of a structure gives the structures before it.
+
+It is longer than other files: one function for each structure of the specification, in its order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any, Optional
 
 from ...document.chassis import CHASSIS_TYPES
 from ...document.model import Device
-from ...document.values import parser, text
+from ...document.outputs import parser
+from ...document.values import text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record
@@ -135,7 +136,7 @@ def _strings(table: bytes, place: int) -> tuple[tuple[bytes, ...], int]:
     return tuple(table[place:end].split(b"\x00")), end + 2
 
 
-# -- structures ---------------------------------------------------------------------------------------------------------
+# -- structures --------------------------------------------------------------------------------------------------------
 
 
 def _bios(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.1
@@ -175,7 +176,10 @@ def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2
 
 
 def uuid(raw: bytes, version: tuple[int, int] = (3, 0)) -> Optional[str]:
-    """16 bytes as a UUID in lower case; since 2.6 the first three fields are little-endian (7.2.1). All 0 or FF: None."""
+    """16 bytes as a UUID in lower case; since 2.6 the first three fields are little-endian (7.2.1).
+
+    All 0 or FF: None.
+    """
     if len(raw) != 16 or raw in (b"\x00" * 16, b"\xff" * 16):
         return None
     if version >= (2, 6):

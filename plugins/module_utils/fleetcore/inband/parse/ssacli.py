@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``ssacli ctrl all show config detail``: HPE Smart Array controllers, volumes and drives."""
@@ -11,24 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Optional
 
-from ...document.model import Battery, Device, Drive, StorageController, Volume, clean_serial
-from ...document.values import (
-    decoded,
-    drive_vendor,
-    firmware,
-    health,
-    number,
-    pairs,
-    parser,
-    pci_address,
-    positive,
-    size_bytes,
-    speed_gbps,
-    word,
-    wwn,
-)
+from ...document.model import Device
+from ...document.outputs import decoded, health, pairs, parser
+from ...document.parts import Battery, Drive, StorageController, Volume
+from ...document.values import clean_serial, firmware, number, pci_address, positive, size_bytes, speed_gbps, word, wwn
 from ...errors import ParseError
-from .drives import protocol_of
+from .drives import drive_vendor, protocol_of
 
 _CONTROLLER = re.compile(r"^(?P<model>\S[^\n]{0,200}?) in Slot (?P<slot>\S{1,20})(?: \(Embedded\))?(?:\s.*)?$")
 _PART = re.compile(r"^\s+(?P<kind>Logical Drive: \S{1,40}|physicaldrive \S{1,60})\s*$")

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``storcli64 ... J`` and ``perccli64 ... J``: controllers, volumes and drives of MegaRAID and of IT-mode HBAs."""
@@ -10,17 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Battery, Device, Drive, StorageController, Volume, clean_serial
+from ...document.model import Device
+from ...document.outputs import at, document, health, mapping, parser
+from ...document.parts import Battery, Drive, StorageController, Volume
 from ...document.values import (
-    at,
-    document,
-    drive_vendor,
+    clean_serial,
     firmware,
-    health,
     integer,
     items,
-    mapping,
-    parser,
     pci_address,
     pci_id,
     positive,
@@ -31,7 +26,7 @@ from ...document.values import (
     wwn,
 )
 from ...errors import ParseError
-from .drives import protocol_of
+from .drives import drive_vendor, protocol_of
 
 _DRIVE_KEY = re.compile(r"^Drive /c(\d{1,4})(?:/e(\d{1,4}))?/s(\d{1,4})$")
 _PACKAGES = ("Firmware Package Build", "FW Package Build", "Firmware Package Version", "Package Version")
@@ -40,10 +35,11 @@ _VOLUME_KEY = re.compile(r"^/c(\d{1,4})/v(\d{1,4})$")
 
 @parser("storcli")
 def parse_storcli(raw: str) -> Device:
-    """Answers to ``/call show all``, ``/call/eall/sall show all`` and ``/call/vall show all``, one or several controllers.
+    """Answers to ``/call show all``, ``/call/eall/sall show all`` and ``/call/vall show all``, one or several
+    controllers.
 
-    Drives are ``PD LIST`` and ``Drive /c0/e252/s0`` (with details beside it), some versions with ``Physical Device Information``
-    around them; ``Drives List`` of storcli2 and perccli2 (PERC 12, 96xx) has rows with details inside.
+    Drives are ``PD LIST`` and ``Drive /c0/e252/s0`` (with details beside it), some versions with ``Physical Device
+    Information`` around them; ``Drives List`` of storcli2 and perccli2 (PERC 12, 96xx) has rows with details inside.
 
     A controller that answers with a failure adds nothing. Sizes are binary, as storcli counts them.
 
@@ -122,7 +118,7 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         vendor="Broadcom",
         model=model,
         product_name=model,
-        serial=clean_serial(text(basics.get("Serial Number"))),
+        serial=clean_serial(basics.get("Serial Number")),
         pci_vendor_id=pci_id(bus.get("Vendor Id") or bus.get("PCI Vendor ID")),
         pci_product_id=pci_id(bus.get("Device Id") or bus.get("PCI Device ID")),
         firmware=firmware(version.get("Firmware Version") or version.get("FW Version")),
@@ -169,7 +165,10 @@ def _drives(data: Mapping[str, Any], number: int) -> list[Drive]:
 
 
 def _flattened(detailed: Any) -> Mapping[str, Any]:
-    """The sections of a drive's details as one dict (``... State``, ``... Device attributes``, ``... Policies/Settings``)."""
+    """The sections of a drive's details as one dict (``...
+
+    State``, ``... Device attributes``, ``... Policies/Settings``).
+    """
     out: dict[str, Any] = {}
     for section in list(mapping(detailed).values())[:50]:
         out.update(mapping(section))
@@ -194,7 +193,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         slot=place.split("/", 1)[1],
         vendor=drive_vendor(model) or (maker if protocol_of(maker) is None else None),
         model=model,
-        serial=clean_serial(text(more.get("SN") or more.get("Serial Number"))),
+        serial=clean_serial(more.get("SN") or more.get("Serial Number")),
         wwn=wwn(text(more.get("WWN"))),
         firmware=firmware(more.get("Firmware Revision") or more.get("Firmware Revision Level")),
         drive_type="nvme" if protocol == "nvme" else {"HDD": "hdd", "SSD": "ssd"}.get(kind or ""),
@@ -224,7 +223,8 @@ def _speed(value: Any) -> Optional[float]:
 
 
 def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
-    """Rows of ``VD LIST``; ``/c0/v1`` with ``VD1 Properties`` and ``PDs for VD 1`` beside it; of storcli2 all three in one."""
+    """Rows of ``VD LIST``; ``/c0/v1`` with ``VD1 Properties`` and ``PDs for VD 1`` beside it; of storcli2 all three
+    in one."""
     found: dict[str, tuple[Mapping[str, Any], Any, Any]] = {}
     for row in items(data.get("VD LIST")):
         found[_volume_number(row)] = (row, None, None)

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Supermicro's ``sum -c GetCurrentBiosCfg``: the BIOS settings as XML."""
@@ -11,8 +9,10 @@ import xml.etree.ElementTree as ET
 from typing import Any, Optional
 
 from ...document.bios import configuration, is_secret
-from ...document.model import Bios, Cpld, Device
-from ...document.values import MAX_ITEMS, firmware, parser, text, xml
+from ...document.model import Device
+from ...document.outputs import parser, xml
+from ...document.parts import Bios, Cpld
+from ...document.values import MAX_ITEMS, firmware, text
 from ...errors import ParseError
 
 _VALUES = ("selectedOption", "checkedStatus", "numericValue", "stringValue")

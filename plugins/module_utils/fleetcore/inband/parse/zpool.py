@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """``zpool list -H -p -v -P``: ZFS pools and the devices they are made of."""
@@ -9,8 +7,10 @@ from __future__ import annotations
 import re
 from typing import Any, Optional
 
-from ...document.model import Device, Volume
-from ...document.values import decoded, health, parser, positive
+from ...document.model import Device
+from ...document.outputs import decoded, health, parser
+from ...document.parts import Volume
+from ...document.values import positive
 from ...errors import ParseError
 
 _GROUP = re.compile(r"^(mirror|raidz\d?|draid\S*|spares?|logs?|cache|special|dedup|indirect|replacing|stripe)(-\d+)?$")

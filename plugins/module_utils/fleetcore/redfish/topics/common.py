@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Fields that every component has."""
@@ -9,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.model import Firmware, Status, clean_serial
+from ...document import values
+from ...document.parts import Firmware, Status
+from ...document.values import clean_serial, firmware
 from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
+from ..tree import Tree, once
 from ..values import at, first, items, links, text, word
-from ..walker import Tree
 
 
 def status(body: Any) -> Optional[Status]:
@@ -20,9 +20,9 @@ def status(body: Any) -> Optional[Status]:
     return Status(Health=health, State=state) if health or state else None
 
 
-def firmware(version: Any, software_id: Any = None) -> Optional[Firmware]:
-    installed = word(version)
-    return Firmware(installed=installed, software_id=word(software_id)) if installed else None
+def hpe_firmware(body: Mapping[str, Any]) -> Optional[Firmware]:
+    """Firmware where HPE's own schemas have it."""
+    return firmware(at(body, "FirmwareVersion.Current.VersionString"))
 
 
 def with_version(fields: dict[str, Any], tree: Tree, path: str) -> dict[str, Any]:
@@ -32,18 +32,16 @@ def with_version(fields: dict[str, Any], tree: Tree, path: str) -> dict[str, Any
     return fields
 
 
+@once
 def _related(tree: Tree) -> Mapping[str, Firmware]:
     """Firmware by the path of what it runs on (SoftwareInventory's RelatedItem)."""
-    if "firmware" not in tree.derived:
-        found: dict[str, Firmware] = {}
-        for path, body in tree.of("firmware"):
-            row = firmware(body.get("Version"), body.get("SoftwareId"))
-            if row is not None and not identity(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
-                for target in links(body.get("RelatedItem"), path):
-                    found.setdefault(target, row)
-        tree.derived["firmware"] = found
-    related: Mapping[str, Firmware] = tree.derived["firmware"]
-    return related
+    found: dict[str, Firmware] = {}
+    for path, body in tree.of("firmware"):
+        row = firmware(body.get("Version"), software_id=body.get("SoftwareId"))
+        if row is not None and not identity(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
+            for target in links(body.get("RelatedItem"), path):
+                found.setdefault(target, row)
+    return found
 
 
 def is_absent(body: Any) -> bool:
@@ -56,7 +54,7 @@ def common(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "vendor": word(first(body, "Manufacturer", "Producer", "Vendor")),
         "model": word(body.get("Model")),
-        "serial": clean_serial(text(body.get("SerialNumber"))),
+        "serial": clean_serial(body.get("SerialNumber")),
         "description": word(first(body, "Name", "Description")),
         "firmware": firmware(first(body, "FirmwareVersion", "Revision", "Version")),
         "status": status(body),
@@ -69,11 +67,11 @@ def identity(path: str, body: Mapping[str, Any]) -> str:
 
 
 def part(body: Mapping[str, Any]) -> Optional[str]:
-    return clean_serial(text(body.get("PartNumber")))
+    return clean_serial(body.get("PartNumber"))
 
 
 def slot(body: Mapping[str, Any]) -> Optional[str]:
-    """Where the label on the machine says that it is."""
+    """Give the place that the label on the machine names."""
     located = first(body, "Location.PartLocation.ServiceLabel", "PhysicalLocation.PartLocation.ServiceLabel")
     if located is None:
         old = items(body.get("Location"))
@@ -98,15 +96,28 @@ def durable_name(body: Mapping[str, Any]) -> Optional[str]:
 def pci_id(value: Any, bare_is_decimal: bool = False) -> Optional[str]:
     """A PCI vendor or device id as four lower-case hex digits.
 
-    :param bare_is_decimal: what text without 0x means: iLO writes the ids of PCIeFunction in decimal, Dell its own in hex.
+    :param bare_is_decimal: what text without 0x means: iLO writes the ids of PCIeFunction in decimal, Dell its own in
+        hex.
     """
-    name = word(value)
-    if name is None:
-        return None
-    digits = name.lower()
-    if digits.startswith("0x"):
-        digits = digits[2:]
-    elif (bare_is_decimal or isinstance(value, int)) and digits.isdigit() and int(digits) <= 0xFFFF:
-        digits = f"{int(digits):04x}"
-    ok = 0 < len(digits) <= 4 and set(digits) <= set("0123456789abcdef") and digits.strip("0")
-    return digits.zfill(4) if ok else None
+    bare = bare_is_decimal and isinstance(value, str) and value.strip().isdecimal()
+    return values.pci_id(int(value.strip()[:20]) if bare else value)
+
+
+def both(tree: Tree, kind: str, deprecated: tuple[str, str], newer: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Resources of a kind, and the objects inside of deprecated ones of chassis without the property for the newer,
+    each once."""
+    found = tree.of(kind)
+    old = tree.inside(*deprecated)
+    if not found:
+        return old
+    names = {name for _path, body in found for name in _names(body)}
+    apart = {path for path, _body in tree.of(deprecated[0]) if newer not in tree.get(tree.parents.get(path))}
+    old = [(path, body) for path, body in old if path.rsplit("/", 2)[0] in apart]
+    return found + [(path, body) for path, body in old if not names & set(_names(body))]
+
+
+def _names(body: Mapping[str, Any]) -> list[str]:
+    """The serial number, else the name."""
+    serial = clean_serial(body.get("SerialNumber"))
+    name = serial or word(first(body, "Name", "FanName"))
+    return [name] if name else []

@@ -9,9 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 from fleetcore.document.components import components
-from fleetcore.document.model import clean_serial
+from fleetcore.document.values import clean_serial, serial_key
 
-from fleetd.server.devices.model import serial_key
 from fleetd.server.kernel.ids import new_id
 
 revision = "0004"

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.alloy import to_alloy
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Device
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.parts import (
     Bmc,
     Capability,
     Cpu,
-    Device,
     Drive,
     Firmware,
     Nic,

@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What was not collected stays as it was last seen; what was collected and is gone is gone."""
 
@@ -6,10 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.carry import keep_uncollected
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.diff import diff
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
-    device_from_dict,
-    to_dict,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import device_from_dict, to_dict
 
 OOB = {
     "source": "oob",

@@ -11,10 +11,14 @@ import dataclasses
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.diff import diff
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
-    Bios,
     Coverage,
-    Cpu,
     Device,
+    Stats,
+    Verdict,
+)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.parts import (
+    Bios,
+    Cpu,
     Drive,
     Fan,
     Firmware,
@@ -23,9 +27,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     NicPort,
     PowerSupply,
     Sensor,
-    Stats,
     Status,
-    Verdict,
 )
 
 BEFORE = Device(

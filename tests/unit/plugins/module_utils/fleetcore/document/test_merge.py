@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One view from two sources: nothing lost, nothing doubled, and every value says where it came from."""
 
@@ -17,17 +19,15 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     source_of,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
-    Bmc,
     Coverage,
-    Cpu,
     Device,
-    Drive,
     Source,
     Verdict,
     device_from_dict,
-    json_schema,
     to_dict,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.parts import Bmc, Cpu, Drive
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.schema import json_schema
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -194,7 +194,7 @@ def test_host_bmc_and_switch_ports_are_tied_together():
     assert source_of(merged["provenance"], "nic_ports", "macaddress=aa:00:00:00:00:01", "id") == "oob"
 
 
-# -- properties -----------------------------------------------------------------------------------------------------------
+# -- properties --------------------------------------------------------------------------------------------------------
 
 SERIALS = st.sampled_from(["S1", "S2", "S3", "S4", "s1", "N/A", "0", None])
 PLACES = st.sampled_from(["DIMM A1", "DIMM.Socket.A1", "A1", "P1_DIMMA1", "A2", "B1", "DIMM_B1", None])
@@ -373,7 +373,7 @@ def test_two_views_of_one_machine_are_one(seed):
     assert {(cpu["slot"], cpu["id"]) for cpu in merged["cpus"]} == {(f"CPU.Socket.{n}",) * 2 for n in (1, 2)}
 
 
-# -- any document -----------------------------------------------------------------------------------------------------------
+# -- any document ------------------------------------------------------------------------------------------------------
 
 DEFINITIONS = json_schema()["$defs"]
 TEXTS = [

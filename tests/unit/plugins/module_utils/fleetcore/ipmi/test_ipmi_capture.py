@@ -11,7 +11,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ipmi.cap
     ReplayedSession,
     record_login,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import Record
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.record import Record
 
 
 def test_logins_after_a_lost_session_end_as_they_did():

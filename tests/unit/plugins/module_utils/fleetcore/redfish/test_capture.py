@@ -14,21 +14,17 @@ import tarfile
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import (
-    Record,
-    RecordingWalker,
-    load,
-    read,
-    replay,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import load, read
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.record import Record, RecordingWalker
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.redact import (
     REDACTED,
     Redactor,
     is_secret,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Outcome
-from hypothesis import given, settings
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import replay
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.wants import Outcome
+from hypothesis import given
 from hypothesis import strategies as st
 
 SYSTEM = {
@@ -187,14 +183,15 @@ def test_a_manifest_of_a_later_format_is_refused(tmp_path):
         read(str(path))
 
 
-# -- secrets ---------------------------------------------------------------------------------------------------------------
+# -- secrets -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "Password", "SysPassword", "BindPasswd", "CHAPSecret", "X-Auth-Token", "CommunityString", "AgentCommunity",
-        "IPMILan.1.EncryptionKey", "Users.2.MD5v3Key", "Key", "LicenseKey", "LicenseString", "SessionId", "AuthenticationKey",
+        "IPMILan.1.EncryptionKey", "Users.2.MD5v3Key", "Key", "LicenseKey", "LicenseString", "SessionId",
+        "AuthenticationKey",
     ],
 )  # fmt: skip
 def test_secret_names(name):
@@ -206,7 +203,8 @@ def test_secret_names(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "#ManagerAccount.ChangePassword", "ResetKeysType@Redfish.AllowableValues", "KeyboardLayout", "DeleteUnusedEncryptionKeys",
+        "#ManagerAccount.ChangePassword", "ResetKeysType@Redfish.AllowableValues", "KeyboardLayout",
+        "DeleteUnusedEncryptionKeys",
         "Id", "@odata.id", "KeySequence", "UefiShellPhysicalPresenceKeystroke", "SecureBoot", "Message",
     ],
 )  # fmt: skip
@@ -253,7 +251,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=5), st.booleans())
 def test_any_json_is_recorded_and_read_back(tmp_path_factory, body, members):
     listed = {**body, "Members": [body, {"@odata.id": "/redfish/v1/Systems/1", **body}]} if members else body

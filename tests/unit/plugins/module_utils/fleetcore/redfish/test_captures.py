@@ -19,15 +19,16 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture, load
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import load
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import from_capture
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
 
 GIB = 2**30
 
 
 def fixture_file(name):
-    """ansible-test runs these in a copy of the tree, without the rest of tests/: so the fixtures are looked for here."""
+    """Look for the fixtures: ansible-test runs these in a copy of the tree, without the rest of tests/."""
     here = Path(__file__).resolve()
     bases = [Path(os.environ["FLEET_FIXTURES"])] if "FLEET_FIXTURES" in os.environ else []
     bases += [parent / "shared" / "fixtures" for parent in here.parents]

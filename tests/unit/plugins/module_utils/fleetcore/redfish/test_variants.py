@@ -15,7 +15,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     to_dict,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import from_capture
 
 V1 = "/redfish/v1"
 SYSTEM = f"{V1}/Systems/zz"
@@ -78,7 +78,7 @@ def macs(device):
     return [port.macaddress for nic in device.nics for port in nic.nic_ports]
 
 
-# -- storage ------------------------------------------------------------------------------------------------------------
+# -- storage -----------------------------------------------------------------------------------------------------------
 
 
 def test_storage_with_controllers_of_their_own(tree):
@@ -161,7 +161,7 @@ def test_volumes_name_their_drives(tree):
     assert [(item.raid_type, item.physical_drives) for item in read(tree).volumes] == [("RAID1", ("D1", "Disks-1"))]
 
 
-# -- processors and memory ------------------------------------------------------------------------------------------------
+# -- processors and memory ---------------------------------------------------------------------------------------------
 
 
 def test_processor_types(tree):
@@ -259,7 +259,7 @@ def test_memory_as_ilo_4_has_it(tree):
     assert (found.slot, found.type, found.clock_speed_hz) == ("PROC 1 DIMM 3", "DDR4", 2133_000_000)
 
 
-# -- network ---------------------------------------------------------------------------------------------------------------
+# -- network -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_the_bmc_without_interfaces(tree):
     assert (bmc.hostname, bmc.firmware.installed) == ("bmc-2", "1.2")
 
 
-# -- chassis ----------------------------------------------------------------------------------------------------------------
+# -- chassis -----------------------------------------------------------------------------------------------------------
 
 
 def test_power_supplies_and_batteries_of_the_power_subsystem(tree):
@@ -499,7 +499,7 @@ def test_a_device_that_system_and_chassis_list_by_two_addresses(tree):
     assert [item.serial for item in read(tree).pcie_devices] == ["X1"]
 
 
-# -- software and logs -------------------------------------------------------------------------------------------------------
+# -- software and logs -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("owner", [SYSTEM, MANAGER])
@@ -605,7 +605,7 @@ def test_placeholders_are_no_asset_tags(tree, tag):
     assert read(tree).asset_tag is None or tag == 5
 
 
-# -- forms of links and collections -------------------------------------------------------------------------------------------
+# -- forms of links and collections ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -671,7 +671,7 @@ def test_the_boot_order_where_it_was_first(tree):
     assert read(tree).boot.order == ("Disk", "Network")
 
 
-# -- shapes of whole vendors --------------------------------------------------------------------------------------------------
+# -- shapes of whole vendors -------------------------------------------------------------------------------------------
 
 
 def inventory(tree, *rows, name="FirmwareInventory"):
@@ -927,3 +927,19 @@ def test_pages_with_wrong_counts_links_to_other_hosts_and_unusual_ids(tree):
     tree[f"{folder}/DIMM%201"] = {"Id": "DIMM 1", "CapacityMiB": 1024}
     tree[f"{folder}/DIMM%3A2"] = {"Id": "DIMM:2", "CapacityMiB": "1024"}
     assert sorted(item.id for item in read(tree).memory) == ["DIMM 1", "DIMM:2"]
+
+
+PLACEHOLDERS = ("To Be Filled By O.E.M.", "Default string", "Not Present", "System Product Name", "CPLDSerialNumber")
+
+
+@pytest.mark.parametrize("words", PLACEHOLDERS)
+def test_what_nobody_has_filled_in_is_nothing(tree, words):
+    """As the in-band side has it: it was a serial number, and became an inventory group."""
+    names = ("Manufacturer", "Model", "SerialNumber", "SKU", "AssetTag", "PartNumber")
+    said = dict.fromkeys(names, words)
+    tree[SYSTEM].update(said)
+    tree[CHASSIS].update(said)
+    tree.add(SYSTEM, "Memory", {**said, "CapacityMiB": 1024})
+    device = to_dict(read(tree))
+    assert words not in json.dumps(device)
+    assert device["memory"][0]["size_bytes"] == GIB

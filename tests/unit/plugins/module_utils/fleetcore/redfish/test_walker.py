@@ -19,8 +19,8 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import RULES
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Limits, Outcome, Walker
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import RULES, Walker
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.wants import Limits, Outcome
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -287,7 +287,7 @@ def test_giving_up_is_recorded_as_time_out():
     assert walker.wants() == []
 
 
-# -- any JSON ----------------------------------------------------------------------------------------------------------------
+# -- any JSON ----------------------------------------------------------------------------------------------------------
 
 PATHS = sorted(tree()) + [f"{ROOT}/x{number}" for number in range(6)]
 NAMES = sorted(
@@ -354,7 +354,7 @@ VALUES = st.recursive(
 BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=10)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(PATHS), BODIES, max_size=8))
 def test_any_json_gives_a_document_or_a_recorded_reason(change):
     bodies = tree()
@@ -376,7 +376,7 @@ def test_a_part_without_any_content_is_absent():
     assert document(walker).boot is None
 
 
-# -- only the member ----------------------------------------------------------------------------------------------------------
+# -- only the member ---------------------------------------------------------------------------------------------------
 
 ONLY = {"ProtocolFeaturesSupported": {"OnlyMemberQuery": True}}
 

@@ -167,7 +167,7 @@ TOOLS = {
 }
 
 
-# -- what is found -----------------------------------------------------------------------------------------------------------
+# -- what is found -----------------------------------------------------------------------------------------------------
 
 
 def test_gpus_without_a_display_class():
@@ -332,7 +332,7 @@ def test_lean_unless_full_is_asked_for():
     assert len(full["pcie_devices"]) == len(lean["pcie_devices"]) + 1  # the ISA bridge
 
 
-# -- coverage -----------------------------------------------------------------------------------------------------------------
+# -- coverage ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_machine_without_anything():
@@ -432,7 +432,7 @@ def test_update_tools_run_only_when_asked_for():
     assert look(host, updates=True)[0]["firmware_inventory"][0]["firmware"]["installed"] == "1.0"
 
 
-# -- capture and replay ---------------------------------------------------------------------------------------------------------
+# -- capture and replay ------------------------------------------------------------------------------------------------
 
 
 def test_a_capture_replays_byte_for_byte(tmp_path):
@@ -525,7 +525,7 @@ def test_a_tool_that_is_not_there_costs_no_reading_of_its_parser():
             getattr(parsers, name)(7)
 
 
-# -- the BMC ------------------------------------------------------------------------------------------------------------------------
+# -- the BMC -----------------------------------------------------------------------------------------------------------
 
 MC_INFO = "Device ID : 32\nFirmware Revision : 2.88\nManufacturer ID : 674\n"
 LAN_PRINT = "IP Address : 192.0.2.17\nMAC Address : 02:00:00:00:00:17\n"

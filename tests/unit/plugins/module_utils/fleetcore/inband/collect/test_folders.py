@@ -152,7 +152,8 @@ def test_outputs_of_what_nobody_has_listed(tmp_path):
             "smartctl/sdb.json": smart("/dev/sdb", "EXD0002"),
             "smartctl/sdb_3.json": smart("/dev/sdb", "EXD0003", "-d", "megaraid,3"),
             "nvme/id-ctrl-nvme0.json": '{"sn": "EXN0001", "mn": "EXN-1", "fr": "1"}',
-            "hdparm/sdc": "/dev/sdc:\n\nATA device, with non-removable media\n\tModel Number: EXD-2\n\tSerial Number: EXD0004\n",
+            "hdparm/sdc": "/dev/sdc:\n\nATA device, with non-removable media\n"
+            "\tModel Number: EXD-2\n\tSerial Number: EXD0004\n",
             "ethtool/P-eno1": "Permanent address: 02:00:5e:00:53:0f\n",
             "mdadm/md0": mdadm,
             "lshw.json": LSHW,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import (
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.parts import (
     Firmware,
     FirmwareEntry,
     PowerSupply,

@@ -4,8 +4,8 @@
 
 """``golden/<parser>/<case>/{raw, expected.json}``: what a tool prints and the document that it means.
 
-The outputs are of our own making, in the form that the tools have; captures of real machines are checked in tests/service/collect.
-After a wanted change: ``FLEET_GOLDEN=write pytest ...``, then read the difference.
+The outputs are of our own making, in the form that the tools have; captures of real machines are checked in
+tests/service/collect. After a wanted change: ``FLEET_GOLDEN=write pytest ...``, then read the difference.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ PARSERS = {
     "dmidecode": dmidecode.parse_dmidecode,
     "dsu_inventory": dsu.parse_dsu_inventory,
     "ethtool_driver": lambda raw: ethtool.parse_ethtool_driver(raw, "eno1"),
-    "ethtool_link": lambda raw: ethtool.parse_ethtool_link(raw, "eno1"),
     "ethtool_module": lambda raw: ethtool.parse_ethtool_module(raw, "eno1"),
     "ethtool_permanent": lambda raw: ethtool.parse_ethtool_permanent(raw, "eno1"),
     "hdparm": hdparm.parse_hdparm,

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The SMBIOS decoder on tables that are built here field by field (DSP0134). Against dmidecode: tests/service/collect."""
+"""The SMBIOS decoder on tables that are built here field by field (DSP0134).
+
+Against dmidecode: tests/service/collect.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Network adapters with their ports and MAC addresses, and what only EthernetInterfaces know."""
+"""Network cards with their ports and MAC addresses, and what only EthernetInterfaces know."""
 
 from __future__ import annotations
 
@@ -10,23 +8,25 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ...document.model import Dpu, FabricPort, Nic, NicPort, Transceiver, clean_mac, clean_serial
-from ..quirks import DPU_WORDS, NIC_PRODUCT_PATHS
-from ..values import at, boolean, first, items, links, positive, text, word
-from ..walker import Tree
-from .common import common, firmware, identity, is_absent, part, pci_id, slot, status, with_version
+from ...document.parts import Nic, NicPort
+from ...document.values import clean_mac, firmware, word
+from ..quirks import NIC_PRODUCT_PATHS
+from ..rules import LAST, Follow, Topic
+from ..tree import Tree, once
+from ..values import at, boolean, first, items, links, positive
+from .common import common, identity, is_absent, part, pci_id, slot, status, with_version
 
-_FABRICS = {"infiniband": "infiniband", "fibrechannel": "fibre_channel", "fc": "fibre_channel"}
 
-
-def nics(tree: Tree) -> tuple[Nic, ...]:
-    """Adapters with ports; an EthernetInterface whose MAC no adapter has becomes a NIC of its own, else it completes the port."""
+@once
+def read(tree: Tree) -> tuple[Nic, ...]:
+    """Adapters with ports; an EthernetInterface whose MAC no adapter has becomes a NIC of its own, else it completes
+    the port."""
     out = [_adapter(path, body, tree) for path, body in tree.of("network_adapter") if not is_absent(body)]
     if not out:  # interfaces that lead to no adapter
         out = [_adapter(path, body, tree) for path, body in tree.of("network_interface") if not is_absent(body)]
         out = [nic for nic in out if nic.nic_ports]
     out += [_hpe_adapter(path, body) for path, body in tree.of("hpe_adapter")]
-    interfaces = [_interface(path, body) for path, body in tree.of("ethernet")]
+    interfaces = [interface(path, body) for path, body in tree.of("ethernet")]
     known: dict[str, NicPort] = {port.macaddress: port for port in interfaces if port.macaddress}
     seen: set[str] = set()
     for index, nic in enumerate(out):
@@ -86,7 +86,10 @@ def _pci(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Optional[s
 def _ports(
     ports: list[tuple[str, Mapping[str, Any]]], functions: list[tuple[str, Mapping[str, Any]]]
 ) -> Iterable[NicPort]:
-    """One per port; MACs from the port, else from the functions on it. Without ports: one per function that has a MAC."""
+    """One per port; MACs from the port, else from the functions on it.
+
+    Without ports: one per function that has a MAC.
+    """
     by_port: dict[str, list[Mapping[str, Any]]] = {}
     alone: list[tuple[str, Mapping[str, Any]]] = []
     for path, body in functions:
@@ -195,7 +198,7 @@ def _hpe_adapter(path: str, body: Mapping[str, Any]) -> Nic:
     )
 
 
-def _interface(path: str, body: Mapping[str, Any]) -> NicPort:
+def interface(path: str, body: Mapping[str, Any]) -> NicPort:
     """An EthernetInterface, of a host or of a manager."""
     addresses = [
         word(item.get("Address")) for name in ("IPv4Addresses", "IPv6Addresses") for item in items(body.get(name))
@@ -223,61 +226,33 @@ def _complete(port: NicPort, other: Optional[NicPort]) -> NicPort:
     return dataclasses.replace(port, ip_addresses=port.ip_addresses or other.ip_addresses, **new)
 
 
-def manager_nic(tree: Tree, manager: str) -> Optional[Nic]:
-    """The BMC's own network: interfaces that have a MAC; those with an address first."""
-    ports = [_interface(path, body) for path, body in tree.of("manager_ethernet", parent=manager)]
-    ports = [port for port in ports if port.macaddress]
-    ports.sort(key=lambda port: not any(not item.startswith(("fe80", "169.254")) for item in port.ip_addresses))
-    return Nic(nic_ports=tuple(ports)) if ports else None
-
-
-def fabric_ports(found: Iterable[Nic]) -> tuple[FabricPort, ...]:
-    """The InfiniBand and Fibre Channel ports among the adapters' ports."""
-    out = []
-    for nic in found:
-        for port in nic.nic_ports:
-            kind = _FABRICS.get((port.active_link_technology or "").lower())
-            if kind:
-                out.append(
-                    FabricPort(
-                        id=port.id,
-                        vendor=nic.vendor,
-                        model=nic.model,
-                        kind=kind,
-                        wwn=port.wwn,
-                        speed_bits=port.speed_bits,
-                        link_status=port.link_status,
-                        status=port.status,
-                    )
-                )
-    return tuple(out)
-
-
-def transceivers(tree: Tree) -> tuple[Transceiver, ...]:
-    """SFP modules of the ports (Port.SFP, or Dell's own)."""
-    out = []
-    for path, body in tree.of("network_port"):
-        module = first(body, "SFP", "Oem.Dell.DellNetworkTransceiver")
-        serial = clean_serial(text(at(module, "SerialNumber")))
-        if serial or word(at(module, "PartNumber")):
-            out.append(
-                Transceiver(
-                    id=identity(path, body),
-                    port=identity(path, body),
-                    vendor=word(first(module, "Manufacturer", "VendorName")),
-                    model=word(first(module, "Type", "IdentifierType")),
-                    serial=serial,
-                    part_number=word(at(module, "PartNumber")),
-                )
-            )
-    return tuple(out)
-
-
-def dpus(found: Iterable[Nic]) -> tuple[Dpu, ...]:
-    """Adapters that are computers of their own, by the words in their names."""
-    out = []
-    for nic in found:
-        name = f"{nic.model or ''} {nic.description or ''}".lower()
-        if any(item in name.replace("-", " ").split() or (len(item) > 4 and item in name) for item in DPU_WORDS):
-            out.append(Dpu(id=nic.id, vendor=nic.vendor, model=nic.model, serial=nic.serial, firmware=nic.firmware))
-    return tuple(out)
+TOPIC = Topic(
+    "nics",
+    read,
+    rules={
+        "system": (
+            Follow(("EthernetInterfaces",), "ethernet"),
+            Follow(("NetworkInterfaces",), "network_interface", unless="network_adapter"),
+            Follow(
+                ("Oem.Hpe.Links.NetworkAdapters", "Oem.Hp.Links.NetworkAdapters", "Oem.Hp.links.NetworkAdapters"),
+                "hpe_adapter",
+                unless="network_adapter",
+            ),
+        ),
+        "chassis": (Follow(("NetworkAdapters",), "network_adapter"),),
+        "network_interface": (
+            Follow(("Links.NetworkAdapter",), "network_adapter", many=False),
+            # Where the interface leads to no adapter, it holds the ports itself.
+            Follow(("Ports", "NetworkPorts"), "network_port", unless="network_adapter"),
+            Follow(("NetworkDeviceFunctions",), "network_function", unless="network_adapter"),
+        ),
+        "network_adapter": (
+            Follow(("Ports", "NetworkPorts"), "network_port"),
+            Follow(("NetworkDeviceFunctions",), "network_function"),
+            # Some collections leave out ports that the controller links to.
+            Follow(("Controllers[].Links.Ports",), "network_port", unless=LAST),
+            Follow(("Controllers[].Links.NetworkPorts",), "network_port", unless=LAST, without="Ports"),
+            Follow(("Controllers[].Links.NetworkDeviceFunctions",), "network_function", unless=LAST),
+        ),
+    },
+)

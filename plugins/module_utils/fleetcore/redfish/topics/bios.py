@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The BIOS: its version, from the system or from the firmware inventory."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ...document.parts import Bios, Firmware
+from ...document.values import firmware, word
+from ..quirks import BIOS_DATE_PATHS, BIOS_FIRMWARE_NAMES, BIOS_PREVIOUS_PATHS
+from ..rules import Topic
+from ..tree import Tree
+from ..values import first
+from .firmware_inventory import named
+
+
+def read(tree: Tree) -> Optional[Bios]:
+    """Of the system; a version that it does not say is in the firmware inventory."""
+    system = tree.host
+    version = firmware(first(system, "BiosVersion", "Bios.Current.VersionString", "Oem.Hp.Bios.Current.VersionString"))
+    version = version or named(tree, BIOS_FIRMWARE_NAMES)
+    if version is None:
+        return None
+    older = word(first(system, *BIOS_PREVIOUS_PATHS))
+    if older and older != version.installed:
+        version = Firmware(installed=version.installed, previous=(Firmware(installed=older),))
+    date = word(first(system, *BIOS_DATE_PATHS))
+    return Bios(vendor=word(system.get("Manufacturer")), firmware=version, release_date=date)
+
+
+TOPIC = Topic("bios", read)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run every nox session that `nox` runs by default, in two lanes at once, and show the output of each in one piece.
+
+    scripts/run_sessions.py build/results
+
+The service tests have a lane of their own: they wait much, and the other sessions, one after the other, use those cores
+meanwhile. Writes DIR/<session>.log as each goes on, and DIR/nox.json with the results and the seconds that each took.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+NOX = str(Path(__file__).resolve().parent.parent / ".venv" / "bin" / "nox")
+OWN_LANE = ("service",)
+
+_screen = threading.Lock()
+
+
+def default_sessions() -> list[str]:
+    """Names of the sessions that plain `nox` runs."""
+    listed = subprocess.run([NOX, "--list", "--json"], check=True, capture_output=True, text=True)
+    return [session["session"] for session in json.loads(listed.stdout)]
+
+
+def run(name: str, folder: Path) -> dict[str, Any]:
+    """Run one session, show its output when it has ended, and return what nox reports of it."""
+    log, report = folder / f"{name}.log", folder / f"nox-{name}.json"
+    say(f"{name} has begun (its output so far: {log})\n")
+    began = time.monotonic()
+    command = [NOX, "--non-interactive", "--report", str(report), "--session", name]
+    with log.open("wb") as output:
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    seconds = round(time.monotonic() - began)
+    say(f"\n===== {name}, {seconds} s =====\n{log.read_text(encoding='utf-8', errors='replace')}")
+    # A nox that was killed leaves no report.
+    found = json.loads(report.read_text(encoding="utf-8"))["sessions"] if report.exists() else []
+    return {**(found[0] if found else {"name": name, "result": "failed"}), "seconds": seconds}
+
+
+def say(text: str) -> None:
+    """Print so that two lanes never mix."""
+    with _screen:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def main(folder: Path) -> int:
+    names = default_sessions()
+    lanes = [[name for name in names if name in OWN_LANE], [name for name in names if name not in OWN_LANE]]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        found = list(pool.map(lambda lane: [run(name, folder) for name in lane], lanes))
+    results = {result["name"]: result for lane in found for result in lane}
+    report = {"sessions": [results[name] for name in names]}
+    (folder / "nox.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return int(any(result["result"] not in ("success", "skipped") for result in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
