@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Published documents that are derived from code are current (`--write` makes them so), and all say one version.
 
-docs/schema/device.schema.json is the JSON schema of the device document. What follows from the power drivers is in drivers.py.
+docs/schema/device.schema.json is the JSON schema of the device document. What follows from the power drivers is in
+drivers.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Derive files from the power drivers, which describe themselves in plugins/module_utils/fleetcore/power/<name>.py.
 
-They are the registry with its static imports (Ansible ships to a machine only what is imported by name), the names for those
-that need no more than names, the documentation fragments, and the defaults of the playbooks. `check_docs.py` writes and
-checks them.
+They are the registry with its static imports (Ansible ships to a machine only what is imported by name), the names for
+those that need no more than names, the documentation fragments, and the defaults of the playbooks. `check_docs.py`
+writes and checks them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import inspect
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -35,7 +37,8 @@ ATTRIBUTES: Mapping[str, Any] = {
 }
 NOTE = """
 The module talks to the BMC and not to the machine's operating system. In a play over the machines themselves use
-C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{ ansible_playbook_python }}).
+C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{ ansible_playbook_python
+}}).
 """
 
 
@@ -64,7 +67,7 @@ def _drivers() -> list[Any]:
     return sorted(drivers, key=lambda driver: (not driver.needs_bmc, driver.order, driver.name))
 
 
-# -- code -----------------------------------------------------------------------------------------------------------------
+# -- code --------------------------------------------------------------------------------------------------------------
 
 
 def _head(path: Path) -> str:
@@ -109,7 +112,7 @@ BMC_DRIVERS: tuple[DriverName, ...] = ({_quoted(bmc)})
 """Those that talk to a BMC, and what is tried when none is named."""
 
 POWER_DRIVERS: tuple[DriverName, ...] = (*BMC_DRIVERS, {_quoted(others)})
-"""All that a machine may name. Those that don't talk to a BMC can only switch power: everything else passes over them."""
+"""All that a machine may name. Those that don't talk to a BMC can only switch power; other modules pass over them."""
 '''
 
 
@@ -117,7 +120,7 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(json.dumps(name) for name in names)
 
 
-# -- documentation ----------------------------------------------------------------------------------------------------------
+# -- documentation -----------------------------------------------------------------------------------------------------
 
 
 def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path, str]:
@@ -129,7 +132,8 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
     own = {name: option for driver in others for name, option in driver.options.items()}
     address = {**reach["address"], "required": False}
     of_bmc = ", ".join(f"V({driver.name})" for driver in bmc)
-    address["description"] = f"{address['description']}\n\nNeeded by the drivers that talk to a BMC only ({of_bmc})."
+    address["description"] = f"{address['description']}\n\nNeeded only by the drivers that talk to a BMC ({of_bmc})."
+    parts = {"outlet": pdu.OUTLET, "wake": wake_on_lan.WAKE}
     documents = {
         "bmc": {
             "options": _documented(reach),
@@ -142,14 +146,15 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
             "attributes": {"action_group": _group("bmc", "acting")},
         },
         "power": {
-            "options": _documented({"address": address, **own, **controllers.OPTIONS}),
+            "options": _documented({"address": address, **own, **controllers.OPTIONS}, parts),
             "attributes": {"action_group": _group("bmc", "acting", "power")},
             "requirements": [driver.requires for driver in others if driver.requires],
         },
-        "outlet": {"options": _documented(pdu.OUTLET)},
-        "wake": {"options": _documented(wake_on_lan.WAKE)},
     }
-    return {FRAGMENTS / f"{name}.py": _fragment(document) for name, document in documents.items()}
+    return {
+        **{FRAGMENTS / f"{name}.py": _fragment(document) for name, document in documents.items()},
+        **{FRAGMENTS / f"{name}.py": _part(options) for name, options in parts.items()},
+    }
 
 
 GROUPS = {
@@ -169,9 +174,15 @@ def _group(*names: str) -> dict[str, Any]:
     }
 
 
-def _documented(options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Options as Ansible's documentation has them."""
-    out = {}
+def _documented(
+    options: Mapping[str, Mapping[str, Any]], parts: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Options as Ansible's documentation has them; ``@name`` stands for those that a fragment of its own has."""
+    out: dict[str, Any] = {}
+    for part, inner in parts.items():
+        if inner.items() <= options.items():
+            out[f"@{part}"] = None
+            options = {name: option for name, option in options.items() if name not in inner}
     for name, option in options.items():
         paragraphs = [" ".join(text.split()) for text in inspect.cleandoc(option["description"]).split("\n\n")]
         if "env" in option:
@@ -179,13 +190,18 @@ def _documented(options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                 f"Without it, the environment variable E({option['env']}) of the host that runs the module is used."
             )
         said: dict[str, Any] = {"description": paragraphs if len(paragraphs) > 1 else paragraphs[0]}
-        said.update({word: option[word] for word in ("type", "elements", "required", "choices") if word in option})
-        if "default" in option:
-            said["default"] = option["default"]
+        said.update({word: option[word] for word in ("type", "elements", "required") if word in option})
+        for word in ("choices", "default"):
+            if word in option:
+                said[word] = _Line(option[word]) if isinstance(option[word], list) else option[word]
         if "options" in option:
-            said["suboptions"] = _documented(option["options"])
+            said["suboptions"] = _documented(option["options"], parts)
         out[name] = said
     return out
+
+
+class _Line(list[Any]):
+    """A list that stands in one line."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -195,22 +211,63 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+_Dumper.add_representer(
+    _Line, lambda dumper, line: dumper.represent_sequence("tag:yaml.org,2002:seq", line, flow_style=True)
+)
+
+
+def _dumped(document: Mapping[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=116, allow_unicode=True)
+
+
+# The annotation keeps yamllint away, which wants one literal.
+_JOINED = """DOCUMENTATION: str = (
+        {}
+    )"""
+
+
 def _fragment(document: Mapping[str, Any]) -> str:
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    """A fragment, which takes the options of parts from their fragments."""
+    texts = re.split(r"^( +)'@(\w+)':.*\n", _dumped(document), flags=re.MULTILINE)
+    names = texts[2::3]
+    imports = "".join(
+        f"from ansible_collections.baremetal.fleet.plugins.doc_fragments.{name} import OPTIONS as {name.upper()}\n"
+        for name in sorted(names)
+    )
+    pieces = [f'r"""\n{texts[0]}"""']
+    for indent, name, text in zip(texts[1::3], names, texts[3::3], strict=True):
+        pieces += [f'textwrap.indent({name.upper()}, "{indent[2:]}")', f'r"""{text}"""']
+    return f"""{_head(FRAGMENTS / "server.py")}
+
+# It is {MARK} --write, from what fleetcore/power says of its options.
+
+from __future__ import annotations
+{f"{chr(10)}import textwrap{chr(10)}{chr(10)}{imports}" if names else ""}
+
+class ModuleDocFragment:
+    {"DOCUMENTATION = " + pieces[0] if not names else _JOINED.format((chr(10) + 8 * " " + "+ ").join(pieces))}
+"""
+
+
+def _part(options: Mapping[str, Any]) -> str:
+    """A fragment whose options are a part of another one, too."""
+    text = textwrap.indent(_dumped(_documented(options)), "  ")
     return f'''{_head(FRAGMENTS / "server.py")}
 
 # It is {MARK} --write, from what fleetcore/power says of its options.
 
 from __future__ import annotations
 
+OPTIONS = r"""
+{text}"""
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
-{text}"""
+    DOCUMENTATION: str = "options:" + OPTIONS  # the annotation keeps yamllint, which wants one literal, away
 '''
 
 
-# -- parts of files ---------------------------------------------------------------------------------------------------------
+# -- parts of files ----------------------------------------------------------------------------------------------------
 
 
 def _marked(text: str, names: list[str], others: list[Any]) -> str:

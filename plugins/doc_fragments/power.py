@@ -6,118 +6,37 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from ansible_collections.baremetal.fleet.plugins.doc_fragments.outlet import OPTIONS as OUTLET
+from ansible_collections.baremetal.fleet.plugins.doc_fragments.wake import OPTIONS as WAKE
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION: str = (
+        r"""
 options:
   address:
     description:
       - Host name or IP address of the BMC.
       - A URL V(https://host[:port]) sets O(redfish_scheme) and O(redfish_port) too.
-      - Needed by the drivers that talk to a BMC only (V(redfish), V(ipmi)).
+      - Needed only by the drivers that talk to a BMC (V(redfish), V(ipmi)).
     type: str
     required: false
   pdu:
     description:
-      - For the driver V(pdu), the outlets that feed the machine, one entry for each power supply, maybe
-        of several PDUs.
-      - The machine is on when all of them are on, and off when all are off. If one can't be switched
-        off, those before it are switched on again.
+      - For the driver V(pdu), the outlets that feed the machine, one entry for each power supply, maybe of several PDUs.
+      - The machine is on when all of them are on, and off when all are off. If one can't be switched off, those before
+        it are switched on again.
     type: list
     elements: dict
     suboptions:
-      address:
-        description: Host name or IP address of the PDU or switch.
-        type: str
-        required: true
-      port:
-        description: UDP port of SNMP.
-        type: int
-        default: 161
-      version:
-        description: Version of SNMP. Only V(3) can keep the login secret.
-        type: str
-        choices:
-          - '1'
-          - 2c
-          - '3'
-        default: 2c
-      community:
-        description: Community that may write. Required before version V(3).
-        type: str
-      username:
-        description: User. Required for version V(3).
-        type: str
-      context:
-        description: Name of the SNMP version V(3) context, for a device that has several.
-        type: str
-      auth_protocol:
-        description: How the user is authenticated. V(sha256) is C(usmHMAC192SHA256AuthProtocol).
-        type: str
-        choices:
-          - md5
-          - sha
-          - sha256
-        default: sha
-      auth_password:
-        description: Password that authenticates the user. Without it nobody is authenticated.
-        type: str
-      priv_protocol:
-        description: How the traffic is encrypted.
-        type: str
-        choices:
-          - des
-          - aes
-          - aes256
-        default: aes
-      priv_password:
-        description: Password that encrypts the traffic. Without it nothing is encrypted.
-        type: str
-      timeout:
-        description: Seconds to wait for each answer. A request is sent up to three times.
-        type: float
-        default: 5
-      vendor:
-        description:
-          - V(apc) is the PowerNet-MIB of APC and V(raritan) the PDU2-MIB of Raritan.
-          - V(poe) is the POWER-ETHERNET-MIB of RFC 3621, that is a switch with Power over Ethernet. The
-            outlet is the port's number in group 1.
-          - V(generic) is any other one, described by C(oid), C(on_value) and C(off_value).
-        type: str
-        choices:
-          - apc
-          - raritan
-          - poe
-          - generic
-        default: apc
-      oid:
-        description: With V(generic), the OID to write, in numbers. C({outlet}) in it stands for the number
-          of the outlet.
-        type: str
-      on_value:
-        description: With V(generic), the integer that switches on.
-        type: int
-      off_value:
-        description: With V(generic), the integer that switches off.
-        type: int
-      state_oid:
-        description: With V(generic), the OID that shows the state. Default is C(oid).
-        type: str
-      state_on_value:
-        description: With V(generic), what C(state_oid) shows for on. Default is C(on_value).
-        type: int
-      state_off_value:
-        description: With V(generic), what C(state_oid) shows for off. Default is C(off_value).
-        type: int
-      name_oid:
-        description: With V(generic), the OID of the names of outlets, without the outlet's number at
-          its end. Needed for an outlet that is given by name.
-        type: str
-      outlet:
+"""
+        + textwrap.indent(OUTLET, "    ")
+        + r"""      outlet:
         description:
           - Number of the outlet, as printed on the PDU, or its name.
-          - A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them
-            with C(name_oid).
+          - A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them with C(name_oid).
         type: str
         required: true
   outlet_delay:
@@ -128,42 +47,16 @@ options:
     description: For the driver V(wake_on_lan), which can only switch on.
     type: dict
     suboptions:
-      mac:
-        description: MAC address of the network port that listens.
-        type: str
-        required: true
-      broadcast:
-        description: Address to send to, for example the broadcast address of the machine's network.
-        type: str
-        default: 255.255.255.255
-      port:
-        description: UDP port to send to.
-        type: int
-        default: 9
-      source_address:
-        description: Own address to send from, which chooses the interface.
-        type: str
-      count:
-        description: How many packets are sent.
-        type: int
-        default: 3
-      probe_host:
-        description: Host name or IP address of the machine. Without it nobody can tell whether the machine
-          runs, and the packets are sent each time.
-        type: str
-      probe_port:
-        description: TCP port of C(probe_host) to connect to. A machine that refuses the connection runs,
-          too.
-        type: int
-        default: 22
-  command:
+"""
+        + textwrap.indent(WAKE, "    ")
+        + r"""  command:
     description:
-      - For the driver V(command), the commands that switch the machine, as lists. They run where the
-        module runs, without a shell.
+      - For the driver V(command), the commands that switch the machine, as lists. They run where the module runs, without
+        a shell.
       - Only what has a command can be done. Without O(command.off) there is no O(state=off), for example.
       - C({machine}) in an argument stands for O(command.machine). Other braces are refused.
-      - Exit code V(0) means done. After another one the command is tried again. What should not be seen
-        in the list of processes, such as a password, belongs in a file or in the environment.
+      - Exit code V(0) means done. After another one the command is tried again. What should not be seen in the list of
+        processes, such as a password, belongs in a file or in the environment.
     type: dict
     suboptions:
       machine:
@@ -190,24 +83,23 @@ options:
         type: list
         elements: str
       cycle:
-        description: Switches off and on again, for a tool that can't do the one without the other. Used
-          when O(command.on) or O(command.off) is missing.
+        description: Switches off and on again, for a tool that can't do the one without the other. Used when O(command.on)
+          or O(command.off) is missing.
         type: list
         elements: str
       state:
         description:
-          - Tells the power state. Exit code V(0) is on and V(1) is off, unless O(command.state_on) and
-            O(command.state_off) are there.
+          - Tells the power state. Exit code V(0) is on and V(1) is off, unless O(command.state_on) and O(command.state_off)
+            are there.
           - Without it nothing can be verified.
         type: list
         elements: str
       state_on:
-        description: Regular expression that is found in the output of O(command.state) when the machine
-          is on.
+        description: Regular expression that is found in the output of O(command.state) when the machine is on.
         type: str
       state_off:
-        description: Regular expression that is found in the output of O(command.state) when the machine
-          is off. An output with neither is an unknown state, with both an error.
+        description: Regular expression that is found in the output of O(command.state) when the machine is off. An output
+          with neither is an unknown state, with both an error.
         type: str
       timeout:
         description: Seconds for each command. Then it is killed, with all that it started.
@@ -216,11 +108,10 @@ options:
   tasks:
     description:
       - For the driver V(tasks), a task list that switches the machine, through its switch for example.
-      - It is run by C(ansible-playbook) over the one machine, with its variables of the inventory, and
-        C(power_action) is what is to be done. C(connection) is V(local), and C(delegate_to) may name
-        another host of the inventory.
-      - Extra variables of the play that uses the module are not there, see O(tasks.variables). Vault
-        passwords have to come from C(ANSIBLE_VAULT_PASSWORD_FILE) or C(ansible.cfg).
+      - It is run by C(ansible-playbook) over the one machine, with its variables of the inventory, and C(power_action)
+        is what is to be done. C(connection) is V(local), and C(delegate_to) may name another host of the inventory.
+      - Extra variables of the play that uses the module are not there, see O(tasks.variables). Vault passwords have to
+        come from C(ANSIBLE_VAULT_PASSWORD_FILE) or C(ansible.cfg).
     type: dict
     suboptions:
       file:
@@ -240,19 +131,12 @@ options:
         description: What the tasks can do.
         type: list
         elements: str
-        choices:
-          - 'on'
-          - 'off'
-          - shutdown
-          - reset
-          - cycle
-        default:
-          - 'on'
-          - 'off'
+        choices: ['on', 'off', shutdown, reset, cycle]
+        default: ['on', 'off']
       reads_state:
         description:
-          - Whether the tasks answer C(power_action) V(state), by setting the fact C(power_state) to V(on)
-            or V(off). They must change nothing then.
+          - Whether the tasks answer C(power_action) V(state), by setting the fact C(power_state) to V(on) or V(off).
+            They must change nothing then.
           - Without it nothing can be verified.
         type: bool
         default: true
@@ -265,24 +149,23 @@ options:
         default: 120
   controller:
     description:
-      - Name of what the machine shares with others and what must not switch two at a time, such as an
-        enclosure manager, a relay board or a circuit.
-      - Power actions of this host with the same name wait for each other, in all forks, playbooks and
-        runners. Without a name the BMC (V(redfish), V(ipmi)) or the PDUs (V(pdu)) that are used are what
-        is shared, by their addresses.
-      - The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written
-        in the folder of temporary files.
+      - Name of what the machine shares with others and what must not switch two at a time, such as an enclosure manager,
+        a relay board or a circuit.
+      - Power actions of this host with the same name wait for each other, in all forks, playbooks and runners. Without
+        a name the BMC (V(redfish), V(ipmi)) or the PDUs (V(pdu)) that are used are what is shared, by their addresses.
+      - The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written in the folder
+        of temporary files.
     type: str
   controller_timeout:
-    description: Seconds that a power action waits for those before it on the same controller. Then it
-      fails with the code V(busy), and nothing was done.
+    description: Seconds that a power action waits for those before it on the same controller. Then it fails with the
+      code V(busy), and nothing was done.
     type: float
-    default: 900.0
+    default: 900
 attributes:
   action_group:
-    description: 'Set options once in C(module_defaults): use C(group/baremetal.fleet.bmc) for the options
-      of the BMC, C(group/baremetal.fleet.acting) for the machine that is expected and C(group/baremetal.fleet.power)
-      for the drivers that are no BMC.'
+    description: 'Set options once in C(module_defaults): use C(group/baremetal.fleet.bmc) for the options of the BMC,
+      C(group/baremetal.fleet.acting) for the machine that is expected and C(group/baremetal.fleet.power) for the drivers
+      that are no BMC.'
     support: full
     membership:
       - baremetal.fleet.bmc
@@ -292,3 +175,4 @@ requirements:
   - pysnmp >= 7 (for the driver C(pdu))
   - ansible-core (for the driver C(tasks))
 """
+    )

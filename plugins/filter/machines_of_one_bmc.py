@@ -11,8 +11,8 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Looks for mistakes of an inventory before something is done to a machine. To power cycle one of two machines with one
-    BMC would power cycle the other.
+  - Looks for mistakes of an inventory before something is done to a machine. To power cycle one of two machines with
+    one BMC would power cycle the other.
   - Machines have one BMC when C(bmc_address) and the ports are the same, whatever C(bmc_drivers) says. A BMC that has
     several systems behind it is that of several machines, which C(bmc_system) tells apart.
 positional: machines

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specifications of the modules that talk to BMCs, made of what ``fleetcore`` says of its options. Private to this collection.
+"""Makes the argument specifications of the modules that talk to BMCs. Private to this collection.
 
-Documentation fragments are made of the same descriptions, by ``scripts/drivers.py``.
+They follow from what ``fleetcore`` says of its options. Documentation fragments follow from it, too, see
+``scripts/drivers.py``.
 """
 
 from __future__ import annotations

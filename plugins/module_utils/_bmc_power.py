@@ -135,7 +135,8 @@ def plan_power(
     """Plan how a machine gets to a power state over one driver, which the plan closes.
 
     :param before: the power state, if it was read just now.
-    :param controllers: names of what it goes through, see :func:`.controllers_of`: other power actions there are waited for.
+    :param controllers: names of what it goes through, see :func:`.controllers_of`: other power actions there are waited
+        for.
     """
     try:
         found = driver.power_state() if before is None else before

@@ -33,7 +33,8 @@ def _interrupted(number: int, _frame: Any) -> None:
 def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, Any], **kwargs: Any) -> None:
     """Run a module: ``main`` gets the options and returns the plan. A FleetError, from either, fails the module.
 
-    A module that is told to stop puts right what it has begun: a machine that is off is switched on again, a session is closed.
+    A module that is told to stop puts right what it has begun: a machine that is off is switched on again, a session is
+    closed.
     """
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **kwargs)
     for number in _SIGNALS:

@@ -14,10 +14,12 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Sends the magic packet that wakes a machine, as the last resort for one that has no BMC.
-  - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing to one that answers already.
+  - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing
+    to one that answers already.
 options:
   wait_timeout:
-    description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in them.
+    description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in
+      them.
     type: float
     default: 300
 extends_documentation_fragment:

@@ -86,7 +86,7 @@ def test_a_system_can_not_be_chosen(sim):
         open_power(options(sim, system="Node0"), SystemClock())
 
 
-# -- more than one FRU -------------------------------------------------------------------------------------------------------
+# -- more than one FRU -------------------------------------------------------------------------------------------------
 
 
 def locator(record, fru, name):
@@ -109,7 +109,9 @@ def octets(data):
 
 
 class LargerSim(IpmiSim):
-    """The machine of IpmiSim with FRUs of two power supplies (one bay is empty) and of a backplane, and presence sensors."""
+    """The machine of IpmiSim with FRUs of two power supplies (one bay is empty) and of a backplane, and presence
+    sensors.
+    """
 
     supply = Fru(manufacturer="Powerco", product="PS-800", part_number="PS-800-A", serial="PSU0001")
     backplane = Fru(manufacturer="Plainco", product="BP-8", serial="BPL0001")
@@ -127,9 +129,7 @@ class LargerSim(IpmiSim):
             for number, bit in ((40, 1), (41, 0)):
                 where = f"0x20 0 {number}"
                 lines.append(f"sensor_add {where} 0x08 0x6f")
-                lines.append(
-                    f"sensor_set_event_support {where} enable scanning per-state {'0' * 15} {'0' * 15} {'0' * 15} {'0' * 15}"
-                )
+                lines.append(f"sensor_set_event_support {where} enable scanning per-state {' '.join(['0' * 15] * 4)}")
                 lines.append(f"sensor_set_bit {where} 0 {bit} 0")
                 lines.append(f"main_sdr_add 0x20 {octets(presence(200 + number, number, f'PS{number}'))}")
             data = data.replace(b"mc_enable", "\n".join([*lines, "mc_enable"]).encode(), 1)

@@ -112,7 +112,9 @@ def test_machines_of_one_controller_are_cycled_one_after_the_other(playbook, cha
 
 
 def test_what_selects_more_than_the_machines_of_the_run_is_refused_for_the_others(playbook, tmp_path):
-    """A job whose limit was lost, or whose limit is the name of a group, too: the runner's list of machines stands against it."""
+    """A job whose limit was lost, or whose limit is the name of a group, too: the runner's list of machines stands
+    against it.
+    """
     hosts = {
         name: {"bmc_drivers": ["command"], "power_command": switch(tmp_path, name), **TIMES}
         for name in ("m1", "m2", "m3")

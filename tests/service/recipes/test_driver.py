@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A new power driver by the recipe of CONTRIBUTING: one file that describes itself, and the script that writes the rest."""
+"""A new power driver by the recipe of CONTRIBUTING: one file that describes itself, and the script that writes the
+rest.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ class FileLocks:
 
     The files are empty, stay where they are, and are readable by everybody, so that processes of other users wait too.
 
-    :param folder: None: that of the environment variable ``FLEET_LOCK_DIR``, else /run/lock, else the folder of temporary files.
+    :param folder: None: that of the environment variable ``FLEET_LOCK_DIR``, else /run/lock, else the folder of
+        temporary files.
     """
 
     def __init__(self, clock: Clock, folder: Optional[str] = None) -> None:

@@ -4,7 +4,8 @@
 
 """Records and replays IPMI at the level of its commands: below pyghmi's reading of records, and above its login.
 
-Both are sessions as pyghmi's ``Command`` uses them, so that one reader makes a document of the answers, live and offline.
+Both are sessions as pyghmi's ``Command`` uses them, so that one reader makes a document of the answers, live and
+offline.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class RecordingSession:
 
 
 class ReplayedSession:
-    """A pyghmi session that answers out of a recording. The same command again gets the next answer that it got then.
+    """A pyghmi session that answers out of a recording. A command that comes again gets its next answer of then.
 
     :param failure: makes the exception that pyghmi raises, of its words.
     """

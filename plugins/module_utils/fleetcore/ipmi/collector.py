@@ -57,9 +57,11 @@ _CHASSIS_FAULTS = {
 
 
 def collect(session: Session, sections: Optional[Iterable[str]] = None, deadline: float = 300.0) -> Device:
-    """Read what IPMI knows of a machine: identity from the FRU, the BMC, its LAN port, sensors and the last log entries.
+    """Read what IPMI knows of a machine: identity from the FRU, the BMC, its LAN port, sensors and the last log
+    entries.
 
-    Parts that fail are recorded in the coverage; sections that IPMI has no words for are ``absent``. The session is closed.
+    Parts that fail are recorded in the coverage; sections that IPMI has no words for are ``absent``. The session is
+    closed.
 
     :param deadline: seconds for everything.
     :raises FleetError: not even the power state can be read.

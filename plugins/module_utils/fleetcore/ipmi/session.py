@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""IPMI over LAN with pyghmi: one session, whose errors are ours. A session can be recorded, and a recording be asked instead."""
+"""Holds sessions of IPMI over LAN with pyghmi, whose errors it translates. A session can be recorded and replayed."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Session:
     :param host: name or IP address. :param port: UDP.
     :param record: takes down every command.
     :param replay: commands with their answers, out of which is answered; nobody is contacted.
-    :param on_login: is called right after the first login, with the session. What it raises ends the session, and it is called again
-        after the next login.
+    :param on_login: is called right after the first login, with the session. What it raises ends the session, and it is
+        called again after the next login.
     :raises MissingDependency: pyghmi is not installed (from the constructor).
     """
 
@@ -133,7 +133,7 @@ class Session:
         )
 
     def is_late(self, end: float, section: str) -> bool:
-        """Say whether the deadline ``end`` (monotonic) has passed before ``section``. In a replay: whether it had then."""
+        """Say whether the deadline ``end`` (monotonic) has passed before ``section``; in a replay, whether it had."""
         if self._replayed is not None:
             return self._replayed.was_late(section)
         late = self.clock.monotonic() > end
@@ -214,8 +214,8 @@ def _translate(host: str, error: Exception) -> FleetError:
     lower = words.lower()
     if "password" in lower or "unauthorized name" in lower or "rakp4" in lower:
         return AuthenticationFailed(
-            f"{host}: IPMI: the BMC refused the login ({words}). Check username and password; not tried again, so as not to "
-            "lock the account",
+            f"{host}: IPMI: the BMC refused the login ({words}). Check username and password; not tried again, so as "
+            "not to lock the account",
             address=host,
         )
     if "insufficient resources" in lower:

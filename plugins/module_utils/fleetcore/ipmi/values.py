@@ -78,7 +78,7 @@ def controller(
 def lan_port(
     name: str, mac: Optional[str], addresses: Sequence[Optional[str]], details: Mapping[str, Optional[str]]
 ) -> NicPort:
-    """Make a port of the BMC. ``details``: ``source``, ``netmask``, ``gateway``, ``vlan``. What is all zero is not set."""
+    """Make a port of the BMC. ``details``: ``source``, ``netmask``, ``gateway``, ``vlan``. All zero means not set."""
     kept = {key: word(value) for key, value in details.items()}
     return NicPort(
         id=name,

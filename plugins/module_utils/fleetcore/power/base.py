@@ -2,9 +2,9 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power, done safely, over any driver: act, wait, query, compare.
+"""Brings a machine to a power state, safely and over any driver: acts, waits, asks, compares.
 
-A driver only acts and asks. Here is what may be repeated, how long to wait, and what counts as done:
+A driver only acts and asks. This file says what may be repeated, how long to wait, and what counts as done:
 
 * fatal errors (credentials, certificates) are never retried; transient ones are;
 * an action that was accepted and changed nothing is repeated, then a failure (``NotVerified``), never a success;
@@ -20,12 +20,17 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unsupported
+from ..net.retry import ExponentialWait, retry
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerDriver, PowerState
 
 STATES = ("on", "off", "cycle", "reset", "nmi")
 POLL_SECONDS = 2.0
 ON_ATTEMPTS = 5
 """How often the second half of a cycle is tried."""
+_PAUSE = ExponentialWait(2.0, 15.0)
+"""Between two times that something is done."""
+_SHORT_PAUSE = ExponentialWait(1.0, 3.0, factor=3.0)
+"""Between two times that the state is asked for, before anything is done."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class PowerOptions:
 
 @dataclass(frozen=True)
 class PowerStep:
-    """One thing that was done, or in a plan: would be done. ``at`` is UTC; ``result`` a few words."""
+    """One thing that was done, or in a plan: would be done. ``at`` is UTC, ``result`` a few words."""
 
     action: str
     at: Optional[str] = None
@@ -60,7 +65,8 @@ class PowerStep:
 
 @dataclass
 class PowerResult:
-    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is right.
+    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is
+    right.
 
     Not verified, and no error: the driver can't read the state, so nobody knows.
     """
@@ -85,7 +91,7 @@ class PowerResult:
 
 
 def check_can(driver: PowerDriver, state: str) -> None:
-    """Can this driver bring a machine to ``state`` at all?
+    """Check that this driver can bring a machine to ``state`` at all.
 
     :raises InvalidInput: an unknown state. :raises Unsupported: it can't.
     """
@@ -110,7 +116,7 @@ def _has_halves(actions: frozenset[PowerAction]) -> bool:
 def plan(
     state: str, before: PowerState, options: PowerOptions, actions: frozenset[PowerAction] = BMC_ACTIONS
 ) -> tuple[str, ...]:
-    """The actions that :class:`PowerController` would take from ``before``, in order; empty: nothing to do.
+    """List the actions that :class:`PowerController` would take from ``before``; empty: nothing to do.
 
     ``shutdown|off`` means: ask the OS, and cut the power if it does not follow.
 
@@ -138,7 +144,7 @@ def plan(
 
 
 def _asks(options: PowerOptions, actions: frozenset[PowerAction]) -> bool:
-    """Is the operating system asked first?"""
+    """Say whether the operating system is asked first."""
     return options.graceful_timeout > 0 and PowerAction.SHUTDOWN in actions
 
 
@@ -146,7 +152,8 @@ class PowerController:
     """Brings one machine to a power state over one driver.
 
     :param notify: is told each step right after it.
-    :param permit: is asked once, just before an action that may take the power away; what it raises means that nothing is done.
+    :param permit: is asked once, just before an action that may take the power away; what it raises means that nothing
+        is done.
     """
 
     def __init__(
@@ -169,8 +176,8 @@ class PowerController:
         """Do it, and verify it.
 
         :param known: the power state, if it was read just now.
-        :raises FleetError: it failed; ``details["power"]`` is what was done until then, ``details["may_be_off"]`` is true
-            when a machine that was to be on may be off.
+        :raises FleetError: it failed; ``details["power"]`` is what was done until then, ``details["may_be_off"]`` is
+            true when a machine that was to be on may be off.
         """
         try:
             check_can(self._driver, state)
@@ -192,7 +199,7 @@ class PowerController:
             raise
         return self.result
 
-    # -- what is asked for ------------------------------------------------------------------------------------------------
+    # -- what is asked for ---------------------------------------------------------------------------------------------
 
     def _simple(self, state: str) -> None:
         if state == "on":
@@ -214,7 +221,7 @@ class PowerController:
                 )
 
     def _cycle_in_one(self) -> None:
-        """The controller does both halves. It counts as done when the machine was seen off, and then on."""
+        """Let the controller do both halves. It counts as done when the machine was seen off, and then on."""
         self.result.changed = True
         self._once(PowerAction.CYCLE)
         if not self._driver.reads_state:
@@ -285,7 +292,8 @@ class PowerController:
             return
         if not force:
             raise NotVerified(
-                f"the machine did not shut down within {self._options.graceful_timeout:g} s; set force: true to cut the power",
+                f"the machine did not shut down within {self._options.graceful_timeout:g} s; set force: true to cut "
+                "the power",
                 seconds=self._options.graceful_timeout,
             )
         self._reach(PowerAction.OFF, PowerState.OFF, self._options.verify_timeout)
@@ -302,7 +310,7 @@ class PowerController:
         self.result.soft = self.result.verified = self.result.after is PowerState.OFF
         return self.result.soft
 
-    # -- act, wait, query, compare ------------------------------------------------------------------------------------------
+    # -- act, wait, query, compare -------------------------------------------------------------------------------------
 
     def _reach(self, action: PowerAction, target: PowerState, timeout: float, attempts: int = 3) -> None:
         """Repeat an action until the controller reports the target. Actions to a state are idempotent.
@@ -315,7 +323,7 @@ class PowerController:
         self.result.verified = False
         for attempt in range(attempts):
             if attempt and last is not None:
-                self._clock.sleep(min(2.0**attempt, 15.0))
+                self._clock.sleep(_PAUSE.after(attempt))
             try:
                 last = None
                 self._once(action)
@@ -336,8 +344,8 @@ class PowerController:
         if last is not None:
             raise last
         raise NotVerified(
-            f"the controller accepted {action.value!r} {attempts} times, and {timeout:g} s after the last time the machine is still "
-            f"{self.result.after.value}, not {target.value}",
+            f"the controller accepted {action.value!r} {attempts} times, and {timeout:g} s after the last time the "
+            f"machine is still {self.result.after.value}, not {target.value}",
             action=action.value,
             state=self.result.after.value,
         )
@@ -367,18 +375,13 @@ class PowerController:
         self._step(f"wait for {target.value}", begin, self.result.after.value)
 
     def _query(self) -> PowerState:
-        """The state, with three tries.
+        """Ask for the state, up to three times.
 
         :raises FleetError: the last error.
         """
-        for pause in (1.0, 3.0, 0.0):
-            try:
-                return self._driver.power_state()
-            except TransientError as error:
-                if not pause or isinstance(error, TimedOut):
-                    raise
-                self._clock.sleep(pause)
-        raise AssertionError("unreachable")
+        return retry(
+            self._driver.power_state, self._clock, _SHORT_PAUSE, 3, again=lambda error: not isinstance(error, TimedOut)
+        )
 
     def _begin(self) -> tuple[float, str]:
         return self._clock.monotonic(), self._clock.now()

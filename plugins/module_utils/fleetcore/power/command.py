@@ -28,7 +28,7 @@ from ..errors import (
     Unsupported,
 )
 from ..ports import Clock, CommandResult, PowerAction, PowerState
-from .driver import Driver, Options, Params
+from .driver import Driver, Options, Params, option
 
 _PLACE = re.compile(r"\{([a-z_]*)\}")
 _ACTIONS = ("on", "off", "shutdown", "reset", "nmi", "cycle")
@@ -36,11 +36,11 @@ _WORDS = 300
 
 
 def _words(description: str) -> dict[str, Any]:
-    return {"type": "list", "elements": "str", "description": description}
+    return option("list", description, elements="str")
 
 
 COMMAND: Options = {
-    "machine": {"type": "str", "play": "inventory_hostname", "description": "Name of the machine for C({machine})."},
+    "machine": option("str", "Name of the machine for C({machine}).", play="inventory_hostname"),
     "on": _words("Switches on."),
     "off": _words("Switches off without asking the operating system."),
     "shutdown": _words("Asks the operating system to shut down."),
@@ -50,32 +50,27 @@ COMMAND: Options = {
         "Switches off and on again, for a tool that can't do the one without the other. Used when O(command.on) or "
         "O(command.off) is missing."
     ),
-    "state": {
-        "type": "list",
-        "elements": "str",
-        "description": """
+    "state": option(
+        "list",
+        """
             Tells the power state. Exit code V(0) is on and V(1) is off, unless O(command.state_on) and
             O(command.state_off) are there.
 
             Without it nothing can be verified.
         """,
-    },
-    "state_on": {
-        "type": "str",
-        "description": "Regular expression that is found in the output of O(command.state) when the machine is on.",
-    },
-    "state_off": {
-        "type": "str",
-        "description": """
+        elements="str",
+    ),
+    "state_on": option(
+        "str", "Regular expression that is found in the output of O(command.state) when the machine is on."
+    ),
+    "state_off": option(
+        "str",
+        """
             Regular expression that is found in the output of O(command.state) when the machine is off. An output with
             neither is an unknown state, with both an error.
         """,
-    },
-    "timeout": {
-        "type": "float",
-        "default": 60,
-        "description": "Seconds for each command. Then it is killed, with all that it started.",
-    },
+    ),
+    "timeout": option("float", "Seconds for each command. Then it is killed, with all that it started.", default=60),
 }
 
 
@@ -194,10 +189,12 @@ class CommandDriver:
 
 
 def run_command(argv: Sequence[str], timeout: float) -> CommandResult:
-    """Run a command of the operator to its end, without a shell. At the time-out it is killed, with all that it started.
+    """Run a command of the operator to its end, without a shell. At the time-out it is killed, with all that it
+    started.
 
     :param timeout: seconds.
-    :raises FleetError: it can't be started (MissingDependency, PermissionDenied), or TimedOut. An exit code is not an error.
+    :raises FleetError: it can't be started (MissingDependency, PermissionDenied), or TimedOut. An exit code is not an
+        error.
     """
     try:
         process = subprocess.Popen(  # noqa: S603  (a list, without a shell: what the operator named)
@@ -237,10 +234,9 @@ DRIVER = Driver(
     name="command",
     order=30,
     options={
-        "command": {
-            "type": "dict",
-            "options": COMMAND,
-            "description": """
+        "command": option(
+            "dict",
+            """
                 For the driver V(command), the commands that switch the machine, as lists. They run where the module
                 runs, without a shell.
 
@@ -251,7 +247,8 @@ DRIVER = Driver(
                 Exit code V(0) means done. After another one the command is tried again. What should not be seen in the
                 list of processes, such as a password, belongs in a file or in the environment.
             """,
-        }
+            options=COMMAND,
+        )
     },
     check=lambda params: command_options(params["command"]),
     open=CommandDriver,

@@ -4,8 +4,8 @@
 
 """Names the controllers that a power action goes through, and finds machines that share a BMC by mistake.
 
-Machines that share a controller are switched one after the other. Machines that share a BMC are not switched at all: to power
-cycle one would power cycle the other.
+Machines that share a controller are switched one after the other. Machines that share a BMC are not switched at all: to
+power cycle one would power cycle the other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidInput
-from .driver import Options, Params
+from .driver import Options, Params, option
 from .options import bmc_options
 from .registry import DRIVERS
 
@@ -22,9 +22,9 @@ CONTROLLER_TIMEOUT = 900.0
 """Seconds that a power action waits for those before it on the same controller."""
 
 OPTIONS: Options = {
-    "controller": {
-        "type": "str",
-        "description": """
+    "controller": option(
+        "str",
+        """
             Name of what the machine shares with others and what must not switch two at a time, such as an enclosure
             manager, a relay board or a circuit.
 
@@ -35,15 +35,15 @@ OPTIONS: Options = {
             The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written in the
             folder of temporary files.
         """,
-    },
-    "controller_timeout": {
-        "type": "float",
-        "default": CONTROLLER_TIMEOUT,
-        "description": """
+    ),
+    "controller_timeout": option(
+        "float",
+        """
             Seconds that a power action waits for those before it on the same controller. Then it fails with the code
             V(busy), and nothing was done.
         """,
-    },
+        default=int(CONTROLLER_TIMEOUT),
+    ),
 }
 
 _OF_BMC = [driver for driver in DRIVERS.values() if driver.needs_bmc]
@@ -67,8 +67,8 @@ def controllers_of(driver: str, params: Params) -> tuple[str, ...]:
 def machines_of_one_bmc(machines: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """Find the machines whose BMC is, by the inventory, that of others too; each with those others.
 
-    One BMC may have several systems: then ``bmc_system`` tells them apart. It does not matter which drivers a machine has: an
-    address that two machines have is a mistake of the inventory, and the next power cycle may go over the BMC.
+    One BMC may have several systems: then ``bmc_system`` tells them apart. It does not matter which drivers a machine
+    has: an address that two machines have is a mistake of the inventory, and the next power cycle may go over the BMC.
 
     :param machines: inventory variables by machine; :data:`BMC_VARIABLES` are enough.
     """

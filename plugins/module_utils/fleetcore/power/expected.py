@@ -13,12 +13,12 @@ from typing import Optional
 
 from ..document.match import same_uuid, serial_key
 from ..errors import InvalidInput, WrongMachine
-from .driver import Options, Params
+from .driver import Options, Params, option
 
 OPTIONS: Options = {
-    "expected_serial": {
-        "type": "str",
-        "description": """
+    "expected_serial": option(
+        "str",
+        """
             Serial number of the machine that is meant. When the BMC is that of another machine, the module fails with
             the code V(wrong_machine) before anything is changed, also in check mode. It guards against addresses that
             have moved and boards that were swapped.
@@ -30,11 +30,13 @@ OPTIONS: Options = {
             A BMC that reports nothing to compare with is not refused. Drivers that are no BMC have nothing to compare
             with.
         """,
-    },
-    "expected_uuid": {
-        "type": "str",
-        "description": "UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial) is.",
-    },
+    ),
+    "expected_uuid": option(
+        "str",
+        """
+            UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial) is.
+        """,
+    ),
 }
 """Of the modules that change something over a BMC."""
 
@@ -59,7 +61,7 @@ class Expected:
 
 
 def expected_machine(params: Params) -> Expected:
-    """The options ``expected_serial`` and ``expected_uuid``, checked.
+    """Check the options ``expected_serial`` and ``expected_uuid``.
 
     :raises InvalidInput: a value that can't tell machines apart; ``details["field"]`` names the option.
     """
@@ -78,8 +80,8 @@ def expected_machine(params: Params) -> Expected:
 def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]], uuid: Optional[str]) -> None:
     """Refuse a machine that is another one.
 
-    One identity that agrees is enough: a new mainboard changes the other one at times. Where the controller tells none that could
-    be compared, nothing is refused.
+    One identity that agrees is enough: a new mainboard changes the other one at times. Where the controller tells none
+    that could be compared, nothing is refused.
 
     :param serials: all that the controller says of the machine as a whole: system, chassis, board, service tag.
     :raises WrongMachine: what can be compared differs.
@@ -93,8 +95,8 @@ def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]
     if agree and not any(agree):
         found = Expected("/".join(dict.fromkeys(keys.values())) or None, uuid)
         raise WrongMachine(
-            f"{host}: this is the BMC of another machine ({found}) than expected ({expected}); nothing was done. Correct the BMC's "
-            "address, or expected_serial and expected_uuid if the machine was replaced",
+            f"{host}: this is the BMC of another machine ({found}) than expected ({expected}); nothing was done. "
+            "Correct the BMC's address, or expected_serial and expected_uuid if the machine was replaced",
             address=host,
             expected={"serial": expected.serial, "uuid": expected.uuid},
             found={"serials": list(keys.values()), "uuid": uuid},
@@ -102,7 +104,7 @@ def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]
 
 
 def _uuid_key(value: str) -> str:
-    """The hexadecimal digits; empty for what is no UUID or that of many machines."""
+    """Give the hexadecimal digits; none for what is no UUID or that of many machines."""
     text = value.strip().lower()
     digits = text.replace("-", "")
     return digits if _UUID.match(text) and digits not in _NO_UUID else ""

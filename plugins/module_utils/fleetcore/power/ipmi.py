@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional
 
 from ..errors import BadResponse, Busy, InvalidInput, PermissionDenied, Unsupported
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
-from .driver import Driver, Params, place
+from .driver import Driver, Params, option, place
 from .expected import Expected, check_machine
 from .options import BmcOptions, bmc_options
 
@@ -33,7 +33,8 @@ _CONTROL = {
 
 
 def open_session(options: BmcOptions, clock: Clock, record: Optional[Transcript] = None) -> Session:
-    """Make a session over IPMI. It logs in at the first command, and then looks whether the machine is the expected one.
+    """Make a session over IPMI. It logs in at the first command, and then looks whether the machine is the expected
+    one.
 
     :param record: takes down every command.
     :raises MissingDependency: pyghmi is not installed.
@@ -112,7 +113,7 @@ def _controllers(params: Params) -> tuple[str, ...]:
 DRIVER = Driver(
     name="ipmi",
     order=20,
-    options={"ipmi_port": {"type": "int", "default": 623, "description": "UDP port of IPMI over LAN."}},
+    options={"ipmi_port": option("int", "UDP port of IPMI over LAN.", default=623)},
     check=bmc_options,
     open=IpmiDriver,
     controllers=_controllers,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ..errors import InvalidInput
-from .driver import Options, Params
+from .driver import Options, Params, option
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,9 @@ MIBS = {
 }
 
 OPTIONS: Options = {
-    "vendor": {
-        "type": "str",
-        "choices": [*MIBS, "generic"],
-        "default": "apc",
-        "description": """
+    "vendor": option(
+        "str",
+        """
             V(apc) is the PowerNet-MIB of APC and V(raritan) the PDU2-MIB of Raritan.
 
             V(poe) is the POWER-ETHERNET-MIB of RFC 3621, that is a switch with Power over Ethernet. The outlet is the
@@ -65,29 +63,27 @@ OPTIONS: Options = {
 
             V(generic) is any other one, described by C(oid), C(on_value) and C(off_value).
         """,
-    },
-    "oid": {
-        "type": "str",
-        "description": "With V(generic), the OID to write, in numbers. C({outlet}) in it stands for the number of the outlet.",
-    },
-    "on_value": {"type": "int", "description": "With V(generic), the integer that switches on."},
-    "off_value": {"type": "int", "description": "With V(generic), the integer that switches off."},
-    "state_oid": {"type": "str", "description": "With V(generic), the OID that shows the state. Default is C(oid)."},
-    "state_on_value": {
-        "type": "int",
-        "description": "With V(generic), what C(state_oid) shows for on. Default is C(on_value).",
-    },
-    "state_off_value": {
-        "type": "int",
-        "description": "With V(generic), what C(state_oid) shows for off. Default is C(off_value).",
-    },
-    "name_oid": {
-        "type": "str",
-        "description": """
+        choices=[*MIBS, "generic"],
+        default="apc",
+    ),
+    "oid": option(
+        "str",
+        """
+            With V(generic), the OID to write, in numbers. C({outlet}) in it stands for the number of the outlet.
+        """,
+    ),
+    "on_value": option("int", "With V(generic), the integer that switches on."),
+    "off_value": option("int", "With V(generic), the integer that switches off."),
+    "state_oid": option("str", "With V(generic), the OID that shows the state. Default is C(oid)."),
+    "state_on_value": option("int", "With V(generic), what C(state_oid) shows for on. Default is C(on_value)."),
+    "state_off_value": option("int", "With V(generic), what C(state_oid) shows for off. Default is C(off_value)."),
+    "name_oid": option(
+        "str",
+        """
             With V(generic), the OID of the names of outlets, without the outlet's number at its end. Needed for an
             outlet that is given by name.
         """,
-    },
+    ),
 }
 """Which MIB an outlet has."""
 

@@ -14,4 +14,4 @@ BMC_DRIVERS: tuple[DriverName, ...] = ("redfish", "ipmi")
 """Those that talk to a BMC, and what is tried when none is named."""
 
 POWER_DRIVERS: tuple[DriverName, ...] = (*BMC_DRIVERS, "pdu", "wake_on_lan", "command", "tasks")
-"""All that a machine may name. Those that don't talk to a BMC can only switch power: everything else passes over them."""
+"""All that a machine may name. Those that don't talk to a BMC can only switch power; other modules pass over them."""

@@ -16,40 +16,33 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput
 from ..net.http import HttpClient, HttpOptions, clean_fingerprint
 from ..net.http_async import AsyncHttpClient
-from .driver import Options, Params
+from .driver import Options, Params, option
 from .expected import Expected, check_machine, expected_machine
 from .names import BMC_DRIVERS, POWER_DRIVERS
 
 OPTIONS: Options = {
-    "address": {
-        "type": "str",
-        "required": True,
-        "description": """
+    "address": option(
+        "str",
+        """
             Host name or IP address of the BMC.
 
             A URL V(https://host[:port]) sets O(redfish_scheme) and O(redfish_port) too.
         """,
-    },
-    "username": {
-        "type": "str",
-        "env": "BMC_USERNAME",
-        "description": "User of the BMC. Without one nobody logs in.",
-    },
-    "password": {
-        "type": "str",
-        "no_log": True,
-        "env": "BMC_PASSWORD",
-        "description": """
+        required=True,
+    ),
+    "username": option("str", "User of the BMC. Without one nobody logs in.", env="BMC_USERNAME"),
+    "password": option(
+        "str",
+        """
             Password of O(username). A password that the BMC refuses is not sent a second time, so that the account does
             not get locked.
         """,
-    },
-    "drivers": {
-        "type": "list",
-        "elements": "str",
-        "choices": list(POWER_DRIVERS),
-        "default": list(BMC_DRIVERS),
-        "description": """
+        no_log=True,
+        env="BMC_PASSWORD",
+    ),
+    "drivers": option(
+        "list",
+        """
             Drivers to try, in this order. The next one is tried when a BMC does not speak the first one or does not
             answer.
 
@@ -58,17 +51,14 @@ OPTIONS: Options = {
 
             After a refused login, an untrusted certificate or a wrong O(system) no other driver is tried.
         """,
-    },
-    "timeout": {
-        "type": "float",
-        "default": 30,
-        "description": "Seconds to wait for each answer of the BMC.",
-    },
-    "deadline": {
-        "type": "float",
-        "default": 300,
-        "description": "Seconds for reading everything. What was not read by then has the verdict V(timeout).",
-    },
+        elements="str",
+        choices=list(POWER_DRIVERS),
+        default=list(BMC_DRIVERS),
+    ),
+    "timeout": option("float", "Seconds to wait for each answer of the BMC.", default=30),
+    "deadline": option(
+        "float", "Seconds for reading everything. What was not read by then has the verdict V(timeout).", default=300
+    ),
 }
 """Of every module that talks to a BMC, beside those of the drivers."""
 
@@ -107,7 +97,7 @@ class BmcOptions:
         return f"{self.redfish_scheme}://{host}" + (f":{self.redfish_port}" if self.redfish_port else "")
 
     def as_user(self, username: str, password: str) -> BmcOptions:
-        """The same BMC with another login."""
+        """Reach the BMC with another login."""
         return dataclasses.replace(self, username=username, password=password)
 
     def http(self) -> HttpClient:

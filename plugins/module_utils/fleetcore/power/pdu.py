@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ..errors import FleetError, InvalidInput, NotFound, NotVerified, Unsupported
 from ..ports import Clock, PowerAction, PowerDriver, PowerState
 from . import mib, snmp
-from .driver import Driver, Options, Params, place
+from .driver import Driver, Options, Params, option, place
 from .mib import Mib
 from .snmp import Agent, Snmp
 
@@ -138,7 +138,8 @@ class OutletGroup:
         return found.pop() if len(found) == 1 else PowerState.UNKNOWN
 
     def set_power(self, action: PowerAction) -> None:
-        """Switch all of them. When one does not go off, those before it are switched on again; all are tried for switching on.
+        """Switch all of them. When one does not go off, those before it are switched on again; all are tried for
+        switching on.
 
         :raises FleetError: of the first one that failed; ``details["outlet"]`` says which.
         """
@@ -230,35 +231,31 @@ DRIVER = Driver(
     name="pdu",
     order=10,
     options={
-        "pdu": {
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                **OUTLET,
-                "outlet": {
-                    "type": "str",
-                    "required": True,
-                    "description": """
-                        Number of the outlet, as printed on the PDU, or its name.
-
-                        A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them with
-                        C(name_oid).
-                    """,
-                },
-            },
-            "description": """
+        "pdu": option(
+            "list",
+            """
                 For the driver V(pdu), the outlets that feed the machine, one entry for each power supply, maybe of
                 several PDUs.
 
                 The machine is on when all of them are on, and off when all are off. If one can't be switched off, those
                 before it are switched on again.
             """,
-        },
-        "outlet_delay": {
-            "type": "float",
-            "default": 0,
-            "description": "Seconds between one outlet of O(pdu) and the next.",
-        },
+            elements="dict",
+            options={
+                **OUTLET,
+                "outlet": option(
+                    "str",
+                    """
+                        Number of the outlet, as printed on the PDU, or its name.
+
+                        A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them with
+                        C(name_oid).
+                    """,
+                    required=True,
+                ),
+            },
+        ),
+        "outlet_delay": option("float", "Seconds between one outlet of O(pdu) and the next.", default=0),
     },
     check=outlets_of,
     open=open_outlets,

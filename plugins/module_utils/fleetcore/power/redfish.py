@@ -24,7 +24,7 @@ from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
 from ..redfish.walker import ROOT
-from .driver import Driver, Options, Params, place
+from .driver import Driver, Options, Params, option, place
 from .options import BmcOptions, bmc_options, check_system
 
 # The first one that the service allows is used.
@@ -180,48 +180,45 @@ class _Answer:
 
 
 OPTIONS: Options = {
-    "redfish_scheme": {
-        "type": "str",
-        "choices": ["https", "http"],
-        "default": "https",
-        "description": "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
-    },
-    "redfish_port": {
-        "type": "int",
-        "description": "Port of the Redfish service. Default is V(443), or V(80) for V(http).",
-    },
-    "validate_certs": {
-        "type": "bool",
-        "default": True,
-        "description": """
+    "redfish_scheme": option(
+        "str",
+        "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
+        choices=["https", "http"],
+        default="https",
+    ),
+    "redfish_port": option("int", "Port of the Redfish service. Default is V(443), or V(80) for V(http)."),
+    "validate_certs": option(
+        "bool",
+        """
             Whether the certificate of the BMC is checked. V(false) accepts any certificate, also an attacker's.
 
             Better for self-signed certificates is O(fingerprint).
         """,
-    },
-    "ca_path": {
-        "type": "path",
-        "description": """
+        default=True,
+    ),
+    "ca_path": option(
+        "path",
+        """
             File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against.
             Default is the system's.
         """,
-    },
-    "fingerprint": {
-        "type": "str",
-        "description": """
+    ),
+    "fingerprint": option(
+        "str",
+        """
             SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is
             accepted, and no CA is needed.
 
             The message about an untrusted certificate shows the fingerprint.
         """,
-    },
-    "system": {
-        "type": "str",
-        "description": """
+    ),
+    "system": option(
+        "str",
+        """
             Id of the ComputerSystem, for a BMC that has several behind it. Without it such a BMC is refused and the
             message lists the ids.
         """,
-    },
+    ),
 }
 
 

@@ -24,7 +24,7 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
-from .driver import Options, Params
+from .driver import Options, Params, option
 
 T = TypeVar("T")
 _ROWS = 512
@@ -32,51 +32,26 @@ _AUTH = {"sha": "usmHMACSHAAuthProtocol", "sha256": "usmHMAC192SHA256AuthProtoco
 _PRIV = {"aes": "usmAesCfb128Protocol", "aes256": "usmAesCfb256Protocol", "des": "usmDESPrivProtocol"}
 
 OPTIONS: Options = {
-    "address": {"type": "str", "required": True, "description": "Host name or IP address of the PDU or switch."},
-    "port": {"type": "int", "default": 161, "description": "UDP port of SNMP."},
-    "version": {
-        "type": "str",
-        "choices": ["1", "2c", "3"],
-        "default": "2c",
-        "description": "Version of SNMP. Only V(3) can keep the login secret.",
-    },
-    "community": {
-        "type": "str",
-        "no_log": True,
-        "description": "Community that may write. Required before version V(3).",
-    },
-    "username": {"type": "str", "description": "User. Required for version V(3)."},
-    "context": {
-        "type": "str",
-        "description": "Name of the SNMP version V(3) context, for a device that has several.",
-    },
-    "auth_protocol": {
-        "type": "str",
-        "choices": ["md5", "sha", "sha256"],
-        "default": "sha",
-        "description": "How the user is authenticated. V(sha256) is C(usmHMAC192SHA256AuthProtocol).",
-    },
-    "auth_password": {
-        "type": "str",
-        "no_log": True,
-        "description": "Password that authenticates the user. Without it nobody is authenticated.",
-    },
-    "priv_protocol": {
-        "type": "str",
-        "choices": ["des", "aes", "aes256"],
-        "default": "aes",
-        "description": "How the traffic is encrypted.",
-    },
-    "priv_password": {
-        "type": "str",
-        "no_log": True,
-        "description": "Password that encrypts the traffic. Without it nothing is encrypted.",
-    },
-    "timeout": {
-        "type": "float",
-        "default": 5,
-        "description": "Seconds to wait for each answer. A request is sent up to three times.",
-    },
+    "address": option("str", "Host name or IP address of the PDU or switch.", required=True),
+    "port": option("int", "UDP port of SNMP.", default=161),
+    "version": option(
+        "str", "Version of SNMP. Only V(3) can keep the login secret.", choices=["1", "2c", "3"], default="2c"
+    ),
+    "community": option("str", "Community that may write. Required before version V(3).", no_log=True),
+    "username": option("str", "User. Required for version V(3)."),
+    "context": option("str", "Name of the SNMP version V(3) context, for a device that has several."),
+    "auth_protocol": option(
+        "str",
+        "How the user is authenticated. V(sha256) is C(usmHMAC192SHA256AuthProtocol).",
+        choices=["md5", "sha", "sha256"],
+        default="sha",
+    ),
+    "auth_password": option(
+        "str", "Password that authenticates the user. Without it nobody is authenticated.", no_log=True
+    ),
+    "priv_protocol": option("str", "How the traffic is encrypted.", choices=["des", "aes", "aes256"], default="aes"),
+    "priv_password": option("str", "Password that encrypts the traffic. Without it nothing is encrypted.", no_log=True),
+    "timeout": option("float", "Seconds to wait for each answer. A request is sent up to three times.", default=5),
 }
 """How to reach an SNMP agent."""
 

@@ -2,10 +2,12 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Switches by a task list that the operator names: a PoE port of a switch, a relay, anything that has an Ansible module.
+"""Switches by a task list that the operator names: a PoE port of a switch, a relay, anything that has an Ansible
+module.
 
-Each question and each action is a small play over the one machine, so that the tasks have the machine's variables and may
-delegate to its switch. That costs seconds. For it such a machine is switched, retried, verified and brought back like any other.
+Each question and each action is a small play over the one machine, so that the tasks have the machine's variables and
+may delegate to its switch. That costs seconds. For it such a machine is switched, retried, verified and brought back
+like any other.
 """
 
 from __future__ import annotations
@@ -24,49 +26,34 @@ from typing import Any
 from ..errors import BadResponse, InvalidInput, MissingDependency, Unsupported
 from ..ports import Clock, PowerAction, PowerState
 from .command import failure, run_command
-from .driver import Driver, Options, Params
+from .driver import Driver, Options, Params, option
 
 ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
 """What a task list may say that it can do."""
 
 TASKS: Options = {
-    "file": {
-        "type": "path",
-        "required": True,
-        "description": "The task list, a file of the host that runs the module.",
-    },
-    "machine": {
-        "type": "str",
-        "required": True,
-        "play": "inventory_hostname",
-        "description": "Name of the machine in the inventory.",
-    },
-    "inventory": {
-        "type": "list",
-        "elements": "str",
-        "required": True,
-        "play": "ansible_inventory_sources",
-        "description": "Inventories, usually C({{ ansible_inventory_sources }}).",
-    },
-    "actions": {
-        "type": "list",
-        "elements": "str",
-        "choices": list(ACTIONS),
-        "default": ["on", "off"],
-        "description": "What the tasks can do.",
-    },
-    "reads_state": {
-        "type": "bool",
-        "default": True,
-        "description": """
+    "file": option("path", "The task list, a file of the host that runs the module.", required=True),
+    "machine": option("str", "Name of the machine in the inventory.", required=True, play="inventory_hostname"),
+    "inventory": option(
+        "list",
+        "Inventories, usually C({{ ansible_inventory_sources }}).",
+        elements="str",
+        required=True,
+        play="ansible_inventory_sources",
+    ),
+    "actions": option("list", "What the tasks can do.", elements="str", choices=list(ACTIONS), default=["on", "off"]),
+    "reads_state": option(
+        "bool",
+        """
             Whether the tasks answer C(power_action) V(state), by setting the fact C(power_state) to V(on) or V(off).
             They must change nothing then.
 
             Without it nothing can be verified.
         """,
-    },
-    "variables": {"type": "dict", "description": "Variables for the tasks. No secrets."},
-    "timeout": {"type": "float", "default": 120, "description": "Seconds for each run of the tasks."},
+        default=True,
+    ),
+    "variables": option("dict", "Variables for the tasks. No secrets."),
+    "timeout": option("float", "Seconds for each run of the tasks.", default=120),
 }
 
 
@@ -205,10 +192,9 @@ DRIVER = Driver(
     name="tasks",
     order=40,
     options={
-        "tasks": {
-            "type": "dict",
-            "options": TASKS,
-            "description": """
+        "tasks": option(
+            "dict",
+            """
                 For the driver V(tasks), a task list that switches the machine, through its switch for example.
 
                 It is run by C(ansible-playbook) over the one machine, with its variables of the inventory, and
@@ -218,7 +204,8 @@ DRIVER = Driver(
                 Extra variables of the play that uses the module are not there, see O(tasks.variables). Vault passwords
                 have to come from C(ANSIBLE_VAULT_PASSWORD_FILE) or C(ansible.cfg).
             """,
-        }
+            options=TASKS,
+        )
     },
     check=lambda params: task_options(params["tasks"]),
     open=TaskDriver,

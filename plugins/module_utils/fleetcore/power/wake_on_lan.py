@@ -2,7 +2,9 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Switches on by Wake-on-LAN: the last resort. Nothing answers the packet, so the machine itself is asked whether it runs."""
+"""Switches on by Wake-on-LAN: the last resort. Nothing answers the packet, so the machine itself is asked whether it
+runs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from typing import Optional
 
 from ..errors import InvalidInput, Unreachable, Unsupported
 from ..ports import Clock, PowerAction, PowerState
-from .driver import Driver, Options, Params
+from .driver import Driver, Options, Params, option
 
 _MAC = re.compile(
     r"^([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})$"
@@ -22,31 +24,25 @@ _MAC = re.compile(
 
 
 WAKE: Options = {
-    "mac": {
-        "type": "str",
-        "required": True,
-        "description": "MAC address of the network port that listens.",
-    },
-    "broadcast": {
-        "type": "str",
-        "default": "255.255.255.255",
-        "description": "Address to send to, for example the broadcast address of the machine's network.",
-    },
-    "port": {"type": "int", "default": 9, "description": "UDP port to send to."},
-    "source_address": {"type": "str", "description": "Own address to send from, which chooses the interface."},
-    "count": {"type": "int", "default": 3, "description": "How many packets are sent."},
-    "probe_host": {
-        "type": "str",
-        "description": """
+    "mac": option("str", "MAC address of the network port that listens.", required=True),
+    "broadcast": option(
+        "str",
+        "Address to send to, for example the broadcast address of the machine's network.",
+        default="255.255.255.255",
+    ),
+    "port": option("int", "UDP port to send to.", default=9),
+    "source_address": option("str", "Own address to send from, which chooses the interface."),
+    "count": option("int", "How many packets are sent.", default=3),
+    "probe_host": option(
+        "str",
+        """
             Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and the packets
             are sent each time.
         """,
-    },
-    "probe_port": {
-        "type": "int",
-        "default": 22,
-        "description": "TCP port of C(probe_host) to connect to. A machine that refuses the connection runs, too.",
-    },
+    ),
+    "probe_port": option(
+        "int", "TCP port of C(probe_host) to connect to. A machine that refuses the connection runs, too.", default=22
+    ),
 }
 """How to wake one machine. Options of the module ``wake_on_lan``, too."""
 
@@ -149,13 +145,7 @@ class WakeOnLanDriver:
 DRIVER = Driver(
     name="wake_on_lan",
     order=20,
-    options={
-        "wake_on_lan": {
-            "type": "dict",
-            "options": WAKE,
-            "description": "For the driver V(wake_on_lan), which can only switch on.",
-        }
-    },
+    options={"wake_on_lan": option("dict", "For the driver V(wake_on_lan), which can only switch on.", options=WAKE)},
     check=lambda params: wake_options(params["wake_on_lan"]),
     open=WakeOnLanDriver,
 )

@@ -31,8 +31,8 @@ ON, OFF, UNKNOWN = PowerState.ON, PowerState.OFF, PowerState.UNKNOWN
 
 
 class Machine:
-    """A clock and a driver in one. ``obey`` maps an action to seconds until it takes effect (None: never), or to a list of errors
-    and seconds, one for each time."""
+    """A clock and a driver in one. ``obey`` maps an action to seconds until it takes effect (None: never), or to a list
+    of errors and seconds, one for each time."""
 
     name = "ours"
     actions = BMC_ACTIONS
@@ -316,7 +316,7 @@ def test_plans_that_are_refused():
         plan("", ON, PowerOptions())
 
 
-# -- drivers that can do less ---------------------------------------------------------------------------------------------------
+# -- drivers that can do less ------------------------------------------------------------------------------------------
 
 
 class Outlet(Machine):
