@@ -107,7 +107,10 @@ def _plan(connection: Connection, boot: Union[RedfishBoot, IpmiBoot], params: Ma
 
 
 class RedfishBoot:
-    """The boot override of ComputerSystem.Boot; ``have`` is how it was at first. Only what differs is sent: some BMCs refuse the whole object."""
+    """The boot override of ComputerSystem.Boot; ``have`` is how it was at first.
+
+    Only what differs is sent: some BMCs refuse the whole object.
+    """
 
     sure = True
 
