@@ -11,19 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional, Protocol
 
 from ..errors import FleetError, InvalidInput
-from ..ports import Plan
+from ..ipmi.session import Session as Ipmi
+from ..ports import Clock, Plan
 from ..power.options import BmcOptions, bmc_options, seconds
 from ..redfish.service import Service
 from .account_ipmi import IpmiAccounts
 from .account_password import Rotation
 from .account_redfish import RedfishAccounts
-from .base import Connection, Ipmi, reach
+from .base import reach
 
 Right = Callable[[Optional[Mapping[str, Any]]], bool]
 """Tells whether an account is as it is to be; it is told None where there is none."""
 
 
-class Accounts(Connection, Protocol):
+class Accounts(Protocol):
     """The accounts of one BMC. ``where`` is how the BMC names an account, ``None`` for one that is still to be made.
 
     An account is shown as ``{"name", "role", "enabled", "locked"}``; what the BMC does not tell is None.
@@ -31,6 +32,8 @@ class Accounts(Connection, Protocol):
     :ivar to_change: the account whose password the BMC wants changed before it lets in. Nothing else can be read then.
     """
 
+    host: str
+    clock: Clock
     to_change: Optional[str]
 
     def find(self, name: str) -> Optional[tuple[str, Mapping[str, Any]]]:
@@ -221,7 +224,7 @@ class _Account:
             found = self.accounts.find(self.name)
             return found[1] if found else None
 
-        return reach(self.accounts, self.params, write, read, good, f"the account {self.name!r}")
+        return reach(self.accounts.clock, self.params, write, read, good, f"the account {self.name!r}")
 
     def _facts(self, account: Optional[Mapping[str, Any]], rotate: bool, done: bool) -> dict[str, Any]:
         changed = rotate and self.new is not None

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import AuthenticationFailed, FleetError, InvalidInput, Unsupported
+from ..ipmi.session import Session as Ipmi
 from ..power.ipmi import open_session
 from ..power.options import BmcOptions
-from .base import Ipmi
 
 _APP = 6
 _SET_ACCESS, _GET_ACCESS, _SET_NAME, _GET_NAME, _SET_PASSWORD = 0x43, 0x44, 0x45, 0x46, 0x47
@@ -35,7 +35,6 @@ class IpmiAccounts:
     to_change: Optional[str] = None
 
     def __init__(self, ipmi: Ipmi) -> None:
-        self.name = ipmi.name
         self.ipmi = ipmi
         self.host = ipmi.host
         self.clock = ipmi.clock

@@ -32,7 +32,6 @@ class RedfishAccounts:
     """
 
     def __init__(self, service: Service) -> None:
-        self.name = service.name
         self.service = service
         self.host = service.host
         self.clock = service.clock

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, Protocol, TypeVar
+from typing import Any, Callable, Optional, TypeVar, Union
 
 from ..document.model import to_dict
 from ..errors import FleetError, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
+from ..ipmi.session import Session as Ipmi
 from ..ports import Clock, Plan
 from ..power.attempts import first_driver
 from ..power.ipmi import open_session
@@ -23,28 +24,8 @@ T = TypeVar("T")
 POLL_SECONDS = 2.0
 
 
-class Connection(Protocol):
-    """An open way to one BMC, over which changes are made. ``name`` is that of the driver."""
-
-    name: str
-    host: str
-    clock: Clock
-
-
-class Ipmi(Connection, Protocol):
-    """The part of :class:`fleetcore.ipmi.session.Session` that changes need."""
-
-    def raw(self, **request: Any) -> list[int]:
-        """Send a command; the data of its answer."""
-
-    def drop(self) -> None:
-        """Forget the session, which the BMC has lost."""
-
-    def remember(self, password: str) -> None:
-        """Log in with this password from now on."""
-
-    def close(self) -> None:
-        """Log out."""
+Connection = Union[Service, Ipmi]
+"""An open way to one BMC. ``name`` is that of the driver."""
 
 
 def plan_over(
@@ -80,7 +61,7 @@ def plan_over(
 
 
 def reach(
-    connection: Connection,
+    clock: Clock,
     params: Mapping[str, Any],
     write: Callable[[], Any],
     read: Callable[[], T],
@@ -95,7 +76,7 @@ def reach(
     Parameters, results and errors are those of :func:`carry_out` and :func:`read_back`.
     """
     timeout = seconds(params, "verify_timeout")
-    return carry_out(write, lambda: read_back(connection.clock, read, good, what, timeout=timeout, settle=settle), why)
+    return carry_out(write, lambda: read_back(clock, read, good, what, timeout=timeout, settle=settle), why)
 
 
 def carry_out(write: Callable[[], Any], look: Callable[[], T], why: Callable[[Any], str] = lambda _answer: "") -> T:

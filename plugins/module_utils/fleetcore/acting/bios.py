@@ -72,7 +72,7 @@ class _Bios:
 
     def _stage(self, values: Values) -> None:
         reach(
-            self.service,
+            self.service.clock,
             self.params,
             lambda: self.service.patch(self.settings.path, {"Attributes": values, **self.settings.apply_time}),
             lambda: self._read_staged(values),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Union
 
 from ..errors import FleetError, InvalidInput, Unsupported
+from ..ipmi.session import Session as Ipmi
 from ..ports import Plan
 from ..power.options import seconds
 from ..redfish.actions import allowable, spelt
@@ -18,7 +19,7 @@ from ..redfish.quirks import VIRTUAL_CD_IS_USB
 from ..redfish.service import Service
 from ..redfish.settings import Settings
 from ..redfish.values import at, text
-from .base import Connection, Ipmi, reach
+from .base import Connection, reach
 
 DEVICES = ("pxe", "disk", "cdrom", "usb", "bios_setup", "http", "none")
 DURATIONS = ("once", "persistent")
@@ -44,20 +45,6 @@ _VALID, _PERSISTENT, _EFI = 0x80, 0x40, 0x20
 
 State = Mapping[str, Optional[str]]
 """``device``, ``duration``, ``mode`` and ``http_boot_uri``."""
-
-
-class BootOverride(Protocol):
-    """What one machine boots from next.
-
-    :ivar have: as it was at first. ``sure``: false when ``read`` could not see what was written.
-    """
-
-    have: State
-    sure: bool
-
-    def read(self) -> State: ...
-
-    def write(self) -> None: ...
 
 
 def wanted(params: Mapping[str, Any]) -> dict[str, Optional[str]]:
@@ -95,7 +82,7 @@ def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
     return _plan(ipmi, IpmiBoot(ipmi, want), params, want)
 
 
-def _plan(connection: Connection, boot: BootOverride, params: Mapping[str, Any], want: State) -> Plan:
+def _plan(connection: Connection, boot: Union[RedfishBoot, IpmiBoot], params: Mapping[str, Any], want: State) -> Plan:
     have = boot.have
     settle = seconds(params, "settle_seconds")
 
@@ -108,7 +95,7 @@ def _plan(connection: Connection, boot: BootOverride, params: Mapping[str, Any],
 
     def apply() -> Mapping[str, Any]:
         try:
-            found = reach(connection, params, boot.write, boot.read, right, "the boot device", settle=settle)
+            found = reach(connection.clock, params, boot.write, boot.read, right, "the boot device", settle=settle)
         except FleetError as error:
             error.details.setdefault("wanted", dict(want))
             raise
@@ -120,7 +107,10 @@ def _plan(connection: Connection, boot: BootOverride, params: Mapping[str, Any],
 
 
 class RedfishBoot:
-    """:class:`BootOverride` by ComputerSystem.Boot. Only what differs is sent: some BMCs refuse the whole object."""
+    """The boot override of ComputerSystem.Boot; ``have`` is how it was at first.
+
+    Only what differs is sent: some BMCs refuse the whole object.
+    """
 
     sure = True
 
@@ -200,7 +190,7 @@ def _offered(host: str, boot: Mapping[str, Any], name: str, words: tuple[str, ..
 
 
 class IpmiBoot:
-    """:class:`BootOverride` by the boot flags (IPMI 2.0, sections 28.12 and 28.13).
+    """The boot flags (IPMI 2.0, sections 28.12 and 28.13).
 
     Some BMCs keep the device and show no flags at all: then it is there, as far as can be seen, and ``sure`` is false.
     """

@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Union
 
 from ..errors import Unsupported
+from ..ipmi.session import Session as Ipmi
 from ..ports import Plan
 from ..redfish.actions import allowable, spelt
 from ..redfish.service import Service
 from ..redfish.values import at, links
-from .base import Connection, Ipmi, reach
+from .base import Connection, reach
 
 STATES = ("on", "off")
 _WORDS = {"lit": "on", "blinking": "on", "off": "off"}
-
-
-class Light(Protocol):
-    """The light of one machine: ``on``, ``off``, or None when the BMC can't tell. ``have`` is how it was at first."""
-
-    have: Optional[str]
-
-    def read(self) -> Optional[str]: ...
-
-    def write(self, state: str) -> None: ...
 
 
 def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
@@ -41,7 +32,7 @@ def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
     return _plan(ipmi, IpmiLight(ipmi), params)
 
 
-def _plan(connection: Connection, light: Light, params: Mapping[str, Any]) -> Plan:
+def _plan(connection: Connection, light: Union[RedfishLight, IpmiLight], params: Mapping[str, Any]) -> Plan:
     have, want = light.have, params["state"]
 
     def facts(after: Optional[str], verified: bool) -> Mapping[str, Any]:
@@ -52,7 +43,7 @@ def _plan(connection: Connection, light: Light, params: Mapping[str, Any]) -> Pl
             light.write(want)
             return facts(want, False)
         found = reach(
-            connection, params, lambda: light.write(want), light.read, lambda found: found == want, "the light"
+            connection.clock, params, lambda: light.write(want), light.read, lambda found: found == want, "the light"
         )
         return facts(found, True)
 
@@ -60,7 +51,7 @@ def _plan(connection: Connection, light: Light, params: Mapping[str, Any]) -> Pl
 
 
 class RedfishLight:
-    """:class:`Light` of a ComputerSystem or Chassis.
+    """The light of a ComputerSystem or Chassis. ``have`` is how it was at first.
 
     :raises Unsupported: neither has one.
     """
@@ -106,7 +97,7 @@ def redfish_ways(body: Mapping[str, Any], state: str) -> list[dict[str, Any]]:
 
 
 class IpmiLight:
-    """:class:`Light` by Chassis Identify (IPMI 2.0, section 28.5)."""
+    """The light by Chassis Identify (IPMI 2.0, section 28.5): on, off, or None when the BMC can't tell."""
 
     def __init__(self, ipmi: Ipmi) -> None:
         self._ipmi = ipmi

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Union
 
 from ..document.model import to_dict
 from ..document.parts import LogEntry
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..ipmi.sel import read_log
-from ..ipmi.session import Session
+from ..ipmi.session import Session as Ipmi
 from ..ports import Plan
 from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
@@ -26,16 +26,6 @@ _CLEAR_WORDS = ("clear", "erase")
 _POLL_CLEAR = 0.5
 
 
-class Log(Protocol):
-    """One log of one machine. Its entries are read oldest first."""
-
-    name: str
-
-    def read(self) -> list[LogEntry]: ...
-
-    def clear(self) -> None: ...
-
-
 def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
     """Plan for the log that is named, or the only one with hardware events.
 
@@ -44,7 +34,7 @@ def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
     return _plan(service, RedfishLog(service, text(params.get("log")), params["state"] == "cleared"), params)
 
 
-def plan_ipmi(ipmi: Session, params: Mapping[str, Any]) -> Plan:
+def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
     """Plan for the SEL.
 
     :raises InvalidInput: a log is named.
@@ -54,7 +44,7 @@ def plan_ipmi(ipmi: Session, params: Mapping[str, Any]) -> Plan:
     return _plan(ipmi, IpmiLog(ipmi), params)
 
 
-def _plan(connection: Connection, log: Log, params: Mapping[str, Any]) -> Plan:
+def _plan(connection: Connection, log: Union[RedfishLog, IpmiLog], params: Mapping[str, Any]) -> Plan:
     limit = int(params["limit"])
     if limit < 0:
         raise InvalidInput.of("limit", f"{limit} is less than 0")
@@ -79,7 +69,7 @@ def _plan(connection: Connection, log: Log, params: Mapping[str, Any]) -> Plan:
         return {"entries left": len(set(entries).intersection(found)) if len(found) > 1 else 0}
 
     def apply() -> Mapping[str, Any]:
-        reach(connection, params, log.clear, left, lambda found: not found["entries left"], "the log")
+        reach(connection.clock, params, log.clear, left, lambda found: not found["entries left"], "the log")
         return facts(True)
 
     clears = params["state"] == "cleared" and not is_clear(entries)
@@ -93,7 +83,7 @@ def is_clear(entries: list[LogEntry]) -> bool:
 
 
 class RedfishLog:
-    """:class:`Log` by a LogService.
+    """The log of one LogService. Entries are read oldest first.
 
     :raises Unsupported: it is to be cleared, and can't be.
     """
@@ -149,11 +139,11 @@ def _choose(service: Service, name: Optional[str]) -> Member:
 
 
 class IpmiLog:
-    """:class:`Log` by the SEL (IPMI 2.0, section 31)."""
+    """The SEL (IPMI 2.0, section 31)."""
 
     name = "SEL"
 
-    def __init__(self, ipmi: Session) -> None:
+    def __init__(self, ipmi: Ipmi) -> None:
         self._ipmi = ipmi
 
     def read(self) -> list[LogEntry]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Union
 
 from ..errors import (
     AuthenticationFailed,
@@ -20,28 +20,17 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
+from ..ipmi.session import Session as Ipmi
 from ..ports import Plan
 from ..power.options import bmc_options, seconds
 from ..power.redfish import open_service
 from ..redfish.actions import action_target, spelt
 from ..redfish.service import Member, Service
 from ..redfish.values import id_of, text
-from .base import Connection, Ipmi, carry_out
+from .base import Connection, carry_out
 
 _RESET = "Manager.Reset"
 _KINDS = {"graceful": ("GracefulRestart", "ForceRestart"), "forced": ("ForceRestart", "GracefulRestart")}
-
-
-class Bmc(Protocol):
-    """One BMC that can be restarted."""
-
-    def restart(self) -> None: ...
-
-    def is_gone(self) -> bool:
-        """Ask it. A TransientError means that it is gone, too."""
-
-    def is_back(self) -> None:
-        """Log in anew and ask it. Raises while it does not answer as before."""
 
 
 def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
@@ -62,7 +51,7 @@ def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
     return _plan(ipmi, IpmiBmc(ipmi, params["kind"]), params)
 
 
-def _plan(connection: Connection, bmc: Bmc, params: Mapping[str, Any]) -> Plan:
+def _plan(connection: Connection, bmc: Union[RedfishBmc, IpmiBmc], params: Mapping[str, Any]) -> Plan:
     clock = connection.clock
     down_timeout, timeout = seconds(params, "down_timeout"), seconds(params, "wait_timeout")
 
@@ -92,14 +81,14 @@ def _plan(connection: Connection, bmc: Bmc, params: Mapping[str, Any]) -> Plan:
     return Plan({"bmc": "runs"}, {"bmc": "restarted"}, lambda: facts(None, None), apply)
 
 
-def _is_gone(bmc: Bmc) -> bool:
+def _is_gone(bmc: Union[RedfishBmc, IpmiBmc]) -> bool:
     try:
         return bmc.is_gone()
     except TransientError:
         return True
 
 
-def _until_back(connection: Connection, bmc: Bmc, begin: float, timeout: float) -> None:
+def _until_back(connection: Connection, bmc: Union[RedfishBmc, IpmiBmc], begin: float, timeout: float) -> None:
     """Wait until the BMC answers as before.
 
     A BMC that has not loaded its accounts yet refuses everybody. One that means it locks the account: so a login that
@@ -128,7 +117,7 @@ def _until_back(connection: Connection, bmc: Bmc, begin: float, timeout: float) 
 
 
 class RedfishBmc:
-    """:class:`Bmc` by Manager.Reset.
+    """A BMC that is restarted by Manager.Reset.
 
     :raises Unsupported: it does not offer a reset of this kind.
     """
@@ -183,7 +172,7 @@ def _manager(service: Service, name: Optional[str]) -> Member:
 
 
 class IpmiBmc:
-    """:class:`Bmc` by the resets of IPMI (IPMI 2.0, sections 20.2 and 20.3)."""
+    """A BMC that is restarted by IPMI (IPMI 2.0, sections 20.2 and 20.3)."""
 
     def __init__(self, ipmi: Ipmi, kind: str) -> None:
         self._ipmi = ipmi

@@ -79,7 +79,7 @@ class _SecureBoot:
             self.service.act(self.body, _RESET, {"ResetKeysType": KEYS[self.keys]})
         if self.want_enabled:
             reach(
-                self.service,
+                self.service.clock,
                 self.params,
                 lambda: self.service.patch(self.path, {"SecureBootEnable": self.enabled}),
                 self.read,

@@ -151,7 +151,7 @@ class _Slot:
     def reach(self, write: Callable[[], None], image: Optional[str]) -> None:
         """Write, then read until the slot holds an image, or none. Some BMCs show their own name of the image."""
         reach(
-            self._service,
+            self._service.clock,
             self._params,
             write,
             lambda: shown(self._service.get(self._path)),

@@ -210,6 +210,7 @@ class Protocol:
                 self._refused(response)
 
     def _refused(self, response: HttpResponse) -> NoReturn:
+        self._sessions = None  # a refused password is not sent again
         words = message_of(response)
         who = f"user {self._username!r}" if self._username is not None else "no user name was given"
         raise AuthenticationFailed(

@@ -109,6 +109,38 @@ def _interrupted(bmc):
         raise KeyboardInterrupt
 
 
+def test_a_login_that_tells_its_session_in_the_body_only_is_ended():
+    body = json.dumps({"@odata.id": LOGOUT[1], "Id": "7"}).encode()
+    script = Script({LOGIN: HttpResponse(201, {"x-auth-token": "t0"}, body)})
+    with session(script):
+        pass
+    assert script.log()[-1] == LOGOUT
+
+
+def test_a_session_that_is_forgotten_by_a_bmc_that_restarts_is_renewed_once_it_is_back():
+    """The new login fails at first: nobody is logged in then, and the next request logs in."""
+    script = Script(
+        {
+            LOGIN: [HttpResponse(201, TOKEN, b"{}"), Unreachable("it restarts"), HttpResponse(201, TOKEN, b"{}")],
+            SYSTEMS: [reply(401), reply(401), reply(body={"Members": []})],
+        }
+    )
+    with session(script) as bmc:
+        with pytest.raises(Unreachable):
+            bmc.send("GET", SYSTEMS[1])
+        assert bmc.send("GET", SYSTEMS[1]).status == 200
+    assert script.log()[-1] == LOGOUT
+
+
+def test_a_refused_login_is_not_repeated_after_the_session_was_forgotten():
+    script = Script({LOGIN: [HttpResponse(201, TOKEN, b"{}"), reply(401)], SYSTEMS: reply(401)})
+    with session(script) as bmc:
+        with pytest.raises(AuthenticationFailed):
+            bmc.send("GET", SYSTEMS[1])
+        assert bmc.send("GET", SYSTEMS[1]).status == 401
+    assert script.log().count(LOGIN) == 2
+
+
 def test_a_failing_logout_is_no_failure():
     script = Script({LOGIN: HttpResponse(201, TOKEN, b"{}"), LOGOUT: Unreachable("gone")})
     with session(script):
