@@ -4,4 +4,11 @@
 
 """Reads the hardware of one machine, or of a whole fleet in one process.
 
-===============  ===================================================================================="""
+===============  =============================================================================================
+``collect.py``   one machine: its hardware from its BMC, over the first driver that can, or from a capture
+``engine.py``    targets -> collections, so many at once; stop; what is said on the way and at the end
+``delivery.py``  documents on their way to the machine server: a short queue, batches, the spool
+``done.py``      which machines are done, in a file, for resuming
+``dump.py``      what a document is compared with, as files
+===============  =============================================================================================
+"""
