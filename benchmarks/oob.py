@@ -49,7 +49,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils")]
 
 from fleetcore.host.clock import SystemClock  # noqa: E402
-from fleetcore.net.client import ServerClient  # noqa: E402
+from fleetcore.net.client.server import ServerClient  # noqa: E402
 from fleetcore.net.http import HttpClient, HttpOptions  # noqa: E402
 from fleetcore.net.http_async import AsyncHttpClient  # noqa: E402
 from fleetcore.ports import HttpRequest  # noqa: E402

@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils")]
 
 from fleetcore.host.clock import SystemClock  # noqa: E402
-from fleetcore.net.client import ServerClient  # noqa: E402
+from fleetcore.net.client.server import ServerClient  # noqa: E402
 from fleetcore.net.http import HttpClient, HttpOptions  # noqa: E402
 
 from fleetlab.farm import BmcSpec, Farm, raise_file_limit, running_farm  # noqa: E402

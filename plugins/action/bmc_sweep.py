@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
 
 
 class Follower:
-    """Shows what is added to a progress file from now on, in a thread."""
+    """Shows, in a thread, what is added to a progress file from now on."""
 
     def __init__(self, path: str, show: Callable[[str], None]) -> None:
         self._path = path
@@ -95,7 +95,7 @@ class Follower:
 
 
 def sentence(line: str) -> str:
-    """One line of the progress file for a person; empty if there is nothing to say."""
+    """Turn a line of the progress file into words for a person; empty if there is nothing to say."""
     try:
         entry = json.loads(line)
         event = entry["event"]
@@ -105,8 +105,8 @@ def sentence(line: str) -> str:
             left = entry.get("seconds_left")
             more = f", about {left:.0f} s left" if left and event == "progress" else ""
             return (
-                f"  sweep: {entry['done']} of {entry['total']} done in {entry['seconds']:.0f} s, {entry['failed']} failed, "
-                f"{entry['published']} published, {entry['running']} running{more}"
+                f"  sweep: {entry['done']} of {entry['total']} done in {entry['seconds']:.0f} s, "
+                f"{entry['failed']} failed, {entry['published']} published, {entry['running']} running{more}"
             )
         if event == "stopping":
             return f"  sweep: stopping, logging out of {entry['running']} BMCs"

@@ -21,10 +21,12 @@ options:
       - Without it, the environment variable E(FLEETD_TOKEN) of the host that runs the module is used.
     type: str
   server_ca_path:
-    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked against. Default is the system's.
+    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked
+      against. Default is the system's.
     type: path
   server_fingerprint:
-    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted without a CA.
+    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted
+      without a CA.
     type: str
   server_validate_certs:
     description: Whether the server's certificate is checked. V(false) accepts any certificate, also an attacker's.
@@ -35,10 +37,12 @@ options:
     type: float
     default: 30
 notes:
-  - Set the C(server_*) options once for all tasks of a play with C(module_defaults) and the group C(baremetal.fleet.server).
+  - Set the C(server_*) options once for all tasks of a play with C(module_defaults) and the group
+    C(baremetal.fleet.server).
   - >-
-    The module talks to the machine server and not to the machine. In a play over the machines themselves use C(connection: local)
-    and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{ ansible_playbook_python }}).
+    The module talks to the machine server and not to the machine. In a play over the machines themselves use
+    C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{
+    ansible_playbook_python }}).
 """
 
     # For inventory plugins.
@@ -58,12 +62,14 @@ options:
     env:
       - name: FLEETD_TOKEN
   server_ca_path:
-    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked against. Default is the system's.
+    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked
+      against. Default is the system's.
     type: path
     env:
       - name: FLEETD_CA_PATH
   server_fingerprint:
-    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted without a CA.
+    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted
+      without a CA.
     type: str
   server_validate_certs:
     description: Whether the server's certificate is checked. V(false) accepts any certificate, also an attacker's.
@@ -94,14 +100,16 @@ options:
     vars:
       - name: fleet_server_token
   server_ca_path:
-    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked against. Default is the system's.
+    description: File or directory with the CA certificates, in PEM format, that the server's certificate is checked
+      against. Default is the system's.
     type: path
     env:
       - name: FLEETD_CA_PATH
     vars:
       - name: fleet_server_ca_path
   server_fingerprint:
-    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted without a CA.
+    description: SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted
+      without a CA.
     type: str
     vars:
       - name: fleet_server_fingerprint

@@ -12,12 +12,12 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Reads all machines from the machine server (C(fleetd)) in one request.
-  - The groups C(site_*), C(rack_*), C(lifecycle_*), C(vendor_*), C(model_*) and C(label_<key>_<value>) come ready-made from the server
-    and cost next to nothing. O(compose), O(groups) and O(keyed_groups) are evaluated for each host and are much slower, about 1.6
-    milliseconds per host.
-  - Each host gets its BMC's address and settings as C(bmc_*) variables, which the collection's playbooks use, and C(fleet_*)
-    variables, among them C(fleet_site), C(fleet_rack), C(fleet_labels), C(fleet_lifecycle), C(fleet_vendor), C(fleet_model),
-    C(fleet_serial) and C(fleet_uuid). Passwords and tokens are never among them.
+  - The groups C(site_*), C(rack_*), C(lifecycle_*), C(vendor_*), C(model_*) and C(label_<key>_<value>) come ready-made
+    from the server and cost next to nothing. O(compose), O(groups) and O(keyed_groups) are evaluated for each host and
+    are much slower, about 1.6 milliseconds per host.
+  - Each host gets its BMC's address and settings as C(bmc_*) variables, which the collection's playbooks use, and
+    C(fleet_*) variables, among them C(fleet_site), C(fleet_rack), C(fleet_labels), C(fleet_lifecycle),
+    C(fleet_vendor), C(fleet_model), C(fleet_serial) and C(fleet_uuid). Passwords and tokens are never among them.
   - What hosts contain is data and is never evaluated as a template.
   - The file's name must end in C(machines.yml), C(machines.yaml), C(fleet.yml) or C(fleet.yaml).
 options:
@@ -42,9 +42,12 @@ options:
     default: []
 notes:
   - If the server does not answer, Ansible prints one warning and goes on without these hosts. Set
-    C(any_unparsed_is_failed = true) in section C([inventory]) of C(ansible.cfg), or E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED), to make it an error.
-  - O(server_url), O(server_token), O(server_ca_path), O(site), O(rack) and values of O(labels) and O(lifecycle) may be templates.
-  - An option that is there but empty, for example because a lookup found nothing, is an error and does not select every machine.
+    C(any_unparsed_is_failed = true) in section C([inventory]) of C(ansible.cfg), or
+    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED), to make it an error.
+  - O(server_url), O(server_token), O(server_ca_path), O(site), O(rack) and values of O(labels) and O(lifecycle) may be
+    templates.
+  - An option that is there but empty, for example because a lookup found nothing, is an error and does not select
+    every machine.
 extends_documentation_fragment:
   - baremetal.fleet.server.plugin
   - ansible.builtin.constructed
@@ -77,6 +80,7 @@ cache_connection: /var/tmp/fleet-inventory
 cache_timeout: 300
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -89,6 +93,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import server_client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import FleetError
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.inventory import Inventories
 
 NAMES = tuple(f"{stem}.{ending}" for stem in ("machines", "fleet") for ending in ("yml", "yaml"))
 TEMPLATED = (
@@ -128,16 +133,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         names = self._populate(data)
         self._construct(names)
 
-    # -- options -----------------------------------------------------------------------------------------------------------
+    # -- options ------------------------------------------------------------------------------------------------------
 
     def _refuse_unknown(self, config: Mapping[str, Any]) -> None:
-        """A misspelt filter must not select the whole fleet."""
+        """Refuse options that do not exist: a misspelt filter must not select the whole fleet."""
         unknown = sorted(set(config) - set(self.get_options()))
         if unknown:
             raise AnsibleParserError(f"unknown option {unknown[0]!r}; see `ansible-doc -t inventory {self.NAME}`")
 
     def _settings(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """All of this plugin's own options, templates evaluated."""
+        """Read this plugin's own options and evaluate their templates."""
         self.templar.available_variables = self._vars or {}
         settings = {name: self.get_option(name) for name in (*TEMPLATED, "server_validate_certs", "server_timeout")}
         for name in TEMPLATED:
@@ -159,10 +164,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return str(value).lower()
         return None if value is None else str(self.templar.template(value)).strip()
 
-    # -- data --------------------------------------------------------------------------------------------------------------
+    # -- data ---------------------------------------------------------------------------------------------------------
 
     def _data(self, path: str, settings: Mapping[str, Any], cache: bool) -> Mapping[str, Any]:
-        """The server's answer, or what the cache kept of the same question.
+        """Ask the server, or the cache that keeps its answer to this question.
 
         A refresh (``meta: refresh_inventory``) asks with the ETag of what was kept: the same state is not sent again.
         """
@@ -177,21 +182,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return _only(kept["data"], settings["lifecycle"])
 
     def _fetch(self, settings: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
-        """``{"etag", "data"}``: ``kept`` if the server says that it is still so."""
-        client = server_client(settings)
-        try:
+        """Return ``{"etag", "data"}``, which is ``kept`` if the server says that nothing changed."""
+        with contextlib.closing(server_client(settings, Inventories)) as client:
             answer = client.inventory(settings["site"], settings["rack"], settings["labels"], kept.get("etag"))
-        finally:
-            client.close()
         return kept if answer.data is None else {"etag": answer.etag, "data": answer.data}
 
-    # -- inventory -----------------------------------------------------------------------------------------------------------
+    # -- inventory ----------------------------------------------------------------------------------------------------
 
     def _populate(self, data: Mapping[str, Any]) -> list[str]:
         """Add hosts, variables and groups.
 
-        Variables and memberships go to the objects directly: one call per variable through ``set_variable`` takes longer
-        than all the rest.
+        Variables and memberships go to the objects directly: one call per variable through ``set_variable`` takes
+        longer than all the rest.
         """
         inventory = self.inventory
         marked = functools.lru_cache(maxsize=None)(_marked)
@@ -208,7 +210,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return list(hosts)
 
     def _construct(self, names: Iterable[str]) -> None:
-        """What the user asked for beyond the server's groups."""
+        """Add what the user asked for beyond the server's groups."""
         compose, groups, keyed_groups = (self.get_option(name) for name in ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed_groups):
             return
@@ -224,7 +226,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 def _only(data: Mapping[str, Any], lifecycle: Iterable[str]) -> Mapping[str, Any]:
-    """The part of the inventory whose machines are in one of these states; all of it if none is given."""
+    """Keep the machines that are in one of these states; all if none is given."""
     wanted = set(lifecycle)
     if not wanted:
         return data
@@ -238,7 +240,7 @@ def _only(data: Mapping[str, Any], lifecycle: Iterable[str]) -> Mapping[str, Any
 
 
 def _marked(value: str) -> str:
-    """The string, so that Ansible never evaluates it.
+    """Mark a string, so that Ansible never evaluates it.
 
     Strings that can't be a template become ordinary ones: others are printed by ansible-inventory as
     ``{"__ansible_unsafe": ...}``, which not every reader understands.
@@ -249,7 +251,7 @@ def _marked(value: str) -> str:
 
 
 def _strings(value: Any, change: Callable[[str], str]) -> Any:
-    """JSON data with all strings changed, the keys aside."""
+    """Change all strings in JSON data, the keys aside."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):

@@ -11,8 +11,10 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Reads user name and password that are stored in the machine server (C(fleetd)), for example with M(baremetal.fleet.credential).
-  - The collection's playbooks use it for hosts that have C(bmc_credential), which the inventory plugin sets, and no C(bmc_username).
+  - Reads user name and password that are stored in the machine server (C(fleetd)), for example with
+    M(baremetal.fleet.credential).
+  - The collection's playbooks use it for hosts that have C(bmc_credential), which the inventory plugin sets, and no
+    C(bmc_username).
   - The server writes down every read. Several reads of one task are one.
 options:
   _terms:
@@ -60,6 +62,7 @@ _raw:
       type: str
 """
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -68,6 +71,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import FleetError
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.credentials import Credentials
 
 KEPT_SECONDS = 30.0
 
@@ -95,18 +99,14 @@ class LookupModule(LookupBase):
         return found
 
     def _option(self, name: str) -> Any:
-        """An option, evaluated: those that come from variables may be templates."""
+        """Evaluate an option: those that come from variables may be templates."""
         value = self.get_option(name)
         return self._templar.template(value) if isinstance(value, str) else value
 
 
 def _read(options: Mapping[str, Any], name: str) -> Login:
-    client = None
     try:
-        client = server_client(options)
-        return client.read_credential(name)
+        with contextlib.closing(server_client(options, Credentials)) as client:
+            return client.read_credential(name)
     except FleetError as error:
         raise AnsibleError(f"credential {name}: {error.message}") from None
-    finally:
-        if client:
-            client.close()

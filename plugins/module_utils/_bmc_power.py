@@ -18,6 +18,7 @@ from .fleetcore.errors import NotVerified
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.locks import FileLocks
 from .fleetcore.net.claim import Claim, summary
+from .fleetcore.net.client.server import ServerClient
 from .fleetcore.ports import Clock, Plan, PowerDriver, PowerState
 from .fleetcore.power.attempts import open_first, power_drivers
 from .fleetcore.power.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
@@ -67,7 +68,7 @@ def _permit(params: Mapping[str, Any]) -> Callable[[], None]:
 
     def ask() -> None:
         if params.get("claim") is not None:
-            with contextlib.closing(server_client(params)) as client:
+            with contextlib.closing(server_client(params, ServerClient)) as client:
                 Claim.of(params["claim"]).renew(client)
 
     return ask
@@ -82,7 +83,7 @@ def _reported(planned: Plan, params: Mapping[str, Any], clock: Clock) -> Plan:
         power = dict(result["power"])
         if params["state"] != "cycle":
             return result
-        with contextlib.closing(server_client(params)) as client:
+        with contextlib.closing(server_client(params, ServerClient)) as client:
             if patience:
                 power["heard"] = claim.heard_again(client, clock, patience)
                 power["verified"] = power["heard"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module ``credential`` decides."""
+"""Decides for the module ``credential``. Private to this collection."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from ._boundary import Plan
 from .fleetcore.errors import InvalidInput, NotFound
-from .fleetcore.net.client import ServerClient
+from .fleetcore.net.client.credentials import Credentials
+from .fleetcore.ports import Plan
 
 ON_CREATE = "on_create"
 
 
-def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
+def plan(client: Credentials, params: Mapping[str, Any]) -> Plan:
     """Store or remove a login of the machine server. Only the server can compare passwords: nobody else may read them.
 
     :raises InvalidInput: an option is missing or can't be used.
@@ -35,13 +35,12 @@ def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
         return Plan(before, {}, dict, remove)
     for option in ("username", "password"):
         if not params[option]:
-            raise InvalidInput(f"{option}: needed to store a login", field=option)
+            raise InvalidInput.of(option, "needed to store a login")
     after = {"name": name, "username": params["username"]}
     kept = have is not None and params["update_password"] == ON_CREATE
     if kept and before != after:
-        raise InvalidInput(
-            f"username: {name} is stored for {before['username']}; another user needs update_password: always",
-            field="username",
+        raise InvalidInput.of(
+            "username", f"{name} is stored for {before['username']}; another user needs update_password: always"
         )
 
     def apply() -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module ``machine`` decides: options -> wanted fields, (have, want) -> plan."""
+"""Decides for the module ``machine``: options -> wanted fields, (have, want) -> plan. Private to this collection."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from ._boundary import Plan
+from ._server import if_there
 from .fleetcore.document.model import clean_mac
 from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
-from .fleetcore.net.client import ServerClient, check_id
-from .fleetcore.net.http import clean_fingerprint
+from .fleetcore.net.client.base import check_id
+from .fleetcore.net.client.machines import Machines
+from .fleetcore.net.tls import clean_fingerprint
+from .fleetcore.ports import Plan
 
 Machine = Mapping[str, Any]
 
@@ -23,7 +25,7 @@ PLACE = ("site", "rack", "position")
 MANAGED = ("labels", *PLACE, "lifecycle", "bmc")
 
 
-def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
+def plan(client: Machines, params: Mapping[str, Any]) -> Plan:
     """Read the machine and plan what ``params`` (the module's options) ask for.
 
     :raises InvalidInput: an option can't be used, ``details["field"]`` names it; raised before anything is sent.
@@ -32,7 +34,7 @@ def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
     if params["state"] == "absent":
         return _absent(client, name)
     want = wanted(params)
-    have = _read(client, name)
+    have = if_there(lambda: client.machine(name))
     after = merged(have, want)
 
     def preview() -> Mapping[str, Any]:
@@ -50,8 +52,8 @@ def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
     return Plan(managed(have) if have else {}, after, preview, apply)
 
 
-def _absent(client: ServerClient, name: str) -> Plan:
-    have = _read(client, name)
+def _absent(client: Machines, name: str) -> Plan:
+    have = if_there(lambda: client.machine(name))
 
     def apply() -> Mapping[str, Any]:
         with contextlib.suppress(NotFound):  # somebody was faster
@@ -61,16 +63,7 @@ def _absent(client: ServerClient, name: str) -> Plan:
     return Plan(managed(have) if have else {}, {}, dict, apply)
 
 
-def _read(client: ServerClient, name: str) -> Optional[Machine]:
-    try:
-        return client.machine(name)
-    except NotFound:
-        return None
-
-
-def _write(
-    client: ServerClient, name: str, have: Optional[Machine], want: Mapping[str, Any], attempts: int = 3
-) -> Machine:
+def _write(client: Machines, name: str, have: Optional[Machine], want: Mapping[str, Any], attempts: int = 3) -> Machine:
     """Create or patch; read and try again if somebody else wrote in between."""
     try:
         if have is None:
@@ -80,7 +73,7 @@ def _write(
     except ConflictError:
         if attempts == 1:
             raise
-        return _write(client, name, _read(client, name), want, attempts - 1)
+        return _write(client, name, if_there(lambda: client.machine(name)), want, attempts - 1)
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -94,7 +87,7 @@ def managed(machine: Machine) -> dict[str, Any]:
 
 
 def merged(have: Optional[Machine], want: Mapping[str, Any]) -> dict[str, Any]:
-    """The managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays.
+    """Merge the managed fields as they are to be: labels as a whole, BMC settings one by one, what is not wanted stays.
 
     :raises InvalidInput: a BMC without an address.
     """
@@ -102,7 +95,7 @@ def merged(have: Optional[Machine], want: Mapping[str, Any]) -> dict[str, Any]:
     if "bmc" in want:
         out["bmc"] = {**((have or {}).get("bmc") or {}), **want["bmc"]}
         if not out["bmc"].get("address"):
-            raise InvalidInput("bmc.address: needed for a machine that has no BMC yet", field="bmc.address")
+            raise InvalidInput.of("bmc.address", "needed for a machine that has no BMC yet")
     return out if have else {field: value for field, value in out.items() if value is not None}
 
 
@@ -129,7 +122,7 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
     if params["lifecycle"] is not None:
         want["lifecycle"] = params["lifecycle"].strip()
         if not want["lifecycle"]:
-            raise InvalidInput("lifecycle: a machine is always in some state; give one", field="lifecycle")
+            raise InvalidInput.of("lifecycle", "a machine is always in some state; give one")
     if params["labels"] is not None:
         want["labels"] = {_label_key(key): label_value(key, value) for key, value in params["labels"].items()}
     if params["bmc"] is not None:
@@ -140,7 +133,7 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _label_key(key: Any) -> str:
     if not isinstance(key, str) or not key.strip():
-        raise InvalidInput(f"labels: {key!r} is not a name for a label", field="labels")
+        raise InvalidInput.of("labels", f"{key!r} is not a name for a label")
     return key.strip()
 
 
@@ -149,9 +142,8 @@ def label_value(key: Any, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, (str, int, float)):
-        raise InvalidInput(
-            f"labels.{key}: expected a string, got {type(value).__name__}; to remove a label leave it out",
-            field=f"labels.{key}",
+        raise InvalidInput.of(
+            f"labels.{key}", f"expected a string, got {type(value).__name__}; to remove a label leave it out"
         )
     return str(value)
 
@@ -165,16 +157,16 @@ def _mac(value: str) -> Optional[str]:
         return None
     mac = clean_mac(value)
     if mac is None:
-        raise InvalidInput(f"bmc.mac: {value!r} is not a MAC address such as 00:25:90:ab:cd:ef", field="bmc.mac")
+        raise InvalidInput.of("bmc.mac", f"{value!r} is not a MAC address such as 00:25:90:ab:cd:ef")
     return mac
 
 
 def _address(value: str) -> str:
     address = value.strip()
     if "@" in address:  # not shown: it is a login
-        raise InvalidInput("bmc.address: must not hold a user name or password", field="bmc.address")
+        raise InvalidInput.of("bmc.address", "must not hold a user name or password")
     if not address or any(char.isspace() for char in address):
-        raise InvalidInput(f"bmc.address: {value!r} is not a host name or IP address", field="bmc.address")
+        raise InvalidInput.of("bmc.address", f"{value!r} is not a host name or IP address")
     return address.strip("[]")
 
 
@@ -189,20 +181,20 @@ def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError:
         port = 0  # refused as a port
     if url.scheme not in ("https", "http") or not url.hostname or url.path.strip("/") or url.query:
-        raise InvalidInput(f"bmc.address: {address!r} is not of the form https://host[:port]", field="bmc.address")
+        raise InvalidInput.of("bmc.address", f"{address!r} is not of the form https://host[:port]")
     said: dict[str, Any] = {"redfish_scheme": url.scheme}
     if port is not None:
         said["redfish_port"] = port
     for key, value in said.items():
         if bmc.get(key, value) != value:
-            raise InvalidInput(f"bmc.{key}: is {bmc[key]}, but bmc.address says {value}", field=f"bmc.{key}")
+            raise InvalidInput.of(f"bmc.{key}", f"is {bmc[key]}, but bmc.address says {value}")
     return {**bmc, **said, "address": url.hostname}
 
 
 def _port(field: str) -> Callable[[int], int]:
     def clean(value: int) -> int:
         if not 1 <= value <= 65535:
-            raise InvalidInput(f"bmc.{field}: {value} is not a port (1 to 65535)", field=f"bmc.{field}")
+            raise InvalidInput.of(f"bmc.{field}", f"{value} is not a port (1 to 65535)")
         return value
 
     return clean
@@ -210,7 +202,7 @@ def _port(field: str) -> Callable[[int], int]:
 
 def _drivers(value: list[str]) -> list[str]:
     if not value or len(set(value)) != len(value):
-        raise InvalidInput("bmc.drivers: expected at least one driver, each once", field="bmc.drivers")
+        raise InvalidInput.of("bmc.drivers", "expected at least one driver, each once")
     return value
 
 

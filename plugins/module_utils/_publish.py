@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module ``device_publish`` decides."""
+"""Decides for the module ``device_publish``. Private to this collection."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ import os
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ._boundary import Plan
+from ._server import if_there
 from .fleetcore.document.model import device_from_dict, to_dict
-from .fleetcore.errors import InvalidInput, NotFound
-from .fleetcore.net.client import ServerClient, check_id
+from .fleetcore.errors import InvalidInput
+from .fleetcore.net.client.base import check_id
+from .fleetcore.net.client.devices import Devices
+from .fleetcore.net.client.machines import Machines
+from .fleetcore.ports import Plan
 from .fleetcore.sweep.dump import dump_options, write_dump
 
 # Differ in every observation without a change of the machine.
 NOISE = frozenset(["attempts", "collected_at", "collector", "coverage", "log", "sensors", "source", "stats"])
 
 
-def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
-    """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close to it.
+class Client(Machines, Devices):
+    """The resources of the machine server that the module needs."""
 
-    :raises ParseError: the document is none; ``details["field"]`` is the place. Raised before anything is sent, as is
-    :raises InvalidInput: machine, source or dump_dir.
+
+def plan(client: Client, params: Mapping[str, Any]) -> Plan:
+    """Check the document and plan to publish it. What is a change is the server's judgement; the preview comes close
+    to it.
+
+    Nothing is sent before both errors are excluded.
+
+    :raises ParseError: the document is none; ``details["field"]`` is the place.
+    :raises InvalidInput: machine, source or dump_dir can't be used.
     """
     machine = check_id(params["machine"])
     device = device_from_dict(params["device"])
@@ -49,19 +59,16 @@ def plan(client: ServerClient, params: Mapping[str, Any]) -> Plan:
 
 def _source(option: Optional[str], said: Optional[str]) -> str:
     if option and said and option != said:
-        raise InvalidInput(f"source: is {option}, but the document says {said}", field="source")
+        raise InvalidInput.of("source", f"is {option}, but the document says {said}")
     source = option or said
     if source not in ("oob", "inband"):
-        raise InvalidInput("source: the document does not say who looked; give oob or inband", field="source")
+        raise InvalidInput.of("source", "the document does not say who looked; give oob or inband")
     return source
 
 
-def _published(client: ServerClient, machine: str, source: str) -> Mapping[str, Any]:
+def _published(client: Client, machine: str, source: str) -> Mapping[str, Any]:
     client.machine(machine)  # NotFound here is the operator's mistake, below it is not
-    try:
-        return client.device(machine, source)
-    except NotFound:
-        return {}
+    return if_there(lambda: client.device(machine, source)) or {}
 
 
 def _facts(document: Mapping[str, Any]) -> Mapping[str, Any]:

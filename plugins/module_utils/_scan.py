@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module ``bmc_scan`` decides."""
+"""Decides for the module ``bmc_scan``. Private to this collection."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ._boundary import Plan
 from .fleetcore.errors import InvalidInput
+from .fleetcore.ports import Plan
 from .fleetcore.scan import ssdp, targets
-from .fleetcore.scan.scanner import ScanOptions, Service, SsdpOptions, scan
+from .fleetcore.scan.model import ScanOptions, Service, SsdpOptions
+from .fleetcore.scan.scanner import scan
 
 
 def plan(params: Mapping[str, Any]) -> Plan:
-    """Read only, but check mode sends nothing: it says how much would be sent.
+    """Plan a scan. It changes nothing, but check mode sends nothing either: it says how much would be sent.
 
     :raises InvalidInput: networks, ports, or limits that can't be used.
     """
@@ -35,15 +36,15 @@ def plan(params: Mapping[str, Any]) -> Plan:
 
 
 def scan_options(params: Mapping[str, Any]) -> ScanOptions:
-    """The module's options, checked.
+    """Check the module's options.
 
     :raises InvalidInput: see :func:`plan`.
     """
     for name in ("rate", "timeout", "concurrency", "attempts", "max_addresses", "ssdp_wait"):
         if params[name] <= 0:
-            raise _wrong(name, f"{params[name]:g} is not more than 0")
+            raise InvalidInput.of(name, f"{params[name]:g} is not more than 0")
     if not params["protocols"]:
-        raise _wrong("protocols", "the list is empty")
+        raise InvalidInput.of("protocols", "the list is empty")
     redfish, ipmi = ("redfish" in params["protocols"], "ipmi" in params["protocols"])
     return ScanOptions(
         addresses=tuple(targets.expand(params["networks"], params["max_addresses"])),
@@ -61,7 +62,7 @@ def scan_options(params: Mapping[str, Any]) -> ScanOptions:
 def _ports(params: Mapping[str, Any], name: str) -> tuple[int, ...]:
     ports = tuple(dict.fromkeys(params[name]))
     if not ports:
-        raise _wrong(name, "the list is empty; take the protocol out of `protocols` instead")
+        raise InvalidInput.of(name, "the list is empty; take the protocol out of `protocols` instead")
     for port in ports:
         _port(name, port)
     return ports
@@ -69,7 +70,7 @@ def _ports(params: Mapping[str, Any], name: str) -> tuple[int, ...]:
 
 def _port(name: str, port: int) -> int:
     if not 0 < port < 65536:
-        raise _wrong(name, f"{port} is not a port from 1 to 65535")
+        raise InvalidInput.of(name, f"{port} is not a port from 1 to 65535")
     return port
 
 
@@ -78,12 +79,8 @@ def _ssdp(params: Mapping[str, Any]) -> SsdpOptions:
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        raise _wrong("ssdp_address", f"{address!r} is not an IP address") from None
+        raise InvalidInput.of("ssdp_address", f"{address!r} is not an IP address") from None
     return SsdpOptions(address, _port("ssdp_port", params["ssdp_port"]), params["ssdp_interface"], params["ssdp_wait"])
-
-
-def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {message}", field=name)
 
 
 def _result(services: list[Service], options: ScanOptions, probes: int, seconds: float) -> dict[str, Any]:
@@ -100,8 +97,9 @@ def _result(services: list[Service], options: ScanOptions, probes: int, seconds:
 def bmcs(services: Iterable[Service]) -> list[dict[str, Any]]:
     """One BMC for each Redfish service, with the IPMI service of its address, and one for each address with IPMI only.
 
-    ``bmc`` has the shape of the option ``bmc`` of the module ``machine``; ``name`` is a name for who has no better one. Several
-    Redfish services at one address are several BMCs, and then nobody can tell whose the IPMI service is: it is left out.
+    ``bmc`` has the shape of the option ``bmc`` of the module ``machine``; ``name`` is a name for who has no better
+    one. Several Redfish services at one address are several BMCs, and then nobody can tell whose the IPMI service is:
+    it is left out.
     """
     redfish: dict[str, list[Service]] = {}
     ipmi: dict[str, Service] = {}

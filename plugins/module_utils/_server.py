@@ -2,19 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every module and plugin that talks to the machine server shares: its options and the client made of them."""
+"""Ties modules and plugins to the machine server: options, client, and how a module runs. Private to this collection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Callable, Optional, TypeVar
 
 from ansible.module_utils.basic import env_fallback
 
-from .fleetcore.errors import InvalidInput
+from ._boundary import run
+from .fleetcore.errors import InvalidInput, NotFound
 from .fleetcore.host.clock import SystemClock
-from .fleetcore.net.client import ServerClient
+from .fleetcore.net.client.base import Api
 from .fleetcore.net.http import HttpClient, HttpOptions
+from .fleetcore.ports import Plan
+
+A = TypeVar("A", bound=Api)
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 512 * 1024 * 1024  # the inventory of 10,000 machines has about 10 MB
 
@@ -27,12 +33,47 @@ SERVER: dict[str, Any] = {
     "server_validate_certs": {"type": "bool", "default": True},
     "server_timeout": {"type": "float", "default": 30},
 }
-# The same for modules that do without a server too.
+# For modules that do without a server, too.
 SERVER_OPTIONS: dict[str, Any] = {**SERVER, "server_url": {**SERVER["server_url"], "required": False}}
 
 
-def server_client(options: Mapping[str, Any]) -> ServerClient:
-    """The client for the ``server_*`` options; nothing is sent yet. The caller closes it.
+def run_on_server(
+    plan: Callable[[Any, Mapping[str, Any]], Plan],
+    api: type[A],
+    argument_spec: Mapping[str, Any],
+    *,
+    required: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Run a module whose ``plan`` gets a client of the machine server and the module's options.
+
+    :param api: the part of the server's API that the module needs: only that is shipped with it.
+    :param required: False: without ``server_url`` the client is None.
+    """
+
+    def planned(params: Mapping[str, Any]) -> Plan:
+        if not required and not params["server_url"]:
+            return plan(None, params)
+        client = server_client(params, api)
+        try:
+            return replace(plan(client, params), close=client.close)
+        except BaseException:
+            client.close()
+            raise
+
+    run(planned, {**argument_spec, **(SERVER if required else SERVER_OPTIONS)}, **kwargs)
+
+
+def if_there(read: Callable[[], T]) -> Optional[T]:
+    """Return what ``read`` returns, or None if the server does not have it."""
+    try:
+        return read()
+    except NotFound:
+        return None
+
+
+def server_client(options: Mapping[str, Any], api: type[A]) -> A:
+    """Make the client for the ``server_*`` options; nothing is sent yet. The caller closes it.
 
     :raises InvalidInput: an option can't be used.
     """
@@ -43,7 +84,7 @@ def server_client(options: Mapping[str, Any]) -> ServerClient:
         )
     timeout = options["server_timeout"]
     if timeout <= 0:
-        raise InvalidInput(f"server_timeout: {timeout:g} is not more than 0 seconds", field="server_timeout")
+        raise InvalidInput.of("server_timeout", f"{timeout:g} is not more than 0 seconds")
     http = HttpClient(
         HttpOptions(
             base_url=url,
@@ -55,4 +96,4 @@ def server_client(options: Mapping[str, Any]) -> ServerClient:
             option_prefix="server_",
         )
     )
-    return ServerClient(http, SystemClock(), url, token=options["server_token"])
+    return api(http, SystemClock(), url, token=options["server_token"])

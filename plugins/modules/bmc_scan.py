@@ -13,24 +13,27 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Looks for Redfish and IPMI services at the addresses that it is told, and tells what they say about themselves without a login.
+  - Looks for Redfish and IPMI services at the addresses that it is told, and tells what they say about themselves
+    without a login.
   - >-
-    Redfish is asked for its service root, C(/redfish/v1/). IPMI over LAN is asked by an RMCP presence ping and by Get Channel Authentication
-    Capabilities. With O(ssdp), Redfish services are also searched for by SSDP, the way of DSP0266.
+    Redfish is asked for its service root, C(/redfish/v1/). IPMI over LAN is asked by an RMCP presence ping and by Get
+    Channel Authentication Capabilities. With O(ssdp), Redfish services are also searched for by SSDP, the way of
+    DSP0266.
   - No user name and no password is sent to anybody. Certificates are not checked, their fingerprint is returned.
   - Only use it in networks that are yours to scan. Some BMCs log each connection.
 options:
   networks:
     description:
       - >-
-        What to scan. Networks, V(192.0.2.0/24), without their network and broadcast address; ranges, V(192.0.2.10-192.0.2.20) or
-        V(192.0.2.10-20); addresses, of IPv4 and IPv6. Host names are not looked up.
+        What to scan. Networks, V(192.0.2.0/24), without their network and broadcast address; ranges,
+        V(192.0.2.10-192.0.2.20) or V(192.0.2.10-20); addresses, of IPv4 and IPv6. Host names are not looked up.
       - Nothing else is contacted. An empty list is an error.
     type: list
     elements: str
     required: true
   max_addresses:
-    description: Most addresses that O(networks) may name. More is an error, before anything is sent. Raise it for larger networks.
+    description: Most addresses that O(networks) may name. More is an error, before anything is sent. Raise it for
+      larger networks.
     type: int
     default: 4096
   protocols:
@@ -87,7 +90,8 @@ options:
     type: int
     default: 1900
   ssdp_interface:
-    description: Local address of the interface to search from, or for IPv6 the name of the interface. Default is what the system chooses.
+    description: Local address of the interface to search from, or for IPv6 the name of the interface. Default is what
+      the system chooses.
     type: str
   ssdp_wait:
     description: Seconds to wait for answers.
@@ -130,7 +134,9 @@ EXAMPLES = r"""
 
 - name: Which IPMI services let anybody in?
   ansible.builtin.debug:
-    msg: "{{ found.services | selectattr('kind', '==', 'ipmi') | selectattr('facts.anonymous_login', 'true') | map(attribute='address') }}"
+    msg: >-
+      {{ found.services | selectattr('kind', '==', 'ipmi') | selectattr('facts.anonymous_login', 'true')
+         | map(attribute='address') }}
 
 - name: Gently, on all ports where Redfish might be, and by SSDP
   baremetal.fleet.bmc_scan:
@@ -174,12 +180,13 @@ services:
       description:
         - What the service says about itself.
         - >-
-          For Redfish, as far as it is known, C(product), C(vendor), C(name), C(uuid), C(redfish_version), C(server) (the HTTP server), C(fingerprint)
-          (SHA-256 of the certificate), and C(protected) if already the service root asks for a login.
+          For Redfish, as far as it is known, C(product), C(vendor), C(name), C(uuid), C(redfish_version), C(server)
+          (the HTTP server), C(fingerprint) (SHA-256 of the certificate), and C(protected) if already the service root
+          asks for a login.
         - >-
-          For IPMI C(versions), C(authentication) (types of IPMI 1.5), C(anonymous_login) (without name and password), C(null_usernames) (without
-          name), C(named_users), C(user_authentication), C(per_message_authentication), C(kg_set), C(channel), and the IANA numbers
-          C(oem_enterprise) and C(asf_enterprise).
+          For IPMI C(versions), C(authentication) (types of IPMI 1.5), C(anonymous_login) (without name and password),
+          C(null_usernames) (without name), C(named_users), C(user_authentication), C(per_message_authentication),
+          C(kg_set), C(channel), and the IANA numbers C(oem_enterprise) and C(asf_enterprise).
       type: dict
   sample:
     - address: 192.0.2.11
@@ -196,8 +203,8 @@ services:
       facts: {versions: ["1.5", "2.0"], anonymous_login: false}
 bmcs:
   description:
-    - The same by BMC. C(bmc) is what the option O(baremetal.fleet.machine#module:bmc) takes, C(name) is made of the address, C(vendor),
-      C(product) and C(uuid) are as Redfish knows them.
+    - The same by BMC. C(bmc) is what the option O(baremetal.fleet.machine#module:bmc) takes, C(name) is made of the
+      address, C(vendor), C(product) and C(uuid) are as Redfish knows them.
     - The fingerprint in it is the one seen now, by nobody confirmed.
   type: list
   elements: dict

@@ -13,13 +13,14 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Does for many BMCs at once, in one process, what M(baremetal.fleet.bmc_info) does for one. It needs a small fraction of the CPU time
-    that one task per host needs, and no more memory for ten thousand machines than for a hundred.
-  - Publishes each document to the machine server as soon as it is there. While the server is down, documents are kept in files
-    and sent later, by this sweep or the next one.
+  - Does for many BMCs at once, in one process, what M(baremetal.fleet.bmc_info) does for one. It needs a small
+    fraction of the CPU time that one task per host needs, and no more memory for ten thousand machines than for a
+    hundred.
+  - Publishes each document to the machine server as soon as it is there. While the server is down, documents are kept
+    in files and sent later, by this sweep or the next one.
   - A BMC that fails, hangs or is slow costs nothing to the others. What failed is in RV(failures).
-  - Stopped by C(SIGINT) or C(SIGTERM) it begins no more, logs out of all BMCs, and delivers what it has. With O(state_file) the next
-    run goes on from there.
+  - Stopped by C(SIGINT) or C(SIGTERM) it begins no more, logs out of all BMCs, and delivers what it has. With
+    O(state_file) the next run goes on from there.
 options:
   bmcs:
     description:
@@ -40,9 +41,11 @@ options:
         required: true
       credential:
         description:
-          - Name of the login that the machine server keeps for this BMC, see M(baremetal.fleet.credential). Each is read once.
+          - Name of the login that the machine server keeps for this BMC, see M(baremetal.fleet.credential). Each is
+            read once.
           - Used in place of O(username) and O(password). An O(bmcs[].username) goes before it.
-          - Needs O(server_url) and a O(server_token) of scope C(runner). When it can't be read, the machines that name it are in RV(failures).
+          - Needs O(server_url) and a O(server_token) of scope C(runner). When it can't be read, the machines that name
+            it are in RV(failures).
         type: str
       username:
         description: User of the BMC. Without one nobody logs in.
@@ -66,28 +69,33 @@ options:
         description: UDP port of IPMI over LAN. Default is V(623).
         type: int
       validate_certs:
-        description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an attacker's.
+        description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an
+          attacker's.
         type: bool
       ca_path:
-        description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against. Default is the system's.
+        description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked
+          against. Default is the system's.
         type: path
       fingerprint:
-        description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted, and no CA is needed.
+        description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted,
+          and no CA is needed.
         type: str
       timeout:
         description: Seconds to wait for each answer of a BMC. Default is V(30).
         type: float
       deadline:
-        description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by then has the verdict V(timeout).
+        description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by
+          then has the verdict V(timeout).
         type: float
       system:
         description: Id of the ComputerSystem, for a BMC that has several behind it.
         type: str
   select:
     description:
-      - Read the machines of the machine server that match every filter, and use the addresses and drivers that the server knows.
-      - Where the server knows the name of a login for a machine's BMC, that is used in place of O(username) and O(password), as with
-        O(bmcs[].credential).
+      - Read the machines of the machine server that match every filter, and use the addresses and drivers that the
+        server knows.
+      - Where the server knows the name of a login for a machine's BMC, that is used in place of O(username) and
+        O(password), as with O(bmcs[].credential).
       - A selection that is empty or names unknown machines is an error.
     type: dict
     suboptions:
@@ -133,19 +141,23 @@ options:
     description: UDP port of IPMI over LAN. Default is V(623).
     type: int
   validate_certs:
-    description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an attacker's.
+    description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an
+      attacker's.
     type: bool
   ca_path:
-    description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against. Default is the system's.
+    description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked
+      against. Default is the system's.
     type: path
   fingerprint:
-    description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted, and no CA is needed.
+    description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted, and no
+      CA is needed.
     type: str
   timeout:
     description: Seconds to wait for each answer of a BMC. Default is V(30).
     type: float
   deadline:
-    description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by then has the verdict V(timeout).
+    description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by then
+      has the verdict V(timeout).
     type: float
   system:
     description: Id of the ComputerSystem, for a BMC that has several behind it.
@@ -198,10 +210,11 @@ options:
     type: path
   cache_dir:
     description:
-      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a BMC whether it has changed,
-        and is not sent again what has not. It saves bytes and the BMC's time, not requests.
-      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs are always read anew.
-        A BMC whose ETags don't change when something does gives an old document.
+      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a
+        BMC whether it has changed, and is not sent again what has not. It saves bytes and the BMC's time, not
+        requests.
+      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs
+        are always read anew. A BMC whose ETags don't change when something does gives an old document.
       - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
     type: path
   from_captures:
@@ -216,17 +229,20 @@ options:
         E(DEBUG_DUMP_DIFFERS) work as there.
     type: path
   return_documents:
-    description: Return all documents. They are then all held in memory, and crossing Ansible they take much more. For small fleets.
+    description: Return all documents. They are then all held in memory, and crossing Ansible they take much more. For
+      small fleets.
     type: bool
     default: false
   state_file:
     description:
-      - File that notes which machines are done. If the sweep is interrupted, the next one with the same file leaves them out.
+      - File that notes which machines are done. If the sweep is interrupted, the next one with the same file leaves
+        them out.
       - After a sweep that came to its end the next one begins anew. Machines that failed are not noted as done.
     type: path
   spool:
     description:
-      - Directory for documents that could not be brought to the machine server. The next sweep sends what is in it first.
+      - Directory for documents that could not be brought to the machine server. The next sweep sends what is in it
+        first.
       - Default is C(baremetal.fleet/spool) in E(XDG_STATE_HOME), or in C(~/.local/state).
     type: path
   progress_file:
@@ -240,7 +256,8 @@ options:
     default: 10
   failure_budget:
     description:
-      - Percentage of machines that may fail before the task counts as failed. Failures are returned as RV(failures) in any case.
+      - Percentage of machines that may fail before the task counts as failed. Failures are returned as RV(failures) in
+        any case.
       - When every machine fails the task always fails.
     type: float
     default: 100
@@ -249,7 +266,8 @@ extends_documentation_fragment:
 attributes:
   action_group:
     description: >-
-      Belongs to both groups. In C(module_defaults) of C(group/baremetal.fleet.bmc) don't set C(address) for this module, it has one per machine.
+      Belongs to both groups. In C(module_defaults) of C(group/baremetal.fleet.bmc) don't set C(address) for this
+      module, it has one per machine.
     support: full
     membership:
       - baremetal.fleet.bmc
@@ -264,7 +282,8 @@ attributes:
     description: Reads only. Publishing the same document again changes nothing.
     support: full
   platform:
-    description: Runs anywhere with a network path to the BMCs, usually the controller. Needs Python 3.9 and nothing else, but for IPMI.
+    description: Runs anywhere with a network path to the BMCs, usually the controller. Needs Python 3.9 and nothing
+      else, but for IPMI.
     support: full
     platforms: posix
 requirements:
@@ -392,8 +411,8 @@ failures:
       type: str
 plan:
   description: >-
-    In check mode, every machine with C(address), C(drivers) and C(credential), or C(capture), whether it is C(skipped), and C(error) if it
-    can't be read.
+    In check mode, every machine with C(address), C(drivers) and C(credential), or C(capture), whether it is
+    C(skipped), and C(error) if it can't be read.
   type: list
   elements: dict
   returned: check mode
@@ -407,16 +426,17 @@ failure:
   returned: failure
   contains:
     code:
-      description: For example V(interrupted), V(invalid_input), V(not_found), or the most frequent code of RV(failures).
+      description: For example V(interrupted), V(invalid_input), V(not_found), or the most frequent code of
+        RV(failures).
       type: str
     details:
       description: More facts.
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SHARED, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep_run import Client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
 SPEC = {
@@ -437,13 +457,12 @@ SPEC = {
     "progress_seconds": {"type": "float", "default": 10},
     "failure_budget": {"type": "float", "default": 100},
     **SHARED,
-    **SERVER_OPTIONS,
 }
 
 
 def main() -> None:
     sources = ("bmcs", "select", "from_captures")
-    run(plan, SPEC, mutually_exclusive=[sources], required_one_of=[sources])
+    run_on_server(plan, Client, SPEC, required=False, mutually_exclusive=[sources], required_one_of=[sources])
 
 
 if __name__ == "__main__":

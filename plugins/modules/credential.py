@@ -13,9 +13,10 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Keeps user name and password, for example of BMCs, under a name in the machine server (C(fleetd)), which encrypts them.
-  - A machine's entry refers to it by O(baremetal.fleet.machine#module:bmc.credential). Playbooks read it with the lookup
-    P(baremetal.fleet.credential#lookup), for which a token of scope C(runner) is needed.
+  - Keeps user name and password, for example of BMCs, under a name in the machine server (C(fleetd)), which encrypts
+    them.
+  - A machine's entry refers to it by O(baremetal.fleet.machine#module:bmc.credential). Playbooks read it with the
+    lookup P(baremetal.fleet.credential#lookup), for which a token of scope C(runner) is needed.
   - Nothing is changed on a BMC. M(baremetal.fleet.bmc_account) sets passwords there.
 options:
   name:
@@ -121,12 +122,9 @@ failure:
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
 from ansible_collections.baremetal.fleet.plugins.module_utils._credential import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.credentials import Credentials
 
 SPEC = {
     "name": {"type": "str", "required": True},
@@ -134,15 +132,11 @@ SPEC = {
     "username": {"type": "str"},
     "password": {"type": "str", "no_log": True},
     "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Credentials, SPEC)
 
 
 if __name__ == "__main__":

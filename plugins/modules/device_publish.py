@@ -13,8 +13,8 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Sends a device document, as M(baremetal.fleet.bmc_info) returns it, to the machine server (C(fleetd)), which keeps the
-    documents of each source apart, merges them and writes down what has changed.
+  - Sends a device document, as M(baremetal.fleet.bmc_info) returns it, to the machine server (C(fleetd)), which keeps
+    the documents of each source apart, merges them and writes down what has changed.
   - Publishing what the server already knows changes nothing. Readings and times are no change.
 options:
   machine:
@@ -33,12 +33,15 @@ options:
     choices: [oob, inband]
   dump_dir:
     description:
-      - Folder for a dump of what is compared, to find out why something is a change. It is made, with mode V(0700), if it does not exist.
+      - Folder for a dump of what is compared, to find out why something is a change. It is made, with mode V(0700), if
+        it does not exist.
       - >-
-        The files are C(<machine>.device.json) (the document), C(<machine>.current.components.json) (the components that the server has of
-        this source), C(<machine>.new.components.json) and C(<machine>.changes.json). They have mode V(0600) and replace those of before.
-      - Without it, the environment variables E(DEBUG_DUMP_FIXTURES) and E(DEBUG_DUMP_DIFFERS) of the host that runs the module, set to
-        V(true), dump to its working directory. With E(DEBUG_DUMP_DIFFERS) alone, files are only written if something has changed.
+        The files are C(<machine>.device.json) (the document), C(<machine>.current.components.json) (the components
+        that the server has of this source), C(<machine>.new.components.json) and C(<machine>.changes.json). They have
+        mode V(0600) and replace those of before.
+      - Without it, the environment variables E(DEBUG_DUMP_FIXTURES) and E(DEBUG_DUMP_DIFFERS) of the host that runs
+        the module, set to V(true), dump to its working directory. With E(DEBUG_DUMP_DIFFERS) alone, files are only
+        written if something has changed.
       - The raw answers of a BMC are written by O(baremetal.fleet.bmc_info#module:capture).
     type: path
 extends_documentation_fragment:
@@ -81,7 +84,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: Number of differences to the document that the server had before. In check mode V(1) stands for any number.
+  description: Number of differences to the document that the server had before. In check mode V(1) stands for any
+    number.
   type: int
   returned: success
   sample: 3
@@ -96,34 +100,27 @@ failure:
   returned: failure
   contains:
     code:
-      description: For example V(parse_error) for a document that is none, V(not_found), V(authentication_failed), V(unreachable).
+      description: For example V(parse_error) for a document that is none, V(not_found), V(authentication_failed),
+        V(unreachable).
       type: str
     details:
       description: For example the C(field) of the document that is wrong, or the server's C(url).
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._publish import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
+from ansible_collections.baremetal.fleet.plugins.module_utils._publish import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "machine": {"type": "str", "required": True},
     "device": {"type": "dict", "required": True},
     "source": {"type": "str", "choices": ["oob", "inband"]},
     "dump_dir": {"type": "path"},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Client, SPEC)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Makes a machine's entry in the machine server (C(fleetd)) what the task says it is. The machine itself is not touched.
+  - Makes a machine's entry in the machine server (C(fleetd)) what the task says it is. The machine itself is not
+    touched.
   - Fields that the task does not mention stay as they are. An empty string clears a field.
 options:
   name:
@@ -45,13 +46,14 @@ options:
     description: Its position in the rack.
     type: str
   lifecycle:
-    description: State of the machine's life, in your words, for example V(active), V(broken) or V(retired). The server starts with V(active).
+    description: State of the machine's life, in your words, for example V(active), V(broken) or V(retired). The server
+      starts with V(active).
     type: str
   bmc:
     description:
       - How to reach the machine's BMC. Settings that are not given stay as they are.
-      - User name and password are not among them. Playbooks take them from O(bmc.credential), from C(bmc_username) and C(bmc_password), or
-        from the environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
+      - User name and password are not among them. Playbooks take them from O(bmc.credential), from C(bmc_username) and
+        C(bmc_password), or from the environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
     type: dict
     suboptions:
       address:
@@ -63,7 +65,8 @@ options:
         description: MAC address of the BMC's network port, in any of the usual notations.
         type: str
       drivers:
-        description: Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from inventory variables.
+        description: Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from
+          inventory variables.
         type: list
         elements: str
         choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
@@ -87,7 +90,8 @@ options:
         description: SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed.
         type: str
       credential:
-        description: Name of the login that the BMC takes, stored with M(baremetal.fleet.credential). An empty string clears it.
+        description: Name of the login that the BMC takes, stored with M(baremetal.fleet.credential). An empty string
+          clears it.
         type: str
 extends_documentation_fragment:
   - baremetal.fleet.server
@@ -197,19 +201,17 @@ failure:
   returned: failure
   contains:
     code:
-      description: For example V(invalid_input), V(authentication_failed), V(permission_denied), V(unreachable), V(timeout), V(conflict).
+      description: For example V(invalid_input), V(authentication_failed), V(permission_denied), V(unreachable),
+        V(timeout), V(conflict).
       type: str
     details:
       description: For example the C(field) that is wrong, or the server's C(url).
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
 from ansible_collections.baremetal.fleet.plugins.module_utils._machine import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.machines import Machines
 
 BMC = {
     "address": {"type": "str"},
@@ -237,15 +239,11 @@ SPEC = {
     "position": {"type": "str"},
     "lifecycle": {"type": "str"},
     "bmc": {"type": "dict", "options": BMC},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Machines, SPEC)
 
 
 if __name__ == "__main__":

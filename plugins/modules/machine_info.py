@@ -13,9 +13,10 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Reads machines from the machine server (C(fleetd)), by name or by filters, with as much of what it remembers as O(include) asks for.
-  - Without O(name) and filters it reads all machines. Many machines with documents make a large result; the inventory plugin
-    P(baremetal.fleet.machines#inventory) is what plays over machines should use.
+  - Reads machines from the machine server (C(fleetd)), by name or by filters, with as much of what it remembers as
+    O(include) asks for.
+  - Without O(name) and filters it reads all machines. Many machines with documents make a large result; the inventory
+    plugin P(baremetal.fleet.machines#inventory) is what plays over machines should use.
 options:
   name:
     description:
@@ -33,20 +34,22 @@ options:
     description: Only machines that have all these labels.
     type: dict
   q:
-    description: Only machines with this text in their id, serial number, model, MAC and BMC addresses, labels and the like.
+    description: Only machines with this text in their id, serial number, model, MAC and BMC addresses, labels and the
+      like.
     type: str
     aliases: [search]
   include:
     description:
       - What to read beside the entry of a machine, one more request each.
-      - V(document) is the device document, V(history) what has changed in it, V(powercycles) the requests, V(work) who holds the machine
-        for what now, V(work_history) what was begun, finished, failed and cancelled.
+      - V(document) is the device document, V(history) what has changed in it, V(powercycles) the requests, V(work) who
+        holds the machine for what now, V(work_history) what was begun, finished, failed and cancelled.
     type: list
     elements: str
     choices: [document, history, powercycles, work, work_history]
     default: []
   source:
-    description: Which device document, what the BMC said (V(oob)), what the operating system said (V(inband)), or both merged.
+    description: Which device document, what the BMC said (V(oob)), what the operating system said (V(inband)), or both
+      merged.
     type: str
     choices: [merged, oob, inband]
     default: merged
@@ -176,12 +179,8 @@ failure:
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._machine_info import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
+from ansible_collections.baremetal.fleet.plugins.module_utils._machine_info import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "name": {"type": "list", "elements": "str", "aliases": ["id"]},
@@ -197,15 +196,11 @@ SPEC = {
     },
     "source": {"type": "str", "choices": ["merged", "oob", "inband"], "default": "merged"},
     "limit": {"type": "int", "default": 20},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), params)
-
-    run(plan_it, SPEC, mutually_exclusive=[("name", item) for item in ("site", "rack", "labels", "q")])
+    run_on_server(plan, Client, SPEC, mutually_exclusive=[("name", item) for item in ("site", "rack", "labels", "q")])
 
 
 if __name__ == "__main__":

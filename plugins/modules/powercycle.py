@@ -13,10 +13,11 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Asks for a power cycle, waits for it if told to, or calls an open request off. The runner that serves the machine does it, in its
-    waves and limits, and reports what became of it. This module does not talk to the BMC.
+  - Asks for a power cycle, waits for it if told to, or calls an open request off. The runner that serves the machine
+    does it, in its waves and limits, and reports what became of it. This module does not talk to the BMC.
   - A machine has at most one open request. Asking again changes nothing.
-  - To power cycle a machine directly from a play, without a machine server or a runner, use M(baremetal.fleet.bmc_power).
+  - To power cycle a machine directly from a play, without a machine server or a runner, use
+    M(baremetal.fleet.bmc_power).
 options:
   machine:
     description: Id of the machine.
@@ -25,8 +26,8 @@ options:
   state:
     description:
       - V(requested) makes sure that a request is open.
-      - V(cancelled) closes the open request. A machine without one is fine. Once a runner has claimed it the task fails and names
-        the runner, which ends what it began, so that no machine is left off.
+      - V(cancelled) closes the open request. A machine without one is fine. Once a runner has claimed it the task
+        fails and names the runner, which ends what it began, so that no machine is left off.
     type: str
     choices: [requested, cancelled]
     default: requested
@@ -39,14 +40,16 @@ options:
     type: str
   wait:
     description:
-      - Whether to wait until the power cycle is verified. The task fails if it failed, was called off, or took longer than O(wait_timeout).
+      - Whether to wait until the power cycle is verified. The task fails if it failed, was called off, or took longer
+        than O(wait_timeout).
       - A request that was open before is waited for, too.
     type: bool
     default: false
   wait_timeout:
     description:
       - How long to wait, in seconds. The request stays open after that.
-      - A failed power cycle is tried again by the server's rules, which takes minutes; a request waits for its turn in the runner.
+      - A failed power cycle is tried again by the server's rules, which takes minutes; a request waits for its turn in
+        the runner.
     type: float
     default: 900
 extends_documentation_fragment:
@@ -59,7 +62,8 @@ attributes:
     description: Shows whether a request is open.
     support: full
   idempotent:
-    description: A second request while one is open changes nothing. After it was done, asking again is a new power cycle.
+    description: A second request while one is open changes nothing. After it was done, asking again is a new power
+      cycle.
     support: partial
 seealso:
   - module: baremetal.fleet.bmc_power
@@ -131,27 +135,26 @@ powercycle:
     attempts: 1
     error: null
     steps:
-      - {state: queued, at: "2026-11-20T22:14:03.120000Z", message: "requested by operator: does not answer", runner: ""}
+      - state: queued
+        at: "2026-11-20T22:14:03.120000Z"
+        message: "requested by operator: does not answer"
+        runner: ""
 failure:
   description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
   type: dict
   returned: failure
   contains:
     code:
-      description: For example V(failed) (the runner gave up), V(timeout), V(conflict) (it was called off), V(not_found), V(unreachable).
+      description: For example V(failed) (the runner gave up), V(timeout), V(conflict) (it was called off),
+        V(not_found), V(unreachable).
       type: str
     details:
       description: With the first three, C(powercycle) is the request.
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._powercycle import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
+from ansible_collections.baremetal.fleet.plugins.module_utils._powercycle import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "machine": {"type": "str", "required": True},
@@ -160,15 +163,11 @@ SPEC = {
     "requester": {"type": "str"},
     "wait": {"type": "bool", "default": False},
     "wait_timeout": {"type": "float", "default": 900},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), SystemClock(), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Client, SPEC)
 
 
 if __name__ == "__main__":

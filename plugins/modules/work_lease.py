@@ -13,10 +13,11 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Takes, renews and gives back a lock on a machine at the machine server (C(fleetd)), so that no runner and no other play
-    works on the machine at the same time.
+  - Takes, renews and gives back a lock on a machine at the machine server (C(fleetd)), so that no runner and no other
+    play works on the machine at the same time.
   - The lock ends by itself O(seconds) after it was taken or last renewed. A play that dies leaves nothing locked.
-  - A play that takes longer has to renew the lock in time, with O(session), or to ask for more O(seconds) in the beginning.
+  - A play that takes longer has to renew the lock in time, with O(session), or to ask for more O(seconds) in the
+    beginning.
 options:
   machine:
     description: Id of the machine.
@@ -24,8 +25,8 @@ options:
     required: true
   process:
     description:
-      - What the machine is held for. V(manual) excludes power cycles, installations and other plays that hold the machine,
-        and may always be taken; collecting is not excluded.
+      - What the machine is held for. V(manual) excludes power cycles, installations and other plays that hold the
+        machine, and may always be taken; collecting is not excluded.
       - Other processes are those that the server knows.
     type: str
     default: manual
@@ -135,17 +136,13 @@ failure:
       description: For example V(conflict), V(not_found), V(authentication_failed), V(unreachable).
       type: str
     details:
-      description: With V(conflict), C(reason) is V(work_conflict), V(not_eligible), V(lease_lost) or V(session_expired).
+      description: With V(conflict), C(reason) is V(work_conflict), V(not_eligible), V(lease_lost) or
+        V(session_expired).
       type: dict
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import Plan, run
-from ansible_collections.baremetal.fleet.plugins.module_utils._lease import plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER, server_client
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
+from ansible_collections.baremetal.fleet.plugins.module_utils._lease import Client, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 
 SPEC = {
     "machine": {"type": "str", "required": True},
@@ -156,15 +153,11 @@ SPEC = {
     "wait": {"type": "float", "default": 0},
     "needed": {"type": "bool", "default": True},
     "component": {"type": "str", "default": "ansible"},
-    **SERVER,
 }
 
 
 def main() -> None:
-    def plan_it(params: Mapping[str, Any]) -> Plan:
-        return plan(server_client(params), SystemClock(), params)
-
-    run(plan_it, SPEC)
+    run_on_server(plan, Client, SPEC)
 
 
 if __name__ == "__main__":

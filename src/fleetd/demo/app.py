@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 from fleetcore.errors import FleetError
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from rich.console import Console
 from rich.markup import escape

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcore.errors import NotFound
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from rich.markup import escape
 from rich.table import Table
 

@@ -18,7 +18,8 @@ from typing import Any
 from fleetcore.errors import ConflictError, InvalidInput
 from fleetcore.host.clock import SystemClock
 from fleetcore.host.spool import Spool
-from fleetcore.net.client import ServerClient, check_id
+from fleetcore.net.client.base import check_id
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.ports import Clock
 

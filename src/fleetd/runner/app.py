@@ -12,7 +12,7 @@ from typing import Any
 
 from fleetcore.errors import InvalidInput
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from prometheus_client import start_http_server
 

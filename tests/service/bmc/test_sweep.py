@@ -23,7 +23,7 @@ import pytest
 from fleetcore.document.model import Verdict
 from fleetcore.errors import AuthenticationFailed, CertificateInvalid, FleetError
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.options import bmc_options
 from fleetcore.sweep.collect import collect, collect_async

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from warm import warm_fleetd
 

@@ -20,7 +20,7 @@ from fleetcore.errors import (
     PermissionDenied,
     Unreachable,
 )
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 
 DEVICE = {"source": "oob", "vendor": "Exemplar", "serial": "EX1", "collected_at": "2026-01-01T00:00:00Z"}
 NUMBERS = count(1)
@@ -54,14 +54,6 @@ def test_machines(client: ServerClient, machine: str) -> None:
         client.create_machine({"id": machine})
 
 
-def test_bmc(client: ServerClient, machine: str) -> None:
-    assert client.bmc(machine)["address"] == "192.0.2.1"
-    assert client.put_bmc(machine, {"address": "bmc.example.com", "drivers": ["ipmi"]})["drivers"] == ["ipmi"]
-    client.delete_bmc(machine)
-    with pytest.raises(NotFound, match="bmc"):
-        client.bmc(machine)
-
-
 def test_device_documents(client: ServerClient, machine: str) -> None:
     assert client.publish_device(machine, DEVICE, "oob")["changed"] is True
     assert client.publish_device(machine, DEVICE, "oob") == {"changed": False, "changes": 0}
@@ -70,10 +62,6 @@ def test_device_documents(client: ServerClient, machine: str) -> None:
     with pytest.raises(NotFound, match="inband"):
         client.device(machine, "inband")
     assert len(list(client.device_history(machine, page=1))) == 1
-    assert client.findings(machine) == []
-    stays = list(client.components(machine=machine, page=1))
-    assert [item["kind"] for item in stays][:1] == ["device"]
-    assert list(client.components(machine=machine, kind="drives", serial="none")) == []
     results = client.publish_devices([(machine, {**DEVICE, "serial": "EX2"}), ("gone", DEVICE)])
     assert results[0]["changed"] is True
     assert results[1]["error"]["code"] == "not_found"
@@ -117,7 +105,7 @@ def test_inventory(client: ServerClient, machine: str) -> None:
 
 
 def test_what_does_not_exist(client: ServerClient) -> None:
-    for call in (client.machine, client.delete_machine, client.bmc, client.device, client.description):
+    for call in (client.machine, client.delete_machine, client.device, client.description):
         with pytest.raises(NotFound, match="nobody"):
             call("nobody")
     with pytest.raises(NotFound, match="nobody"):

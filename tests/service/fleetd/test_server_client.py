@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fleetcore.errors import AuthenticationFailed, ConflictError, InvalidInput, NotFound
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 
 

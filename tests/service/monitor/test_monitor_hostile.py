@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from fleetcore.errors import FleetError
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import EVENT, PlainServer, RealServer, eventually
 from structlog.testing import capture_logs

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fleetcore.errors import PermissionDenied
 from fleetcore.host.clock import SystemClock
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import PlainServer, RealServer, eventually
 

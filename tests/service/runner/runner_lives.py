@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from fleetcore.errors import FleetError
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.claim import Claim
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions, PowerStep

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fleetcore.errors import BadResponse, ConflictError, PermissionDenied
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.ports import HttpRequest, HttpResponse, PowerState
 from runner_fakes import FakeClock
 

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Files that hold what was seen of a machine: written whole or not at all, readable by their owner only."""
@@ -15,7 +13,8 @@ from ..errors import InvalidInput
 
 
 def write_private(path: str, data: bytes, field: str = "path") -> None:
-    """Write a file atomically with mode 0600. What stood there before is replaced; a reader sees the old file or the new one.
+    """Write a file atomically with mode 0600. What stood there before is replaced; a reader sees the old file or the
+    new one.
 
     :param field: the option that named the path, for the error.
     :raises InvalidInput: the folder does not exist or can't be written, or the path is a folder.
@@ -42,7 +41,8 @@ def write_private(path: str, data: bytes, field: str = "path") -> None:
 
 
 def safe_name(name: str, keep: str = "") -> str:
-    """A name as one file name: slashes and other specials percent-encoded, never hidden, never a path, at most 200 characters.
+    """Turn a name into one file name: slashes and other specials are percent-encoded. It is never hidden, never a path
+    and has at most 200 characters.
 
     :param keep: special characters that stay as they are.
     """

@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """Locks that processes of one host share, whoever started them: forks of a playbook, several playbooks, a runner."""
@@ -27,8 +25,8 @@ class FileLocks:
 
     The files are empty, stay where they are, and are readable by everybody, so that processes of other users wait too.
 
-    :param folder: None: that of the environment variable ``FLEET_LOCK_DIR``, else /run/lock, else the folder of
-        temporary files.
+    :param folder: where the files are. None: the folder that the environment variable ``FLEET_LOCK_DIR`` names, else
+        /run/lock, else the folder of temporary files.
     """
 
     def __init__(self, clock: Clock, folder: Optional[str] = None) -> None:

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Reports on their way to a server that may be away: what can't be sent now waits in files, in order, whole after SIGKILL."""
+"""Reports on their way to a server that may be away. What can't be sent now waits in files, which survive a SIGKILL."""
 
 from __future__ import annotations
 
@@ -39,13 +37,13 @@ class Spool:
     """A folder with one JSON file for each report that waits. Files and folder are private. Thread-safe.
 
     :param field: the option that names the folder, for errors.
-    :param kinds: the kinds of numbered reports. They are kept in the order in which they came, and the folder belongs to
-        one process. None: each report brings its own name, a newer one replaces the older one of that name, and processes
-        may share the folder.
+    :param kinds: the kinds of numbered reports. They are kept in the order in which they came, and the folder belongs
+        to one process. None: each report brings its own name, a newer one replaces the older one of that name, and
+        processes may share the folder.
     :param keys: what every report has. A JSON file without one of them is not a report.
     :param max_items: when there are more, or more than ``max_bytes``, the oldest are dropped.
-    :ivar dropped: numbered reports that were given up: the spool was full, or the file could not be written or read. The
-        count survives a restart; removing the file ``dropped`` starts it anew.
+    :ivar dropped: numbered reports that were given up: the spool was full, or the file could not be written or read.
+        The count survives a restart; removing the file ``dropped`` starts it anew.
     :raises InvalidInput: the folder can't be made or read.
     """
 
@@ -118,7 +116,9 @@ class Spool:
             return any(self._kind(name) == kind for name in self._sizes)
 
     def first(self, kind: str, count: int = 1) -> list[Report]:
-        """The oldest reports of a kind, at most ``count``. One that can't be read is forgotten; if it is numbered, dropped."""
+        """Read the oldest reports of a kind, at most ``count``. One that can't be read is forgotten; a numbered one is
+        dropped.
+        """
         found: list[Report] = []
         with self._lock:
             for name in [name for name in self._sizes if self._kind(name) == kind]:
@@ -184,7 +184,9 @@ class Spool:
 
 
 class Gate(Protocol):
-    """When the server may be asked again: seconds to ``wait`` from now, after what ``failed`` or ``worked`` last."""
+    """Decides when the server may be asked again: ``wait`` gives the seconds until then. It is told how each attempt
+    went.
+    """
 
     def wait(self) -> float: ...
 
@@ -194,7 +196,7 @@ class Gate(Protocol):
 
 
 class Listener(Protocol):
-    """Is told what becomes of each report, in the thread that sends.
+    """Hears what becomes of each report, in the thread that sends.
 
     ``left``: the server took it or will never take it (the answer is a FleetError); ``waited``: it came from the spool.
     ``kept``: it is in the spool. ``lost``: it could be neither sent nor kept.
@@ -210,11 +212,11 @@ class Listener(Protocol):
 class Outbox:
     """Sends the reports of one kind in the order in which they were offered, each at least once.
 
-    What can't be sent now is kept in the spool and goes first later. What the server will never take leaves, too, so that
-    it does not hold up the rest.
+    What can't be sent now is kept in the spool and goes first later. What the server will never take leaves, too, so
+    that it does not hold up the rest.
 
-    :param send: blocking. Takes reports and returns one answer for each. A ``TransportError`` that it raises, or returns
-        as an answer, means "not now": the report is kept. Any other FleetError means "never".
+    :param send: blocking. Takes reports and returns one answer for each. A ``TransportError`` that it raises, or
+        returns as an answer, means "not now": the report is kept. Any other FleetError means "never".
     :param gate: when the server may be asked again.
     :param batch: reports that are sent from the spool in one call, at most.
     """
@@ -253,7 +255,7 @@ class Outbox:
         return not kept
 
     def flush(self, stop: Callable[[], bool] = lambda: False, *, now: bool = False) -> int:
-        """Send what waits until it is all gone, the server fails or ``stop`` says so; how many left.
+        """Send what waits until it is all gone, the server fails or ``stop`` says so. Returns how many reports left.
 
         :param now: the first attempt does not wait for the gate.
         """

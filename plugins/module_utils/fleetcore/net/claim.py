@@ -1,11 +1,10 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""A claimed power cycle, as the program that switches the power sees it: is it still ours, and it is done.
+"""The claim of a power cycle, for the program that switches the power: it checks that the claim holds, and reports the
+end.
 
-A playbook run outlives the runner that claimed the machine for it. Left alone, it must neither begin what the server has given to
-somebody else, nor leave the server without word of what it did: then somebody else would do it again.
+A playbook run may outlive the runner that claimed the machine for it. Then it must not begin what the server has given
+to somebody else, and it must tell the server what it did, or somebody else would do it again.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Optional
 
 from ..errors import ConflictError, FleetError, NotFound, TransientError
 from ..ports import Clock
-from .client import ServerClient
+from .client.server import ServerClient
 
 PROCESS = "powercycle"
 EVENT_SECONDS = 5.0
@@ -24,9 +23,10 @@ EVENT_SECONDS = 5.0
 
 
 def summary(power: Mapping[str, Any]) -> str:
-    """How a power cycle was done, in words for its request.
+    """Say how a power cycle was done, in words for its request.
 
-    :param power: what the power module returns, with ``recovered`` if the machine was switched on after an interruption.
+    :param power: what the power module returns, with ``recovered`` if the machine was switched on after an
+        interruption.
     """
     over = f", over {power.get('driver') or 'its power controller'}"
     if power.get("recovered"):
@@ -56,7 +56,7 @@ class Claim:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Claim:
-        """From the module option ``claim``."""
+        """Read the module option ``claim``."""
         return cls(
             options["machine"],
             options["request"],
@@ -75,9 +75,11 @@ class Claim:
         }
 
     def renew(self, client: ServerClient) -> None:
-        """To be called just before the power is taken away: nobody else may have the machine for the session's interval from now.
+        """Make sure that nobody else gets the machine for the session's interval from now. Call it just before the
+        power is taken away.
 
-        :raises ConflictError: the claim is over; somebody else may be at work. :raises TransportError: nobody knows.
+        :raises ConflictError: the claim is over; somebody else may be at work.
+        :raises TransportError: the server does not say whether it is.
         """
         try:
             held = client.heartbeat(self.session).get("work") or []
@@ -92,7 +94,8 @@ class Claim:
             )
 
     def heard_again(self, client: ServerClient, clock: Clock, timeout: float) -> bool:
-        """Wait until the server gets an event of the machine. To be called when it is on again: what comes then comes from its new life.
+        """Wait until the server gets an event of the machine. Call it when the machine is on again, so that the event
+        comes from its new life.
 
         The server's times are compared with each other only, so no clock has to be right.
         """
@@ -111,7 +114,9 @@ class Claim:
             clock.sleep(min(EVENT_SECONDS, max(0.05, end - clock.monotonic())))
 
     def done(self, client: ServerClient, message: str) -> bool:
-        """Report that the machine went off and came on again. Whether the server has taken it; if not, the runner tells it later."""
+        """Report that the machine went off and came on again. False: the server did not take it, and the runner tells
+        it later.
+        """
         try:
             for state in ("on", "verified"):
                 client.report_powercycle(self.request, state, message, None, self.runner, self.fencing_token)

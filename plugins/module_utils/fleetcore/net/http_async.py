@@ -1,10 +1,8 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """HTTP/1.1 on asyncio's streams: the adapter of :class:`fleetcore.ports.AsyncHttp` for one server of very many.
 
-The same promises as :mod:`fleetcore.net.http`, for one event loop. A TLS handshake is what costs most, here and in the BMC, so that a
+It promises what :mod:`fleetcore.net.http` does, for one event loop. A TLS handshake costs most, here and in the BMC: a
 further connection to a server is only opened when a request has waited a moment for one of the open ones.
 """
 
@@ -17,11 +15,11 @@ from typing import Any, Optional
 
 from ..errors import BadResponse, InvalidInput
 from ..ports import HttpRequest, HttpResponse
-from .http import IDEMPOTENT, Endpoint, HttpOptions, fingerprint_of, tls_context
+from .endpoint import IDEMPOTENT, Body, Endpoint, HttpOptions
+from .tls import fingerprint_of, tls_context
 
 PATIENCE = 0.5
 """Seconds that a request waits for an open connection before another one is opened."""
-_CHUNK = 64 * 1024
 _MAX_HEAD = 64 * 1024
 
 
@@ -48,8 +46,8 @@ class _Connection:
 class AsyncHttpClient(Endpoint):
     """:class:`fleetcore.ports.AsyncHttp` for one server, with at most ``pool_size`` connections at once.
 
-    A request that found its kept connection closed by the server is sent once more on a new one, when its method is idempotent.
-    Errors as of :class:`fleetcore.net.http.HttpClient`.
+    A request that found its kept connection closed by the server is sent once more on a new one, when its method is
+    idempotent. Errors as of :class:`fleetcore.net.http.HttpClient`.
 
     :ivar connections: how many were opened.
     """
@@ -63,12 +61,14 @@ class AsyncHttpClient(Endpoint):
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
-        """See :class:`fleetcore.net.http.HttpClient`. The time-out includes the wait for a connection. Can be cancelled."""
+        """Send a request; see :class:`fleetcore.net.http.HttpClient`. The time-out includes the wait for a connection.
+        It can be cancelled.
+        """
         target = self.target(request.url)
         if not target.isascii() or any(char <= " " for char in target):
             raise InvalidInput(f"{self.address}: {target[:200]!r} is not a path")
         loop = asyncio.get_running_loop()
-        seconds = self.options.timeout if request.timeout is None else request.timeout
+        seconds = self.seconds(request)
         deadline = loop.time() + seconds
         message = self._message(request, target)
         try:
@@ -96,7 +96,7 @@ class AsyncHttpClient(Endpoint):
         for connection in idle:
             self._lose(connection)
 
-    # -- connections ------------------------------------------------------------------------------------------------------
+    # -- connections --------------------------------------------------------------------------------------------------
 
     async def _take(self, deadline: float) -> _Connection:
         while self._idle:
@@ -116,7 +116,9 @@ class AsyncHttpClient(Endpoint):
         return await self._connect(deadline)
 
     async def _wait(self, seconds: float) -> Optional[_Connection]:
-        """The next connection that becomes free; None if that takes longer, or one was lost and may be opened anew."""
+        """Wait for the next connection that becomes free; None if that takes longer, or one was lost and may be opened
+        anew.
+        """
         if seconds <= 0:
             raise asyncio.TimeoutError
         loop = asyncio.get_running_loop()
@@ -185,7 +187,7 @@ class AsyncHttpClient(Endpoint):
         except (OSError, asyncio.TimeoutError):
             return None
 
-    # -- one exchange -----------------------------------------------------------------------------------------------------
+    # -- one exchange -------------------------------------------------------------------------------------------------
 
     def _message(self, request: HttpRequest, target: str) -> bytes:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -264,43 +266,29 @@ class AsyncHttpClient(Endpoint):
     async def _body(self, reader: asyncio.StreamReader, method: str, status: int, headers: dict[str, str]) -> bytes:
         if method == "HEAD" or status in (204, 304):
             return b""
-        limit = self.options.max_body_bytes
+        body = Body(self)
         if headers.get("transfer-encoding", "").lower().endswith("chunked"):
-            return await self._chunks(reader, limit)
+            return await self._chunks(reader, body)
         length = headers.get("content-length")
         if length is not None:
             if not length.isdigit():
                 raise self.incomplete(f"Content-Length: {length[:40]!r}")
-            if int(length) > limit:
-                raise self.too_large()
+            body.expect(int(length))
             return await reader.readexactly(int(length))
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            piece = await reader.read(_CHUNK)
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
-            size += len(piece)
-            if size > limit:
-                raise self.too_large()
+        while piece := await reader.read(body.room):
+            body.add(piece)
+        return body.whole()
 
-    async def _chunks(self, reader: asyncio.StreamReader, limit: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            length = await self._chunk_length(reader)
-            if length == 0:
-                for _line in range(100):  # trailers
-                    if await self._line(reader) == b"":
-                        return b"".join(pieces)
-                raise self.incomplete("trailers without an end")
-            size += length
-            if size > limit:
-                raise self.too_large()
-            pieces.append(await reader.readexactly(length))
+    async def _chunks(self, reader: asyncio.StreamReader, body: Body) -> bytes:
+        while length := await self._chunk_length(reader):
+            body.expect(length)
+            body.add(await reader.readexactly(length))
             if await reader.readexactly(2) != b"\r\n":
                 raise self.incomplete("a chunk without an end")
+        for _line in range(100):  # trailers
+            if await self._line(reader) == b"":
+                return body.whole()
+        raise self.incomplete("trailers without an end")
 
     async def _chunk_length(self, reader: asyncio.StreamReader) -> int:
         digits = (await self._line(reader)).partition(b";")[0].strip()

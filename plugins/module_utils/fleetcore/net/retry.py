@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The exponential wait between attempts, and the loop that tries again. Nothing else in this project computes such a wait."""
+"""The one exponential wait between attempts, and the loop that tries again."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ _MOST = 60  # of the exponent: further failures wait no longer, and a float stil
 
 @dataclass(frozen=True)
 class ExponentialWait:
-    """How long to wait after failures in a row: ``first`` seconds, then ``factor`` times as long each time, up to ``longest``."""
+    """The wait after failures in a row: ``first`` seconds, then ``factor`` times as long each time, up to ``longest``."""
 
     first: float
     longest: float
@@ -27,7 +25,8 @@ class ExponentialWait:
     def after(self, failures: int, random: float = 1.0) -> float:
         """Seconds to wait after this many failures (1: after the first).
 
-        :param random: from 0 to 1. Less than 1 shortens the wait, by half at most, so that many callers don't come back at once.
+        :param random: from 0 to 1. Less than 1 shortens the wait, by half at most, so that many callers don't come
+            back at once.
         """
         wait = self.first * self.factor ** min(max(failures - 1, 0), _MOST)
         return min(self.longest, wait) * (0.5 + random / 2)

@@ -14,8 +14,9 @@ from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from ..errors import InvalidInput
-from ..net.http import HttpClient, HttpOptions, clean_fingerprint
+from ..net.http import HttpClient, HttpOptions
 from ..net.http_async import AsyncHttpClient
+from ..net.tls import clean_fingerprint
 from .driver import Options, Params, option
 from .expected import Expected, check_machine, expected_machine
 from .names import BMC_DRIVERS, POWER_DRIVERS

@@ -1,9 +1,8 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What IPMI over LAN says before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication capabilities
-(IPMI 2.0 section 22.13). Bytes in, values out; anything else that comes is None."""
+"""IPMI over LAN before a login: ASF presence (DSP0136 section 3.2.4) and the channel's authentication capabilities
+(IPMI 2.0 section 22.13). Bytes in, values out; anything else that comes is None.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +24,9 @@ _AUTH_TYPES = {0: "none", 1: "md2", 2: "md5", 4: "password", 5: "oem"}
 
 @dataclass(frozen=True)
 class Pong:
-    """Presence Pong: ``ipmi`` says whether IPMI is supported, ``enterprise`` is an IANA number (4542: none in particular)."""
+    """Presence Pong: ``ipmi`` says whether IPMI is supported, ``enterprise`` is an IANA number (4542: none in
+    particular).
+    """
 
     ipmi: bool
     enterprise: int
@@ -64,7 +65,10 @@ def presence_ping(tag: int = 0) -> bytes:
 
 
 def capabilities_request(sequence: int = 1, extended: bool = True) -> bytes:
-    """:param extended: ask for the IPMI 2.0 answer; some IPMI 1.5 BMCs refuse that."""
+    """Make the question for the channel's authentication capabilities.
+
+    :param extended: ask for the IPMI 2.0 answer; some IPMI 1.5 BMCs refuse that.
+    """
     channel = _THIS_CHANNEL | (_EXTENDED if extended else 0)
     head = bytes([_BMC, _APP_REQUEST])
     body = bytes([_CONSOLE, (sequence & 0x3F) << 2, _GET_CAPABILITIES, channel, _ADMINISTRATOR])
@@ -73,7 +77,7 @@ def capabilities_request(sequence: int = 1, extended: bool = True) -> bytes:
 
 
 def decode(data: bytes) -> Union[Pong, Capabilities, None]:
-    """An answer to one of the two, or None for anything else."""
+    """Decode an answer to one of the two requests; None for anything else."""
     if len(data) < 5 or data[0] != _IPMI_HEADER[0]:
         return None
     if data[3] == _ASF_HEADER[3]:
@@ -123,7 +127,7 @@ def _capabilities(data: bytes) -> Optional[Capabilities]:
 
 
 def facts(pong: Optional[Pong], capabilities: Optional[Capabilities]) -> Optional[dict[str, Any]]:
-    """What both say together as plain data; None if it is not IPMI that answered."""
+    """Join what both say into plain data; None if it is not IPMI that answered."""
     out: dict[str, Any] = {}
     if pong is not None and pong.ipmi:
         out["asf_enterprise"] = pong.enterprise

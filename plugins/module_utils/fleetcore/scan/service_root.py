@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""One HTTP exchange as bytes, and what a Redfish service root says to those who don't log in. Pure."""
+"""One HTTP exchange as bytes, and the facts in a Redfish service root that is read without a login. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ _NO_UUID = re.compile(r"^[0f-]*$")
 
 
 def request(host: str, port: int, tls: bool, path: str = PATH) -> bytes:
-    """A GET without credentials, after whose answer the server closes."""
+    """Make a GET without credentials, after whose answer the server closes."""
     name = f"[{host.partition('%')[0]}]" if ":" in host else host
     name = name if port == (443 if tls else 80) else f"{name}:{port}"
     lines = [
@@ -38,7 +36,7 @@ def request(host: str, port: int, tls: bool, path: str = PATH) -> bytes:
 
 
 def parse(data: bytes, closed: bool) -> Optional[HttpResponse]:
-    """The answer in the bytes received so far, or None if there is more to come.
+    """Parse the answer in the bytes received so far; None if there is more to come.
 
     :param closed: the server has closed; what is missing will not come.
     :raises ParseError: not HTTP, cut off, or too large.
@@ -100,7 +98,7 @@ def _chunks(body: bytes) -> Optional[bytes]:
 
 
 def redirect(response: HttpResponse, path: str = PATH) -> Optional[str]:
-    """Another path at the same server under which the service root is, or None. Other servers are not followed."""
+    """The path on this server to which the answer redirects, or None. Redirects to other servers are not followed."""
     location = response.headers.get("location", "")
     if response.status not in (301, 302, 307, 308) or not location.startswith("/") or location.startswith("//"):
         return None
@@ -112,10 +110,10 @@ def redirect(response: HttpResponse, path: str = PATH) -> Optional[str]:
 
 
 def facts(response: HttpResponse) -> Optional[dict[str, Any]]:
-    """What the service says about itself, or None if it is not Redfish.
+    """Read what the service says about itself; None if it is not Redfish.
 
-    ``product``, ``vendor``, ``name``, ``uuid``, ``redfish_version``, ``server`` as far as they are known; ``protected`` if
-    already the service root asks for a login, against the standard.
+    ``product``, ``vendor``, ``name``, ``uuid``, ``redfish_version``, ``server`` as far as they are known;
+    ``protected`` if already the service root asks for a login, against the standard.
     """
     try:
         body = json.loads(response.body)

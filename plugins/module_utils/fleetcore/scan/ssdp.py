@@ -1,5 +1,3 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
 """The search for Redfish services over SSDP (DSP0266, section "Discovery"). Bytes only."""
@@ -33,7 +31,9 @@ class Answer:
 
 
 def search(host: str, port: int, wait: int) -> bytes:
-    """The question. :param wait: answers are spread over this many seconds (1 to 5)."""
+    """Make the question.
+
+    :param wait: answers are spread over this many seconds (1 to 5)."""
     target = f"[{host.partition('%')[0]}]" if ":" in host else host
     lines = [
         "M-SEARCH * HTTP/1.1",
@@ -46,7 +46,7 @@ def search(host: str, port: int, wait: int) -> bytes:
 
 
 def decode(data: bytes) -> Optional[Answer]:
-    """An answer to :func:`search`; None for other services, notifications and garbage."""
+    """Decode an answer to :func:`search`; None for other services, notifications and garbage."""
     lines = data[:_MAX_BYTES].decode("latin-1").split("\r\n")
     if not re.match(r"HTTP/1\.[01] 200\b", lines[0]):
         return None

@@ -1,8 +1,8 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which addresses to look at. Pure. Nothing is guessed: an empty list, a host name, or a network with host bits is an error."""
+"""The addresses to look at. Pure. Nothing is guessed: an empty list, a host name or a network with host bits is an
+error.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ class _Span:
 
 
 def expand(networks: Iterable[str], limit: int) -> list[str]:
-    """The addresses of networks (``192.0.2.0/24``: without network and broadcast address), ranges (``192.0.2.10-192.0.2.20``,
-    ``192.0.2.10-20``) and single addresses, in their order, each once, in the usual spelling.
+    """List the addresses of networks (``192.0.2.0/24``: without network and broadcast address), ranges
+    (``192.0.2.10-192.0.2.20``, ``192.0.2.10-20``) and single addresses, in their order, each once, in the usual
+    spelling.
 
     :param limit: of their number; they are counted before they are made.
-    :raises InvalidInput: empty, not an address, multicast, or more than ``limit``; ``details["field"]`` is ``networks``.
+    :raises InvalidInput: empty, not an address, multicast, or more than ``limit``; ``details["field"]`` is
+        ``networks``.
     """
     spans = [_span(str(item).strip()) for item in networks]
     if not spans:

@@ -1,10 +1,9 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Documents on their way out of a sweep: a short queue, sent in batches by one thread, in the spool while the server is down.
+"""Documents on their way out of a sweep: a short queue, sent in batches by one thread, in the spool while the server
+is down.
 
-Memory holds no more than the queue and one batch, however slow the server is: who collects waits.
+Memory holds no more than the queue and one batch, however slow the server is: the collections wait.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ Item = tuple[str, Document]
 Publish = Callable[[Sequence[Item]], list[dict[str, Any]]]
 """Blocking: many documents -> one result each, ``{"changed": bool, "error": {code, message, details} | None}``."""
 Delivered = Callable[[str, str, Optional[Mapping[str, Any]]], None]
-"""Told of each document: ``published``, ``unchanged``, ``collected`` (there is no server), ``spooled``, ``refused`` with the error;
+"""Told of each document: ``published``, ``unchanged``, ``collected`` (there is no server), ``spooled``, ``refused``
+with the error;
 ``unspooled`` when it went out of the spool, with the error if the server refused it."""
 # What the server says of single documents that is true of all: whoever sends them may not.
 _NOBODYS = (PermissionDenied.code, AuthenticationFailed.code)
@@ -37,7 +37,7 @@ RETRY_SECONDS = 15.0
 
 
 def sweep_spool(path: str) -> Spool:
-    """Documents in files of one directory, one per machine: a newer one replaces the older.
+    """Open a spool with one file for each machine: a newer document replaces the older one.
 
     :raises InvalidInput: the directory can't be made.
     """
@@ -50,7 +50,8 @@ def file_name(machine: str) -> str:
 
 
 class ServerGate:
-    """Whether the server is asked: not for ``retry_seconds`` after it could not be reached, never again once it refused the sender.
+    """Decides whether the server is asked: not for ``retry_seconds`` after it could not be reached, and never again
+    after it refused the sender.
 
     :param told: ``(event, message)`` when it goes down and when it answers again.
     :ivar problem: why the server takes nothing at all (the token is refused, ...).
@@ -85,8 +86,8 @@ class ServerGate:
 class Delivery:
     """Takes documents in an event loop and brings them to the server.
 
-    While the server does not answer, they go to the spool; every ``retry_seconds``, and once at the end, it is tried again.
-    Documents that an earlier sweep left in the spool are sent first.
+    While the server does not answer, they go to the spool; every ``retry_seconds``, and once at the end, it is tried
+    again. Documents that an earlier sweep left in the spool are sent first.
 
     :param publish: None: there is no server; documents are delivered to ``directory`` only, or nowhere.
     :param spool: needed with ``publish``.
@@ -128,7 +129,7 @@ class Delivery:
         await self._queue.put((machine, document))
 
     async def finish(self) -> None:
-        """No more will come."""
+        """Say that no more will come."""
         await self._queue.put(None)
 
     async def run(self) -> None:
@@ -152,7 +153,7 @@ class Delivery:
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._thread, function, *arguments)
 
-    # -- in the thread ---------------------------------------------------------------------------------------------------
+    # -- in the thread ------------------------------------------------------------------------------------------------
 
     def _deliver(self, items: Sequence[Item]) -> None:
         if self._directory is not None:

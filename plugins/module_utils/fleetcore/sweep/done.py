@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Which machines of a sweep are done: a file of JSON lines, one per machine, that the next run goes on from."""
+"""The machines of a sweep that are done: a file of JSON lines, from which the next run goes on."""
 
 from __future__ import annotations
 
@@ -49,11 +47,11 @@ class DoneMachines:
             raise
 
     def add(self, machine: str, result: str) -> None:
-        """This machine is done: what was collected is in safe hands."""
+        """Note that a machine is done: its document is with the server, in the spool or in its file."""
         self._write({"machine": machine, "result": result})
 
     def finish(self, now: str) -> None:
-        """The sweep came to its end: the next one begins anew."""
+        """Note that the sweep came to its end: the next one begins anew."""
         self._write({"finished": now})
 
     def close(self) -> None:
@@ -66,7 +64,7 @@ class DoneMachines:
             raise ConflictError(f"state_file {self.path}: another sweep is using it now", path=self.path) from error
 
     def _load(self) -> bool:
-        """True: the last line has no end."""
+        """Read what is there. True if the last line has no end."""
         self._file.seek(0)
         first: Optional[dict[str, Any]] = None
         line = "\n"

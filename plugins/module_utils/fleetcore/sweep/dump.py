@@ -1,8 +1,7 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""A dump of what is compared when a device document is published: to see why something is a change, and as fixtures of tests.
+"""Files with what is compared when a device document is published: they show why something is a change, and serve as
+fixtures of tests.
 
 ``<machine>.device.json``               the document
 ``<machine>.current.components.json``   the components of the document that the server has, of the same source
@@ -33,14 +32,18 @@ _NO = ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True)
 class DumpOptions:
-    """:ivar only_differing: write nothing when there is no change."""
+    """Where the files go.
+
+    :ivar only_differing: write nothing when there is no change.
+    """
 
     folder: str
     only_differing: bool = False
 
 
 def dump_options(folder: Optional[str], environment: Mapping[str, str]) -> Optional[DumpOptions]:
-    """What the option ``dump_dir`` and the environment ask for, or None. The environment alone means the working directory.
+    """Read what the option ``dump_dir`` and the environment ask for; None: no dump. The environment alone means the
+    working directory.
 
     :raises InvalidInput: a variable is neither true nor false.
     """
@@ -59,7 +62,7 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
 
 
 def write_dump(options: DumpOptions, machine: str, before: Optional[Device], after: Device) -> list[str]:
-    """Write the files; returns their paths, none if nothing differs and that was asked for.
+    """Write the files and return their paths: none if only differences were asked for and there are none.
 
     :raises InvalidInput: the folder can't be made or written.
     """

@@ -1,8 +1,6 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The sweep: so many collections at once over a list of machines, each result handed on as soon as it is there."""
+"""The sweep: collects from a list of machines, many at once, and hands on each result as soon as it is there."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ OnEvent = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Target:
-    """One machine. Small: there is one for each machine of the fleet, and nothing else that grows with it.
+    """One machine of a sweep. It is small, since a fleet has very many.
 
     :param source: how to reach its BMC, or the path of a capture of it.
     :param credential: name of the login to use in place of the one in ``source``.
@@ -47,7 +45,8 @@ Collect = Callable[[Target], Awaitable[Device]]
 
 @dataclass
 class Summary:
-    """What came of a sweep. ``collected`` counts documents; ``incomplete`` those with a section that failed.
+    """The result of a sweep in figures. ``collected`` counts documents; ``incomplete`` those with a section that
+    failed.
 
     :ivar problem: why the server takes nothing at all (the token is refused, ...); what was collected is in the spool.
     """
@@ -79,7 +78,7 @@ class Summary:
 
 
 class Sweep:
-    """One sweep.
+    """A sweep over machines.
 
     :param targets: which machines, each once.
     :param collect: reads the BMC of a target; raises FleetError.
@@ -137,7 +136,9 @@ class Sweep:
         return len(self._running)
 
     def stop(self) -> None:
-        """Begin no more, break off those under way (they log out), deliver what was collected. To be called in the event loop."""
+        """Begin no more, break off those under way (they log out), deliver what was collected. To be called in the
+        event loop.
+        """
         if self._stopping:
             return
         self._stopping = True

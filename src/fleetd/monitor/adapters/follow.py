@@ -24,7 +24,7 @@ def pause(failures: int, error: FleetError | None, random: float) -> float:
 class Follower:
     """Calls ``told`` when the stream opens and at each change; opens it again when it breaks.
 
-    :param updates: a stream; see :meth:`fleetcore.net.client.ServerClient.description_updates`.
+    :param updates: a stream; see :meth:`fleetcore.net.client.server.ServerClient.description_updates`.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
 
 
 class Server(Protocol):
-    """The part of a machine server that takes reports; see :class:`fleetcore.net.client.ServerClient`."""
+    """The part of a machine server that takes reports; see :class:`fleetcore.net.client.server.ServerClient`."""
 
     def post_event(self, event: Mapping[str, Any]) -> None: ...
 

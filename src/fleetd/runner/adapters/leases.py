@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, NotFound
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 
 from fleetd.common import logs
 from fleetd.common.keeper import SessionKeeper

@@ -9,7 +9,7 @@ from typing import Any
 
 from fleetcore.errors import BadResponse, ConflictError, NotFound
 from fleetcore.net.claim import PROCESS, Claim, summary
-from fleetcore.net.client import ServerClient
+from fleetcore.net.client.server import ServerClient
 from fleetcore.ports import PowerState
 
 from fleetd.runner.ports import Entry, Leases, Wanted

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.baremetal.fleet.plugins.module_utils import _scan
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.scan.scanner import Service
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.scan.model import Service
 from ansible_collections.baremetal.fleet.plugins.modules import machine
 
 SAID = {"vendor": "Contoso", "product": "BMC", "uuid": "92384634-2938-2342-8820-489239905423", "server": "x"}

@@ -19,7 +19,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     NotVerified,
     ParseError,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client import ServerClient
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.server import ServerClient
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 
 BMC_DEFAULTS = {"mac": None, "drivers": ["redfish", "ipmi"], "redfish_scheme": "https", "validate_certs": True}

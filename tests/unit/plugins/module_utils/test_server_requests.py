@@ -38,6 +38,7 @@ class Server:
     """One machine whose request goes through ``states``, one per look; an exception among them is raised."""
 
     def __init__(self, newest=None, states=()):
+        self.clock = FakeClock()
         self.newest = newest
         self.states = list(states)
         self.calls = []
@@ -64,7 +65,7 @@ class Server:
 
 def powercycle(server, **given):
     options = {"machine": "m", "state": "requested", "reason": "hangs", "requester": None, "wait": False}
-    return _powercycle.plan(server, FakeClock(), {**options, "wait_timeout": 60, **given})
+    return _powercycle.plan(server, {**options, "wait_timeout": 60, **given})
 
 
 class TestPowercycle:

@@ -87,5 +87,21 @@ def test_the_host_collector_ships_its_parsers_and_nothing_that_talks_to_the_netw
     }
     assert {"module_utils.fleetcore.inband.collect.sources", "module_utils.fleetcore.inband.collect.archive"} <= shipped
     assert {f"module_utils.fleetcore.inband.parse.{name}" for name in parsers} <= shipped
-    for name in ("fleetcore.net.http", "fleetcore.net.client", "_bmc", "_server"):
+    for name in ("fleetcore.net.http", "fleetcore.net.client.base", "_bmc_options", "_server"):
         assert f"module_utils.{name}" not in shipped
+
+
+@pytest.mark.parametrize(
+    ("module", "resources"),
+    [
+        ("credential", {"credentials"}),
+        ("machine", {"machines"}),
+        ("device_publish", {"devices", "machines"}),
+        ("powercycle", {"machines", "powercycles"}),
+        ("work_lease", {"machines", "work"}),
+    ],
+)
+def test_a_server_module_ships_the_resources_that_it_needs(module, resources):
+    folder = "module_utils.fleetcore.net.client."
+    shipped = {name[len(folder) :] for name in closure("modules", module) if name.startswith(folder)}
+    assert shipped == {"base", *resources}

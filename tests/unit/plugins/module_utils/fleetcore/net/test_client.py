@@ -8,7 +8,7 @@ import json
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore import errors
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client import ServerClient
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.server import ServerClient
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse, HttpStream
 
 URL = "https://fleet.example.com"
@@ -79,9 +79,6 @@ def client_of(*answers, token="secret"):
         (lambda c: c.description("rack:1/é?#%"), "GET", "/json/v1/machine/description/rack:1/%C3%A9%3F%23%25", None),
         (lambda c: c.post_event({"type": "x"}), "POST", "/json/v1/machine/event/", {"type": "x"}),
         (lambda c: c.machine("a/bmc"), "GET", "/api/v1/machines/a%2Fbmc", None),
-        (lambda c: c.bmc("a"), "GET", "/api/v1/machines/a/bmc", None),
-        (lambda c: c.put_bmc("a", {"address": "b"}), "PUT", "/api/v1/machines/a/bmc", {"address": "b"}),
-        (lambda c: c.delete_bmc("a"), "DELETE", "/api/v1/machines/a/bmc", None),
         (lambda c: c.create_machine({"id": "ü"}), "POST", "/api/v1/machines", {"id": "ü"}),
         (lambda c: c.patch_machine("a", {"site": None}, 3), "PATCH", "/api/v1/machines/a", {"site": None}),
         (lambda c: c.device("a", "oob"), "GET", "/api/v1/machines/a/device?source=oob", None),

@@ -20,11 +20,8 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     TimedOut,
     Unreachable,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.http import (
-    HttpClient,
-    HttpOptions,
-    clean_fingerprint,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.http import HttpClient, HttpOptions
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.tls import clean_fingerprint
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpRequest
 
 
