@@ -38,7 +38,6 @@ from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.ports import HostOutcome, State
 from fleetd.runner.server import HttpWorkServer
-from fleetlab.process import wait_until
 
 
 class ForkingRunner(AnsibleRunner):
@@ -108,7 +107,9 @@ def _act(
         with open(progress, "a") as file:
             file.write(json.dumps(step.to_dict()) + "\n")
         if step.action == "wait for off" and "off_until" in variables:
-            wait_until(Path(variables["off_until"]).exists, 250, "the test's word to go on", 0.02)
+            end = time.monotonic() + 250
+            while not Path(variables["off_until"]).exists() and time.monotonic() < end:
+                time.sleep(0.02)
 
     clock = SystemClock()
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}
