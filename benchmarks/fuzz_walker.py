@@ -23,9 +23,9 @@ from typing import Any
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import FleetError
 from fleetcore.ports import HttpResponse
+from fleetcore.redfish.answers import outcome_of
 from fleetcore.redfish.capture import load
 from fleetcore.redfish.interpret import interpret
-from fleetcore.redfish.session import outcome_of
 from fleetcore.redfish.walker import Outcome, Walker, Want
 
 from fleetlab.expand import expand, parse_expand

@@ -54,7 +54,7 @@ from fleetcore.net.http import HttpClient, HttpOptions  # noqa: E402
 from fleetcore.net.http_async import AsyncHttpClient  # noqa: E402
 from fleetcore.ports import HttpRequest  # noqa: E402
 from fleetcore.power.options import bmc_options  # noqa: E402
-from fleetcore.power.registry import collect  # noqa: E402
+from fleetcore.sweep.collect import collect  # noqa: E402
 
 from fleetlab.farm import BmcSpec, Farm, Fault, fleet  # noqa: E402
 

@@ -51,7 +51,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils")]
 from fleetcore.document.model import to_dict  # noqa: E402
 from fleetcore.host.clock import SystemClock  # noqa: E402
 from fleetcore.power.options import bmc_options  # noqa: E402
-from fleetcore.power.registry import collect  # noqa: E402
+from fleetcore.sweep.collect import collect  # noqa: E402
 from oob import captures, virtual_bmcs  # noqa: E402
 
 from fleetd.server.kernel.engine import make_engine  # noqa: E402

@@ -70,9 +70,9 @@ class Check:
             self.problems.append(f"should not be in the tarball: {', '.join(stray)} (see build_ignore of galaxy.yml)")
 
     def documentation(self) -> int:
-        """Every module and inventory plugin on disk has documentation that ansible-doc prints; returns their number."""
+        """Check that ansible-doc prints documentation of every plugin on disk; returns their number."""
         number = 0
-        for kind, folder in (("module", "modules"), ("inventory", "inventory")):
+        for kind, folder in (("module", "modules"), ("inventory", "inventory"), ("filter", "filter")):
             names = [
                 f"{COLLECTION}.{path.stem}"
                 for path in sorted((self.root / "plugins" / folder).glob("*.py"))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Published documents that are derived from code are current (`--write` makes them so), and all say one version.
 
-docs/schema/device.schema.json is the JSON schema of the device document.
+docs/schema/device.schema.json is the JSON schema of the device document. What follows from the power drivers is in
+drivers.py.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
-from fleetcore.document import model  # noqa: E402 - needs the path above
+import drivers  # noqa: E402 - needs the path above
+from fleetcore.document import model  # noqa: E402
 
 
 def derived() -> dict[Path, str]:
     """Path and content of every derived document."""
     schema = json.dumps(model.json_schema(), indent=2, sort_keys=True) + "\n"
-    return {ROOT / "docs" / "schema" / "device.schema.json": schema}
+    return {ROOT / "docs" / "schema" / "device.schema.json": schema, **drivers.derived()}
 
 
 VERSIONS = {

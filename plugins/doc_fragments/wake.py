@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# It is written by scripts/check_docs.py --write, from what fleetcore/power says of its options.
+
 from __future__ import annotations
 
-# WAKE in module_utils/_bmc.py. The fragment power has the same, one level deeper.
 OPTIONS = r"""
   mac:
     description: MAC address of the network port that listens.
     type: str
     required: true
   broadcast:
-    description: Address to send to, the broadcast address of the machine's network for example.
+    description: Address to send to, for example the broadcast address of the machine's network.
     type: str
     default: 255.255.255.255
   port:
@@ -26,7 +27,8 @@ OPTIONS = r"""
     type: int
     default: 3
   probe_host:
-    description: Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and the packets are sent each time.
+    description: Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and the packets
+      are sent each time.
     type: str
   probe_port:
     description: TCP port of C(probe_host) to connect to. A machine that refuses the connection runs, too.

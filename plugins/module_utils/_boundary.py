@@ -2,37 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one place where a module ends: plan -> changed, diff and check mode; FleetError -> ``fail_json``."""
+"""Ends every module: plan -> changed, diff and check mode; FleetError -> ``fail_json``. Private to this collection."""
 
 from __future__ import annotations
 
 import signal
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .fleetcore.errors import FleetError
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a module is about to do.
-
-    :param before: the managed part of what is there; shown as diff.
-    :param after: the same part as it is to be. Equal to ``before``: nothing to do, unless ``always``.
-    :param preview: the return values if nothing is done.
-    :param apply: does it and returns the return values. ``warnings`` among them are shown as such.
-    :param always: apply even if there is no difference to be seen; what it returns may then say ``changed``.
-    """
-
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    preview: Callable[[], Mapping[str, Any]]
-    apply: Callable[[], Mapping[str, Any]]
-    always: bool = False
+from .fleetcore.ports import Plan
 
 
 class Interrupted(BaseException):
@@ -51,7 +33,8 @@ def _interrupted(number: int, _frame: Any) -> None:
 def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, Any], **kwargs: Any) -> None:
     """Run a module: ``main`` gets the options and returns the plan. A FleetError, from either, fails the module.
 
-    A module that is told to stop puts right what it has begun: a machine that is off is switched on again, a session is closed.
+    A module that is told to stop puts right what it has begun: a machine that is off is switched on again, a session is
+    closed.
     """
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **kwargs)
     for number in _SIGNALS:
@@ -59,13 +42,16 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
     try:
         plan = main(module.params)
         changed = plan.before != plan.after
-        result = plan.apply() if (changed or plan.always) and not module.check_mode else plan.preview()
+        try:
+            result = plan.apply() if (changed or plan.always) and not module.check_mode else plan.preview()
+        finally:
+            plan.close()
     except FleetError as error:
         module.fail_json(msg=error.message, failure={"code": error.code, "details": error.details})
     except Interrupted as error:
         module.fail_json(
-            msg=f"interrupted ({error}): a power cycle or password change that was begun was brought to an end; what the BMC was told besides "
-            "goes on there",
+            msg=f"interrupted ({error}): a power cycle or password change that was begun was brought to an end; what "
+            "the BMC was told besides goes on there",
             failure={"code": "interrupted", "details": {"signal": str(error)}},
         )
     except Exception as error:  # noqa: BLE001  (the last line of defence)
@@ -75,7 +61,7 @@ def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, A
             failure={"code": "bug", "details": {}},
         )
     else:
-        result = dict(result)
+        result = {**plan.besides, **result}
         for warning in result.pop("warnings", ()):
             module.warn(warning)
         diff: dict[str, Any] = {"before": plan.before, "after": plan.after}

@@ -2,20 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``pdu_outlet`` and ``wake_on_lan`` do with their options."""
+"""Switches for ``pdu_outlet`` and ``wake_on_lan``. Private to this collection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ._bmc import plan_power, seconds
-from ._boundary import Plan
+from ._bmc_power import plan_power
 from .fleetcore.host.clock import SystemClock
-from .fleetcore.ports import PowerAction, PowerState
+from .fleetcore.ports import Plan, PowerAction, PowerState
 from .fleetcore.power.base import PowerController, PowerOptions
-from .fleetcore.power.controllers import outlet_controllers
-from .fleetcore.power.pdu import outlets_driver
+from .fleetcore.power.options import seconds
+from .fleetcore.power.pdu import controllers, open_outlets, outlets_of
 from .fleetcore.power.wake_on_lan import WakeOnLanDriver, wake_options
 
 
@@ -27,9 +26,10 @@ def outlet_plan(params: Mapping[str, Any]) -> Plan:
         off_seconds=seconds(params, "off_seconds"),
         verify_timeout=seconds(params, "verify_timeout"),
     )
-    entries = [{**params, "outlet": outlet} for outlet in params["outlet"]]
-    driver = outlets_driver(entries, clock, seconds(params, "outlet_delay"), power.verify_timeout)
-    return plan_power(driver, clock, params["state"], power, {}, outlet_controllers(entries))
+    seconds(params, "outlet_delay")
+    asked = {**params, "pdu": [{**params, "outlet": outlet} for outlet in params["outlet"]]}
+    driver = open_outlets(outlets_of(asked), clock)
+    return plan_power(driver, clock, params["state"], power, controllers=controllers(asked))
 
 
 def wake_plan(params: Mapping[str, Any]) -> Plan:

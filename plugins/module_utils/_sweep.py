@@ -19,22 +19,24 @@ from functools import partial
 from typing import Any, Callable, Optional
 from urllib.parse import unquote
 
-from ._bmc import BMC, cache_of, capture_facts, document_facts, new_record, write_capture
+from ._bmc_info import cache_of, capture_facts, document_facts, new_record, write_capture
+from ._bmc_options import BMC
 from ._boundary import Plan
 from ._server import server_client
 from .fleetcore.document.model import Device, Source, device_from_dict, to_dict
 from .fleetcore.errors import FleetError, InvalidInput, NotFound, TransientError
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.files import safe_name
+from .fleetcore.host.spool import Spool
 from .fleetcore.net.client import ServerClient, check_id
 from .fleetcore.ports import Clock
 from .fleetcore.power.options import BmcOptions, bmc_options
-from .fleetcore.power.registry import collect_async, replay
 from .fleetcore.redfish.capture import read as read_capture
+from .fleetcore.sweep.collect import collect_async, replay
+from .fleetcore.sweep.delivery import sweep_spool
+from .fleetcore.sweep.done import DoneMachines
 from .fleetcore.sweep.dump import DumpOptions, dump_options, write_dump
 from .fleetcore.sweep.engine import Summary, Sweep, Target
-from .fleetcore.sweep.journal import Journal
-from .fleetcore.sweep.outbox import Spool
 
 IPMI_THREADS = 8
 BMC_FIELDS = tuple(name for name in BMC if name != "address")
@@ -206,8 +208,8 @@ def _captured(folder: str) -> list[Target]:
 def _preview(params: Mapping[str, Any], targets: Sequence[Target]) -> Mapping[str, Any]:
     done: set[str] = set()
     if params["state_file"] and os.path.exists(params["state_file"]):
-        with contextlib.closing(Journal(params["state_file"], SystemClock().now(), read_only=True)) as journal:
-            done = journal.done
+        with contextlib.closing(DoneMachines(params["state_file"], SystemClock().now(), read_only=True)) as before:
+            done = before.machines
     rows = []
     for target in targets:
         row: dict[str, Any] = {"machine": target.machine, "skipped": target.machine in done}
@@ -238,10 +240,10 @@ def _run(
         if params[name]:
             _make_directory(name, params[name], mode)
     with contextlib.ExitStack() as stack:
-        journal = None
+        done = None
         if params["state_file"]:
-            journal = stack.enter_context(contextlib.closing(Journal(params["state_file"], clock.now())))
-        spool = Spool(params["spool"] or _default_spool()) if client is not None else None
+            done = stack.enter_context(contextlib.closing(DoneMachines(params["state_file"], clock.now())))
+        spool = sweep_spool(params["spool"] or _default_spool()) if client is not None else None
         progress = stack.enter_context(Progress(params["progress_file"], clock, params["progress_seconds"]))
         pool = stack.enter_context(ThreadPoolExecutor(params["ipmi_threads"], thread_name_prefix="ipmi"))
         logins = stack.enter_context(Logins(partial(server_client, params)))
@@ -253,7 +255,7 @@ def _run(
             publish=partial(_publish, client, dump) if client is not None else None,
             spool=spool,
             directory=params["directory"],
-            journal=journal,
+            done=done,
             keep=documents,
             concurrency=params["concurrency"],
             on_event=progress.event,
@@ -382,7 +384,7 @@ def _result(summary: Summary, params: Mapping[str, Any], spool: Optional[Spool])
     warnings = []
     if spool is not None and summary.spooled:
         warnings.append(
-            f"{summary.spooled} documents could not be brought to the machine server; they are in {spool.path} and "
+            f"{summary.spooled} documents could not be brought to the machine server; they are in {spool.folder} and "
             "the next sweep sends them"
         )
     bad = summary.failed + summary.refused

@@ -14,8 +14,8 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Stages BIOS attributes through the BMC for the next boot, and on request restarts the machine and reads them back.
-  - An unknown attribute, or a value that it can't have, is refused before anything is written. The BIOS's attribute registry says what can be,
-    where the BMC has one.
+  - An unknown attribute, or a value that it can't have, is refused before anything is written. The BIOS's attribute
+    registry says what can be, where the BMC has one.
   - Needs Redfish.
 options:
   attributes:
@@ -23,20 +23,24 @@ options:
     type: dict
   settings:
     description:
-      - Settings by names that are the same for all vendors. They are V(amd_sev), V(boot_mode), V(intel_sgx), V(intel_txt), V(secure_boot),
-        V(smt), V(sr_iov) and V(tpm).
-      - The values V(enabled) and V(disabled), and for C(boot_mode) V(uefi) and V(legacy), are written in this BIOS's own words. Another value is
-        written as it is.
+      - Settings by names that are the same for all vendors. They are V(amd_sev), V(boot_mode), V(intel_sgx),
+        V(intel_txt), V(secure_boot), V(smt), V(sr_iov) and V(tpm).
+      - The values V(enabled) and V(disabled), and for C(boot_mode) V(uefi) and V(legacy), are written in this BIOS's
+        own words. Another value is written as it is.
     type: dict
   defaults:
     description:
-      - Resets the whole BIOS configuration to its defaults, at the next boot. Passwords are left as the BIOS leaves them.
-      - What the defaults are, and whether they are in effect already, is known where the BMC has an attribute registry. Elsewhere it is done each time.
+      - Resets the whole BIOS configuration to its defaults, at the next boot. Passwords are left as the BIOS leaves
+        them.
+      - What the defaults are, and whether they are in effect already, is known where the BMC has an attribute registry.
+        Elsewhere it is done each time.
     type: bool
   reboot:
     description:
-      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until they are.
-      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine that is off is switched on.
+      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until
+        they are.
+      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine
+        that is off is switched on.
     type: bool
     default: false
   graceful_timeout:
@@ -62,7 +66,8 @@ attributes:
     description: Shows the attributes, as they are staged, before and after. Passwords are left out.
     support: full
   idempotent:
-    description: Does nothing when the values are in effect or staged already; with O(reboot=true), when they are in effect.
+    description: Does nothing when the values are in effect or staged already; with O(reboot=true), when they are in
+      effect.
     support: full
 seealso:
   - module: baremetal.fleet.bmc_power
@@ -132,17 +137,19 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
     details:
-      description: C(problems) says for each refused name what is wrong with it. C(staged) lists attributes that wait for a boot.
+      description: C(problems) says for each refused name what is wrong with it. C(staged) lists attributes that wait
+        for a boot.
       type: dict
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios import prepare_bios
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios import plan_redfish
 
 SPEC = {
     "attributes": {"type": "dict"},
@@ -159,7 +166,7 @@ def main() -> None:
     run_acting(
         "BIOS settings",
         SPEC,
-        prepare_bios,
+        plan_redfish,
         required_one_of=[["attributes", "settings", "defaults"]],
         mutually_exclusive=[["attributes", "defaults"], ["settings", "defaults"]],
     )

@@ -15,15 +15,19 @@ author:
 description:
   - Makes, changes or removes an account of the BMC.
   - >-
-    A password is changed in three steps. It is written, then tried with a new login while the present session stays open, and if that login
-    fails twice the old password is put back and tried too. A BMC that restarts meanwhile is waited for, ten times O(verify_timeout).
+    A password is changed in three steps. It is written, then tried with a new login while the present session stays
+    open, and if that login
+    fails twice the old password is put back and tried too. A BMC that restarts meanwhile is waited for, ten times
+    O(verify_timeout).
     The failure says which password holds.
   - The account that is logged in is never removed, disabled, or given another role.
   - An account that is locked after wrong passwords is unlocked.
   - >-
-    Over IPMI a name has up to 16 and a password up to 20 bytes (16 on some BMCs), the roles are V(ReadOnly), V(Operator) and V(Administrator) on the
+    Over IPMI a name has up to 16 and a password up to 20 bytes (16 on some BMCs), the roles are V(ReadOnly),
+    V(Operator) and V(Administrator) on the
     channel that is used, and nobody can tell whether an account is locked.
-  - On a new BMC that lets nobody in before the password is changed, give O(name) as O(username), and O(account_password).
+  - On a new BMC that lets nobody in before the password is changed, give O(name) as O(username), and
+    O(account_password).
 options:
   name:
     description: Name of the account.
@@ -48,7 +52,8 @@ options:
     choices: [always, on_create]
     default: always
   role:
-    description: Role of the account, for example V(Administrator), V(Operator) or V(ReadOnly). Required for a new account.
+    description: Role of the account, for example V(Administrator), V(Operator) or V(ReadOnly). Required for a new
+      account.
     type: str
   enabled:
     description: Whether the account can log in. A new one can by default.
@@ -125,21 +130,23 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
     details:
       description: >-
-        C(restored) is true when the old password was put back and works, false when that failed, and null when it is not known. C(valid) says the
+        C(restored) is true when the old password was put back and works, false when that failed, and null when it is
+        not known. C(valid) says the
         same in words, V(old) or V(unknown).
       type: dict
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import (
-    prepare_account,
-    prepare_account_ipmi,
+    plan_ipmi,
+    plan_redfish,
 )
 
 SPEC = {
@@ -155,7 +162,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("accounts", SPEC, prepare_account, prepare_account_ipmi)
+    run_acting("accounts", SPEC, plan_redfish, plan_ipmi)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ options:
     type: str
     choices: [uefi, legacy]
   http_boot_uri:
-    description: With O(device=http), the URI to boot from. Without it the machine asks DHCP, and a URI of before is removed.
+    description: With O(device=http), the URI to boot from. Without it the machine asks DHCP, and a URI of before is
+      removed.
     type: str
   verify_timeout:
     description: Seconds that the BMC has to show what was set.
@@ -106,7 +107,8 @@ boot:
       type: dict
       sample: {"device": "pxe", "duration": "once", "mode": "uefi", "http_boot_uri": null}
     verified:
-      description: Whether C(after) was read from the BMC. V(false) over IPMI when the BMC shows the device but not for how long.
+      description: Whether C(after) was read from the BMC. V(false) over IPMI when the BMC shows the device but not for
+        how long.
       type: bool
       sample: true
 attempts:
@@ -122,12 +124,14 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
     details:
-      description: C(wanted) is what was asked for, C(found) what the BMC showed, C(reverted) is true when the BMC took it back.
+      description: C(wanted) is what was asked for, C(found) what the BMC showed, C(reverted) is true when the BMC took
+        it back.
       type: dict
 """
 
@@ -136,8 +140,8 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.b
     DEVICES,
     DURATIONS,
     MODES,
-    prepare_ipmi,
-    prepare_redfish,
+    plan_ipmi,
+    plan_redfish,
 )
 
 SPEC = {
@@ -151,7 +155,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("boot device", SPEC, prepare_redfish, prepare_ipmi)
+    run_acting("boot device", SPEC, plan_redfish, plan_ipmi)
 
 
 if __name__ == "__main__":

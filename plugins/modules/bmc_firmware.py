@@ -13,19 +13,21 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Compares the firmware inventory of the BMC with a catalogue and updates the components that have an older version, one after the other, in the
-    catalogue's order.
-  - Versions are compared as vendors write them, V(2.14.2) is newer than V(2.9.0), V(2.72 Sep 04 2022) is V(2.72), V(U46 v2.80) can't be compared
-    with V(U30 v2.90).
-  - Each update is followed to its end, also over a restart of the BMC, and the version is read back. An update that was accepted and left the old
-    version is a failure.
-  - A catalogue that names nothing of the machine is a warning. Firmware that the BMC says to be of another system behind it is left alone.
+  - Compares the firmware inventory of the BMC with a catalogue and updates the components that have an older version,
+    one after the other, in the catalogue's order.
+  - Versions are compared as vendors write them, V(2.14.2) is newer than V(2.9.0), V(2.72 Sep 04 2022) is V(2.72), V(U46
+    v2.80) can't be compared with V(U30 v2.90).
+  - Each update is followed to its end, also over a restart of the BMC, and the version is read back. An update that was
+    accepted and left the old version is a failure.
+  - A catalogue that names nothing of the machine is a warning. Firmware that the BMC says to be of another system
+    behind it is left alone.
   - Needs Redfish. Check mode is the plan.
 options:
   catalogue:
     description:
       - What is to be installed where. It is usually kept as a YAML file and read with C(vars_files).
-      - O(catalogue[].vendor), O(catalogue[].model) and O(catalogue[].component) may hold shell patterns. Case does not matter.
+      - O(catalogue[].vendor), O(catalogue[].model) and O(catalogue[].component) may hold shell patterns. Case does not
+        matter.
     type: list
     elements: dict
     required: true
@@ -45,7 +47,8 @@ options:
         type: str
         required: true
       image:
-        description: URI from which the BMC pulls the image, or a file of the host that runs the module, which is pushed.
+        description: URI from which the BMC pulls the image, or a file of the host that runs the module, which is
+          pushed.
         type: str
       sha256:
         description: SHA-256 checksum of a file, in hexadecimal. Another file is refused before anything is sent.
@@ -56,7 +59,8 @@ options:
     elements: str
   direction:
     description:
-      - With V(upgrade) a version that would be a downgrade, or of which nobody can tell whether it is one, is refused before anything is changed.
+      - With V(upgrade) a version that would be a downgrade, or of which nobody can tell whether it is one, is refused
+        before anything is changed.
       - With V(any) the version of the catalogue is installed wherever another one is.
     type: str
     choices: [upgrade, any]
@@ -137,7 +141,8 @@ RETURN = r"""
 firmware:
   description:
     - The components of this machine that the catalogue has, as they were found, and what is to be done.
-    - C(action) is V(none), V(upgrade), V(downgrade), or V(replace) where nobody can tell which version is the newer one.
+    - C(action) is V(none), V(upgrade), V(downgrade), or V(replace) where nobody can tell which version is the newer
+      one.
   type: list
   elements: dict
   returned: success
@@ -194,7 +199,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
@@ -204,11 +210,9 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import (
-    DIRECTIONS,
-    METHODS,
-    prepare_firmware,
-)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import plan_redfish
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware_catalogue import DIRECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware_images import METHODS
 
 ENTRY = {
     "vendor": {"type": "str"},
@@ -232,7 +236,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("firmware", SPEC, prepare_firmware)
+    run_acting("firmware", SPEC, plan_redfish)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ options:
   sections:
     description:
       - Sections to read. Default is all.
-      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login works.
+      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login
+        works.
     type: list
     elements: str
     choices:
@@ -53,29 +54,33 @@ options:
       - log
   capture:
     description:
-      - Write everything that the BMC said to this file, a C(.tar.gz) with a Redfish mockup and a manifest of all requests,
-        for O(from_capture), for other tools, or to report a problem. It is written even when the module fails, as far as it came.
+      - Write everything that the BMC said to this file, a C(.tar.gz) with a Redfish mockup and a manifest of all
+        requests, for O(from_capture), for other tools, or to report a problem. It is written even when the module
+        fails, as far as it came.
       - Over IPMI it holds each command with its answer.
-      - Passwords, tokens, keys, community strings and session ids are replaced, user names are hashed. Serial numbers, addresses
-        and the texts of log messages stay. See C(docs/capture.md).
-      - The file is replaced atomically, with mode V(0600). Its folder must exist. Writing it does not count as a change.
+      - Passwords, tokens, keys, community strings and session ids are replaced, user names are hashed. Serial numbers,
+        addresses and the texts of log messages stay. See C(docs/capture.md).
+      - The file is replaced atomically, with mode V(0600). Its folder must exist. Writing it does not count as a
+        change.
       - With O(sections) it holds those sections only.
     type: path
   cache_dir:
     description:
-      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a BMC whether it has changed,
-        and is not sent again what has not. It saves bytes and the BMC's time, not requests.
-      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs are always read anew.
-        A BMC whose ETags don't change when something does gives an old document.
+      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a
+        BMC whether it has changed, and is not sent again what has not. It saves bytes and the BMC's time, not requests.
+      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs
+        are always read anew. A BMC whose ETags don't change when something does gives an old document.
       - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
       - It must exist. In check mode it is used and not written.
     type: path
   from_capture:
     description:
-      - Read this capture instead of a BMC. It gives the document that the BMC gave, interpreted by this version of the collection.
-      - It is a file that O(capture) wrote, or any DMTF Redfish mockup, as a directory or C(.tar.gz). One of IPMI needs pyghmi.
-      - Nothing is contacted, and options of the BMC other than O(system) are not used. O(system) and O(sections) default to those
-        of the capture.
+      - Read this capture instead of a BMC. It gives the document that the BMC gave, interpreted by this version of the
+        collection.
+      - It is a file that O(capture) wrote, or any DMTF Redfish mockup, as a directory or C(.tar.gz). One of IPMI needs
+        pyghmi.
+      - Nothing is contacted, and options of the BMC other than O(system) are not used. O(system) and O(sections)
+        default to those of the capture.
     type: path
 extends_documentation_fragment:
   - baremetal.fleet.bmc
@@ -138,8 +143,8 @@ EXAMPLES = r"""
 RETURN = r"""
 device:
   description:
-    - The device document. Its JSON schema is in C(docs/schema/device.schema.json) of the collection. Fields that the BMC does not
-      know are left out.
+    - The device document. Its JSON schema is in C(docs/schema/device.schema.json) of the collection. Fields that the
+      BMC does not know are left out.
   type: dict
   returned: success
   contains:
@@ -157,11 +162,13 @@ device:
       type: str
       sample: "on"
     cpus:
-      description: Processors. Likewise C(memory), C(drives), C(nics), C(power_supplies), C(storage_controller), C(pcie_devices) and others.
+      description: Processors. Likewise C(memory), C(drives), C(nics), C(power_supplies), C(storage_controller),
+        C(pcie_devices) and others.
       type: list
       elements: dict
     coverage:
-      description: The verdict of every section, V(collected), V(absent), V(denied), V(failed), V(timeout) or V(skipped), and the reason.
+      description: The verdict of every section, V(collected), V(absent), V(denied), V(failed), V(timeout) or
+        V(skipped), and the reason.
       type: dict
     stats:
       description: What it cost, in requests, logins, bytes and seconds.
@@ -193,17 +200,18 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unreachable), V(timeout), V(authentication_failed), V(certificate_invalid), V(session_limit), V(unsupported),
-        V(invalid_input), V(missing_dependency).
+        For example V(unreachable), V(timeout), V(authentication_failed), V(certificate_invalid), V(session_limit),
+        V(unsupported), V(invalid_input), V(missing_dependency).
       type: str
     details:
       description: For example C(address), C(attempts), and C(fingerprint) of an untrusted certificate.
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import BMC, info_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import info_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
 SPEC = {
     "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},

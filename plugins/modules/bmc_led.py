@@ -85,7 +85,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
@@ -97,8 +98,8 @@ failure:
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.led import (
     STATES,
-    prepare_ipmi,
-    prepare_redfish,
+    plan_ipmi,
+    plan_redfish,
 )
 
 SPEC = {
@@ -108,7 +109,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("identify light", SPEC, prepare_redfish, prepare_ipmi)
+    run_acting("identify light", SPEC, plan_redfish, plan_ipmi)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,8 @@ log:
       description: The newest entries, oldest first.
       type: list
       elements: dict
-      sample: [{"id": "7", "created_at": "2026-01-31T12:00:00Z", "severity": "Warning", "message": "Power supply 2 lost input"}]
+      sample: [{"id": "7", "created_at": "2026-01-31T12:00:00Z", "severity": "Warning", "message": "Power supply 2 lost
+        input"}]
     cleared:
       description: Whether the log was cleared just now.
       type: bool
@@ -106,7 +107,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
@@ -116,7 +118,7 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.log import prepare_ipmi, prepare_redfish
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.log import plan_ipmi, plan_redfish
 
 SPEC = {
     "state": {"type": "str", "choices": ["read", "cleared"], "default": "read"},
@@ -127,7 +129,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("event log", SPEC, prepare_redfish, prepare_ipmi)
+    run_acting("event log", SPEC, plan_redfish, plan_ipmi)
 
 
 if __name__ == "__main__":

@@ -13,31 +13,35 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Brings a machine to a power state through its BMC, a PDU or PoE port, Wake-on-LAN, commands or tasks of the operator, and reads the state back.
-    A controller that accepts an action and does nothing is a failure.
-  - A driver that can't do what O(state) asks is passed over. One that can't read the state does each action once, and the result is not verified.
-  - A power cycle guarantees power-on. Once the machine may be off, switching on is tried again and again, and if that fails the
-    message says that the machine may be off.
+  - Brings a machine to a power state through its BMC, a PDU or PoE port, Wake-on-LAN, commands or tasks of the
+    operator, and reads the state back. A controller that accepts an action and does nothing is a failure.
+  - A driver that can't do what O(state) asks is passed over. One that can't read the state does each action once, and
+    the result is not verified.
+  - A power cycle guarantees power-on. Once the machine may be off, switching on is tried again and again, and if that
+    fails the message says that the machine may be off.
 options:
   state:
     description:
       - V(on) and V(off) do nothing to a machine that is already on or off.
       - >-
-        V(off) asks the operating system to shut down, and fails when it does not within O(graceful_timeout); with O(force=true)
-        the power is then cut.
+        V(off) asks the operating system to shut down, and fails when it does not within O(graceful_timeout); with
+        O(force=true) the power is then cut.
       - >-
-        V(cycle) switches off (asks the operating system first, cuts the power after O(graceful_timeout)), waits O(off_seconds), and
-        switches on. A machine that is off is switched on.
-      - V(reset) restarts without asking the operating system and without cutting the power. V(nmi) sends a diagnostic interrupt.
+        V(cycle) switches off (asks the operating system first, cuts the power after O(graceful_timeout)), waits
+        O(off_seconds), and switches on. A machine that is off is switched on.
+      - V(reset) restarts without asking the operating system and without cutting the power. V(nmi) sends a diagnostic
+        interrupt.
     type: str
     choices: ["on", "off", cycle, reset, nmi]
     required: true
   graceful_timeout:
-    description: Seconds that the operating system has to shut down. With V(0) it is not asked and the power is cut at once.
+    description: Seconds that the operating system has to shut down. With V(0) it is not asked and the power is cut at
+      once.
     type: float
     default: 60
   force:
-    description: Whether O(state=off) cuts the power when the operating system did not shut down in time. A cycle always does.
+    description: Whether O(state=off) cuts the power when the operating system did not shut down in time. A cycle always
+      does.
     type: bool
     default: false
   off_seconds:
@@ -52,14 +56,16 @@ options:
     default: 60
   progress_file:
     description:
-      - A file to which each step is appended as it happens, one JSON object per line, as in RV(power.steps). It is created when it is not there.
+      - A file to which each step is appended as it happens, one JSON object per line, as in RV(power.steps). It is
+        created when it is not there.
       - For a program that watches. What can't be written there is only in the result.
     type: path
   claim:
     description:
       - The claim of a power cycle request at the machine server, under which this is done. For a runner.
-      - The server is asked, just before the power is taken away, whether the claim still holds, which renews it. If not, or if the server
-        does not answer, nothing is done and the module fails. A power cycle that was verified is reported to the server.
+      - The server is asked, just before the power is taken away, whether the claim still holds, which renews it. If
+        not, or if the server does not answer, nothing is done and the module fails. A power cycle that was verified is
+        reported to the server.
       - Needs O(server_url), and a token of scope runner.
     type: dict
     suboptions:
@@ -84,13 +90,15 @@ options:
         type: str
       event_timeout:
         description:
-          - Seconds in which the machine server has to hear of the machine again, from the monitor on it, once it is on. A power cycle is verified only then.
+          - Seconds in which the machine server has to hear of the machine again, from the monitor on it, once it is on.
+            A power cycle is verified only then.
           - With V(0) the power state is all that counts.
         type: float
         default: 0
   final:
     description:
-      - Whether this task decides that the machine was power cycled. With V(false) the tasks that follow on the machine do, when none of them fails.
+      - Whether this task decides that the machine was power cycled. With V(false) the tasks that follow on the machine
+        do, when none of them fails.
       - For a runner, which takes it from RV(power.final); nothing is reported to the machine server then.
     type: bool
     default: true
@@ -108,11 +116,13 @@ extends_documentation_fragment:
 attributes:
   action_group:
     description: >-
-      Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once, C(group/baremetal.fleet.power) for the
-      drivers that are no BMC, and C(group/baremetal.fleet.server) for the machine server.
+      Use C(group/baremetal.fleet.bmc) in C(module_defaults) to set the options of the BMC once,
+      C(group/baremetal.fleet.acting) for the machine that is expected, C(group/baremetal.fleet.power) for the drivers
+      that are no BMC, and C(group/baremetal.fleet.server) for the machine server.
     support: full
     membership:
       - baremetal.fleet.bmc
+      - baremetal.fleet.acting
       - baremetal.fleet.power
       - baremetal.fleet.server
   check_mode:
@@ -199,7 +209,8 @@ power:
       description: Power state after, read back.
       type: str
     verified:
-      description: Whether the state after was read back and is the one that was asked for. V(false) only where the driver can't read it.
+      description: Whether the state after was read back and is the one that was asked for. V(false) only where the
+        driver can't read it.
       type: bool
     soft:
       description: Whether the operating system shut down by itself.
@@ -239,15 +250,17 @@ failure:
     code:
       description: >-
         For example V(unreachable), V(authentication_failed), V(certificate_invalid), V(wrong_machine), V(unsupported),
-        V(interrupted) when the module was told to stop and has switched the machine on again, V(not_verified) when the BMC
-        accepted the action and nothing happened.
+        V(interrupted) when the module was told to stop and has switched the machine on again, V(not_verified) when the
+        BMC accepted the action and nothing happened.
       type: str
     details:
-      description: C(power) is what was done until then. C(may_be_off) is true when a machine that was to be on may be off.
+      description: C(power) is what was done until then. C(may_be_off) is true when a machine that was to be on may be
+        off.
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import CLAIM, POWER, power_plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC, EXPECTED, POWER
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_power import CLAIM, power_plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.base import STATES
@@ -261,7 +274,10 @@ SPEC = {
     "progress_file": {"type": "path"},
     "claim": {"type": "dict", "options": CLAIM},
     "final": {"type": "bool", "default": True},
+    **BMC,
+    **EXPECTED,
     **POWER,
+    "address": {"type": "str"},
     **SERVER_OPTIONS,
 }
 

@@ -14,7 +14,8 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Restarts the BMC. The machine goes on running.
-  - Waits until the BMC was seen to go away, and then until a new login works. A BMC that accepts the reset and goes on as before is a failure.
+  - Waits until the BMC was seen to go away, and then until a new login works. A BMC that accepts the reset and goes on
+    as before is a failure.
 options:
   kind:
     description: How to restart. Over IPMI V(graceful) is a warm reset and V(forced) a cold one.
@@ -97,7 +98,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
@@ -108,8 +110,8 @@ failure:
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.reset import (
-    prepare_ipmi,
-    prepare_redfish,
+    plan_ipmi,
+    plan_redfish,
 )
 
 SPEC = {
@@ -122,7 +124,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("BMC reset", SPEC, prepare_redfish, prepare_ipmi)
+    run_acting("BMC reset", SPEC, plan_redfish, plan_ipmi)
 
 
 if __name__ == "__main__":

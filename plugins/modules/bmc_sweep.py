@@ -54,7 +54,7 @@ options:
         description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
         type: list
         elements: str
-        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
+        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
       redfish_scheme:
         description: Default is V(https). V(http) sends the password in clear.
         type: str
@@ -121,7 +121,7 @@ options:
     description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
     type: list
     elements: str
-    choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
+    choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
   redfish_scheme:
     description: Default is V(https). V(http) sends the password in clear.
     type: str
@@ -417,7 +417,7 @@ failure:
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import SERVER_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SHARED, plan
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
 SPEC = {
     "bmcs": {"type": "list", "elements": "dict", "options": ENTRY},

@@ -21,13 +21,15 @@ options:
     description:
       - V(inserted) puts O(image) into one drive. Another image in that drive is ejected first.
       - >-
-        V(ejected) empties the drive O(slot), or without it the drives of the kind O(media) that hold O(image), or without O(image) all of that
+        V(ejected) empties the drive O(slot), or without it the drives of the kind O(media) that hold O(image), or
+        without O(image) all of that
         kind.
     type: str
     choices: [inserted, ejected]
     default: inserted
   image:
-    description: URI of the image as the BMC reaches it, for example V(https://server/install.iso). Required for O(state=inserted).
+    description: URI of the image as the BMC reaches it, for example V(https://server/install.iso). Required for
+      O(state=inserted).
     type: str
   media:
     description: Kind of drive. The first free one is used.
@@ -86,7 +88,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 virtual_media:
-  description: The drives concerned, by id, with C(inserted), C(image) and C(write_protected), read back. In check mode as they would be.
+  description: The drives concerned, by id, with C(inserted), C(image) and C(write_protected), read back. In check mode
+    as they would be.
   type: dict
   returned: success
   sample: {"CD1": {"inserted": true, "image": "https://images.example.org/install.iso", "write_protected": true}}
@@ -103,7 +106,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
@@ -113,7 +117,7 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.media import MEDIA, prepare_media
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.virtual_media import MEDIA, plan_redfish
 
 SPEC = {
     "state": {"type": "str", "choices": ["inserted", "ejected"], "default": "inserted"},
@@ -128,7 +132,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("virtual media", SPEC, prepare_media)
+    run_acting("virtual media", SPEC, plan_redfish)
 
 
 if __name__ == "__main__":

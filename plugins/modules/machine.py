@@ -66,7 +66,7 @@ options:
         description: Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from inventory variables.
         type: list
         elements: str
-        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks]
+        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
       redfish_scheme:
         description: How Redfish is spoken.
         type: str
@@ -217,7 +217,7 @@ BMC = {
     "drivers": {
         "type": "list",
         "elements": "str",
-        "choices": ["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],
+        "choices": ["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],  # written by scripts/check_docs.py
     },
     "redfish_scheme": {"type": "str", "choices": ["https", "http"]},
     "redfish_port": {"type": "int"},

@@ -13,19 +13,22 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Switches outlets of a power distribution unit, or ports of a switch with Power over Ethernet, and reads back that they are switched.
-  - A cycle guarantees power-on. Once the outlet is off, switching on is tried again and again, and if that fails the message says so.
+  - Switches outlets of a power distribution unit, or ports of a switch with Power over Ethernet, and reads back that
+    they are switched.
+  - A cycle guarantees power-on. Once the outlet is off, switching on is tried again and again, and if that fails the
+    message says so.
 options:
   outlet:
     description:
       - Number of the outlet, as printed on the PDU, or its name, which has to be that of exactly one outlet.
-      - Several are switched one after the other, as the supplies of one machine. It counts as on when all are on, as off when all are off. If
-        one can't be switched off, those before it are switched on again.
+      - Several are switched one after the other, as the supplies of one machine. It counts as on when all are on, as
+        off when all are off. If one can't be switched off, those before it are switched on again.
     type: list
     elements: str
     required: true
   state:
-    description: V(on) and V(off) do nothing to an outlet that is so already. V(cycle) switches off, waits O(off_seconds), and switches on.
+    description: V(on) and V(off) do nothing to an outlet that is so already. V(cycle) switches off, waits
+      O(off_seconds), and switches on.
     type: str
     choices: ["on", "off", cycle]
     required: true
@@ -121,15 +124,17 @@ failure:
   returned: failure
   contains:
     code:
-      description: For example V(timeout) when the PDU does not answer, V(not_found) for an outlet that is not there, V(not_verified).
+      description: For example V(timeout) when the PDU does not answer, V(not_found) for an outlet that is not there,
+        V(not_verified).
       type: str
       sample: not_verified
     details:
-      description: C(power) is what was done until then. C(may_be_off) is true when an outlet that was to be on may be off.
+      description: C(power) is what was done until then. C(may_be_off) is true when an outlet that was to be on may be
+        off.
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import OUTLET
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import OUTLET
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import outlet_plan
 

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
-  - Sets UEFI Secure Boot through the BMC for the next boot, and on request restarts the machine and reads back that it took effect.
+  - Sets UEFI Secure Boot through the BMC for the next boot, and on request restarts the machine and reads back that it
+    took effect.
   - Needs Redfish.
 options:
   enabled:
@@ -21,16 +22,19 @@ options:
     type: bool
   keys:
     description:
-      - V(default) enrols the keys that the maker delivers, V(deleted) deletes all. Without it the keys stay as they are.
+      - V(default) enrols the keys that the maker delivers, V(deleted) deletes all. Without it the keys stay as they
+        are.
       - Secure Boot without keys can't be enabled. That is refused before anything is written.
-      - Many machines change their keys at the next boot only. Without O(reboot=true) that is C(pending), with a warning, and asked for
-        again by the next run.
+      - Many machines change their keys at the next boot only. Without O(reboot=true) that is C(pending), with a
+        warning, and asked for again by the next run.
     type: str
     choices: [default, deleted]
   reboot:
     description:
-      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until they are.
-      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine that is off is switched on.
+      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until
+        they are.
+      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine
+        that is off is switched on.
     type: bool
     default: false
   graceful_timeout:
@@ -119,7 +123,8 @@ failure:
   contains:
     code:
       description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the BMC accepted the
+        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
+        BMC accepted the
         change and it did not happen.
       type: str
       sample: not_verified
@@ -131,7 +136,7 @@ failure:
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.secure_boot import (
     KEYS,
-    prepare_secure_boot,
+    plan_redfish,
 )
 
 SPEC = {
@@ -145,7 +150,7 @@ SPEC = {
 
 
 def main() -> None:
-    run_acting("Secure Boot", SPEC, prepare_secure_boot, required_one_of=[["enabled", "keys"]])
+    run_acting("Secure Boot", SPEC, plan_redfish, required_one_of=[["enabled", "keys"]])
 
 
 if __name__ == "__main__":

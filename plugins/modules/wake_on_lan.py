@@ -14,10 +14,12 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Sends the magic packet that wakes a machine, as the last resort for one that has no BMC.
-  - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing to one that answers already.
+  - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing
+    to one that answers already.
 options:
   wait_timeout:
-    description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in them.
+    description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in
+      them.
     type: float
     default: 300
 extends_documentation_fragment:
@@ -84,7 +86,7 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc import WAKE
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import WAKE
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import wake_plan
 

@@ -222,7 +222,10 @@ class Actions:
         return self._update(str(image), parameters.get("Targets"))
 
     def _update(self, image: str, targets: Any) -> Reply:
-        """A task that in the end gives the targets the version in the image's name, `<anything>-<version>.<suffix>`, and fails without one."""
+        """A task that ends by giving the targets the version in the image's name.
+
+        The name is `<anything>-<version>.<suffix>`; without a version the task fails.
+        """
         name, dash, version = image.rpartition("-")
         version = version.rpartition(".")[0]
         paths = [self._state.find(str(target)) for target in targets or []]

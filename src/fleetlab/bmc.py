@@ -5,96 +5,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from fleetlab import certs
+from fleetlab.accounts import Accounts
 from fleetlab.actions import Actions
 from fleetlab.expand import expand, only_member, page, parse_expand, select
 from fleetlab.faults import Fault, Faults
 from fleetlab.identity import Identity
-from fleetlab.replies import Refused, Reply, Request, error, reply
+from fleetlab.replies import Refused, Reply, Request, matches, missing, parse_body, reply
 from fleetlab.sessions import Access, Session, TooManySessions
-from fleetlab.state import Event, Later, PowerBehaviour, State
-from fleetlab.tree import ROOT, Resource, Tree, canonical, encode, etag_of, link, load_tree, members
+from fleetlab.spec import BmcSpec, Counters
+from fleetlab.state import Event, Later, State
+from fleetlab.tree import ROOT, Resource, Tree, canonical, encode, etag_of, link, load_tree
 
 _OPEN = {"/redfish", ROOT, f"{ROOT}/odata", f"{ROOT}/$metadata"}
 _PARAMETERS = {"$expand", "$select", "$skip", "$top", "only"}
-
-
-@dataclass(frozen=True)
-class BmcSpec:
-    """What one virtual BMC is like.
-
-    - `tree`: name of a built-in tree, or a directory or .tar.gz of a Redfish mockup
-    - `name`: for people and placeholders (default: bmc<index>); `index`: seed of serial, UUID and MACs
-      (default: position in the farm); `unique`: give a captured machine serial, UUID and MACs of its own too
-    - `address`, `port` (0: any free one), `tls`, `certificate`: self-signed, expired or wrong-name
-    - `expand`: maximum levels of `$expand`, 0 for none (default: as the tree advertises); `page_size`: members per
-      answer of a collection, the rest under nextLink (default: all)
-    - `session_limit`, `session_timeout` (s), `lockout_after` wrong passwords (0: never), `lockout_seconds`
-    - `power`: On or Off at start (default: as in the tree); `behaviour`: how it obeys
-    - `latency`: seconds before each answer; `faults`: from the start
-    - `bmc_reset_seconds`: how long it is gone after Manager.Reset; `task_seconds`: how long a task takes
-    - `firmware_at_boot`: an update is over when its task is, and in effect after the machine's next boot
-    - `if_match`: what an If-Match must be for a PATCH or DELETE: any, strong (not `W/"..."`), bare (no quotes), or star (`*`)
-      (default: it may be left out)
-    - `count_paths`: count requests by path (switch off for thousands of BMCs with large trees)
-    """
-
-    tree: str = "server"
-    name: str = ""
-    index: int | None = None
-    unique: bool = False
-    address: str = "127.0.0.1"
-    port: int = 0
-    tls: bool = True
-    certificate: str = "self-signed"
-    username: str = "admin"
-    password: str = field(default="password", repr=False)
-    expand: int | None = None
-    page_size: int | None = None
-    session_limit: int = 16
-    session_timeout: float = 1800.0
-    lockout_after: int = 0
-    lockout_seconds: float = 60.0
-    power: str | None = None
-    behaviour: PowerBehaviour = field(default_factory=PowerBehaviour)
-    latency: float = 0.0
-    faults: tuple[Fault, ...] = ()
-    bmc_reset_seconds: float = 0.0
-    task_seconds: float = 1.0
-    firmware_at_boot: bool = False
-    if_match: str = ""
-    count_paths: bool = True
-
-    def __post_init__(self) -> None:
-        if self.certificate not in certs.KINDS:
-            raise ValueError(f"unknown certificate {self.certificate!r} (known: {', '.join(certs.KINDS)})")
-        if self.power not in {None, "On", "Off"}:
-            raise ValueError(f"power must be On or Off, not {self.power!r}")
-        if self.if_match not in {"", "any", "strong", "bare", "star"}:
-            raise ValueError(f"if_match must be any, strong, bare or star, not {self.if_match!r}")
-
-
-@dataclass
-class Counters:
-    """What reached a BMC. `bytes_out` counts bodies; `by_path` only with `count_paths`; `logins` those that succeeded; `writes` is what
-    was to change something, but for sessions."""
-
-    requests: int = 0
-    logins: int = 0
-    logouts: int = 0
-    refused: int = 0
-    bytes_out: int = 0
-    by_path: Counter[str] = field(default_factory=Counter)
-    writes: list[str] = field(default_factory=list)
-
-    def reset(self) -> None:
-        """Start counting anew."""
-        vars(self).update(vars(Counters()))
 
 
 class Bmc:
@@ -135,9 +61,7 @@ class Bmc:
         self.state = State(self.tree, spec.behaviour, later, self._log)
         self.actions = Actions(self.state, self._restart, spec.task_seconds, spec.firmware_at_boot)
         self._sessions_path = self._find_sessions()
-        service = self.state.follow(self.tree.get(ROOT), "AccountService") or {}
-        self._accounts_path = link(service.get("Accounts"))
-        self._passwords: dict[str, str] = {}
+        self._accounts = Accounts(self.state, self.access, self.identity, self.get)
         if spec.power is not None:
             for system in self.systems:
                 if self.power_state(system) != spec.power:
@@ -340,11 +264,11 @@ class Bmc:
         return resource
 
     def _write(self, request: Request, path: str) -> Reply:
-        if request.method == "POST" and path == self._accounts_path:
-            return self._add_account(parse_body(request))
-        if request.method == "DELETE" and path.startswith(f"{self._accounts_path}/"):
+        if request.method == "POST" and path == self._accounts.path:
+            return self._accounts.add(parse_body(request))
+        if request.method == "DELETE" and path.startswith(f"{self._accounts.path}/"):
             self._check_condition(request, self.state.get(path) or {})
-            return self._remove_account(path)
+            return self._accounts.remove(path)
         if request.method == "POST":
             pushed = self.actions.push(canonical(request.path), request.headers.get("Content-Type", ""), request.body)
             if pushed is not None:
@@ -364,7 +288,7 @@ class Bmc:
         self._check_condition(request, resource)
         changes = parse_body(request)
         self.actions.patch(path, resource, changes)
-        self._change_account(resource, changes)
+        self._accounts.change(resource, changes)
         return Reply(200, self._cooked(path, {}), {"ETag": etag_of(self.state.get(path) or {})})
 
     def _check_condition(self, request: Request, resource: Resource) -> None:
@@ -379,57 +303,6 @@ class Bmc:
         }.get(self.spec.if_match, condition is None or matches(condition, etag))
         if not good:
             raise Refused(412, "PreconditionFailed", "The ETag supplied did not match the current ETag.")
-
-    def _change_account(self, resource: Resource, changes: Resource) -> None:
-        """When this was the resource of an account, it logs in with the new name and password, or no longer."""
-        if "ManagerAccount." not in str(resource.get("@odata.type")):
-            return
-        path = resource["@odata.id"]
-        if "Password" in changes:
-            self.state.update(path, {"Password": None})
-        name = self.identity.fill_in(str(resource.get("UserName", "")).encode()).decode()
-        now = self.get(path) or {}
-        if name == self.access.username:
-            self.access.username = str(changes.get("UserName", self.access.username))
-            self.access.password = str(changes.get("Password", self.access.password))
-            return
-        password = str(changes.get("Password", self._passwords.get(path, "")))
-        self._passwords[path] = password
-        self.access.others.pop(name, None)
-        if now.get("Enabled") and not now.get("Locked") and now.get("UserName"):
-            self.access.others[str(now["UserName"])] = password
-
-    def _add_account(self, body: Resource) -> Reply:
-        for needed in ("UserName", "Password", "RoleId"):
-            if not body.get(needed):
-                text = f"The create operation failed because the required property {needed} was missing."
-                raise Refused(400, "CreateFailedMissingReqProperties", text, needed)
-        number = (
-            max((int(item.rpartition("/")[2]) for item in members(self.state.get(self._accounts_path))), default=0) + 1
-        )
-        path = f"{self._accounts_path}/{number}"
-        made = {
-            "@odata.id": path,
-            "@odata.type": "#ManagerAccount.v1_12_1.ManagerAccount",
-            "Id": str(number),
-            "Name": "User Account",
-            "Enabled": True,
-            "Locked": False,
-            **body,
-        }
-        self.state.add_member(self._accounts_path, made)
-        self._change_account(made, body)
-        return reply(201, self.get(path), Location=path)
-
-    def _remove_account(self, path: str) -> Reply:
-        account = self.get(path)
-        if account is None:
-            raise missing(path)
-        if account.get("UserName") == self.access.username:
-            raise Refused(400, "ResourceCannotBeDeleted", "This account can't be deleted.")
-        self.access.others.pop(str(account.get("UserName")), None)
-        self.state.remove_member(self._accounts_path, path)
-        return Reply(204)
 
     # What changes all the time
 
@@ -478,41 +351,3 @@ _METADATA = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
     b'<edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0"><edmx:DataServices/></edmx:Edmx>\n'
 )
-
-
-def missing(path: str) -> Refused:
-    return Refused(404, "ResourceMissingAtURI", f"The resource at the URI {path} was not found.", path)
-
-
-def matches(condition: str | None, etag: str) -> bool:
-    """Whether an If-Match or If-None-Match header names this ETag. Weak and strong tags compare equal, as BMCs do."""
-    if condition is None:
-        return False
-    named = {item.strip().removeprefix("W/") for item in condition.split(",")}
-    return "*" in named or etag.removeprefix("W/") in named
-
-
-def parse_body(request: Request) -> Resource:
-    """The JSON object in a request. An empty body is an empty object. Raises Refused."""
-    if not request.body.strip():
-        return {}
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refused(400, "MalformedJSON", "The request body was malformed JSON.")
-    return body
-
-
-def fault_reply(fault: Fault) -> Reply:
-    """The answer of the faults that have a fixed one."""
-    if fault.kind == "garbage":
-        return Reply(200, b'\x00\xff{"Members": [<<<\xfe', {"Content-Type": "application/json"})
-    if fault.kind == "reply":
-        return Reply(fault.status or 200, (fault.body or "").encode(), {"Content-Type": "text/html"})
-    status = fault.status or 500
-    if status == 503:
-        text = "The service is temporarily unavailable. Retry in 1 seconds."
-        return error(503, "ServiceTemporarilyUnavailable", text, "1", Retry_After="1")
-    return error(status, {404: "ResourceMissingAtURI", 401: "NoValidSession"}.get(status, "InternalError"), "Fault.")

@@ -13,9 +13,10 @@ from typing import Any, TextIO
 
 import click
 
-from fleetlab.bmc import Bmc, BmcSpec
+from fleetlab.bmc import Bmc
 from fleetlab.farm import Farm, fleet
 from fleetlab.faults import KINDS, Fault
+from fleetlab.spec import BmcSpec
 from fleetlab.state import Event, PowerBehaviour
 from fleetlab.tree import TreeError
 

@@ -22,10 +22,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from fleetlab.bmc import Bmc, BmcSpec, fault_reply
+from fleetlab.bmc import Bmc
 from fleetlab.certs import Certificate, make_certificate
-from fleetlab.faults import Fault
+from fleetlab.faults import Fault, fault_reply
 from fleetlab.replies import Reply, Request, error
+from fleetlab.spec import BmcSpec
 from fleetlab.state import Event, PowerBehaviour
 
 __all__ = ["Bmc", "BmcSpec", "Farm", "Fault", "PowerBehaviour", "fleet", "running_farm"]

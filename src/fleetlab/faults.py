@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from fleetlab.replies import Reply, error
+
 KINDS = {
     "hang": "never answers (with `seconds`: for that long, then closes the connection)",
     "slow": "answers after `seconds`",
@@ -122,7 +124,7 @@ class Faults:
             return list(self._active)
 
     def strike(self, method: str, path: str, body: bytes) -> tuple[float, Fault | None]:
-        """What befalls this request: seconds of delay, and at most one fault that changes the answer."""
+        """Find what befalls this request: seconds of delay, and at most one fault that changes the answer."""
         if not self._active:
             return 0.0, None
         delay = 0.0
@@ -133,3 +135,16 @@ class Faults:
                         return delay, active.fault
                     delay += active.fault.seconds or 0.0
         return delay, None
+
+
+def fault_reply(fault: Fault) -> Reply:
+    """Answer for the faults that have a fixed answer."""
+    if fault.kind == "garbage":
+        return Reply(200, b'\x00\xff{"Members": [<<<\xfe', {"Content-Type": "application/json"})
+    if fault.kind == "reply":
+        return Reply(fault.status or 200, (fault.body or "").encode(), {"Content-Type": "text/html"})
+    status = fault.status or 500
+    if status == 503:
+        text = "The service is temporarily unavailable. Retry in 1 seconds."
+        return error(503, "ServiceTemporarilyUnavailable", text, "1", Retry_After="1")
+    return error(status, {404: "ResourceMissingAtURI", 401: "NoValidSession"}.get(status, "InternalError"), "Fault.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What makes one virtual machine different from the next: serial, UUID, MAC addresses."""
+"""The identity of a virtual machine, different from the next: serial, UUID, MAC addresses."""
 
 from __future__ import annotations
 

@@ -80,7 +80,10 @@ def stop_pid(pid: int, timeout: float = 10.0) -> None:
 
 
 class Running(ABC):
-    """A context manager around one child process, which a subclass starts as `_child`. One that does not come up is stopped."""
+    """A context manager around one child process, which a subclass starts as `_child`.
+
+    One that does not come up is stopped.
+    """
 
     _child: Child | None = None
 

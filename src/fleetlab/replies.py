@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleetlab.tree import encode
+from fleetlab.tree import Resource, encode
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,28 @@ def error(status: int, message_id: str, text: str, *args: str, **headers: str) -
     }
     content = {"error": {"code": full_id, "message": text, "@Message.ExtendedInfo": [message]}}
     return reply(status, content, **headers)
+
+
+def missing(path: str) -> Refused:
+    return Refused(404, "ResourceMissingAtURI", f"The resource at the URI {path} was not found.", path)
+
+
+def matches(condition: str | None, etag: str) -> bool:
+    """Whether an If-Match or If-None-Match header names this ETag. Weak and strong tags compare equal, as BMCs do."""
+    if condition is None:
+        return False
+    named = {item.strip().removeprefix("W/") for item in condition.split(",")}
+    return "*" in named or etag.removeprefix("W/") in named
+
+
+def parse_body(request: Request) -> Resource:
+    """Read the JSON object in a request. An empty body is an empty object. Raises Refused."""
+    if not request.body.strip():
+        return {}
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refused(400, "MalformedJSON", "The request body was malformed JSON.")
+    return body

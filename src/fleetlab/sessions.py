@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who may talk to a virtual BMC: accounts, sessions and their limit, lockout after wrong passwords."""
+"""Access to a virtual BMC: accounts, sessions and their limit, lockout after wrong passwords."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What one virtual BMC remembers: the changes to its tree, and the power of its systems."""
+"""The memory of one virtual BMC: the changes to its tree, and the power of its systems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Later = Callable[[float, Callable[[], None]], object]
 
 @dataclass(frozen=True)
 class PowerBehaviour:
-    """How a machine obeys; times in seconds.
+    """The obedience of a machine; times in seconds.
 
     `off_seconds`, `on_seconds`: from the request to the new power state. `graceful_seconds`: the same for a shutdown
     by the operating system (default: like off_seconds). `ignore_graceful`: its operating system hangs and never shuts

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """OpenStack's sushy-emulator as a virtual BMC: over invented systems (its fake driver), or over libvirt's machines.
 
-What the fake driver is good for: log in, power, boot device, network cards. It has neither processors nor BIOS, and like
-hardware it lags: a new PowerState shows 1 to 11 s after the request, so poll. Over libvirt everything is real and prompt.
+What the fake driver is good for: log in, power, boot device, network cards. It has neither processors nor BIOS, and
+like hardware it lags: a new PowerState shows 1 to 11 s after the request, so poll. Over libvirt everything is real and
+prompt.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class SushyEmulator(Running):
     """Run a sushy-emulator on 127.0.0.1; a context manager. Give either `systems` or `libvirt_uri`.
 
     `workdir` is private to one instance: the fake driver's state lives there and survives a restart. `port` 0 takes a
-    free one; `url` is valid once started. `auth` is (username, password): HTTP basic; the service root stays open, there are
-    no sessions. `tls` is (certificate file, key file).
+    free one; `url` is valid once started. `auth` is (username, password): HTTP basic; the service root stays open,
+    there are no sessions. `tls` is (certificate file, key file).
     """
 
     workdir: Path
@@ -84,8 +85,8 @@ class SushyEmulator(Running):
     def power_log(self) -> list[dict[str, str]]:
         """Return the power changes of the fake driver, oldest first: {"at", "system" (name), "action": "on" | "off"}.
 
-        The driver applies a change when its time has come and somebody reads the system, so an unread one is not there yet.
-        Empty over libvirt: ask libvirt, or look for a new boot.
+        The driver applies a change when its time has come and somebody reads the system, so an unread one is not there
+        yet. Empty over libvirt: ask libvirt, or look for a new boot.
         """
         if not self.power_log_path.exists():
             return []

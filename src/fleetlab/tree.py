@@ -107,7 +107,7 @@ class Tree:
         return Tree(self.name, {**self._resources, **changes})
 
     def with_expand(self, levels: int) -> Tree:
-        """The same tree, advertising `$expand` with this maximum of levels (0: not at all)."""
+        """Make a copy of this tree that advertises `$expand` with this maximum of levels (0: not at all)."""
         root = self._resources[ROOT]
         features = dict(root.get("ProtocolFeaturesSupported") or {})
         if levels:
@@ -123,7 +123,7 @@ class Tree:
         return self.replace({ROOT: {**root, "ProtocolFeaturesSupported": features}})
 
     def made_unique(self) -> Tree:
-        """The same machine with placeholders for what identifies it: system serial, service tag, UUID and MACs.
+        """Make a copy of this tree with placeholders for what identifies it: system serial, service tag, UUID and MACs.
 
         For captures of one real machine that shall stand for a fleet of them. Serials of parts stay as they are.
         """

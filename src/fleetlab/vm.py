@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tiny virtual machines for power tests: a new boot can be told from a power state that only says so.
 
-The guest is a Linux kernel and an initramfs of one busybox. At boot it writes `FLEET-BOOT <boot id>` to its serial console, which is
-a log file; the kernel makes a new boot id every time. Then it idles until somebody presses the power button.
-QEMU emulates in software (TCG): no KVM, no root.
+The guest is a Linux kernel and an initramfs of one busybox. At boot it writes `FLEET-BOOT <boot id>` to its serial
+console, which is a log file; the kernel makes a new boot id every time. Then it idles until somebody presses the power
+button. QEMU emulates in software (TCG): no KVM, no root.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ while :; do /bin/busybox sleep 1000; done
 
 
 def cache_dir() -> Path:
-    """Where scripts/fetch-guest-kernel puts the kernel: $FLEET_CACHE, or .cache in the repository."""
+    """The folder of the kernel from scripts/fetch-guest-kernel: $FLEET_CACHE, or .cache in the repository."""
     return Path(os.environ.get("FLEET_CACHE") or Path(__file__).parents[2] / ".cache") / "guest"
 
 
@@ -54,7 +54,7 @@ def available() -> tuple[bool, str]:
 
 @dataclass(frozen=True)
 class Guest:
-    """What a machine boots."""
+    """The kernel and files that a machine boots."""
 
     kernel: Path
     initramfs: Path
@@ -79,7 +79,10 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def _cpio(files: Mapping[str, bytes]) -> Iterator[bytes]:
-    """Yield a newc archive (kernel documentation, initramfs-buffer-format): directories, /dev/console, executable files."""
+    """Yield a newc archive (kernel documentation, initramfs-buffer-format).
+
+    It holds directories, /dev/console and executable files.
+    """
 
     def entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:
         path = name.encode() + b"\0"
@@ -119,8 +122,8 @@ class Console:
 class QemuMachine:
     """A QEMU process of its own, without libvirt; `switch` is the power switch, an `on_power` hook of IpmiSim.
 
-    Everything is in `workdir`: the switch, the console's log, the process id. Nothing runs before the switch is called with
-    `on`; call it with `off` in the end (IpmiSim does both).
+    Everything is in `workdir`: the switch, the console's log, the process id. Nothing runs before the switch is called
+    with `on`; call it with `off` in the end (IpmiSim does both).
     """
 
     workdir: Path

@@ -27,6 +27,9 @@ class FleetError(Exception):
         self.message = message
         self.details = details
 
+    def __str__(self) -> str:
+        return self.message  # which may have been added to on its way
+
     def to_dict(self) -> dict[str, Any]:
         """The ``failure`` of a module's result and the ``error`` of an HTTP answer: ``{code, message, details}``."""
         return {"code": self.code, "message": self.message, "details": self.details}
@@ -42,6 +45,11 @@ class InvalidInput(FleetError):
     """An option or field has a value that can't be used; the message names the field and the fix."""
 
     code = "invalid_input"
+
+    @classmethod
+    def of(cls, field: str, message: str) -> InvalidInput:
+        """The error of one option or field, whose name begins the message and is ``details["field"]``."""
+        return cls(f"{field}: {message}", field=field)
 
 
 class NotFound(FleetError):

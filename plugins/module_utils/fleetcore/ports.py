@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class HttpResponse:
 
 @dataclass(frozen=True)
 class HttpStream:
-    """An HTTP answer whose body goes on: ``lines`` gives each as it comes and raises a ``TransportError`` when it breaks off.
+    """An HTTP answer whose body goes on: ``lines`` gives each as it comes and raises a ``TransportError`` when it
+    breaks off.
 
     Call ``close`` when done with it. Header names are lower case.
     """
@@ -59,7 +60,8 @@ class HttpStreams(Protocol):
 class Http(Protocol):
     """Sends one request and returns the answer.
 
-    :raises TransportError: no answer came (``Unreachable``, ``TimedOut``, ``CertificateInvalid``). A status is not an error.
+    :raises TransportError: no answer came (``Unreachable``, ``TimedOut``, ``CertificateInvalid``). A status is not an
+        error.
     """
 
     def send(self, request: HttpRequest) -> HttpResponse: ...
@@ -88,12 +90,13 @@ class Clock(Protocol):
 class Locks(Protocol):
     """Names that one process at a time may hold.
 
-    ``hold`` takes all of them, waits at most ``timeout`` seconds altogether, and gives them back at the end, however it ends.
+    ``hold`` takes all of them, waits at most ``timeout`` seconds altogether, tells whether it had to wait, and gives
+    them back at the end, however it ends.
 
     :raises Busy: others had one of them for all that time.
     """
 
-    def hold(self, names: Iterable[str], timeout: float) -> AbstractContextManager[None]: ...
+    def hold(self, names: Iterable[str], timeout: float) -> AbstractContextManager[bool]: ...
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,8 @@ class CommandRunner(Protocol):
 class FileReader(Protocol):
     """Reads files of the machine, above all of ``/sys`` and ``/proc``. Paths are absolute.
 
-    ``read`` gives the first ``limit`` bytes of a file, ``names`` what is in a folder, sorted, ``link`` where a symbolic link points
-    to, as it is written.
+    ``read`` gives the first ``limit`` bytes of a file, ``names`` what is in a folder, sorted, ``link`` where a symbolic
+    link points to, as it is written.
 
     :raises NotFound: there is no such file, folder or link.
     :raises PermissionDenied: only root may.
@@ -133,12 +136,47 @@ class FileReader(Protocol):
     def link(self, path: str) -> str: ...
 
 
+def _nothing() -> None:
+    """Close what was never opened."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change that is worked out and not yet made. Nothing is written before ``apply``; ``check_mode`` calls
+    ``preview``.
+
+    :param before: the managed part of what is there; shown as diff.
+    :param after: that part as it is to be. Equal to ``before``: nothing to do, unless ``always``.
+    :param preview: gives the return values if nothing is done.
+    :param apply: does it, reads back, and gives the return values. ``warnings`` among them are shown as such.
+    :param always: apply even if there is no difference to be seen; the return values may then say ``changed``.
+    :param besides: return values that are added to both.
+    :param close: gives back what the plan holds open. Called once, however it ends.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    preview: Callable[[], Mapping[str, Any]]
+    apply: Callable[[], Mapping[str, Any]]
+    always: bool = False
+    besides: Mapping[str, Any] = field(default_factory=dict)
+    close: Callable[[], None] = _nothing
+
+
 class PowerState(str, enum.Enum):
     """Power as the controller reports it. Unknown vendor words become UNKNOWN."""
 
     ON = "on"
     OFF = "off"
     UNKNOWN = "unknown"
+
+
+class PowerWait(str, enum.Enum):
+    """A step of a power request that only waits; its other steps are a :class:`PowerAction`."""
+
+    PAUSE = "wait"
+    OFF = "wait for off"
+    ON = "wait for on"
 
 
 class PowerAction(str, enum.Enum):
@@ -159,10 +197,10 @@ BMC_ACTIONS = frozenset(PowerAction) - {PowerAction.CYCLE}
 
 
 class PowerDriver(Protocol):
-    """One way to one machine's power. Drivers only act and query: retry and verification are in ``drivers.base``.
+    """One way to one machine's power. Drivers only act and query: retry and verification are in ``power.base``.
 
-    ``actions``: what it can be told at all; another action is ``Unsupported``. ``reads_state``: false where nobody can be asked:
-    ``power_state`` is then always UNKNOWN, and whatever is done stays unverified.
+    ``actions``: what it can be told at all; another action is ``Unsupported``. ``reads_state``: false where nobody can
+    be asked: ``power_state`` is then always UNKNOWN, and whatever is done stays unverified.
 
     Methods raise ``FatalError``, ``TransientError`` or ``Unsupported``; vendor exceptions never leave a driver.
     """

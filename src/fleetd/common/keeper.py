@@ -14,10 +14,11 @@ from fleetcore.errors import ConflictError, FleetError
 class SessionKeeper:
     """A thread of heartbeats.
 
-    The session counts as lost when the server says so, and also when no heartbeat got through for ``interval`` seconds: by
-    then the server may have given the work away. Any other error is tried again until that time.
+    The session counts as lost when the server says so, and also when no heartbeat got through for ``interval`` seconds:
+    by then the server may have given the work away. Any other error is tried again until that time.
 
-    :param poke: sends one heartbeat; raises ConflictError when the session is gone. It must time out within the interval.
+    :param poke: sends one heartbeat; raises ConflictError when the session is gone. It must time out within the
+        interval.
     :param interval: of the session, in seconds, which was made or poked just before ``start``.
     :param on_lost: called once, in the thread: stop what is going on.
     """

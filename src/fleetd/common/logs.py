@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Structured logs on standard error: JSON for machines, coloured lines for people; the standard library's loggers too."""
+"""Structured logs on standard error: JSON for machines, coloured lines for people.
+
+The standard library's loggers write the same way.
+"""
 
 from __future__ import annotations
 

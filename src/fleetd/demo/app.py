@@ -1,17 +1,14 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """``fleetd demo``: a fleet of virtual BMCs, from nothing to a verified power cycle, on one machine and without root.
 
-Everything listens on 127.0.0.1 and lives in one directory. Passwords and tokens are made for this run; they travel in the
-environment and in files of mode 0600. However the demo ends, even killed, nothing of it is left running: see ``_WATCHDOG``.
+Everything listens on 127.0.0.1 and lives in one directory. Passwords and tokens are made for this run; they travel in
+the environment and in files of mode 0600. However the demo ends, even killed, nothing of it is left running: see
+:mod:`.guard`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import select
@@ -23,93 +20,28 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-import click
-from fleetcore.errors import FleetError, NotFound
+from fleetcore.errors import FleetError
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-DEFAULT_PORT = 8480
+from fleetd.demo.guard import DemoError, guarded, own_directory
+from fleetd.demo.members import Member, VirtualBmcs, fleet_table
+
 COLLECTION = Path("ansible_collections", "baremetal", "fleet")
-_MARKER = ".fleetd-demo"
 _TOKEN = "admin.token"  # noqa: S105 (a file's name)
-_COOKIE = "FLEETD_DEMO_ID"  # in the environment of everything that the demo starts
-
-# Ends every process that carries the cookie once the demo is gone, however it went: its end of the pipe closes then.
-_WATCHDOG = """
-import os, signal, sys, time
-cookie = sys.argv[1].encode()
-os.read(0, 1)
-for number in [signal.SIGTERM] * 20 + [signal.SIGKILL] * 5:
-    found = False
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                if int(pid) != os.getpid() and cookie in file.read().split(b"\\0"):
-                    os.kill(int(pid), number)
-                    found = True
-        except OSError:
-            pass
-    if not found:
-        break
-    time.sleep(0.1)
-"""
 
 
-class DemoError(Exception):
-    """A step failed; the message is for a person, ``log`` the file that says more."""
-
-    def __init__(self, message: str, log: Path | None = None) -> None:
-        super().__init__(message)
-        self.log = log
-
-
-@dataclass(frozen=True)
-class Member:
-    """One machine of the demo: what is registered, what stands behind it, and its BMC's own record of power changes.
-
-    ``power_log`` returns pairs of time and ``on`` or ``off``, oldest first; None when the BMC keeps no such record.
-    """
-
-    id: str
-    what: str
-    bmc: Mapping[str, Any]
-    rack: str
-    position: str
-    power_log: Callable[[], list[tuple[str, str]]] | None = None
-    cycle: bool = False
-
-
-@click.command()
-@click.option("--work-dir", type=click.Path(file_okay=False, path_type=Path), default=Path(".demo"), show_default=True)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    help="0, or a port in use: a free one.",
-)
-@click.option(
-    "--no-wait",
-    is_flag=True,
-    help="Stop everything after the last step, without leaving the page running. Default where $CI is set.",
-)
-def command(work_dir: Path, port: int, no_wait: bool) -> None:
-    """Try everything on virtual BMCs: serve, register, collect, power cycle, look.
-
-    Starts the machine server on SQLite, virtual BMCs (our farm, sushy-emulator, and ipmi_sim if it is installed), collects
-    their inventory with ansible-playbook, power cycles some through the runner and shows what their BMCs recorded.
-    It needs the collection baremetal.fleet in ANSIBLE_COLLECTIONS_PATH; `make demo` takes care of that.
-    """
+def run(work_dir: Path, port: int, *, no_wait: bool) -> int:
+    """Run the demo and return the exit code."""
     console = Console(highlight=False)
     # SIGINT too: a shell lets what it starts in the background ignore it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -125,12 +57,13 @@ def command(work_dir: Path, port: int, no_wait: bool) -> None:
                 demo.leave_running(interactive)
     except KeyboardInterrupt:
         console.print("\nInterrupted. Nothing is left running.")
-        sys.exit(130)
+        return 130
     except DemoError as error:
         where = f"\n  more: {error.log}" if error.log else ""
         console.print(f"\n[bold red]Step failed: {escape(demo.step)}[/]\n  {escape(str(error))}{where}", soft_wrap=True)
-        sys.exit(1)
+        return 1
     console.print("Stopped. Nothing is left running.")
+    return 0
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -157,11 +90,11 @@ class Demo:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Guard: when the block ends, for whatever reason, everything that was started is stopped and gone."""
-        self._claim_directory()
+        self._stack.enter_context(own_directory(self.directory))
+        (self.directory / "ansible.cfg").touch()
         for name in [name for name in os.environ if name.startswith("FLEETD_")]:
             del os.environ[name]  # settings of a real server, and its database, are none of the demo's business
-        os.environ[_COOKIE] = secrets.token_hex(8)
-        with _watchdog(f"{_COOKIE}={os.environ[_COOKIE]}"):
+        with guarded():
             try:
                 yield
             finally:
@@ -198,7 +131,7 @@ class Demo:
     def say(self, text: str) -> None:
         self.console.print(f"  {text}", soft_wrap=True)
 
-    # --- steps ---------------------------------------------------------------------------------------------------------
+    # -- steps
 
     def _find_collection(self) -> None:
         paths = os.environ.get(
@@ -234,73 +167,9 @@ class Demo:
         self.say(f"{self.url}, SQLite in {self._relative(self.directory / 'fleetd.db')}")
 
     def _start_bmcs(self) -> None:
-        self._start_farm()
-        self._start_sushy()
-        self._start_ipmi()
-
-    def _start_farm(self) -> None:
-        from fleetlab.farm import BmcSpec, running_farm  # noqa: PLC0415 (installed with the extra `demo`)
-
-        like = BmcSpec(username=self.username, password=self.password)
-        farm = self._stack.enter_context(
-            running_farm([
-                replace(like, name="node-1", index=1),
-                replace(like, name="node-2", index=2, tls=False),
-                replace(like, tree="multinode", name="chassis-3", index=3),
-            ])
-        )  # fmt: skip
-        for name, bmc in zip(("node-1", "node-2"), farm.bmcs, strict=False):
-            self._member(name, "our virtual BMC", bmc, _redfish(bmc), cycle=name == "node-1")
-        chassis = farm.bmcs[2]
-        for letter, system in zip("ab", chassis.systems, strict=False):
-            self._member(
-                f"node-3{letter}",
-                "one of two nodes of a chassis",
-                chassis,
-                _redfish(chassis) | {"system": system.rpartition("/")[2]},
-            )
-
-    def _member(self, name: str, what: str, bmc: Any, data: Mapping[str, Any], *, cycle: bool = False) -> None:
-        log = (
-            (lambda: [(e["at"], e["event"]) for e in bmc.power_log if e["event"] in ("on", "off", "restart")])
-            if cycle
-            else None
-        )
-        self._add(Member(name, what, data, "A1", str(len(self.members) + 1), log, cycle))
-
-    def _start_sushy(self) -> None:
-        from fleetlab.sushy_emulator import FakeSystem, SushyEmulator, available  # noqa: PLC0415
-
-        usable, advice = available()
-        if not usable:
-            raise DemoError(f"sushy-emulator is not installed: {advice}")
-        system = FakeSystem("node-4", macs=["02:00:00:00:04:01"])
-        emulator = self._stack.enter_context(
-            SushyEmulator(self.directory / "sushy", systems=[system], auth=(self.username, self.password))
-        )
-        data = {"address": "127.0.0.1", "drivers": ["redfish"], "redfish_scheme": "http", "redfish_port": emulator.port}
-        self._add(Member("node-4", "sushy-emulator", data, "A2", "1"))
-
-    def _start_ipmi(self) -> None:
-        from fleetlab.ipmi import IpmiSim, available  # noqa: PLC0415
-
-        usable, advice = available()
-        if not usable:
-            self.say(f"[yellow]node-5  left out: ipmi_sim is not installed. To see IPMI too: {escape(advice)}[/]")
-            return
-        sim = self._stack.enter_context(
-            IpmiSim(self.directory / "ipmi", username=self.username, password=self.password)
-        )
-        data = {"address": "127.0.0.1", "drivers": ["ipmi"], "ipmi_port": sim.port}
-        log = lambda: [(e["at"], e["action"]) for e in sim.power_log()]  # noqa: E731
-        self._add(Member("node-5", "ipmi_sim, IPMI over LAN", data, "A2", "2", log, cycle=True))
-
-    def _add(self, member: Member) -> None:
-        self.members.append(member)
-        scheme = member.bmc.get("redfish_scheme", "ipmi")
-        port = member.bmc.get("redfish_port") or member.bmc.get("ipmi_port")
-        pinned = ", certificate pinned" if member.bmc.get("fingerprint") else ""
-        self.say(f"{member.id:<8} {scheme}://127.0.0.1:{port}  [dim]{member.what}{pinned}[/]")
+        bmcs = VirtualBmcs(self.directory, (self.username, self.password), self._stack, self.say)
+        bmcs.start()
+        self.members = bmcs.members
 
     def _register(self) -> None:
         for member in self.members:
@@ -327,29 +196,7 @@ class Demo:
             raise DemoError(f"no device document of {', '.join(missing)} arrived", self.directory / "collect.log")
 
     def _show(self) -> None:
-        self.console.print(self._table())
-
-    def _table(self) -> Table:
-        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-        for heading, justify in (
-            ("Machine", "left"), ("Vendor", "left"), ("Model", "left"), ("Serial", "left"), ("CPUs", "right"),
-            ("Memory", "right"), ("Drives", "right"), ("NICs", "right"), ("BMC", "left"), ("Power", "left"),
-        ):  # fmt: skip
-            table.add_column(heading, justify=justify, no_wrap=heading not in ("Vendor", "Model"))  # type: ignore[arg-type]
-        for machine in self._server.machines():
-            device = machine["device"] or {}
-            bmc = machine["bmc"] or {}
-            try:
-                power = str(self._server.device(machine["id"]).get("power_state") or "-")
-            except NotFound:
-                power = "-"
-            memory = device.get("memory_bytes")
-            table.add_row(
-                machine["id"], *(str(device.get(key) or "-") for key in ("vendor", "model", "serial", "cpus")),
-                f"{memory / 2**30:.0f} GiB" if memory else "-", *(str(device.get(key) or "-") for key in ("drives", "nics")),
-                str((bmc.get("drivers") or ["?"])[0]), power,
-            )  # fmt: skip
-        return table
+        self.console.print(fleet_table(self._server))
 
     def _request(self) -> None:
         for member in self.members:
@@ -378,7 +225,8 @@ class Demo:
                         if key not in seen:
                             seen.add(key)
                             self.say(
-                                f"{_time(step['at'])}  {machine:<8} [bold]{step['state']:<9}[/] [dim]{escape(step.get('message') or '')}[/]"
+                                f"{_time(step['at'])}  {machine:<8} [bold]{step['state']:<9}[/] "
+                                f"[dim]{escape(step.get('message') or '')}[/]"
                             )
                     if request["state"] == "verified":
                         del open_requests[machine]
@@ -406,13 +254,14 @@ class Demo:
             listed = self._server.description(member.id).get("PowerCycle")
             self.say(f"          {member.id:<8} off and on once; still requested: {'yes' if listed else 'no'}")
 
-    # --- the end -------------------------------------------------------------------------------------------------------
+    # -- the end
 
     def leave_running(self, interactive: bool) -> None:
         """Keep the page up until a key, SIGTERM or Ctrl-C; all of them are a good end."""
         self.step = "Leave the page running"
         self.console.print(
-            f"\n  The page: [bold]{self.url}/[/]   (read only; to act on it, log in with the token in {self._relative(self.directory / _TOKEN)})",
+            f"\n  The page: [bold]{self.url}/[/]   (read only; to act on it, log in with the token in "
+            f"{self._relative(self.directory / _TOKEN)})",
             soft_wrap=True,
         )
         self.console.print(
@@ -426,30 +275,12 @@ class Demo:
             while not interactive:
                 time.sleep(3600)
 
-    # --- parts ---------------------------------------------------------------------------------------------------------
+    # -- parts
 
     @property
     def _server(self) -> ServerClient:
         assert self._admin is not None  # noqa: S101 (set by an earlier step)
         return self._admin
-
-    def _claim_directory(self) -> None:
-        """Make the work directory new and ours; one that is not a demo's is left alone."""
-        marker = self.directory / _MARKER
-        if self.directory.exists() and not marker.exists() and any(self.directory.iterdir()):
-            raise DemoError(f"{self.directory} is not empty and not a demo's directory: name another with --work-dir")
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = self._stack.enter_context(marker.open("a"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DemoError(f"another demo is running in {self.directory}") from None
-        for path in self.directory.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path != marker:
-                path.unlink()
-        (self.directory / "ansible.cfg").touch()
 
     def _env(self) -> dict[str, str]:
         return {
@@ -519,12 +350,6 @@ def _lab_error() -> type[Exception]:
     return LabError
 
 
-def _redfish(bmc: Any) -> dict[str, Any]:
-    scheme = "https" if bmc.spec.tls else "http"
-    data = {"address": "127.0.0.1", "drivers": ["redfish"], "redfish_scheme": scheme, "redfish_port": bmc.port}
-    return data | ({"fingerprint": bmc.fingerprint} if bmc.spec.tls else {})
-
-
 def _beside_python(name: str) -> str:
     path = Path(sys.executable).parent / name
     found = str(path) if path.exists() else shutil.which(name)
@@ -544,25 +369,6 @@ def _is_free(port: int) -> bool:
 def _time(at: str) -> str:
     """The local time of day, with tenths, of an RFC 3339 time."""
     return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:10]
-
-
-@contextlib.contextmanager
-def _watchdog(cookie: str) -> Iterator[None]:
-    """Start the process that cleans up after us, and wait for it at the end."""
-    ours = os.environ.pop(_COOKIE)  # it must not end itself
-    try:
-        guard = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-I", "-S", "-c", _WATCHDOG, cookie],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        os.environ[_COOKIE] = ours
-    try:
-        yield
-    finally:
-        assert guard.stdin is not None  # noqa: S101 (a pipe)
-        guard.stdin.close()
-        guard.wait(15)
 
 
 def _wait_for_key() -> None:

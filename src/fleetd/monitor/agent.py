@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What is due when: one step at a time, without waiting."""
+"""Decides what is due when, one step at a time, without waiting."""
 
 from __future__ import annotations
 
@@ -15,9 +12,10 @@ from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
+from fleetd.common.jitter import jittered
 from fleetd.monitor import core
+from fleetd.monitor.adapters.outbox import Outboxes
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import Outbox
 
 
 class Machine(Protocol):
@@ -31,7 +29,7 @@ class Machine(Protocol):
 
 
 class Documents(Protocol):
-    """See :class:`fleetd.monitor.documents.Collector`."""
+    """See :class:`fleetd.monitor.adapters.documents.Collector`."""
 
     @property
     def busy(self) -> bool: ...
@@ -42,7 +40,7 @@ class Documents(Protocol):
 
 
 class Memory(Protocol):
-    """What is to be remembered of the last device document; on disk when ``save`` returns."""
+    """Remembers the last device document; on disk when ``save`` returns."""
 
     def load(self) -> Published | None: ...
 
@@ -75,7 +73,7 @@ class Agent:
         machine: Machine,
         documents: Documents,
         memory: Memory,
-        outbox: Outbox,
+        outbox: Outboxes,
         describe: Callable[[], Mapping[str, Any]],
         heard: Callable[[str], None],
         clock: Clock,
@@ -103,7 +101,7 @@ class Agent:
         self._device_due = now + self._until_document()
 
     def event(self) -> dict[str, Any]:
-        """What would be sent now."""
+        """The event that would be sent now."""
         flags, dropped = self._machine.flags(), self._outbox.spool.dropped
         server = self._machine.server()
         if self._published is not None:
@@ -118,13 +116,13 @@ class Agent:
         """Do what is due; the seconds until something is due again. A server that is away is no error."""
         self._look()
         if self._is_due(self._event_due):
-            self._event_due = self._after(core.jittered(self._pace.event, self._random()))
+            self._event_due = self._after(jittered(self._pace.event, self._random()))
             self._outbox.offer("event", self.event())
         self._document()
         self._outbox.flush(stop)
         if self._is_due(self._poll_due):
             # First the time: a change that is told while the description is on its way is looked at again.
-            self._poll_due = self._after(core.jittered(self._pace.poll, self._random()))
+            self._poll_due = self._after(jittered(self._pace.poll, self._random()))
             self._poll()
         due = [self._event_due, self._look_due, self._poll_due]
         retry = self._outbox.wait()

@@ -1,149 +1,45 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Composition root of ``fleetd monitor``: puts the monitor's parts together."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import random
-import shutil
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-from fleetcore.errors import ConflictError, FleetError, InvalidInput
+from fleetcore.errors import ConflictError, InvalidInput
 from fleetcore.host.clock import SystemClock
-from fleetcore.host.files import write_private
-from fleetcore.inband.collect.host import SEARCH_PATH, SystemFiles
+from fleetcore.host.spool import Spool
 from fleetcore.net.client import ServerClient, check_id
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.ports import Clock
 
 import fleetd
-from fleetd import cli
 from fleetd.common import logs
-from fleetd.common import settings as config
-from fleetd.monitor import core, observe
+from fleetd.common.link import Link
+from fleetd.monitor import core
+from fleetd.monitor.adapters.documents import Collector
+from fleetd.monitor.adapters.follow import Follower
+from fleetd.monitor.adapters.hook import Hook
+from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
+from fleetd.monitor.adapters.outbox import KINDS, Outboxes, senders
 from fleetd.monitor.agent import Agent, Pace
-from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.documents import Collector
-from fleetd.monitor.follow import Follower
-from fleetd.monitor.hook import Hook
-from fleetd.monitor.outbox import KINDS, Outbox, senders
-from fleetd.monitor.spool import Spool
-from fleetd.runner.loop import Link
+from fleetd.monitor.config import MonitorSettings, Settings
+from fleetd.monitor.core import Host, Published
 
-_STATIC_SECONDS = 600.0  # what hardly ever changes is read again after this time
 _LONGEST_PAUSE = 30.0  # between two attempts to reach the server
 _STOP_SECONDS = 2.0  # a stop waits so long for what is being sent
 
 
-@click.command()
-@click.option("--machine", help="Id of this machine. Default: its host name.")
-@click.option("--server-url", help="The machine server. Default: $FLEETD_URL.")
-@click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the machine's token.")
-@click.option("--state-dir", type=click.Path(file_okay=False, path_type=Path), help="The spool; one monitor each.")
-@click.option("--once", is_flag=True, help="Send what waits and one event, then exit (1 if it did not arrive).")
-@click.option("--print", "show", is_flag=True, help="Print what would be sent, send nothing.")
-@click.option("--device", is_flag=True, help="With --once or --print: a device document, too.")
-@click.pass_context
-def command(
-    ctx: click.Context,
-    *,
-    machine: str | None,
-    server_url: str | None,
-    token_file: Path | None,
-    state_dir: Path | None,
-    once: bool,
-    show: bool,
-    device: bool,
-) -> None:
-    """Report this machine to the machine server: events, device documents, and what becomes of its description.
-
-    The token comes from a file (--token-file, monitor.token_file), the configuration (monitor.token) or $FLEETD_TOKEN, never
-    from the command line. Run it as root for the full picture; as another user, device documents say what is missing.
-
-    SIGTERM: send what is on its way, keep the rest in the spool, exit.
-    """
-    given = {"machine": machine, "server_url": server_url, "token_file": token_file, "state_dir": state_dir}
-    settings = cli.load_settings(ctx, monitor=given)
-    if device and not (once or show):
-        raise click.UsageError("--device needs --once or --print; otherwise monitor.device_seconds says when")
-    try:
-        if show:
-            click.echo(json.dumps(report(settings, device=device), indent=2, ensure_ascii=False))
-            return
-        sys.exit(0 if run(settings, once=once, device=device) else 1)
-    except FleetError as error:
-        click.echo(f"fleetd monitor: {error.message}", err=True)
-        sys.exit(2 if error.code == "invalid_input" else 1)
-
-
-class ThisMachine:
-    """See :class:`fleetd.monitor.agent.Machine`."""
-
-    def __init__(self, settings: config.MonitorSettings) -> None:
-        self._files = SystemFiles()
-        self._quarantine = settings.quarantine_file
-        self._busy = settings.busy_file
-        self._standalone: dict[str, Any] = {}
-        self._read_at = 0.0
-
-    def standalone(self) -> dict[str, Any]:
-        now = time.monotonic()
-        if not self._standalone or now - self._read_at > _STATIC_SECONDS:
-            self._standalone = observe.standalone(
-                self._files, lambda program: shutil.which(program, path=SEARCH_PATH) is not None
-            )
-            self._read_at = now
-        return self._standalone
-
-    def server(self) -> dict[str, Any]:
-        return observe.server(self._files)
-
-    def flags(self) -> Flags:
-        return Flags(_exists(self._quarantine), self._busy is not None and _exists(self._busy))
-
-
-def _exists(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return path.exists()
-    return False
-
-
-class FileMemory:
-    """See :class:`fleetd.monitor.agent.Memory`."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def load(self) -> Published | None:
-        try:
-            found = json.loads(self._path.read_bytes())
-            return Published(float(found["at"]), dict(found["failed_drives"]))
-        except (OSError, ValueError, TypeError, LookupError):
-            return None
-
-    def save(self, published: Published) -> None:
-        data = json.dumps({"at": round(published.at), "failed_drives": dict(published.failed_drives)})
-        try:
-            write_private(str(self._path), data.encode(), "monitor.state_dir")
-        except InvalidInput as error:
-            logs.get("fleetd.monitor").error("state_failed", message=error.message)
-
-
-def report(settings: config.Settings, *, device: bool) -> dict[str, Any]:
+def report(settings: Settings, *, device: bool) -> dict[str, Any]:
     """``{"event", "device"}`` as they would be sent; nothing is written or sent."""
     own = settings.monitor
     machine = ThisMachine(own)
@@ -151,13 +47,13 @@ def report(settings: config.Settings, *, device: bool) -> dict[str, Any]:
     return {"event": event} | ({"device": _collector(own).collect()} if device else {})
 
 
-def run(settings: config.Settings, *, once: bool = False, device: bool = False) -> bool:
+def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool:
     """Run until stopped. With ``once`` send one event, and with ``device`` a document, and say whether they arrived.
 
     :raises InvalidInput: the settings can't work. :raises ConflictError: another monitor uses the state directory.
     """
     own = settings.monitor
-    url = own.server_url or os.environ.get("FLEETD_URL") or settings.server.url or f"http://{settings.server.listen}"
+    url = settings.server.reached(own.server_url)
     host = _host(own)
     clock = SystemClock()
     http = HttpClient(
@@ -170,9 +66,11 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
     state_dir = own.state_dir.absolute()
     log = logs.get("fleetd.monitor")
     with _only_one(state_dir), contextlib.closing(client):
-        spool = Spool(state_dir / "spool", max_items=own.spool_items, max_bytes=own.spool_bytes)
+        spool = Spool(
+            state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes
+        )
         links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
-        outbox = Outbox(spool, senders(client, host.name), links)
+        outbox = Outboxes(spool, senders(client, host.name), links)
         memory = FileMemory(state_dir / "published.json")
         machine = ThisMachine(own)
         if once:
@@ -203,7 +101,7 @@ def run(settings: config.Settings, *, once: bool = False, device: bool = False) 
 
 
 def _once(
-    own: config.MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outbox, *, device: bool
+    own: MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outboxes, *, device: bool
 ) -> bool:
     """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
     last = memory.load()
@@ -218,7 +116,7 @@ def _once(
 
 
 def _work(
-    agent: Agent, outbox: Outbox, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
+    agent: Agent, outbox: Outboxes, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
 ) -> None:
     """Step by step in a thread until ``stop``, which a request that is under way must not hold up."""
     crashed: list[BaseException] = []
@@ -246,7 +144,7 @@ def _work(
         raise crashed[0]
 
 
-def _host(own: config.MonitorSettings) -> Host:
+def _host(own: MonitorSettings) -> Host:
     """:raises InvalidInput: the machine's id can't stand in a URL."""
     started = SystemClock().now()
     return Host(
@@ -254,7 +152,7 @@ def _host(own: config.MonitorSettings) -> Host:
     )
 
 
-def _token(own: config.MonitorSettings) -> str:
+def _token(own: MonitorSettings) -> str:
     """:raises InvalidInput: the file can't be read."""
     if own.token is not None:
         return own.token.get_secret_value()
@@ -269,7 +167,7 @@ def _token(own: config.MonitorSettings) -> str:
         ) from None
 
 
-def _collector(own: config.MonitorSettings, done: Callable[[], None] = lambda: None) -> Collector:
+def _collector(own: MonitorSettings, done: Callable[[], None] = lambda: None) -> Collector:
     return Collector(own.tool_seconds, own.collect_seconds, done)
 
 

@@ -1,16 +1,11 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What the monitor says and what it notices, as pure functions of values."""
+"""Events and changes of the description, as pure functions of values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-_SPREAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,7 +19,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Published:
-    """The last device document that was handed over: when, in seconds since the epoch, and the drives that SMART gave up."""
+    """When the last device document was handed over, in seconds since the epoch, and the drives that SMART gave up."""
 
     at: float
     failed_drives: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +27,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Flags:
-    """What an operator or the machine's software says by files. A forced quarantine is latched by the server."""
+    """Flags that an operator or the machine's software sets by files. A forced quarantine is latched by the server."""
 
     forced_quarantine: bool = False
     busy: bool = False
@@ -72,15 +67,11 @@ def with_failed_drives(server: Mapping[str, Any], failed: Mapping[str, str]) -> 
     return {**server, "drives": judged}
 
 
-def jittered(seconds: float, random: float) -> float:
-    """``seconds`` give or take a tenth, so that many monitors don't speak at once. ``random`` is from 0 to 1."""
-    return seconds * (1 - _SPREAD + 2 * _SPREAD * random)
-
-
 def next_document(last: float | None, now: float, interval: float, splay: float, random: float) -> float:
     """Seconds until a device document is due: ``interval`` after the last one, up to ``splay`` later.
 
-    Times are seconds since the epoch. One that was never published, or in the future, is due as soon as the splay allows.
+    Times are seconds since the epoch. One that was never published, or in the future, is due as soon as the splay
+    allows.
     """
     age = interval if last is None or last > now else now - last
     return max(0.0, interval - age) + splay * random
@@ -97,7 +88,10 @@ _WATCHED = {
 
 
 def description_changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
-    """What a person would want to know that is new in a Description: (name, value). Without one before, all that is set."""
+    """List what is new in a Description and of interest to a person, as (name, value).
+
+    Without one before, all that is set is new.
+    """
     found = [
         (name, after.get(key))
         for key, name in _WATCHED.items()

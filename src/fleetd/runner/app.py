@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""Composition root of ``fleetd runner``: puts the runner's adapters and processes together."""
+"""Composition root of ``fleetd runner``: puts the runner's adapters and duties together."""
 
 from __future__ import annotations
 
@@ -10,91 +7,45 @@ import os
 import random
 import signal
 import socket
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import click
-from fleetcore.errors import FleetError, InvalidInput
+from fleetcore.errors import InvalidInput
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from prometheus_client import start_http_server
 
 import fleetd
-from fleetd import cli
 from fleetd.common import logs
-from fleetd.common import settings as config
+from fleetd.common.link import Link
+from fleetd.common.settings import split_listen
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import FileBrake, SqliteJournal
-from fleetd.runner.availability import Availability, AvailabilityOptions
+from fleetd.runner.adapters.leases import SessionLeases
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.availability import AvailabilityDuty, AvailabilityOptions
+from fleetd.runner.config import RunnerSettings, Settings
 from fleetd.runner.core import RetryPolicy
-from fleetd.runner.leases import SessionLeases
-from fleetd.runner.loop import Link, Stop, run_loop
+from fleetd.runner.launch import PowercycleOptions
+from fleetd.runner.loop import Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import PlaybookRunner
-from fleetd.runner.powercycle import PowercycleOptions, Powercycles
-from fleetd.runner.scheduled import ProcessOptions, Scheduled
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.powercycle import PowercycleDuty
+from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
+from fleetd.runner.tools import Tools
 from fleetd.runner.waves import Budget, WaveOptions
 
 
-@click.command()
-@click.option("-i", "--inventory", multiple=True, help="Ansible inventory; may be given several times.")
-@click.option("-l", "--pattern", help="Ansible host pattern that narrows the inventory.")
-@click.option("--server-url", help="The machine server. Default: $FLEETD_URL.")
-@click.option(
-    "--state-dir", type=click.Path(file_okay=False, path_type=Path), help="Journal and runs; one runner each."
-)
-@click.option("--process", "processes", help="Kinds of work, separated by commas. Default: powercycle.")
-@click.option(
-    "--once", is_flag=True, help="Check, poll once, finish what that started, then exit (1 if anything failed)."
-)
-@click.pass_context
-def command(
-    ctx: click.Context,
-    inventory: tuple[str, ...],
-    pattern: str | None,
-    server_url: str | None,
-    state_dir: Path | None,
-    processes: str | None,
-    once: bool,
-) -> None:
-    """Do the work that the server has for the machines of an inventory, with the playbooks of baremetal.fleet.
-
-    Without --process that is power cycles; collect_oob, collect_inband and processes of your own (runner.definitions) are others.
-
-    The token comes from $FLEETD_TOKEN or the configuration (runner.token), never from the command line. BMC credentials are
-    the inventory's (host variables bmc_username and bmc_password, vault) or $BMC_USERNAME and $BMC_PASSWORD.
-
-    SIGTERM: take no new work, finish running cycles, exit. A second one: exit at once; running cycles finish by
-    themselves and are picked up at the next start.
-    """
-    given = {
-        "inventory": list(inventory) or None,
-        "pattern": pattern,
-        "server_url": server_url,
-        "state_dir": state_dir,
-        "processes": processes,
-    }
-    settings = cli.load_settings(ctx, runner=given)
-    try:
-        sys.exit(0 if run(settings, once=once) else 1)
-    except FleetError as error:
-        click.echo(f"fleetd runner: {error.message}", err=True)
-        sys.exit(2 if error.code == "invalid_input" else 1)
-
-
-def run(settings: config.Settings, *, once: bool = False) -> bool:
+def run(settings: Settings, *, once: bool = False) -> bool:
     """Run until stopped. True when it ended orderly, and with ``once`` when nothing failed.
 
     :raises InvalidInput: the settings can't work: no inventory, an empty pattern.
     :raises ConflictError: another runner uses the state directory.
     """
     own = settings.runner
-    url = own.server_url or os.environ.get("FLEETD_URL") or settings.server.url or f"http://{settings.server.listen}"
+    url = settings.server.reached(own.server_url)
     token = own.token.get_secret_value() if own.token else os.environ.get("FLEETD_TOKEN", "")
     clock = SystemClock()
     http = HttpClient(HttpOptions(url, ca_path=own.ca_path, validate_certs=own.validate_certs, option_prefix="runner."))
@@ -117,41 +68,40 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
             serve_metrics(own.metrics_listen, metrics)
         server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}", leases)
         link = Link(clock, random.random)
+        tools = Tools(runner=runner, journal=journal, link=link, metrics=metrics, clock=clock)
         waves = WaveOptions(own.waves.size, own.waves.limits, own.waves.failure_budget, own.waves.resume_seconds)
-        budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
-        cycles = own.processes.count("powercycle") > 0
-        availability = Availability(
+        cycles = "powercycle" in own.processes
+        availability = AvailabilityDuty(
             AvailabilityOptions(
                 inventories, own.pattern, own.check_playbook, own.check_seconds, extra_vars, cycles, waves.variables
             ),
-            runner=runner, journal=journal, server=server, link=link, metrics=metrics, clock=clock, random=random.random,
-        )  # fmt: skip
-        processes: list[Powercycles | Scheduled] = []
+            tools,
+            server,
+        )
+        duties: list[PowercycleDuty | ScheduledDuty] = []
         if cycles:
             options = PowercycleOptions(
                 inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks,
                 own.executor != "awx" or own.awx.fence, waves,
                 RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), extra_vars,
             )  # fmt: skip
-            processes.append(Powercycles(
-                options, runner=runner, journal=journal, server=server, served=lambda: availability.served, budget=budget,
-                metrics=metrics, link=link, clock=clock, wall=time.time, random=random.random,
-            ))  # fmt: skip
-        processes += [
-            Scheduled(
-                _work_of(name, own, inventories, extra_vars), runner=runner, journal=journal, leases=leases,
-                served=lambda: availability.served, link=link, metrics=metrics, clock=clock, random=random.random,
+            budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
+            duties.append(
+                PowercycleDuty(options, tools, server=server, served=lambda: availability.served, budget=budget)
             )
-            for name in dict.fromkeys(own.processes) if name != "powercycle"
-        ]  # fmt: skip
+        duties += [
+            ScheduledDuty(_work_of(name, own, inventories, extra_vars), tools, leases, lambda: availability.served)
+            for name in dict.fromkeys(own.processes)
+            if name != "powercycle"
+        ]
         logs.get("fleetd.runner").info(
             "runner_started", server=url, inventory=list(inventories), pattern=own.pattern, processes=own.processes
         )
-        ended = run_loop([availability, *processes], clock, stop, stop_seconds=own.stop_seconds, once=once)
-        if all(process.settled for process in processes):
+        ended = run_loop([availability, *duties], clock, stop, stop_seconds=own.stop_seconds, once=once)
+        if all(duty.settled for duty in duties):
             leases.end()
         logs.get("fleetd.runner").info("runner_stopped", complete=ended)
-        failed = availability.failures or any(process.failures for process in processes) or link.wait()
+        failed = availability.failures or any(duty.failures for duty in duties) or link.wait()
         return ended and not (once and failed)
     finally:
         leases.close()
@@ -159,24 +109,28 @@ def run(settings: config.Settings, *, once: bool = False) -> bool:
         client.close()
 
 
-def _server_variables(own: config.RunnerSettings) -> dict[str, Any]:
-    """How the playbooks check the server's certificate: as the runner does."""
+def _server_variables(own: RunnerSettings) -> dict[str, Any]:
+    """Let the playbooks check the server's certificate as the runner does."""
     found: dict[str, Any] = {} if own.validate_certs else {"fleet_server_validate_certs": False}
     return found | ({"fleet_server_ca_path": os.path.abspath(own.ca_path)} if own.ca_path else {})
 
 
 def _work_of(
-    name: str, own: config.RunnerSettings, inventories: tuple[str, ...], extra_vars: dict[str, Any]
+    name: str, own: RunnerSettings, inventories: tuple[str, ...], extra_vars: dict[str, Any]
 ) -> ProcessOptions:
     how = own.definitions[name]
     return ProcessOptions(
-        name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds, how.on_controller,
+        name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds,
+        how.on_controller,
         {**extra_vars, **how.extra_vars},
     )  # fmt: skip
 
 
-def _awx(own: config.RunnerSettings, root: Path, local: AnsibleRunner) -> AwxRunner:
-    """:raises InvalidInput: the settings, or the job templates, can't work. :raises TransportError: AWX can't be reached."""
+def _awx(own: RunnerSettings, root: Path, local: AnsibleRunner) -> AwxRunner:
+    """:raises InvalidInput: the settings, or the job templates, can't work.
+
+    :raises TransportError: AWX can't be reached.
+    """
     awx = own.awx
     if not awx.url or not awx.token_file:
         raise InvalidInput(
@@ -205,7 +159,7 @@ def _about() -> dict[str, Any]:
 
 def serve_metrics(listen: str, metrics: RunnerMetrics) -> None:
     """Answer Prometheus at ``host:port``, in a thread. :raises InvalidInput: it can't listen there."""
-    host, port = config.split_listen(listen)
+    host, port = split_listen(listen)
     try:
         start_http_server(port, host, metrics.registry)
     except OSError as error:

@@ -1,25 +1,18 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """The availability process: which machines this runner serves, and whether their power controllers answer."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleetcore.errors import FleetError, TransportError
-from fleetcore.ports import Clock
+from fleetcore.errors import FleetError
+from fleetcore.power.controllers import machines_of_one_bmc
 
-from fleetd.common import logs
 from fleetd.runner import core
-from fleetd.runner.loop import Link
-from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import Journal, PlaybookRun, PlaybookRunner, WorkServer
-from fleetd.runner.waves import shared
+from fleetd.runner.ports import PlaybookRun, WorkServer
+from fleetd.runner.tools import Tools
 
 CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
 RUN_PREFIX = "check-"
@@ -28,7 +21,7 @@ RETRY_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class AvailabilityOptions:
-    """What to check, and every how many seconds. ``check`` false: only find out which machines there are."""
+    """Machines to check, every ``check_seconds``. ``check`` false: only find out which machines there are."""
 
     inventories: tuple[str, ...]
     pattern: str
@@ -39,44 +32,25 @@ class AvailabilityOptions:
     variables: tuple[str, ...] = ()  # host variables that others want to know
 
 
-class Availability:
-    """See :class:`fleetd.runner.loop.Process`.
+class AvailabilityDuty:
+    """See :class:`fleetd.runner.loop.Duty`.
 
     The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
-    served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When more than half
-    of them are gone at once, that is believed only if the next look finds the same: till then nothing is told of them, and nothing
-    is begun on them.
+    served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When
+    more than half of them are gone at once, that is believed only if the next look finds the same: till then nothing is
+    told of them, and nothing is begun on them.
     """
 
     name = "availability"
     finish_before_stop = False
 
-    def __init__(
-        self,
-        options: AvailabilityOptions,
-        *,
-        runner: PlaybookRunner,
-        journal: Journal,
-        server: WorkServer,
-        link: Link,
-        metrics: RunnerMetrics,
-        clock: Clock,
-        random: Callable[[], float],
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
-    ) -> None:
+    def __init__(self, options: AvailabilityOptions, tools: Tools, server: WorkServer) -> None:
+        self._tools = tools
         self._options = options
-        self._runner = runner
-        self._journal = journal
         self._server = server
-        self._link = link
-        self._metrics = metrics
-        self._clock = clock
-        self._random = random
-        self._new_id = new_id
-        self._log = logs.get("fleetd.runner")
         self._next_check = 0.0
         self._run: str | None = None
-        self._ending = {run for run in runner.known() if run.startswith(RUN_PREFIX)}  # of earlier lives
+        self._ending = {run for run in tools.runner.known() if run.startswith(RUN_PREFIX)}  # of earlier lives
         self._states: dict[str, str] = {}
         self._untold: dict[str, str] = {}
         self._said = ""
@@ -91,48 +65,51 @@ class Availability:
     def step(self, *, accept_work: bool) -> float:
         if self._run is not None:
             self._collect(self._run)
-        elif accept_work and self._clock.monotonic() >= self._next_check:
+        elif accept_work and self._tools.clock.monotonic() >= self._next_check:
             self._check()
         self._tell()
         if self._run is not None:
             return 0.3
-        return max(self._link.wait(), 0.3) if self._untold else max(0.0, self._next_check - self._clock.monotonic())
+        return (
+            max(self._tools.link.wait(), 0.3)
+            if self._untold
+            else max(0.0, self._next_check - self._tools.clock.monotonic())
+        )
 
     def _check(self) -> None:
         options = self._options
-        for old in [run for run in self._ending if self._runner.progress(run).finished]:
-            self._runner.discard(old)
+        for old in [run for run in self._ending if self._tools.runner.progress(run).finished]:
+            self._tools.runner.discard(old)
             self._ending.discard(old)
         served = self._select()
-        self._next_check = self._clock.monotonic() + (options.check_seconds if served else RETRY_SECONDS) * (
-            0.9 + self._random() / 5
-        )
+        self._next_check = self._tools.in_about(options.check_seconds if served else RETRY_SECONDS)
         if not served:
             self.failures += 1
             return
         if not options.check:
             self.served = served
             return
-        known = set(self._journal.served()) | self.served.keys()
+        known = set(self._tools.journal.served()) | self.served.keys()
         gone = frozenset(known - served.keys())
         doubtful = len(gone) > len(known) / 2 and gone != self._doubted
         self._doubted = gone if doubtful else frozenset()
         if doubtful:
-            self._log.error(
-                "inventory_shrunk", gone=len(gone), left=len(served), message="more than half of the machines left the inventory: "
-                "nothing is told of them before the next look finds the same",
+            self._tools.log.error(
+                "inventory_shrunk", gone=len(gone), left=len(served),
+                message="more than half of the machines left the inventory: nothing is told of them before the next "
+                "look finds the same",
             )  # fmt: skip
         else:
             self._untold.update(dict.fromkeys(sorted(gone), "not_available"))
         if served.keys() != self.served.keys():
-            self._log.info("serving", machines=len(served), gone=sorted(gone)[:100])
+            self._tools.log.info("serving", machines=len(served), gone=sorted(gone)[:100])
         self.served = served
         self._untold = {m: s for m, s in self._untold.items() if s != "not_available" or m not in served}
         self._states = {m: s for m, s in self._states.items() if m in served}
-        self._journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
-        run = f"{RUN_PREFIX}{self._new_id()}"
+        self._tools.journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
+        run = f"{RUN_PREFIX}{self._tools.new_id()}"
         try:
-            self._runner.start(
+            self._tools.runner.start(
                 PlaybookRun(
                     run,
                     options.playbook,
@@ -143,20 +120,20 @@ class Availability:
                 )
             )
             self._run = run
-            self._metrics.runs.labels(self.name).inc()
+            self._tools.metrics.runs.labels(self.name).inc()
         except FleetError as error:
-            self._log.error("run_not_started", run=run, message=error.message)
+            self._tools.log.error("run_not_started", run=run, message=error.message)
 
     def _select(self) -> dict[str, Mapping[str, Any]]:
         options = self._options
         try:
-            hosts = self._runner.hosts(options.inventories, options.pattern, options.variables)
+            hosts = self._tools.runner.hosts(options.inventories, options.pattern, options.variables)
         except FleetError as error:
             self._say("inventory_failed", error.message)
             return {}
         names, inexact = core.exact_names(hosts)
         if inexact:
-            self._log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
+            self._tools.log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
         if not names:
             self._say(
                 "nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}"
@@ -168,11 +145,11 @@ class Availability:
     def _say(self, event: str, message: str) -> None:
         if message != self._said:
             self._said = message
-            self._log.error(event, message=message, served=len(self.served))
+            self._tools.log.error(event, message=message, served=len(self.served))
 
     def _collect(self, run: str) -> None:
-        progress = self._runner.progress(run)
-        ambiguous = shared(self.served)
+        progress = self._tools.runner.progress(run)
+        ambiguous = machines_of_one_bmc(self.served)
         for outcome in progress.outcomes:
             if outcome.host in ambiguous:
                 why = f"its BMC is, by the inventory, also that of {', '.join(ambiguous[outcome.host])}"
@@ -185,30 +162,24 @@ class Availability:
                 self._note(machine, "in_error", progress.problem or "the check gave no result")
             # All of them once per check, so that a server that lost its state learns it again.
             self._untold.update({m: s for m, s in self._states.items() if m in self.served})
-            self._runner.discard(run)
+            self._tools.runner.discard(run)
             self._run = None
             for state in ("available", "in_error"):
-                self._metrics.controllers.labels(state).set(list(self._states.values()).count(state))
+                self._tools.metrics.controllers.labels(state).set(list(self._states.values()).count(state))
 
     def _note(self, machine: str, state: str, why: Any) -> None:
         if self._states.get(machine) == state:
             return
         self._states[machine] = self._untold[machine] = state
         if state == "available":
-            self._log.info("controller_available", machine=machine)
+            self._tools.log.info("controller_available", machine=machine)
         else:
-            self._log.warning("controller_in_error", machine=machine, message=why)
+            self._tools.log.warning("controller_in_error", machine=machine, message=why)
 
     def _tell(self) -> None:
-        if not self._untold or self._link.wait():
-            return
-        try:
-            self._server.availability(self._untold)
-            self._link.worked()
-        except TransportError as error:
-            self._link.failed(error)
-            return
-        except FleetError as error:
-            self._log.error("report_refused", message=error.message)
-        self._untold.clear()
-        self._journal.save_served(sorted(self.served.keys() | self._doubted))
+        if self._untold and self._tools.link.told(
+            lambda: self._server.availability(self._untold),
+            lambda error: self._tools.log.error("report_refused", message=error.message),
+        ):
+            self._untold.clear()
+            self._tools.journal.save_served(sorted(self.served.keys() | self._doubted))

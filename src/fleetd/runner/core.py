@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What the runner decides, as pure functions: which requests to start, which to forget, when to try again."""
+"""Decisions of the runner, as pure functions: which requests to start, which to forget, when to try again."""
 
 from __future__ import annotations
 
@@ -11,16 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fleetd.runner.ports import Entry, HostOutcome, State, Wanted, step_message, step_state
+from fleetcore.net.retry import ExponentialWait
+from fleetcore.ports import PowerState, PowerWait
 
-OWNED = frozenset({State.RUNNING, State.UNKNOWN, State.VERIFIED, State.FAILED})
+from fleetd.runner.ports import Entry, EntryState, HostOutcome, Wanted
+
+OWNED = frozenset({EntryState.RUNNING, EntryState.UNKNOWN, EntryState.VERIFIED, EntryState.FAILED})
 """States in which a request is this runner's: nobody else should get it."""
 
 KEEP_SECONDS = 7 * 86400.0
-"""How long a settled request is remembered: longer than a server shows a stale list."""
+"""A settled request is remembered for so long, which is longer than a server shows a stale list."""
 
-# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator, and not
-# what Ansible itself means by a word.
+# Names that every inventory plugin and --limit take literally: no range, wildcard, exclusion, port or separator, and
+# not what Ansible itself means by a word.
 _EXACT = re.compile(r"(?!(?:all|ungrouped|localhost|_meta)$)[A-Za-z0-9_][A-Za-z0-9_.@/+-]*")
 
 
@@ -38,14 +38,15 @@ class RetryPolicy:
         return max(self.initial, self.maximum) * 1.25
 
     def delay(self, attempts: int) -> float:
-        return min(self.maximum, self.initial * 2.0 ** min(max(attempts - 1, 0), 30))
+        return ExponentialWait(self.initial, self.maximum).after(attempts)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Decision:
     """``start``: entries to record and run. ``again``: cycled, but the server still lists them: tell it again.
 
-    ``reclaim``: in flight, but the server offers them to everybody again, because the session was lost: claim them anew.
+    ``reclaim``: in flight, but the server offers them to everybody again, because the session was lost: claim them
+    anew.
     """
 
     start: tuple[Entry, ...] = ()
@@ -64,17 +65,20 @@ def exact_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def due(not_before: float, now: float, longest: float) -> bool:
-    """Whether a wait is over. One that would be longer than any wait can be is the work of a clock that was set back."""
+    """Whether a wait is over.
+
+    One that would be longer than any wait can be is the work of a clock that was set back.
+    """
     return not now < not_before <= now + longest
 
 
-def plan(
+def decide(
     wanted: Sequence[Wanted],
     entries: Iterable[Entry],
     served: frozenset[str],
     now: float,
     policy: RetryPolicy = RetryPolicy(),
-) -> Plan:
+) -> Decision:
     """Compare what the server asks for with what the journal knows.
 
     ``wanted`` must have been fetched after the last acknowledgement was sent. On a server without request ids a machine
@@ -91,7 +95,7 @@ def plan(
         of_machine = by_machine.get(want.machine, [])
         if want.machine not in served or want.machine in start:
             continue
-        if any(e.state in (State.RUNNING, State.UNKNOWN) for e in of_machine):
+        if any(e.state in (EntryState.RUNNING, EntryState.UNKNOWN) for e in of_machine):
             reclaim += [
                 e for e in of_machine if e.request is not None and e.request == want.request and e.state in OWNED
             ]
@@ -100,77 +104,88 @@ def plan(
             key=want.request or f"{want.machine}@{now:.6f}",
             machine=want.machine,
             request=want.request,
-            state=State.WAITING,
+            state=EntryState.WAITING,
         )
-        if entry.state is State.DONE:
+        if entry.state is EntryState.DONE:
             again.append(entry)
-        elif entry.state in (State.VERIFIED, State.FAILED) and entry.request is not None:
+        elif entry.state in (EntryState.VERIFIED, EntryState.FAILED) and entry.request is not None:
             reclaim.append(entry)
-        elif entry.state is State.WAITING and due(entry.not_before, now, policy.longest):
+        elif entry.state is EntryState.WAITING and due(entry.not_before, now, policy.longest):
             start[want.machine] = replace(
-                entry, state=State.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={}
+                entry, state=EntryState.RUNNING, attempts=entry.attempts + 1, changed_at=now, detail={}
             )
     listed = {w.machine for w in wanted}
     forget = [
         e.key for e in by_key.values() if _forgettable(e, listed, now) and e.key not in {s.key for s in start.values()}
     ]
-    return Plan(tuple(start.values()), tuple(again), tuple(reclaim), tuple(forget))
+    return Decision(tuple(start.values()), tuple(again), tuple(reclaim), tuple(forget))
 
 
 def _known(want: Wanted, by_key: Mapping[str, Entry], of_machine: Sequence[Entry]) -> Entry | None:
     if want.request is not None:
         return by_key.get(want.request)
-    return next((e for e in of_machine if e.request is None and e.state is not State.DONE), None)
+    return next((e for e in of_machine if e.request is None and e.state is not EntryState.DONE), None)
 
 
 def _forgettable(entry: Entry, listed: set[str], now: float) -> bool:
-    if entry.state not in (State.DONE, State.WAITING, State.GIVEN_UP):
+    if entry.state not in (EntryState.DONE, EntryState.WAITING, EntryState.GIVEN_UP):
         return False
     if entry.request is None:
-        return entry.state is State.DONE or entry.machine not in listed
+        return entry.state is EntryState.DONE or entry.machine not in listed
     return now - entry.changed_at > KEEP_SECONDS
 
 
-def passed(entry: Entry, state: str) -> Entry:
-    """The entry once its machine was seen ``off``, or ``on`` again, in the middle of the cycle."""
-    return replace(entry, detail={**entry.detail, "steps": [*steps_told(entry), state]})
+_READ_BACK = {PowerWait.OFF: PowerState.OFF, PowerWait.ON: PowerState.ON}
 
 
-def steps_told(entry: Entry) -> list[str]:
+def passed(entry: Entry, state: PowerState) -> Entry:
+    """The entry once its machine was seen off, or on again, in the middle of the cycle."""
+    return replace(entry, detail={**entry.detail, "steps": [*(s.value for s in steps_told(entry)), state.value]})
+
+
+def steps_told(entry: Entry) -> list[PowerState]:
     """The steps that are in the journal; each is told to the server once."""
-    return list(entry.detail.get("steps") or [])
+    return [PowerState(state) for state in entry.detail.get("steps") or []]
 
 
-def steps_of(power: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """``off`` and ``on`` with a message, from the steps that the power module returns, with the times at which they happened."""
-    found: dict[str, str] = {}
-    for step in power.get("steps") or []:
-        state = step_state(step)
-        if state:
-            found[state] = step_message(step)
-    return [(state, found[state]) for state in ("off", "on") if state in found]
+def step_seen(step: Mapping[str, Any]) -> tuple[PowerState, str] | None:
+    """The power state that a step of the power module has read back, with a message; None for any other step.
+
+    :param step: as in the module's result, and as a run writes it while the module works.
+    """
+    for wait, state in _READ_BACK.items():
+        if (step.get("action"), step.get("result")) == (wait.value, state.value):
+            seconds = float(step.get("seconds") or 0)
+            return state, f"power read back at {step.get('at')}, {seconds:.1f} s after it was asked for"
+    return None
+
+
+def steps_of(power: Mapping[str, Any]) -> list[tuple[PowerState, str]]:
+    """Off and on with a message, from the steps that the power module returns."""
+    found = dict(seen for step in power.get("steps") or [] if (seen := step_seen(step)))
+    return [(state, found[state]) for state in _READ_BACK.values() if state in found]
 
 
 def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
-    """The entry after its host's outcome: verified, failed, or unknown when the failure says that the machine may be off."""
+    """The entry after its host's outcome: verified, failed, or unknown if the machine may be off."""
     if outcome.ok:
         power = dict(outcome.result.get("power") or {})
         if power.get("verified"):
-            return replace(entry, state=State.VERIFIED, changed_at=now, detail={**_steps(entry), "power": power})
+            return replace(entry, state=EntryState.VERIFIED, changed_at=now, detail={**_steps(entry), "power": power})
         error: Mapping[str, Any] = {
             "code": "not_verified",
             "message": "the playbook ended without a verified power cycle",
             "details": {},
         }
-        return replace(entry, state=State.FAILED, changed_at=now, detail={**_steps(entry), "error": dict(error)})
+        return replace(entry, state=EntryState.FAILED, changed_at=now, detail={**_steps(entry), "error": dict(error)})
     detail = {**_steps(entry), "error": dict(outcome.error)}
     if _may_be_off(outcome):
-        return replace(entry, state=State.UNKNOWN, changed_at=now, detail=detail)
-    return replace(entry, state=State.FAILED, changed_at=now, detail=detail)
+        return replace(entry, state=EntryState.UNKNOWN, changed_at=now, detail=detail)
+    return replace(entry, state=EntryState.FAILED, changed_at=now, detail=detail)
 
 
 def _steps(entry: Entry) -> dict[str, Any]:
-    return {"steps": steps_told(entry)} if steps_told(entry) else {}
+    return {"steps": entry.detail["steps"]} if entry.detail.get("steps") else {}
 
 
 def _may_be_off(outcome: HostOutcome) -> bool:
@@ -183,34 +198,36 @@ def _may_be_off(outcome: HostOutcome) -> bool:
 
 
 def refuse(entry: Entry, others: Sequence[str], now: float) -> Entry:
-    """The entry of a machine that is not power cycled, because nobody knows which one its power controller would switch."""
+    """The entry of a machine that is not power cycled: nobody knows which one its controller would switch."""
     message = (
-        f"its power controller is, by the inventory, also that of {', '.join(others)}: nothing was done. Correct the inventory; "
-        "where one BMC has several systems, bmc_system says which is which"
+        f"its power controller is, by the inventory, also that of {', '.join(others)}: nothing was done. "
+        "Correct the inventory; where one BMC has several systems, bmc_system says which is which"
     )
     error = {"code": "conflict", "message": message, "details": {"machines": list(others)}}
-    return replace(entry, state=State.FAILED, changed_at=now, detail={"error": error})
+    return replace(entry, state=EntryState.FAILED, changed_at=now, detail={"error": error})
 
 
 def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
     """The entry after its machine was made sure to be on. A machine that had to be switched on has been off: cycled.
 
-    So has one that was seen off before the interruption. Of any other nobody can tell whether it was cycled, so this attempt
-    counts as failed and says so.
+    So has one that was seen off before the interruption. Of any other nobody can tell whether it was cycled, so this
+    attempt counts as failed and says so.
     """
     if not outcome.ok:
         return replace(entry, changed_at=now, detail={**entry.detail, "recovery": dict(outcome.error)})
     power = dict(outcome.result.get("power") or {})
     error = dict(entry.detail.get("error") or {})
-    if power.get("before") == "off" or ("off" in steps_told(entry) and not error):
+    if power.get("before") == "off" or (PowerState.OFF in steps_told(entry) and not error):
         detail = {**_steps(entry), "power": {**power, "recovered": True}}
-        return replace(entry, state=State.VERIFIED, changed_at=now, detail=detail)
+        return replace(entry, state=EntryState.VERIFIED, changed_at=now, detail=detail)
     error = error or {
         "code": "interrupted",
         "message": "the run was interrupted; the machine is on, whether it was power cycled is not known",
         "details": {},
     }
-    return replace(entry, state=State.FAILED, changed_at=now, detail={**_steps(entry), "error": error, "power": power})
+    return replace(
+        entry, state=EntryState.FAILED, changed_at=now, detail={**_steps(entry), "error": error, "power": power}
+    )
 
 
 def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -> Entry:
@@ -218,12 +235,15 @@ def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -
 
     A server with request ids counts the attempts and leaves the request out of its list until the next is due.
     """
-    if entry.state is State.VERIFIED:
-        return replace(entry, state=State.DONE, changed_at=now, token=None)
+    if entry.state is EntryState.VERIFIED:
+        return replace(entry, state=EntryState.DONE, changed_at=now, token=None)
     if entry.request is not None:
-        return replace(entry, state=State.WAITING, changed_at=now, not_before=now, token=None)
+        return replace(entry, state=EntryState.WAITING, changed_at=now, not_before=now, token=None)
     if entry.attempts >= policy.attempts:
-        return replace(entry, state=State.GIVEN_UP, changed_at=now)
+        return replace(entry, state=EntryState.GIVEN_UP, changed_at=now)
     return replace(
-        entry, state=State.WAITING, changed_at=now, not_before=now + policy.delay(entry.attempts) * (1 + jitter / 4)
+        entry,
+        state=EntryState.WAITING,
+        changed_at=now,
+        not_before=now + policy.delay(entry.attempts) * (1 + jitter / 4),
     )

@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What the runner counts, for Prometheus. docs/runner.md lists the names."""
+"""Figures of the runner for Prometheus. docs/runner.md lists the names."""
 
 from __future__ import annotations
 
@@ -28,7 +25,8 @@ class RunnerMetrics:
         )
         self.stage = Histogram(
             "fleet_runner_stage_seconds",
-            "Seconds of a power cycle: queue (request to start), off (start to off), on (off to on), report (outcome to the server's answer)",
+            "Seconds of a power cycle: queue (request to start), off (start to off), on (off to on), "
+            "report (outcome to the server's answer)",
             ["stage"], buckets=_SECONDS, registry=own,
         )  # fmt: skip
         self.queue_age = Gauge(

@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What the runner asks of the world: playbooks, a journal, and a server that has work."""
+"""Ports of the runner: playbooks, a journal, and a server that has work."""
 
 from __future__ import annotations
 
@@ -12,16 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fleetcore.errors import FleetError
+from fleetcore.ports import PowerState
 
 
 @dataclass(frozen=True)
 class PlaybookRun:
     """One start of a playbook for exactly these hosts.
 
-    ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it fails.
-    With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable ``target``, and the
-    module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed. An ``urgent`` run makes machines safe: it
-    is started also where there is hardly room for it.
+    ``report`` names the modules (full names) whose result is a host's outcome; any other task only counts when it
+    fails. With ``on_controller`` the playbook works on localhost for all of them: it gets them as the variable
+    ``target``, and the module's ``failures`` (``[{"machine", "code", "message"}]``) says which of them failed. An
+    ``urgent`` run makes machines safe: it is started also where there is hardly room for it.
     """
 
     id: str
@@ -36,7 +34,7 @@ class PlaybookRun:
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """What became of one host. ``result`` is the part of the module's result that was asked for; never an argument.
+    """The outcome of one host. ``result`` is the part of the module's result that was asked for; never an argument.
 
     ``error`` is ``{"code", "message", "details"}``, empty when ``ok``.
     """
@@ -49,21 +47,11 @@ class HostOutcome:
 
 @dataclass(frozen=True)
 class HostStep:
-    """A power state that was read back while the playbook still works on the host: ``off`` or ``on``."""
+    """A power state, off or on, that was read back while the playbook still works on the host."""
 
     host: str
-    state: str
+    state: PowerState
     message: str = ""
-
-
-def step_state(step: Mapping[str, Any]) -> str | None:
-    """The power state that a step of the power module has read back, if it is one of these."""
-    result = step.get("result")
-    return str(result) if result in ("off", "on") and step.get("action") == f"wait for {result}" else None
-
-
-def step_message(step: Mapping[str, Any]) -> str:
-    return f"power read back at {step.get('at')}, {float(step.get('seconds') or 0):.1f} s after it was asked for"
 
 
 @dataclass(frozen=True)
@@ -99,7 +87,7 @@ class PlaybookRunner(Protocol):
         """
 
     def progress(self, run_id: str) -> RunProgress:
-        """How far it is. A run that nobody knows is finished and was never launched."""
+        """Read how far a run is. A run that nobody knows is finished and was never launched."""
 
     def known(self) -> list[str]:
         """Ids of the runs that :meth:`discard` has not seen yet, from earlier lives too."""
@@ -108,7 +96,7 @@ class PlaybookRunner(Protocol):
         """Forget a finished run; what is kept for people to read holds no secrets."""
 
 
-class State(enum.StrEnum):
+class EntryState(enum.StrEnum):
     """Life of one request in the journal."""
 
     RUNNING = "running"  # recorded before the playbook starts
@@ -124,14 +112,15 @@ class State(enum.StrEnum):
 class Entry:
     """One request as the journal remembers it. ``request`` is None on a server that has no request ids.
 
-    ``changed_at`` and ``not_before`` are seconds since the epoch. ``detail`` is the outcome: ``{"power"}`` or ``{"error"}``; while it
-    runs ``{"steps": [state, ...]}``. ``token`` is the fencing token of the claim under which it is done; None: nothing is claimed.
+    ``changed_at`` and ``not_before`` are seconds since the epoch. ``detail`` is the outcome: ``{"power"}`` or
+    ``{"error"}``; while it runs ``{"steps": [state, ...]}``. ``token`` is the fencing token of the claim under which it
+    is done; None: nothing is claimed.
     """
 
     key: str
     machine: str
     request: str | None
-    state: State
+    state: EntryState
     attempts: int = 0
     run: str | None = None
     changed_at: float = 0.0
@@ -141,14 +130,15 @@ class Entry:
 
 
 class JournalBroken(FleetError):
-    """What the runner remembers can't be written or read: the disk is full, or the file is damaged."""
+    """The journal can't be written or read: the disk is full, or the file is damaged."""
 
     code = "journal_broken"
 
 
 class Journal(Protocol):
-    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged. Methods raise ``JournalBroken``; nothing is
-    written then.
+    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged.
+
+    Methods raise ``JournalBroken``; nothing is written then.
     """
 
     def entries(self) -> list[Entry]: ...
@@ -196,14 +186,15 @@ class Leases(Protocol):
     def resume(self, process: str, known: Mapping[str, int]) -> None:
         """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
 
-        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as long as it is held.
+        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as
+        long as it is held.
         """
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
         """Lock up to ``count`` eligible machines of ``machines``, oldest need first: machine -> fencing token.
 
-        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was lost,
-            or the runner died before it was written down) is given back.
+        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was
+            lost, or the runner died before it was written down) is given back.
         """
 
     def session(self) -> str | None:
@@ -220,27 +211,35 @@ class Leases(Protocol):
 
 
 class WorkServer(Protocol):
-    """The machine server, ours or any that speaks ``/json/v1``. Methods raise ``TransportError`` when it can't be reached."""
+    """The machine server, ours or any that speaks ``/json/v1``.
+
+    Methods raise ``TransportError`` when it can't be reached.
+    """
 
     def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
-        """What is to be power cycled now, of the machines in ``served``; what was claimed and is not ``known`` included."""
+        """The machines of ``served`` that are to be power cycled now.
+
+        One that was claimed and is not ``known`` is among them.
+        """
 
     def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
         """Take them for this runner alone: machine -> fencing token. A machine that is missing is somebody else's now.
 
-        A server without request ids has no claims: then each machine is there, with None. ``known`` as in :meth:`Leases.claim`.
+        A server without request ids has no claims: then each machine is there, with None. ``known`` as in
+        :meth:`Leases.claim`.
         """
 
     def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
-        """What the module that switches the power needs to ask whether the claim of ``entry.token`` still holds, and to report under
-        it (:class:`fleetcore.net.claim.Claim`). None: nothing is claimed.
+        """The claim of ``entry.token``, for the module that switches the power; None: nothing is claimed.
+
+        With it the module asks whether the claim still holds, and reports (:class:`fleetcore.net.claim.Claim`).
         """
 
     def release(self, machine: str) -> None:
         """Give a claim back: nothing was done under it. No error if there is none."""
 
-    def step(self, entry: Entry, state: str, message: str) -> None:
-        """The machine is ``off``, or ``on`` again. For people who watch: nothing depends on it, and it may get lost.
+    def step(self, entry: Entry, state: PowerState, message: str) -> None:
+        """The machine is off, or on again. For people who watch: nothing depends on it, and it may get lost.
 
         :raises ConflictError: as for :meth:`verified`.
         """

@@ -1,35 +1,30 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Any process whose work is claimed machine by machine and done by a playbook: collections, and those that a user adds.
 
-Which machines are due, and when each is tried again, is the server's knowledge (its processes, intervals and backoff); here is how
-the work is done.
+Which machines are due, and when each is tried again, is the server's knowledge (its processes, intervals and backoff);
+here is how the work is done.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, NotFound, TransportError
-from fleetcore.ports import Clock
 
-from fleetd.common import logs
-from fleetd.runner.loop import Link
-from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import HostOutcome, Journal, JournalBroken, Leases, PlaybookRun, PlaybookRunner
+from fleetd.runner.ports import HostOutcome, JournalBroken, Leases, PlaybookRun
+from fleetd.runner.tools import Tools
 
 BUSY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """``name`` is the server's; ``batch``: machines in one run at most; a look for due machines every ``poll_seconds``, the first one
-    at a random time within ``splay_seconds``. The rest as in :class:`fleetd.runner.ports.PlaybookRun`.
+    """The work of one process. ``name`` is the server's; ``batch``: machines in one run at most.
+
+    A look for due machines is taken every ``poll_seconds``, the first at a random time within ``splay_seconds``. The
+    rest as in :class:`fleetd.runner.ports.PlaybookRun`.
     """
 
     name: str
@@ -43,8 +38,8 @@ class ProcessOptions:
     extra_vars: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Scheduled:
-    """See :class:`fleetd.runner.loop.Process`. One batch at a time; a full one is followed by the next at once.
+class ScheduledDuty:
+    """See :class:`fleetd.runner.loop.Duty`. One batch at a time; a full one is followed by the next at once.
 
     What is claimed for a run is in the journal, so that the next life settles what an earlier one began.
     """
@@ -52,33 +47,15 @@ class Scheduled:
     finish_before_stop = False
 
     def __init__(
-        self,
-        options: ProcessOptions,
-        *,
-        runner: PlaybookRunner,
-        journal: Journal,
-        leases: Leases,
-        served: Callable[[], Iterable[str]],
-        link: Link,
-        metrics: RunnerMetrics,
-        clock: Clock,
-        random: Callable[[], float],
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
+        self, options: ProcessOptions, tools: Tools, leases: Leases, served: Callable[[], Iterable[str]]
     ) -> None:
+        self._tools = tools
         self.name = options.name
         self._options = options
-        self._runner = runner
-        self._journal = journal
         self._leases = leases
         self._served = served
-        self._link = link
-        self._metrics = metrics
-        self._clock = clock
-        self._random = random
-        self._new_id = new_id
-        self._log = logs.get("fleetd.runner")
-        self._next_look = clock.monotonic() + options.splay_seconds * random()
-        self._runs = journal.work(options.name)  # run -> what is not told yet: machine -> token
+        self._next_look = tools.clock.monotonic() + options.splay_seconds * tools.random()
+        self._runs = tools.journal.work(options.name)  # run -> what is not told yet: machine -> token
         self._said = ""
         self.failures = 0
 
@@ -93,13 +70,18 @@ class Scheduled:
     def step(self, *, accept_work: bool) -> float:
         for run in list(self._runs):
             self._settle(run)
-        self._metrics.in_flight.labels(self.name).set(sum(len(tokens) for tokens in self._runs.values()))
-        if accept_work and not self._runs and self._clock.monotonic() >= self._next_look and not self._link.wait():
-            self._next_look = self._clock.monotonic() + self._options.poll_seconds * (0.9 + self._random() / 5)
+        self._tools.metrics.in_flight.labels(self.name).set(sum(len(tokens) for tokens in self._runs.values()))
+        if (
+            accept_work
+            and not self._runs
+            and self._tools.clock.monotonic() >= self._next_look
+            and not self._tools.link.wait()
+        ):
+            self._next_look = self._tools.in_about(self._options.poll_seconds)
             self._look()
         if self._runs:
             return BUSY_SECONDS
-        return max(self._link.wait(), self._next_look - self._clock.monotonic(), 0.0)
+        return max(self._tools.link.wait(), self._next_look - self._tools.clock.monotonic(), 0.0)
 
     def _look(self) -> None:
         options = self._options
@@ -109,35 +91,35 @@ class Scheduled:
         try:
             known = {m: token for tokens in self._runs.values() for m, token in tokens.items()}
             claims = self._leases.claim(self.name, options.batch, served, known)
-            self._link.worked()
+            self._tools.link.worked()
             self._said = ""
-            self._metrics.polls.labels(self.name, "ok").inc()
+            self._tools.metrics.polls.labels(self.name, "ok").inc()
         except JournalBroken:
             raise
         except FleetError as error:
-            self._metrics.polls.labels(self.name, error.code).inc()
+            self._tools.metrics.polls.labels(self.name, error.code).inc()
             if isinstance(error, TransportError) and not isinstance(error, NotFound):
-                self._link.failed(error)
+                self._tools.link.failed(error)
             elif error.message != self._said:
                 self._said = error.message
-                self._log.error("claim_refused", process=self.name, message=error.message)
+                self._tools.log.error("claim_refused", process=self.name, message=error.message)
             return
         if not claims:
             return
         if len(claims) == options.batch:
-            self._next_look = self._clock.monotonic()
-        run = f"{self.name}-{self._new_id()}"
+            self._next_look = self._tools.clock.monotonic()
+        run = f"{self.name}-{self._tools.new_id()}"
         try:
-            self._journal.save_work(self.name, run, claims)
+            self._tools.journal.save_work(self.name, run, claims)
         except JournalBroken:  # nothing is begun that the journal does not know
             for machine in claims:
                 self._leases.cancel(self.name, machine)
             raise
         self._runs[run] = dict(claims)
-        self._log.info("working", process=self.name, machines=len(claims), run=run)
+        self._tools.log.info("working", process=self.name, machines=len(claims), run=run)
         hosts = tuple(sorted(claims))
         try:
-            self._runner.start(
+            self._tools.runner.start(
                 PlaybookRun(
                     run,
                     options.playbook,
@@ -148,14 +130,14 @@ class Scheduled:
                     options.on_controller,
                 )
             )
-            self._metrics.runs.labels(self.name).inc()
+            self._tools.metrics.runs.labels(self.name).inc()
         except FleetError as error:
             self.failures += 1
-            self._log.error("run_not_started", process=self.name, run=run, message=error.message)
+            self._tools.log.error("run_not_started", process=self.name, run=run, message=error.message)
 
     def _settle(self, run: str) -> None:
         """Tell what has come of a run so far; when it has ended and all is told, it is forgotten."""
-        progress = self._runner.progress(run)
+        progress = self._tools.runner.progress(run)
         left = self._runs[run]
         for outcome in progress.outcomes:
             if outcome.host in left and not self._tell(run, outcome):
@@ -172,8 +154,8 @@ class Scheduled:
                     del left[machine]
             if not told:
                 return
-        self._runner.discard(run)
-        self._journal.forget_work(run)
+        self._tools.runner.discard(run)
+        self._tools.journal.forget_work(run)
         del self._runs[run]
 
     def _tell(self, run: str, outcome: HostOutcome) -> bool:
@@ -185,26 +167,19 @@ class Scheduled:
             told = self._exchange(lambda: self._leases.fail(self.name, machine, token, cause))
         if told:
             del self._runs[run][machine]
-            self._metrics.work.labels(self.name, "finished" if outcome.ok else "failed").inc()
+            self._tools.metrics.work.labels(self.name, "finished" if outcome.ok else "failed").inc()
             if not outcome.ok:
                 self.failures += 1
                 code = str(outcome.error.get("code") or "failed")
-                self._metrics.failures.labels(self.name, code).inc()
-                self._log.warning("work_failed", process=self.name, machine=machine, code=code, message=cause)
+                self._tools.metrics.failures.labels(self.name, code).inc()
+                self._tools.log.warning("work_failed", process=self.name, machine=machine, code=code, message=cause)
         return told
 
     def _exchange(self, say: Callable[[], None]) -> bool:
         """Whether the server knows now; also when it does not want to."""
-        if self._link.wait():
-            return False
-        try:
-            say()
-        except ConflictError:  # told before and the answer was lost, or the claim is over
-            pass
-        except TransportError as error:
-            self._link.failed(error)
-            return False
-        except FleetError as error:
-            self._log.error("report_refused", process=self.name, message=error.message)
-        self._link.worked()
-        return True
+
+        def refused(error: FleetError) -> None:
+            if not isinstance(error, ConflictError):  # told before and the answer was lost, or the claim is over
+                self._tools.log.error("report_refused", process=self.name, message=error.message)
+
+        return self._tools.link.told(say, refused)

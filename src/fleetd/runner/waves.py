@@ -1,8 +1,8 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
+"""Waves: limits of machines without power at the same time, and a stop when too many failed.
 
-"""How many machines may be without power at the same time, and when to stop because too many failed. Pure but for the brake's file."""
+Pure but for the brake's file.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fleetcore.power.controllers import BMC_VARIABLES
+
 CONTROLLER = "controller"
 """Not a host variable: what :func:`controller_of` makes of several."""
 
 _CONTROLLER_VARIABLES = ("pdu_address", "bmc_address")
 _ENDPOINT_VARIABLES = ("bmc_redfish_port", "bmc_ipmi_port")
-_MACHINE_VARIABLES = ("bmc_system", "bmc_drivers")
-_OF_BMC = frozenset(["redfish", "ipmi"])
 
 
 @dataclass(frozen=True)
 class WaveOptions:
-    """``size`` machines at a time in all; ``limits``: host variable -> at most that many machines with the same value at a time.
+    """Limits of machines at a time: ``size`` in all, ``limits`` with the same value of a host variable.
 
-    A wave begins with the first machine when none is in flight, and ends when nothing is left. More than ``failure_budget`` failed
-    machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or until a person takes the brake off.
+    A wave begins with the first machine when none is in flight, and ends when nothing is left. More than
+    ``failure_budget`` failed machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or
+    until a person takes the brake off.
     """
 
     size: int = 20
@@ -35,12 +36,12 @@ class WaveOptions:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Host variables that :func:`choose` and :func:`shared` look at."""
-        return (*self.limits, "power_controller", *_CONTROLLER_VARIABLES, *_ENDPOINT_VARIABLES, *_MACHINE_VARIABLES)
+        """Host variables that :func:`choose` and :func:`machines_of_one_bmc` look at."""
+        return (*self.limits, "power_controller", *_CONTROLLER_VARIABLES, *BMC_VARIABLES)
 
 
 def controller_of(variables: Mapping[str, Any]) -> str | None:
-    """What switches the machine: machines with the same one are never switched at the same time. None: not known.
+    """Name what switches the machine: machines with the same one are never switched at the same time. None: not known.
 
     ``power_controller`` says it; otherwise it is the address of the PDU or BMC, with its ports where they are given.
     """
@@ -51,21 +52,6 @@ def controller_of(variables: Mapping[str, Any]) -> str | None:
     if address is None:
         return None
     return ":".join([str(address), *(str(variables[n]) for n in _ENDPOINT_VARIABLES if variables.get(n))])
-
-
-def shared(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Machines whose BMC is, by the inventory, that of another machine too: machine -> those others. Cycling one would cycle another.
-
-    One BMC may have several systems: then ``bmc_system`` tells them apart. What has no BMC among its drivers is not looked at.
-    """
-    by_bmc: dict[tuple[str, ...], list[str]] = {}
-    for machine, variables in facts.items():
-        drivers = variables.get("bmc_drivers") or _OF_BMC
-        drivers = drivers.split(",") if isinstance(drivers, str) else drivers
-        if variables.get("bmc_address") and _OF_BMC & {str(d).strip() for d in drivers}:
-            names = ("bmc_address", *_ENDPOINT_VARIABLES, "bmc_system")
-            by_bmc.setdefault(tuple(str(variables.get(n) or "").lower() for n in names), []).append(machine)
-    return {m: [o for o in machines if o != m] for machines in by_bmc.values() if len(machines) > 1 for m in machines}
 
 
 def choose(

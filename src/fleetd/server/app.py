@@ -20,8 +20,9 @@ from fastapi import FastAPI
 from fleetcore.errors import FleetError, InvalidInput
 
 from fleetd.common import logs
-from fleetd.common.settings import Settings, split_listen
+from fleetd.common.settings import split_listen
 from fleetd.server import api
+from fleetd.server.config import Settings
 from fleetd.server.credentials.cipher import KeyRing, read_keys
 from fleetd.server.kernel import backup as backups
 from fleetd.server.kernel import migrate

@@ -8,7 +8,7 @@ without part location, MAC addresses in EthernetInterfaces only, no `$expand`.
 from __future__ import annotations
 
 from fleetlab.tree import ROOT, Resource
-from fleetlab.trees import parts
+from fleetlab.trees import parts, settings
 from fleetlab.trees.build import OK, Builder, add_firmware, add_log, add_manager, add_services, ref, refs
 
 VENDOR = "Halden Systems"
@@ -165,21 +165,21 @@ def _node(tree: Builder, number: int, name: str) -> None:
         Status=OK,
         ProcessorSummary={"Count": 1, "Model": "Kestrel K9 9354P"},
         MemorySummary={"TotalSystemMemoryGiB": 256},
-        Boot={key: value for key, value in parts.boot(system).items() if key != "HttpBootUri"},
+        Boot={key: value for key, value in settings.boot(system).items() if key != "HttpBootUri"},
         TrustedModules=[{"InterfaceType": "TPM2_0", "FirmwareVersion": "7.2", "Status": OK}],
         **{
             item: ref(f"{system}/{item}")
             for item in ("Processors", "Memory", "Storage", "EthernetInterfaces", "Bios", "SecureBoot", "LogServices")
         },
         Links={"Chassis": refs(chassis), "ManagedBy": refs(f"{ROOT}/Managers/BMC")},
-        Actions=parts.reset(system),
+        Actions=settings.reset(system),
     )
     parts.add_cpus(tree, system, serial, 1, 32)
     parts.add_memory(tree, system, serial, [f"DIMM{slot}" for slot in range(8)], 8, 32)
     for slot in range(8):
         del tree.resources[f"{system}/Memory/DIMM{slot}"]["Location"]
-    parts.add_bios(tree, system)
-    parts.add_boot(tree, system, macs[0])
+    settings.add_bios(tree, system)
+    settings.add_boot(tree, system, macs[0])
     add_log(tree, system, "SEL", "System event log", ["System power on"])
     tree.collection(f"{system}/EthernetInterfaces", "EthernetInterface", "Ethernet Interfaces")
     for port, mac in enumerate(macs, 1):

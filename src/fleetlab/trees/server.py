@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from fleetlab.tree import ROOT, Resource
-from fleetlab.trees import parts
+from fleetlab.trees import parts, settings
 from fleetlab.trees.build import OK, Builder, add_firmware, add_log, add_manager, add_services, ref, refs
 
 VENDOR = "Halden Systems"
@@ -61,7 +61,7 @@ def _system(tree: Builder) -> None:
         Status={"State": "Enabled", "Health": "OK", "HealthRollup": "OK"},
         ProcessorSummary={"Count": 2, "CoreCount": 64, "LogicalProcessorCount": 128, "Model": "Kestrel K9 9354P"},
         MemorySummary={"TotalSystemMemoryGiB": 768, "MemoryMirroring": "None"},
-        Boot=parts.boot(SYSTEM),
+        Boot=settings.boot(SYSTEM),
         **{
             name: ref(f"{SYSTEM}/{name}")
             for name in (
@@ -75,14 +75,14 @@ def _system(tree: Builder) -> None:
             "ManagedBy": refs(f"{ROOT}/Managers/BMC"),
             "TrustedComponents": refs(f"{CHASSIS}/TrustedComponents/TPM"),
         },
-        Actions=parts.reset(SYSTEM, "PowerCycle", "ForceOn"),
+        Actions=settings.reset(SYSTEM, "PowerCycle", "ForceOn"),
     )
     parts.add_cpus(tree, SYSTEM, SERIAL, 2, 32)
     parts.add_gpu(tree, SYSTEM, SERIAL, f"{CHASSIS}/PCIeDevices/GPU1")
     parts.add_memory(tree, SYSTEM, SERIAL, [f"{bank}{n}" for n in range(1, 9) for bank in "AB"], 12, 64)
-    parts.add_bios(tree, SYSTEM)
-    parts.add_registry(tree)
-    parts.add_boot(tree, SYSTEM, NIC_MACS["NIC1"][0])
+    settings.add_bios(tree, SYSTEM)
+    settings.add_registry(tree)
+    settings.add_boot(tree, SYSTEM, NIC_MACS["NIC1"][0])
     add_log(
         tree,
         SYSTEM,

@@ -150,7 +150,7 @@ def test_a_bmc_that_ends_the_session_with_the_old_password(module, bmc, login):
 
 
 def test_an_account_that_others_lock_meanwhile(module, bmc, login):
-    """A monitoring system goes on with the old password and locks the account: it is unlocked, and the new password holds."""
+    """A monitoring system goes on with the old password and locks the account: it is unlocked, the new one holds."""
     want = {"name": "monitoring", "role": "ReadOnly"}
     module("bmc_account", **want, account_password=NEW, **login(bmc))
     path = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"][1:])
@@ -222,8 +222,8 @@ def test_a_new_bmc_that_wants_its_password_changed_first(module, bmc, login):
     """DSP0266, 13.3.6.2: all but the account itself is forbidden."""
     account = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"])
     words = (
-        "The password provided for this account must be changed before access is granted. PATCH the 'Password' property for this "
-        f"account located at the target URI '{account}' to complete this process."
+        "The password provided for this account must be changed before access is granted. PATCH the 'Password' "
+        f"property for this account located at the target URI '{account}' to complete this process."
     )
     info = {"MessageId": "Base.1.18.PasswordChangeRequired", "MessageArgs": [account], "Message": words}
     refusal = json.dumps({"error": {"code": info["MessageId"], "@Message.ExtendedInfo": [info]}})
@@ -237,7 +237,7 @@ def test_a_new_bmc_that_wants_its_password_changed_first(module, bmc, login):
     assert bmc.access.password == NEW
 
 
-# -- IPMI -----------------------------------------------------------------------------------------------------------------------
+# -- IPMI -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def test_over_ipmi(module, fresh, login_ipmi):
 
 
 def test_rotation_over_ipmi(module, fresh, login_ipmi):
-    """ipmi_sim takes 20 bytes and keeps 16 of them, as some BMCs do: nobody could log in, were the old one not put back."""
+    """ipmi_sim takes 20 bytes and keeps 16, as some BMCs do: nobody could log in, were the old one not put back."""
     admin = login_ipmi(fresh)
     result = module("bmc_account", name="admin", account_password="0123456789abcdefgh", verify_timeout=1, **admin)
     assert result["failure"]["code"] == "not_verified", result

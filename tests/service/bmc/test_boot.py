@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from fleetcore.acting.boot import prepare_ipmi
+from fleetcore.acting.boot import plan_ipmi
 from fleetcore.errors import NotVerified
 from fleetcore.host.clock import SystemClock
 
@@ -176,11 +176,11 @@ class Flags:
 def test_ipmi_flags(options, bits):
     params = {"duration": "once", "verify_timeout": 0, "settle_seconds": 0, **options}
     flags = Flags()
-    change = prepare_ipmi(flags, params)
+    change = plan_ipmi(flags, params)
     assert change.before != change.after
     assert change.apply()["boot"]["verified"] is True
     assert flags.data == bits
-    again = prepare_ipmi(flags, params)
+    again = plan_ipmi(flags, params)
     assert again.before == again.after
     with pytest.raises(NotVerified, match="nothing happened"):
-        prepare_ipmi(Flags(forget=True), params).apply()
+        plan_ipmi(Flags(forget=True), params).apply()

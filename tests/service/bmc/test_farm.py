@@ -22,10 +22,11 @@ from fleetcore.errors import (
     SessionLimit,
 )
 from fleetcore.host.clock import SystemClock
+from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import collect, open_power
 from fleetcore.redfish.cache import Cache
+from fleetcore.sweep.collect import collect
 
 from fleetlab.farm import BmcSpec, Fault, PowerBehaviour, running_farm
 
@@ -59,7 +60,7 @@ def farm():
 
 
 def cycle(bmc, state="cycle", **times):
-    driver, _attempts = open_power(options(bmc), SystemClock())
+    driver = open_power(options(bmc), SystemClock()).driver
     quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=6, poll_seconds=0.05)
     try:
         return PowerController(driver, SystemClock(), dataclasses.replace(quick, **times)).run(state)
@@ -207,7 +208,7 @@ def test_a_session_limit_is_said(farm):
 
 def test_the_session_limit_says_what_to_do_and_passes(farm):
     bmc = farm(tree="server", session_limit=1)
-    somebody, _attempts = open_power(options(bmc), SystemClock())
+    somebody = open_power(options(bmc), SystemClock()).driver
     with contextlib.closing(somebody):
         with pytest.raises(SessionLimit, match="log others out or wait until they expire") as caught:
             collect(options(bmc, drivers=["redfish", "ipmi"]), SystemClock())
@@ -344,7 +345,7 @@ def test_off_that_takes_its_time(farm):
 
 def test_a_bmc_that_restarts_in_the_middle_of_a_cycle(farm):
     """It forgets the session and resets connections after the power was cut: the machine still comes back."""
-    faults = (Fault("logout", path="*/Systems/1", skip=4, times=1), Fault("reset", path="*/Systems/1", skip=4, times=3))
+    faults = (Fault("logout", path="*/Systems/1", skip=1, times=1), Fault("reset", path="*/Systems/1", skip=1, times=3))
     bmc = farm(tree="server", expand=0, faults=faults)
     result = cycle(bmc, verify_timeout=10)
     assert (result.verified, bmc.power_state()) == (True, "On")

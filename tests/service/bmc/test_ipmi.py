@@ -10,10 +10,13 @@ import pytest
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
 from fleetcore.host.clock import SystemClock
+from fleetcore.ipmi.sel import read_log
+from fleetcore.ipmi.session import Session
+from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions
-from fleetcore.power.ipmi import IpmiDriver
+from fleetcore.power.ipmi import open_session
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import collect, open_power
+from fleetcore.sweep.collect import collect
 
 from fleetlab.ipmi import Fru, IpmiSim, available
 
@@ -58,7 +61,7 @@ def test_the_second_driver_is_tried_and_said(sim):
 
 def test_cycle(sim):
     before = len(sim.power_log())
-    driver, _attempts = open_power(options(sim), SystemClock())
+    driver = open_power(options(sim), SystemClock()).driver
     try:
         quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=6, poll_seconds=0.1)
         result = PowerController(driver, SystemClock(), quick).run("cycle")
@@ -83,7 +86,7 @@ def test_a_system_can_not_be_chosen(sim):
         open_power(options(sim, system="Node0"), SystemClock())
 
 
-# -- more than one FRU -------------------------------------------------------------------------------------------------------
+# -- more than one FRU -------------------------------------------------------------------------------------------------
 
 
 def locator(record, fru, name):
@@ -106,7 +109,9 @@ def octets(data):
 
 
 class LargerSim(IpmiSim):
-    """The machine of IpmiSim with FRUs of two power supplies (one bay is empty) and of a backplane, and presence sensors."""
+    """The machine of IpmiSim with FRUs of two power supplies (one bay is empty) and of a backplane, and presence
+    sensors.
+    """
 
     supply = Fru(manufacturer="Powerco", product="PS-800", part_number="PS-800-A", serial="PSU0001")
     backplane = Fru(manufacturer="Plainco", product="BP-8", serial="BPL0001")
@@ -124,9 +129,7 @@ class LargerSim(IpmiSim):
             for number, bit in ((40, 1), (41, 0)):
                 where = f"0x20 0 {number}"
                 lines.append(f"sensor_add {where} 0x08 0x6f")
-                lines.append(
-                    f"sensor_set_event_support {where} enable scanning per-state {'0' * 15} {'0' * 15} {'0' * 15} {'0' * 15}"
-                )
+                lines.append(f"sensor_set_event_support {where} enable scanning per-state {' '.join(['0' * 15] * 4)}")
                 lines.append(f"sensor_set_bit {where} 0 {bit} 0")
                 lines.append(f"main_sdr_add 0x20 {octets(presence(200 + number, number, f'PS{number}'))}")
             data = data.replace(b"mc_enable", "\n".join([*lines, "mc_enable"]).encode(), 1)
@@ -160,7 +163,7 @@ def test_power_supplies_backplanes_fans_and_boot(tmp_path, kind):
 
 
 def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
-    real = IpmiDriver.raw
+    real = Session.raw
 
     def raw(self, **request):
         if (request["netfn"], request["command"]) == (6, 1):
@@ -169,7 +172,7 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
             raise BadResponse("this sensor is broken")
         return real(self, **request)
 
-    monkeypatch.setattr(IpmiDriver, "raw", raw)
+    monkeypatch.setattr(Session, "raw", raw)
     device = collect(options(sim), SystemClock())
     assert device.coverage["manager"].verdict is Verdict.DENIED
     assert device.coverage["sensors"].verdict is Verdict.COLLECTED
@@ -178,7 +181,7 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
 
 def test_times_of_the_log_are_the_bmcs_own_in_utc(sim, monkeypatch):
     entries = [{"record_id": 1, "timecode": 0x60000000}, {"record_id": 2, "timecode": 300}, {"record_id": 3}]
-    driver = IpmiDriver(options(sim), SystemClock())
-    monkeypatch.setattr(driver, "call", lambda _function: entries)
-    times = [entry.created_at for entry in driver.log()]
+    session = open_session(options(sim), SystemClock())
+    monkeypatch.setattr(session, "call", lambda _function: entries)
+    times = [entry.created_at for entry in read_log(session)]
     assert times == ["2021-01-14T08:25:36Z", None, None], "seconds since the BMC's start are no time"

@@ -167,7 +167,8 @@ def test_sigterm_in_the_middle_of_an_inventory_logs_out(collections, tmp_path):
         assert bmc.counters.logouts == bmc.counters.logins == 1
 
 
-# -- playbooks ----------------------------------------------------------------------------------------------------------------
+# -- playbooks
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def variables(bmc, **more):

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from fleetcore.host.clock import SystemClock
 from fleetcore.power.base import PowerController, PowerOptions
-from fleetcore.power.pdu import outlets_driver
+from fleetcore.power.pdu import open_outlets, outlets_of
 
 APC = "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4"
 RARITAN_SWITCH, RARITAN_STATE = "1.3.6.1.4.1.13742.6.4.1.2.1.2.1", "1.3.6.1.4.1.13742.6.4.1.2.1.3.1"
@@ -182,7 +182,7 @@ def test_off_on_and_cycle_are_read_back(pdu, kind, version):
     entry = {**unset, **login, **KINDS[kind], **(V3_LOGIN if version == "3" else {})}
     clock = SystemClock()
     power = PowerOptions(graceful_timeout=0, off_seconds=0, verify_timeout=60)
-    driver = outlets_driver([entry], clock, 0, 60)
+    driver = open_outlets(outlets_of({"pdu": [entry], "verify_timeout": 60}), clock)
     try:
         done = [PowerController(driver, clock, power).run(state) for state in ("on", "off", "off", "on", "cycle", "on")]
     finally:

@@ -150,7 +150,9 @@ def test_one_list_of_drivers_does_for_every_module(module, bmc, login, relay):
     ],
 )
 def test_nobody_is_cycled_twice_nor_a_refused_password_sent_on(module, bmc, login, relay, trouble, fault, code):
-    """The next driver is for a BMC that can't be talked to: not after something was sent, and not when the login is refused."""
+    """The next driver is for a BMC that can't be talked to: not after something was sent, and not when the login is
+    refused.
+    """
     reach = login(bmc, drivers=["redfish", "command"], **({} if fault else {"password": "wrong"}))
     if fault:
         bmc.faults.add(fault)

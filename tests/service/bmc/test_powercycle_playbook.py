@@ -112,7 +112,9 @@ def test_machines_of_one_controller_are_cycled_one_after_the_other(playbook, cha
 
 
 def test_what_selects_more_than_the_machines_of_the_run_is_refused_for_the_others(playbook, tmp_path):
-    """A job whose limit was lost, or whose limit is the name of a group, too: the runner's list of machines stands against it."""
+    """A job whose limit was lost, or whose limit is the name of a group, too: the runner's list of machines stands
+    against it.
+    """
     hosts = {
         name: {"bmc_drivers": ["command"], "power_command": switch(tmp_path, name), **TIMES}
         for name in ("m1", "m2", "m3")
@@ -125,3 +127,16 @@ def test_what_selects_more_than_the_machines_of_the_run_is_refused_for_the_other
         assert {name: recap[name]["failed"] for name in hosts} == {"m1": 0, "m2": 1, "m3": 1}, done.stdout + done.stderr
         assert "m2 is not one of the machines that this run is for" in done.stdout
         assert {name: (tmp_path / name).read_text() for name in hosts} == {"m1": "on", "m2": "off", "m3": "off"}
+
+
+def test_two_machines_with_one_bmc_are_refused_whatever_switches_them(playbook, tmp_path):
+    """Here they are relays; the next power cycle may go over the BMC."""
+    commands = {"bmc_drivers": ["command"], **TIMES}
+    hosts = {
+        name: {**commands, "power_command": switch(tmp_path, name), "bmc_address": address}
+        for name, address in (("m1", "192.0.2.1"), ("m2", "https://192.0.2.1:443"), ("m3", "192.0.2.3"))
+    }
+    hosts["m3"]["bmc_system"] = "{{ nobody }}"
+    done, recap = playbook("powercycle", hosts, "-l", "m*")
+    assert {name: recap[name]["failed"] for name in hosts} == {"m1": 1, "m2": 1, "m3": 0}, done.stdout + done.stderr
+    assert "bmc_address: 192.0.2.1 is the BMC of m1 and of m2" in done.stdout

@@ -17,9 +17,11 @@ import pytest
 from fixtures_dir import fixture_dir
 from fleetcore.document.model import Verdict
 from fleetcore.host.clock import SystemClock
-from fleetcore.power.ipmi import collect_ipmi, replay_ipmi
+from fleetcore.ipmi.collector import collect as collect_ipmi
+from fleetcore.power.ipmi import open_session
 from fleetcore.power.options import BmcOptions
 from fleetcore.redfish.capture import Record, Recording
+from fleetcore.sweep.collect import replay
 
 from fleetlab.farm import BmcSpec, Fault, running_farm
 from fleetlab.ipmi import IpmiSim, available
@@ -202,8 +204,8 @@ def test_sections_that_the_deadline_cost_are_late_in_the_replay_too(tmp_path):
         reach = BmcOptions(
             "127.0.0.1", username="admin", password=SECRET, drivers=("ipmi",), ipmi_port=sim.port, deadline=0.001
         )
-        live = collect_ipmi(reach, SystemClock(), record=record)
-    replayed = replay_ipmi(Recording({}, commands=tuple(record.commands)))
+        live = collect_ipmi(open_session(reach, SystemClock(), record), deadline=reach.deadline)
+    replayed = replay(Recording({}, commands=tuple(record.commands)))
     assert live.power_state == "on"
     assert live.coverage["sensors"].verdict is Verdict.TIMEOUT
     assert replayed.coverage == live.coverage

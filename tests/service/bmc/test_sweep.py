@@ -26,7 +26,8 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import collect, collect_async
+from fleetcore.sweep.collect import collect, collect_async
+from warm import warm_fleetd
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
 from fleetlab.ipmi import IpmiSim
@@ -328,9 +329,8 @@ class Fleetd:
         self.process = None
 
     def call(self, *arguments):
-        done = subprocess.run(
-            [*self.command, *arguments], env=self.environment, capture_output=True, text=True, check=True
-        )
+        done = warm_fleetd().run(*self.command[2:], *arguments, env=self.environment)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def start(self):

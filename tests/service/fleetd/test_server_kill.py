@@ -33,9 +33,12 @@ SEED = 20261121
 NURSERY = """
 import json, os, signal, sys
 from pathlib import Path
-from fleetd import app, config, logs
+from fleetd.common import logs
+from fleetd.common.settings import load
+from fleetd.server import app
+from fleetd.server.config import Settings
 logs.configure("json", "error")
-settings = config.load_text(Path(sys.argv[1]).read_text(), sys.argv[1])
+settings = load(Settings, sys.argv[1])
 app.make_services(settings, app.make_store(settings))  # imports what is imported late
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for _ in sys.stdin:

@@ -10,7 +10,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from fleetd.common import settings as config
+from fleetd.common.commandline import ConfigError
+from fleetd.common.settings import load_text
+from fleetd.server.config import Settings
 from fleetd.server.kernel.http.limits import FailedLogins, Limit
 from fleetd.server.kernel.http.proxy import Proxies
 
@@ -229,13 +231,13 @@ def test_failures_count_for_who_is_behind_the_proxy(behind: Any, chain: str, sam
     ],
 )
 def test_settings_that_can_not_be_used(auth: str, word: str) -> None:
-    with pytest.raises(config.ConfigError, match=word):
-        config.load_text(f"auth: {auth}", "fleetd.yml")
+    with pytest.raises(ConfigError, match=word):
+        load_text(Settings, f"auth: {auth}", "fleetd.yml")
 
 
 def test_settings_that_can() -> None:
     text = "auth: {trusted_proxies: [10.0.0.1, 'fd00::/8'], proxy_user_header: X-User, proxy_scopes: {ops: operator}}"
-    assert config.load_text(text, "fleetd.yml").auth.proxy_scopes == {"ops": "operator"}
+    assert load_text(Settings, text, "fleetd.yml").auth.proxy_scopes == {"ops": "operator"}
 
 
 # -- sizes and headers

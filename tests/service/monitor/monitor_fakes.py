@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A clock, files that are a table, a machine, and machine servers on loopback: the real one, and one of another make."""
+"""A clock, files that are a table, a machine, and machine servers on loopback: ours, and one of another make."""
 
 from __future__ import annotations
 
@@ -139,7 +139,10 @@ class Monitor:
 
 
 class RealServer:
-    """The machine server's application behind uvicorn, with a memory that outlives stops. ``accepted``: events, in order."""
+    """The machine server's application behind uvicorn, with a memory that outlives stops.
+
+    ``accepted``: events, in order.
+    """
 
     def __init__(self) -> None:
         self.services = Services(MemoryStore(), lambda: datetime.now(UTC))
@@ -191,7 +194,7 @@ class RealServer:
 
 
 class PlainServer:
-    """An independent server that speaks ``/json/v1`` only, as old monitors know it: no tokens, no comments in the stream."""
+    """An independent server that speaks ``/json/v1`` only: no tokens, no comments in the stream."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -265,7 +268,7 @@ class PlainServer:
         self.server.server_close()
 
 
-def eventually(true: Callable[[], object], seconds: float = 60.0) -> None:
+def eventually(true: Callable[[], object], seconds: float = 150.0) -> None:
     """Wait until it is true."""
     end = time.monotonic() + seconds
     while not true():

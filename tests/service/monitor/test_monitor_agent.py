@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from fleetcore.errors import NotFound, Unreachable
+from fleetcore.host.spool import Spool
 from monitor_fakes import FakeClock, FakeMachine
 
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.machine import FileMemory
+from fleetd.monitor.adapters.outbox import KINDS, Outboxes
 from fleetd.monitor.agent import Agent, Pace
-from fleetd.monitor.app import FileMemory
 from fleetd.monitor.core import Flags, Host, Published
-from fleetd.monitor.outbox import KINDS, Outbox
-from fleetd.monitor.spool import Spool
-from fleetd.runner.loop import Link
 
 
 class Documents:
@@ -63,8 +63,8 @@ class World:
         self.polls = 0
         self.away = False
         send = {kind: lambda body, kind=kind: self.take(kind, body) for kind in ("event", "device")}
-        self.outbox = Outbox(
-            Spool(folder, max_items=100, max_bytes=100_000),
+        self.outbox = Outboxes(
+            Spool(folder, "monitor.state_dir", kinds=KINDS, max_items=100, max_bytes=100_000),
             send,
             {kind: Link(self.clock, lambda: 1.0) for kind in KINDS},
         )

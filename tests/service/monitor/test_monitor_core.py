@@ -10,8 +10,9 @@ from fleetcore.errors import PermissionDenied, Unreachable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetd.monitor.core import description_changes, jittered, next_document
-from fleetd.monitor.follow import pause
+from fleetd.common.jitter import jittered
+from fleetd.monitor.adapters.follow import pause
+from fleetd.monitor.core import description_changes, next_document
 
 HOUR = 3600.0
 

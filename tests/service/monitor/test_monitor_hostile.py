@@ -23,8 +23,8 @@ from fleetcore.net.http import HttpClient, HttpOptions
 from monitor_fakes import EVENT, PlainServer, RealServer, eventually
 from structlog.testing import capture_logs
 
-from fleetd.monitor import documents
-from fleetd.monitor.documents import Collector
+from fleetd.monitor.adapters import documents
+from fleetd.monitor.adapters.documents import Collector
 
 HTML = b"<html><body>Sign in</body></html>"
 DEEP = b"[" * 100_000
@@ -62,7 +62,7 @@ READ_ANSWERS = (
 
 
 class Hostile:
-    """Answers the next of all the wrong answers to each request, a stream of nonsense now and then, until it is told to be good."""
+    """Answers each request wrongly, every time in another way, until it is told to be good."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -6,7 +6,7 @@ from __future__ import annotations
 from fleetcore.inband.collect.host import SystemFiles
 from monitor_fakes import Files
 
-from fleetd.monitor import observe
+from fleetd.monitor.adapters import observe
 from fleetd.server.legacy import process
 
 CPU = "processor\t: {}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC 7313P\nphysical id\t: 0\ncore id\t: {}\n"

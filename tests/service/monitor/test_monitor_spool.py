@@ -18,80 +18,26 @@ from fleetcore.errors import (
     PermissionDenied,
     Unreachable,
 )
+from fleetcore.host.spool import Spool
 from monitor_fakes import FakeClock
 from structlog.testing import capture_logs
 
-from fleetd.monitor.outbox import KINDS, Outbox
-from fleetd.monitor.spool import Spool
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
+from fleetd.monitor.adapters.outbox import KINDS, Outboxes
 
 
 def spool(folder: Path, items: int = 100, size: int = 100_000) -> Spool:
-    return Spool(folder, max_items=items, max_bytes=size)
+    return Spool(folder, "monitor.state_dir", kinds=KINDS, max_items=items, max_bytes=size)
 
 
 def drain(found: Spool) -> list[Any]:
     out = []
     for kind in KINDS:
-        while (report := found.first(kind)) is not None:
+        while reports := found.first(kind):
+            (report,) = reports
             out.append(report.body["n"])
             found.remove(report)
     return out
-
-
-def test_order_and_kinds_survive_the_process(tmp_path: Path) -> None:
-    first = spool(tmp_path)
-    for number in range(12):
-        first.put("device" if number == 3 else "event", {"n": number})
-    again = spool(tmp_path)
-    again.put("event", {"n": 12})
-    report = again.first("device")
-    assert report is not None
-    assert (report.kind, report.body, len(again)) == ("device", {"n": 3}, 13)
-    assert drain(again) == [*(number for number in range(13) if number != 3), 3]
-    assert (len(spool(tmp_path)), again.bytes, again.dropped) == (0, 0, 0)
-
-
-def test_the_oldest_go_when_there_are_too_many_or_too_large(tmp_path: Path) -> None:
-    few = spool(tmp_path / "few", items=3)
-    for number in range(5):
-        few.put("event", {"n": number})
-    assert few.dropped == 2
-    assert spool(tmp_path / "few").dropped == 2  # the count survives, too
-    assert drain(few) == [2, 3, 4]
-    small = spool(tmp_path / "small", size=100)
-    for number in range(3):
-        small.put("event", {"n": number, "x": "y" * 30})
-    assert small.bytes <= 100
-    small.put("device", {"n": 9, "x": "y" * 200})  # larger than all of it: the others stay
-    assert small.dropped == 2
-    assert drain(small) == [1, 2]
-    spool(tmp_path / "less")
-    for number in range(5):
-        spool(tmp_path / "less").put("event", {"n": number})
-    assert drain(spool(tmp_path / "less", items=2)) == [3, 4]  # a limit that was lowered
-
-
-def test_what_a_kill_or_a_bad_disk_leaves(tmp_path: Path) -> None:
-    found = spool(tmp_path)
-    for number in range(3):
-        found.put("event", {"n": number})
-    (tmp_path / ".000000000004-event.json.x1").write_text('{"n"')  # a write that did not end
-    (tmp_path / "000000000002-event.json").write_text('{"n"')
-    (tmp_path / "README").write_text("not ours")
-    again = spool(tmp_path)
-    assert drain(again) == [0, 2]
-    assert again.dropped == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["README", "dropped"]
-
-
-def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InvalidInput, match=r"monitor\.state_dir"):
-        spool(tmp_path / "file" / "spool")
-
-
-# -- the outbox
 
 
 class Line:
@@ -102,7 +48,7 @@ class Line:
         self.fails_on: int | None = None  # all
         self.got: list[Any] = []
         self.clock = FakeClock()
-        self.outbox = Outbox(
+        self.outbox = Outboxes(
             spool(folder),
             {"event": self.take, "device": self.take},
             {kind: Link(self.clock, lambda: 1.0, maximum=30.0) for kind in KINDS},
@@ -216,7 +162,9 @@ def test_a_stop_keeps_what_is_being_sent(tmp_path: Path) -> None:
         leave.wait(60)
         raise Unreachable("gone")
 
-    outbox = Outbox(spool(tmp_path), {"event": slow}, {kind: Link(FakeClock(), lambda: 1.0) for kind in KINDS})
+    outbox = Outboxes(
+        spool(tmp_path), {"event": slow, "device": slow}, {kind: Link(FakeClock(), lambda: 1.0) for kind in KINDS}
+    )
     thread = threading.Thread(target=outbox.offer, args=("event", {"n": 7}))
     thread.start()
     assert entered.wait(60)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A simulated AWX: the shapes of its documented REST API, no more. Jobs are moved on by the test, or run by themselves (`performs`)."""
+"""A simulated AWX: the shapes of its documented REST API, no more.
+
+Jobs are moved on by the test, or run by themselves (`performs`).
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,14 @@ TEMPLATES: dict[int, dict[str, Any]] = {
 
 
 class Awx:
-    """Its faults: `lose_answers` of launches, `ignore` as a launch's `ignored_fields`, `launch_with` changes the job that a launch makes,
-    `refuse` is asked for a status for each request, `on_launch` is called when a job was made and before the launch is answered.
+    """Its faults: `lose_answers` of launches, `ignore` as a launch's `ignored_fields`, `launch_with` changes the job
+    that a launch makes, `refuse` is asked for a status for each request, `on_launch` is called when a job was made and
+    before the launch is answered.
     """
 
     def __init__(self, performs: float | None = None, queue_seconds: float = 0.0) -> None:
         self.jobs: dict[int, dict[str, Any]] = {}
+        self.performers: list[threading.Thread] = []
         self.events: dict[int, list[dict[str, Any]]] = {}
         self.launches = 0
         self.requests: list[str] = []
@@ -145,7 +150,9 @@ class Awx:
             "created": datetime.now(UTC).isoformat(), **self.launch_with,
         }  # fmt: skip
         if self.performs is not None:
-            threading.Thread(target=self.perform, args=(number,), daemon=True).start()
+            thread = threading.Thread(target=self.perform, args=(number,), daemon=True)
+            self.performers.append(thread)
+            thread.start()
         self.on_launch(template)
         if self.lose_answers:
             return None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from runner_fakes import FileLab
+from runner_world import World
 
 
 @pytest.fixture
@@ -16,3 +17,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileLab:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))  # for an uninstalled checkout
     return lab
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

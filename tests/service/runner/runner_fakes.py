@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, Unreachable
+from fleetcore.ports import PowerState
 
 from fleetd.runner.ports import Entry, HostOutcome, PlaybookRun, RunProgress, Wanted
 
@@ -159,7 +160,7 @@ class FakeServer:
         self.calls.append(("release", machine))
         self.held.pop(machine, None)
 
-    def step(self, entry: Entry, state: str, message: str) -> None:
+    def step(self, entry: Entry, state: PowerState, message: str) -> None:
         self._check(entry)
         self.calls.append((state, entry.machine))
 
@@ -224,7 +225,8 @@ BMC_POWER = """
             module.fail_json(msg="no", failure=machine["fail"])
         if module.params["state"] == "cycle":
             switch("off")
-            time.sleep(machine.get("off_seconds", 0))
+            while machine.get("held") and not os.path.exists(path + ".released"):
+                time.sleep(0.02)
         if machine["power"] != "on":
             switch("on")
         module.exit_json(changed=True, power=dict(before=before, after="on", verified=True, driver="file"))
@@ -269,6 +271,7 @@ class FileLab:
         self.inventory = root / "inventory.json"
 
     def machine(self, name: str, **state: Any) -> None:
+        """Make a machine that is on. ``held``: a cycle leaves it off until :meth:`release`."""
         path = self.root / f"machine-{len(self.hosts)}.json"
         path.write_text(json.dumps({"power": "on", **state}))
         self.hosts[name] = {"machine_file": str(path), "bmc_password": "s3cret-pw"}
@@ -277,6 +280,9 @@ class FileLab:
     def log(self, name: str) -> list[str]:
         path = Path(self.hosts[name]["machine_file"] + ".log")
         return path.read_text().split() if path.exists() else []
+
+    def release(self, name: str) -> None:
+        Path(self.hosts[name]["machine_file"] + ".released").touch()
 
     def power(self, name: str) -> str:
         return str(json.loads(Path(self.hosts[name]["machine_file"]).read_text())["power"])

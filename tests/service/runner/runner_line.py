@@ -71,7 +71,7 @@ class Line:
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         with self.child("serve") as server:
-            server.wait_for_port(int(self.url.rpartition(":")[2]), 30)
+            server.wait_for_port(int(self.url.rpartition(":")[2]), 120)
             yield
 
     def runner(self, *arguments: str, **env: str) -> Child:
@@ -81,7 +81,8 @@ class Line:
             "FLEETD_RUNNER__INVENTORY": json.dumps([str(self.inventory)]),
             "FLEETD_RUNNER__STATE_DIR": str(self.directory / "runner"),
             "FLEETD_RUNNER__POLL_SECONDS": "0.5",
-            "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, "powercycle_verify_timeout": 3}',
+            "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, '
+            '"powercycle_verify_timeout": 3}',
         }
         return self.child("runner", *arguments, **{**given, **env})
 

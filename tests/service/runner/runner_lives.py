@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many lives of `fleetd runner` at little cost: a process that has imported everything forks one per request.
 
-A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not have is
-Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill itself at an exact point.
+A life is the real runner with its journal, sessions and HTTP, and real Redfish to the virtual BMCs; what it does not
+have is Ansible: its runs are forks that call the power driver, or jobs of a simulated AWX. A life can be told to kill
+itself at an exact point.
 
-As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its process id,
-`{"wait": pid}` answers its exit status.
+As a program: reads lines of JSON from standard input, `{"env", "argv", "point", "log"}` starts a life and answers its
+process id, `{"wait": pid}` answers its exit status.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.net.claim import Claim
 from fleetcore.net.client import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
+from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions, PowerStep
 from fleetcore.power.options import bmc_options
-from fleetcore.power.registry import open_power
 
 from fleetd.cli import main
 from fleetd.runner import app as runner_app
@@ -36,8 +37,9 @@ from fleetd.runner.adapters import awx
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.ports import HostOutcome, State
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import EntryState, HostOutcome
+from fleetlab.process import wait_until
 
 
 class ForkingRunner(AnsibleRunner):
@@ -107,9 +109,7 @@ def _act(
         with open(progress, "a") as file:
             file.write(json.dumps(step.to_dict()) + "\n")
         if step.action == "wait for off" and "off_until" in variables:
-            end = time.monotonic() + 250
-            while not Path(variables["off_until"]).exists() and time.monotonic() < end:
-                time.sleep(0.02)
+            wait_until(Path(variables["off_until"]).exists, 250, "the test's word to go on", 0.02)
 
     clock = SystemClock()
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}
@@ -118,7 +118,7 @@ def _act(
     stays_off = variables.get("stays_off", 0.2)
     options = PowerOptions(graceful_timeout=0, off_seconds=stays_off, verify_timeout=10, poll_seconds=0.1)
     try:
-        driver, _ = open_power(bmc_options({**empty, **defaults, **given}), clock)
+        driver = open_power(bmc_options({**empty, **defaults, **given}), clock).driver
         controller = PowerController(
             driver, clock, options, note, (lambda: claim.renew(server)) if claim else (lambda: None)
         )
@@ -188,7 +188,7 @@ def _arm(point: str) -> None:
     elif what == "report":
         _around(when, HttpWorkServer, "verified", lambda entry: True)
     else:
-        _around(when, SqliteJournal, "save", lambda entries: any(e.state is State(what) for e in entries))
+        _around(when, SqliteJournal, "save", lambda entries: any(e.state is EntryState(what) for e in entries))
 
 
 def _live(order: Mapping[str, Any]) -> None:
@@ -256,7 +256,7 @@ class Lives:
             self.stop(pid, signal.SIGKILL)
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def _ask(self, order: Mapping[str, Any]) -> int:
         assert self._process.stdin

@@ -16,7 +16,9 @@ import pytest
 from fleetcore.errors import FatalError, InvalidInput
 from runner_fakes import FileLab
 
-from fleetd.runner.adapters.ansible_runner import AnsibleRunner, Outcomes, Recorder, _lines
+from fleetd.runner.adapters.ansible_runner import AnsibleRunner, _lines
+from fleetd.runner.adapters.recorder import Recorder
+from fleetd.runner.adapters.worker import Outcomes
 from fleetd.runner.ports import PlaybookRun, RunProgress
 
 POWER = "baremetal.fleet.bmc_power"
@@ -121,24 +123,28 @@ def test_no_secret_is_left_in_the_runs(lab: FileLab, tmp_path: Path, monkeypatch
 
 
 def test_the_run_survives_its_parent_and_its_outcome_is_found(lab: FileLab, tmp_path: Path) -> None:
-    lab.machine("m1", off_seconds=1)
+    lab.machine("m1", held=True)
     AnsibleRunner(tmp_path / "runs").start(run_of(lab, "m1"))
     other = AnsibleRunner(tmp_path / "runs")  # knows no child process, as after a restart
     assert other.known() == ["r1"]
     assert not other.progress("r1").finished
+    lab.release("m1")
     assert [o.ok for o in wait(other, "r1").outcomes] == [True]
     assert lab.log("m1") == ["off", "on"]
 
 
 def test_a_killed_worker_is_not_finished_before_its_module_is(lab: FileLab, tmp_path: Path) -> None:
-    lab.machine("m1", off_seconds=3)
+    lab.machine("m1", held=True)
     runner = AnsibleRunner(tmp_path / "runs")
     runner.start(run_of(lab, "m1"))
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while lab.log("m1") != ["off"]:
         assert time.monotonic() < end
         time.sleep(0.05)
     os.kill(runner._workers["r1"].pid, signal.SIGKILL)
+    runner._workers["r1"].wait(60)
+    assert not runner.progress("r1").finished
+    lab.release("m1")
     progress = wait(runner, "r1")
     assert (progress.outcomes, progress.launched) == ((), True)
     assert lab.log("m1") == ["off", "on"], "the module had ended when the run was called finished"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A whole runner with AWX as its executor, killed at every point: one job per request, followed to its end, and no machine twice."""
+"""A whole runner with AWX as its executor, killed at every point: one job per request, and no machine twice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,7 +161,7 @@ def test_a_stop_waits_for_the_job(site: Site) -> None:
 
 
 def test_a_job_that_awx_cancels_in_the_middle_ends_with_the_machine_on(site: Site) -> None:
-    """A person cancels it while the machine is off: it is switched on by a job of its own, and that settles the request."""
+    """A person cancels it while the machine is off: a job of its own switches it on and settles the request."""
     awx = site.awx
     awx.performs = 30.0
     life = site.start()
@@ -185,5 +184,6 @@ def test_a_job_without_its_limit_is_cancelled_before_it_runs_and_the_request_say
     assert "AWX ignored limit" in failed["error"]["message"]
     assert awx.of(7)[0]["status"] == "canceled"
     assert site.lives.stop(life) == 0
-    time.sleep(0.1)
+    for performer in awx.performers:
+        performer.join(60)
     assert awx.power == {}, "nothing was switched"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cycle per request, counted by the BMCs: a runner that is killed fifty times, two runners for the same machines, lost sessions."""
+"""One cycle per request, counted by the BMCs: killed runners, two runners for the same machines, lost sessions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from runner_lives import POINTS, Lives
 
 from fleetlab.farm import BmcSpec, running_farm
 
-KILLS = 50
+FEW, MANY = len(POINTS) + 4, 50  # kills: each point once and some at any moment; as many as a storm has
+OTHERS = 20  # machines of the tests that need one or some
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +29,11 @@ def lives() -> Iterator[Lives]:
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    """A server with as many machines as there are kills, and some more."""
-    specs = [BmcSpec(name=f"m{index:02}", index=index, password=PASSWORD) for index in range(KILLS + 20 + len(POINTS))]
+def fleet(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Line]:
+    """A server with as many machines as the tests of this file take."""
+    storm = any(item.get_closest_marker("storm") for item in request.session.items)
+    count = FEW + len(POINTS) + OTHERS + (MANY if storm else 0)
+    specs = [BmcSpec(name=f"m{index:03}", index=index, password=PASSWORD) for index in range(count)]
     with running_farm(specs) as farm:
         line = Line(tmp_path_factory.mktemp("fleet"), {bmc.name: bmc for bmc in farm.bmcs})
         with line.serving():
@@ -38,6 +41,12 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
                 line.client.create_machine({"id": name})
             yield line
         line.client.close()
+
+
+@pytest.fixture(scope="module")
+def unused(fleet: Line) -> Iterator[str]:
+    """Machines that no test has had yet."""
+    return iter(sorted(fleet.bmcs))
 
 
 def start(lives: Lives, line: Line, state: str, point: str = "", sign: str = "SIGKILL", **settings: object) -> int:
@@ -54,16 +63,19 @@ def verified(line: Line, requests: dict[str, str]) -> bool:
     return set(requests.values()) <= done
 
 
-def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Lives, fleet: Line) -> None:
-    """Each life is killed at one exact point, or at any time; the next one goes on with what it left, and gets a new request."""
+@pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=pytest.mark.storm)])
+def test_a_runner_that_is_killed_again_and_again_cycles_each_machine_once(
+    lives: Lives, fleet: Line, unused: Iterator[str], kills: int
+) -> None:
+    """Each life is killed at a point or at any time; the next goes on with what it left, and gets a new request."""
     requests: dict[str, str] = {}
     chance = random.Random(6)
-    points = list(itertools.islice(itertools.cycle([*POINTS, "", ""]), KILLS))
-    for machine, point in zip(sorted(fleet.bmcs), points, strict=False):
+    points = list(itertools.islice(itertools.cycle([*POINTS, "", ""]), kills))
+    for point, machine in zip(points, unused, strict=False):
         requests[machine] = fleet.request(machine)
         life = start(lives, fleet, "killed", point)
         if not point:
-            time.sleep(chance.uniform(0.05, 1.0))
+            time.sleep(chance.uniform(0.05, 1.0))  # any moment of its life
             lives.stop(life, signal.SIGKILL)
         else:
             assert lives.wait(life) == -signal.SIGKILL, (
@@ -77,11 +89,11 @@ def test_a_runner_that_is_killed_fifty_times_cycles_each_machine_once(lives: Liv
 
 
 def test_a_runner_that_is_stopped_at_any_point_ends_in_order_and_leaves_no_machine_off(
-    lives: Lives, fleet: Line
+    lives: Lives, fleet: Line, unused: Iterator[str]
 ) -> None:
     """SIGTERM at each point, from inside: what has begun is finished and told, what has not is left or given back."""
     requests: dict[str, str] = {}
-    for machine, point in zip(sorted(fleet.bmcs)[KILLS + 20 :], POINTS, strict=False):
+    for point, machine in zip(POINTS, unused, strict=False):
         requests[machine] = fleet.request(machine)
         life = start(lives, fleet, "stopped", point, sign="SIGTERM")
         assert lives.wait(life) == 0, f"{point}: {(fleet.directory / 'stopped.log').read_text()[-3000:]}"
@@ -96,8 +108,8 @@ def test_a_runner_that_is_stopped_at_any_point_ends_in_order_and_leaves_no_machi
     assert {m: fleet.power(m) for m in requests} == {m: ["off", "on"] for m in requests}
 
 
-def test_two_runners_for_the_same_machines_cycle_each_once(lives: Lives, fleet: Line) -> None:
-    machines = sorted(fleet.bmcs)[KILLS : KILLS + 10]
+def test_two_runners_for_the_same_machines_cycle_each_once(lives: Lives, fleet: Line, unused: Iterator[str]) -> None:
+    machines = list(itertools.islice(unused, 10))
     runners = [start(lives, fleet, f"twin{n}") for n in (1, 2)]
     requests = {m: fleet.request(m) for m in machines}
     until(lambda: verified(fleet, requests), "all are verified", 90)
@@ -110,8 +122,10 @@ def test_two_runners_for_the_same_machines_cycle_each_once(lives: Lives, fleet: 
     assert by
 
 
-def test_what_a_runner_claimed_and_never_began_goes_to_another(lives: Lives, fleet: Line) -> None:
-    machine = sorted(fleet.bmcs)[KILLS + 10]
+def test_what_a_runner_claimed_and_never_began_goes_to_another(
+    lives: Lives, fleet: Line, unused: Iterator[str]
+) -> None:
+    machine = next(unused)
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "gone", "before:running", lease_seconds=1)) == -signal.SIGKILL
     assert fleet.client.powercycle(requests[machine])["state"] == "claimed"
@@ -121,9 +135,11 @@ def test_what_a_runner_claimed_and_never_began_goes_to_another(lives: Lives, fle
     assert fleet.power(machine) == ["off", "on"]
 
 
-def test_what_a_runner_claimed_and_never_began_is_done_by_its_next_life(lives: Lives, fleet: Line) -> None:
-    """Nobody else gets it, for the session goes on; and nothing else is asked for that would make the runner look at its claims."""
-    machine = sorted(fleet.bmcs)[KILLS + 14]
+def test_what_a_runner_claimed_and_never_began_is_done_by_its_next_life(
+    lives: Lives, fleet: Line, unused: Iterator[str]
+) -> None:
+    """Nobody else gets it, for the session goes on; and nothing else makes the runner look at its claims."""
+    machine = next(unused)
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "again", "before:running")) == -signal.SIGKILL
     assert fleet.client.powercycle_list() == []
@@ -133,9 +149,11 @@ def test_what_a_runner_claimed_and_never_began_is_done_by_its_next_life(lives: L
     assert fleet.power(machine) == ["off", "on"]
 
 
-def test_a_runner_that_dies_with_the_outcome_leaves_nothing_to_do(lives: Lives, fleet: Line) -> None:
+def test_a_runner_that_dies_with_the_outcome_leaves_nothing_to_do(
+    lives: Lives, fleet: Line, unused: Iterator[str]
+) -> None:
     """The run itself has told the server; the next life of the runner only learns that it was so."""
-    machine = sorted(fleet.bmcs)[KILLS + 11]
+    machine = next(unused)
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "late", "after:verified", lease_seconds=1)) == -signal.SIGKILL
     until(lambda: verified(fleet, requests), "verified", 90)
@@ -145,8 +163,10 @@ def test_a_runner_that_dies_with_the_outcome_leaves_nothing_to_do(lives: Lives, 
     assert fleet.power(machine) == ["off", "on"]
 
 
-def test_a_run_whose_runner_is_gone_reports_itself_and_nobody_cycles_again(lives: Lives, fleet: Line) -> None:
-    machine = sorted(fleet.bmcs)[KILLS + 12]
+def test_a_run_whose_runner_is_gone_reports_itself_and_nobody_cycles_again(
+    lives: Lives, fleet: Line, unused: Iterator[str]
+) -> None:
+    machine = next(unused)
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "absent", "after:start", lease_seconds=5)) == -signal.SIGKILL
     until(lambda: verified(fleet, requests), "verified, with no runner there", 90)
@@ -154,9 +174,11 @@ def test_a_run_whose_runner_is_gone_reports_itself_and_nobody_cycles_again(lives
     assert fleet.client.work() == []
 
 
-def test_a_run_that_begins_after_its_claim_is_over_does_nothing(lives: Lives, fleet: Line) -> None:
+def test_a_run_that_begins_after_its_claim_is_over_does_nothing(
+    lives: Lives, fleet: Line, unused: Iterator[str]
+) -> None:
     """The hole of the leases: a runner is dead for longer than they last, and its playbook has yet to begin."""
-    machine = sorted(fleet.bmcs)[KILLS + 13]
+    machine = next(unused)
     hosts = fleet.hosts()
     fleet.write_inventory({**hosts, machine: {**hosts[machine], "begins_after": 6}})
     requests = {machine: fleet.request(machine)}
@@ -211,7 +233,7 @@ def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: 
             runner = start(lives, line, "state", lease_seconds=2)
             until(lambda: line.power("m") == ["off"], "off")
         until(lambda: line.power("m") == ["off", "on"], "on")
-        time.sleep(2.5)
+        time.sleep(2.5)  # longer than its session lasts; without a server nothing tells when that is over
         with line.serving():
             until(lambda: line.client.powercycle(request)["state"] == "verified", "verified", 90)
             assert lives.stop(runner) == 0

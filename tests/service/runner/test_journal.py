@@ -15,20 +15,20 @@ import pytest
 from fleetcore.errors import ConflictError, FleetError, InvalidInput
 
 from fleetd.runner.adapters.journal import FileBrake, SqliteJournal
-from fleetd.runner.ports import Entry, JournalBroken, State
+from fleetd.runner.ports import Entry, EntryState, JournalBroken
 
-ENTRY = Entry("q1", "rack/1", "q1", State.RUNNING, 1, "run-1", 5.0, 7.5, {"error": {"code": "x", "message": "ü"}})
+ENTRY = Entry("q1", "rack/1", "q1", EntryState.RUNNING, 1, "run-1", 5.0, 7.5, {"error": {"code": "x", "message": "ü"}})
 
 
 def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "state" / "j.sqlite")
-    other = replace(ENTRY, key="b@1", request=None, run=None, state=State.DONE, changed_at=1.0, detail={})
+    other = replace(ENTRY, key="b@1", request=None, run=None, state=EntryState.DONE, changed_at=1.0, detail={})
     journal.save([ENTRY, other])
-    journal.save([replace(ENTRY, state=State.VERIFIED)])
+    journal.save([replace(ENTRY, state=EntryState.VERIFIED)])
     journal.save_served(["b", "a"])
     journal.close()
     journal = SqliteJournal(tmp_path / "state" / "j.sqlite")
-    assert journal.entries() == [other, replace(ENTRY, state=State.VERIFIED)]
+    assert journal.entries() == [other, replace(ENTRY, state=EntryState.VERIFIED)]
     assert journal.served() == ["a", "b"]
     journal.forget(["q1", "unknown"])
     assert journal.entries() == [other]
@@ -36,7 +36,8 @@ def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_one_runner_per_state_directory(tmp_path: Path) -> None:
     first = SqliteJournal(tmp_path / "j.sqlite")
-    script = f"from pathlib import Path; from fleetd.runner.adapters.journal import SqliteJournal; SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
+    script = "from pathlib import Path; from fleetd.runner.adapters.journal import SqliteJournal; "
+    script += f"SqliteJournal(Path({str(tmp_path / 'j.sqlite')!r}))"
     second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "another runner" in second.stderr
     first.close()
@@ -61,9 +62,9 @@ def test_what_was_saved_survives_sigkill(tmp_path: Path) -> None:
 import os, signal
 from pathlib import Path
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.ports import Entry, JournalBroken, State
+from fleetd.runner.ports import Entry, JournalBroken, EntryState
 journal = SqliteJournal(Path({str(tmp_path / "j.sqlite")!r}))
-for state in State:
+for state in EntryState:
     journal.save([Entry(state.value, "m", None, state)])
 journal._db.execute("BEGIN")
 journal._db.execute("DELETE FROM cycle")  # a transaction that never ends
@@ -71,22 +72,23 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert {e.state for e in SqliteJournal(tmp_path / "j.sqlite").entries()} == set(State)
+    assert {e.state for e in SqliteJournal(tmp_path / "j.sqlite").entries()} == set(EntryState)
 
 
 def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     with sqlite3.connect(path) as old:
         old.execute(
-            "CREATE TABLE cycle (key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, attempts INTEGER "
-            "NOT NULL, run TEXT, changed_at REAL NOT NULL, not_before REAL NOT NULL, detail TEXT NOT NULL)"
+            "CREATE TABLE cycle (key TEXT PRIMARY KEY, machine TEXT NOT NULL, request TEXT, state TEXT NOT NULL, "
+            "attempts INTEGER NOT NULL, run TEXT, changed_at REAL NOT NULL, "
+            "not_before REAL NOT NULL, detail TEXT NOT NULL)"
         )
         old.execute("INSERT INTO cycle VALUES ('q1', 'm1', 'q1', 'verified', 1, 'r', 1.0, 0.0, '{}')")
         old.execute("PRAGMA user_version=1")
     old.close()
     journal = SqliteJournal(path)
     (entry,) = journal.entries()
-    assert (entry.key, entry.state, entry.token) == ("q1", State.VERIFIED, None)
+    assert (entry.key, entry.state, entry.token) == ("q1", EntryState.VERIFIED, None)
     journal.save([replace(entry, token=7)])
     journal.close()
     again = SqliteJournal(path)

@@ -30,6 +30,7 @@ class PlainServer:
         self.completed: list[str] = []
         self.states: dict[str, str] = {}
         self.refuse_complete = False
+        self.refused = 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,6 +44,7 @@ class PlainServer:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 if self.path.startswith("/json/v1/powercycle/complete/"):
                     if outer.refuse_complete:
+                        outer.refused += 1
                         self.answer(503, b"no")
                         return
                     machine = self.path.removeprefix("/json/v1/powercycle/complete/")
@@ -80,8 +82,8 @@ SUICIDE = """
 import os, signal, sys
 from fleetd.runner.adapters.ansible_runner import AnsibleRunner
 from fleetd.runner.adapters.journal import SqliteJournal
-from fleetd.runner.server import HttpWorkServer
-from fleetd.runner.ports import State
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import EntryState
 
 when, what = sys.argv.pop(1).split(":")
 
@@ -100,7 +102,7 @@ def around(cls, name, match):
         return result
     setattr(cls, name, wrapped)
 
-if what in list(State):
+if what in list(EntryState):
     around(SqliteJournal, "save", lambda entries: any(e.state == what for e in entries))
 elif what == "start":
     around(AnsibleRunner, "start", lambda run: run.id.startswith("cycle-"))
@@ -149,7 +151,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> Non
     ],
 )  # fmt: skip
 def test_a_runner_that_is_killed_cycles_once(lab: FileLab, server: PlainServer, tmp_path: Path, point: str) -> None:
-    lab.machine("m1", off_seconds=0.5)
+    lab.machine("m1")
     server.wanted = ["m1"]
     with runner(lab, server, tmp_path / "state", point) as process:
         assert process.wait(120) == -signal.SIGKILL, (tmp_path / "state.log").read_text()
@@ -167,7 +169,7 @@ def test_killed_with_everything_it_started_the_machine_comes_on_again(
     lab: FileLab, server: PlainServer, tmp_path: Path
 ) -> None:
     """As when the host of the runner loses its power in the middle of a cycle."""
-    lab.machine("m1", off_seconds=60)
+    lab.machine("m1", held=True)
     server.wanted = ["m1"]
     with runner(lab, server, tmp_path / "state") as process:
         until(lambda: lab.power("m1") == "off", "the machine is off")
@@ -177,20 +179,22 @@ def test_killed_with_everything_it_started_the_machine_comes_on_again(
                 for run in (tmp_path / "state" / "runs").iterdir():
                     if f"FLEETD_RUN_ID={run.name}".encode() in path.read_bytes():
                         os.kill(int(path.parent.name), signal.SIGKILL)
+    assert lab.power("m1") == "off"
     with runner(lab, server, tmp_path / "state"):
         until(lambda: not server.wanted, "the request is completed")
     assert lab.log("m1") == ["off", "on"], "switched on once more, not cycled a second time"
 
 
 def test_sigterm_waits_for_the_cycle_and_takes_no_new_one(lab: FileLab, server: PlainServer, tmp_path: Path) -> None:
-    lab.machine("m1", off_seconds=3)
+    lab.machine("m1", held=True)
     lab.machine("m2")
     server.wanted = ["m1"]
     with runner(lab, server, tmp_path / "state") as process:
         until(lambda: lab.power("m1") == "off", "the machine is off")
         process.terminate()
-        time.sleep(0.5)
+        until(lambda: "stopping" in (tmp_path / "state.log").read_text(), "it has heard of the stop")
         server.wanted.append("m2")
+        lab.release("m1")
         assert process.wait(60) == 0
     assert (lab.log("m1"), lab.log("m2")) == (["off", "on"], [])
     assert server.completed == ["m1"]
@@ -199,15 +203,16 @@ def test_sigterm_waits_for_the_cycle_and_takes_no_new_one(lab: FileLab, server: 
 def test_a_second_sigterm_leaves_at_once_and_the_cycle_ends_by_itself(
     lab: FileLab, server: PlainServer, tmp_path: Path
 ) -> None:
-    lab.machine("m1", off_seconds=10)
+    lab.machine("m1", held=True)
     server.wanted = ["m1"]
     with runner(lab, server, tmp_path / "state") as process:
         until(lambda: lab.power("m1") == "off", "the machine is off")
         process.terminate()
-        time.sleep(0.5)
+        until(lambda: "stopping" in (tmp_path / "state.log").read_text(), "it has heard of the stop")
         process.terminate()
-        process.wait(6)
+        process.wait(60)
     assert lab.power("m1") == "off", "still in the middle of it"
+    lab.release("m1")
     until(lambda: lab.power("m1") == "on", "the machine is on")
     with runner(lab, server, tmp_path / "state"):
         until(lambda: server.completed == ["m1"], "the completion is told")
@@ -222,7 +227,7 @@ def test_a_server_that_does_not_take_the_completion_gets_it_later(
     server.refuse_complete = True
     with runner(lab, server, tmp_path / "state"):
         until(lambda: lab.log("m1") == ["off", "on"], "cycled")
-        time.sleep(3)
+        until(lambda: server.refused >= 2, "refused, and tried again")
         server.refuse_complete = False
         until(lambda: server.completed == ["m1"], "the completion is told")
     assert lab.log("m1") == ["off", "on"]

@@ -14,11 +14,12 @@ from fleetcore.errors import ConflictError, FatalError, InvalidInput, Unreachabl
 from runner_fakes import FakeClock, FakeRunner, MemoryJournal, broken
 from runner_line import PASSWORD, Line, until
 
-from fleetd.runner.adapters.ansible_runner import outcomes_together
-from fleetd.runner.loop import Link
+from fleetd.common.link import Link
+from fleetd.runner.adapters.recorder import outcomes_together
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import HostOutcome, RunProgress
-from fleetd.runner.scheduled import ProcessOptions, Scheduled
+from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
+from fleetd.runner.tools import Tools
 from fleetlab.farm import BmcSpec, running_farm
 
 
@@ -67,11 +68,14 @@ class World:
         )
         self.process = self.restart()
 
-    def restart(self) -> Scheduled:
-        self.process = Scheduled(
-            self.options, runner=self.runner, journal=self.journal, leases=self.leases, served=lambda: ["a", "b", "c"],
-            link=Link(self.clock, lambda: 0.5), metrics=RunnerMetrics(), clock=self.clock, random=lambda: 0.5,
-            new_id=lambda: str(next(self.ids)),
+    def restart(self) -> ScheduledDuty:
+        self.process = ScheduledDuty(
+            self.options,
+            Tools(
+                runner=self.runner, journal=self.journal, link=Link(self.clock, lambda: 0.5), metrics=RunnerMetrics(),
+                clock=self.clock, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
+            ),
+            self.leases, lambda: ["a", "b", "c"],
         )  # fmt: skip
         return self.process
 
@@ -180,7 +184,7 @@ def test_one_result_for_many_machines(ok: bool, result: dict[str, Any], fine: li
 
 
 def test_the_whole_line_collects_what_is_due(tmp_path: Path) -> None:
-    """`fleetd runner --process powercycle,collect_oob`: the collection's own sweep and power cycle, virtual BMCs, a real server."""
+    """`fleetd runner --process powercycle,collect_oob`: the collection's own playbooks, virtual BMCs, a real server."""
     specs = [BmcSpec(name=name, index=index, password=PASSWORD) for index, name in enumerate(("good", "other", "bad"))]
     with running_farm(specs) as farm:
         line = Line(tmp_path, {bmc.name: bmc for bmc in farm.bmcs})

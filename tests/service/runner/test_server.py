@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fleetcore.errors import BadResponse, ConflictError, PermissionDenied
 from fleetcore.net.client import ServerClient
-from fleetcore.ports import HttpRequest, HttpResponse
+from fleetcore.ports import HttpRequest, HttpResponse, PowerState
 from runner_fakes import FakeClock
 
-from fleetd.runner.ports import Entry, State, Wanted
-from fleetd.runner.server import HttpWorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.ports import Entry, EntryState, Wanted
 
 Answer = tuple[int, Any]
 OPEN = "/api/v1/powercycles?state="
@@ -114,12 +114,12 @@ def test_a_server_in_trouble_is_not_taken_for_one_without_requests(status: int, 
         work.wanted(frozenset("a"), {})
 
 
-ENTRY = Entry("q1", "a", "q1", State.VERIFIED, detail={"power": {"driver": "redfish", "after": "on"}}, token=7)
+ENTRY = Entry("q1", "a", "q1", EntryState.VERIFIED, detail={"power": {"driver": "redfish", "after": "on"}}, token=7)
 
 
 def test_a_cycle_is_told_step_by_step_with_its_token() -> None:
     work, table = server({"POST /api/v1/powercycles/q1/report": (200, {})})
-    work.step(ENTRY, "off", "power read back")
+    work.step(ENTRY, PowerState.OFF, "power read back")
     work.verified(ENTRY)
     told = [(body["state"], body["message"][:10], body["runner"], body["fencing_token"]) for _line, body in table.sent]
     assert told == [("off", "power read", "me", 7), ("verified", "power read", "me", 7)]
@@ -148,7 +148,7 @@ def test_a_claim_that_is_over_is_said(reason: str) -> None:
 
 def test_without_request_ids_a_cycle_is_complete_and_a_failure_can_not_be_told() -> None:
     work, table = server({"POST /json/v1/powercycle/complete/rack/a": (200, "")})
-    plain = Entry("rack/a@1", "rack/a", None, State.VERIFIED)
+    plain = Entry("rack/a@1", "rack/a", None, EntryState.VERIFIED)
     work.verified(plain)
     work.failed(plain)
     work.step(plain, "off", "")

@@ -8,19 +8,22 @@ import urllib.request
 
 import pytest
 
-from fleetd.common.settings import ConfigError, load_text
+from fleetd.common.commandline import ConfigError
+from fleetd.common.settings import load_text
 from fleetd.runner import app as runner_app
+from fleetd.runner.config import Settings
 from fleetd.runner.metrics import RunnerMetrics
+from fleetd.server.config import Settings as ServerSettings
 from fleetd.server.work.service import default_processes
 from fleetlab.process import free_port
 
 
 def runner(**settings: object) -> object:
-    return load_text(json.dumps({"runner": settings}), "f").runner
+    return load_text(Settings, json.dumps({"runner": settings}), "f").runner
 
 
 def test_a_known_process_is_changed_key_by_key_and_a_new_one_is_added() -> None:
-    own = load_text('{"runner": {"processes": "powercycle, collect_oob,audit", "definitions": '
+    own = load_text(Settings, '{"runner": {"processes": "powercycle, collect_oob,audit", "definitions": '
                     '{"collect_oob": {"batch": 7}, "audit": {"playbook": "a.b.c"}}}}', "f").runner  # fmt: skip
     assert own.processes == ["powercycle", "collect_oob", "audit"]
     oob = own.definitions["collect_oob"]
@@ -46,7 +49,7 @@ def test_what_can_not_work_is_named(settings: dict[str, object], text: str) -> N
 
 
 def test_intervals_make_processes() -> None:
-    settings = load_text('{"leases": {"intervals": {"audit": 3600, "collect_oob": 600}}}', "f").leases
+    settings = load_text(ServerSettings, '{"leases": {"intervals": {"audit": 3600, "collect_oob": 600}}}', "f").leases
     known = default_processes(settings.observe_seconds, settings.intervals)
     texts = {name: known[name].need.text for name in ("audit", "collect_oob", "collect_inband")}
     assert texts == {
@@ -55,7 +58,7 @@ def test_intervals_make_processes() -> None:
         "collect_inband": "no inband device document of the last 86400 s",
     }
     with pytest.raises(ConfigError, match="must be 60 seconds or more"):
-        load_text('{"leases": {"intervals": {"audit": 1}}}', "f")
+        load_text(ServerSettings, '{"leases": {"intervals": {"audit": 1}}}', "f")
 
 
 def test_metrics_are_served_where_they_are_wanted() -> None:
@@ -63,5 +66,5 @@ def test_metrics_are_served_where_they_are_wanted() -> None:
     metrics.waves_stopped.inc()
     port = free_port()
     runner_app.serve_metrics(f"127.0.0.1:{port}", metrics)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         assert b"fleet_runner_waves_stopped_total 1.0" in answer.read()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleetcore.power.controllers import machines_of_one_bmc
 from runner_fakes import FakeBrake
 
 from fleetd.runner.adapters.journal import FileBrake
-from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of, shared
+from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of
 
 
 @pytest.mark.parametrize(
@@ -35,12 +36,14 @@ def test_what_the_controller_is(variables: dict[str, Any], controller: str | Non
         ({"bmc_address": "10.0.0.1"}, {"bmc_address": "10.0.0.2"}, False),
         ({"bmc_address": "h", "bmc_redfish_port": 1}, {"bmc_address": "h", "bmc_redfish_port": 2}, False),
         ({"bmc_address": "h", "bmc_system": "Blade1"}, {"bmc_address": "h", "bmc_system": "Blade2"}, False),
-        ({"bmc_address": "h", "bmc_drivers": ["pdu"]}, {"bmc_address": "h"}, False),
+        ({"bmc_address": "h", "bmc_drivers": ["pdu"]}, {"bmc_address": "h"}, True),
         ({}, {}, False),
     ],
 )
 def test_which_machines_have_one_bmc(a: dict[str, Any], b: dict[str, Any], alike: bool) -> None:
-    assert shared({"a": a, "b": b, "c": {"bmc_address": "other"}}) == ({"a": ["b"], "b": ["a"]} if alike else {})
+    assert machines_of_one_bmc({"a": a, "b": b, "c": {"bmc_address": "other"}}) == (
+        {"a": ["b"], "b": ["a"]} if alike else {}
+    )
 
 
 FACTS: dict[str, dict[str, Any]] = {

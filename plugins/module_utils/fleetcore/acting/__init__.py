@@ -2,4 +2,20 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Acting on a machine through its BMC: what there is, what is wanted, what to do, and whether it happened. One file per topic."""
+"""Changes on a BMC, one file for each kind: boot, bios, secure_boot, firmware, account, led, log, virtual_media, reset.
+
+Each has ``plan_redfish``, and ``plan_ipmi`` where IPMI can do it, which get a connection and the module's options and
+return a :class:`fleetcore.ports.Plan`. All go the same way:
+
+observe
+    read what there is;
+plan
+    say what is to be (nothing is written until ``Plan.apply`` is called);
+apply
+    write what differs, and only that;
+verify
+    read until it is so (:func:`.base.reach`). A write that was accepted and has no effect is a failure.
+
+To add one: a file with ``plan_redfish``, a module that hands it to ``run_acting``, a test on a virtual BMC. What needs
+a restart of the machine goes on with :func:`.reboot.reboot_until`.
+"""

@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Accounts of the BMC: what is to be done to one. How it is done over Redfish and over IPMI is in ``accounts_*.py``."""
+"""One account of the BMC, or its password: made, changed, removed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional, Protocol
 
 from ..errors import FleetError, InvalidInput
-from ..ports import Clock
-from ..power.options import BmcOptions, bmc_options
+from ..ports import Plan
+from ..power.options import BmcOptions, bmc_options, seconds
 from ..redfish.service import Service
-from .accounts_ipmi import IpmiAccounts
-from .accounts_redfish import RedfishAccounts
-from .base import Change, Ipmi, carry_out, read_back, seconds
-from .rotation import Rotation
+from .account_ipmi import IpmiAccounts
+from .account_password import Rotation
+from .account_redfish import RedfishAccounts
+from .base import Connection, Ipmi, reach
 
 Right = Callable[[Optional[Mapping[str, Any]]], bool]
-"""Whether an account is as it is to be; it is told None where there is none."""
+"""Tells whether an account is as it is to be; it is told None where there is none."""
 
 
-class Accounts(Protocol):
+class Accounts(Connection, Protocol):
     """The accounts of one BMC. ``where`` is how the BMC names an account, ``None`` for one that is still to be made.
 
     An account is shown as ``{"name", "role", "enabled", "locked"}``; what the BMC does not tell is None.
 
-    :ivar to_change: the one account whose password the BMC wants changed before it lets in; nothing else can be read then.
+    :ivar to_change: the account whose password the BMC wants changed before it lets in. Nothing else can be read then.
     """
 
-    host: str
-    clock: Clock
     to_change: Optional[str]
 
     def find(self, name: str) -> Optional[tuple[str, Mapping[str, Any]]]:
@@ -42,7 +40,10 @@ class Accounts(Protocol):
         """The roles that there are; empty when the BMC does not say."""
 
     def check(self, name: str, password: Optional[str]) -> None:
-        """:raises InvalidInput: the BMC can't have an account of this name, or with this password."""
+        """Refuse a name or password that the BMC can't have.
+
+        :raises InvalidInput: it is one.
+        """
 
     def create(self, name: str, password: str, role: str, enabled: bool) -> None: ...
 
@@ -60,17 +61,17 @@ class Accounts(Protocol):
         """The account that is logged in has another password from now on."""
 
 
-def prepare_account(service: Service, params: Mapping[str, Any]) -> Change:
-    """What is to be done to one account, over Redfish.
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan for an account over Redfish.
 
     :raises InvalidInput: it would lock the caller out, or the password or role can't be.
     """
-    return _Account(RedfishAccounts(service), params).change()
+    return _Account(RedfishAccounts(service), params).plan()
 
 
-def prepare_account_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Change:
-    """:func:`prepare_account` over IPMI."""
-    return _Account(IpmiAccounts(ipmi), params).change()
+def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
+    """Plan for an account over IPMI; errors as of :func:`plan_redfish`."""
+    return _Account(IpmiAccounts(ipmi), params).plan()
 
 
 class _Account:
@@ -83,15 +84,15 @@ class _Account:
         self.new: Optional[str] = params.get("account_password")
         self.found = accounts.find(self.name) if self.name.strip() else None
 
-    # -- plan -------------------------------------------------------------------------------------------------------------
+    # -- plan ---------------------------------------------------------------------------------------------------------
 
-    def change(self) -> Change:
+    def plan(self) -> Plan:
         if not self.name.strip():
-            raise InvalidInput("name: an empty name is no account", field="name")
+            raise InvalidInput.of("name", "an empty name is no account")
         if self.accounts.to_change is not None and not (self.own and self.new):
             raise InvalidInput(
-                f"{self.accounts.host}: the BMC lets {self.options.username!r} do nothing before its password is changed: give this "
-                "name and account_password",
+                f"{self.accounts.host}: the BMC lets {self.options.username!r} do nothing before its password is "
+                "changed: give this name and account_password",
                 field="account_password",
             )
         if self.params["state"] == "absent":
@@ -105,18 +106,19 @@ class _Account:
         if rotate:
             before["password"], after["password"] = "(as it is)", "(a new one)"
         todo = {name: value for name, value in want.items() if (have or {}).get(name) != value}
-        return Change(before, after, lambda: self._apply(todo, rotate), self._facts(after["account"], rotate, False))
+        facts = self._facts(after["account"], rotate, False)
+        return Plan(before, after, lambda: facts, lambda: self._apply(todo, rotate))
 
-    def _absent(self) -> Change:
+    def _absent(self) -> Plan:
         if self.own:
-            raise InvalidInput(f"name: {self.name!r} is the account that is logged in; it is not removed", field="name")
+            raise InvalidInput.of("name", f"{self.name!r} is the account that is logged in; it is not removed")
         where, have = self.found or ("", None)
 
         def apply() -> Mapping[str, Any]:
-            carry_out(lambda: self.accounts.remove(where), lambda: self._until(lambda found: found is None))
+            self._reach(lambda: self.accounts.remove(where), lambda found: found is None)
             return self._facts(None, False, True)
 
-        return Change({"account": have}, {"account": None}, apply, self._facts(None, False, False))
+        return Plan({"account": have}, {"account": None}, lambda: self._facts(None, False, False), apply)
 
     def _check(self) -> None:
         role = self.params.get("role")
@@ -131,9 +133,9 @@ class _Account:
         if self.own and self.found is not None:
             now = self.found[1]
             if self.params.get("enabled") is False or (role is not None and now["role"] not in (None, role)):
-                raise InvalidInput(
-                    f"name: {self.name!r} is the account that is logged in; it is not disabled and its role is not changed",
-                    field="name",
+                raise InvalidInput.of(
+                    "name",
+                    f"{self.name!r} is the account that is logged in; it is not disabled and its role is not changed",
                 )
         self.accounts.check(self.name, self.new)
 
@@ -158,7 +160,7 @@ class _Account:
             return True  # no login would work
         return not self._login_works(self.new)
 
-    # -- apply ------------------------------------------------------------------------------------------------------------
+    # -- apply --------------------------------------------------------------------------------------------------------
 
     def _apply(self, todo: Mapping[str, Any], rotate: bool) -> Mapping[str, Any]:
         def right(found: Optional[Mapping[str, Any]]) -> bool:
@@ -166,15 +168,12 @@ class _Account:
 
         if self.found is None:
             enabled = self.params.get("enabled") is not False
-            carry_out(
-                lambda: self.accounts.create(self.name, str(self.new), self.params["role"], enabled),
-                lambda: self._until(right),
-            )
+            self._reach(lambda: self.accounts.create(self.name, str(self.new), self.params["role"], enabled), right)
         else:
             self._change_existing(self.found[0], todo, rotate, right)
         if self.accounts.to_change is not None and self.found is not None:
             return self._facts(self.found[1], rotate, True)  # this login stays shut out; the new one was tried
-        account = self._until(right) or {}
+        account = self._reach(lambda: None, right) or {}  # once more: the password came last
         if self.found is None and self.new is not None and account.get("enabled") is not False:
             self._rotation().must_work(self.new, "the account was made, and its login does not work")
         return self._facts(account, rotate, True)
@@ -182,7 +181,7 @@ class _Account:
     def _change_existing(self, where: str, todo: Mapping[str, Any], rotate: bool, right: Right) -> None:
         changes = {name: value for name, value in todo.items() if name != "name"}
         if changes:
-            carry_out(lambda: self.accounts.change(where, changes), lambda: self._until(right))
+            self._reach(lambda: self.accounts.change(where, changes), right)
         if rotate and self.new is not None:
             old = self.options.password if self.own else self.params.get("current_password")
             self._rotation(where).run(self.new, old)
@@ -213,22 +212,16 @@ class _Account:
     def _login_works(self, password: str) -> bool:
         return self.accounts.log_in(self.options.as_user(self.name, password))
 
-    # -- read -------------------------------------------------------------------------------------------------------------
+    # -- read ---------------------------------------------------------------------------------------------------------
 
-    def _until(self, good: Right) -> Optional[Mapping[str, Any]]:
-        """The account once it is ``good``; None: there is none."""
+    def _reach(self, write: Callable[[], None], good: Right) -> Optional[Mapping[str, Any]]:
+        """Write, then read the account until it is ``good``; None: there is none."""
 
         def read() -> Optional[Mapping[str, Any]]:
             found = self.accounts.find(self.name)
             return found[1] if found else None
 
-        return read_back(
-            self.accounts.clock,
-            read,
-            good,
-            f"the account {self.name!r}",
-            timeout=seconds(self.params, "verify_timeout"),
-        )
+        return reach(self.accounts, self.params, write, read, good, f"the account {self.name!r}")
 
     def _facts(self, account: Optional[Mapping[str, Any]], rotate: bool, done: bool) -> dict[str, Any]:
         changed = rotate and self.new is not None

@@ -2,137 +2,107 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What every topic shares: the change it prepares, the driver it goes over, and reading back until it is so."""
+"""Connects to a BMC for a change, writes, and reads back until it is so: all that kinds of changes have in common."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Callable, Optional, Protocol, TypeVar
 
-from ..document.model import Attempt, LogEntry
-from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
-from ..ports import Clock
-from ..power.options import BmcOptions, check_system
-from ..power.registry import first_driver
+from ..document.model import to_dict
+from ..errors import FleetError, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
+from ..ports import Clock, Plan
+from ..power.attempts import first_driver
+from ..power.ipmi import open_session
+from ..power.options import BmcOptions, check_system, seconds
+from ..power.redfish import open_service
 from ..redfish.service import Service
-from ..redfish.session import Session
-
-# Drivers are imported when they are used: see drivers/registry.py.
-# ruff: noqa: PLC0415
 
 T = TypeVar("T")
 POLL_SECONDS = 2.0
 
 
-class Ipmi(Protocol):
-    """What a topic needs of :class:`fleetcore.power.ipmi.IpmiDriver`."""
+class Connection(Protocol):
+    """An open way to one BMC, over which changes are made. ``name`` is that of the driver."""
 
     name: str
-    clock: Clock
     host: str
-
-    def raw(self, **request: Any) -> list[int]: ...
-
-    def call(self, function: Callable[[Any], Any]) -> Any: ...
-
-    def log(self) -> list[LogEntry]: ...
-
-    def drop(self) -> None: ...
-
-    def remember(self, password: str) -> None: ...
-
-    def close(self) -> None: ...
+    clock: Clock
 
 
-@dataclass(frozen=True)
-class Change:
-    """A prepared change; nothing is written before ``apply``.
+class Ipmi(Connection, Protocol):
+    """The part of :class:`fleetcore.ipmi.session.Session` that changes need."""
 
-    :param before: the managed part as it is. ``after``: as it is to be; equal to ``before``: nothing to do, unless ``always``.
-    :param facts: what the module returns when nothing is applied.
-    :param apply: writes, reads back and returns what the module returns.
-    """
+    def raw(self, **request: Any) -> list[int]:
+        """Send a command; the data of its answer."""
 
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    apply: Callable[[], Mapping[str, Any]]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    always: bool = False
+    def drop(self) -> None:
+        """Forget the session, which the BMC has lost."""
 
+    def remember(self, password: str) -> None:
+        """Log in with this password from now on."""
 
-@dataclass(frozen=True)
-class Prepared:
-    """A change, and the connection that it goes over, which the caller closes."""
-
-    change: Change
-    connection: Any
-    attempts: tuple[Attempt, ...]
+    def close(self) -> None:
+        """Log out."""
 
 
-def open_service(options: BmcOptions, clock: Clock) -> Service:
-    """Log in over Redfish. The caller closes it.
-
-    :raises FleetError: as of :class:`fleetcore.redfish.session.Session`.
-    """
-    session = Session(
-        options.http(),
-        clock,
-        options.host,
-        username=options.username,
-        password=options.password,
-        timeout=options.timeout,
-    )
-    service = Service(session, clock, options.host, options.system)
-    service.open()
-    return service
-
-
-def open_ipmi(options: BmcOptions, clock: Clock) -> Ipmi:
-    """IPMI over LAN; logs in at the first command.
-
-    :raises MissingDependency: pyghmi is not installed.
-    """
-    from ..power.ipmi import IpmiDriver
-
-    return IpmiDriver(options, clock)
-
-
-def prepare(
+def plan_over(
     options: BmcOptions,
     clock: Clock,
     what: str,
-    redfish: Optional[Callable[[Service], Change]] = None,
-    ipmi: Optional[Callable[[Ipmi], Change]] = None,
-) -> Prepared:
-    """The change as the first driver prepares it that can: drivers are tried in order while nothing was written yet.
+    redfish: Optional[Callable[[Service], Plan]] = None,
+    ipmi: Optional[Callable[[Ipmi], Plan]] = None,
+) -> Plan:
+    """Plan a change over the first driver that can: they are tried in order, as nothing is written yet.
 
-    :param what: for messages: "<driver> can't do <what>".
-    :raises FleetError: as of :func:`fleetcore.power.registry.first_driver`.
+    The plan holds the connection open until it is closed, and tells ``attempts`` besides.
+
+    :param what: for messages: "<driver> can't do this (<what>)".
+    :raises FleetError: as of :func:`fleetcore.power.attempts.first_driver`.
     """
 
-    def attempt(name: str) -> tuple[Change, Any]:
-        makers: dict[str, Optional[Callable[[Any], Change]]] = {"redfish": redfish, "ipmi": ipmi}
-        maker = makers.get(name)
+    def attempt(name: str) -> Plan:
+        maker: Optional[Callable[[Any], Plan]] = {"redfish": redfish, "ipmi": ipmi}.get(name)
         if maker is None:
             raise Unsupported(f"{name} can't do this ({what})", driver=name)
-        connection: Any = open_service(options, clock) if name == "redfish" else open_ipmi(options, clock)
+        connection: Any = open_service(options, clock) if name == "redfish" else open_session(options, clock)
         try:
             if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
                 check_system(options, connection.system()[1])
-            return maker(connection), connection
+            return dataclasses.replace(maker(connection), close=connection.close)
         except BaseException:
             connection.close()
             raise
 
-    (change, connection), attempts = first_driver(options.drivers, attempt)
-    return Prepared(change, connection, attempts)
+    plan, attempts = first_driver(options.drivers, attempt)
+    return dataclasses.replace(plan, besides={"attempts": [to_dict(item) for item in attempts]})
+
+
+def reach(
+    connection: Connection,
+    params: Mapping[str, Any],
+    write: Callable[[], Any],
+    read: Callable[[], T],
+    good: Callable[[T], bool],
+    what: str,
+    *,
+    settle: float = 0.0,
+    why: Callable[[Any], str] = lambda _answer: "",
+) -> T:
+    """Write, then read until it is ``good``, for as long as the option ``verify_timeout`` says.
+
+    Parameters, results and errors are those of :func:`carry_out` and :func:`read_back`.
+    """
+    timeout = seconds(params, "verify_timeout")
+    return carry_out(write, lambda: read_back(connection.clock, read, good, what, timeout=timeout, settle=settle), why)
 
 
 def carry_out(write: Callable[[], Any], look: Callable[[], T], why: Callable[[Any], str] = lambda _answer: "") -> T:
-    """Write, then look whether it is so, also when the answer to the write was lost: only what is there tells whether it was done.
+    """Write, then look whether it is so, also when the answer to the write was lost: only a look tells what was done.
 
-    :param look: :func:`read_back`, as a rule. ``why``: what there is to say, of the answer to the write, when nothing happened.
+    :param look: :func:`read_back`, as a rule.
+    :param why: says, of the answer to the write, why nothing happened; empty: nobody knows.
     :raises FleetError: of ``write`` when it was refused, or lost and without effect; else of ``look``.
     """
     lost, answer = None, None
@@ -148,7 +118,6 @@ def carry_out(write: Callable[[], Any], look: Callable[[], T], why: Callable[[An
         reason = why(answer)
         if reason:
             error.message = f"{error.message} ({reason})"
-            error.args = (error.message,)
         raise
 
 
@@ -164,7 +133,8 @@ def read_back(
     """Read until it is ``good``, and still is after ``settle`` seconds: some BMCs take a change back.
 
     :param timeout: seconds that the BMC has to show it.
-    :raises NotVerified: it is not so in the end; ``details["found"]`` is what was read last. The last error, if nothing was.
+    :raises NotVerified: it is not so in the end; ``details["found"]`` is what was read last.
+    :raises FleetError: the last error, if nothing could be read.
     """
     begin = clock.monotonic()
     last: Optional[FleetError] = None
@@ -201,14 +171,3 @@ def read_back(
 def _short(value: Any) -> str:
     words = ", ".join(f"{name}: {item}" for name, item in value.items()) if isinstance(value, Mapping) else str(value)
     return words[:300]
-
-
-def seconds(params: Mapping[str, Any], name: str) -> float:
-    """An option that is a time.
-
-    :raises InvalidInput: less than 0.
-    """
-    value = float(params[name])
-    if value < 0:
-        raise InvalidInput(f"{name}: {value:g} is less than 0 seconds", field=name)
-    return value

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional, Protocol
 
 from ..errors import FleetError, InvalidInput, Unsupported
+from ..ports import Plan
+from ..power.options import seconds
+from ..redfish.actions import allowable, spelt
 from ..redfish.quirks import VIRTUAL_CD_IS_USB
-from ..redfish.service import Service, allowable, spelt
-from ..redfish.values import at, link, text
-from .base import Change, Ipmi, carry_out, read_back, seconds
+from ..redfish.service import Service
+from ..redfish.settings import Settings
+from ..redfish.values import at, text
+from .base import Connection, Ipmi, reach
 
 DEVICES = ("pxe", "disk", "cdrom", "usb", "bios_setup", "http", "none")
 DURATIONS = ("once", "persistent")
@@ -39,6 +43,21 @@ _FLAGS = {"none": 0, "pxe": 1, "disk": 2, "cdrom": 5, "bios_setup": 6, "usb": 15
 _VALID, _PERSISTENT, _EFI = 0x80, 0x40, 0x20
 
 State = Mapping[str, Optional[str]]
+"""``device``, ``duration``, ``mode`` and ``http_boot_uri``."""
+
+
+class BootOverride(Protocol):
+    """What one machine boots from next.
+
+    :ivar have: as it was at first. ``sure``: false when ``read`` could not see what was written.
+    """
+
+    have: State
+    sure: bool
+
+    def read(self) -> State: ...
+
+    def write(self) -> None: ...
 
 
 def wanted(params: Mapping[str, Any]) -> dict[str, Optional[str]]:
@@ -59,34 +78,74 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Optional[str]]:
     return want
 
 
-def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
-    """The change of ``ComputerSystem.Boot`` (DSP0268). Only what differs is sent: some BMCs refuse the whole object."""
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan for ``ComputerSystem.Boot`` (DSP0268)."""
     want = wanted(params)
-    path, system = service.system()
-    boot = at(system, "Boot")
-    if not isinstance(boot, Mapping):
-        raise Unsupported(f"{service.host}: the BMC shows no boot override")
-    staged_path = link(at(system, "@Redfish.Settings.SettingsObject"), path)
-    staged = _staged(service, staged_path)
-    have = read_redfish({**boot, **staged})
-    usb_first = (text(system.get("Manufacturer")) or "").lower() in VIRTUAL_CD_IS_USB
-    payload = redfish_payload(service.host, {**boot, **staged}, have, want, usb_first)
-
-    def write() -> None:
-        for place, names in ((staged_path, payload.keys() & staged.keys()), (path, payload.keys() - staged.keys())):
-            if place is not None and names:
-                service.patch(place, {"Boot": {name: payload[name] for name in payload if name in names}})
-
-    def read() -> State:
-        return read_redfish({**(at(service.system()[1], "Boot") or {}), **_staged(service, staged_path)})
-
-    return _change(service, params, have, want, write, read)
+    return _plan(service, RedfishBoot(service, want), params, want)
 
 
-def _staged(service: Service, path: Optional[str]) -> Mapping[str, Any]:
-    """The part of Boot that the BMC wants written to, and shows in, the system's settings resource instead."""
-    found = at(service.find(path), "Boot")
-    return found if isinstance(found, Mapping) else {}
+def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
+    """Plan for the boot flags.
+
+    :raises Unsupported: IPMI has no such device.
+    """
+    want = wanted(params)
+    if want["device"] not in _FLAGS:
+        raise Unsupported(f"{ipmi.host}: IPMI has no boot device {want['device']!r}", device=want["device"])
+    return _plan(ipmi, IpmiBoot(ipmi, want), params, want)
+
+
+def _plan(connection: Connection, boot: BootOverride, params: Mapping[str, Any], want: State) -> Plan:
+    have = boot.have
+    settle = seconds(params, "settle_seconds")
+
+    def right(found: State) -> bool:
+        return all(found[name] == value for name, value in want.items())
+
+    def facts(before: State, after: State, verified: bool) -> Mapping[str, Any]:
+        shown = {"driver": connection.name, "before": dict(before), "after": dict(after), "verified": verified}
+        return {"boot": shown}
+
+    def apply() -> Mapping[str, Any]:
+        try:
+            found = reach(connection, params, boot.write, boot.read, right, "the boot device", settle=settle)
+        except FleetError as error:
+            error.details.setdefault("wanted", dict(want))
+            raise
+        return facts(have, found, boot.sure)
+
+    after = {**have, **want}
+    before = after if right(have) else dict(have)
+    return Plan(before, after, lambda: facts(have, after, right(have)), apply)
+
+
+class RedfishBoot:
+    """:class:`BootOverride` by ComputerSystem.Boot. Only what differs is sent: some BMCs refuse the whole object."""
+
+    sure = True
+
+    def __init__(self, service: Service, want: State) -> None:
+        self._service = service
+        self._path, system = service.system()
+        boot = system.get("Boot")
+        if not isinstance(boot, Mapping):
+            raise Unsupported(f"{service.host}: the BMC shows no boot override")
+        self._settings = Settings(service, self._path, system, "Boot")
+        self._staged = self._settings.staged()
+        boot = {**boot, **self._staged}
+        usb_first = (text(system.get("Manufacturer")) or "").lower() in VIRTUAL_CD_IS_USB
+        self.have: State = read_redfish(boot)
+        self._payload = redfish_payload(service.host, boot, self.have, want, usb_first)
+
+    def read(self) -> State:
+        return read_redfish({**(at(self._service.system()[1], "Boot") or {}), **self._settings.staged()})
+
+    def write(self) -> None:
+        payload = self._payload
+        here, there = payload.keys() - self._staged.keys(), payload.keys() & self._staged.keys()
+        for path, names in ((self._settings.path, there), (self._path, here)):
+            if names:
+                self._service.patch(path, {"Boot": {name: payload[name] for name in payload if name in names}})
 
 
 def read_redfish(boot: Mapping[str, Any]) -> dict[str, Optional[str]]:
@@ -140,45 +199,46 @@ def _offered(host: str, boot: Mapping[str, Any], name: str, words: tuple[str, ..
     return found
 
 
-def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
-    """The change of the boot flags (IPMI 2.0, sections 28.12 and 28.13)."""
-    want = wanted(params)
-    if want["device"] not in _FLAGS:
-        raise Unsupported(f"{driver.host}: IPMI has no boot device {want['device']!r}", device=want["device"])
-    have = read_ipmi(driver)
-    mode = want.get("mode") or have["mode"]
+class IpmiBoot:
+    """:class:`BootOverride` by the boot flags (IPMI 2.0, sections 28.12 and 28.13).
 
-    def write() -> None:
+    Some BMCs keep the device and show no flags at all: then it is there, as far as can be seen, and ``sure`` is false.
+    """
+
+    def __init__(self, ipmi: Ipmi, want: State) -> None:
+        self._ipmi = ipmi
+        self._want = want
+        self.sure = True
+        self.have: State = _shown(*self._flags())
+
+    def read(self) -> State:
+        flags, number = self._flags()
+        if not flags and number and number == _FLAGS[str(self._want["device"])]:
+            self.sure = False
+            return {**self.have, **self._want}
+        return _shown(flags, number)
+
+    def write(self) -> None:
+        want = self._want
         with contextlib.suppress(Unsupported):
             # Boot info valid flags: do not forget the flags when no boot follows within 60 s.
-            driver.raw(netfn=0, command=8, data=[3, 8])
+            self._ipmi.raw(netfn=0, command=8, data=[3, 8])
+        mode = want.get("mode") or self.have["mode"]
         flags = 0 if want["device"] == "none" else _VALID
         flags |= (_PERSISTENT if want["duration"] == "persistent" else 0) | (_EFI if flags and mode == "uefi" else 0)
-        driver.raw(netfn=0, command=8, data=[5, flags, _FLAGS[str(want["device"])] << 2, 0, 0, 0])
+        self._ipmi.raw(netfn=0, command=8, data=[5, flags, _FLAGS[str(want["device"])] << 2, 0, 0, 0])
 
-    blind = []
-
-    def read() -> State:
-        flags, number = ipmi_flags(driver)
-        if not flags and number and number == _FLAGS[str(want["device"])]:
-            blind.append(
-                number
-            )  # some BMCs keep the device and show no flags at all: it is there, as far as can be seen
-            return {**have, **want}
-        return read_ipmi(driver)
-
-    return _change(driver, params, have, want, write, read, lambda: not blind)
+    def _flags(self) -> tuple[int, int]:
+        """Data 1, and the device selector of data 2, of the boot flags."""
+        data = self._ipmi.raw(netfn=0, command=9, data=[5, 0, 0])
+        return (data[2], data[3] >> 2 & 0x0F) if len(data) > 3 else (0, 0)
 
 
-def ipmi_flags(driver: Ipmi) -> tuple[int, int]:
-    """Data 1, and the device selector of data 2, of the boot flags."""
-    data = driver.raw(netfn=0, command=9, data=[5, 0, 0])
-    return (data[2], data[3] >> 2 & 0x0F) if len(data) > 3 else (0, 0)
+def _shown(flags: int, number: int) -> dict[str, Optional[str]]:
+    """The boot state of the boot flags.
 
-
-def read_ipmi(driver: Ipmi) -> dict[str, Optional[str]]:
-    """The boot state. Flags without their valid bit are those of a boot that is over: nothing is chosen."""
-    flags, number = ipmi_flags(driver)
+    Without their valid bit they are those of a boot that is over: nothing is chosen.
+    """
     off = not flags & _VALID or not number
     names = {value: name for name, value in _FLAGS.items()}
     return {
@@ -187,38 +247,3 @@ def read_ipmi(driver: Ipmi) -> dict[str, Optional[str]]:
         "mode": None if off else "uefi" if flags & _EFI else "legacy",
         "http_boot_uri": None,
     }
-
-
-def _change(
-    connection: Any,
-    params: Mapping[str, Any],
-    have: State,
-    want: State,
-    write: Callable[[], None],
-    read: Callable[[], State],
-    sure: Callable[[], bool] = lambda: True,
-) -> Change:
-    timeout, settle = seconds(params, "verify_timeout"), seconds(params, "settle_seconds")
-
-    def right(found: State) -> bool:
-        return all(found[name] == value for name, value in want.items())
-
-    def facts(before: State, after: State, verified: bool) -> Mapping[str, Any]:
-        shown = {"driver": connection.name, "before": dict(before), "after": dict(after), "verified": verified}
-        return {"boot": shown}
-
-    def apply() -> Mapping[str, Any]:
-        try:
-            found = carry_out(
-                write,
-                lambda: read_back(connection.clock, read, right, "the boot device", timeout=timeout, settle=settle),
-            )
-        except FleetError as error:
-            error.details.setdefault("wanted", dict(want))
-            raise
-        return facts(have, found, sure())
-
-    after = {**have, **want}
-    return Change(
-        before=dict(have) if not right(have) else after, after=after, apply=apply, facts=facts(have, after, right(have))
-    )

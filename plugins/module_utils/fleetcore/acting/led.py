@@ -8,45 +8,86 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional, Protocol
 
 from ..errors import Unsupported
-from ..redfish.service import Service, allowable, spelt
+from ..ports import Plan
+from ..redfish.actions import allowable, spelt
+from ..redfish.service import Service
 from ..redfish.values import at, links
-from .base import Change, Ipmi, carry_out, read_back, seconds
+from .base import Connection, Ipmi, reach
 
 STATES = ("on", "off")
 _WORDS = {"lit": "on", "blinking": "on", "off": "off"}
 
 
-def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
-    """The light of the system, or of its chassis when the system has none."""
-    for path in _places(service):
-        body = service.get(path)
-        if read_redfish(body) is not None:
-            return _light_of(service, params, path, body)
-    raise Unsupported(f"{service.host}: the BMC shows no identify light")
+class Light(Protocol):
+    """The light of one machine: ``on``, ``off``, or None when the BMC can't tell. ``have`` is how it was at first."""
+
+    have: Optional[str]
+
+    def read(self) -> Optional[str]: ...
+
+    def write(self, state: str) -> None: ...
 
 
-def _light_of(service: Service, params: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> Change:
-    ways = redfish_ways(body, params["state"])
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan for the light of the system, or of its chassis when the system has none."""
+    return _plan(service, RedfishLight(service), params)
 
-    def write() -> None:
+
+def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
+    """Plan for Chassis Identify. Where the BMC can't tell the light's state it is set each time."""
+    return _plan(ipmi, IpmiLight(ipmi), params)
+
+
+def _plan(connection: Connection, light: Light, params: Mapping[str, Any]) -> Plan:
+    have, want = light.have, params["state"]
+
+    def facts(after: Optional[str], verified: bool) -> Mapping[str, Any]:
+        return {"led": {"driver": connection.name, "before": have, "after": after, "verified": verified}}
+
+    def apply() -> Mapping[str, Any]:
+        if have is None:
+            light.write(want)
+            return facts(want, False)
+        found = reach(
+            connection, params, lambda: light.write(want), light.read, lambda found: found == want, "the light"
+        )
+        return facts(found, True)
+
+    return Plan({"led": have}, {"led": want}, lambda: facts(want, have == want), apply)
+
+
+class RedfishLight:
+    """:class:`Light` of a ComputerSystem or Chassis.
+
+    :raises Unsupported: neither has one.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        path, system = service.system()
+        for place in (path, *links(at(system, "Links.Chassis"), path)):
+            self._path, self._body = place, system if place == path else service.get(place)
+            self.have = redfish_state(self._body)
+            if self.have is not None:
+                return
+        raise Unsupported(f"{service.host}: the BMC shows no identify light")
+
+    def read(self) -> Optional[str]:
+        return redfish_state(self._service.get(self._path))
+
+    def write(self, state: str) -> None:
+        ways = redfish_ways(self._body, state)
         for payload in ways[:-1]:
             with contextlib.suppress(Unsupported):
-                service.patch(path, payload)
+                self._service.patch(self._path, payload)
                 return
-        service.patch(path, ways[-1])
-
-    return _change(service, params, read_redfish(body), write, lambda: read_redfish(service.get(path)))
+        self._service.patch(self._path, ways[-1])
 
 
-def _places(service: Service) -> list[str]:
-    path, system = service.system()
-    return [path, *links(at(system, "Links.Chassis"), path)]
-
-
-def read_redfish(body: Mapping[str, Any]) -> Optional[str]:
+def redfish_state(body: Mapping[str, Any]) -> Optional[str]:
     """``on``, ``off``, or None if the resource has no light. The newer property first."""
     active = body.get("LocationIndicatorActive")
     if isinstance(active, bool):
@@ -55,7 +96,7 @@ def read_redfish(body: Mapping[str, Any]) -> Optional[str]:
 
 
 def redfish_ways(body: Mapping[str, Any], state: str) -> list[dict[str, Any]]:
-    """What can be written for it, best first. Some BMCs can only blink, and do not say so."""
+    """What can be written for a state, best first. Some BMCs can only blink, and do not say so."""
     if isinstance(body.get("LocationIndicatorActive"), bool):
         return [{"LocationIndicatorActive": state == "on"}]
     values = allowable(body, "IndicatorLED")
@@ -64,44 +105,19 @@ def redfish_ways(body: Mapping[str, Any], state: str) -> list[dict[str, Any]]:
     return [{"IndicatorLED": word} for word in found if word is not None] or [{"IndicatorLED": words[0]}]
 
 
-def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
-    """Chassis Identify (IPMI 2.0, section 28.5). BMCs need not be able to tell the light's state; then it is set each time."""
-    state = params["state"]
+class IpmiLight:
+    """:class:`Light` by Chassis Identify (IPMI 2.0, section 28.5)."""
 
-    def write() -> None:
-        driver.raw(netfn=0, command=4, data=[0, 1] if state == "on" else [0, 0])
+    def __init__(self, ipmi: Ipmi) -> None:
+        self._ipmi = ipmi
+        self.have = self.read()
 
-    return _change(driver, params, read_ipmi(driver), write, lambda: read_ipmi(driver))
+    def read(self) -> Optional[str]:
+        """From Get Chassis Status (section 28.2)."""
+        data = self._ipmi.raw(netfn=0, command=1)
+        if len(data) < 3 or not data[2] & 0x40:
+            return None
+        return "on" if data[2] >> 4 & 3 else "off"
 
-
-def read_ipmi(driver: Ipmi) -> Optional[str]:
-    """From Get Chassis Status (section 28.2); None when the BMC does not say."""
-    data = driver.raw(netfn=0, command=1)
-    if len(data) < 3 or not data[2] & 0x40:
-        return None
-    return "on" if data[2] >> 4 & 3 else "off"
-
-
-def _change(
-    connection: Any,
-    params: Mapping[str, Any],
-    have: Optional[str],
-    write: Callable[[], None],
-    read: Callable[[], Optional[str]],
-) -> Change:
-    want = params["state"]
-
-    def facts(after: Optional[str], verified: bool) -> Mapping[str, Any]:
-        return {"led": {"driver": connection.name, "before": have, "after": after, "verified": verified}}
-
-    def apply() -> Mapping[str, Any]:
-        if have is None:
-            write()
-            return facts(want, False)
-        timeout = seconds(params, "verify_timeout")
-        found = carry_out(
-            write, lambda: read_back(connection.clock, read, lambda found: found == want, "the light", timeout=timeout)
-        )
-        return facts(found, True)
-
-    return Change({"led": have}, {"led": want}, apply, facts(want, have == want))
+    def write(self, state: str) -> None:
+        self._ipmi.raw(netfn=0, command=4, data=[0, 1] if state == "on" else [0, 0])

@@ -7,39 +7,112 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional, Protocol
 
 from ..document.model import LogEntry, to_dict
 from ..errors import InvalidInput, NotFound, Unsupported
+from ..ipmi.sel import read_log
+from ..ipmi.session import Session
+from ..ports import Plan
+from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
-from ..redfish.service import Service, action_target
-from ..redfish.values import at, link, links, text
-from .base import Change, Ipmi, carry_out, read_back, seconds
+from ..redfish.service import Member, Service
+from ..redfish.values import at, id_of, link, links, text
+from .base import Connection, reach
 
+_CLEAR = "LogService.ClearLog"
 _CLEAR_WORDS = ("clear", "erase")
 _POLL_CLEAR = 0.5
 
 
-def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
-    """The log that is named, or the only one with hardware events.
+class Log(Protocol):
+    """One log of one machine. Its entries are read oldest first."""
+
+    name: str
+
+    def read(self) -> list[LogEntry]: ...
+
+    def clear(self) -> None: ...
+
+
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan for the log that is named, or the only one with hardware events.
 
     :raises NotFound: no such log. :raises InvalidInput: several.
     """
-    path, log = _log(service, text(params.get("log")))
-    if params["state"] == "cleared" and action_target(log, "LogService.ClearLog") is None:
-        raise Unsupported(f"{service.host}: the BMC can't clear the log {_id(path, log)}")
-
-    def read() -> list[LogEntry]:
-        entries = service.members(link(log.get("Entries"), path))
-        return sorted((entry_of(body) for _path, body in entries), key=lambda entry: entry.created_at or "")
-
-    def clear() -> None:
-        service.act(log, "LogService.ClearLog", {})
-
-    return _change(service, params, _id(path, log), read, clear)
+    return _plan(service, RedfishLog(service, text(params.get("log")), params["state"] == "cleared"), params)
 
 
-def entry_of(body: Mapping[str, Any]) -> LogEntry:
+def plan_ipmi(ipmi: Session, params: Mapping[str, Any]) -> Plan:
+    """Plan for the SEL.
+
+    :raises InvalidInput: a log is named.
+    """
+    if params.get("log") is not None:
+        raise InvalidInput.of("log", "IPMI has one log only")
+    return _plan(ipmi, IpmiLog(ipmi), params)
+
+
+def _plan(connection: Connection, log: Log, params: Mapping[str, Any]) -> Plan:
+    limit = int(params["limit"])
+    if limit < 0:
+        raise InvalidInput.of("limit", f"{limit} is less than 0")
+    entries = log.read()
+    before = {"log": log.name, "entries": len(entries)}
+
+    def facts(cleared: bool) -> Mapping[str, Any]:
+        shown = entries[-limit:] if limit else entries
+        return {
+            "log": {
+                "driver": connection.name,
+                "name": log.name,
+                "count": len(entries),
+                "entries": [to_dict(entry) for entry in shown],
+                "cleared": cleared,
+            }
+        }
+
+    def left() -> Mapping[str, int]:
+        # New entries may follow, that the log was cleared for one; of the old ones none may stay.
+        found = log.read()
+        return {"entries left": len(set(entries).intersection(found)) if len(found) > 1 else 0}
+
+    def apply() -> Mapping[str, Any]:
+        reach(connection, params, log.clear, left, lambda found: not found["entries left"], "the log")
+        return facts(True)
+
+    clears = params["state"] == "cleared" and not is_clear(entries)
+    return Plan(before, {**before, "entries": 0} if clears else before, lambda: facts(False), apply)
+
+
+def is_clear(entries: list[LogEntry]) -> bool:
+    """Empty, or nothing in it but the note that it was cleared."""
+    words = (entries[0].message or "").lower() if len(entries) == 1 else ""
+    return not entries or any(word in words for word in _CLEAR_WORDS)
+
+
+class RedfishLog:
+    """:class:`Log` by a LogService.
+
+    :raises Unsupported: it is to be cleared, and can't be.
+    """
+
+    def __init__(self, service: Service, name: Optional[str], clearing: bool) -> None:
+        self._service = service
+        self._path, self._body = _choose(service, name)
+        self.name = id_of(self._path, self._body)
+        if clearing and action_target(self._body, _CLEAR) is None:
+            raise Unsupported(f"{service.host}: the BMC can't clear the log {self.name}")
+
+    def read(self) -> list[LogEntry]:
+        entries = self._service.members(link(self._body.get("Entries"), self._path))
+        return sorted((_entry(body) for _path, body in entries), key=lambda entry: entry.created_at or "")
+
+    def clear(self) -> None:
+        self._service.act(self._body, _CLEAR, {})
+
+
+def _entry(body: Mapping[str, Any]) -> LogEntry:
     return LogEntry(
         id=text(body.get("Id")),
         created_at=text(body.get("Created")),
@@ -49,7 +122,8 @@ def entry_of(body: Mapping[str, Any]) -> LogEntry:
     )
 
 
-def _log(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, Any]]:
+def _choose(service: Service, name: Optional[str]) -> Member:
+    """Find the log of this name or path, at system, managers and chassis; without a name that of hardware events."""
     path, system = service.system()
     found = service.members(link(system.get("LogServices"), path))
     for manager, body in service.managers():
@@ -57,9 +131,9 @@ def _log(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, Any]]
     for chassis in links(at(system, "Links.Chassis"), path):
         found += service.members(link((service.find(chassis) or {}).get("LogServices"), chassis))
     found = list(dict(found).items())
-    ids = [_id(*item) for item in found]
+    ids = [id_of(*item) for item in found]
     if name is not None:
-        chosen = [item for item in found if name in (_id(*item), item[0])]
+        chosen = [item for item in found if name in (id_of(*item), item[0])]
     else:
         chosen = [item for item in found if is_event_log(item[1])][:1]
     if not chosen:
@@ -73,72 +147,23 @@ def _log(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, Any]]
     return chosen[0]
 
 
-def _id(path: str, body: Mapping[str, Any]) -> str:
-    return text(body.get("Id")) or path.rsplit("/", 1)[-1]
+class IpmiLog:
+    """:class:`Log` by the SEL (IPMI 2.0, section 31)."""
 
+    name = "SEL"
 
-def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
-    """The SEL (IPMI 2.0, section 31)."""
-    if params.get("log") is not None:
-        raise InvalidInput("log: IPMI has one log only", field="log")
+    def __init__(self, ipmi: Session) -> None:
+        self._ipmi = ipmi
 
-    def clear() -> None:
-        reservation = [*driver.raw(netfn=0x0A, command=0x42), 0, 0][:2]
+    def read(self) -> list[LogEntry]:
+        return read_log(self._ipmi)
+
+    def clear(self) -> None:
+        reservation = [*self._ipmi.raw(netfn=0x0A, command=0x42), 0, 0][:2]
         initiate = 0xAA
         for _poll in range(60):
-            done = driver.raw(netfn=0x0A, command=0x47, data=[*reservation, *b"CLR", initiate])
+            done = self._ipmi.raw(netfn=0x0A, command=0x47, data=[*reservation, *b"CLR", initiate])
             if done and done[0] & 0x0F == 1:
                 return
             initiate = 0
-            driver.clock.sleep(_POLL_CLEAR)
-
-    return _change(driver, params, "SEL", driver.log, clear)
-
-
-def _change(
-    connection: Any, params: Mapping[str, Any], name: str, read: Callable[[], list[LogEntry]], clear: Callable[[], None]
-) -> Change:
-    limit = int(params["limit"])
-    if limit < 0:
-        raise InvalidInput(f"limit: {limit} is less than 0", field="limit")
-    entries = read()
-    state = {"log": name, "entries": len(entries)}
-
-    def facts(cleared: bool) -> Mapping[str, Any]:
-        shown = entries[-limit:] if limit else entries
-        return {
-            "log": {
-                "driver": connection.name,
-                "name": name,
-                "count": len(entries),
-                "entries": [to_dict(entry) for entry in shown],
-                "cleared": cleared,
-            }
-        }
-
-    def apply() -> Mapping[str, Any]:
-        old = set(entries)
-
-        def left() -> Mapping[str, int]:
-            # New entries may follow, that the log was cleared for one; of the old ones none may stay.
-            found = read()
-            return {"entries left": len(old & set(found)) if len(found) > 1 else 0}
-
-        timeout = seconds(params, "verify_timeout")
-        carry_out(
-            clear,
-            lambda: read_back(
-                connection.clock, left, lambda found: not found["entries left"], "the log", timeout=timeout
-            ),
-        )
-        return facts(True)
-
-    if params["state"] == "read" or is_clear(entries):
-        return Change(state, state, apply, facts(False))
-    return Change(state, {"log": name, "entries": 0}, apply, facts(False))
-
-
-def is_clear(entries: list[LogEntry]) -> bool:
-    """Empty, or nothing in it but the note that it was cleared."""
-    words = (entries[0].message or "").lower() if len(entries) == 1 else ""
-    return not entries or any(word in words for word in _CLEAR_WORDS)
+            self._ipmi.clock.sleep(_POLL_CLEAR)

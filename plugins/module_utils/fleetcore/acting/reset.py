@@ -2,13 +2,13 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Restarting the BMC itself; the machine goes on."""
+"""Restarts the BMC itself; the machine goes on."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional, Protocol
 
 from ..errors import (
     AuthenticationFailed,
@@ -20,49 +20,155 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
-from ..power.options import bmc_options
-from ..redfish.service import Service, action_target, spelt
-from ..redfish.values import text
-from .base import Change, Ipmi, carry_out, open_service, seconds
+from ..ports import Plan
+from ..power.options import bmc_options, seconds
+from ..power.redfish import open_service
+from ..redfish.actions import action_target, spelt
+from ..redfish.service import Member, Service
+from ..redfish.values import id_of, text
+from .base import Connection, Ipmi, carry_out
 
 _RESET = "Manager.Reset"
 _KINDS = {"graceful": ("GracefulRestart", "ForceRestart"), "forced": ("ForceRestart", "GracefulRestart")}
 
 
-def prepare_redfish(service: Service, params: Mapping[str, Any]) -> Change:
-    """Manager.Reset.
+class Bmc(Protocol):
+    """One BMC that can be restarted."""
+
+    def restart(self) -> None: ...
+
+    def is_gone(self) -> bool:
+        """Ask it. A TransientError means that it is gone, too."""
+
+    def is_back(self) -> None:
+        """Log in anew and ask it. Raises while it does not answer as before."""
+
+
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan for Manager.Reset.
 
     :raises InvalidInput: several managers and none is named.
     """
-    path, manager = _manager(service, params.get("manager"))
-    if action_target(manager, _RESET) is None:
-        raise Unsupported(f"{service.host}: the BMC does not offer to be reset")
-    allowed = service.action_values(manager, _RESET, "ResetType")
-    kind = spelt(_KINDS[params["kind"]], allowed)
-    if kind is None:
-        raise Unsupported(f"{service.host}: the BMC offers to be reset by {', '.join(allowed)} only", allowed=allowed)
-    last = text(manager.get("LastResetTime"))
+    return _plan(service, RedfishBmc(service, params), params)
 
-    def gone() -> bool:
-        """Refused to answer, forgot our session, or says that it was reset."""
-        response = service.send("GET", path, renew=False)
+
+def plan_ipmi(ipmi: Ipmi, params: Mapping[str, Any]) -> Plan:
+    """Plan for a cold reset, or for ``graceful`` a warm one.
+
+    :raises InvalidInput: a manager is named.
+    """
+    if params.get("manager") is not None:
+        raise InvalidInput.of("manager", "IPMI can't choose among several managers")
+    return _plan(ipmi, IpmiBmc(ipmi, params["kind"]), params)
+
+
+def _plan(connection: Connection, bmc: Bmc, params: Mapping[str, Any]) -> Plan:
+    clock = connection.clock
+    down_timeout, timeout = seconds(params, "down_timeout"), seconds(params, "wait_timeout")
+
+    def facts(answers: Optional[bool], waited: Optional[float]) -> Mapping[str, Any]:
+        return {"reset": {"driver": connection.name, "kind": params["kind"], "answers": answers, "seconds": waited}}
+
+    def until_gone() -> None:
+        begin = clock.monotonic()
+        while not _is_gone(bmc):
+            if clock.monotonic() - begin >= down_timeout:
+                raise NotVerified(
+                    f"{connection.host}: the BMC accepted the reset and still answers as before "
+                    f"after {down_timeout:g} s"
+                )
+            clock.sleep(min(1.0, max(0.05, down_timeout / 20)))
+
+    def apply() -> Mapping[str, Any]:
+        if not params["wait"]:
+            with contextlib.suppress(TimedOut, Unreachable):
+                bmc.restart()
+            return facts(None, None)
+        begin = clock.monotonic()
+        carry_out(bmc.restart, until_gone)  # it may be gone before it answers
+        _until_back(connection, bmc, begin, timeout)
+        return facts(True, round(clock.monotonic() - begin, 1))
+
+    return Plan({"bmc": "runs"}, {"bmc": "restarted"}, lambda: facts(None, None), apply)
+
+
+def _is_gone(bmc: Bmc) -> bool:
+    try:
+        return bmc.is_gone()
+    except TransientError:
+        return True
+
+
+def _until_back(connection: Connection, bmc: Bmc, begin: float, timeout: float) -> None:
+    """Wait until the BMC answers as before.
+
+    A BMC that has not loaded its accounts yet refuses everybody. One that means it locks the account: so a login that
+    is refused is tried once more only, later.
+    """
+    clock = connection.clock
+    refused = False
+    while True:
+        try:
+            bmc.is_back()
+            return
+        except AuthenticationFailed:
+            if refused:
+                raise
+            refused = True
+            clock.sleep(min(30.0, timeout))
+        except (TransientError, Unsupported, NotFound) as error:
+            waited = clock.monotonic() - begin
+            if waited >= timeout:
+                raise NotVerified(
+                    f"{connection.host}: the BMC was reset and does not answer again after {waited:.0f} s: "
+                    f"{error.message}",
+                    seconds=round(waited, 1),
+                ) from error
+            clock.sleep(min(3.0, max(0.1, timeout / 50)))
+
+
+class RedfishBmc:
+    """:class:`Bmc` by Manager.Reset.
+
+    :raises Unsupported: it does not offer a reset of this kind.
+    """
+
+    def __init__(self, service: Service, params: Mapping[str, Any]) -> None:
+        self._service = service
+        self._params = params
+        self._path, self._manager = _manager(service, params.get("manager"))
+        if action_target(self._manager, _RESET) is None:
+            raise Unsupported(f"{service.host}: the BMC does not offer to be reset")
+        offered = service.action_values(self._manager, _RESET, "ResetType")
+        self._type = spelt(_KINDS[params["kind"]], offered)
+        if self._type is None:
+            words = ", ".join(offered)
+            raise Unsupported(f"{service.host}: the BMC offers to be reset by {words} only", allowed=offered)
+        self._last = text(self._manager.get("LastResetTime"))
+
+    def restart(self) -> None:
+        self._service.act(self._manager, _RESET, {"ResetType": self._type})
+
+    def is_gone(self) -> bool:
+        """It refuses to answer, forgot our session, or says that it was reset."""
+        response = self._service.send("GET", self._path, renew=False)
         if response.status in (401, 502, 503, 504):
             return True
-        return last is not None and text((service.find(path) or {}).get("LastResetTime")) not in (None, last)
+        if self._last is None:
+            return False
+        return text((self._service.find(self._path) or {}).get("LastResetTime")) not in (None, self._last)
 
-    def back() -> None:
-        fresh = open_service(bmc_options(params), service.clock)
+    def is_back(self) -> None:
+        fresh = open_service(bmc_options(self._params), self._service.clock)
         try:
-            fresh.get(path)
+            fresh.get(self._path)
         finally:
             fresh.close()
 
-    return _change(service, params, lambda: service.act(manager, _RESET, {"ResetType": kind}), gone, back)
 
-
-def _manager(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, Any]]:
+def _manager(service: Service, name: Optional[str]) -> Member:
     found = service.managers()
-    ids = [text(body.get("Id")) or path.rsplit("/", 1)[-1] for path, body in found]
+    ids = [id_of(path, body) for path, body in found]
     if name is not None:
         if name not in ids:
             raise NotFound(f"{service.host}: there is no manager {name!r}; there are: {', '.join(ids)}", managers=ids)
@@ -76,81 +182,24 @@ def _manager(service: Service, name: Optional[str]) -> tuple[str, Mapping[str, A
     return found[0]
 
 
-def prepare_ipmi(driver: Ipmi, params: Mapping[str, Any]) -> Change:
-    """Cold reset (IPMI 2.0, section 20.2), or for ``graceful`` a warm one."""
-    if params.get("manager") is not None:
-        raise InvalidInput("manager: IPMI can't choose among several managers", field="manager")
-    command = 2 if params["kind"] == "forced" else 3
-    driver.raw(netfn=6, command=1)  # Get Device ID: does it answer now?
+class IpmiBmc:
+    """:class:`Bmc` by the resets of IPMI (IPMI 2.0, sections 20.2 and 20.3)."""
 
-    def gone() -> bool:
-        driver.raw(netfn=6, command=1)
+    def __init__(self, ipmi: Ipmi, kind: str) -> None:
+        self._ipmi = ipmi
+        self._command = 2 if kind == "forced" else 3
+        self._ask()  # does it answer now?
+
+    def restart(self) -> None:
+        self._ipmi.raw(netfn=6, command=self._command)
+
+    def is_gone(self) -> bool:
+        self._ask()
         return False
 
-    def back() -> None:
-        driver.drop()
-        driver.raw(netfn=6, command=1)
+    def is_back(self) -> None:
+        self._ipmi.drop()
+        self._ask()
 
-    return _change(driver, params, lambda: driver.raw(netfn=6, command=command), gone, back)
-
-
-def _change(
-    connection: Any,
-    params: Mapping[str, Any],
-    act: Callable[[], Any],
-    gone: Callable[[], bool],
-    back: Callable[[], None],
-) -> Change:
-    clock = connection.clock
-    down_timeout, timeout = seconds(params, "down_timeout"), seconds(params, "wait_timeout")
-
-    def facts(answers: Optional[bool], waited: Optional[float]) -> Mapping[str, Any]:
-        return {"reset": {"driver": connection.name, "kind": params["kind"], "answers": answers, "seconds": waited}}
-
-    def apply() -> Mapping[str, Any]:
-        if not params["wait"]:
-            with contextlib.suppress(TimedOut, Unreachable):
-                act()
-            return facts(None, None)
-        begin = clock.monotonic()
-
-        def until_gone() -> None:
-            while not _went(gone):
-                if clock.monotonic() - begin >= down_timeout:
-                    raise NotVerified(
-                        f"{connection.host}: the BMC accepted the reset and still answers as before after {down_timeout:g} s"
-                    )
-                clock.sleep(min(1.0, max(0.05, down_timeout / 20)))
-
-        carry_out(act, until_gone)  # it may be gone before it answers
-        refused = False
-        while True:
-            try:
-                back()
-                break
-            except AuthenticationFailed:
-                # A BMC that has not loaded its accounts yet refuses everybody. One that means it locks the account: so once
-                # more only, later.
-                if refused:
-                    raise
-                refused = True
-                clock.sleep(min(30.0, timeout))
-            except (TransientError, Unsupported, NotFound) as error:
-                waited = clock.monotonic() - begin
-                if waited >= timeout:
-                    raise NotVerified(
-                        f"{connection.host}: the BMC was reset and does not answer again after {waited:.0f} s: {error.message}",
-                        seconds=round(waited, 1),
-                    ) from error
-                clock.sleep(min(3.0, max(0.1, timeout / 50)))
-        return facts(True, round(clock.monotonic() - begin, 1))
-
-    state = {"bmc": "runs"}
-    return Change(state, {"bmc": "restarted"}, apply, facts(None, None))
-
-
-def _went(gone: Callable[[], bool]) -> bool:
-    try:
-        return gone()
-    except TransientError:
-        return True
+    def _ask(self) -> None:
+        self._ipmi.raw(netfn=6, command=1)  # Get Device ID

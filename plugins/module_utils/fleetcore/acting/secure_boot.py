@@ -7,21 +7,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-from ..errors import FleetError, InvalidInput, NotVerified, Unsupported
-from ..redfish.service import Service, action_target
+from ..errors import InvalidInput, NotVerified, Unsupported
+from ..ports import Plan
+from ..power.options import seconds
+from ..redfish.actions import action_target
+from ..redfish.service import Service
 from ..redfish.values import link, text
-from .base import Change, carry_out, read_back, seconds
-from .reboot import reboot
+from .base import reach, read_back
+from .reboot import reboot_until
 
 KEYS = {"default": "ResetAllKeysToDefault", "deleted": "DeleteAllKeys"}
 _RESET = "SecureBoot.ResetKeys"
 _MODES = {"default": ("UserMode", "DeployedMode"), "deleted": ("SetupMode",)}
 
 
-def prepare_secure_boot(service: Service, params: Mapping[str, Any]) -> Change:
-    """The change of SecureBoot (DSP0268), and, on request, the reboot that applies it.
+def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
+    """Plan for the ComputerSystem's SecureBoot (DSP0268), and, on request, for the reboot that applies it.
 
     :raises InvalidInput: Secure Boot is to be on without keys.
     """
@@ -30,7 +33,7 @@ def prepare_secure_boot(service: Service, params: Mapping[str, Any]) -> Change:
     body = service.find(path)
     if path is None or body is None or not isinstance(body.get("SecureBootEnable"), bool):
         raise Unsupported(f"{service.host}: the BMC does not show Secure Boot")
-    return _SecureBoot(service, params, path, body).change()
+    return _SecureBoot(service, params, path, body).plan()
 
 
 class _SecureBoot:
@@ -49,7 +52,10 @@ class _SecureBoot:
         self.boots_otherwise = self.enabled is not None and self.have["current_boot"] not in (None, self.current)
         self.rebooting = bool(params["reboot"] and (self.boots_otherwise or self.want_keys))
 
-    def change(self) -> Change:
+    def read(self) -> dict[str, Any]:
+        return shown(self.service.get(self.path))
+
+    def plan(self) -> Plan:
         if self.keys is not None and self.want_keys:
             _can_reset(self.service, self.body, KEYS[self.keys])
         if self.enabled and (self.keys == "deleted" or (self.have["mode"] == "SetupMode" and self.keys is None)):
@@ -62,43 +68,48 @@ class _SecureBoot:
             "mode": self.modes[0] if self.want_keys else self.have["mode"],
             "current_boot": self.current if self.rebooting and self.boots_otherwise else self.have["current_boot"],
         }
-        reboots = ({"reboot": False}, {"reboot": True}) if self.rebooting else ({}, {})
-        return Change({**self.have, **reboots[0]}, {**after, **reboots[1]}, self._apply, self._facts(after))
+        before = dict(self.have)
+        if self.rebooting:
+            before["reboot"] = False
+        facts = self._facts(after)
+        return Plan(before, {**after, "reboot": True} if self.rebooting else after, lambda: facts, self._apply)
 
     def _apply(self) -> Mapping[str, Any]:
         if self.keys is not None and self.want_keys:
             self.service.act(self.body, _RESET, {"ResetKeysType": KEYS[self.keys]})
         if self.want_enabled:
-            carry_out(
+            reach(
+                self.service,
+                self.params,
                 lambda: self.service.patch(self.path, {"SecureBootEnable": self.enabled}),
-                lambda: self._until(lambda found: bool(found["enabled"] == self.enabled), "verify_timeout"),
+                self.read,
+                lambda found: bool(found["enabled"] == self.enabled),
+                "Secure Boot",
             )
-        power = self._reboot() if self.rebooting else None
+        if self.rebooting:
+            reboot_until(
+                self.params,
+                self.service.clock,
+                self.read,
+                lambda found: not self.boots_otherwise or bool(found["current_boot"] == self.current),
+                "Secure Boot",
+                staged=self.want_enabled,
+            )
         unseen = self.want_keys and not self._keys_show()
         warnings = ("the BMC accepted the change of the keys and does not show it; only the next boot tells",)
-        return {
-            **self._facts(shown(self.service.get(self.path)), power, unseen),
-            "warnings": warnings if unseen else (),
-        }
-
-    def _reboot(self) -> Mapping[str, Any]:
-        try:
-            power = reboot(self.params, self.service.clock)
-            if self.boots_otherwise:
-                self._until(lambda found: bool(found["current_boot"] == self.current), "apply_timeout")
-        except FleetError as error:
-            error.details.setdefault("staged", self.want_enabled)
-            raise
-        return power
+        return {**self._facts(self.read(), unseen, self.rebooting), "warnings": warnings if unseen else ()}
 
     def _keys_show(self) -> bool:
-        """Many change the keys at the next boot only, and show nothing until then.
+        """Tell whether the keys are seen to be changed.
+
+        Many change them at the next boot only, and show nothing until then.
 
         :raises NotVerified: that boot was.
         """
+        timeout = seconds(self.params, "apply_timeout" if self.rebooting else "verify_timeout")
         try:
-            self._until(
-                lambda found: found["mode"] in self.modes, "apply_timeout" if self.rebooting else "verify_timeout"
+            read_back(
+                self.service.clock, self.read, lambda found: found["mode"] in self.modes, "Secure Boot", timeout=timeout
             )
         except NotVerified:
             if self.rebooting:
@@ -106,21 +117,13 @@ class _SecureBoot:
             return False
         return True
 
-    def _facts(self, state: Mapping[str, Any], power: Any = None, unseen: bool = False) -> dict[str, Any]:
+    def _facts(self, state: Mapping[str, Any], unseen: bool = False, rebooted: bool = False) -> dict[str, Any]:
         boots_otherwise = self.enabled is not None and state["current_boot"] not in (None, self.current)
-        return {"secure_boot": {**state, "pending": unseen or boots_otherwise, "rebooted": power is not None}}
-
-    def _until(self, good: Callable[[Mapping[str, Any]], bool], timeout: str) -> None:
-        read_back(
-            self.service.clock,
-            lambda: shown(self.service.get(self.path)),
-            good,
-            "Secure Boot",
-            timeout=seconds(self.params, timeout),
-        )
+        return {"secure_boot": {**state, "pending": unseen or boots_otherwise, "rebooted": rebooted}}
 
 
 def shown(body: Mapping[str, Any]) -> dict[str, Any]:
+    """``{enabled, mode, current_boot}`` of a SecureBoot."""
     return {
         "enabled": body.get("SecureBootEnable"),
         "mode": text(body.get("SecureBootMode")),

@@ -15,6 +15,29 @@ from .model import Device, Verdict, to_dict
 Document = Union[Device, Mapping[str, Any]]
 """A device document, or its plain data."""
 
+SECTIONS = (
+    "system",
+    "power",
+    "processors",
+    "memory",
+    "storage",
+    "network",
+    "pcie",
+    "bios",
+    "secure_boot",
+    "boot",
+    "tpm",
+    "chassis",
+    "power_supplies",
+    "thermal",
+    "sensors",
+    "manager",
+    "firmware",
+    "licences",
+    "log",
+)
+"""Names of the sections of a collection. ``system`` and ``power`` cost one resource and are always read."""
+
 OF_THE_OBSERVATION = frozenset(
     ["source", "collected_at", "collector", "coverage", "stats", "attempts", "provenance", "links"]
 )

@@ -41,8 +41,11 @@ def write_private(path: str, data: bytes, field: str = "path") -> None:
                 os.unlink(temporary)
 
 
-def safe_name(name: str) -> str:
-    """A name as one file name: slashes and other specials percent-encoded, never hidden, never a path, at most 150 characters."""
-    quoted = quote(name, safe="")
+def safe_name(name: str, keep: str = "") -> str:
+    """A name as one file name: slashes and other specials percent-encoded, never hidden, never a path, at most 200 characters.
+
+    :param keep: special characters that stay as they are.
+    """
+    quoted = quote(name, safe=keep)
     quoted = "%2E" + quoted[1:] if quoted.startswith(".") else quoted
-    return quoted[:150] or "_"
+    return quoted[:200] or "_"

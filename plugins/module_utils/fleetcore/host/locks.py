@@ -23,11 +23,12 @@ _POLL_SECONDS = 0.25
 
 
 class FileLocks:
-    """:class:`fleetcore.ports.Locks` as ``flock`` on files, which the kernel gives back when a process dies.
+    """Locks as ``flock`` on files, which the kernel gives back when a process dies.
 
     The files are empty, stay where they are, and are readable by everybody, so that processes of other users wait too.
 
-    :param folder: None: that of the environment variable ``FLEET_LOCK_DIR``, else /run/lock, else the folder of temporary files.
+    :param folder: None: that of the environment variable ``FLEET_LOCK_DIR``, else /run/lock, else the folder of
+        temporary files.
     """
 
     def __init__(self, clock: Clock, folder: Optional[str] = None) -> None:
@@ -35,12 +36,12 @@ class FileLocks:
         self._folder = folder or os.environ.get(FOLDER_VARIABLE) or _default_folder()
 
     @contextlib.contextmanager
-    def hold(self, names: Iterable[str], timeout: float) -> Iterator[None]:
+    def hold(self, names: Iterable[str], timeout: float) -> Iterator[bool]:
         end = self._clock.monotonic() + timeout
+        waited = False
         with contextlib.ExitStack() as held:
-            for name in sorted(
-                set(names)
-            ):  # in one order everywhere: two that want the same two never wait for each other
+            # In one order everywhere: two that want the same two never wait for each other.
+            for name in sorted(set(names)):
                 handle = self._open(name)
                 held.callback(os.close, handle)
                 while not _taken(handle):
@@ -48,8 +49,9 @@ class FileLocks:
                         raise Busy(
                             f"{name} is still in use by another process of this host after {timeout:g} s", lock=name
                         )
+                    waited = True
                     self._clock.sleep(_POLL_SECONDS)
-            yield
+            yield waited
 
     def _open(self, name: str) -> int:
         path = os.path.join(self._folder, f"baremetal.fleet.{safe_name(name)}.lock")

@@ -4,8 +4,9 @@
 
 """What a host asks its own BMC through the kernel, and what the answers are in the device document.
 
-The questions depend on answers, so both are one generator: :mod:`fleetcore.ipmi.device` sends what it yields and writes the
-conversation down, :func:`parse_openipmi` goes through it again with what was written. Commands that read, and nothing else.
+The questions depend on answers, so both are one generator: :mod:`fleetcore.ipmi.device` sends what it yields and writes
+the conversation down, :func:`parse_openipmi` goes through it again with what was written. Commands that read, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def parse_openipmi(raw: str) -> Device:
 
 
 def conduct(answer: Callable[[bytes], bytes]) -> tuple[Device, tuple[str, ...]]:
-    """Ask everything, in order; the document, and words for what is damaged. ``answer`` gives the answer to a command from the
-    completion code on, nothing if there is none.
+    """Ask everything, in order; the document, and words for what is damaged. ``answer`` gives the answer to a command
+    from the completion code on, nothing if there is none.
 
     :raises ParseError: the BMC does not say what it is; ``details["silent"]``: because it does not answer.
     """
@@ -135,7 +136,7 @@ def _ipv4(data: bytes) -> Optional[str]:
 
 
 def _ipv6(data: bytes, static: bool) -> Optional[str]:
-    """Selector, source (of static ones with the bit that it is enabled), address, prefix length, status: 0 is active."""
+    """Read selector, source (static ones: with a bit for enabled), address, prefix length, and status (0: active)."""
     if len(data) < 20 or data[19] or (static and not data[1] & 0x80):
         return None
     return str(ipaddress.IPv6Address(data[2:18]))

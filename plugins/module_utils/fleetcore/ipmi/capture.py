@@ -2,9 +2,10 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Record and replay of IPMI, at the level of its commands: below pyghmi's reading of records, and above its login.
+"""Records and replays IPMI at the level of its commands: below pyghmi's reading of records, and above its login.
 
-Both are sessions as pyghmi's ``Command`` uses them, so that what makes a document of the answers is the same, live and offline.
+Both are sessions as pyghmi's ``Command`` uses them, so that one reader makes a document of the answers, live and
+offline.
 """
 
 from __future__ import annotations
@@ -12,21 +13,26 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
-
-from ..redfish.capture import Record
+from typing import Any, Optional, Protocol
 
 # In place of a command. The first login is never in a capture: without it there is none.
 _LOGIN_AGAIN = {"login": "again"}
 _UNKNOWN = {"code": 0xC1, "error": "not in the capture"}
 
 
-def record_login(record: Record, raised: Optional[str] = None) -> None:
+class Transcript(Protocol):
+    """What takes a conversation down, for example a capture of the BMC."""
+
+    def add_command(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Take down one command and its answer: ``data`` in hexadecimal, ``code`` and ``error``, or ``raised``."""
+
+
+def record_login(record: Transcript, raised: Optional[str] = None) -> None:
     """Take down that a lost session was replaced, or pyghmi's words why it could not be."""
     record.add_command(_LOGIN_AGAIN, {} if raised is None else {"raised": raised})
 
 
-def record_late(record: Record, section: str) -> None:
+def record_late(record: Transcript, section: str) -> None:
     """Take down that the deadline was reached before ``section`` was read."""
     record.add_command({"late": section}, {})
 
@@ -34,7 +40,7 @@ def record_late(record: Record, section: str) -> None:
 class RecordingSession:
     """A pyghmi session that writes down each command with what came of it."""
 
-    def __init__(self, session: Any, record: Record) -> None:
+    def __init__(self, session: Any, record: Transcript) -> None:
         self._session = session
         self._record = record
 
@@ -54,7 +60,7 @@ class RecordingSession:
 
 
 class ReplayedSession:
-    """A pyghmi session that answers out of a recording. The same command again gets the next answer that it got then.
+    """A pyghmi session that answers out of a recording. A command that comes again gets its next answer of then.
 
     :param failure: makes the exception that pyghmi raises, of its words.
     """

@@ -2,7 +2,9 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The kernel's device of a BMC (``linux/ipmi.h``): asks what :mod:`fleetcore.ipmi.answers` wants to know, and writes it down."""
+"""The kernel's device of a BMC (``linux/ipmi.h``): asks what :mod:`fleetcore.ipmi.answers` wants to know, and writes it
+down.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ from ..ports import CommandResult
 from .answers import conduct, line
 
 DEVICES = ("/dev/ipmi0", "/dev/ipmi/0", "/dev/ipmidev/0")
-# Native sizes and alignment: struct ipmi_req (address, its length, message id, struct ipmi_msg: network function, command,
-# length, data), ipmi_recv (type first), ipmi_system_interface_addr.
+# Native sizes and alignment: struct ipmi_req (address, its length, message id, struct ipmi_msg: network function,
+# command, length, data), ipmi_recv (type first), ipmi_system_interface_addr.
 REQUEST = struct.Struct("@PIlBBHP")
 RECEIVED = struct.Struct("@iPIlBBHP")
 ADDRESS = struct.Struct("@ihBx")
@@ -36,9 +38,11 @@ SEND_COMMAND = _READ << _SHIFT | REQUEST.size << 16 | ord("i") << 8 | 13
 
 
 def talk(argv: Sequence[str], timeout: float) -> CommandResult:
-    """The conversation as a tool would print it. ``rc`` is None if the BMC did not answer, or not all in ``timeout`` seconds.
+    """The conversation as a tool would print it. ``rc`` is None if the BMC did not answer, or not all in ``timeout``
+    seconds.
 
-    :raises NotFound: there is no such device. :raises PermissionDenied: only root may. :raises TransientError: it can't be opened.
+    :raises NotFound: there is no such device. :raises PermissionDenied: only root may. :raises TransientError: it can't
+        be opened.
     """
     end = time.monotonic() + timeout
     handle = _opened()

@@ -16,9 +16,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Optional, TypeVar
 
+from ..document.chassis import CHASSIS_TYPES
 from ..document.model import Backplane, Device, Enclosure, Mainboard, PowerSupply, clean_serial
 from ..document.values import parser, word
-from ..inband.parse.smbios import CHASSIS_TYPES
 
 T = TypeVar("T")
 C = TypeVar("C", PowerSupply, Backplane)
@@ -75,7 +75,8 @@ class Fru:
 
 @parser("fru")
 def parse_fru(raw: bytes) -> Fru:
-    """The chassis, board and product areas. One that is cut is left out, and a problem; one whose checksum is wrong is a problem, and
+    """The chassis, board and product areas. One that is cut is left out, and a problem; one whose checksum is wrong is
+    a problem, and
     used: who edits a FRU often forgets it, and other readers don't look at it."""
     if not isinstance(raw, bytes) or len(raw) < _HEADER or raw[0] & 0x0F != 1:
         return Fru(problems=("no FRU inventory is stored",))
@@ -103,7 +104,9 @@ def parse_fru(raw: bytes) -> Fru:
 
 
 def _fields(data: bytes, language: int, names: Iterable[tuple[str, bool]]) -> dict[str, Optional[str]]:
-    """Fields that are always there. The mark for the end of a list, 0xC1, is also how makers write a text of one letter."""
+    """Fields that are always there. The mark for the end of a list, 0xC1, is also how makers write a text of one
+    letter.
+    """
     found: dict[str, Optional[str]] = {}
     place = 0
     for name, in_language in names:
@@ -130,7 +133,7 @@ def text_of(data: bytes, language: int = 0) -> str:
     return content.decode("utf-16-le", "replace")
 
 
-# -- reading --------------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
 Asking = Generator[bytes, bytes, T]
@@ -183,7 +186,7 @@ def _needed(data: bytearray) -> int:
     return max((start + (data[start + 1] * 8 if start + 1 < len(data) else 2) for start in starts), default=0)
 
 
-# -- the device document ----------------------------------------------------------------------------------------------------
+# -- the device document -----------------------------------------------------------------------------------------------
 
 # Words in the names of FRU devices that tell what they are of; the rest is board or chassis, when it says so.
 _POWER_SUPPLY = re.compile(r"psu|power ?supply|\bps ?\d|\bps\b|pwr", re.IGNORECASE)
@@ -194,8 +197,8 @@ _SYSTEM = re.compile(r"system|chassis|board|^mb\b|built-?in|motherboard|baseboar
 def device_of(units: Iterable[tuple[int, str, Fru]]) -> Device:
     """The machine, its board, enclosure, power supplies and backplanes.
 
-    :param units: number, name and content of FRU devices. Number 0 is the machine's own; what it does not say, others may that by
-        their names are of the board or the chassis.
+    :param units: number, name and content of FRU devices. Number 0 is the machine's own; what it does not say, others
+        may that by their names are of the board or the chassis.
     """
     main = Fru()
     more: list[Fru] = []

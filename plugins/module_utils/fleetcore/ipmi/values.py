@@ -2,17 +2,19 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What IPMI says of a BMC, in the device document, whoever asked: over the network, through the kernel, or with ``ipmitool``."""
+"""Puts what IPMI says of a BMC into the device document, whoever asked: the network, the kernel, or ``ipmitool``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from ..document.model import Bmc, NicPort, clean_mac
 from ..document.values import firmware, parser, word
 from ..errors import ParseError
 
+HEALTH: Mapping[int, str] = {0: "OK", 1: "Warning", 2: "Critical"}
+"""Words for pyghmi's severities."""
 # IANA enterprise numbers of BMCs whose maker is the machine's.
 MAKERS: Mapping[int, str] = {
     2: "IBM",
@@ -34,7 +36,7 @@ MAKERS: Mapping[int, str] = {
 
 @parser("ipmi")
 def parse_device_id(raw: bytes) -> Bmc:
-    """What follows the completion code of Get Device ID (IPMI 2.0, section 20.1).
+    """Read what follows the completion code of Get Device ID (IPMI 2.0, section 20.1).
 
     :raises ParseError: too short.
     """
@@ -62,7 +64,7 @@ def controller(
     vendor: Optional[str] = None,
     model: Optional[str] = None,
 ) -> Bmc:
-    """The BMC. ``vendor`` is used where we have no name for the number ``maker``."""
+    """Make the BMC. ``vendor`` is used where we have no name for the number ``maker``."""
     said = {"manufacturer_id": maker, "product_id": product, "ipmi_version": ipmi, "device_revision": revision}
     return Bmc(
         id=None if device is None else str(device),
@@ -76,7 +78,7 @@ def controller(
 def lan_port(
     name: str, mac: Optional[str], addresses: Sequence[Optional[str]], details: Mapping[str, Optional[str]]
 ) -> NicPort:
-    """A port of the BMC. ``details``: ``source``, ``netmask``, ``gateway``, ``vlan``. What is all zero is not set."""
+    """Make a port of the BMC. ``details``: ``source``, ``netmask``, ``gateway``, ``vlan``. All zero means not set."""
     kept = {key: word(value) for key, value in details.items()}
     return NicPort(
         id=name,
@@ -87,3 +89,9 @@ def lan_port(
 
 
 _UNSET = ("0.0.0.0", "::", "Disabled")  # noqa: S104  (addresses that nobody has given)
+
+
+def text_or_none(value: Any) -> Optional[str]:
+    """Give a text without what fills it up; None where nothing is left."""
+    clean = str(value).strip().strip("\x00") if value is not None else ""
+    return clean or None

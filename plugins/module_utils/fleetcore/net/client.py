@@ -45,10 +45,10 @@ from ..errors import (
     Unreachable,
 )
 from ..ports import Clock, Http, HttpRequest, HttpResponse, HttpStreams
+from .retry import ExponentialWait, retry
 
 ATTEMPTS = 3
-PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
-LONGEST_PAUSE = 10.0  # what is believed of a Retry-After header
+WAIT = ExponentialWait(first=0.5, longest=10.0)
 PAGE = 500
 _REFUSAL_LINES = 50  # read of a stream's answer that is an error
 
@@ -527,19 +527,8 @@ class ServerClient:
         elif method == "POST":
             payload = b""
         request = HttpRequest(method, path, sent, payload, self._timeout)
-        left = self._attempts if repeat else 1
-        pause = PAUSE
-        while True:
-            left -= 1
-            try:
-                return self._once(request)
-            except TransientError as error:
-                # An answer in the wrong format does not get better by asking again; one that broke off may.
-                if not left or (isinstance(error, BadResponse) and "status" in error.details):
-                    raise
-                wait = error.details.get("retry_after", 0)
-            self._clock.sleep(min(max(pause, wait), LONGEST_PAUSE))
-            pause *= 2
+        attempts = self._attempts if repeat else 1
+        return retry(lambda: self._once(request), self._clock, WAIT, attempts, _may_get_better)
 
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -623,6 +612,11 @@ _REFUSALS: dict[int, tuple[type[FleetError], str]] = {
 }
 
 _TOKEN_CHARACTERS = frozenset(chr(code) for code in range(0x21, 0x7F))
+
+
+def _may_get_better(error: TransientError) -> bool:
+    """An answer in the wrong format stays wrong when it is asked for again; one that broke off may come whole."""
+    return not (isinstance(error, BadResponse) and "status" in error.details)
 
 
 def check_id(machine: str, field: str = "machine") -> str:

@@ -2,7 +2,8 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power drivers. A driver acts and asks (``ports.PowerDriver``); ``base.py`` retries and verifies; ``registry.py`` chooses.
+"""Switches machines. Each driver is a file that describes itself (``driver.py`` says how), and only acts and asks.
 
-Third-party packages are imported only here, guarded: without them the driver says what to install.
+``attempts.py`` tries the drivers of a machine in its order, ``base.py`` retries and verifies, ``controllers.py`` says
+who shares a controller. Third-party packages are imported when a driver is opened, guarded: it says what to install.
 """

@@ -2,9 +2,9 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power, done safely, over any driver: act, wait, query, compare.
+"""Brings a machine to a power state, safely and over any driver: acts, waits, asks, compares.
 
-A driver only acts and asks. Here is what may be repeated, how long to wait, and what counts as done:
+A driver only acts and asks. This file says what may be repeated, how long to wait, and what counts as done:
 
 * fatal errors (credentials, certificates) are never retried; transient ones are;
 * an action that was accepted and changed nothing is repeated, then a failure (``NotVerified``), never a success;
@@ -20,12 +20,18 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotVerified, TimedOut, TransientError, Unsupported
-from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerDriver, PowerState
+from ..net.retry import ExponentialWait, retry
+from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerDriver, PowerState, PowerWait
 
 STATES = ("on", "off", "cycle", "reset", "nmi")
 POLL_SECONDS = 2.0
+_WAITS = {PowerState.OFF: PowerWait.OFF, PowerState.ON: PowerWait.ON}
 ON_ATTEMPTS = 5
 """How often the second half of a cycle is tried."""
+_PAUSE = ExponentialWait(2.0, 15.0)
+"""Between two times that something is done."""
+_SHORT_PAUSE = ExponentialWait(1.0, 3.0, factor=3.0)
+"""Between two times that the state is asked for, before anything is done."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class PowerOptions:
 
 @dataclass(frozen=True)
 class PowerStep:
-    """One thing that was done, or in a plan: would be done. ``at`` is UTC; ``result`` a few words."""
+    """One thing that was done, or in a plan: would be done. ``at`` is UTC, ``result`` a few words."""
 
     action: str
     at: Optional[str] = None
@@ -60,7 +66,8 @@ class PowerStep:
 
 @dataclass
 class PowerResult:
-    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is right.
+    """What became of a request. ``soft``: the OS shut down by itself; ``verified``: the state was read back and is
+    right.
 
     Not verified, and no error: the driver can't read the state, so nobody knows.
     """
@@ -85,7 +92,7 @@ class PowerResult:
 
 
 def check_can(driver: PowerDriver, state: str) -> None:
-    """Can this driver bring a machine to ``state`` at all?
+    """Check that this driver can bring a machine to ``state`` at all.
 
     :raises InvalidInput: an unknown state. :raises Unsupported: it can't.
     """
@@ -110,7 +117,7 @@ def _has_halves(actions: frozenset[PowerAction]) -> bool:
 def plan(
     state: str, before: PowerState, options: PowerOptions, actions: frozenset[PowerAction] = BMC_ACTIONS
 ) -> tuple[str, ...]:
-    """The actions that :class:`PowerController` would take from ``before``, in order; empty: nothing to do.
+    """List the actions that :class:`PowerController` would take from ``before``; empty: nothing to do.
 
     ``shutdown|off`` means: ask the OS, and cut the power if it does not follow.
 
@@ -134,11 +141,11 @@ def plan(
     if not _has_halves(actions):
         return ("cycle",)
     off = () if before is PowerState.OFF else ("shutdown|off" if soft else "off",)
-    return (*off, "wait", "on")
+    return (*off, PowerWait.PAUSE.value, "on")
 
 
 def _asks(options: PowerOptions, actions: frozenset[PowerAction]) -> bool:
-    """Is the operating system asked first?"""
+    """Say whether the operating system is asked first."""
     return options.graceful_timeout > 0 and PowerAction.SHUTDOWN in actions
 
 
@@ -146,7 +153,8 @@ class PowerController:
     """Brings one machine to a power state over one driver.
 
     :param notify: is told each step right after it.
-    :param permit: is asked once, just before an action that may take the power away; what it raises means that nothing is done.
+    :param permit: is asked once, just before an action that may take the power away; what it raises means that nothing
+        is done.
     """
 
     def __init__(
@@ -165,15 +173,16 @@ class PowerController:
         self._notify = notify
         self._permit = permit
 
-    def run(self, state: str) -> PowerResult:
+    def run(self, state: str, known: Optional[PowerState] = None) -> PowerResult:
         """Do it, and verify it.
 
-        :raises FleetError: it failed; ``details["power"]`` is what was done until then, ``details["may_be_off"]`` is true
-            when a machine that was to be on may be off.
+        :param known: the power state, if it was read just now.
+        :raises FleetError: it failed; ``details["power"]`` is what was done until then, ``details["may_be_off"]`` is
+            true when a machine that was to be on may be off.
         """
         try:
             check_can(self._driver, state)
-            self.result.before = self.result.after = self._query()
+            self.result.before = self.result.after = self._query() if known is None else known
             actions = plan(state, self.result.before, self._options, self._driver.actions)
             if actions and state != "on":
                 self._permit()
@@ -191,7 +200,7 @@ class PowerController:
             raise
         return self.result
 
-    # -- what is asked for ------------------------------------------------------------------------------------------------
+    # -- what is asked for ---------------------------------------------------------------------------------------------
 
     def _simple(self, state: str) -> None:
         if state == "on":
@@ -213,7 +222,7 @@ class PowerController:
                 )
 
     def _cycle_in_one(self) -> None:
-        """The controller does both halves. It counts as done when the machine was seen off, and then on."""
+        """Let the controller do both halves. It counts as done when the machine was seen off, and then on."""
         self.result.changed = True
         self._once(PowerAction.CYCLE)
         if not self._driver.reads_state:
@@ -238,7 +247,7 @@ class PowerController:
                 self._off(True)
             begin = self._begin()
             self._clock.sleep(self._options.off_seconds)
-            self._step("wait", begin, f"{self._options.off_seconds:g} s without power")
+            self._step(PowerWait.PAUSE.value, begin, f"{self._options.off_seconds:g} s without power")
         except BaseException as error:  # also when interrupted: a machine that we may have switched off comes back
             blind = not self._driver.reads_state
             if (
@@ -284,7 +293,8 @@ class PowerController:
             return
         if not force:
             raise NotVerified(
-                f"the machine did not shut down within {self._options.graceful_timeout:g} s; set force: true to cut the power",
+                f"the machine did not shut down within {self._options.graceful_timeout:g} s; set force: true to cut "
+                "the power",
                 seconds=self._options.graceful_timeout,
             )
         self._reach(PowerAction.OFF, PowerState.OFF, self._options.verify_timeout)
@@ -301,7 +311,7 @@ class PowerController:
         self.result.soft = self.result.verified = self.result.after is PowerState.OFF
         return self.result.soft
 
-    # -- act, wait, query, compare ------------------------------------------------------------------------------------------
+    # -- act, wait, query, compare -------------------------------------------------------------------------------------
 
     def _reach(self, action: PowerAction, target: PowerState, timeout: float, attempts: int = 3) -> None:
         """Repeat an action until the controller reports the target. Actions to a state are idempotent.
@@ -314,7 +324,7 @@ class PowerController:
         self.result.verified = False
         for attempt in range(attempts):
             if attempt and last is not None:
-                self._clock.sleep(min(2.0**attempt, 15.0))
+                self._clock.sleep(_PAUSE.after(attempt))
             try:
                 last = None
                 self._once(action)
@@ -335,8 +345,8 @@ class PowerController:
         if last is not None:
             raise last
         raise NotVerified(
-            f"the controller accepted {action.value!r} {attempts} times, and {timeout:g} s after the last time the machine is still "
-            f"{self.result.after.value}, not {target.value}",
+            f"the controller accepted {action.value!r} {attempts} times, and {timeout:g} s after the last time the "
+            f"machine is still {self.result.after.value}, not {target.value}",
             action=action.value,
             state=self.result.after.value,
         )
@@ -363,21 +373,16 @@ class PowerController:
             if self.result.after is target or waited >= seconds:
                 break
             self._clock.sleep(min(self._options.poll_seconds, max(0.05, seconds - waited)))
-        self._step(f"wait for {target.value}", begin, self.result.after.value)
+        self._step(_WAITS[target].value, begin, self.result.after.value)
 
     def _query(self) -> PowerState:
-        """The state, with three tries.
+        """Ask for the state, up to three times.
 
         :raises FleetError: the last error.
         """
-        for pause in (1.0, 3.0, 0.0):
-            try:
-                return self._driver.power_state()
-            except TransientError as error:
-                if not pause or isinstance(error, TimedOut):
-                    raise
-                self._clock.sleep(pause)
-        raise AssertionError("unreachable")
+        return retry(
+            self._driver.power_state, self._clock, _SHORT_PAUSE, 3, again=lambda error: not isinstance(error, TimedOut)
+        )
 
     def _begin(self) -> tuple[float, str]:
         return self._clock.monotonic(), self._clock.now()

@@ -2,9 +2,9 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power by commands that the operator names: whatever has a tool, a script or an API client can be switched.
+"""Switches by commands that the operator names: whatever has a tool, a script or an API client can be switched.
 
-Commands are lists, run without a shell where the module runs. What a command's exit code and output mean is said by the operator too.
+Commands are lists, run without a shell where the module runs. The operator says, too, what exit code and output mean.
 """
 
 from __future__ import annotations
@@ -28,18 +28,59 @@ from ..errors import (
     Unsupported,
 )
 from ..ports import Clock, CommandResult, PowerAction, PowerState
+from .driver import Driver, Options, Params, option
 
 _PLACE = re.compile(r"\{([a-z_]*)\}")
 _ACTIONS = ("on", "off", "shutdown", "reset", "nmi", "cycle")
 _WORDS = 300
 
 
+def _words(description: str) -> dict[str, Any]:
+    return option("list", description, elements="str")
+
+
+COMMAND: Options = {
+    "machine": option("str", "Name of the machine for C({machine}).", play="inventory_hostname"),
+    "on": _words("Switches on."),
+    "off": _words("Switches off without asking the operating system."),
+    "shutdown": _words("Asks the operating system to shut down."),
+    "reset": _words("Restarts without cutting the power."),
+    "nmi": _words("Sends a diagnostic interrupt."),
+    "cycle": _words(
+        "Switches off and on again, for a tool that can't do the one without the other. Used when O(command.on) or "
+        "O(command.off) is missing."
+    ),
+    "state": option(
+        "list",
+        """
+            Tells the power state. Exit code V(0) is on and V(1) is off, unless O(command.state_on) and
+            O(command.state_off) are there.
+
+            Without it nothing can be verified.
+        """,
+        elements="str",
+    ),
+    "state_on": option(
+        "str", "Regular expression that is found in the output of O(command.state) when the machine is on."
+    ),
+    "state_off": option(
+        "str",
+        """
+            Regular expression that is found in the output of O(command.state) when the machine is off. An output with
+            neither is an unknown state, with both an error.
+        """,
+    ),
+    "timeout": option("float", "Seconds for each command. Then it is killed, with all that it started.", default=60),
+}
+
+
 @dataclass(frozen=True)
 class CommandOptions:
-    """:ivar argv: command by action value, ``state`` among them when the state can be read; placeholders are filled in.
+    """The commands of one machine.
 
-    :ivar state_on: pattern that the output of ``state`` matches for a machine that is on. ``state_off`` the same for off. Another
-        output is UNKNOWN. Without both, exit code 0 is on and 1 is off.
+    :ivar argv: command by action value, ``state`` among them when the state can be read; placeholders are filled in.
+    :ivar state_on: pattern that the output of ``state`` matches for a machine that is on. ``state_off``: one for off.
+        Another output is UNKNOWN. Without both, exit code 0 is on and 1 is off.
     :ivar timeout: seconds for each command.
     """
 
@@ -49,8 +90,8 @@ class CommandOptions:
     timeout: float = 60.0
 
 
-def command_options(params: Mapping[str, Any]) -> CommandOptions:
-    """The option ``command``, checked. ``{machine}`` in an argument stands for the machine's name.
+def command_options(params: Params) -> CommandOptions:
+    """Check the option ``command``. ``{machine}`` in an argument stands for the machine's name.
 
     :raises InvalidInput: ``details["field"]`` names the option.
     """
@@ -98,11 +139,11 @@ def _filled(name: str, item: str, machine: Optional[str]) -> str:
 
 
 def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"command.{name}: {message}", field=f"command.{name}")
+    return InvalidInput.of(f"command.{name}", message)
 
 
 class CommandDriver:
-    """:class:`fleetcore.ports.PowerDriver` by commands: exit code 0 means that the command was carried out."""
+    """A power driver by commands: exit code 0 means that the command was carried out."""
 
     name = "command"
 
@@ -148,10 +189,12 @@ class CommandDriver:
 
 
 def run_command(argv: Sequence[str], timeout: float) -> CommandResult:
-    """Run a command of the operator to its end, without a shell; at the time-out it is killed, with all that it started.
+    """Run a command of the operator to its end, without a shell. At the time-out it is killed, with all that it
+    started.
 
     :param timeout: seconds.
-    :raises FleetError: it can't be started (MissingDependency, PermissionDenied), or TimedOut. An exit code is not an error.
+    :raises FleetError: it can't be started (MissingDependency, PermissionDenied), or TimedOut. An exit code is not an
+        error.
     """
     try:
         process = subprocess.Popen(  # noqa: S603  (a list, without a shell: what the operator named)
@@ -179,9 +222,34 @@ def run_command(argv: Sequence[str], timeout: float) -> CommandResult:
 
 
 def failure(result: CommandResult) -> FleetError:
-    """The error that an exit code means. It may pass: the controller tries again."""
+    """Make the error that an exit code means. It may pass: the power controller tries again."""
     return Busy(f"{result.argv[0]}: exit code {result.rc}: {_short(result.stderr or result.stdout)}", rc=result.rc)
 
 
 def _short(words: str) -> str:
     return " ".join(words.split())[-_WORDS:] or "it said nothing"
+
+
+DRIVER = Driver(
+    name="command",
+    order=30,
+    options={
+        "command": option(
+            "dict",
+            """
+                For the driver V(command), the commands that switch the machine, as lists. They run where the module
+                runs, without a shell.
+
+                Only what has a command can be done. Without O(command.off) there is no O(state=off), for example.
+
+                C({machine}) in an argument stands for O(command.machine). Other braces are refused.
+
+                Exit code V(0) means done. After another one the command is tried again. What should not be seen in the
+                list of processes, such as a password, belongs in a file or in the environment.
+            """,
+            options=COMMAND,
+        )
+    },
+    check=lambda params: command_options(params["command"]),
+    open=CommandDriver,
+)

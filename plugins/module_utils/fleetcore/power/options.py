@@ -2,7 +2,7 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How to reach one BMC: the options that all BMC modules share, checked."""
+"""Checks the options that say how to reach one BMC."""
 
 from __future__ import annotations
 
@@ -16,30 +16,70 @@ from urllib.parse import urlsplit
 from ..errors import InvalidInput
 from ..net.http import HttpClient, HttpOptions, clean_fingerprint
 from ..net.http_async import AsyncHttpClient
+from .driver import Options, Params, option
 from .expected import Expected, check_machine, expected_machine
+from .names import BMC_DRIVERS, POWER_DRIVERS
 
-DRIVERS = ("redfish", "ipmi")
-"""The drivers of BMCs, and what is tried when none is named."""
-POWER_DRIVERS = (*DRIVERS, "pdu", "wake_on_lan", "command", "tasks")
-"""What a machine may name. Those after the BMC's can only switch power: everything else passes over them."""
-MIB_NAMES = ("apc", "raritan", "poe")
-"""The MIBs that the driver pdu knows."""
-TASK_ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
-"""What a task list may say that it can do."""
+OPTIONS: Options = {
+    "address": option(
+        "str",
+        """
+            Host name or IP address of the BMC.
+
+            A URL V(https://host[:port]) sets O(redfish_scheme) and O(redfish_port) too.
+        """,
+        required=True,
+    ),
+    "username": option("str", "User of the BMC. Without one nobody logs in.", env="BMC_USERNAME"),
+    "password": option(
+        "str",
+        """
+            Password of O(username). A password that the BMC refuses is not sent a second time, so that the account does
+            not get locked.
+        """,
+        no_log=True,
+        env="BMC_PASSWORD",
+    ),
+    "drivers": option(
+        "list",
+        """
+            Drivers to try, in this order. The next one is tried when a BMC does not speak the first one or does not
+            answer.
+
+            Those that don't talk to a BMC are for M(baremetal.fleet.bmc_power) and can only switch power. Other modules
+            pass over them, so that a machine can have one list.
+
+            After a refused login, an untrusted certificate or a wrong O(system) no other driver is tried.
+        """,
+        elements="str",
+        choices=list(POWER_DRIVERS),
+        default=list(BMC_DRIVERS),
+    ),
+    "timeout": option("float", "Seconds to wait for each answer of the BMC.", default=30),
+    "deadline": option(
+        "float", "Seconds for reading everything. What was not read by then has the verdict V(timeout).", default=300
+    ),
+}
+"""Of every module that talks to a BMC, beside those of the drivers."""
+
+_USUAL = {"https": 443, "http": 80}
 _HOST = re.compile(r"^[A-Za-z0-9._:%-]{1,253}$")
 
 
 @dataclass(frozen=True)
 class BmcOptions:
-    """:ivar host: name or IP address. ``timeout`` per request and ``deadline`` for everything, in seconds.
+    """How to reach a BMC.
 
+    :ivar host: name or IP address.
+    :ivar redfish_port: None for the usual one of the scheme.
+    :ivar timeout: seconds for each request. :ivar deadline: seconds for everything.
     :ivar expected: the machine that may be acted on. Reading does not look at it.
     """
 
     host: str
     username: Optional[str] = None
     password: Optional[str] = field(default=None, repr=False)
-    drivers: tuple[str, ...] = DRIVERS
+    drivers: tuple[str, ...] = BMC_DRIVERS
     redfish_scheme: str = "https"
     redfish_port: Optional[int] = None
     ipmi_port: int = 623
@@ -54,12 +94,10 @@ class BmcOptions:
     @property
     def base_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        default = 443 if self.redfish_scheme == "https" else 80
-        port = self.redfish_port or default
-        return f"{self.redfish_scheme}://{host}" + ("" if port == default else f":{port}")
+        return f"{self.redfish_scheme}://{host}" + (f":{self.redfish_port}" if self.redfish_port else "")
 
     def as_user(self, username: str, password: str) -> BmcOptions:
-        """The same BMC with another login."""
+        """Reach the BMC with another login."""
         return dataclasses.replace(self, username=username, password=password)
 
     def http(self) -> HttpClient:
@@ -67,7 +105,7 @@ class BmcOptions:
         return HttpClient(self._http_options())
 
     def http_async(self) -> AsyncHttpClient:
-        """The same in an event loop."""
+        """A connection to the BMC's web server for an event loop."""
         return AsyncHttpClient(self._http_options())
 
     def _http_options(self) -> HttpOptions:
@@ -81,7 +119,7 @@ class BmcOptions:
 
 
 def check_system(options: BmcOptions, system: Mapping[str, Any]) -> None:
-    """Is this ComputerSystem the machine that is expected?
+    """Check that this ComputerSystem is the machine that is expected.
 
     :raises WrongMachine: it is another one.
     """
@@ -95,25 +133,25 @@ def check_system(options: BmcOptions, system: Mapping[str, Any]) -> None:
     )
 
 
-def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
-    """The module parameters of the argspec piece ``BMC``, checked.
+def bmc_options(params: Params) -> BmcOptions:
+    """Check what a module was given of :data:`OPTIONS` and of the options of drivers that need a BMC.
 
     :raises InvalidInput: a malformed address, port, fingerprint or time; ``details["field"]`` names it.
     """
     scheme, host, port = _endpoint(params)
-    drivers = tuple(params.get("drivers") or DRIVERS)
+    drivers = tuple(params.get("drivers") or BMC_DRIVERS)
     for name in drivers:
         if name not in POWER_DRIVERS:
-            raise _wrong("drivers", f"{name!r} is not one of {', '.join(POWER_DRIVERS)}")
+            raise InvalidInput.of("drivers", f"{name!r} is not one of {', '.join(POWER_DRIVERS)}")
     system = params.get("system")
     if system is not None and not str(system).strip():
-        raise _wrong("system", "an empty name selects nothing; leave the option out or name a system")
+        raise InvalidInput.of("system", "an empty name selects nothing; leave the option out or name a system")
     for name in ("timeout", "deadline"):
         if params.get(name) is not None and float(params[name]) <= 0:
-            raise _wrong(name, "must be more than 0 seconds")
+            raise InvalidInput.of(name, "must be more than 0 seconds")
     for name, value in (("redfish_port", port), ("ipmi_port", params.get("ipmi_port"))):
         if value is not None and not 0 < int(value) < 65536:
-            raise _wrong(name, f"{value} is not a port from 1 to 65535")
+            raise InvalidInput.of(name, f"{value} is not a port from 1 to 65535")
     return BmcOptions(
         host=host,
         username=params.get("username"),
@@ -132,7 +170,7 @@ def bmc_options(params: Mapping[str, Any]) -> BmcOptions:
     )
 
 
-def _endpoint(params: Mapping[str, Any]) -> tuple[str, str, Optional[int]]:
+def _endpoint(params: Params) -> tuple[str, str, Optional[int]]:
     address = str(params.get("address") or "").strip()
     scheme, port, host = params.get("redfish_scheme") or "https", params.get("redfish_port"), address
     if "://" in address:
@@ -140,18 +178,25 @@ def _endpoint(params: Mapping[str, Any]) -> tuple[str, str, Optional[int]]:
             parts = urlsplit(address)
             host, url_port = parts.hostname or "", parts.port
         except ValueError:
-            raise _wrong("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
+            raise InvalidInput.of("address", f"{address!r} is not a URL with a port from 1 to 65535") from None
         if "@" in address:
-            raise _wrong("address", "a URL must not hold a user name or password: give them as options")
+            raise InvalidInput.of("address", "a URL must not hold a user name or password: give them as options")
         if parts.scheme not in ("http", "https") or parts.path not in ("", "/") or parts.query:
-            raise _wrong("address", f"{address!r}: a URL must be of the form https://host[:port]")
+            raise InvalidInput.of("address", f"{address!r}: a URL must be of the form https://host[:port]")
         scheme = parts.scheme
         port = url_port or port
     host = host.strip("[]")
     if not _HOST.match(host) or host.startswith("-"):
-        raise _wrong("address", f"{address!r} is not a host name, IP address or URL")
-    return scheme, host, int(port) if port is not None else None
+        raise InvalidInput.of("address", f"{address!r} is not a host name, IP address or URL")
+    return scheme, host, None if port is None or int(port) == _USUAL.get(scheme) else int(port)
 
 
-def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{name}: {message}", field=name)
+def seconds(params: Params, name: str) -> float:
+    """An option that is a time.
+
+    :raises InvalidInput: less than 0.
+    """
+    value = float(params[name])
+    if value < 0:
+        raise InvalidInput.of(name, f"{value:g} is less than 0 seconds")
+    return value

@@ -2,30 +2,30 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power over Redfish: sushy's model of the service over our own session.
+"""Power over Redfish: the machine is found and looked at through ``redfish.service``, and switched by sushy.
 
-sushy's own connector repeats POSTs after a broken connection and sends a refused password again; ours does neither, has one TLS
-context, and can pin a certificate. What sushy knows (collections, actions, allowed values, vendors' gaps) is used as it is.
+sushy's own connector repeats POSTs after a broken connection and sends a refused password again. So sushy works over
+our session, and is handed what was read already: it sends the action, nothing else. It costs half a second of CPU to
+import, and is imported when there is something to be done.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
 from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
-from ..redfish.service import Service, choose_system, refusal
+from ..redfish.actions import action_target
+from ..redfish.answers import refusal
+from ..redfish.service import Service
 from ..redfish.session import Session
-from ..redfish.walker import candidates
-from .options import BmcOptions, check_system
-
-try:
-    import sushy
-    from sushy import auth as sushy_auth
-    from sushy import connector as sushy_connector
-except ImportError:
-    sushy = None
+from ..redfish.systems import RESET
+from ..redfish.walker import ROOT
+from .driver import Driver, Options, Params, option, place
+from .options import BmcOptions, bmc_options, check_system
 
 # The first one that the service allows is used.
 _RESETS = {
@@ -38,10 +38,29 @@ _RESETS = {
 _OPTIONAL = (PowerAction.RESET, PowerAction.NMI)
 
 
+def open_service(options: BmcOptions, clock: Clock) -> Service:
+    """Log in over Redfish. The caller closes it.
+
+    :raises FleetError: as of :class:`fleetcore.redfish.session.Session`.
+    """
+    session = Session(
+        options.http(),
+        clock,
+        options.host,
+        username=options.username,
+        password=options.password,
+        timeout=options.timeout,
+    )
+    service = Service(session, clock, options.host, options.system)
+    service.open()
+    return service
+
+
 class RedfishDriver:
-    """:class:`fleetcore.ports.PowerDriver` for one ComputerSystem. Logs in at the first use; from then on ``actions`` has reset and
-    nmi only where the BMC offers them. Those that switch on and off are asked for each time: some BMCs only list what fits the present
-    state.
+    """A power driver of one ComputerSystem. Logs in at the first use.
+
+    From then on ``actions`` has reset and nmi only where the BMC offers them. Those that switch on and off are looked
+    up each time: some BMCs only list what fits the present state.
 
     :raises MissingDependency: sushy is not installed (from the constructor).
     """
@@ -51,96 +70,99 @@ class RedfishDriver:
     reads_state = True
 
     def __init__(self, options: BmcOptions, clock: Clock) -> None:
-        if sushy is None:
+        if importlib.util.find_spec("sushy") is None:
             raise MissingDependency(
                 "the Python package sushy is not installed where the module runs: pip install sushy", package="sushy"
             )
         self._options = options
         self._clock = clock
-        self._session = Session(
-            options.http(),
-            clock,
-            options.host,
-            username=options.username,
-            password=options.password,
-            timeout=options.timeout,
-        )
-        self._opened = False
-        self._system: Any = None
+        self._service: Optional[Service] = None
+        self._system: tuple[str, Mapping[str, Any]] = ("", {})
 
     def power_state(self) -> PowerState:
-        system = self._find()
-        self._call(lambda: system.refresh(force=True))
-        value = str(getattr(system.power_state, "value", system.power_state) or "").lower()
+        """Ask the BMC for the state."""
+        self._look()
+        value = str(self._system[1].get("PowerState")).lower()
         return {"on": PowerState.ON, "off": PowerState.OFF}.get(value, PowerState.UNKNOWN)
 
     def set_power(self, action: PowerAction) -> None:
-        system = self._find()
-        allowed = self._offered(system)
-        value = next((item for item in _RESETS[action] if item in allowed), None)
+        """Reset the system in the first way of the action that it offers."""
+        service = self._service or self._look()
+        path, system = self._system
+        offered = service.action_values(system, RESET, "ResetType")
+        value = next((item for item in _RESETS[action] if item in offered or not offered), None)
         if value is None:
             raise Unsupported(
-                f"{self._options.host}: the BMC does not offer {' or '.join(_RESETS[action])}; it offers "
-                f"{', '.join(sorted(allowed)) or 'nothing'}",
+                f"{service.host}: the BMC does not offer {' or '.join(_RESETS[action])}; it offers "
+                f"{', '.join(sorted(offered))}",
                 action=action.value,
-                allowed=sorted(allowed),
+                allowed=sorted(offered),
             )
-        self._call(lambda: system.reset_system(sushy.ResetType(value)))
+        _reset(service, path, system, value)
 
     def close(self) -> None:
         """Log out. Idempotent."""
-        self._session.close()
+        if self._service is not None:
+            self._service.close()
 
-    # -- which system ------------------------------------------------------------------------------------------------------
-
-    def _find(self) -> Any:
-        if self._system is None:
-            if not self._opened:
-                self._session.open()
-                self._opened = True
-            system = self._call(self._choose)
-            offered = self._offered(system)
-            self.actions = BMC_ACTIONS - {item for item in _OPTIONAL if not offered.intersection(_RESETS[item])}
-            self._system = system
-        return self._system
-
-    def _offered(self, system: Any) -> set[str]:
-        """The values of ResetType; all that there are where the BMC does not say.
-
-        :raises Unsupported: the system has no such action.
-        """
-        return {item.value for item in self._call(system.get_allowed_reset_system_values)}
-
-    def _choose(self) -> Any:
-        connector = _Connector(self._options, Service(self._session, self._clock, self._options.host))
-        root = sushy.Sushy(self._options.base_url, auth=_NoAuth(), connector=connector)
-        systems = root.get_system_collection().get_members()
-        names = [(str(system.identity), system.path) for system in systems]
-        able = candidates([system.json for system in systems])
-        system = systems[choose_system(self._options.host, names, able, self._options.system)]
-        check_system(self._options, system.json)
-        return system
-
-    def _call(self, function: Any) -> Any:
-        """Call into sushy; its errors become ours."""
-        try:
-            return function()
-        except FleetError:
-            raise
-        except sushy.exceptions.HTTPError as error:
-            raise refusal(self._options.host, int(error.status_code), _words(error)) from error
-        except sushy.exceptions.MissingActionError as error:
-            raise Unsupported(f"{self._options.host}: the BMC can't do this over Redfish ({error})") from error
-        except Exception as error:  # sushy reads attributes of any vendor's JSON without checking their types
-            raise BadResponse(
-                f"{self._options.host}: the BMC's answer can't be used ({type(error).__name__}: {str(error)[:200]})"
-            ) from error
+    def _look(self) -> Service:
+        """Read the system, after logging in and finding it the first time."""
+        service = self._service = self._service or open_service(self._options, self._clock)
+        path, system = service.system()
+        if action_target(system, RESET) is None:
+            raise Unsupported(f"{service.host}: the BMC can't reset the system {path}")
+        if not self._system[0]:
+            check_system(self._options, system)
+            offered = service.action_values(system, RESET, "ResetType")
+            refused = [item for item in _OPTIONAL if offered and not set(offered).intersection(_RESETS[item])]
+            self.actions = BMC_ACTIONS.difference(refused)
+        self._system = path, system
+        return service
 
 
-def _words(error: Any) -> str:
-    """What the BMC said, without sushy's frame around it."""
-    said = getattr(error, "detail", None) or str(error)
-    return " ".join(str(said).split())[:300]
+def _reset(service: Service, path: str, system: Mapping[str, Any], value: str) -> None:
+    """Let sushy carry out ComputerSystem.Reset. Its errors become ours.
+
+    :raises MissingDependency: sushy can't be imported.
+    """
+    try:
+        import sushy  # noqa: PLC0415
+        from sushy.auth import AuthBase  # noqa: PLC0415
+        from sushy.connector import Connector  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependency(f"the Python package sushy can't be imported: {error}", package="sushy") from error
+
+    class NoAuth(AuthBase):  # type: ignore[misc]
+        """Nothing to do: the session is logged in."""
+
+        def _do_authenticate(self) -> None:
+            return None
+
+        def can_refresh_session(self) -> bool:
+            return False
+
+    class OurConnector(Connector):  # type: ignore[misc]
+        """Answers with what was read already; all else goes over our session."""
+
+        def _op(self, method: str, path: str = "", data: Any = None, **_unused: Any) -> _Answer:
+            known = {ROOT: service.root, system_path: system}.get(path.rstrip("/")) if method == "GET" else None
+            if known is not None:
+                return _Answer(HttpResponse(200, {}, json.dumps(known).encode()))
+            response = service.send(method, path, json.dumps(data).encode() if data is not None else None)
+            if response.status >= 400:
+                raise refusal(service.host, response, path)
+            return _Answer(response)
+
+    system_path = path
+    try:
+        root = sushy.Sushy(f"https://{service.host}", auth=NoAuth(), connector=OurConnector(service.host))
+        root.get_system(path).reset_system(sushy.ResetType(value))
+    except FleetError:
+        raise
+    except Exception as error:  # sushy reads attributes of any vendor's JSON without checking their types
+        raise BadResponse(
+            f"{service.host}: the BMC's answer can't be used ({type(error).__name__}: {str(error)[:200]})"
+        ) from error
 
 
 class _Answer:
@@ -157,30 +179,62 @@ class _Answer:
         return json.loads(self.content)
 
 
-if sushy is not None:
+OPTIONS: Options = {
+    "redfish_scheme": option(
+        "str",
+        "V(http) is for BMCs without TLS. The password then crosses the network in clear.",
+        choices=["https", "http"],
+        default="https",
+    ),
+    "redfish_port": option("int", "Port of the Redfish service. Default is V(443), or V(80) for V(http)."),
+    "validate_certs": option(
+        "bool",
+        """
+            Whether the certificate of the BMC is checked. V(false) accepts any certificate, also an attacker's.
 
-    class _NoAuth(sushy_auth.AuthBase):  # type: ignore[misc]
-        """The session is already logged in."""
+            Better for self-signed certificates is O(fingerprint).
+        """,
+        default=True,
+    ),
+    "ca_path": option(
+        "path",
+        """
+            File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against.
+            Default is the system's.
+        """,
+    ),
+    "fingerprint": option(
+        "str",
+        """
+            SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is
+            accepted, and no CA is needed.
 
-        def _do_authenticate(self) -> None:
-            return None
+            The message about an untrusted certificate shows the fingerprint.
+        """,
+    ),
+    "system": option(
+        "str",
+        """
+            Id of the ComputerSystem, for a BMC that has several behind it. Without it such a BMC is refused and the
+            message lists the ids.
+        """,
+    ),
+}
 
-        def can_refresh_session(self) -> bool:
-            return False
 
-    class _Connector(sushy_connector.Connector):  # type: ignore[misc]
-        def __init__(self, options: BmcOptions, service: Service) -> None:
-            super().__init__(options.base_url)
-            self._own = service
+def _controllers(params: Params) -> tuple[str, ...]:
+    options = bmc_options(params)
+    return (place("bmc", options.host, options.redfish_port),)
 
-        def _op(
-            self,
-            method: str,
-            path: str = "",
-            data: Any = None,
-            **_unused: Any,
-        ) -> _Answer:
-            body = json.dumps(data).encode() if data is not None else None
-            answer = _Answer(self._own.send(method, path, body))
-            sushy.exceptions.raise_for_response(method, path, answer)
-            return answer
+
+DRIVER = Driver(
+    name="redfish",
+    order=10,
+    options=OPTIONS,
+    check=bmc_options,
+    open=RedfishDriver,
+    controllers=_controllers,
+    needs_bmc=True,
+    apart=("redfish_port", "system"),
+    requires="sushy (for power over Redfish)",
+)

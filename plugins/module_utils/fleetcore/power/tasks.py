@@ -2,10 +2,12 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power by a task list that the operator names: a PoE port of a switch, a relay, anything that has an Ansible module.
+"""Switches by a task list that the operator names: a PoE port of a switch, a relay, anything that has an Ansible
+module.
 
-Each question and each action is a small play over the one machine, so that the tasks have the machine's variables and may delegate to
-its switch. That costs seconds; what it buys is that such a machine is switched, retried, verified and brought back like any other.
+Each question and each action is a small play over the one machine, so that the tasks have the machine's variables and
+may delegate to its switch. That costs seconds. For it such a machine is switched, retried, verified and brought back
+like any other.
 """
 
 from __future__ import annotations
@@ -24,13 +26,44 @@ from typing import Any
 from ..errors import BadResponse, InvalidInput, MissingDependency, Unsupported
 from ..ports import Clock, PowerAction, PowerState
 from .command import failure, run_command
-from .options import TASK_ACTIONS
+from .driver import Driver, Options, Params, option
+
+ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
+"""What a task list may say that it can do."""
+
+TASKS: Options = {
+    "file": option("path", "The task list, a file of the host that runs the module.", required=True),
+    "machine": option("str", "Name of the machine in the inventory.", required=True, play="inventory_hostname"),
+    "inventory": option(
+        "list",
+        "Inventories, usually C({{ ansible_inventory_sources }}).",
+        elements="str",
+        required=True,
+        play="ansible_inventory_sources",
+    ),
+    "actions": option("list", "What the tasks can do.", elements="str", choices=list(ACTIONS), default=["on", "off"]),
+    "reads_state": option(
+        "bool",
+        """
+            Whether the tasks answer C(power_action) V(state), by setting the fact C(power_state) to V(on) or V(off).
+            They must change nothing then.
+
+            Without it nothing can be verified.
+        """,
+        default=True,
+    ),
+    "variables": option("dict", "Variables for the tasks. No secrets."),
+    "timeout": option("float", "Seconds for each run of the tasks.", default=120),
+}
 
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """:ivar file: the task list. ``inventory``: where the machine's variables come from. ``actions``: what the tasks can do.
+    """The tasks of one machine.
 
+    :ivar file: the task list.
+    :ivar inventory: where the machine's variables come from.
+    :ivar actions: what the tasks can do.
     :ivar reads_state: the tasks answer the action ``state`` by setting the fact ``power_state``.
     """
 
@@ -43,8 +76,8 @@ class TaskOptions:
     variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def task_options(params: Mapping[str, Any]) -> TaskOptions:
-    """The option ``tasks``, checked.
+def task_options(params: Params) -> TaskOptions:
+    """Check the option ``tasks``.
 
     :raises InvalidInput: ``details["field"]`` names the option.
     """
@@ -59,8 +92,8 @@ def task_options(params: Mapping[str, Any]) -> TaskOptions:
         raise _wrong("inventory", "empty: the tasks would have no machine")
     actions = tuple(params.get("actions") or ("on", "off"))
     for name in actions:
-        if name not in TASK_ACTIONS:
-            raise _wrong("actions", f"{name!r} is not one of {', '.join(TASK_ACTIONS)}")
+        if name not in ACTIONS:
+            raise _wrong("actions", f"{name!r} is not one of {', '.join(ACTIONS)}")
     timeout = float(params.get("timeout") or 120.0)
     if timeout <= 0:
         raise _wrong("timeout", "must be more than 0 seconds")
@@ -76,7 +109,7 @@ def task_options(params: Mapping[str, Any]) -> TaskOptions:
 
 
 def _wrong(name: str, message: str) -> InvalidInput:
-    return InvalidInput(f"tasks.{name}: {message}", field=f"tasks.{name}")
+    return InvalidInput.of(f"tasks.{name}", message)
 
 
 def play(options: TaskOptions, answer: str) -> list[dict[str, Any]]:
@@ -104,7 +137,7 @@ def play(options: TaskOptions, answer: str) -> list[dict[str, Any]]:
 
 
 class TaskDriver:
-    """:class:`fleetcore.ports.PowerDriver` by a task list.
+    """A power driver by a task list.
 
     :raises MissingDependency: ansible-playbook is not installed (from the constructor).
     """
@@ -153,3 +186,28 @@ class TaskDriver:
     def close(self) -> None:
         """Idempotent; the driver is of no use afterwards."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+DRIVER = Driver(
+    name="tasks",
+    order=40,
+    options={
+        "tasks": option(
+            "dict",
+            """
+                For the driver V(tasks), a task list that switches the machine, through its switch for example.
+
+                It is run by C(ansible-playbook) over the one machine, with its variables of the inventory, and
+                C(power_action) is what is to be done. C(connection) is V(local), and C(delegate_to) may name another
+                host of the inventory.
+
+                Extra variables of the play that uses the module are not there, see O(tasks.variables). Vault passwords
+                have to come from C(ANSIBLE_VAULT_PASSWORD_FILE) or C(ansible.cfg).
+            """,
+            options=TASKS,
+        )
+    },
+    check=lambda params: task_options(params["tasks"]),
+    open=TaskDriver,
+    requires="ansible-core (for the driver C(tasks))",
+)

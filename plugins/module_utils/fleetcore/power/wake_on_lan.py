@@ -2,28 +2,57 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Power-on by Wake-on-LAN: the last resort. Nothing answers the packet, so the machine itself is asked whether it is there."""
+"""Switches on by Wake-on-LAN: the last resort. Nothing answers the packet, so the machine itself is asked whether it
+runs.
+"""
 
 from __future__ import annotations
 
 import errno
 import re
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from ..errors import InvalidInput, Unreachable, Unsupported
 from ..ports import Clock, PowerAction, PowerState
+from .driver import Driver, Options, Params, option
 
 _MAC = re.compile(
     r"^([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})$"
 )
 
 
+WAKE: Options = {
+    "mac": option("str", "MAC address of the network port that listens.", required=True),
+    "broadcast": option(
+        "str",
+        "Address to send to, for example the broadcast address of the machine's network.",
+        default="255.255.255.255",
+    ),
+    "port": option("int", "UDP port to send to.", default=9),
+    "source_address": option("str", "Own address to send from, which chooses the interface."),
+    "count": option("int", "How many packets are sent.", default=3),
+    "probe_host": option(
+        "str",
+        """
+            Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and the packets
+            are sent each time.
+        """,
+    ),
+    "probe_port": option(
+        "int", "TCP port of C(probe_host) to connect to. A machine that refuses the connection runs, too.", default=22
+    ),
+}
+"""How to wake one machine. Options of the module ``wake_on_lan``, too."""
+
+
 @dataclass(frozen=True)
 class WakeOptions:
-    """:ivar probe: host and TCP port that answer once the machine runs; a refused connection is an answer too."""
+    """How to wake one machine.
+
+    :ivar probe: host and TCP port that answer once the machine runs; a refused connection is an answer too.
+    """
 
     mac: str
     broadcast: str = "255.255.255.255"
@@ -34,22 +63,22 @@ class WakeOptions:
     probe_timeout: float = 2.0
 
 
-def wake_options(params: Mapping[str, Any]) -> WakeOptions:
-    """The options of ``wake_on_lan``, checked.
+def wake_options(params: Params) -> WakeOptions:
+    """Check :data:`WAKE`.
 
     :raises InvalidInput: ``details["field"]`` names the option.
     """
     found = _MAC.match(str(params["mac"]).strip().lower())
     if found is None:
-        raise InvalidInput(f"mac: {params['mac']!r} is not a MAC address", field="mac")
+        raise InvalidInput.of("mac", f"{params['mac']!r} is not a MAC address")
     mac = ":".join(found.groups())
     if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
-        raise InvalidInput(f"mac: {mac} is not the address of one machine", field="mac")
+        raise InvalidInput.of("mac", f"{mac} is not the address of one machine")
     for name in ("port", "probe_port"):
         if params.get(name) is not None and not 0 < int(params[name]) < 65536:
-            raise InvalidInput(f"{name}: {params[name]} is not a port from 1 to 65535", field=name)
+            raise InvalidInput.of(name, f"{params[name]} is not a port from 1 to 65535")
     if int(params["count"]) < 1:
-        raise InvalidInput("count: at least one packet has to be sent", field="count")
+        raise InvalidInput.of("count", "at least one packet has to be sent")
     host = params.get("probe_host")
     return WakeOptions(
         mac=mac,
@@ -62,12 +91,12 @@ def wake_options(params: Mapping[str, Any]) -> WakeOptions:
 
 
 def magic_packet(mac: str) -> bytes:
-    """Six bytes of ones, then the address 16 times."""
+    """Make the packet: six bytes of ones, then the address 16 times."""
     return b"\xff" * 6 + bytes.fromhex(mac.replace(":", "")) * 16
 
 
 class WakeOnLanDriver:
-    """:class:`fleetcore.ports.PowerDriver` that can only switch on. The state is ON or UNKNOWN: silence says nothing."""
+    """A power driver that can only switch on. The state is ON or UNKNOWN: silence says nothing."""
 
     name = "wake_on_lan"
     actions = frozenset({PowerAction.ON})
@@ -104,10 +133,19 @@ class WakeOnLanDriver:
                     sender.sendto(packet, target)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise InvalidInput(
-                    f"source_address: {self._options.source} is not an address of this host", field="source_address"
+                raise InvalidInput.of(
+                    "source_address", f"{self._options.source} is not an address of this host"
                 ) from error
             raise Unreachable(f"{target[0]}: the packet can't be sent ({error.strerror or error})") from error
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+DRIVER = Driver(
+    name="wake_on_lan",
+    order=20,
+    options={"wake_on_lan": option("dict", "For the driver V(wake_on_lan), which can only switch on.", options=WAKE)},
+    check=lambda params: wake_options(params["wake_on_lan"]),
+    open=WakeOnLanDriver,
+)

@@ -2,10 +2,11 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What one BMC said in an earlier run, with ETags: what has not changed is not sent again.
+"""Keeps what one BMC said in an earlier run, with ETags: a resource that has not changed is not sent again.
 
-Only resources that were asked for plainly: the ETag of a collection says nothing about the members that ``$expand`` puts into it. Sections
-whose resources hold readings are asked for anew in any case (:data:`FRESH`), so that a service with careless ETags can't give old ones.
+Only resources that were asked for plainly: the ETag of a collection says nothing about the members that ``$expand``
+puts into it. Sections whose resources hold readings are asked for anew in any case (:data:`FRESH`), so that a service
+with careless ETags can't give old ones.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Cache:
 
 
 def _load(path: str) -> dict[str, tuple[str, str]]:
-    """What the file holds; nothing if there is none, or it is not one of ours."""
+    """Read the file; nothing if there is none, or it is not one of ours."""
     try:
         if os.path.getsize(path) > 4 * MAX_BYTES:
             return {}

@@ -34,9 +34,9 @@ from urllib.parse import unquote
 from ..document.model import Attempt, Device, Verdict
 from ..errors import InvalidInput
 from ..ports import HttpResponse
+from .answers import outcome_of
 from .interpret import interpret
 from .redact import MAX_DEPTH, Redactor
-from .session import outcome_of
 from .values import link
 from .walker import ROOT, Limits, Outcome, Walker, Want
 

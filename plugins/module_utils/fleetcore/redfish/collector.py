@@ -17,7 +17,8 @@ from ..errors import AuthenticationFailed, TimedOut, Unreachable
 from ..ports import AsyncHttp, Clock, Http
 from .cache import FRESH, Cache
 from .interpret import interpret
-from .session import AsyncSession, Protocol, Session
+from .protocol import Protocol
+from .session import AsyncSession, Session
 from .walker import Outcome, Walker, Want
 
 CONCURRENCY = 4
@@ -58,7 +59,7 @@ def collect(
             running: dict[Future[Outcome], Want] = {}
             while not work.done:
                 for want in work.ready(max(1, concurrency) - len(running)):
-                    running[pool.submit(session.get, want.url, None, want.section in FRESH)] = want
+                    running[pool.submit(session.get, want.url, want.section in FRESH)] = want
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     work.took(running.pop(future), future.result())
     return work.document(session)
@@ -88,7 +89,7 @@ async def collect_async(
         try:
             while not work.done:
                 for want in work.ready(max(1, concurrency) - len(running)):
-                    running[asyncio.ensure_future(session.get(want.url, None, want.section in FRESH))] = want
+                    running[asyncio.ensure_future(session.get(want.url, want.section in FRESH))] = want
                 if running:
                     finished, _rest = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in finished:

@@ -12,29 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-SECTIONS = (
-    "system",
-    "power",
-    "processors",
-    "memory",
-    "storage",
-    "network",
-    "pcie",
-    "bios",
-    "secure_boot",
-    "boot",
-    "tpm",
-    "chassis",
-    "power_supplies",
-    "thermal",
-    "sensors",
-    "manager",
-    "firmware",
-    "licences",
-    "log",
-)
-"""Names of the sections of a collection. ``system`` and ``power`` cost one resource and are always read."""
-
 LAST = "-"
 """For ``unless``: follow at the end in any case, for what was not seen till then."""
 

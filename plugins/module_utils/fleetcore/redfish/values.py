@@ -171,3 +171,13 @@ def objects_at(body: Any, path: str, base: str) -> list[tuple[str, Any]]:
         if target and target not in found:
             found[target] = item
     return list(found.items())
+
+
+def last_part(path: str) -> str:
+    """``/redfish/v1/Systems/1`` -> ``1``."""
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def id_of(path: str, body: Mapping[str, Any]) -> str:
+    """The name of a resource: its ``Id``, or the last part of its path where it has none."""
+    return text(body.get("Id")) or last_part(path)

@@ -24,9 +24,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
 from ..document.model import Coverage, Verdict
+from ..document.sections import SECTIONS
 from ..errors import InvalidInput, NotFound
 from .quirks import is_event_log
-from .rules import EXPAND_WHOLE, LAST, ONLY, RULES, SECTIONS, Follow
+from .rules import EXPAND_WHOLE, LAST, ONLY, RULES, Follow
 from .values import at, integer, items, link, links, links_at, objects_at, text
 
 ROOT = "/redfish/v1"
@@ -105,7 +106,7 @@ class _Section:
 class Walker:
     """One walk over one BMC.
 
-    :param sections: which of :data:`rules.SECTIONS`; None: all.
+    :param sections: which of :data:`SECTIONS`; None: all.
     :param system: id of the ComputerSystem when there are several behind one BMC.
     :raises InvalidInput: an unknown section.
     """

@@ -2,11 +2,6 @@
 # BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Collecting from a whole fleet in one process.
+"""Reads the hardware of one machine, or of a whole fleet in one process.
 
-==============  =============================================================================================
-``engine.py``   targets -> collections, so many at once; stop; what is said on the way and at the end
-``outbox.py``   documents on their way to the machine server: a short queue, batches, a spool while it is down
-``journal.py``  which machines are done, in a file, for resuming
-==============  =============================================================================================
-"""
+===============  ===================================================================================="""

@@ -10,14 +10,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable, Optional, Union
 
 from ..document.model import Device, Verdict, to_dict
 from ..errors import FleetError
+from ..host.spool import Spool
 from ..ports import Clock
 from ..power.options import BmcOptions
-from .journal import Journal
-from .outbox import RETRY_SECONDS, Outbox, Publish, Spool
+from .delivery import RETRY_SECONDS, Delivery, Publish
+from .done import DoneMachines
 
 CONCURRENCY = 64
 MAX_FAILURES = 1000
@@ -81,8 +83,9 @@ class Sweep:
 
     :param targets: which machines, each once.
     :param collect: reads the BMC of a target; raises FleetError.
-    :param publish: see :class:`outbox.Outbox`; None: no server.
-    :param journal: machines done before are skipped; those done now are added. A machine that failed is not done.
+    :param publish: see :data:`delivery.Publish`; None: no server.
+    :param spool: what can't be published waits here; needed with ``publish``.
+    :param done: machines done before are skipped; those done now are added. A machine that failed is not done.
     :param keep: gets every document by machine, if they are wanted in memory.
     :param retry_seconds: how long the server is left alone after it could not be reached.
     :param on_event: told what happens: ``(event, facts)``; called in the event loop, must be quick.
@@ -97,17 +100,17 @@ class Sweep:
         publish: Optional[Publish] = None,
         spool: Optional[Spool] = None,
         directory: Optional[str] = None,
-        journal: Optional[Journal] = None,
+        done: Optional[DoneMachines] = None,
         keep: Optional[dict[str, Any]] = None,
         concurrency: int = CONCURRENCY,
         retry_seconds: float = RETRY_SECONDS,
         on_event: OnEvent = lambda _event, _facts: None,
     ) -> None:
-        done = journal.done if journal else set()
-        self._targets = [target for target in targets if target.machine not in done]
+        before = done.machines if done else set()
+        self._targets = [target for target in targets if target.machine not in before]
         self._collect = collect
         self._clock = clock
-        self._journal = journal
+        self._done = done
         self._keep = keep
         self._concurrency = max(1, concurrency)
         self._on_event = on_event
@@ -117,12 +120,16 @@ class Sweep:
         self._running: set[asyncio.Future[Any]] = set()
         self.summary = Summary(total=len(targets), skipped=len(targets) - len(self._targets))
         self._spool = spool
-        self._outbox_options: dict[str, Any] = {
-            "directory": directory,
-            "monotonic": clock.monotonic,
-            "retry_seconds": retry_seconds,
-        }
-        self._publish = publish
+        self._delivery = partial(
+            Delivery,
+            publish,
+            spool,
+            self._delivered,
+            directory=directory,
+            monotonic=clock.monotonic,
+            retry_seconds=retry_seconds,
+            on_event=on_event,
+        )
 
     @property
     def running(self) -> int:
@@ -142,12 +149,10 @@ class Sweep:
     async def run(self) -> Summary:
         """Sweep; returns when everything is delivered or in the spool."""
         begin = self._clock.monotonic()
-        outbox = Outbox(
-            self._publish, self._spool, self._delivered, on_event=self._outbox_event, **self._outbox_options
-        )
-        delivering: asyncio.Future[Any] = asyncio.ensure_future(outbox.run())
+        delivery = self._delivery()
+        delivering: asyncio.Future[Any] = asyncio.ensure_future(delivery.run())
         workers = [
-            asyncio.ensure_future(self._work(outbox)) for _number in range(min(self._concurrency, len(self._targets)))
+            asyncio.ensure_future(self._work(delivery)) for _number in range(min(self._concurrency, len(self._targets)))
         ]
         try:
             working: asyncio.Future[Any] = asyncio.gather(*workers)
@@ -155,7 +160,7 @@ class Sweep:
             if delivering.done():
                 delivering.result()  # it ends first only by a bug
             await working
-            await outbox.finish()
+            await delivery.finish()
             await delivering
         finally:
             for task in (*workers, delivering):
@@ -163,14 +168,14 @@ class Sweep:
         self.summary.seconds = round(self._clock.monotonic() - begin, 3)
         if self._spool is not None:
             self.summary.spooled = len(self._spool)
-        self.summary.problem = outbox.problem
-        if self._journal is not None and not self.summary.interrupted and outbox.problem is None:
-            self._journal.finish(self._clock.now())
+        self.summary.problem = delivery.problem
+        if self._done is not None and not self.summary.interrupted and delivery.problem is None:
+            self._done.finish(self._clock.now())
         return self.summary
 
-    async def _work(self, outbox: Outbox) -> None:
+    async def _work(self, delivery: Delivery) -> None:
         while not self._stopping and self._next < len(self._targets):
-            if outbox.problem is not None:
+            if delivery.problem is not None:
                 self.stop()
                 return
             target = self._targets[self._next]
@@ -186,7 +191,7 @@ class Sweep:
             except Exception as error:  # noqa: BLE001  (one machine's trouble is not the fleet's)
                 self._failed(target.machine, _bug(error))
             else:
-                await outbox.put(target.machine, document)
+                await delivery.put(target.machine, document)
                 del document
             finally:
                 self._running.discard(task)
@@ -225,8 +230,8 @@ class Sweep:
             return
         summary.published += result in ("published", "unchanged")
         summary.changed += result == "published"
-        if self._journal is not None:
-            self._journal.add(machine, result)
+        if self._done is not None:
+            self._done.add(machine, result)
 
     def _failed(self, machine: str, error: Mapping[str, Any]) -> None:
         self.summary.failed += 1
@@ -239,9 +244,6 @@ class Sweep:
         if len(self.summary.failures) < MAX_FAILURES:
             self.summary.failures.append(entry)
         self._on_event("failure", entry)
-
-    def _outbox_event(self, event: str, **facts: Any) -> None:
-        self._on_event(event, facts)
 
 
 def _bug(error: Exception) -> dict[str, Any]:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the runner runs playbooks with, and where it writes down what it does."""
+"""Adapters of the runner: playbooks (here or on AWX), its journal on disk, the machine server."""

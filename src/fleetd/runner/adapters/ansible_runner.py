@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Playbooks through ansible-runner, each run in a process of its own that outlives the runner.
 
 A run is a directory (mode 0700) below the adapter's root::
@@ -14,8 +11,8 @@ A run is a directory (mode 0700) below the adapter's root::
     worker.log     stdout and stderr of the worker
     private/       ansible-runner's directory; its artifacts are removed at the end, but for stdout
 
-The worker (``python -m fleetd.runner.adapters.ansible_runner DIR``) has its own session and ignores SIGTERM, so neither a stop nor a
-SIGKILL of the runner interrupts a power cycle half way; a runner that starts again finds the directory and reads on.
+The worker (:mod:`.worker`) has its own session and ignores SIGTERM, so neither a stop nor a SIGKILL of the runner
+interrupts a power cycle half way; a runner that starts again finds the directory and reads on.
 """
 
 from __future__ import annotations
@@ -27,12 +24,11 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -40,18 +36,17 @@ from urllib.parse import unquote
 
 from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
 
-from fleetd.runner.ports import HostOutcome, HostStep, PlaybookRun, RunProgress, step_message, step_state
+from fleetd.runner import core
+from fleetd.runner.ports import HostOutcome, HostStep, PlaybookRun, RunProgress
 
 RUN_ID = "FLEETD_RUN_ID"  # in the environment of the worker and of everything below it
-_LOCK_FD = "FLEETD_LOCK_FD"
-_GROUP = "fleetd_run"
-_PROGRESS = "progress"
-_RESULT_KEYS = ("power", "changed")
+LOCK_FD = "FLEETDLOCK_FD"
+GROUP = "fleetd_run"
+PROGRESS = "progress"
 _OUTCOME = tuple(f.name for f in fields(HostOutcome))
 _PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
 _RESERVE = 64 * 1024 * 1024
 """Bytes: a run that finds the disk full half way is killed half way, so with less room than this none is begun."""
-_PATIENCE = 600  # seconds for a disk that takes no outcome
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -68,7 +63,8 @@ class AnsibleRunner:
     :param root: directory for the runs; created with mode 0700.
     :param environment: added to this process's own environment: tokens and the like.
     :param forks: hosts at a time within one run.
-    :param timeout: seconds after which a run is ended. Modules have tighter limits of their own: this is the last resort.
+    :param timeout: seconds after which a run is ended. Modules have tighter limits of their own: this is the last
+        resort.
     :param keep: how many ended runs' logs stay for people to read.
     """
 
@@ -90,7 +86,10 @@ class AnsibleRunner:
         make_private(root)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
-        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern. :raises MissingDependency: no Ansible."""
+        """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern.
+
+        :raises MissingDependency: no Ansible.
+        """
         _tool("ansible-playbook")
         if importlib.util.find_spec("ansible_runner") is None:
             raise MissingDependency(
@@ -118,7 +117,7 @@ class AnsibleRunner:
         except subprocess.TimeoutExpired as error:
             raise TimedOut("ansible-inventory gave no answer within 120 s", seconds=120) from error
         if done.returncode != 0:
-            raise InvalidInput(f"the inventory can't be read: {_first_error(done.stderr)}", field="runner.inventory")
+            raise InvalidInput(f"the inventory can't be read: {first_error(done.stderr)}", field="runner.inventory")
         groups = json.loads(done.stdout)
         known = groups.get("_meta", {}).get("hostvars", {})
         names = sorted({h for name, g in groups.items() if name != "_meta" for h in g.get("hosts", [])})
@@ -136,8 +135,8 @@ class AnsibleRunner:
                 )
             directory.mkdir(mode=0o700)
             (directory / "private" / "project").mkdir(mode=0o700, parents=True)
-            (directory / _PROGRESS).mkdir(mode=0o700)
-            _write(directory / "group.yml", json.dumps({_GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
+            (directory / PROGRESS).mkdir(mode=0o700)
+            _write(directory / "group.yml", json.dumps({GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
             spec = asdict(run) | {
                 "inventories": [_source(i) for i in run.inventories],
                 "forks": self._forks,
@@ -147,14 +146,14 @@ class AnsibleRunner:
             _write(directory / "run.json", json.dumps(spec))
             with open(directory / "worker.log", "wb") as log, open(directory / "lock", "w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                env = self._env() | {RUN_ID: run.id, _LOCK_FD: str(lock.fileno())}
+                env = self._env() | {RUN_ID: run.id, LOCK_FD: str(lock.fileno())}
                 self._workers[run.id] = self._spawn(directory, env, lock.fileno(), log)
         except OSError as error:
             raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
 
     def _spawn(self, directory: Path, env: Mapping[str, str], lock: int, log: BinaryIO) -> Worker:
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-m", "fleetd.runner.adapters.ansible_runner", str(directory)],
+            [sys.executable, "-P", "-m", "fleetd.runner.adapters.worker", str(directory)],
             env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock,),
         )  # fmt: skip
 
@@ -171,7 +170,7 @@ class AnsibleRunner:
             problem = line.get("problem", problem)
         if not alive and not problem and not outcomes:
             problem = _tail(directory / "worker.log")
-        return RunProgress(tuple(outcomes.values()), not alive, launched, problem, tuple(_steps(directory / _PROGRESS)))
+        return RunProgress(tuple(outcomes.values()), not alive, launched, problem, tuple(_steps(directory / PROGRESS)))
 
     def known(self) -> list[str]:
         return sorted(p.parent.name for p in self._root.glob("*/run.json"))
@@ -180,7 +179,7 @@ class AnsibleRunner:
         directory = self._root / run_id
         for path in (directory / "run.json", directory / "group.yml", directory / "lock"):
             path.unlink(missing_ok=True)
-        shutil.rmtree(directory / _PROGRESS, ignore_errors=True)
+        shutil.rmtree(directory / PROGRESS, ignore_errors=True)
         self._workers.pop(run_id, None)
         ended = sorted(
             (p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
@@ -259,7 +258,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """What was written line by line. The last one may be half written, and a host that lost its power may leave anything."""
+    """Read what was written line by line.
+
+    The last one may be half written, and a host that lost its power may leave anything.
+    """
     try:
         text = path.read_text(errors="replace")
     except OSError:
@@ -274,12 +276,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 def _steps(directory: Path) -> Iterator[HostStep]:
     for path in sorted(directory.glob("*")):
         for line in _lines(path):
-            state = step_state(line)
-            if state:
-                yield HostStep(unquote(path.name), state, step_message(line))
+            seen = core.step_seen(line)
+            if seen:
+                yield HostStep(unquote(path.name), *seen)
 
 
-def _first_error(text: str) -> str:
+def first_error(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found = next(
         (line for line in lines if line.startswith(("ERROR", "[ERROR]"))), lines[-1] if lines else "no message"
@@ -293,180 +295,3 @@ def _tail(path: Path) -> str:
     except OSError:
         return ""
     return lines[-1][:400] if lines else ""
-
-
-# --- the worker --------------------------------------------------------------------------------------------------------
-
-
-class Recorder:
-    """Turns the events of ansible-runner (those of AWX are the same) into outcomes of hosts.
-
-    :param together: the hosts of a playbook that works on localhost for all of them; None: each host is one of Ansible's.
-    """
-
-    def __init__(
-        self, write: Callable[[Mapping[str, Any]], None], report: Sequence[str], together: Sequence[str] | None = None
-    ) -> None:
-        self._write = write
-        self._report = set(report)
-        self._together = together
-        self.begun: set[str] = set()  # hosts on which a reported module was started
-        self.settled: set[str] = set()
-        self._open: dict[str, Mapping[str, Any]] = {}  # results that are good unless a later task fails
-
-    def __call__(self, event: Mapping[str, Any]) -> bool:
-        data = event.get("event_data") or {}
-        host = data.get("host")
-        kind = event.get("event")
-        reported = bool(self._report & {data.get("task_action"), data.get("resolved_action")})
-        if host and kind == "runner_on_start" and reported:
-            self.begun.add(host)
-        if host and host not in self.settled:
-            result = data.get("res") or {}
-            if kind == "runner_on_ok" and reported:
-                if (result.get("power") or {}).get("final") is False:
-                    self._open[host] = result
-                else:
-                    self._settle(host, True, result)
-            elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-                done = {k: v for k, v in self._open.get(host, {}).items() if k in _RESULT_KEYS}
-                self._settle(host, False, {**result, **done})
-        return False  # ansible-runner keeps no copy: results are larger than what is needed, and may hold more than is good
-
-    def _settle(self, host: str, ok: bool, result: Mapping[str, Any]) -> None:
-        error: Mapping[str, Any] = {}
-        if not ok:
-            message = str(result.get("msg", "the task failed"))[:500]
-            error = {"code": "failed", "message": message, "details": {}, **(result.get("failure") or {})}
-        if self._together is not None:
-            for outcome in outcomes_together(self._together, ok, result, error):
-                self.settle(outcome)
-            return
-        self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
-
-    def settle_idle(self, hosts: Sequence[str], problem: str) -> None:
-        """All events were seen: no start means that nothing was done on a host, and no failure that later tasks have found nothing wrong."""
-        for host, result in self._open.items():
-            if host not in self.settled:
-                self._settle(host, True, {**result, "power": {**result["power"], "verified": True}})
-        for host in hosts:
-            if host not in self.settled and not self.begun & {host, "localhost" if self._together else host}:
-                message = problem or "the playbook did nothing for this host"
-                self.settle(HostOutcome(host, False, {}, {"code": "not_started", "message": message, "details": {}}))
-
-    def settle(self, outcome: HostOutcome) -> None:
-        self.settled.add(outcome.host)
-        self._write(asdict(outcome))
-
-
-def outcomes_together(
-    hosts: Sequence[str], ok: bool, result: Mapping[str, Any], error: Mapping[str, Any]
-) -> Iterator[HostOutcome]:
-    """The outcome of each host from the one result of a module that worked on all of them."""
-    failures = {str(f.get("machine")): f for f in result.get("failures") or []}
-    for host in hosts:
-        if host in failures:
-            said = failures[host]
-            yield HostOutcome(
-                host, False, {}, {"code": said.get("code"), "message": said.get("message"), "details": {}}
-            )
-        else:  # a failure that names nobody is everybody's
-            fine = ok or bool(failures)
-            yield HostOutcome(host, fine, {}, {} if fine else error)
-
-
-class Outcomes:
-    """A file of lines, each on the disk when it is written. What the disk does not take is written with the next one, or at the end:
-    a full disk must not interrupt a playbook.
-    """
-
-    def __init__(self, path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        self._left = b""
-        self._sleep = sleep
-
-    def write(self, line: Mapping[str, Any]) -> None:
-        self._left += json.dumps(line).encode() + b"\n"
-        with contextlib.suppress(OSError):
-            self._flush()
-
-    def close(self) -> None:
-        for _ in range(_PATIENCE):
-            with contextlib.suppress(OSError):
-                self._flush()
-            if not self._left:
-                break
-            self._sleep(1)
-        os.close(self._file)
-
-    def _flush(self) -> None:
-        while self._left:
-            self._left = self._left[os.write(self._file, self._left) :]
-        os.fsync(self._file)
-
-
-def _work(directory: Path) -> int:
-    import ansible_runner  # noqa: PLC0415 (half a second that only the worker needs)
-
-    spec = json.loads((directory / "run.json").read_text())
-    private = directory / "private"
-    artifacts = private / "artifacts" / "run"
-
-    def status(data: Mapping[str, Any], **_kwargs: Any) -> bool:
-        if data.get("status") == "running":  # ansible-runner has just written the whole environment there
-            (artifacts / "command").unlink(missing_ok=True)
-        return True
-
-    with contextlib.closing(Outcomes(directory / "events.jsonl")) as outcomes:
-        write = outcomes.write
-        together = spec["hosts"] if spec["on_controller"] else None
-        recorder = Recorder(write, spec["report"], together)
-        write({"launched": True})
-        result = ansible_runner.run(
-            private_data_dir=str(private),
-            ident="run",
-            playbook=spec["playbook"],
-            inventory=[*spec["inventories"], str(directory / "group.yml")],
-            limit=None if together else _GROUP,
-            extravars={
-                **spec["extra_vars"],
-                **({"target": _GROUP} if together else {}),
-                "powercycle_progress_directory": str(directory / _PROGRESS),
-            },
-            forks=spec["forks"],
-            timeout=int(spec["timeout"]),
-            envvars={
-                "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_RETRY_FILES_ENABLED": "false",
-            },
-            event_handler=recorder,
-            status_handler=status,
-            cancel_callback=lambda: False,
-            quiet=True,
-            suppress_env_files=True,
-        )
-        output = artifacts / "stdout"
-        text = output.read_text(errors="replace") if output.exists() else ""
-        problem = (
-            ""
-            if result.rc in (0, 2)
-            else f"ansible-playbook ended with {result.status} ({result.rc}): {_first_error(text)}"
-        )
-        recorder.settle_idle(spec["hosts"], problem)
-        write({"done": result.status, "problem": problem})
-    if output.exists():
-        shutil.move(output, directory / "stdout")
-    shutil.rmtree(private, ignore_errors=True)
-    return 0
-
-
-def _main(argv: Sequence[str]) -> int:
-    os.set_inheritable(int(os.environ.pop(_LOCK_FD)), False)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # a handler, not SIG_IGN: children start with the default
-    return _work(Path(argv[0]))
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))

@@ -1,12 +1,10 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """Playbooks as jobs of AWX (or the automation controller), over its REST API ``/api/v2``.
 
-A run is a job of a template that the user has made for the playbook. It is found again by a marker in its extra variables, so that a
-launch whose answer was lost, or that was followed by a SIGKILL, is not repeated. A job that is not for exactly the machines of its run is
-cancelled until AWX says that it has ended. What is remembered is a directory per run::
+A run is a job of a template that the user has made for the playbook. It is found again by a marker in its extra
+variables, so that a launch whose answer was lost, or that was followed by a SIGKILL, is not repeated. A job that is not
+for exactly the machines of its run is cancelled until AWX says that it has ended. What is remembered is a directory per
+run::
 
     run.json       what to do, written before the launch
     job.json       {"job": id, "refused": why it is cancelled}, written after it
@@ -39,7 +37,8 @@ from fleetcore.errors import (
 from fleetcore.ports import Http, HttpRequest
 
 from fleetd.common import logs
-from fleetd.runner.adapters.ansible_runner import Recorder, make_private
+from fleetd.runner.adapters.ansible_runner import make_private
+from fleetd.runner.adapters.recorder import Recorder
 from fleetd.runner.ports import HostOutcome, PlaybookRun, RunProgress
 
 MARKER = "fleetd_run"
@@ -59,7 +58,7 @@ Hosts = Callable[[Sequence[str], str, Sequence[str]], dict[str, dict[str, Any]]]
 
 @dataclass
 class _Seen:
-    """What is known of a run's job so far; it is read on from there. Times are of the monotonic clock."""
+    """State of a run's job as far as it was read; reading goes on from there. Times are of the monotonic clock."""
 
     recorder: Recorder
     since: float
@@ -114,7 +113,10 @@ class AwxRunner:
         return self._hosts(inventories, pattern, variables)
 
     def check(self, playbooks: Sequence[str]) -> None:
-        """:raises InvalidInput: a playbook has no template, or one that does not let the limit and variables be given."""
+        """Look at the templates of these playbooks.
+
+        :raises InvalidInput: one has no template, or its template does not let the limit and variables be given.
+        """
         for playbook in playbooks:
             self._template(playbook)
 
@@ -238,7 +240,9 @@ class AwxRunner:
             seen.counter = max(seen.counter, int(event.get("counter") or 0))
 
     def _remember(self, directory: Path, spec: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-        """A run's job, in ``job.json`` before anything is decided on it. One that is not what was asked for is cancelled.
+        """Write a run's job into ``job.json`` before anything is decided on it.
+
+        One that is not what was asked for is cancelled.
 
         :param job: as AWX shows it, or its answer to the launch.
         """
@@ -253,7 +257,7 @@ class AwxRunner:
         return known
 
     def _job(self, directory: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The run's job, as :meth:`_judge` remembers it; None: AWX shows none."""
+        """The run's job, as :meth:`_remember` remembers it; None: AWX shows none."""
         try:
             known: dict[str, Any] = json.loads((directory / "job.json").read_text())
         except (OSError, ValueError):

@@ -1,8 +1,5 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
-"""What the runner remembers: its journal (one SQLite file, written through before and after anything is done) and its brake."""
+"""The runner's journal, one SQLite file that is written before and after anything is done, and its brake."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput
 
-from fleetd.runner.ports import Entry, JournalBroken, State
+from fleetd.runner.ports import Entry, EntryState, JournalBroken
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cycle (
@@ -36,8 +33,8 @@ class SqliteJournal:
 
     Reading and writing raise ``JournalBroken`` when the disk is full or broken: then nothing was written.
 
-    :raises ConflictError: another runner has it open, or a newer version wrote it. :raises InvalidInput: nothing can be written
-        there. :raises JournalBroken: it is damaged.
+    :raises ConflictError: another runner has it open, or a newer version wrote it. :raises InvalidInput: nothing can be
+        written there. :raises JournalBroken: it is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +75,7 @@ class SqliteJournal:
         with self._safely():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM cycle ORDER BY changed_at, key").fetchall()  # noqa: S608 (a constant)
         return [
-            Entry(k, m, r, State(s), a, run, at, nb, json.loads(d), token)
+            Entry(k, m, r, EntryState(s), a, run, at, nb, json.loads(d), token)
             for k, m, r, s, a, run, at, nb, d, token in rows
         ]
 
@@ -167,14 +164,17 @@ class SqliteJournal:
                     f"the journal {self._path} can't be written: {error}", path=str(self._path)
                 ) from error
             raise JournalBroken(
-                f"the journal {self._path} is damaged ({error}). Which power cycles were under way is not known: look whether the "
-                "machines are on, then move the file away",
+                f"the journal {self._path} is damaged ({error}). Which power cycles were under way is not known: look "
+                "whether the machines are on, then move the file away",
                 path=str(self._path),
             ) from error
 
 
 class FileBrake:
-    """See :class:`fleetd.runner.waves.Brake`: a file that is there while the wave is stopped. Removing it takes the brake off."""
+    """See :class:`fleetd.runner.waves.Brake`: a file that is there while the wave is stopped.
+
+    Removing it takes the brake off.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,4 @@
-# Copyright: (c) 2026, The baremetal.fleet authors
-# BSD 2-Clause License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
-
 """What a machine monitor saw, and what it makes of a machine: ``process(previous, event, now) -> next``, pure.
 
 An event carries raw observations; all judgement is here. Three holds keep work from a machine, each by itself: maintenance

@@ -46,7 +46,14 @@ def plan_of(before, after, **kwargs):
         done.append(True)
         return {"result": "applied", **kwargs.get("says", {})}
 
-    plan = _boundary.Plan(before, after, lambda: {"result": "planned"}, apply, kwargs.get("always", False))
+    plan = _boundary.Plan(
+        before,
+        after,
+        lambda: {"result": "planned"},
+        kwargs.get("apply", apply),
+        kwargs.get("always", False),
+        **kwargs.get("more", {}),
+    )
     return (lambda params: plan), done
 
 
@@ -88,3 +95,21 @@ def test_an_error_is_a_message_and_a_failure_for_playbooks(run):
         "msg": "mac: no",
         "failure": {"code": "invalid_input", "details": {"field": "mac"}},
     }
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_what_a_plan_holds_open_is_given_back_and_what_it_tells_besides_is_returned(run, check_mode):
+    closed = []
+    main, _done = plan_of({}, {}, always=True, more={"besides": {"tried": 1}, "close": lambda: closed.append(True)})
+    assert run(main, check_mode)["tried"] == 1
+    assert closed == [True]
+
+
+def test_a_plan_that_fails_is_closed_too(run):
+    def fail():
+        raise InvalidInput("no")
+
+    closed = []
+    main, _done = plan_of({}, {"a": 1}, apply=fail, more={"close": lambda: closed.append(True)})
+    assert run(main)["failed"]
+    assert closed == [True]

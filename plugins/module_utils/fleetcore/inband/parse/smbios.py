@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ...document.chassis import CHASSIS_TYPES
 from ...document.model import Device
 from ...document.values import parser, text
 from ...errors import ParseError
@@ -209,46 +210,6 @@ def _board(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.3
         "asset_tag": item.string(0x08),
         "type": _named(_BOARD_TYPES, item.u8(0x0D), 1),
     }
-
-
-CHASSIS_TYPES = (
-    "Other",
-    "Unknown",
-    "Desktop",
-    "Low Profile Desktop",
-    "Pizza Box",
-    "Mini Tower",
-    "Tower",
-    "Portable",
-    "Laptop",
-    "Notebook",
-    "Hand Held",
-    "Docking Station",
-    "All In One",
-    "Sub Notebook",
-    "Space-saving",
-    "Lunch Box",
-    "Main Server Chassis",
-    "Expansion Chassis",
-    "Sub Chassis",
-    "Bus Expansion Chassis",
-    "Peripheral Chassis",
-    "RAID Chassis",
-    "Rack Mount Chassis",
-    "Sealed-case PC",
-    "Multi-system",
-    "CompactPCI",
-    "AdvancedTCA",
-    "Blade",
-    "Blade Enclosing",
-    "Tablet",
-    "Convertible",
-    "Detachable",
-    "IoT Gateway",
-    "Embedded PC",
-    "Mini PC",
-    "Stick PC",
-)
 
 
 def _chassis(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.4

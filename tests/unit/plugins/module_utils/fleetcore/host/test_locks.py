@@ -61,8 +61,11 @@ def test_it_waits_until_the_other_is_done(tmp_path):
         if not done:
             done.append(other.__exit__(None, None, None))
 
-    with FileLocks(Clock(release), str(tmp_path)).hold(["pdu/7"], 10):
+    with FileLocks(Clock(release), str(tmp_path)).hold(["pdu/7"], 10) as waited:
         assert done
+        assert waited
+    with FileLocks(Clock(), str(tmp_path)).hold(["pdu/7"], 10) as waited:
+        assert not waited
 
 
 def test_a_process_that_is_killed_gives_it_back(tmp_path):

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""FRU inventory that is built here byte by byte, whole and damaged. A conversation with a whole BMC is in golden/openipmi."""
+"""FRU inventory that is built here byte by byte, whole and damaged. A conversation with a whole BMC is in
+golden/openipmi.
+"""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ ON, OFF, UNKNOWN = PowerState.ON, PowerState.OFF, PowerState.UNKNOWN
 
 
 class Machine:
-    """A clock and a driver in one. ``obey`` maps an action to seconds until it takes effect (None: never), or to a list of errors
-    and seconds, one for each time."""
+    """A clock and a driver in one. ``obey`` maps an action to seconds until it takes effect (None: never), or to a list
+    of errors and seconds, one for each time."""
 
     name = "ours"
     actions = BMC_ACTIONS
@@ -89,6 +89,16 @@ def test_nothing_to_do(state):
     machine = Machine(state)
     result = run(machine, state.value)
     assert (result.changed, result.verified, machine.told, result.steps) == (False, True, [], [])
+
+
+def test_a_state_that_is_known_is_not_asked_for_again_until_something_was_done():
+    machine = Machine(OFF)
+    asked = []
+    query = machine.power_state
+    machine.power_state = lambda: asked.append(list(machine.told)) or query()
+    controller = PowerController(machine, machine)
+    assert controller.run("on", known=OFF).verified
+    assert asked == [["on"]]
 
 
 def test_each_step_is_told_when_it_is_done():
@@ -306,7 +316,7 @@ def test_plans_that_are_refused():
         plan("", ON, PowerOptions())
 
 
-# -- drivers that can do less ---------------------------------------------------------------------------------------------------
+# -- drivers that can do less ------------------------------------------------------------------------------------------
 
 
 class Outlet(Machine):

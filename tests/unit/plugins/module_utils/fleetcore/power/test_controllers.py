@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.controllers import controllers_of
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.controllers import (
+    controllers_of,
+    machines_of_one_bmc,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,32 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.co
 )
 def test_names(driver, params, names):
     assert controllers_of(driver, params) == names
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ({"bmc_address": "10.0.0.1"}, {"bmc_address": "10.0.0.1"}, True),
+        ({"bmc_address": "BMC-1"}, {"bmc_address": "bmc-1", "bmc_drivers": ["ipmi"]}, True),
+        ({"bmc_address": "https://h/"}, {"bmc_address": "h", "bmc_redfish_port": 443}, True),
+        ({"bmc_address": "http://h"}, {"bmc_address": "h"}, True),
+        ({"bmc_address": "h", "bmc_ipmi_port": 623}, {"bmc_address": "h"}, True),
+        ({"bmc_address": "h", "bmc_drivers": ["pdu"]}, {"bmc_address": "h"}, True),
+        ({"bmc_address": "h", "bmc_drivers": ["pdu"]}, {"bmc_address": "h", "bmc_drivers": "pdu"}, True),
+        ({"bmc_address": "{{ x }}"}, {"bmc_address": "{{ X }}"}, True),
+        ({"bmc_address": "10.0.0.1"}, {"bmc_address": "10.0.0.2"}, False),
+        ({"bmc_address": "h", "bmc_redfish_port": 1}, {"bmc_address": "h", "bmc_redfish_port": 2}, False),
+        ({"bmc_address": "h", "bmc_ipmi_port": 1}, {"bmc_address": "h", "bmc_ipmi_port": "2"}, False),
+        ({"bmc_address": "h", "bmc_system": "Blade1"}, {"bmc_address": "h", "bmc_system": "Blade2"}, False),
+        ({}, {}, False),
+        ({"bmc_address": ""}, {"bmc_address": None}, False),
+    ],
+)
+def test_which_machines_have_one_bmc(one, other, alike):
+    machines = {"a": one, "b": other, "c": {"bmc_address": "another"}}
+    assert machines_of_one_bmc(machines) == ({"a": ["b"], "b": ["a"]} if alike else {})
+
+
+def test_of_three_machines_each_has_two_others():
+    machines = {name: {"bmc_address": "h"} for name in "abc"}
+    assert machines_of_one_bmc(machines) == {"a": ["b", "c"], "b": ["a", "c"], "c": ["a", "b"]}

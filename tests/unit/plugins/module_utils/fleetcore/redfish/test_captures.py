@@ -16,11 +16,11 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     device_from_dict,
     to_dict,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import from_capture, load
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import SECTIONS
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
 
 GIB = 2**30

@@ -20,8 +20,9 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     Unsupported,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.collector import collect
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import Session, outcome_of
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import Session
 
 ROOT = {
     "RedfishVersion": "1.6.0",

@@ -14,11 +14,12 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     device_from_dict,
     to_dict,
 )
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput, NotFound
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import RULES, SECTIONS
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import outcome_of
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.rules import RULES
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Limits, Outcome, Walker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

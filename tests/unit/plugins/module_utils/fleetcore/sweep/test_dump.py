@@ -125,5 +125,5 @@ def test_a_name_is_one_file(name):
     assert safe
     assert "/" not in safe
     assert not safe.startswith(".")
-    assert len(safe) <= 150
+    assert len(safe) <= 200
     assert safe.isascii()

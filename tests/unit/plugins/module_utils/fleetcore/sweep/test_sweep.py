@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import tempfile
 import threading
 import time
 
@@ -28,10 +29,11 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     Unreachable,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.clock import SystemClock
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep import outbox
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.host.spool import Report
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep import delivery
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.delivery import sweep_spool
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.done import DoneMachines
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.engine import Sweep, Target
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.journal import Journal
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.sweep.outbox import Spool
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -90,7 +92,9 @@ def sweep(bmcs, server=None, **options):
         one = Sweep(bmcs.targets, bmcs.collect, SystemClock(), publish=publish, **{"concurrency": 8, **options})
         return await one.run()
 
-    return asyncio.run(main())
+    with tempfile.TemporaryDirectory() as folder:
+        options.setdefault("spool", sweep_spool(folder) if server else None)
+        return asyncio.run(main())
 
 
 def test_all_are_collected_and_published():
@@ -100,7 +104,7 @@ def test_all_are_collected_and_published():
     assert (summary.total, summary.collected, summary.published, summary.failed) == (100, 100, 100, 0)
     assert summary.incomplete == 1
     assert bmcs.most == 8
-    assert max(server.calls) <= outbox.BATCH
+    assert max(server.calls) <= delivery.BATCH
 
 
 def test_a_failure_is_its_machines_own():
@@ -131,7 +135,7 @@ def test_memory_does_not_grow_behind_a_slow_server():
     bmcs, server = Bmcs(300), Server(seconds=0.01)
     summary = sweep(bmcs, server)
     assert summary.published == 300
-    assert summary.peak_documents <= 8 + outbox.QUEUE + outbox.BATCH
+    assert summary.peak_documents <= 8 + delivery.QUEUE + delivery.BATCH
 
 
 def test_what_the_server_refuses_for_one_machine():
@@ -152,7 +156,7 @@ def test_a_batch_that_is_refused_whole_is_sent_one_by_one():
 
 def test_server_down_in_the_middle(tmp_path):
     events = []
-    spool = Spool(str(tmp_path / "spool"))
+    spool = sweep_spool(str(tmp_path / "spool"))
     server = Server(errors=[None, Unreachable("down"), Unreachable("down")])
     told = {"on_event": lambda event, _facts: events.append(event), "retry_seconds": 0.0}
     summary = sweep(Bmcs(120, seconds=0.001), server, spool=spool, **told)
@@ -163,7 +167,7 @@ def test_server_down_in_the_middle(tmp_path):
 
 
 def test_server_down_to_the_end_and_sent_by_the_next_sweep(tmp_path):
-    spool = Spool(str(tmp_path / "spool"))
+    spool = sweep_spool(str(tmp_path / "spool"))
     down = Server(errors=[Unreachable("down")] * 1000)
     summary = sweep(Bmcs(50), down, spool=spool)
     assert (summary.collected, summary.published, summary.spooled) == (50, 0, 50)
@@ -188,11 +192,11 @@ DENIED = {"code": "permission_denied", "message": "the token may not do this", "
     ids=["all", "each"],
 )
 def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path, server):
-    spool = Spool(str(tmp_path / "spool"))
+    spool = sweep_spool(str(tmp_path / "spool"))
     path = str(tmp_path / "state")
     bmcs = Bmcs(500, seconds=0.002)
-    with contextlib.closing(Journal(path, NOW)) as journal:
-        summary = sweep(bmcs, server, spool=spool, journal=journal)
+    with contextlib.closing(DoneMachines(path, NOW)) as journal:
+        summary = sweep(bmcs, server, spool=spool, done=journal)
     assert summary.problem is not None
     assert summary.problem.code in ("authentication_failed", "permission_denied")
     assert len(bmcs.asked) < 400
@@ -202,8 +206,8 @@ def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path, server):
 
     again = Bmcs(500)
     right = Server()
-    with contextlib.closing(Journal(path, NOW)) as journal:
-        summary = sweep(again, right, spool=spool, journal=journal)
+    with contextlib.closing(DoneMachines(path, NOW)) as journal:
+        summary = sweep(again, right, spool=spool, done=journal)
     assert summary.problem is None
     assert sorted(right.got) == sorted(target.machine for target in bmcs.targets), "each once"
     assert summary.skipped + summary.collected == 500
@@ -211,8 +215,8 @@ def test_a_refused_token_stops_the_sweep_and_loses_nothing(tmp_path, server):
 
 
 def test_a_spool_is_kept_when_the_token_is_refused(tmp_path):
-    spool = Spool(str(tmp_path / "spool"))
-    spool.put("old", {"serial": "1"})
+    spool = sweep_spool(str(tmp_path / "spool"))
+    spool.put(Report("", {"machine": "old", "device": {"serial": "1"}}, "old"))
     summary = sweep(Bmcs(1), Server(refused={"old": DENIED, "m0": DENIED}), spool=spool)
     assert (summary.problem.code, summary.spooled) == ("permission_denied", 2)
 
@@ -241,8 +245,9 @@ def stopped(bmcs, after, **options):
 def test_stop_and_resume(tmp_path):
     path = str(tmp_path / "state")
     bmcs, server = Bmcs(100, {5: TimedOut("no answer")}, seconds=0.02), Server()
-    journal = Journal(path, NOW)
-    summary = stopped(bmcs, 0.1, publish=server.publish, journal=journal)
+    journal = DoneMachines(path, NOW)
+    spool = sweep_spool(str(tmp_path / "spool"))
+    summary = stopped(bmcs, 0.1, publish=server.publish, spool=spool, done=journal)
     journal.close()
     assert summary.interrupted
     assert 0 < summary.collected < 100
@@ -250,28 +255,28 @@ def test_stop_and_resume(tmp_path):
     first = list(server.got)
     assert len(first) == summary.collected, "what was collected is published"
 
-    rest, journal = Bmcs(100), Journal(path, NOW)
-    summary = sweep(rest, server, journal=journal)
+    rest, journal = Bmcs(100), DoneMachines(path, NOW)
+    summary = sweep(rest, server, done=journal)
     journal.close()
     assert summary.skipped == len(first)
     assert sorted(server.got) == sorted(f"m{number}" for number in range(100)), "each once"
     assert 5 in rest.asked, "what failed is tried again"
 
-    journal = Journal(path, NOW)
-    assert journal.done == set(), "the sweep came to its end: the next one begins anew"
+    journal = DoneMachines(path, NOW)
+    assert journal.machines == set(), "the sweep came to its end: the next one begins anew"
     journal.close()
 
 
 def test_a_journal_of_a_sweep_that_was_killed_in_the_middle_of_a_line(tmp_path):
     path = tmp_path / "state"
     path.write_text('{"sweep": "x"}\n{"machine": "m1", "result": "published"}\n{"machine": "m')
-    journal = Journal(str(path), NOW)
+    journal = DoneMachines(str(path), NOW)
     journal.add("m2", "published")
     journal.close()
-    again = Journal(str(path), NOW)
-    assert again.done == {"m1", "m2"}
+    again = DoneMachines(str(path), NOW)
+    assert again.machines == {"m1", "m2"}
     with pytest.raises(ConflictError, match="another sweep"):
-        Journal(str(path), NOW)
+        DoneMachines(str(path), NOW)
     again.close()
 
 
@@ -279,7 +284,7 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path):
     path = tmp_path / "precious"
     path.write_text("something\n")
     with pytest.raises(InvalidInput, match="not the journal"):
-        Journal(str(path), NOW)
+        DoneMachines(str(path), NOW)
     assert path.read_text() == "something\n"
 
 

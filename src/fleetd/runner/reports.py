@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tell the machine server what becomes of power cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fleetcore.errors import FleetError
+from fleetcore.ports import PowerState
+
+from fleetd.runner import core
+from fleetd.runner.cycles import Cycles
+from fleetd.runner.ports import Entry, EntryState, WorkServer
+from fleetd.runner.tools import Tools
+
+
+class Reports:
+    """Reports to the server. What it does not take while it can't be reached stays in the journal."""
+
+    def __init__(self, tools: Tools, cycles: Cycles, server: WorkServer, retry: core.RetryPolicy) -> None:
+        self._tools = tools
+        self._cycles = cycles
+        self._server = server
+        self._retry = retry
+
+    def step(self, entry: Entry, state: PowerState, message: str) -> bool:
+        """Whether the server was told that a machine is off, or on again, while its cycle goes on."""
+        return self._tools.link.told(
+            lambda: self._server.step(entry, state, message),
+            lambda error: self._tools.log.info("step_refused", **self._about(entry, error)),
+        )
+
+    def trouble(self, entry: Entry) -> Entry:
+        """Say at its request that a machine may be off, and why; once for each reason."""
+        trouble = str((entry.detail.get("recovery") or {}).get("message") or "no result")
+        message = f"it may be off, and could not be switched on yet; trying on: {trouble}"
+        if trouble == entry.detail.get("told") or not self.step(entry, PowerState.OFF, message):
+            return entry
+        return replace(entry, detail={**entry.detail, "told": trouble})
+
+    def outcomes(self) -> None:
+        """Report the outcomes that the server does not know, and give back claims under which nothing was done."""
+        for entry in sorted(self._cycles.of(EntryState.VERIFIED, EntryState.FAILED), key=lambda e: e.changed_at):
+            # A refusal is for good: telling it again would not help. If the claim was lost, the server offers the
+            # request again, and what was done is told under a new claim.
+            if not self._told(entry, self._report, "report_refused"):
+                return
+            after = core.after_report(entry, self._tools.wall(), self._retry, self._tools.random())
+            self._cycles.save([after])
+            self._tools.metrics.stage.labels("report").observe(max(0.0, self._tools.wall() - entry.changed_at))
+            self._tools.log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
+                           next=after.state.value)  # fmt: skip
+        for entry in [e for e in self._cycles.of(EntryState.WAITING) if e.token is not None]:
+            if not self._told(entry, lambda e: self._server.release(e.machine), "release_refused"):
+                return
+            self._cycles.save([replace(entry, token=None)])
+
+    def _told(self, entry: Entry, say: Callable[[Entry], None], refused: str) -> bool:
+        """Whether the server has answered, a refusal included."""
+        return self._tools.link.told(
+            lambda: say(entry), lambda error: self._tools.log.error(refused, **self._about(entry, error))
+        )
+
+    def _about(self, entry: Entry, error: FleetError) -> dict[str, object]:
+        return {"machine": entry.machine, "request": entry.request, "message": error.message}
+
+    def _report(self, entry: Entry) -> None:
+        if entry.state is EntryState.FAILED:
+            self._server.failed(entry)
+            return
+        power = entry.detail.get("power") or {}
+        told = core.steps_told(entry)
+        for state, message in core.steps_of(power):
+            if state not in told and not power.get("reported"):  # reported by the module: the request is closed
+                self._server.step(entry, state, message)
+        self._server.verified(entry)

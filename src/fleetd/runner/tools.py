@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tools that every duty of the runner works with."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from fleetcore.ports import Clock
+
+from fleetd.common import logs
+from fleetd.common.jitter import jittered
+from fleetd.common.link import Link
+from fleetd.runner.metrics import RunnerMetrics
+from fleetd.runner.ports import Journal, PlaybookRunner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """``wall``: seconds since the epoch; ``random``: from 0 to 1; ``new_id``: the end of a run's id."""
+
+    runner: PlaybookRunner
+    journal: Journal
+    link: Link
+    metrics: RunnerMetrics
+    clock: Clock
+    wall: Callable[[], float] = time.time
+    random: Callable[[], float] = random.random
+    new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
+    log: structlog.stdlib.BoundLogger = field(default_factory=lambda: logs.get("fleetd.runner"))
+
+    def in_about(self, seconds: float) -> float:
+        """The time on ``clock`` after so many seconds, spread a little: many runners ask one server."""
+        return self.clock.monotonic() + jittered(seconds, self.random())
