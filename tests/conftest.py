@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No silent skips: with ``CI=true`` or ``FLEET_REQUIRE_E2E=1`` only what tests/allowed_skips.txt lists may be skipped."""
+"""No silent skips: with ``CI=true`` or ``FLEET_REQUIRE_E2E=1`` only what allowed_skips.txt lists may be skipped."""
 
 from __future__ import annotations
 
