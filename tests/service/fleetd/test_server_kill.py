@@ -26,7 +26,7 @@ import pytest
 from fleetlab.process import wait_until
 
 ENOUGH = 20
-PATIENCE = 120
+PATIENCE = 250
 SEED = 20261121
 
 # Starts a server for each line that it reads; prints its pid and address as soon as it answers.
