@@ -26,7 +26,7 @@ STRICT = os.environ.get("CI", "").lower() in ("1", "true", "yes") or os.environ.
     "0",
 )
 
-# What is shipped to targets must run there: the oldest Python is a promise, the others are tested where they are installed.
+# What is shipped to targets must run there: the oldest Python is a promise, the others are tested where installed.
 TARGET_PYTHONS = ("3.9", "3.11", "3.13")
 REQUIRED_PYTHONS = ("3.9",)
 
@@ -94,7 +94,7 @@ def _pytest(session: nox.Session, name: str, *arguments: str) -> None:
 
 
 def _missing(session: nox.Session, reason: str) -> None:
-    """Something that this session needs is not here: an error where everything must run, a skip with the reason elsewhere."""
+    """Say that something which this session needs is not here: an error where everything must run, else a skip."""
     if STRICT:
         session.error(reason)
     session.skip(reason)
@@ -173,7 +173,7 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def service(session: nox.Session) -> None:
-    """Tests of the machine server, the runner and the virtual BMCs, in processes of this machine: a file on each core."""
+    """Tests of server, runner and virtual BMCs, in processes of this machine: a file on each core."""
     _setup(session)
     _pytest(session, "service", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "tests/service")
 
@@ -227,7 +227,7 @@ def ansible_lint(session: nox.Session) -> None:
 
 @nox.session
 def collection(session: nox.Session) -> None:
-    """Build the tarball, install it offline elsewhere, read its documentation, run its modules, let Galaxy's importer judge."""
+    """Build the tarball, install it offline, read its documentation, run its modules, let Galaxy's importer judge."""
     _setup(session)
     home = Path(session.create_tmp())
     for old in ("ansible_collections", ".baremetal-fleet"):
@@ -298,14 +298,14 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def storm(session: nox.Session) -> None:
-    """Large sizes of what the tests prove with small ones: kills, listeners, waits of minutes (not part of `make test`)."""
+    """Large sizes of what the tests prove with small ones: kills, listeners (not part of `make test`)."""
     _setup(session)
     _pytest(session, "storm", "-m", "storm", "tests/service")
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """More examples for everything that draws its input, 2,000 of each or as FLEET_FUZZ says (not part of `make test`)."""
+    """More examples for all that draws its input: 2,000, or as FLEET_FUZZ says (not part of `make test`)."""
     _setup(session)
     session.env["FLEET_FUZZ"] = os.environ.get("FLEET_FUZZ", "2000")
     session.env["FLEET_FUZZ_SECONDS"] = os.environ.get("FLEET_FUZZ_SECONDS", "300")
@@ -375,7 +375,7 @@ subprocess.check_call([sys.executable, "-m", "pip", "install"] + arguments)
 
 
 def _ansible_test_home() -> Path:
-    """A home folder for ansible-test (it passes nothing but HOME and PATH on), so that the user's own stays as it is."""
+    """Make a home folder for ansible-test, which passes only HOME and PATH on: the user's own stays as it is."""
     home = CACHE / "ansible-test-home"
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An installed collection is whole: documentation of every plugin reads, its modules run, nothing stray is in it.
 
-    scripts/check_collection.py DIR     DIR holds ansible_collections/baremetal/fleet (scripts/collection.py install DIR)
+    scripts/check_collection.py DIR     where `scripts/collection.py install DIR` has put it
 
 Runs the programs of the environment that it is started from, with DIR as the only place for collections.
 """

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The collection as it ships: copy its files, build the tarball, install it.
 
-    scripts/collection.py tree DIR      mirror the files into DIR/ansible_collections/baremetal/fleet (ansible-test runs there)
+    scripts/collection.py tree DIR      mirror the files into DIR/ansible_collections/baremetal/fleet, for ansible-test
     scripts/collection.py build DIR     write DIR/baremetal-fleet-VERSION.tar.gz and print its path
     scripts/collection.py install DIR   build, then install into DIR/ansible_collections, without network
 
@@ -57,7 +57,7 @@ def _all_files(ignore: list[str]) -> list[str]:
 
 
 def _ignored(name: str, patterns: list[str]) -> bool:
-    """Whether ansible-galaxy would leave the path out: a pattern matches it, one of its folders, or a bare name in it."""
+    """Whether ansible-galaxy leaves the path out: a pattern matches it, one of its folders, or a bare name in it."""
     path = Path(name)
     wholes = [str(path), *(str(parent) for parent in path.parents if str(parent) != ".")]
     return any(
@@ -77,7 +77,7 @@ def shipped_files(*, untracked: bool = False) -> list[str]:
 
 
 def tree(target: Path, *, untracked: bool = True) -> Path:
-    """Mirror the files to ``target/ansible_collections/baremetal/fleet``; what tests left in ``tests/output``, and ``.git``, stay."""
+    """Mirror the files to ``target/ansible_collections/baremetal/fleet``; ``tests/output`` and ``.git`` there stay."""
     home = target / "ansible_collections" / "baremetal" / "fleet"
     wanted = set(shipped_files(untracked=untracked))
     if home.exists():

@@ -5,8 +5,8 @@
 
     scripts/sum_up.py build/results
 
-Reads nox.json and the JUnit reports beside it, writes summary.txt. A session that failed without a failed test (a linter,
-a forbidden skip, a crash) counts as one failure, so that the last line never looks green when the run is red.
+Reads nox.json and the JUnit reports beside it, writes summary.txt. A session that failed without a failed test (a
+linter, a forbidden skip, a crash) counts as one failure, so that the last line never looks green when the run is red.
 """
 
 from __future__ import annotations

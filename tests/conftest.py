@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No silent skips: with ``CI=true`` or ``FLEET_REQUIRE_E2E=1`` a skip that tests/allowed_skips.txt does not list fails the run."""
+"""No silent skips: with ``CI=true`` or ``FLEET_REQUIRE_E2E=1`` only what allowed_skips.txt lists may be skipped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _strict():
 
 
 def _allowed():
-    """Patterns of the node ids that may be skipped; every line is ``pattern  # reason`` and the reason is compulsory."""
+    """Patterns of the node ids that may be skipped: a line is ``pattern  # reason``, with a reason."""
     patterns = []
     for number, line in enumerate((HERE / "allowed_skips.txt").read_text(encoding="utf-8").splitlines(), 1):
         pattern, _hash, reason = line.partition("  # ")

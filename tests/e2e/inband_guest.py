@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Debian guest to collect in-band: hardware that QEMU was told to show, SSH on the loopback interface, no network beyond.
+"""A Debian guest to collect in-band: hardware that QEMU was told to show, SSH on the loopback interface only.
 
-The disk image is built once (debootstrap, one to two minutes, root) and kept in the cache; a machine boots a snapshot of it.
-QEMU emulates in software, without a display; it is stopped by its own process.
+The disk image is built once (debootstrap, one to two minutes, root) and kept in the cache; a machine boots a snapshot
+of it. QEMU emulates in software, without a display; it is stopped by its own process.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def image() -> Path:
 
 
 def build() -> Path:
-    """The guest's disk with its kernel (``.kernel``), initramfs and key (``.key``) beside it; made if it is not there."""
+    """Return the guest's disk, with its kernel, initramfs and key beside it; made if it is not there."""
     target = image()
     if target.exists():
         return target
@@ -213,7 +213,8 @@ class Login:
     def options(self) -> str:
         key = image().with_suffix(".key")
         proxy = f" -o ProxyCommand={self.proxy}" if self.proxy else ""
-        return f"-i {key} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=20 -o LogLevel=ERROR{proxy}"
+        trust = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        return f"-i {key} {trust} -o ConnectTimeout=20 -o LogLevel=ERROR{proxy}"
 
     @property
     def variables(self) -> dict[str, object]:

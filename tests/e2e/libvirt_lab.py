@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A libvirt of our own, without systemd: private directories, network and processes, all gone when it stops.
 
-libvirtd runs in new mount, network and process-id namespaces, so it neither sees nor changes the host's libvirt, and whatever
-it started ends with it, even if this process is killed. Only its socket is reachable from outside. Needs root.
+libvirtd runs in new mount, network and process-id namespaces, so it neither sees nor changes the host's libvirt, and
+whatever it started ends with it, even if this process is killed. Only its socket is reachable from outside. Needs root.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if [ -e /dev/kvm ]; then
     chmod 600 no-kvm
     mount --bind no-kvm /dev/kvm
 fi
-# libvirt's QEMU driver wants its user to exist, though qemu.conf names root. Debian's libvirt-daemon-system would make it.
+# libvirt's QEMU driver wants its user to exist, though qemu.conf names root; libvirt-daemon-system would make it.
 for file in passwd group; do cp "/etc/$file" "$file"; done
 echo 'libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin' >>passwd
 printf 'libvirt-qemu:x:64055:\nkvm:x:64056:\n' >>group
@@ -142,7 +142,7 @@ class LibvirtLab(Running):
             )
 
     def forward(self, domain: Domain, port: int, to: int) -> str:
-        """Open `port` inside the lab's network for a running machine's port; the command that connects to it from outside."""
+        """Open `port` inside the lab's network for a machine's port; return a command that connects to it."""
         subprocess.run(
             [
                 *("virsh", "--connect", self.uri, "qemu-monitor-command", "--hmp", domain.name),
@@ -178,7 +178,7 @@ class LibvirtLab(Running):
         os.kill(daemon, signal.SIGKILL)
 
     def switched(self, domain: Domain) -> list[str]:
-        """What libvirt itself wrote down of a machine's power: ``on``, ``shutdown`` (by itself), ``destroyed`` (the plug)."""
+        """Tell what libvirt wrote of a machine's power: ``on``, ``shutdown`` (by itself), ``destroyed`` (the plug)."""
         text = (self.workdir / "log" / "qemu" / f"{domain.name}.log").read_text(errors="replace")
         found = re.findall(r"(starting up) libvirt|shutting down, reason=(\w+)", text)
         return ["on" if started else reason for started, reason in found]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A switch that says what it is: `lldpd` in namespaces of its own (root), with one port that a QEMU machine is plugged into."""
+"""A switch that says what it is: `lldpd` in namespaces of its own (root), with one port for a QEMU machine."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One virtual machine as its BMC sees it (Redfish, sushy-emulator over libvirt) and as its own system sees it (Ansible over SSH).
+"""One virtual machine as its BMC sees it (Redfish, sushy-emulator over libvirt) and as its own system sees it (SSH).
 
 Both documents go to a real machine server. What the emulator does not tell is in docs/in-band.md, and checked here.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A guest over SSH: the document says what QEMU was told, and replays; its BMC says the same of itself over the network."""
+"""A guest over SSH: the document says what QEMU was told, and replays; its BMC says the same over the network."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_a_bmc_that_does_not_answer(operator: Operator, guest: InbandGuest) -> N
 def test_the_bmc_that_is_asked_over_the_network_is_the_hosts(
     guest: InbandGuest, document: dict, tmp_path: Path
 ) -> None:
-    """By its MAC. Then somebody registers another machine's BMC: one that knows no serial numbers, as boards do whose FRU nobody wrote."""
+    """By its MAC. Then somebody registers another machine's BMC: one without serial numbers, whose FRU nobody wrote."""
     blank = Fru(FACTS["vendor"], FACTS["model"], serial="", board_serial="", chassis_serial="")
     with (
         Fleet(tmp_path / "fleet", guest.bmc.username, PASSWORD) as fleet,
@@ -342,7 +342,7 @@ def test_many_hosts_are_published_and_the_second_time_nothing_changes(tmp_path: 
             order = re.findall(r"^(?:ok|changed): \[(\w+)", first_play, re.MULTILINE)
             assert len(order) == 2 * len(hosts), first_play
             assert order[::2] == order[1::2], first_play
-        # Ansible forgets a document that is published: the variable has it neither as a result nor as an option of a module.
+        # Ansible forgets a document that is published: the variable has it neither as a result nor as an option.
         for name in hosts:
             kept = (tmp_path / f"{name}.json").read_text()
             assert json.loads(kept)["changed"] is False

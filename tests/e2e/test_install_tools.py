@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`install_tools` with Debian's own package manager and packages, in a Debian of its own: the guest's root, without some of its tools.
+"""`install_tools` with Debian's package manager and packages, in a Debian of its own: the guest's, without some tools.
 
 The module runs there as Ansible runs it, in namespaces without a network; packages come from a repository of files.
 """
@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 INTERPRETER = """#!/bin/sh
 # Ansible's way into the root: the module comes on the standard input.
-exec unshare --mount --net --pid --fork --kill-child chroot {root} /bin/sh -c 'mount -t proc proc /proc; exec /usr/bin/python3 "$@"' sh "$@"
+exec unshare --mount --net --pid --fork --kill-child chroot {root} \\
+    /bin/sh -c 'mount -t proc proc /proc; exec /usr/bin/python3 "$@"' sh "$@"
 """
 
 
@@ -68,7 +69,7 @@ class Debian:
         return run("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "chroot", self.root, *argv).stdout
 
     def publish(self, names: tuple[str, ...]) -> None:
-        """A repository of the packages that the root was made of, and no other; the package manager has not read it yet."""
+        """Make a repository of the packages that the root was made of; the package manager has not read it yet."""
         repo = self.root / "repo"
         repo.mkdir()
         entries = []

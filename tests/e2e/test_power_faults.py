@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Power faults in the middle of a cycle, on real parts: the machine is not left off, and its request ends with what happened.
+"""Power faults in the middle of a cycle: the machine is not left off, and its request ends with what happened.
 
 One machine bears several faults, one after the other: it boots for each of them, and that is what takes the time.
 """
@@ -167,7 +167,7 @@ exec @SWITCH@ "$1"
 
 @pytest.fixture
 def faulty(guest: Guest, tmp_path: Path) -> Iterator[tuple[QemuMachine, IpmiSim, Path]]:
-    """A QEMU machine behind ipmi_sim, whose power switch has faults: a file of this name in the directory says how often."""
+    """A QEMU machine behind ipmi_sim, whose power switch has faults: a file with a fault's name says how often."""
     usable, advice = ipmi.available()
     if not usable:
         pytest.skip(advice)
@@ -204,7 +204,7 @@ def test_over_ipmi(faulty: tuple[QemuMachine, IpmiSim, Path], tmp_path: Path) ->
             (faults / "refuse").write_text("2")
             cycled(site.ask("on fails twice"), "the power was cut")
             assert (faults / "refuse").read_text().strip() == "0"
-            # It says that it is on, and does nothing, more often than the cycle itself tries: a run of its own switches it on.
+            # It says that it is on and does nothing, more often than the cycle tries: a run of its own switches it on.
             (faults / "lie").write_text("6")
             cycled(site.ask("on is a lie"), "found off after an interruption")
             assert (faults / "lie").read_text().strip() == "0"

@@ -61,7 +61,7 @@ class Warm:
         self._process.stdout.close()
 
     def run(
-        self, module: str, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 100
+        self, module: str, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 280
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m module arguments` to its end. `env` is its whole environment, less PYTHONPATH."""
         with tempfile.TemporaryDirectory() as folder:

@@ -162,10 +162,10 @@ def browsing(directory: Path) -> Iterator[Browser]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(60)
+            process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(60)
+            process.wait(20)
 
 
 def _port(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -264,14 +264,14 @@ def run_fleetd(tmp_path: Path) -> Any:
             env=environment(**env),
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=60,
             check=False,
         )
 
     return run
 
 
-def _is_for_python(env: Mapping[str, str]) -> bool:
+def _is_for_python(env: dict[str, str]) -> bool:
     """Whether the interpreter itself reads one of these, when it starts."""
     return any(name.startswith(("PYTHON", "LD_")) for name in env)
 
