@@ -238,7 +238,7 @@ def stopped(bmcs, after, **options):
         async def collect(target):
             device = await bmcs.collect(target)
             if len(bmcs.asked) >= after:
-                one.stop()
+                asyncio.get_running_loop().call_soon(one.stop)
             return device
 
         one = Sweep(bmcs.targets, collect, SystemClock(), concurrency=8, **options)
