@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ties modules and plugins to the machine server: options, client, and how a module runs. Private to this collection."""
+"""Ties modules and plugins to the machine server: options, client, run. Private to this collection."""
 
 from __future__ import annotations
 

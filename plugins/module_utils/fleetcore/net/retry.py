@@ -16,7 +16,7 @@ _MOST = 60  # of the exponent: further failures wait no longer, and a float stil
 
 @dataclass(frozen=True)
 class ExponentialWait:
-    """The wait after failures in a row: ``first`` seconds, then ``factor`` times as long each time, up to ``longest``."""
+    """The wait after failures in a row: ``first`` seconds, then ``factor`` times as long, at most ``longest``."""
 
     first: float
     longest: float

@@ -235,8 +235,13 @@ def test_documents_as_files(tmp_path):
 
 def stopped(bmcs, after, **options):
     async def main():
-        one = Sweep(bmcs.targets, bmcs.collect, SystemClock(), concurrency=8, **options)
-        asyncio.get_running_loop().call_later(after, one.stop)
+        async def collect(target):
+            device = await bmcs.collect(target)
+            if len(bmcs.asked) >= after:
+                asyncio.get_running_loop().call_soon(one.stop)
+            return device
+
+        one = Sweep(bmcs.targets, collect, SystemClock(), concurrency=8, **options)
         return await one.run()
 
     return asyncio.run(main())
@@ -247,7 +252,7 @@ def test_stop_and_resume(tmp_path):
     bmcs, server = Bmcs(100, {5: TimedOut("no answer")}, seconds=0.02), Server()
     journal = DoneMachines(path, NOW)
     spool = sweep_spool(str(tmp_path / "spool"))
-    summary = stopped(bmcs, 0.1, publish=server.publish, spool=spool, done=journal)
+    summary = stopped(bmcs, 40, publish=server.publish, spool=spool, done=journal)
     journal.close()
     assert summary.interrupted
     assert 0 < summary.collected < 100
