@@ -7,6 +7,22 @@ import enum
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Count:
+    """Something that is counted.
+
+    :param name: of the metric, without its prefix. :param words: what it means.
+    :param label: by what it is told apart; empty: by nothing.
+    :param known: the values of the label that are there from the start.
+    """
+
+    name: str
+    words: str
+    label: str = ""
+    known: tuple[str, ...] = ("",)
 
 
 class Done(enum.StrEnum):
