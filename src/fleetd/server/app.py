@@ -25,7 +25,7 @@ from fleetd.server import api
 from fleetd.server.credentials.cipher import KeyRing, read_keys
 from fleetd.server.kernel import backup as backups
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.http.limits import Limit
 from fleetd.server.kernel.http.proxy import Proxies
 from fleetd.server.kernel.retention.model import Kept

@@ -25,7 +25,7 @@ from sqlalchemy import text
 
 from fleetd.server import api as fleetd_api
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.engine import make_engine
 from fleetd.server.kernel.tables import metadata

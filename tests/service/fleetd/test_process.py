@@ -12,12 +12,12 @@ from fleetd.server.legacy.process import (
     BAD_BATTERY,
     Android,
     ChromeOs,
-    Event,
+    MonitorEvent,
     Ios,
     Pyocd,
     Server,
     Standalone,
-    State,
+    ObservedState,
     process,
 )
 
@@ -58,12 +58,12 @@ def thermal(**sensors: float) -> str:
     )
 
 
-def android(**values: object) -> Event:
+def android(**values: object) -> MonitorEvent:
     made = Android(GETPROP, battery(), "", 5.9)
-    return Event(version="v1", android=replace(made, **values))  # type: ignore[arg-type]
+    return MonitorEvent(version="v1", android=replace(made, **values))  # type: ignore[arg-type]
 
 
-def after(event: Event, previous: State = State()) -> State:  # noqa: B008 - frozen
+def after(event: MonitorEvent, previous: ObservedState = ObservedState()) -> ObservedState:  # noqa: B008 - frozen
     return process(previous, event, NOW)
 
 
@@ -74,16 +74,16 @@ def after(event: Event, previous: State = State()) -> State:  # noqa: B008 - fro
     "event",
     [
         android(),
-        Event(chromeos=ChromeOs(uptime=1)),
-        Event(ios=Ios(device_type="iPhone")),
-        Event(pyocd=Pyocd("nrf52840")),
-        Event(standalone=Standalone(4)),
-        Event(server=Server(fans={"Fan1": "OK"})),
-        Event(),
+        MonitorEvent(chromeos=ChromeOs(uptime=1)),
+        MonitorEvent(ios=Ios(device_type="iPhone")),
+        MonitorEvent(pyocd=Pyocd("nrf52840")),
+        MonitorEvent(standalone=Standalone(4)),
+        MonitorEvent(server=Server(fans={"Fan1": "OK"})),
+        MonitorEvent(),
     ],
 )
-def test_every_event_sets_the_general_fields(event: Event) -> None:
-    previous = State(version="old", last_updated=EARLIER, dimensions={"pool": ("a",), "tmm_version": ("old",)})
+def test_every_event_sets_the_general_fields(event: MonitorEvent) -> None:
+    previous = ObservedState(version="old", last_updated=EARLIER, dimensions={"pool": ("a",), "tmm_version": ("old",)})
     found = after(replace(event, version="v7", running_swarming_task=True, launched_swarming=True), previous)
     assert (found.last_updated, found.version) == (NOW, "v7")
     assert (found.running_swarming_task, found.launched_swarming) == (True, True)
@@ -93,31 +93,31 @@ def test_every_event_sets_the_general_fields(event: Event) -> None:
 
 
 def test_it_is_pure() -> None:
-    previous = State(dimensions={"device_type": ("x",)}, supplied_dimensions={"gpu": ("g",)})
+    previous = ObservedState(dimensions={"device_type": ("x",)}, supplied_dimensions={"gpu": ("g",)})
     kept = replace(previous, dimensions=dict(previous.dimensions))
     assert after(android(), previous) == after(android(), previous)
     assert previous == kept
 
 
 def test_forced_quarantine_latches() -> None:
-    forced = after(Event(forced_quarantine=True))
+    forced = after(MonitorEvent(forced_quarantine=True))
     assert forced.is_quarantined is True
-    assert after(Event(), forced).is_quarantined is True
-    assert after(Event()).is_quarantined is False
+    assert after(MonitorEvent(), forced).is_quarantined is True
+    assert after(MonitorEvent()).is_quarantined is False
 
 
 @pytest.mark.parametrize(
     ("event", "system"),
     [
-        (Event(android=Android(GETPROP, uptime=1), chromeos=ChromeOs(uptime=1)), ("Android",)),
-        (Event(android=Android(GETPROP), chromeos=ChromeOs(uptime=1), ios=Ios(device_type="x")), ("ChromeOS",)),
-        (Event(chromeos=ChromeOs("beta"), ios=Ios(device_type="x"), pyocd=Pyocd("y")), ("iOS",)),
-        (Event(pyocd=Pyocd("y"), standalone=Standalone(4, os_versions=("Linux",))), None),
-        (Event(ios=Ios("13"), standalone=Standalone(4, os_versions=("Linux",))), ("Linux",)),
-        (Event(standalone=Standalone(0, os_versions=("Linux",))), None),
+        (MonitorEvent(android=Android(GETPROP, uptime=1), chromeos=ChromeOs(uptime=1)), ("Android",)),
+        (MonitorEvent(android=Android(GETPROP), chromeos=ChromeOs(uptime=1), ios=Ios(device_type="x")), ("ChromeOS",)),
+        (MonitorEvent(chromeos=ChromeOs("beta"), ios=Ios(device_type="x"), pyocd=Pyocd("y")), ("iOS",)),
+        (MonitorEvent(pyocd=Pyocd("y"), standalone=Standalone(4, os_versions=("Linux",))), None),
+        (MonitorEvent(ios=Ios("13"), standalone=Standalone(4, os_versions=("Linux",))), ("Linux",)),
+        (MonitorEvent(standalone=Standalone(0, os_versions=("Linux",))), None),
     ],
 )
-def test_dispatch_on_what_the_event_carries(event: Event, system: object) -> None:
+def test_dispatch_on_what_the_event_carries(event: MonitorEvent, system: object) -> None:
     assert after(event).dimensions.get("os") == system
 
 
@@ -196,12 +196,12 @@ def test_temperature(sensors: dict[str, float], expected: object, reason: str) -
 
 
 def test_chromeos_overlays_supplied_dimensions() -> None:
-    previous = State(
+    previous = ObservedState(
         supplied_dimensions={"gpu": ("mali",), "os": ("wrong",)},
         dimensions={"gpu": ("old",), "pool": ("a",)},
         battery=9,
     )
-    found = after(Event(chromeos=ChromeOs("beta", "89", "13729.56.0", 7.0)), previous)
+    found = after(MonitorEvent(chromeos=ChromeOs("beta", "89", "13729.56.0", 7.0)), previous)
     assert dict(found.dimensions) == {
         "gpu": ("mali",),
         "pool": ("a",),
@@ -216,20 +216,20 @@ def test_chromeos_overlays_supplied_dimensions() -> None:
 
 @pytest.mark.parametrize(("level", "reason"), [(29, "Battery low."), (30, ""), (0, "Battery low."), (BAD_BATTERY, "")])
 def test_ios(level: int, reason: str) -> None:
-    found = after(Event(ios=Ios("13.3.1", "iPhone10,1", level)))
+    found = after(MonitorEvent(ios=Ios("13.3.1", "iPhone10,1", level)))
     assert (found.battery, found.recovering) == (level, reason)
     assert found.dimensions["os"] == ("iOS", "iOS-13.3.1")
     assert found.dimensions["device_type"] == ("iPhone10,1",)
-    assert after(Event(ios=Ios("", "iPhone10,1"))).dimensions["os"] == ("iOS",)
+    assert after(MonitorEvent(ios=Ios("", "iPhone10,1"))).dimensions["os"] == ("iOS",)
 
 
 def test_pyocd() -> None:
-    assert after(Event(pyocd=Pyocd("nrf52840"))).dimensions["device_type"] == ("nrf52840",)
+    assert after(MonitorEvent(pyocd=Pyocd("nrf52840"))).dimensions["device_type"] == ("nrf52840",)
 
 
 def test_standalone_clears_recovery() -> None:
     machine = Standalone(8, ("x86", "x86-64"), ("none",), ("Linux", "Debian-12"), True, "n1-standard-8", True)
-    found = after(Event(standalone=machine), State(recovering="Too hot.", recovery_start=EARLIER, battery=5))
+    found = after(MonitorEvent(standalone=machine), ObservedState(recovering="Too hot.", recovery_start=EARLIER, battery=5))
     assert dict(found.dimensions) == {
         "cores": ("8",),
         "cpu": ("x86", "x86-64"),
@@ -241,7 +241,7 @@ def test_standalone_clears_recovery() -> None:
         "tmm_version": ("",),
     }
     assert (found.recovering, found.announcement, found.battery) == ("", "Leaving recovery mode.", 0)
-    less = after(Event(standalone=Standalone(4, os_versions=("Linux",))), found)
+    less = after(MonitorEvent(standalone=Standalone(4, os_versions=("Linux",))), found)
     assert dict(less.dimensions) == {"cores": ("4",), "os": ("Linux",), "gce": ("0",), "tmm_version": ("",)}
 
 
@@ -251,20 +251,20 @@ def test_standalone_clears_recovery() -> None:
 @pytest.mark.parametrize(
     ("previous", "reason"),
     [
-        (State(dimensions={"device_type": ("sargo", "other")}), "Device sargo has gone missing"),
-        (State(ssh_user_ip="root@h"), "Device root@h has gone missing"),
-        (State(dimensions={"os": ("Linux",)}), ""),
+        (ObservedState(dimensions={"device_type": ("sargo", "other")}), "Device sargo has gone missing"),
+        (ObservedState(ssh_user_ip="root@h"), "Device root@h has gone missing"),
+        (ObservedState(dimensions={"os": ("Linux",)}), ""),
     ],
 )
-def test_a_device_that_was_expected_is_missing(previous: State, reason: str) -> None:
-    found = after(Event(), replace(previous, battery=50, temperature={"CPU": 20.0}))
+def test_a_device_that_was_expected_is_missing(previous: ObservedState, reason: str) -> None:
+    found = after(MonitorEvent(), replace(previous, battery=50, temperature={"CPU": 20.0}))
     assert (found.recovering, found.battery, found.temperature) == (reason, 0, None)
     assert dict(found.dimensions) == {**previous.dimensions, "tmm_version": ("",)}
-    assert after(Event(), found).recovering == reason
+    assert after(MonitorEvent(), found).recovering == reason
 
 
 def test_a_device_that_comes_back_leaves_recovery() -> None:
-    gone = after(Event(), after(android()))
+    gone = after(MonitorEvent(), after(android()))
     assert gone.recovering == "Device newer has gone missing"
     assert after(android(), gone).recovering == ""
 
@@ -273,13 +273,13 @@ def test_a_device_that_comes_back_leaves_recovery() -> None:
 
 
 def test_a_healthy_server() -> None:
-    found = after(Event(server=Server({"CPU1": 60.0}, fans={"F2": "OK", "F1": "ok"}, drives={"D1": "OK"})))
+    found = after(MonitorEvent(server=Server({"CPU1": 60.0}, fans={"F2": "OK", "F1": "ok"}, drives={"D1": "OK"})))
     assert (found.recovering, found.temperature) == ("", {"CPU1": 60.0})
     assert found.dimensions["fans"] == ("F1", "F2")
 
 
 def test_what_is_wrong_with_a_server() -> None:
-    healthy = after(Event(server=Server(power_supplies={"P1": "OK", "P2": "OK"}, drives={"D1": "OK", "D2": "OK"})))
+    healthy = after(MonitorEvent(server=Server(power_supplies={"P1": "OK", "P2": "OK"}, drives={"D1": "OK", "D2": "OK"})))
     broken = Server(
         {"CPU1": 91.0, "Inlet": 46.5, "CPU2": 89.0},
         {"Inlet": 45.0},
@@ -287,22 +287,22 @@ def test_what_is_wrong_with_a_server() -> None:
         {"P1": "Warning", "P2": "OK"},
         {"D1": "OK"},
     )
-    found = after(Event(server=broken), healthy)
+    found = after(MonitorEvent(server=broken), healthy)
     assert found.recovering == (
         "Too hot: CPU1 91 °C. Too hot: Inlet 46.5 °C. Fan F1: Critical. Power supply P1: Warning. "
         "Drive D2 has gone missing."
     )
-    assert after(Event(server=broken), found).dimensions["drives"] == ("D1", "D2")
+    assert after(MonitorEvent(server=broken), found).dimensions["drives"] == ("D1", "D2")
 
 
 def test_a_server_has_the_dimensions_of_a_machine_and_says_that_it_booted() -> None:
     machine = Standalone(cores=8, os_versions=("Linux",))
-    found = after(Event(server=Server(boot_id="b1", uptime=61.5), standalone=machine))
+    found = after(MonitorEvent(server=Server(boot_id="b1", uptime=61.5), standalone=machine))
     assert (found.dimensions["boot_id"], found.dimensions["cores"], found.device_uptime) == (("b1",), ("8",), 61)
-    assert after(Event(server=Server(boot_id="b2")), found).dimensions["boot_id"] == ("b2",)
+    assert after(MonitorEvent(server=Server(boot_id="b2")), found).dimensions["boot_id"] == ("b2",)
 
 
 def test_dropped_reports_are_shown_while_there_are_any() -> None:
-    found = after(Event(dropped=3))
+    found = after(MonitorEvent(dropped=3))
     assert found.dimensions["tmm_dropped"] == ("3",)
-    assert "tmm_dropped" not in after(Event(), found).dimensions
+    assert "tmm_dropped" not in after(MonitorEvent(), found).dimensions

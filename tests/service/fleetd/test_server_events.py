@@ -19,7 +19,7 @@ from fleetcore.errors import Busy
 from fleetd.server.kernel.events.model import EventFilter, NewEvent
 from fleetd.server.kernel.http import streams
 from fleetd.server.kernel.http.streams import EventStream, Feed, News
-from fleetd.server.machines.api import encode
+from fleetd.server.kernel.http.request import encode
 from fleetd.server.memory import MemoryStore
 from fleetd.server.services import Services
 

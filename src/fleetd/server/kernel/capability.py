@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import APIRouter
 from prometheus_client.core import Metric
@@ -33,6 +33,16 @@ def _nothing(_services: Services) -> None:
     return
 
 
+class Live(Protocol):
+    """Tells those who listen to a stream what is new."""
+
+    def wake(self) -> None:
+        """Look now: something may have changed."""
+
+    def close(self) -> None:
+        """End all streams, because the server stops."""
+
+
 @dataclass(frozen=True)
 class Capability:
     """A part of the server that a person can name.
@@ -40,7 +50,7 @@ class Capability:
     :param build: makes its service; it is called with the services that stand below and with ``options``.
     :param options: keyword arguments for ``build``, read from the settings of the server.
     :param ready: called when all services are built.
-    :param routers: its routes.
+    :param routers: its routes. :param live: makes what its streams of news are fed by.
     :param events: first words of the kinds of events that only the server itself tells.
     :param kept: what of it grows and is forgotten after a while.
     :param counts: what its service counts for metrics, from the start of the process.
@@ -52,6 +62,7 @@ class Capability:
     options: Callable[[Any], Mapping[str, Any]] = _no_options
     ready: Callable[[Services], None] = _nothing
     routers: tuple[APIRouter, ...] = ()
+    live: Callable[[Services], Live] | None = None
     events: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
     counts: tuple[Count, ...] = ()

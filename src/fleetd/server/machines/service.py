@@ -4,26 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from fleetcore.errors import ConflictError, InvalidInput, NotFound
+from fleetcore.errors import InvalidInput, NotFound
 
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.errors import VersionMismatch
 from fleetd.server.kernel.ids import ID_RULE, is_machine_id
 from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.legacy import process
 from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
 from fleetd.server.machines.model import Annotation, AttachedDevice, BmcAccess, ControllerState, Description, Machine
 from fleetd.server.ports import Store
 from fleetd.server.powercycles.model import Powercycle
 
 WRITABLE = ("labels", "site", "rack", "position", "lifecycle", "bmc")
-
-
-class VersionMismatch(ConflictError):
-    """If-Match named another version than the machine has: read it again."""
 
 
 @dataclass(frozen=True)
@@ -239,16 +235,3 @@ def supply_chromeos(
         ssh_user_ip=ssh_user_ip,
         supplied_dimensions=dimensions,
     )
-
-
-def observed(event: process.Event) -> Callable[[Description, datetime], Description]:
-    """A monitor's report: see ``fleetd.server.legacy.process``. The holds of people are not touched."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        shared = [item.name for item in fields(process.State) if item.name != "announcement"]
-        state = process.process(process.State(**{name: getattr(previous, name) for name in shared}), event, now)
-        said = state.announcement
-        annotation = previous.annotation if said is None else Annotation(said, "fleetd", now)
-        return replace(previous, annotation=annotation, **{name: getattr(state, name) for name in shared})
-
-    return change

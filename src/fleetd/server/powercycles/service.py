@@ -194,6 +194,10 @@ class Powercycles:
         """Ids of machines that a runner should power cycle now."""
         return self._store.due_powercycles(self._clock())
 
+    def counts(self) -> Mapping[CycleState, int]:
+        """Requests by state; states without any may be missing."""
+        return self._store.count_powercycles()
+
     def oldest_open_age(self) -> float:
         """Seconds that the oldest open request waits; 0: none is open."""
         oldest = self._store.oldest_open_powercycle()

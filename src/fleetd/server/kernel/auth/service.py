@@ -63,6 +63,11 @@ class Principal:
     def anonymous(self) -> bool:
         return not self.name
 
+    @property
+    def actor(self) -> str:
+        """Who is said to have done it."""
+        return self.name or "anonymous"
+
     def can(self, wanted: May, machine: str | None = None) -> bool:
         """Whether ``wanted`` is granted (for ``machine``, if the caller is bound to one)."""
         return wanted in self.may and (self.machine is None or self.machine == machine)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Errors to answers: one table, three ways to say it (JSON for the API, text for the older paths, a page for people)."""
+"""Errors to answers: one table, and three ways to say it.
+
+The API answers in JSON, the older paths in text, and people get a page.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from fleetd.common import logs
-from fleetd.server.machines.service import VersionMismatch
+from fleetd.server.kernel.errors import VersionMismatch
 
 _log = logs.get("fleetd.api")
 
@@ -106,7 +109,7 @@ def render(
     if is_plain(path):
         return PlainTextResponse(message + "\n", status, headers)
     if is_page(path):
-        page: Response | None = request.app.state.error_page(request, status, message)
+        page: Response | None = request.app.state.fleetd.error_page(request, status, message)
         if page is not None:
             return page
     return Json({"error": {"code": code, "message": message, "details": details or {}}}, status, headers)
