@@ -13,6 +13,7 @@ from fleetd.server.credentials import api as credentials
 from fleetd.server.devices import api as devices
 from fleetd.server.kernel import ops
 from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.events import api as events
 from fleetd.server.kernel.http import errors, middleware, proxy, streams, updates
 from fleetd.server.kernel.http.limits import FailedLogins
@@ -20,7 +21,6 @@ from fleetd.server.legacy import api as legacy
 from fleetd.server.machines import api as v1
 from fleetd.server.page import actions, rendering
 from fleetd.server.page import api as page
-from fleetd.server.services import Services
 from fleetd.server.work import api as work
 
 

@@ -19,7 +19,7 @@ Name = Annotated[schemas.CredentialName, Path()]
 
 
 def _credentials(request: Request) -> Credentials:
-    return services(request).credentials
+    return services(request).of(Credentials)
 
 
 @router.get("/credentials", responses={200: {"model": schemas.CredentialList}})

@@ -26,7 +26,7 @@ _TIME = "a time with its zone, as 2026-03-01T12:00:00Z"
 
 
 def _devices(request: Request) -> Devices:
-    return services(request).devices
+    return services(request).of(Devices)
 
 
 def _time(text: str | None, field: str) -> datetime | None:

@@ -23,6 +23,7 @@ from fleetd.server.kernel.http.errors import BadRequest, Json, as_invalid_input
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import Updates
 from fleetd.server.legacy import process
+from fleetd.server.legacy.observed import observed
 from fleetd.server.machines import service as changes
 from fleetd.server.machines.api import services
 from fleetd.server.machines.model import AttachedDevice, ControllerState
@@ -272,7 +273,7 @@ def event(request: Request, body: Body, who: Publisher) -> Response:
     if not parsed.host.name.strip():
         raise InvalidInput("host.name: is blank", field="host.name")
     ensure(who, May.PUBLISH, parsed.host.name)
-    services(request).machines.observe(parsed.host.name, changes.observed(parsed.to_domain()))
+    services(request).machines.observe(parsed.host.name, observed(parsed.to_domain()))
     return Response()
 
 

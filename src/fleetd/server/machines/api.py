@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from fleetd.server import schemas, wire
 from fleetd.server.inventory.service import inventory
 from fleetd.server.kernel.auth.http import Operator, Reader, Reporter
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.http.errors import Json, as_invalid_input
 from fleetd.server.kernel.http.middleware import path_id
 from fleetd.server.kernel.idempotency import http as once
@@ -25,7 +26,6 @@ from fleetd.server.machines.facets import Facet, MachineFilter
 from fleetd.server.machines.model import ControllerState, Machine
 from fleetd.server.machines.service import MachineView
 from fleetd.server.powercycles.model import CycleState
-from fleetd.server.services import Services
 
 _WORDS = {
     400: "Not JSON",

@@ -17,13 +17,13 @@ from fleetcore.errors import InvalidInput, NotFound
 
 from fleetd.server.kernel.auth.http import Who, check_csrf, ensure
 from fleetd.server.kernel.auth.service import May, Principal
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.http.errors import Forbidden
 from fleetd.server.machines import holds
 from fleetd.server.machines.model import ControllerState
 from fleetd.server.machines.service import MachineView, checked_id, set_note
 from fleetd.server.page.rendering import go, login_page, plain, render, services
 from fleetd.server.page.status import findings
-from fleetd.server.services import Services
 
 router = APIRouter(include_in_schema=False)
 

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from fleetd.server.devices.model import ComponentFilter
 from fleetd.server.kernel.auth.http import COOKIE, Policy, Reader, Who, check_csrf, counted, still
 from fleetd.server.kernel.auth.service import May
-from fleetd.server.kernel.events.model import RESERVED as KINDS_OF_EVENTS
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.events.model import Event, EventFilter
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import Look, Updates
@@ -29,7 +29,6 @@ from fleetd.server.page.actions import ACTIONS, same_site
 from fleetd.server.page.happenings import happening
 from fleetd.server.page.rendering import go, login_page, own_path, plain, render, services
 from fleetd.server.page.status import KINDS, findings
-from fleetd.server.services import Services
 
 router = APIRouter(include_in_schema=False)
 
@@ -285,7 +284,7 @@ def events(request: Request, who: Who) -> Response:
         asked=asked,
         events=[happening(item) for item in found[:PAGE_SIZE]],
         older=found[PAGE_SIZE - 1].seq if len(found) > PAGE_SIZE else None,
-        kinds=sorted(KINDS_OF_EVENTS),
+        kinds=sorted(services(request).events.reserved),
         spans=SPANS,
         subject=urlencode({"events": "", **asked.values()}),
     )

@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from fleetd import __version__
 from fleetd.server.kernel.auth.http import principal
 from fleetd.server.kernel.auth.service import May, Principal
+from fleetd.server.kernel.capability import Services
 from fleetd.server.machines.facets import seen_at
 from fleetd.server.page import hardware, status
-from fleetd.server.services import Services
 
 _environment = Environment(
     loader=PackageLoader("fleetd.server.page"),

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1", responses=answers(), tags=["work"])
 
 
 def _work(request: Request) -> WorkService:
-    return services(request).work
+    return services(request).of(WorkService)
 
 
 def _lease(body: schemas.Exit) -> Lease:

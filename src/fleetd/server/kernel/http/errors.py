@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from fleetd.common import logs
-from fleetd.server.machines.service import VersionMismatch
+from fleetd.server.kernel.errors import VersionMismatch
 
 _log = logs.get("fleetd.api")
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleetd.common import logs
 from fleetd.server import wire
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 
 PERIOD = 1.0  # seconds
 GAP = 0.05  # seconds between two looks, however much happens

@@ -13,8 +13,8 @@ from fleetcore.errors import InvalidInput
 from pydantic import BaseModel
 
 from fleetd.server.kernel.auth.service import Principal
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.services import Services
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}\Z")
 
