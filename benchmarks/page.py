@@ -30,7 +30,7 @@ from fleetd.server.kernel.ids import new_id
 from fleetd.server.machines import rows
 from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
 from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 from fleetd.server.store import SqlStore
 
 PATHS = ("/", "/?sort=-model", "/?q=r17", "/?show=trouble", "/?page=50", "/machine/r17-n42", "/metrics")

@@ -293,10 +293,10 @@ def prune(ctx: click.Context) -> None:
     """Forget now what is older than `retention` says; servers do it by themselves."""
     settings = load_settings(ctx)
     with _one_line_errors(), contextlib.closing(app.make_store(settings)) as store:
-        store.ready()
+        app.ready(store)
         gone = app.make_services(settings, store).retention.prune()
     for what, count in gone.items():
-        click.echo(f"{count:8} {what.value}")
+        click.echo(f"{count:8} {what}")
 
 
 @main.group()
@@ -326,7 +326,7 @@ def credential_rotate(ctx: click.Context) -> None:
     with _one_line_errors():
         store = app.make_store(settings)
         try:
-            store.ready()
+            app.ready(store)
             changed = app.make_services(settings, store).credentials.rotate()
         finally:
             store.close()
@@ -344,7 +344,7 @@ def _tokens(ctx: click.Context) -> Iterator[Tokens]:
     with _one_line_errors():
         store = app.make_store(settings)
         try:
-            store.ready()
+            app.ready(store)
             yield app.make_services(settings, store).tokens
         finally:
             store.close()

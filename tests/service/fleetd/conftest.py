@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from fleetd.server import api as fleetd_api
+from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
 from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.auth.model import Scope
-from fleetd.server.kernel.engine import make_engine
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.tables import metadata
-from fleetd.server.memory import MemoryStore
-from fleetd.server.powercycles.service import Backoff
-from fleetd.server.services import Services
-from fleetd.server.store import SqlStore
+from fleetd.server.work.model import Retry
 
 REPO = Path(__file__).resolve().parents[3]
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -144,15 +143,35 @@ def clean_postgres_url(postgres_url: str) -> str:
     return postgres_url
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A migrated SQLite file."""
-
-    url = f"sqlite:///{tmp_path / 'fleetd.db'}"
-    engine = make_engine(url)
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied: that is quicker than to migrate."""
+    path = tmp_path_factory.mktemp("template") / "fleetd.db"
+    engine = make_engine(f"sqlite:///{path}")
     migrate.upgrade(engine)
     engine.dispose()
-    return url
+    return path
+
+
+@pytest.fixture
+def make_database(migrated_file: Path, tmp_path: Path) -> Iterator[Callable[..., Transactions]]:
+    """``make_database(clock)``: a migrated, empty SQLite file of its own whose time is ``clock``'s, closed at the end."""
+    made: list[Transactions] = []
+
+    def make(clock: Callable[[], datetime] | None = None) -> Transactions:
+        path = shutil.copy(migrated_file, tmp_path / f"made{len(made)}.db")
+        made.append(Transactions(make_engine(f"sqlite:///{path}"), clock=clock))
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A migrated SQLite file."""
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'fleetd.db')}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -161,43 +180,59 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "clean_postgres_url")
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """An empty store of each kind."""
+class Stores:
+    """The stores of all capabilities over one database, as the server puts them together."""
 
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    made = SqlStore(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "clean_postgres_url"))
-    yield made
-    made.close()
+    def __init__(self, url: str, clock: Callable[[], datetime] | None = None) -> None:
+        self.tx = Transactions(make_engine(url), clock=clock)
+        services = Services(CAPABILITIES, self.tx, clock or (lambda: datetime.now(UTC)))
+        self.services = services
+        self.machines = services.machines._store
+        self.powercycles = services.powercycles._store
+        self.work = services.work._store
+        self.devices = services.devices._store
+        self.credentials = services.credentials._store
+        self.events = services.events._store
+        self.tokens = services.tokens._store
+        self.requests = services.requests._store
+        self.retention = services.retention._store
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def timed_store(request: pytest.FixtureRequest, clock: MovableClock) -> Iterator[Any]:
-    """An empty store of each kind whose sessions live by ``clock``."""
-    if request.param == "memory":
-        yield MemoryStore(clock)
-        return
-    made = SqlStore(
-        request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "clean_postgres_url"), clock=clock
-    )
-    yield made
-    made.close()
+@pytest.fixture
+def open_stores() -> Iterator[Callable[..., Stores]]:
+    """``open_stores(url, clock)``: the stores over a database, closed at the end."""
+    with contextlib.ExitStack() as opened:
+
+        def make(url: str, clock: Callable[[], datetime] | None = None) -> Stores:
+            made = Stores(url, clock)
+            opened.callback(made.tx.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def store(database_url: str, open_stores: Callable[..., Stores]) -> Stores:
+    """Empty stores on each kind of database."""
+    return open_stores(database_url)
+
+
+@pytest.fixture
+def timed_store(database_url: str, open_stores: Callable[..., Stores], clock: MovableClock) -> Stores:
+    """Empty stores on each kind of database, whose time is that of ``clock``."""
+    return open_stores(database_url, clock)
 
 
 # -- the API in this process
 
 
 class Api:
-    """The application over a store in memory, with one token of each scope."""
+    """The application over a SQLite file of its own, with one token of each scope."""
 
-    def __init__(self, clock: MovableClock, **options: Any) -> None:
+    def __init__(self, tx: Transactions, clock: MovableClock, **options: Any) -> None:
 
         limit = options.pop("max_body_bytes", 100_000)
-        self.services = Services(
-            MemoryStore(clock), clock, Backoff(max_attempts=3, initial=60, exponent=2, maximum=100)
-        )
+        self.services = Services(CAPABILITIES, tx, clock, {"powercycles": {"retry": Retry(60, 2, 100, attempts=3)}})
         self.app = fleetd_api.create(self.services, Policy(**options), limit)
         self.tokens = {
             scope.value: self.services.tokens.create(
@@ -214,9 +249,9 @@ class Api:
 
 
 @pytest.fixture
-def make_api(clock: MovableClock) -> Any:
+def make_api(make_database: Callable[..., Transactions], clock: MovableClock) -> Any:
     """``make_api(legacy_open=True, ...)``: an application with that policy."""
-    return lambda **options: Api(clock, **options)
+    return lambda **options: Api(make_database(clock), clock, **options)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from fleetd.server.kernel.backup import backup, restore
 from fleetd.server.kernel.engine import make_engine
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.machines.model import BmcAccess
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 from fleetd.server.store import SqlStore
 from fleetd.server.work.model import Fail, Lease, Retry
 

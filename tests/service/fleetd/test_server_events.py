@@ -21,7 +21,7 @@ from fleetd.server.kernel.http import streams
 from fleetd.server.kernel.http.streams import EventStream, Feed, News
 from fleetd.server.kernel.http.request import encode
 from fleetd.server.memory import MemoryStore
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 
 DOOR = {"kind": "rack.door_opened", "machine": "m1", "message": "who?", "data": {"rack": "r1"}}
 

@@ -21,7 +21,7 @@ from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.machines import holds
 from fleetd.server.machines.model import ControllerState
 from fleetd.server.powercycles.model import CycleState
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 from fleetd.server.store import SqlStore
 
 STOP_SOON = {"FLEETD_SERVER__SHUTDOWN_SECONDS": "1"}  # streams of updates do not end by themselves

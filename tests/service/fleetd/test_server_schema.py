@@ -23,7 +23,7 @@ from fleetd.server.kernel.tables import metadata
 from fleetd.server.machines import rows
 from fleetd.server.machines.facets import MachineFilter
 from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 from fleetd.server.store import SqlStore
 from fleetd.server.work.model import LifecycleNotIn, NotHeld, NotQuarantined, Process
 

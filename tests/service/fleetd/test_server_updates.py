@@ -13,7 +13,7 @@ from fleetcore.errors import Busy
 from fleetd.server.kernel.http.updates import Subscription, Updates, descriptions
 from fleetd.server.machines import service as changes
 from fleetd.server.memory import MemoryStore
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 
 
 @pytest.fixture

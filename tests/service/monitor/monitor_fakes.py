@@ -27,7 +27,7 @@ from fleetd.server import api
 from fleetd.server.kernel.auth.http import Policy
 from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.memory import MemoryStore
-from fleetd.server.services import Services
+from fleetd.server.kernel.capability import Services
 
 REPO = Path(__file__).resolve().parents[3]
 EVENT = "/json/v1/machine/event/"

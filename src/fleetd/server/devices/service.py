@@ -17,13 +17,25 @@ from fleetcore.document.model import Source, clean_serial, device_from_dict, to_
 from fleetcore.document.sections import memory_bytes
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 
+from fleetd.server.devices.conditions import DocumentOlder
 from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication
+from fleetd.server.devices.store import DeviceStore
 from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.tally import Done, Tally
+from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.tally import Count, Tally
+from fleetd.server.machines.conditions import HasBmc, LifecycleIn, LifecycleNotIn, NotHeld, NotQuarantined
 from fleetd.server.machines.model import DeviceSummary, Machine
-from fleetd.server.ports import Store
+from fleetd.server.machines.service import Machines
+from fleetd.server.work.process import Process
+from fleetd.server.work.service import WorkService
 
 SOURCES = (Source.OOB, Source.INBAND)
+DOCUMENTS = Count(
+    "device_documents_published",
+    "Device documents that were published",
+    "source",
+    tuple(item.value for item in SOURCES),
+)
 
 Document = Mapping[str, Any]
 Documents = Mapping[str, Document]
@@ -41,12 +53,30 @@ def checked_source(source: str) -> Source:
 
 
 class Devices:
-    """Use cases around device documents."""
+    """Use cases around device documents.
 
-    def __init__(self, store: Store, clock: Clock, tally: Tally | None = None) -> None:
-        self._store = store
+    :param observe_seconds: a document of that age is collected again, if the settings of work name no other interval.
+    """
+
+    def __init__(
+        self,
+        tx: Transactions,
+        work: WorkService,
+        machines: Machines,
+        clock: Clock,
+        tally: Tally,
+        observe_seconds: int = 86_400,
+    ) -> None:
+        self._store = DeviceStore(tx, machines)
+        self._machines = machines
         self._clock = clock
-        self._tally = tally or Tally()
+        self._tally = tally
+        oob, inband = (work.interval(name, observe_seconds) for name in ("collect_oob", "collect_inband"))
+        known = (LifecycleNotIn(("retired",)), HasBmc(), NotQuarantined())
+        work.add(
+            Process("collect_oob", DocumentOlder("oob", oob), known),
+            Process("collect_inband", DocumentOlder("inband", inband), (LifecycleIn(("active",)), NotHeld())),
+        )
 
     def publish(self, machine: str, source: str, document: Any) -> Publication:
         """Store one observation; what it could not collect stays as it was last seen. The same again changes nothing but times.
@@ -56,7 +86,7 @@ class Devices:
         """
         kind = checked_source(source)
         clean = _checked(document, kind)
-        registered = self._store.get_machine(machine)
+        registered = self._machines.look(machine)
         elsewhere = self._elsewhere(machine, {kind.value: clean})
 
         def change(present: Documents) -> Publication:
@@ -71,8 +101,8 @@ class Devices:
                 tuple(_components(after, clean)),
             )
 
-        made = self._store.publish_device(machine, kind.value, self._clock(), change)
-        self._tally.add(Done.DOCUMENTS, kind.value)
+        made = self._store.publish(machine, kind.value, self._clock(), change)
+        self._tally.add(DOCUMENTS, kind.value)
         return made
 
     def get(self, machine: str, source: str | None = None, at: datetime | None = None) -> dict[str, Any]:
@@ -108,7 +138,7 @@ class Devices:
         :raises NotFound: no such machine.
         """
         documents = self._documents(machine)
-        found = [*found_in(documents, self._store.get_machine(machine)), *self._elsewhere(machine, documents)]
+        found = [*found_in(documents, self._machines.look(machine)), *self._elsewhere(machine, documents)]
         return sorted(found, key=_badness)
 
     def history(self, machine: str, limit: int | None, after: str | None = None) -> Sequence[DeviceChange]:
@@ -116,7 +146,7 @@ class Devices:
 
         :raises NotFound: no such machine.
         """
-        entries = self._store.device_history(machine, limit, after)
+        entries = self._store.history(machine, limit, after)
         if not entries:
             self._exists(machine)
         return entries
@@ -140,14 +170,14 @@ class Devices:
         self, where: ComponentFilter, limit: int | None = None, after: str | None = None
     ) -> Sequence[ComponentStay]:
         """Where components are and were, by when they came there: for a serial number the way of one part between slots and machines."""
-        return self._store.list_components(where, limit, after)
+        return self._store.components(where, limit, after)
 
     def _exists(self, machine: str) -> None:
-        if self._store.get_machine(machine) is None:
+        if self._machines.look(machine) is None:
             raise NotFound(f"no machine {machine}", machine=machine)
 
     def _documents(self, machine: str, at: datetime | None = None) -> dict[str, Document]:
-        found = self._store.get_devices(machine) if at is None else self._store.devices_at(machine, at)
+        found = self._store.documents(machine) if at is None else self._store.documents_at(machine, at)
         if not found:
             self._exists(machine)
         documents = {source: document for source, document in found.items() if document is not None}
@@ -164,7 +194,7 @@ class Devices:
         for serial in sorted(
             {document["serial"] for document in documents.values() if clean_serial(document.get("serial"))}
         ):
-            stays = self._store.list_components(ComponentFilter(serial, kind="device", current=True), limit=20)
+            stays = self._store.components(ComponentFilter(serial, kind="device", current=True), limit=20)
             others = sorted({stay.machine for stay in stays} - {machine})
             if others:
                 finding = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from fastapi import APIRouter
 from prometheus_client.core import Metric
 
+from fleetd.server.kernel import migrate
 from fleetd.server.kernel.clock import Clock
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.retention.model import Kept
@@ -47,7 +48,7 @@ class Live(Protocol):
 class Capability:
     """A part of the server that a person can name.
 
-    :param build: makes its service; it is called with the services that stand below and with ``options``.
+    :param build: makes its service, if it has one; it is called with the services that stand below and with ``options``.
     :param options: keyword arguments for ``build``, read from the settings of the server.
     :param ready: called when all services are built.
     :param routers: its routes. :param live: makes what its streams of news are fed by.
@@ -58,7 +59,7 @@ class Capability:
     """
 
     name: str
-    build: Callable[..., object]
+    build: Callable[..., object] | None = None
     options: Callable[[Any], Mapping[str, Any]] = _no_options
     ready: Callable[[Services], None] = _nothing
     routers: tuple[APIRouter, ...] = ()
@@ -88,6 +89,8 @@ class Services:
         self.tally = Tally()
         self._by_class: dict[type, Any] = {}
         for capability in capabilities:
+            if capability.build is None:
+                continue
             made = capability.build(self, **(options or {}).get(capability.name, {}))
             self._by_class[type(made)] = made
             setattr(self, capability.name, made)
@@ -98,6 +101,13 @@ class Services:
         """The service of this class, for example ``services.of(Machines)``."""
         found: T = self._by_class[service]
         return found
+
+    def database_ready(self) -> None:
+        """Answer if the database answers and its schema is of this version.
+
+        :raises Busy: it does not answer. :raises InvalidInput: another schema; the message says what to do.
+        """
+        migrate.ready(self.tx)
 
     if TYPE_CHECKING:
         # Each service is also an attribute under the name of its capability; ``of`` is the one with a type.

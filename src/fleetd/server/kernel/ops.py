@@ -18,6 +18,7 @@ from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.figures import gauge
 from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.errors import Json
+from fleetd.server.kernel.retention.service import Retention
 
 router = APIRouter(tags=["operations"])
 
@@ -45,31 +46,29 @@ def metrics(request: Request, _who: Reader) -> Response:
 
 
 class FleetFigures(Collector):
-    """What the capabilities count in the database, made when it is asked for, and what this process did."""
+    """What each capability counts, made when it is asked for, and what this process did."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def collect(self) -> Iterator[Metric]:
         """All of them; a handful of queries that count in the database."""
+        services = self._services
         yield gauge("fleetd_build_info", "The version that runs; always 1", {(__version__,): 1}, "version")
-        for capability in self._services.capabilities:
-            yield from capability.figures(self._services)
-        for capability in self._services.capabilities:
-            for item in capability.counts:
-                family = CounterMetricFamily(
-                    f"fleetd_{item.name}", item.words, labels=[item.label] if item.label else []
-                )
-                for which, count in sorted(self._services.tally.counts(item).items()):
-                    family.add_metric([which] if item.label else [], count)
-                yield family
-        transactions = self._services.tx
+        for capability in services.capabilities:
+            yield from capability.figures(services)
+        counts = [count for capability in services.capabilities for count in capability.counts]
+        for count in (*counts, services.of(Retention).pruned):
+            labels = [count.label] if count.label else []
+            family = CounterMetricFamily(f"fleetd_{count.name}", count.words, labels=labels)
+            for which, number in sorted(services.tally.counts(count).items()):
+                family.add_metric([which] if labels else [], number)
+            yield family
+        retried, failed = services.tx.retried, services.tx.failed
         yield CounterMetricFamily(
-            "fleetd_database_retries",
-            "Transactions that were run again: a lock, a serialization failure",
-            transactions.retried,
+            "fleetd_database_retries", "Transactions that were run again: a lock, a serialization failure", retried
         )
-        yield CounterMetricFamily("fleetd_database_errors", "Transactions that failed for good", transactions.failed)
+        yield CounterMetricFamily("fleetd_database_errors", "Transactions that failed for good", failed)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: registering must not ask the database."""

@@ -25,6 +25,7 @@ from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import Updates
 from fleetd.server.legacy import monitor, wire
 from fleetd.server.legacy.monitor import Go, or_default
+from fleetd.server.legacy.observed import observed
 from fleetd.server.machines import service as changes
 from fleetd.server.machines.model import AttachedDevice, ControllerState
 from fleetd.server.machines.service import Machines
@@ -181,7 +182,7 @@ def event(body: Body, machines: AllMachines, who: Publisher) -> Response:
     if not parsed.host.name.strip():
         raise InvalidInput("host.name: is blank", field="host.name")
     ensure(who, May.PUBLISH, parsed.host.name)
-    machines.observe(parsed.host.name, monitor.observed(parsed.to_model()))
+    machines.observe(parsed.host.name, observed(parsed.to_model()))
     return Response()
 
 

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The event of a machine monitor on the wire, and what it makes of a machine's description.
+"""The event of a machine monitor on the wire.
 
 Like Go's decoder it ignores unknown fields and takes null for an empty value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from fleetd.server.legacy import process
-from fleetd.server.machines.model import Annotation, Description
 
 
 class Go(BaseModel):
@@ -132,17 +128,3 @@ class Event(Go):
             launched_swarming=self.launched_swarming,
             forced_quarantine=self.forced_quarantine,
         )
-
-
-def observed(event: process.MonitorEvent) -> Callable[[Description, datetime], Description]:
-    """A monitor's report as a change of the description. The holds of people are not touched."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        shared = [item.name for item in fields(process.ObservedState) if item.name != "announcement"]
-        before = process.ObservedState(**{name: getattr(previous, name) for name in shared})
-        after = process.process(before, event, now)
-        said = after.announcement
-        annotation = previous.annotation if said is None else Annotation(said, "fleetd", now)
-        return replace(previous, annotation=annotation, **{name: getattr(after, name) for name in shared})
-
-    return change

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Request, Response
 
 from fleetd.server.kernel.auth.http import Who
 from fleetd.server.kernel.auth.service import May
-from fleetd.server.kernel.events.model import RESERVED as KINDS_OF_EVENTS
 from fleetd.server.kernel.events.model import Event, EventFilter
 from fleetd.server.kernel.events.service import Events
 from fleetd.server.kernel.http import request as http
@@ -83,7 +82,7 @@ def events(request: Request, who: Who, known: Known) -> Response:
         asked=asked,
         events=[happening(item) for item in found[:PAGE_SIZE]],
         older=found[PAGE_SIZE - 1].seq if len(found) > PAGE_SIZE else None,
-        kinds=sorted(KINDS_OF_EVENTS),
+        kinds=sorted(known.reserved),
         spans=SPANS,
         subject=urlencode({"events": "", **asked.values()}),
     )

@@ -33,12 +33,15 @@ class Condition(BaseModel):
 
 
 SESSION = Shape(LeaseSession)
-WORK = Shape(Work, names={"token": "fencing_token"})
-LINE = Shape(WorkEvent, names={"token": "fencing_token"})
-BACKOFF = Shape(Backoff, without=("machine", "process"))
+_ABOUT = ("subject", "kind")
+WORK = Shape(Work, without=_ABOUT, names={"token": "fencing_token"}, also={"machine": str})
+LINE = Shape(WorkEvent, without=_ABOUT, names={"token": "fencing_token"}, also={"machine": str})
+BACKOFF = Shape(Backoff, without=(*_ABOUT, "process"))
 EXPLANATION = Shape(
     Explanation,
+    without=_ABOUT,
     also={
+        "machine": str,
         "eligible": bool,
         "conditions": list[Condition],
         "work": WORK.model | None,
@@ -216,7 +219,6 @@ def explain(machine: PathId, process: Words, known: Known, _who: Reader) -> Resp
     """Why the machine is eligible for the process, or not: by the conditions that claims use."""
     found = known.explain(machine, process)
     shown: dict[str, Any] = {
-        "eligible": found.eligible,
         "conditions": [Condition(text=text, holds=holds) for text, holds in found.conditions],
         "work": WORK.of(found.work),
         "backoff": BACKOFF.of(found.backoff),

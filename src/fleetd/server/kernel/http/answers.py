@@ -58,7 +58,8 @@ class Shape(Generic[T]):
 
     :param without: fields that are not shown.
     :param names: by field, its name in JSON where that is another one.
-    :param also: by name, the type of what is shown beside the fields, or of a field that is shown otherwise.
+    :param also: by name, the type of what is shown beside the fields, or of a field that is shown otherwise. Properties
+        of the dataclass have their value; of others :meth:`of` is given it.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Shape(Generic[T]):
         shown = [item.name for item in dataclasses.fields(cast(Any, kind)) if item.name not in without]
         self._fields = {name: names.get(name, name) for name in shown}
         types = {**{wire: hints[name] for name, wire in self._fields.items()}, **(also or {})}
+        self._fields |= {name: name for name in also or {} if hasattr(kind, name)}
         self.model: Any = _model(
             kind.__name__,
             types,

@@ -11,7 +11,6 @@ from alembic import op
 from fleetcore.document.components import components
 from fleetcore.document.model import clean_serial
 
-from fleetd.server.devices.model import serial_key
 from fleetd.server.kernel.ids import new_id
 
 revision = "0004"
@@ -105,6 +104,11 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
                 }
             )
         connection.execute(sa.insert(table), rows)
+
+
+def serial_key(serial: str) -> str:
+    """What serial numbers were compared by then."""
+    return "".join(letter for letter in serial.lower() if letter.isalnum())
 
 
 def _text(value: Any) -> Any:
