@@ -11,6 +11,7 @@ from fleetd.server.kernel.capability import Capability, Services
 from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.kernel.retention.store import prune_rows
 from fleetd.server.powercycles import tables
+from fleetd.server.powercycles.api import router
 from fleetd.server.powercycles.figures import figures
 from fleetd.server.powercycles.service import POWERCYCLES, Powercycles
 from fleetd.server.work.model import Retry
@@ -32,6 +33,7 @@ CAPABILITY = Capability(
     "powercycles",
     _build,
     options=_options,
+    routers=(router,),
     events=("powercycle",),
     kept=(
         Kept(
