@@ -38,7 +38,7 @@ def _nothing(_services: Services) -> None:
 class Capability:
     """A part of the server that a person can name.
 
-    :param build: makes its service, if it has one; it is called with the services that stand below and with ``options``.
+    :param build: makes its service, if it has one, from the services that stand below and from ``options``.
     :param options: keyword arguments for ``build``, read from the settings of the server.
     :param ready: called when all services are built.
     :param routers: its routes.

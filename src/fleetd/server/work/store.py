@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sessions, work, waits and history in SQL. All times are the database's.
 
-Locks are taken in one order: session, subject, work. A session's row is locked against deletion (not against heartbeats)
-through each of its transactions, and only then the time is read: the reaper waits for a transaction that was in time.
-So everything that a session does first looks whether its deadline has passed; then it is ``SessionExpired``, and nothing
-was written.
+Locks are taken in one order: session, subject, work. A session's row is locked against deletion (not against
+heartbeats) through each of its transactions, and only then the time is read: the reaper waits for a transaction that
+was in time. All that a session does first looks whether its deadline has passed; then it is ``SessionExpired``, and
+nothing was written.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions, work, backoff and history, on memory, SQLite and PostgreSQL."""
+"""Sessions, work, backoff and history, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,37 +14,30 @@ from typing import Any
 import pytest
 from fleetcore.errors import NotFound
 
+from fleetd.server.devices.conditions import DocumentOlder
 from fleetd.server.devices.model import Publication
 from fleetd.server.kernel.ids import new_id
+from fleetd.server.machines.conditions import HasBmc, LifecycleIn, LifecycleNotIn, NotHeld, NotQuarantined
 from fleetd.server.machines.model import BmcAccess, Description, DeviceSummary, Machine
-from fleetd.server.ports import Store
+from fleetd.server.powercycles.conditions import PowercycleDue
 from fleetd.server.powercycles.model import CycleState, Powercycle
 from fleetd.server.work.model import (
     Cancel,
-    DocumentOlder,
-    Facts,
     Fail,
     Finish,
-    FinishedBefore,
-    HasBmc,
     Lease,
     LeaseLost,
-    LifecycleIn,
-    LifecycleNotIn,
     NotEligible,
-    NotHeld,
     NothingToDo,
-    NotQuarantined,
     Outcome,
-    PowercycleDue,
-    Process,
     Retry,
     SessionExpired,
     Subject,
+    Work,
     WorkConflict,
-    unchanged,
 )
-from fleetd.server.work.service import default_processes
+from fleetd.server.work.process import FinishedBefore, Process
+from fleetd.server.work.store import WorkStore
 
 ANY = LifecycleNotIn(())
 ONE = Process("one", ANY, exclusion="machine")
@@ -55,187 +48,193 @@ EVERY_RETRY = Retry(1, 2, 5, attempts=None)
 
 
 @pytest.fixture
-def store(timed_store: Store, clock: Any) -> Store:
+def store(timed_store: Any, clock: Any) -> Any:
     add(timed_store, clock, "m1")
+    timed_store.work.processes.update(KNOWN)
     return timed_store
 
 
-def add(store: Store, clock: Any, *names: str, **values: Any) -> None:
+def unchanged(_held: Work, _now: datetime) -> None:
+    return
+
+
+def add(store: Any, clock: Any, *names: str, **values: Any) -> None:
     for name in names:
-        store.create_machine(Machine(name, created_at=clock(), updated_at=clock(), **values))
+        store.machines.create(Machine(name, created_at=clock(), updated_at=clock(), **values))
 
 
-def session(store: Store, name: str = "worker", interval: float = 5) -> str:
-    return store.open_session(name, "token", {"version": "1"}, interval).id
+def session(store: Any, name: str = "worker", interval: float = 5) -> str:
+    return store.work.open_session(name, "token", {"version": "1"}, interval).id
 
 
-def claim(store: Store, who: str, process: Process = ONE, count: int = 1) -> list[str]:
-    return [item.machine for item in store.claim(who, process, count, KNOWN)]
+def claim(store: Any, who: str, process: Process = ONE, count: int = 1) -> list[str]:
+    return [item.machine for item in store.work.claim(who, process, count)]
 
 
-def outcomes(store: Store, machine: str = "m1") -> list[tuple[str, Outcome, str]]:
-    return [(item.process, item.outcome, item.cause) for item in reversed(store.work_history(machine))]
+def outcomes(store: Any, machine: str = "m1") -> list[tuple[str, Outcome, str]]:
+    return [(item.process, item.outcome, item.cause) for item in reversed(store.work.work_history(Subject(machine)))]
 
 
 # -- sessions
 
 
-def test_a_session_lives_by_its_heartbeats_and_expires_for_ever(store: Store, clock: Any) -> None:
-    made = store.open_session("runner", "token", {"host": "h1", "job": 7}, 5)
-    assert store.get_session(made.id) == made
+def test_a_session_lives_by_its_heartbeats_and_expires_for_ever(store: Any, clock: Any) -> None:
+    made = store.work.open_session("runner", "token", {"host": "h1", "job": 7}, 5)
+    assert store.work.get_session(made.id) == made
     assert made.deadline == clock() + timedelta(seconds=5)
     for _ in range(3):
         clock.forward(2.5)
-        assert store.poke_session(made.id).deadline == clock() + timedelta(seconds=5)
+        assert store.work.poke_session(made.id).deadline == clock() + timedelta(seconds=5)
     assert claim(store, made.id) == ["m1"]
-    assert [item.id for item in store.list_sessions()] == [made.id]
+    assert [item.id for item in store.work.list_sessions()] == [made.id]
     clock.forward(6)
     lease = Lease("m1", "one", made.id)
     for write in (
-        lambda: store.poke_session(made.id),
-        lambda: store.get_session(made.id),
-        lambda: store.claim(made.id, OTHER, 1, KNOWN),
-        lambda: store.take(made.id, OTHER, "m1", KNOWN),
-        lambda: store.transact(lease, unchanged, Finish()),
-        lambda: store.transact(lease, unchanged, Fail("x", EVERY_RETRY)),
-        lambda: store.transact(lease, unchanged, Cancel()),
-        lambda: store.transact(lease, unchanged),
+        lambda: store.work.poke_session(made.id),
+        lambda: store.work.get_session(made.id),
+        lambda: store.work.claim(made.id, OTHER, 1),
+        lambda: store.work.take(made.id, OTHER, "m1"),
+        lambda: store.work.transact(lease, unchanged, Finish()),
+        lambda: store.work.transact(lease, unchanged, Fail("x", EVERY_RETRY)),
+        lambda: store.work.transact(lease, unchanged, Cancel()),
+        lambda: store.work.transact(lease, unchanged),
     ):
         with pytest.raises(SessionExpired):
             write()
     assert outcomes(store) == [("one", Outcome.STARTED, "")]
-    assert store.list_sessions() == []
-    assert store.list_work() == []
+    assert store.work.list_sessions() == []
+    assert store.work.list_work() == []
 
 
 def test_the_time_is_the_stores_own() -> None:
     """No method takes one."""
     for name in ("open_session", "poke_session", "claim", "take", "transact", "reap", "explain"):
-        assert "now" not in Store.__dict__.get(name, getattr(Store, name)).__annotations__
+        assert "now" not in getattr(WorkStore, name).__annotations__
 
 
-def test_ending_a_session_gives_its_work_back(store: Store) -> None:
+def test_ending_a_session_gives_its_work_back(store: Any) -> None:
     who = session(store)
     claim(store, who)
-    store.end_session(who, KNOWN)
-    store.end_session(who, KNOWN)
+    store.work.end_session(who)
+    store.work.end_session(who)
     with pytest.raises(SessionExpired):
-        store.poke_session(who)
+        store.work.poke_session(who)
     assert outcomes(store)[1:] == [("one", Outcome.CANCELLED, "session ended")]
     assert claim(store, session(store)) == ["m1"]
 
 
-def test_the_reaper_cancels_the_work_of_dead_sessions_only(store: Store, clock: Any) -> None:
+def test_the_reaper_cancels_the_work_of_dead_sessions_only(store: Any, clock: Any) -> None:
     dead, alive = session(store, interval=5), session(store, interval=60)
     claim(store, dead)
     claim(store, alive, OTHER)
     clock.forward(6)
-    assert store.reap(KNOWN) == 1
-    assert store.reap(KNOWN) == 0
+    assert store.work.reap() == 1
+    assert store.work.reap() == 0
     assert outcomes(store)[2:] == [("one", Outcome.CANCELLED, "session expired")]
-    assert [item.process for item in store.list_work()] == ["other"]
+    assert [item.process for item in store.work.list_work()] == ["other"]
 
 
-def test_a_clock_that_is_set_back_locks_nothing_for_long(store: Store, clock: Any) -> None:
+def test_a_clock_that_is_set_back_locks_nothing_for_long(store: Any, clock: Any) -> None:
     dead, alive = session(store, interval=5), session(store, interval=60)
     claim(store, dead)
     clock.forward(-3600)
-    assert store.reap(KNOWN) == 0
-    assert store.poke_session(alive).deadline == clock() + timedelta(seconds=60)
+    assert store.work.reap() == 0
+    assert store.work.poke_session(alive).deadline == clock() + timedelta(seconds=60)
     clock.forward(6)
-    assert store.reap(KNOWN) == 1
-    assert [item.id for item in store.list_sessions()] == [alive]
-    assert store.list_work() == []
+    assert store.work.reap() == 1
+    assert [item.id for item in store.work.list_sessions()] == [alive]
+    assert store.work.list_work() == []
 
 
 # -- locks
 
 
-def test_a_process_excludes_itself_and_its_group_but_no_other(store: Store) -> None:
+def test_a_process_excludes_itself_and_its_group_but_no_other(store: Any) -> None:
     first, second = session(store, "first"), session(store, "second")
-    held = store.take(first, ONE, "m1", KNOWN)
+    held = store.work.take(first, ONE, "m1")
     for who in (first, second):
         for process in (ONE, TWO):
             with pytest.raises(WorkConflict, match="first"):
-                store.take(who, process, "m1", KNOWN)
+                store.work.take(who, process, "m1")
             with pytest.raises(NothingToDo):
                 claim(store, who, process)
-    assert store.take(second, OTHER, "m1", KNOWN).process == "other"
-    assert store.list_work("m1", "one") == [held]
-    store.transact(Lease("m1", "one", first, held.token), unchanged, Cancel("changed my mind"))
+    assert store.work.take(second, OTHER, "m1").process == "other"
+    assert store.work.list_work(Subject("m1"), "one") == [held]
+    store.work.transact(Lease("m1", "one", first, held.token), unchanged, Cancel("changed my mind"))
     assert claim(store, second, TWO) == ["m1"]
 
 
-def test_unknown_machines(store: Store) -> None:
+def test_unknown_machines(store: Any) -> None:
     who = session(store)
     with pytest.raises(NotFound):
-        store.take(who, ONE, "nope", KNOWN)
+        store.work.take(who, ONE, "nope")
     with pytest.raises(NotFound):
-        store.explain(ONE, "nope")
+        store.work.explain(ONE, "nope")
     with pytest.raises(NothingToDo):
-        store.claim(who, ONE, 1, KNOWN, ["nope"])
+        store.work.claim(who, ONE, 1, ["nope"])
 
 
-def test_claims_can_be_narrowed(store: Store, clock: Any) -> None:
+def test_claims_can_be_narrowed(store: Any, clock: Any) -> None:
     add(store, clock, "m2", "m3")
-    found = store.claim(session(store), ONE, 9, KNOWN, ["m2", "m3", "nope"])
+    found = store.work.claim(session(store), ONE, 9, ["m2", "m3", "nope"])
     assert [item.machine for item in found] == ["m2", "m3"]
 
 
-def test_tokens_grow_over_all_processes_and_survive_the_machine(store: Store, clock: Any) -> None:
+def test_tokens_grow_over_all_processes_and_survive_the_machine(store: Any, clock: Any) -> None:
     who = session(store)
-    first = store.take(who, ONE, "m1", KNOWN).token
-    second = store.take(who, OTHER, "m1", KNOWN).token
-    store.delete_machine("m1")
+    first = store.work.take(who, ONE, "m1").token
+    second = store.work.take(who, OTHER, "m1").token
+    store.machines.delete("m1")
     with pytest.raises((LeaseLost, NotFound)):
-        store.transact(Lease("m1", "one", who), unchanged, Finish())
+        store.work.transact(Lease("m1", "one", who), unchanged, Finish())
     add(store, clock, "m1")
-    assert first < second < store.take(who, ONE, "m1", KNOWN).token
+    assert first < second < store.work.take(who, ONE, "m1").token
 
 
-def test_exits_end_the_lock_once(store: Store) -> None:
+def test_exits_end_the_lock_once(store: Any) -> None:
     who = session(store)
     for leave in (Finish(), Fail("x", Retry(1, None, 1, None)), Cancel("x")):
-        token = store.take(who, ONE, "m1", KNOWN, needed=False).token
+        token = store.work.take(who, ONE, "m1", needed=False).token
         lease = Lease("m1", "one", who, token)
-        store.transact(lease, unchanged, leave)
+        store.work.transact(lease, unchanged, leave)
         for again in (Finish(), Fail("x", EVERY_RETRY)):
             with pytest.raises(LeaseLost):
-                store.transact(lease, unchanged, again)
-        store.transact(lease, unchanged, Cancel())
+                store.work.transact(lease, unchanged, again)
+        store.work.transact(lease, unchanged, Cancel())
     kinds = [outcome for _process, outcome, _cause in outcomes(store)]
     assert kinds[1::2] == [Outcome.FINISHED, Outcome.FAILED, Outcome.CANCELLED]
 
 
-def test_history_is_exactly_started_and_finished(store: Store) -> None:
+def test_history_is_exactly_started_and_finished(store: Any) -> None:
     who = session(store)
-    token = store.take(who, ONE, "m1", KNOWN).token
-    store.transact(Lease("m1", "one", who), unchanged, Finish())
-    finished, started = store.work_history()
+    token = store.work.take(who, ONE, "m1").token
+    store.work.transact(Lease("m1", "one", who), unchanged, Finish())
+    finished, started = store.work.work_history()
     for line, outcome in ((started, Outcome.STARTED), (finished, Outcome.FINISHED)):
         assert (line.machine, line.process, line.outcome, line.session) == ("m1", "one", outcome, who)
         assert (line.component, line.actor, line.token) == ("worker", "token", token)
-    assert [item.id for item in store.work_history(limit=1)] == [finished.id]
-    assert [item.id for item in store.work_history(process="one", after=finished.id)] == [started.id]
-    assert store.work_history(process="two") == []
+    assert [item.id for item in store.work.work_history(limit=1)] == [finished.id]
+    assert [item.id for item in store.work.work_history(process="one", after=finished.id)] == [started.id]
+    assert store.work.work_history(process="two") == []
 
 
-def test_changes_and_exits_are_one_transaction(store: Store) -> None:
+def test_changes_and_exits_are_one_transaction(store: Any) -> None:
     who = session(store)
-    store.take(who, ONE, "m1", KNOWN)
+    store.work.take(who, ONE, "m1")
 
-    def site(subject: Subject, _now: datetime) -> Subject:
-        return replace(subject, machine=replace(subject.machine, site="ams"))
+    def site(held: Work, _now: datetime) -> str | None:
+        return store.machines.update(held.subject, lambda machine: replace(machine, site="ams")).site
 
-    def broken(subject: Subject, now: datetime) -> Subject:
-        raise ValueError(site(subject, now))
+    def broken(held: Work, now: datetime) -> None:
+        raise ValueError(site(held, now))
 
     with pytest.raises(ValueError, match="ams"):
-        store.transact(Lease("m1", "one", who), broken, Finish())
-    assert len(store.list_work()) == 1
-    assert len(store.work_history()) == 1
-    assert store.transact(Lease("m1", "one", who), site, Finish()).machine.site == "ams"
-    found = store.get_machine("m1")
+        store.work.transact(Lease("m1", "one", who), broken, Finish())
+    assert len(store.work.list_work()) == 1
+    assert len(store.work.work_history()) == 1
+    assert store.machines.get("m1").site is None
+    assert store.work.transact(Lease("m1", "one", who), site, Finish()) == "ams"
+    found = store.machines.get("m1")
     assert found is not None
     assert found.site == "ams"
 
@@ -243,11 +242,11 @@ def test_changes_and_exits_are_one_transaction(store: Store) -> None:
 # -- takeover
 
 
-def test_work_of_a_dead_session_counts_as_free_and_its_late_report_is_refused(store: Store, clock: Any) -> None:
+def test_work_of_a_dead_session_counts_as_free_and_its_late_report_is_refused(store: Any, clock: Any) -> None:
     dead, alive = session(store), session(store, interval=60)
-    old = store.take(dead, ONE, "m1", KNOWN)
+    old = store.work.take(dead, ONE, "m1")
     clock.forward(6)
-    new = store.take(alive, TWO, "m1", KNOWN)
+    new = store.work.take(alive, TWO, "m1")
     assert new.token > old.token
     assert outcomes(store) == [
         ("one", Outcome.STARTED, ""),
@@ -256,94 +255,94 @@ def test_work_of_a_dead_session_counts_as_free_and_its_late_report_is_refused(st
     ]
     for lease in (Lease("m1", "one", dead), Lease("m1", "one", dead, old.token)):
         with pytest.raises(SessionExpired):
-            store.transact(lease, unchanged, Finish())
+            store.work.transact(lease, unchanged, Finish())
     for lease in (Lease("m1", "one", token=old.token), Lease("m1", "two", alive, old.token)):
         with pytest.raises(LeaseLost):
-            store.transact(lease, unchanged, Finish())
-    store.transact(Lease("m1", "two", token=new.token), unchanged, Finish())
-    assert store.reap(KNOWN) == 1
-    assert len(store.work_history()) == 4
+            store.work.transact(lease, unchanged, Finish())
+    store.work.transact(Lease("m1", "two", token=new.token), unchanged, Finish())
+    assert store.work.reap() == 1
+    assert len(store.work.work_history()) == 4
 
 
-def test_a_token_of_a_dead_session_is_stale_before_anybody_else_claims(store: Store, clock: Any) -> None:
-    token = store.take(session(store), ONE, "m1", KNOWN).token
+def test_a_token_of_a_dead_session_is_stale_before_anybody_else_claims(store: Any, clock: Any) -> None:
+    token = store.work.take(session(store), ONE, "m1").token
     clock.forward(6)
     with pytest.raises(SessionExpired):
-        store.transact(Lease("m1", "one", token=token), unchanged, Finish())
+        store.work.transact(Lease("m1", "one", token=token), unchanged, Finish())
 
 
 # -- backoff
 
 
-def failed(store: Store, who: str, retry: Retry, jitter: float = 0.0) -> None:
-    store.take(who, ONE, "m1", KNOWN, needed=False)
-    store.transact(Lease("m1", "one", who), unchanged, Fail("no", retry, jitter))
+def failed(store: Any, who: str, retry: Retry, jitter: float = 0.0) -> None:
+    store.work.take(who, ONE, "m1", needed=False)
+    store.work.transact(Lease("m1", "one", who), unchanged, Fail("no", retry, jitter))
 
 
-def test_backoff_hides_the_machine_and_gives_it_back(store: Store, clock: Any) -> None:
+def test_backoff_hides_the_machine_and_gives_it_back(store: Any, clock: Any) -> None:
     who = session(store, interval=1000)
     failed(store, who, Retry(10, 2, 60))
     with pytest.raises(NothingToDo):
         claim(store, who)
     with pytest.raises(NotEligible) as error:
-        store.take(who, ONE, "m1", KNOWN)
+        store.work.take(who, ONE, "m1")
     assert error.value.details["unmet"] == ["not in backoff"]
     assert claim(store, who, TWO) == ["m1"]
-    store.transact(Lease("m1", "two", who), unchanged, Cancel())
-    (found,) = store.list_backoffs("m1")
+    store.work.transact(Lease("m1", "two", who), unchanged, Cancel())
+    (found,) = store.work.list_backoffs(Subject("m1"))
     assert (found.cause, found.failures, found.until) == ("no", 1, clock() + timedelta(seconds=10))
     clock.forward(10)
     assert claim(store, who) == ["m1"]
-    assert store.list_backoffs() == []
+    assert store.work.list_backoffs() == []
 
 
-def test_backoff_grows_to_its_maximum_and_finish_resets_it(store: Store, clock: Any) -> None:
+def test_backoff_grows_to_its_maximum_and_finish_resets_it(store: Any, clock: Any) -> None:
     who = session(store, interval=1000)
 
     def waits(count: int) -> list[int]:
         found = []
         for _ in range(count):
             failed(store, who, EVERY_RETRY)
-            found.append(store.list_backoffs()[0].interval)
+            found.append(store.work.list_backoffs()[0].interval)
         return found
 
     assert waits(5) == [1, 2, 4, 5, 5]
-    store.take(who, ONE, "m1", KNOWN, needed=False)
-    store.transact(Lease("m1", "one", who), unchanged, Finish())
-    assert store.list_backoffs() == []
+    store.work.take(who, ONE, "m1", needed=False)
+    store.work.transact(Lease("m1", "one", who), unchanged, Finish())
+    assert store.work.list_backoffs() == []
     assert waits(2) == [1, 2]
     failed(store, who, Retry(60, None, 600, None))
     failed(store, who, Retry(60, None, 600, None))
-    assert store.list_backoffs()[0].interval == 60
+    assert store.work.list_backoffs()[0].interval == 60
 
 
-def test_jitter_is_on_top(store: Store, clock: Any) -> None:
+def test_jitter_is_on_top(store: Any, clock: Any) -> None:
     who = session(store, interval=1000)
     failed(store, who, Retry(10, 2, 10, None), jitter=0.5)
-    (found,) = store.list_backoffs()
+    (found,) = store.work.list_backoffs()
     assert (found.interval, found.until) == (10, clock() + timedelta(seconds=15))
 
 
-def test_too_many_failures_quarantine_the_machine(store: Store, clock: Any) -> None:
+def test_too_many_failures_quarantine_the_machine(store: Any, clock: Any) -> None:
     who = session(store, interval=1000)
     for attempt in range(3):
-        found = store.get_machine("m1")
+        found = store.machines.get("m1")
         assert found is not None
         assert found.description.is_quarantined is False, attempt
         failed(store, who, Retry(1, 2, 5, attempts=3))
-    found = store.get_machine("m1")
+    found = store.machines.get("m1")
     assert found is not None
     assert found.description.held() == "Forced Quarantine"
     assert "one failed too often: no" in found.description.annotation.message
-    assert store.list_backoffs() == []
+    assert store.work.list_backoffs() == []
     guarded = Process("one", ANY, (NotQuarantined(),))
-    assert store.explain(guarded, "m1").unmet == ("not quarantined",)
+    assert store.work.explain(guarded, "m1").unmet == ("not quarantined",)
 
 
 # -- predicates
 
 
-def test_every_store_means_the_same_by_a_predicate(store: Store, clock: Any) -> None:
+def test_every_store_means_the_same_by_a_predicate(store: Any, clock: Any) -> None:
     """The scheduler, the count and the explanation agree, and so do SQL and Python."""
     dice = random.Random(7)
     observed: dict[str, dict[str, datetime]] = {}
@@ -359,7 +358,7 @@ def test_every_store_means_the_same_by_a_predicate(store: Store, clock: Any) -> 
         add(store, clock, name, description=description, lifecycle=lifecycle, bmc=bmc)
         if dice.random() < 0.5:
             at = clock() - timedelta(seconds=dice.choice([10, 100]))
-            store.publish_device(name, "oob", at, lambda _present: Publication({}, (), DeviceSummary()))
+            store.devices.publish(name, "oob", at, lambda _present: Publication({}, (), DeviceSummary()))
             observed[name] = {"oob": at}
         if dice.random() < 0.5:
             late = dice.choice([None, clock() + timedelta(seconds=dice.choice([-1, 0, 1]))])
@@ -367,71 +366,88 @@ def test_every_store_means_the_same_by_a_predicate(store: Store, clock: Any) -> 
             made = Powercycle(
                 new_id(clock()), name, CycleState.QUEUED, clock(), clock(), not_before=late, finished_at=closed
             )
-            store.open_powercycle(made)
+            store.powercycles.open(made)
     needs = (LifecycleIn(("new", "active")), ANY, DocumentOlder("oob", 60), PowercycleDue())
     guards = ((), (NotHeld(),), (NotQuarantined(), HasBmc()), (LifecycleNotIn(("retired",)),))
     who = session(store, interval=1000)
     sizes = []
     for number, (need, guard) in enumerate((need, guard) for need in needs for guard in guards):
         process = Process(f"p{number}", need, guard)
-        expected = [item.id for item in store.list_machines() if store.explain(process, item.id).eligible]
-        assert store.count_work(process).eligible == len(expected)
+        expected = [item.id for item in store.machines.find() if store.work.explain(process, item.id).eligible]
+        assert store.work.count_work(process).eligible == len(expected)
         assert expected == [
             item.id
-            for item in store.list_machines()
+            for item in store.machines.find()
             if _python(store, process, item, observed.get(item.id, {}), clock())
         ]
         assert sorted(claim(store, who, process, 99)) == expected
-        assert store.count_work(process).working == len(expected)
+        assert store.work.count_work(process).working == len(expected)
         sizes.append(len(expected))
     assert min(sizes) > 0
     assert len(set(sizes)) > 5
 
 
-def _python(store: Store, process: Process, machine: Machine, observed: dict[str, datetime], now: datetime) -> bool:
-    request = next((item for item in store.list_powercycles(machine.id) if item.open), None)
-    facts = Facts(Subject(machine, request), observed, now)
-    return all(item.holds(facts) for item in process.conditions)
+def _python(store: Any, process: Process, machine: Machine, observed: dict[str, datetime], now: datetime) -> bool:
+    request = next((item for item in store.powercycles.find(machine.id) if item.open), None)
+    return all(_holds(item, machine, request, observed, now) for item in process.conditions)
 
 
-def test_the_oldest_need_is_served_first(store: Store, clock: Any) -> None:
+def _holds(
+    condition: Any, machine: Machine, request: Powercycle | None, observed: dict[str, datetime], now: datetime
+) -> bool:
+    if isinstance(condition, DocumentOlder):
+        last = observed.get(condition.source)
+        return last is None or last <= now - timedelta(seconds=condition.seconds)
+    if isinstance(condition, PowercycleDue):
+        return request is not None and (request.not_before is None or request.not_before <= now)
+    if isinstance(condition, LifecycleIn | LifecycleNotIn):
+        return (machine.lifecycle in condition.states) == isinstance(condition, LifecycleIn)
+    plain = {
+        HasBmc: machine.bmc is not None,
+        NotQuarantined: not machine.description.is_quarantined,
+        NotHeld: not machine.description.held(),
+    }
+    return plain[type(condition)]
+
+
+def test_the_oldest_need_is_served_first(store: Any, clock: Any) -> None:
     add(store, clock, "m2", "m3")
     for name, age in (("m1", 100), ("m3", 200)):
         at = clock() - timedelta(seconds=age)
-        store.publish_device(name, "oob", at, lambda _present: Publication({}, (), DeviceSummary()))
+        store.devices.publish(name, "oob", at, lambda _present: Publication({}, (), DeviceSummary()))
     process = Process("p", DocumentOlder("oob", 60))
     who = session(store)
     assert [claim(store, who, process)[0] for _ in range(3)] == ["m2", "m3", "m1"]
 
 
-def test_work_that_is_due_again_when_it_was_finished_long_ago(store: Store, clock: Any) -> None:
+def test_work_that_is_due_again_when_it_was_finished_long_ago(store: Any, clock: Any) -> None:
     add(store, clock, "m2", "m3")
     process = Process("audit", FinishedBefore("audit", 60))
-    known = {process.name: process}
+    store.work.processes["audit"] = process
     who = session(store, interval=10_000)
 
     def due(machine: str | None = None) -> list[str]:
-        return [item.machine for item in store.claim(who, process, 1, known, [machine] if machine else None)]
+        return [item.machine for item in store.work.claim(who, process, 1, [machine] if machine else None)]
 
     for machine in ("m2", "m1"):
         assert due(machine) == [machine]
-        store.transact(Lease(machine, "audit", who), unchanged, Finish())
+        store.work.transact(Lease(machine, "audit", who), unchanged, Finish())
         clock.forward(10)
-    assert store.count_work(process).eligible == 1, "never finished"
+    assert store.work.count_work(process).eligible == 1, "never finished"
     assert due() == ["m3"]
-    store.transact(Lease("m3", "audit", who), unchanged, Fail("no", None))
-    assert store.count_work(process).eligible == 1, "a failure is no finish"
+    store.work.transact(Lease("m3", "audit", who), unchanged, Fail("no", None))
+    assert store.work.count_work(process).eligible == 1, "a failure is no finish"
     clock.forward(100)
     assert [due()[0] for _ in range(3)] == ["m3", "m2", "m1"]
-    assert store.explain(process, "m1").conditions[0] == ("audit not finished in the last 60 s", True)
+    assert store.work.explain(process, "m1").conditions[0] == ("audit not finished in the last 60 s", True)
 
 
-def test_explain_names_the_holder_and_what_is_unmet(store: Store) -> None:
+def test_explain_names_the_holder_and_what_is_unmet(store: Any) -> None:
     process = Process("one", LifecycleIn(("new",)), (NotHeld(),), "machine")
     who = session(store)
-    assert store.explain(ONE, "m1").eligible is True
-    work = store.take(who, TWO, "m1", KNOWN)
-    found = store.explain(process, "m1")
+    assert store.work.explain(ONE, "m1").eligible is True
+    work = store.work.take(who, TWO, "m1")
+    found = store.work.explain(process, "m1")
     assert found.unmet == ("lifecycle is new", "no live work that excludes it")
     assert found.work == work
     assert found.conditions[0] == ("no hold: maintenance, quarantine, recovery", True)
@@ -440,26 +456,25 @@ def test_explain_names_the_holder_and_what_is_unmet(store: Store) -> None:
 # -- power cycles
 
 
-def test_a_power_cycle_is_work(store: Store, clock: Any) -> None:
-    known = default_processes()
-    process = known["powercycle"]
+def test_a_power_cycle_is_work(store: Any, clock: Any) -> None:
+    process = store.work.processes["powercycle"]
     who, other = session(store, "runner-1"), session(store, "runner-2", interval=1000)
     with pytest.raises(NothingToDo):
-        store.claim(who, process, 1, known)
+        store.work.claim(who, process, 1)
     made = Powercycle(new_id(clock()), "m1", CycleState.QUEUED, clock(), clock())
-    store.open_powercycle(made)
-    assert [item.machine for item in store.claim(who, process, 5, known)] == ["m1"]
-    assert store.due_powercycles(clock()) == []  # whoever knows no leases leaves it to the one who has it
-    claimed = store.get_powercycle(made.id)
+    store.powercycles.open(made)
+    assert [item.machine for item in store.work.claim(who, process, 5)] == ["m1"]
+    assert store.powercycles.due(clock()) == []  # whoever knows no leases leaves it to the one who has it
+    claimed = store.powercycles.get(made.id)
     assert claimed is not None
     assert (claimed.state, claimed.steps[-1].runner) == (CycleState.CLAIMED, "runner-1")
     clock.forward(6)
-    store.reap(known)
-    lost = store.get_powercycle(made.id)
+    store.work.reap()
+    lost = store.powercycles.get(made.id)
     assert lost is not None
     assert (lost.state, lost.steps[-1].message) == (CycleState.QUEUED, "given back: session expired")
-    assert store.due_powercycles(clock()) == ["m1"]
-    assert [item.machine for item in store.claim(other, process, 5, known)] == ["m1"]
+    assert store.powercycles.due(clock()) == ["m1"]
+    assert [item.machine for item in store.work.claim(other, process, 5)] == ["m1"]
 
 
 # -- several at once
@@ -483,7 +498,7 @@ def at_once(work: list[Callable[[], None]]) -> None:
         raise errors[0]
 
 
-def test_three_workers_share_six_machines(store: Store, clock: Any) -> None:
+def test_three_workers_share_six_machines(store: Any, clock: Any) -> None:
     names = [f"m{number}" for number in range(1, 7)]
     add(store, clock, *names[1:])
     done: list[tuple[str, str]] = []
@@ -502,7 +517,7 @@ def test_three_workers_share_six_machines(store: Store, clock: Any) -> None:
                     claimed.wait(30)  # so that each is used
                     first = False
                 done.append((machine, name))
-                store.transact(Lease(machine, "one", who), unchanged, Fail("done", Retry(1000)))
+                store.work.transact(Lease(machine, "one", who), unchanged, Fail("done", Retry(1000)))
 
         return work
 
@@ -511,14 +526,14 @@ def test_three_workers_share_six_machines(store: Store, clock: Any) -> None:
     assert {name for _machine, name in done} == {"a", "b", "c"}
 
 
-def test_a_machine_has_one_holder_however_many_want_it(store: Store) -> None:
+def test_a_machine_has_one_holder_however_many_want_it(store: Any) -> None:
     got: list[int] = []
     refused: list[str] = []
 
     def work() -> None:
         who = session(store, interval=1000)
         try:
-            got.append(store.take(who, random.choice([ONE, TWO]), "m1", KNOWN).token)
+            got.append(store.work.take(who, random.choice([ONE, TWO]), "m1").token)
         except WorkConflict as exc:
             refused.append(exc.details["reason"])
 
@@ -531,42 +546,41 @@ def test_a_machine_has_one_holder_however_many_want_it(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite_url", pytest.param("clean_postgres_url", marks=pytest.mark.postgres)])
-def test_real_time_of_the_database(kind: str, request: pytest.FixtureRequest) -> None:
-    from fleetd.server.store import SqlStore
-
-    store = SqlStore(request.getfixturevalue(kind))
+def test_real_time_of_the_database(kind: str, request: pytest.FixtureRequest, open_stores: Any) -> None:
+    store = open_stores(request.getfixturevalue(kind))
     who = session(store, interval=1.5)
     for _ in range(4):
         time.sleep(0.5)
-        store.poke_session(who)
-    found = store.get_session(who)
+        store.work.poke_session(who)
+    found = store.work.get_session(who)
     assert -0.1 < (found.deadline - found.created_at).total_seconds() - 3.5 < 5
     time.sleep(1.7)
     with pytest.raises(SessionExpired):
-        store.poke_session(who)
-    store.close()
+        store.work.poke_session(who)
 
 
-def test_a_claimed_request_changes_only_with_its_claim(store: Store, clock: Any) -> None:
-    processes = default_processes()
+def test_a_claimed_request_changes_only_with_its_claim(store: Any, clock: Any) -> None:
+    process = store.work.processes["powercycle"]
     now = clock()
-    asked, _created = store.open_powercycle(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
-    off = store.update_powercycle(asked.id, lambda item: item.to(CycleState.OFF, now), unclaimed=True)
+    asked, _created = store.powercycles.open(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
+    off = store.powercycles.update(asked.id, lambda item: item.to(CycleState.OFF, now), unclaimed=True)
     assert off.state == CycleState.OFF
     holder = session(store)
-    store.claim(holder, processes["powercycle"], 1, processes)
+    store.work.claim(holder, process, 1)
     with pytest.raises(WorkConflict) as refused:
-        store.update_powercycle(asked.id, lambda item: item.to(CycleState.ON, now), unclaimed=True)
+        store.powercycles.update(asked.id, lambda item: item.to(CycleState.ON, now), unclaimed=True)
     assert refused.value.details["holder"] == "worker"
     with pytest.raises(WorkConflict):
-        store.toggle_powercycle(
+        store.powercycles.toggle(
             "m1", None, lambda item: item.to(CycleState.CANCELLED, now, finished_at=now), unclaimed=True
         )
-    assert store.update_powercycle(asked.id, lambda item: item.to(CycleState.ON, now)).state == CycleState.ON
+    assert store.powercycles.update(asked.id, lambda item: item.to(CycleState.ON, now)).state == CycleState.ON
     clock.forward(6)  # the session is dead, and so is the claim
-    closed = store.update_powercycle(
+    closed = store.powercycles.update(
         asked.id, lambda item: item.to(CycleState.VERIFIED, now, finished_at=now), unclaimed=True
     )
-    store.open_powercycle(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
-    store.claim(session(store), processes["powercycle"], 1, processes)
-    assert store.update_powercycle(asked.id, lambda item: item, unclaimed=True) == closed  # not the one that is claimed
+    store.powercycles.open(Powercycle(new_id(now), "m1", CycleState.QUEUED, now, now))
+    store.work.claim(session(store), process, 1)
+    assert (
+        store.powercycles.update(asked.id, lambda item: item, unclaimed=True) == closed
+    )  # not the one that is claimed
