@@ -315,7 +315,7 @@ class PowercycleOut(BaseModel):
 
     id: str
     machine: str
-    state: Literal["queued", "claimed", "off", "on", "verified", "failed", "cancelled", "expired"]
+    state: Literal["queued", "claimed", "off", "on", "verified", "failed", "cancelled"]
     requester: str
     reason: str
     requested_at: str

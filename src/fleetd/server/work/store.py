@@ -262,7 +262,7 @@ class WorkStore(WorkLooks):
             raise WorkConflict(about, process.name) from None
 
     def transact(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None = None) -> T | None:
-        """Call ``change`` under the lock, and leave the work by one of the exits in the same transaction.
+        """Leave the work by one of the exits, if any, and call ``change``: in one transaction, under the lock.
 
         :returns: what ``change`` does; None for ``Cancel`` of work that is not held (any more): then nothing happens.
         :raises LeaseLost: it is not held so.
@@ -285,10 +285,9 @@ class WorkStore(WorkLooks):
                     return None
                 raise LeaseLost(subject, lease.process)
             held = work_value(item)
-            changed = change(held, now)
             if leave is not None:
                 self._leave(connection, held, row, leave, now)
-            return changed
+            return change(held, now)
 
         return self._tx.write(work)
 
