@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""AES-256-GCM with a ring of keys: the first encrypts, all decrypt. A result is ``v1:<key id>:<base64 of nonce and text>``."""
+"""AES-256-GCM with a ring of keys: the first encrypts, all decrypt.
+
+A result is ``v1:<key id>:<base64 of nonce and text>``.
+"""
 
 from __future__ import annotations
 

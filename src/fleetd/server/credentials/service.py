@@ -34,7 +34,7 @@ class Credentials:
         self._cipher = cipher
 
     def put(self, name: str, username: str, password: str, actor: str) -> Credential:
-        """Store a login under ``name``, in place of the one that is there. ``updated_at`` of one that is the same stays.
+        """Store a login under ``name``, in place of the one that is there; if it is the same, its ``updated_at`` stays.
 
         :raises InvalidInput: no key is configured.
         """
@@ -67,7 +67,9 @@ class Credentials:
         return self._store.all()
 
     def rotate(self) -> int:
-        """Encrypt every secret with the first key; how many had another one. Safe while servers run that have both keys.
+        """Encrypt every secret with the first key; how many had another one.
+
+        It is safe while servers run, if they have both keys.
 
         :raises InvalidInput: no key, or one that is needed for an old secret is not configured; then nothing changed.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Device documents: the last known state by machine and source, a merged view, findings, a history of changes, where parts are."""
+"""Device documents by machine and source: as they were last seen, merged, compared, and where parts are."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ class Devices:
         )
 
     def publish(self, machine: str, source: str, document: Any) -> Publication:
-        """Store one observation; what it could not collect stays as it was last seen. The same again changes nothing but times.
+        """Store one observation; what it could not collect stays as it was last seen.
+
+        A repeated one changes nothing but times.
 
         :raises ParseError: not a device document; ``details["field"]`` says where.
         :raises InvalidInput: the source, or a document of another source. :raises NotFound: no such machine.
@@ -133,7 +135,9 @@ class Devices:
         return {**{name: document[name] for name in names if name in document}, "provenance": origins}
 
     def findings(self, machine: str) -> list[dict[str, Any]]:
-        """Where the machine's sources contradict each other, the registration, or other machines; worst first. See ``fleetcore.document.findings``.
+        """Find where the machine's sources contradict each other, the registration, or other machines; worst first.
+
+        See ``fleetcore.document.findings``.
 
         :raises NotFound: no such machine.
         """
@@ -169,7 +173,10 @@ class Devices:
     def components(
         self, where: ComponentFilter, limit: int | None = None, after: str | None = None
     ) -> Sequence[ComponentStay]:
-        """Where components are and were, by when they came there: for a serial number the way of one part between slots and machines."""
+        """Find where components are and were, by when they came there.
+
+        For a serial number that is the way of one part between slots and machines.
+        """
         return self._store.components(where, limit, after)
 
     def _exists(self, machine: str) -> None:
@@ -183,7 +190,8 @@ class Devices:
         documents = {source: document for source, document in found.items() if document is not None}
         if len(documents) < len(found) and at is not None:
             raise NotFound(
-                f"the state of {machine} at {at.isoformat()} was not kept: it is older than this server's history of documents",
+                f"the state of {machine} at {at.isoformat()} was not kept: "
+                "it is older than this server's history of documents",
                 machine=machine,
             )
         return documents
@@ -230,7 +238,7 @@ def _checked(document: Any, kind: Source) -> dict[str, Any]:
 
 
 def _components(after: Document, clean: Document) -> list[FoundComponent]:
-    """The machine itself and its parts; seen are those that the observation ``clean`` had, which come first in ``after``."""
+    """The machine itself and its parts. The observation ``clean`` saw those that come first in ``after``."""
     by_kind: dict[str, int] = {}
     found = [_found("device", after, "", True)]
     for item in components(after):
@@ -262,7 +270,8 @@ def found_in(documents: Documents, machine: Machine | None) -> list[dict[str, An
                 "component": "bmc",
                 "field": "macaddress",
                 "values": {"registered": registered, Source.OOB.value: sorted(macs)},
-                "message": f"the BMC is registered with MAC {registered}, the one that answered has {', '.join(sorted(macs))}",
+                "message": f"the BMC is registered with MAC {registered}, "
+                f"the one that answered has {', '.join(sorted(macs))}",
             }
         )
     return sorted(found, key=_badness)

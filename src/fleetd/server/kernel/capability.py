@@ -48,7 +48,7 @@ class Live(Protocol):
 class Capability:
     """A part of the server that a person can name.
 
-    :param build: makes its service, if it has one; it is called with the services that stand below and with ``options``.
+    :param build: makes its service, if it has one, from the services that stand below and from ``options``.
     :param options: keyword arguments for ``build``, read from the settings of the server.
     :param ready: called when all services are built.
     :param routers: its routes. :param live: makes what its streams of news are fed by.

@@ -96,8 +96,8 @@ class Transactions:
     A function that asks for a transaction while one is open in its thread joins that one. So a service can call several
     stores in one transaction (:meth:`together`), and what is called from within a transaction is part of it.
 
-    ``retried`` and ``failed`` count transactions that were run again and that failed for good; about, because threads may
-    lose one.
+    ``retried`` and ``failed`` count transactions that were run again and that failed for good; about, because threads
+    may lose one.
 
     :param clock: in the place of the database's, for tests.
     """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The one collection of tables, types of columns, and the kernel's own tables.
 
-Each capability declares its tables in its ``tables.py``; a change needs a migration, and a test compares both. Types are those that SQLite, PostgreSQL and CockroachDB share. What is searched or constrained is a column; the rest of
-a value is JSON text of its own.
+Each capability declares its tables in its ``tables.py``; a change needs a migration, and a test compares both. Types
+are those that SQLite, PostgreSQL and CockroachDB share. What is searched or constrained is a column; the rest of a
+value is JSON text of its own.
 """
 
 from __future__ import annotations

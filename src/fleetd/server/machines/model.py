@@ -45,7 +45,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Description:
-    """What a machine monitor and the people said about a machine. The open power cycle is not in here: see Powercycle."""
+    """Says what a machine monitor and people said about a machine. The open power cycle is not in here."""
 
     maintenance_mode: str = ""
     is_quarantined: bool = False
@@ -152,7 +152,7 @@ class Machine:
 
 
 def of_machine(before: Machine | None, after: Machine | None) -> Iterator[NewEvent]:
-    """The events of a machine: made, changed by people, deleted; holds that came and went; the state of its power controller."""
+    """The events of a machine: made, changed, deleted; its holds; the state of its power controller."""
     if after is None:
         if before is not None:
             yield NewEvent("machine.deleted", before.id)

@@ -125,8 +125,8 @@ class Powercycles:
     ) -> Powercycle:
         """What a runner did. Repeating the report that closed a request is no error.
 
-        :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the work.
-            None: nobody may have claimed it; who reports without a token can't know whether it is still theirs.
+        :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the
+            work. None: nobody may have claimed it; who reports without a token can't know whether it is still theirs.
         :raises NotFound: no such request. :raises ConflictError: it was closed otherwise, or is claimed.
         :raises LeaseLost: the claim of that token is over. :raises SessionExpired: it is, because its session died.
         :raises InvalidInput: a state that can't be reported.
@@ -185,8 +185,9 @@ class Powercycles:
     def cancel(self, request_id: str, user: str) -> Powercycle:
         """Close an open request without doing it; cancelling twice is no error.
 
-        :raises NotFound: no such request. :raises ConflictError: it is closed otherwise, or a runner has claimed it: the machine
-            may be off, and only its holder knows.
+        :raises NotFound: no such request.
+        :raises ConflictError: it is closed otherwise, or a runner has claimed it: the machine may be off, and only its
+            holder knows.
         """
         now = self._clock()
         try:
@@ -246,8 +247,8 @@ def reported(
 ) -> Powercycle:
     """The request after a runner's report.
 
-    A report of the state that it has already changes nothing: a runner and the playbook that outlived it may both tell it. But for
-    ``off``, which only the runner tells, with other words: why the machine is still off.
+    A report of the state that it has already changes nothing, because a runner and the playbook that outlived it may
+    both tell it. But ``off`` with other words says why the machine is still off; only the runner tells that.
     A failure puts it back into the queue for a while, until there were ``retry.attempts``: then it is closed. A failure
     that is reported while it waits there is the same one, sent again, and counts once.
 
@@ -293,7 +294,8 @@ def _closed(request: Powercycle) -> ConflictError:
 def _under_way(claimed: WorkConflict) -> ConflictError:
     held = claimed.details
     return ConflictError(
-        f"the power cycle of {held['machine']} is under way, {held['holder']} has claimed it: it can't be cancelled any more",
+        f"the power cycle of {held['machine']} is under way, {held['holder']} has claimed it: "
+        "it can't be cancelled any more",
         **held,
     )
 

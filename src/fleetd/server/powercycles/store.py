@@ -108,7 +108,7 @@ class PowercycleStore:
     def toggle(
         self, machine: str, opened: Powercycle | None, closed: Change | None, unclaimed: bool = False
     ) -> Powercycle | None:
-        """In one transaction: the machine's open request goes through ``closed``; if there is none ``opened`` is inserted.
+        """Send the machine's open request through ``closed``; if there is none, insert ``opened``.
 
         Either may be None: then that case changes nothing. The answer is the request that was touched.
 

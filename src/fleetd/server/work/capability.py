@@ -12,11 +12,10 @@ from fleetd.server.work import tables
 from fleetd.server.work.api import router
 from fleetd.server.work.figures import figures
 from fleetd.server.work.service import WorkService
-from fleetd.server.work.store import WorkStore
 
 CAPABILITY = Capability(
     "work",
-    lambda services, **options: WorkService(WorkStore(services.tx), **options),
+    lambda services, **options: WorkService(services.tx, **options),
     options=lambda settings: {"intervals": settings.leases.intervals},
     ready=lambda services: services.of(WorkService).add_due_by_time(),
     routers=(router,),

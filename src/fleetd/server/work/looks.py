@@ -32,7 +32,7 @@ RESTED = "not in backoff"
 
 
 class WorkLooks:
-    """What can be asked of sessions and work. ``kinds`` and ``processes`` are filled by the capabilities that know them."""
+    """Answers questions about sessions and work. Capabilities fill ``kinds`` and ``processes`` with what they know."""
 
     def __init__(self, tx: Transactions) -> None:
         self._tx = tx

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sessions, work and waits: the values, and what decides. Pure.
 
-A component keeps a *session* alive by heartbeats, claims *work* (a process of a subject) with it, and leaves the work by
-one of three exits. What work is about is a *subject*, a kind and an id: ``machine`` is one kind.
+A component keeps a *session* alive by heartbeats, claims *work* (a process of a subject) with it, and leaves the work
+by one of three exits. A *subject* is a kind and an id: ``machine`` is one kind.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from fleetcore.errors import InvalidInput
 
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.work.model import (
     MACHINE,
     Backoff,
@@ -46,11 +47,11 @@ class WorkService:
 
     def __init__(
         self,
-        store: WorkStore,
+        tx: Transactions,
         intervals: Mapping[str, int] | None = None,
         jitter: Jitter = lambda: random.uniform(0, 0.1),  # noqa: S311 - not a secret
     ) -> None:
-        self._store = store
+        self._store = WorkStore(tx)
         self._intervals = dict(intervals or {})
         self._jitter = jitter
 
@@ -182,7 +183,7 @@ class WorkService:
         self._store.transact(lease, lambda held, now: kind.lost(held, cause or "cancelled", now), Cancel(cause))
 
     def report(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None) -> T | None:
-        """For the capability of a process: change something under the lock, and leave in the same transaction.
+        """Change something under the lock, and leave in the same transaction; for the capability of a process.
 
         Hooks are not called. :raises LeaseLost: it is not held. :raises SessionExpired: its session died.
         """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sessions, work, waits and history in SQL. All times are the database's.
 
-Locks are taken in one order: session, subject, work. A session's row is locked against deletion (not against heartbeats)
-through each of its transactions, and only then the time is read: the reaper waits for a transaction that was in time.
-So everything that a session does first looks whether its deadline has passed; then it is ``SessionExpired``, and nothing
-was written.
+Locks are taken in one order: session, subject, work. A session's row is locked against deletion (not against
+heartbeats) through each of its transactions, and only then the time is read: the reaper waits for a transaction that
+was in time. All that a session does first looks whether its deadline has passed; then it is ``SessionExpired``, and
+nothing was written.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ class WorkStore(WorkLooks):
             raise WorkConflict(about, process.name) from None
 
     def transact(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None = None) -> T | None:
-        """Call ``change`` under the lock, and leave the work by one of the exits in the same transaction.
+        """Leave the work by one of the exits, if any, and call ``change``: in one transaction, under the lock.
 
         :returns: what ``change`` does; None for ``Cancel`` of work that is not held (any more): then nothing happens.
         :raises LeaseLost: it is not held so.
@@ -285,10 +285,9 @@ class WorkStore(WorkLooks):
                     return None
                 raise LeaseLost(subject, lease.process)
             held = work_value(item)
-            changed = change(held, now)
             if leave is not None:
                 self._leave(connection, held, row, leave, now)
-            return changed
+            return change(held, now)
 
         return self._tx.write(work)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sessions, work, its history, waits and fencing tokens. All times are the database's.
 
-Work is about a *subject*, which is named by its kind (``machine``) and its id. There is no foreign key to it: the tables of
-a kind stand above this capability, which is told when a subject is gone.
+Work is about a *subject*, which is named by its kind (``machine``) and its id. There is no foreign key to it: the
+tables of a kind stand above this capability, which is told when a subject is gone.
 """
 
 from __future__ import annotations

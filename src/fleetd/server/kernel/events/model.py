@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The log of events: what is worth telling of a change. Pure; the stores write it in the transaction of the change.
+"""The log of events: what is worth telling of a change. Pure.
 
 An event is the difference of two values, never the arrival of a message: a monitor that says the same every 30 seconds
-adds nothing. No event has a secret in it. Each capability has functions in its model that make events of what changed; its
-store tells them in the transaction of the change.
+adds nothing. No event has a secret in it. Each capability has functions in its model that make events of what changed;
+its store tells them in the transaction of the change.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class EventStore:
         after: int | None = None,
         before: int | None = None,
     ) -> Sequence[Event]:
-        """Newest first, those with smaller numbers than ``before``; with ``after`` oldest first, those with greater ones."""
+        """Find newest first those numbered below ``before``; with ``after`` oldest first those numbered above it."""
         query = select(_E).order_by(_E.c.seq.asc() if after is not None else _E.c.seq.desc()).limit(limit)
         if after is not None:
             query = query.where(_E.c.seq > after)

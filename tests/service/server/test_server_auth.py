@@ -10,8 +10,10 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from fleetcore.errors import ConflictError, InvalidInput
+from sqlalchemy import select
 
 from fleetd.server.kernel.auth.model import Scope
+from fleetd.server.kernel.tables import metadata
 
 REQUESTS: dict[str, tuple[str, str, Any]] = {
     "read": ("GET", "/api/v1/machines", None),
@@ -79,7 +81,8 @@ def test_expiry_and_revocation(api: Any, clock: Any) -> None:
 
 
 def test_secrets_are_not_stored(api: Any) -> None:
-    stored = repr(vars(api.services.store))
+    with api.services.tx.engine.connect() as connection:
+        stored = repr([connection.execute(select(table)).all() for table in metadata.sorted_tables])
     for secret in api.tokens.values():
         assert len(secret) >= 40
         assert secret not in stored
@@ -124,7 +127,7 @@ def test_healthz_says_why_not(api: Any) -> None:
     def broken() -> None:
         raise InvalidInput("run `fleetd migrate`")
 
-    api.services.store.ready = broken
+    api.services.database_ready = broken
     answer = api.client(None).get("/healthz")
     assert (answer.status_code, "fleetd migrate" in answer.text) == (503, True)
 
@@ -143,7 +146,7 @@ def test_a_defect_is_one_sentence(api: Any) -> None:
     def broken(machine_id: str) -> None:
         raise RuntimeError("secret detail")
 
-    api.services.store.get_machine = broken
+    api.services.machines._store.get = broken
     client = TestClient(
         api.app, raise_server_exceptions=False, headers={"Authorization": f"Bearer {api.tokens['admin']}"}
     )

@@ -20,7 +20,6 @@ import pytest
 from relay import Relay
 
 from fleetd.common.keeper import SessionKeeper
-from fleetd.server.store import SqlStore
 
 WORKER = """
 import json, sys, threading, time
@@ -157,21 +156,22 @@ def test_two_servers_never_claim_a_machine_twice(
 
 
 @pytest.mark.postgres
-def test_a_session_survives_three_seconds_without_the_database(clean_postgres_url: str, tmp_path: Path) -> None:
+def test_a_session_survives_three_seconds_without_the_database(
+    clean_postgres_url: str, tmp_path: Path, open_stores: Any
+) -> None:
     directory = clean_postgres_url.rpartition("host=")[2]
     relay = Relay(f"{directory}/.s.PGSQL.5432", str(tmp_path / ".s.PGSQL.5432"))
     relay.up()
-    store = SqlStore(f"postgresql+psycopg://fleetd@/postgres?host={tmp_path}")
-    session = store.open_session("worker", "token", {}, 5).id
+    store = open_stores(f"postgresql+psycopg://fleetd@/postgres?host={tmp_path}")
+    session = store.work.open_session("worker", "token", {}, 5).id
     lost = threading.Event()
-    with SessionKeeper(lambda: store.poke_session(session), 5, lost.set) as keeper:
+    with SessionKeeper(lambda: store.work.poke_session(session), 5, lost.set) as keeper:
         time.sleep(2.6)  # one heartbeat
         relay.down()
         time.sleep(3)
         relay.up()
         time.sleep(2)  # past the deadline that stood when it was cut
         assert not keeper.lost
-        assert store.get_session(session).id == session
+        assert store.work.get_session(session).id == session
     assert not lost.is_set()
-    store.close()
     relay.down()

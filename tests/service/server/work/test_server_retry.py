@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fleetd.server.work.model import Backoff, Lease, Retry
+from fleetd.server.work.model import Backoff, Retry, Work
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -49,7 +49,24 @@ def test_overflow_is_the_maximum() -> None:
 
 
 def test_the_last_attempt_has_no_backoff() -> None:
-    retry, lease = Retry(10, 2, 60, attempts=2), Lease("m", "p")
-    first = retry.after(None, lease, "x", NOW, jitter=-1)
+    retry, held = Retry(10, 2, 60, attempts=2), Work("m", "p", "s", 1, NOW)
+    first = retry.after(None, held, "x", NOW, jitter=-1)
     assert first == Backoff("m", "p", NOW.replace(second=10), "x", 10, 1)
-    assert retry.after(first, lease, "x", NOW) is None
+    assert retry.after(first, held, "x", NOW, jitter=0) is None
+
+
+@pytest.mark.parametrize(
+    ("retry", "expected"),
+    [
+        (Retry(60, 2, 3600, attempts=3), [60, 120, None]),
+        (Retry(60, 2.0, 100, attempts=None), [60, 100, 100]),
+        (Retry(60, 1.1, 3600, attempts=4), [60, 66, 73]),
+        (Retry(60, 2, 3600, attempts=1), [None, None]),
+    ],
+)
+def test_the_wait_by_the_number_of_failures(retry: Retry, expected: list[int | None]) -> None:
+    assert [retry.wait(number) for number in range(1, len(expected) + 1)] == expected
+
+
+def test_the_wait_after_very_many_failures() -> None:
+    assert Retry(60, None, 3600, attempts=None).wait(10**9) == 60

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters, counts and orders of machine lists: every store does what ``fleetd.server.machines.facets`` says."""
+"""Filters, counts and orders of machine lists: the SQL does what Python says."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.machines.facets import Facet, MachineFilter, Order, facets, order_key
+from fleetd.server.machines.facets import NEVER, RANKED, Facet, MachineFilter, Order, facets, seen_at, sortable
 from fleetd.server.machines.model import ControllerState, Description, DeviceSummary, Machine
-from fleetd.server.ports import Store
 from fleetd.server.powercycles.model import CycleState, Powercycle
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -60,13 +60,42 @@ REQUESTS = (
 
 
 @pytest.fixture
-def fleet(store: Store) -> Store:
+def fleet(store: Any) -> Any:
     for item in FLEET:
-        store.create_machine(item)
+        store.machines.create(item)
     for item in REQUESTS:
-        store.open_powercycle(replace(item, finished_at=None))
-        store.update_powercycle(item.id, lambda _previous, item=item: item)
+        store.powercycles.open(replace(item, finished_at=None))
+        store.powercycles.update(item.id, lambda _previous, item=item: item)
     return store
+
+
+def severity(found: frozenset[Facet]) -> int:
+    """The rank of the worst; 0 is worst."""
+    return next((rank for rank, item in enumerate(RANKED) if item in found), len(RANKED))
+
+
+def order_key(
+    order: Order, machine: Machine, request: Powercycle | None, stale_before: datetime | None
+) -> tuple[int | str | datetime, ...]:
+    """What ``order`` compares."""
+    device = machine.device or DeviceSummary()
+    texts = {
+        Order.ID: machine.id,
+        Order.POWER: sortable(device.power_state),
+        Order.CYCLE: request.state.value if request else "",
+        Order.CONTROLLER: machine.description.powercycle_state.value,
+        Order.VENDOR: sortable(device.vendor),
+        Order.MODEL: sortable(device.model),
+        Order.SERIAL: sortable(device.serial),
+        Order.SITE: machine.site or "",
+    }
+    if order in texts:
+        return (texts[order],)
+    if order == Order.RACK:
+        return machine.rack or "", machine.position or ""
+    if order == Order.SEEN:
+        return (seen_at(machine) or NEVER,)
+    return (severity(facets(machine, request, stale_before)),)
 
 
 def newest(name: str) -> Powercycle | None:
@@ -78,14 +107,14 @@ def expected(facet: Facet, stale_before: datetime | None) -> list[str]:
 
 
 @pytest.mark.parametrize("stale_before", [None, STALE])
-def test_facets_narrow_and_count(fleet: Store, stale_before: datetime | None) -> None:
-    counts = fleet.count_machines(MachineFilter(stale_before=stale_before))
+def test_facets_narrow_and_count(fleet: Any, stale_before: datetime | None) -> None:
+    counts = fleet.machines.count(MachineFilter(stale_before=stale_before))
     for facet in Facet:
         names = expected(facet, stale_before)
         assert bool(names) == (facet != Facet.STALE or stale_before is not None)
         where = MachineFilter(facet=facet, stale_before=stale_before)
-        assert [item.id for item in fleet.list_machines(where)] == names, facet
-        assert counts.facets[facet] == fleet.count_machines(where).total == len(names), facet
+        assert [item.id for item in fleet.machines.find(where)] == names, facet
+        assert counts.facets[facet] == fleet.machines.count(where).total == len(names), facet
     assert counts.total == len(FLEET)
     assert counts.states == {
         ("active", ControllerState.IN_ERROR): 1,
@@ -102,29 +131,29 @@ def test_what_each_facet_is() -> None:
 
 
 @pytest.mark.parametrize(("order", "descending"), list(itertools.product(Order, (False, True))))
-def test_orders(fleet: Store, order: Order, descending: bool) -> None:
+def test_orders(fleet: Any, order: Order, descending: bool) -> None:
     by_id = sorted(FLEET, key=lambda item: item.id)
     wanted = [
         item.id
         for item in sorted(by_id, key=lambda item: order_key(order, item, newest(item.id), STALE), reverse=descending)
     ]
     where = MachineFilter(stale_before=STALE)
-    pages = [fleet.page_machines(where, order, 5, offset, descending) for offset in (0, 5, 10, 15)]
+    pages = [fleet.machines.page(where, order, 5, offset, descending) for offset in (0, 5, 10, 15)]
     assert [item.id for page in pages for item in page] == wanted
     assert [len(page) for page in pages] == [5, 5, 4, 0]
 
 
-def test_filters_and_facets_together(fleet: Store) -> None:
+def test_filters_and_facets_together(fleet: Any) -> None:
     where = MachineFilter(site="B", q="recov", facet=Facet.TROUBLE)
-    assert [item.id for item in fleet.page_machines(where, Order.STATE, 10)] == ["recovering"]
-    assert fleet.count_machines(where).total == 1
-    assert fleet.count_machines(MachineFilter(q="nothing")).total == 0
+    assert [item.id for item in fleet.machines.page(where, Order.STATE, 10)] == ["recovering"]
+    assert fleet.machines.count(where).total == 1
+    assert fleet.machines.count(MachineFilter(q="nothing")).total == 0
 
 
-def test_what_a_monitor_or_runner_says_counts_at_once(fleet: Store) -> None:
-    fleet.set_powercycle_states({"ok": ControllerState.IN_ERROR}, NOW)
-    fleet.update_machine(
+def test_what_a_monitor_or_runner_says_counts_at_once(fleet: Any) -> None:
+    fleet.machines.set_controller_states({"ok": ControllerState.IN_ERROR}, NOW)
+    fleet.machines.update(
         "ok", lambda previous: replace(previous, description=replace(previous.description, recovering="Too hot."))
     )
-    counts = fleet.count_machines().facets
+    counts = fleet.machines.count().facets
     assert (counts[Facet.CONTROLLER_ERROR], counts[Facet.RECOVERING]) == (2, 2)

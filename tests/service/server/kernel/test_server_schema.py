@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,17 +16,18 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fleetcore.errors import NotFound
 
+from fleetd.server.app import CAPABILITIES
 from fleetd.server.devices.model import ComponentFilter
 from fleetd.server.kernel import codec, migrate
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.engine import make_engine
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.tables import metadata
-from fleetd.server.machines import rows
+from fleetd.server.machines.conditions import LifecycleNotIn, NotHeld, NotQuarantined
 from fleetd.server.machines.facets import MachineFilter
-from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
-from fleetd.server.kernel.capability import Services
-from fleetd.server.store import SqlStore
-from fleetd.server.work.model import LifecycleNotIn, NotHeld, NotQuarantined, Process
+from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary
+from fleetd.server.work.model import Subject
+from fleetd.server.work.process import Process
 
 
 def test_migrations_and_tables_agree(database_url: str) -> None:
@@ -41,7 +43,7 @@ def test_migrating_again_does_nothing(database_url: str) -> None:
     engine.dispose()
 
 
-def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path) -> None:
+def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path, open_stores: Any) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     engine = make_engine(url)
     descriptions = {
@@ -62,17 +64,16 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path) -> None:
             connection.execute(statement, {"id": name, "description": codec.dumps(value)})
     assert migrate.upgrade(engine) == ("0001", migrate.head())
     engine.dispose()
-    store = SqlStore(url)
+    store = open_stores(url)
     for guard, expected in (
         (NotHeld(), ["free"]),
         (NotQuarantined(), ["free", "maintained", "recovering"]),
     ):
         process = Process("p", LifecycleNotIn(()), (guard,))
-        assert [name for name in sorted(descriptions) if store.explain(process, name).eligible] == expected
-    found = store.get_machine("recovering")
+        assert [name for name in sorted(descriptions) if store.work.explain(process, name).eligible] == expected
+    found = store.machines.get("recovering")
     assert found is not None
     assert found.description == descriptions["recovering"]
-    store.close()
 
 
 # What a database of each revision holds: rows by table, as that version wrote them.
@@ -169,6 +170,7 @@ ADDED: dict[str, dict[str, dict[str, object]]] = {
     "0008": {"duties": {"name": "prune", "holder": "h", "until": STAMP}},
     "0009": {},
     "0010": {},
+    "0011": {},
 }
 
 
@@ -186,8 +188,15 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url.replace("/postgres?", "/old?")
 
 
+def _as_they_are_now(table: str, row: dict[str, object]) -> dict[str, object]:
+    """Since 0012 work is about a subject: what there was is about machines."""
+    if table not in ("work", "fences", "backoffs", "work_history") or not row:
+        return row
+    return {"kind": "machine", "subject": row["machine"], **{k: v for k, v in row.items() if k != "machine"}}
+
+
 @pytest.mark.parametrize("revision", sorted(ADDED))
-def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: str) -> None:
+def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: str, open_stores: Any) -> None:
     engine = make_engine(empty_url)
     added = {table: row for step in sorted(ADDED) if step <= revision for table, row in ADDED[step].items()}
     if revision >= "0002":
@@ -212,20 +221,45 @@ def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: st
                 assert [row["name"] for row in found] == ["device"]  # of the stored document
                 continue
             assert len(found) == (table.name in added), table.name
-            for name, value in added.get(table.name, {}).items():
+            for name, value in _as_they_are_now(table.name, added.get(table.name, {})).items():
                 if value is not STAMP:
                     assert found[0][name] == value
                 else:
                     assert found[0][name] == datetime(2026, 1, 1, tzinfo=UTC) or engine.dialect.name != "sqlite"
     engine.dispose()
-    store = SqlStore(empty_url)
-    (machine,) = store.list_machines(
+    store = open_stores(empty_url)
+    (machine,) = store.machines.find(
         MachineFilter(hold="maintenance", power_state="on", credential="login1", controller=ControllerState.AVAILABLE)
     )
     assert machine.description == _SAID
-    assert store.list_machines(MachineFilter(hold="none")) == []
-    assert store.append_events([NewEvent("test.y")])[0].seq == (10 if revision >= "0006" else 1)
-    store.close()
+    assert store.machines.find(MachineFilter(hold="none")) == []
+    assert store.events.append([NewEvent("test.y")])[0].seq == (10 if revision >= "0006" else 1)
+    if revision >= "0002":
+        assert [line.token for line in store.work.work_history(Subject("m1"))] == [7]
+        assert store.work.reap() == 1  # the session of the row is dead: its work is given back
+        assert [line.outcome for line in store.work.work_history(Subject("m1"))] == ["cancelled", "started"]
+        who = store.work.open_session("runner", "alice", {}, 60).id
+        assert store.work.take(who, store.work.processes["powercycle"], "m1", needed=False).token == 8
+    store.machines.delete("m1")
+    with store.tx.engine.begin() as connection:
+        for name in ("work", "backoffs", "work_history"):
+            assert connection.execute(sa.select(metadata.tables[name])).all() == []
+
+
+def test_words_that_this_version_does_not_know_are_replaced(empty_url: str, open_stores: Any) -> None:
+    engine = make_engine(empty_url)
+    part = {**ADDED["0004"]["components"], "kind": "drives", "serial": "Ü-12", "serial_key": "ü12"}
+    request = {**ADDED["0001"]["powercycles"], "state": "expired", "finished_at": STAMP}
+    with engine.begin() as connection:
+        migrate.to(connection, "0011")
+        for table, row in (("machines", _MACHINE), ("components", part), ("powercycles", request)):
+            names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+            connection.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)
+    migrate.upgrade(engine)
+    engine.dispose()
+    store = open_stores(empty_url)
+    assert [item.component.serial for item in store.devices.components(ComponentFilter("ü-12"))] == ["Ü-12"]
+    assert [item.state for item in store.powercycles.find("m1")] == ["cancelled"]
 
 
 def test_every_revision_is_tried_with_rows() -> None:
@@ -233,7 +267,7 @@ def test_every_revision_is_tried_with_rows() -> None:
     assert revisions - {migrate.head()} == set(ADDED)
 
 
-def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str) -> None:
+def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str, open_stores: Any) -> None:
     url = empty_url
     engine = make_engine(url)
     document = {
@@ -270,29 +304,28 @@ def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str)
         )
     assert migrate.upgrade(engine)[1] == migrate.head()
     engine.dispose()
-    store = SqlStore(url)
+    store = open_stores(url)
     found = {
         item.component.name: (item.component.slot, item.first_seen.day, item.last_seen.day, item.current)
-        for item in store.list_components(ComponentFilter(machine="m1"))
+        for item in store.devices.components(ComponentFilter(machine="m1"))
     }
     assert found == {
         "device": ("", 1, 9, True),
         "drives:serial=D-1": ("3", 1, 9, True),
         "drives:serial=D2": ("Disk.4", 2, 9, True),
     }
-    assert [item.component.serial for item in store.list_components(ComponentFilter("d1"))] == ["D-1"]
-    assert store.devices_at("m1", datetime(2026, 2, 1, tzinfo=UTC)) == {"oob": document}
-    assert store.devices_at("m1", datetime(2026, 1, 1, 12, tzinfo=UTC)) == {"oob": None}
+    assert [item.component.serial for item in store.devices.components(ComponentFilter("d1"))] == ["D-1"]
+    assert store.devices.documents_at("m1", datetime(2026, 2, 1, tzinfo=UTC)) == {"oob": document}
+    assert store.devices.documents_at("m1", datetime(2026, 1, 1, 12, tzinfo=UTC)) == {"oob": None}
     # What was found by the migration is what publishing finds: nothing ends, nothing begins.
-    services = Services(store, lambda: datetime(2026, 1, 10, tzinfo=UTC))
+    services = Services(CAPABILITIES, store.tx, lambda: datetime(2026, 1, 10, tzinfo=UTC))
     assert services.devices.publish("m1", "oob", document).changes == ()
-    assert [item.last_seen.day for item in store.list_components(ComponentFilter(machine="m1"))] == [10, 10, 10]
+    assert [item.last_seen.day for item in store.devices.components(ComponentFilter(machine="m1"))] == [10, 10, 10]
     with pytest.raises(NotFound, match="was not kept"):
         services.devices.get("m1", at=datetime(2026, 1, 1, 12, tzinfo=UTC))
-    store.close()
 
 
-def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
+def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path, open_stores: Any) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     engine = make_engine(url)
     now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -329,12 +362,12 @@ def test_machines_of_older_schemas_are_in_the_lists(tmp_path: Path) -> None:
         "worst_finding",
     )
     query = sa.select(*(table.c[name] for name in filled)).order_by(table.c.id)
+    store = open_stores(url)
     with engine.begin() as connection:
         migrated = connection.execute(query).all()
-        for name in said:
-            rows.write_machine(
-                connection, Machine("", now, now), replace(rows.locked_machine(connection, name), site="ams")
-            )
+    for name in said:
+        store.machines.update(name, lambda machine: replace(machine, site="ams"))
+    with engine.begin() as connection:
         assert connection.execute(query).all() == migrated
     assert [(row.maintenance, row.recovering, row.controller, row.vendor) for row in migrated] == [
         (True, False, "not_available", ""),

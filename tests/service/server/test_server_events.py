@@ -16,12 +16,12 @@ import httpx
 import pytest
 from fleetcore.errors import Busy
 
+from fleetd.server.app import CAPABILITIES
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.events.model import EventFilter, NewEvent
 from fleetd.server.kernel.http import streams
-from fleetd.server.kernel.http.streams import EventStream, Feed, News
 from fleetd.server.kernel.http.request import encode
-from fleetd.server.memory import MemoryStore
-from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.http.streams import EventStream, Feed, News
 
 DOOR = {"kind": "rack.door_opened", "machine": "m1", "message": "who?", "data": {"rack": "r1"}}
 
@@ -163,8 +163,8 @@ def test_a_monitor_that_reports_every_half_minute_does_not_flood_the_log(admin: 
 
 
 @pytest.fixture
-def services(clock: Any) -> Services:
-    return Services(MemoryStore(clock), clock)
+def services(clock: Any, make_database: Any) -> Services:
+    return Services(CAPABILITIES, make_database(clock), clock)
 
 
 def append(services: Services, *kinds: str) -> None:
@@ -242,7 +242,7 @@ def test_a_database_that_is_gone_for_a_while(services: Services, monkeypatch: py
             raise Busy("gone")
 
         with monkeypatch.context() as patch:
-            patch.setattr(services.store, "list_events", gone)
+            patch.setattr(services.events._store, "find", gone)
             append(services, "test.meanwhile")
             assert await asyncio.wait_for(anext(listener), 20) == News((), 0)
         assert await take(listener, 1) == [1]

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from fleetcore.errors import Busy
 
+from fleetd.server.app import CAPABILITIES
+from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.http.updates import Subscription, Updates, descriptions
 from fleetd.server.machines import service as changes
-from fleetd.server.memory import MemoryStore
-from fleetd.server.kernel.capability import Services
 
 
 @pytest.fixture
-def services(clock: Any) -> Services:
-    made = Services(MemoryStore(clock), clock)
+def services(clock: Any, make_database: Any) -> Services:
+    made = Services(CAPABILITIES, make_database(clock), clock)
     for name in ("m1", "m2"):
         made.machines.create(name, {})
     return made
@@ -120,7 +120,7 @@ def test_a_database_that_is_gone_for_a_while_loses_no_change(
                 raise Busy("gone")
 
             with monkeypatch.context() as patch:
-                patch.setattr(services.store, "get_machines", gone)
+                patch.setattr(services.machines._store, "some", gone)
                 note(services, "meanwhile")
                 assert not await first.wait(0.3)
             assert await first.wait(5)

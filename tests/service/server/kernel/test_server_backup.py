@@ -15,31 +15,39 @@ import pytest
 from fleetcore.errors import ConflictError, InvalidInput
 from sqlalchemy import select, text
 
+from fleetd.server.app import CAPABILITIES
 from fleetd.server.credentials.cipher import KeyRing, new_key
 from fleetd.server.kernel import migrate, tables
 from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.backup import backup, restore
-from fleetd.server.kernel.engine import make_engine
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.machines.model import BmcAccess
-from fleetd.server.kernel.capability import Services
-from fleetd.server.store import SqlStore
-from fleetd.server.work.model import Fail, Lease, Retry
+from fleetd.server.work.model import Lease, Retry
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def rows(store: SqlStore) -> dict[str, list[Any]]:
+def rows(store: Transactions) -> dict[str, list[Any]]:
     with store.engine.connect() as connection:
         return {
             table.name: sorted(map(repr, connection.execute(select(table)))) for table in tables.metadata.sorted_tables
         }
 
 
-def fill(url: str) -> tuple[SqlStore, Services]:
+def database(url: str) -> Transactions:
+    return Transactions(make_engine(url))
+
+
+def services_over(store: Transactions, cipher: Any = None) -> Services:
+    return Services(CAPABILITIES, store, lambda: NOW, {"credentials": {"cipher": cipher}})
+
+
+def fill(url: str) -> tuple[Transactions, Services]:
     """A database with a row in every table."""
-    store = SqlStore(url)
-    services = Services(store, lambda: NOW, cipher=KeyRing([new_key()]))
+    store = database(url)
+    services = services_over(store, KeyRing([new_key()]))
     services.machines.create(
         "site/m1", {"labels": {"ünï": "✓"}, "lifecycle": "new", "bmc": BmcAccess("10.0.0.1", credential="login1")}
     )
@@ -55,36 +63,26 @@ def fill(url: str) -> tuple[SqlStore, Services]:
     services.work.take(session, "alice", "powercycle", "site/m1")
     services.machines.create("m2", {"lifecycle": "new"})
     held = services.work.take(session, "alice", "onboard", "m2")
-    services.store.transact(_lease(held), lambda subject, _now: subject, _fail())
+    services.work.fail(Lease(held.subject, held.process, held.session, held.token), "alice", "no", Retry())
     services.requests.once("alice", "k", "x", lambda: {"n": 1})
-    store.take_duty("prune", "server", 60)
+    services.retention._store.take_duty("prune", "server", 60)
     return store, services
 
 
 @pytest.fixture
-def filled(database_url: str) -> Iterator[tuple[SqlStore, Services]]:
+def filled(database_url: str) -> Iterator[tuple[Transactions, Services]]:
     """One of each kind."""
     store, services = fill(database_url)
     yield store, services
     store.close()
 
 
-def _lease(held: Any) -> Any:
-
-    return Lease(held.machine, held.process, held.session, held.token)
-
-
-def _fail() -> Any:
-
-    return Fail("no", Retry())
-
-
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Callable[[], SqlStore]]:
+def empty(tmp_path: Path) -> Iterator[Callable[[], Transactions]]:
     made = []
 
-    def make() -> SqlStore:
-        made.append(SqlStore(f"sqlite:///{tmp_path / f'new{len(made)}.db'}"))
+    def make() -> Transactions:
+        made.append(database(f"sqlite:///{tmp_path / f'new{len(made)}.db'}"))
         return made[-1]
 
     yield make
@@ -92,7 +90,7 @@ def empty(tmp_path: Path) -> Iterator[Callable[[], SqlStore]]:
         store.close()
 
 
-def test_everything_comes_back(filled: tuple[SqlStore, Services], empty: Any, tmp_path: Path) -> None:
+def test_everything_comes_back(filled: tuple[Transactions, Services], empty: Any, tmp_path: Path) -> None:
     """Also into a database of another kind."""
     store, services = filled
     before = rows(store)
@@ -106,8 +104,8 @@ def test_everything_comes_back(filled: tuple[SqlStore, Services], empty: Any, tm
     copy = empty()
     assert restore(copy.engine, path) == (migrate.head(), counts)
     assert rows(copy) == before
-    copy.ready()
-    again = Services(copy, lambda: NOW, cipher=services.credentials._cipher)
+    migrate.ready(copy)
+    again = services_over(copy, services.credentials._cipher)
     assert again.credentials.read("login1", "bob").password == "the-password"
     assert copy.append_events([NewEvent("test.x")])[0].seq > services.events.bounds()[1]  # numbers go on
 
@@ -122,7 +120,7 @@ def test_restored_into_postgresql(sqlite_url: str, postgres_url: str, tmp_path: 
         connection.execute(text("DROP DATABASE IF EXISTS restored"))
         connection.execute(text("CREATE DATABASE restored"))
     engine.dispose()
-    copy = SqlStore(postgres_url.replace("/postgres?", "/restored?"))
+    copy = database(postgres_url.replace("/postgres?", "/restored?"))
     restore(copy.engine, path)
     assert rows(copy) == before
     with pytest.raises(ConflictError, match="not empty"):
@@ -132,7 +130,7 @@ def test_restored_into_postgresql(sqlite_url: str, postgres_url: str, tmp_path: 
 
 def test_a_backup_under_load_is_of_one_moment(database_url: str, empty: Any, tmp_path: Path) -> None:
     """Each transaction of the load writes a machine, its event and the log's counter: a backup has all or none."""
-    store = SqlStore(database_url)
+    store = database(database_url)
     services = Services(store, lambda: NOW)
     stop, failures = threading.Event(), []
 
@@ -166,7 +164,7 @@ def test_a_backup_under_load_is_of_one_moment(database_url: str, empty: Any, tmp
     store.close()
 
 
-def test_only_into_an_empty_database(filled: tuple[SqlStore, Services], empty: Any, tmp_path: Path) -> None:
+def test_only_into_an_empty_database(filled: tuple[Transactions, Services], empty: Any, tmp_path: Path) -> None:
     store, _services = filled
     path = tmp_path / "fleet.gz"
     backup(store.engine, path)

@@ -15,14 +15,15 @@ import httpx
 import pytest
 from browser import Browser, browsing, programs
 
+from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
 from fleetd.server.kernel.auth.model import Scope
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.machines import holds
 from fleetd.server.machines.model import ControllerState
 from fleetd.server.powercycles.model import CycleState
-from fleetd.server.kernel.capability import Services
-from fleetd.server.store import SqlStore
 
 STOP_SOON = {"FLEETD_SERVER__SHUTDOWN_SECONDS": "1"}  # streams of updates do not end by themselves
 RACK = [f"r1-n{number:02d}" for number in range(1, 31)]
@@ -60,16 +61,16 @@ def _fill(services: Services) -> None:
     for _attempt in range(3):
         services.powercycles.report(asked.id, CycleState.OFF)
         services.powercycles.report(asked.id, CycleState.FAILED, "the outlet does not answer")
-        services.powercycles._store.update_powercycle(asked.id, lambda request: replace(request, not_before=None))
+        services.powercycles._store.update(asked.id, lambda request: replace(request, not_before=None))
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, serve_fleetd: Any) -> Iterator[Fleet]:
     directory = tmp_path_factory.mktemp("fleet")
     url = f"sqlite:///{directory / 'fleetd.db'}"
-    store = SqlStore(url)
+    store = Transactions(make_engine(url))
     migrate.upgrade(store.engine)
-    services = Services(store, lambda: datetime.now(UTC))
+    services = Services(CAPABILITIES, store, lambda: datetime.now(UTC))
     _fill(services)
     tokens = {scope.value: services.tokens.create(scope.value, scope)[1] for scope in (Scope.VIEWER, Scope.OPERATOR)}
     with (
@@ -281,7 +282,7 @@ def test_nothing_comes_from_elsewhere(browser: Browser, fleet: Fleet) -> None:
 
 
 def test_a_server_that_is_gone_is_said(window: Browser, fleet: Fleet, tmp_path: Path, serve_fleetd: Any) -> None:
-    url = str(fleet.services.store.engine.url)
+    url = str(fleet.services.tx.engine.url)
     with serve_fleetd(tmp_path, FLEETD_DATABASE__URL=url, **STOP_SOON) as (address, process):
         enter(window, replace(fleet, url=address), "viewer")
         window.until(lambda: window.script("return document.body.dataset.linked"), "the stream of updates")

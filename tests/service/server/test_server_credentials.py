@@ -19,8 +19,6 @@ from fleetd.server.credentials.model import AuditEntry, Credential, CredentialIn
 from fleetd.server.credentials.service import Credentials
 from fleetd.server.kernel.ids import new_id
 from fleetd.server.machines.model import BmcAccess, Machine
-from fleetd.server.memory import MemoryStore
-from fleetd.server.ports import Store
 
 SECRET = "correct horse ✓ battery"
 
@@ -81,11 +79,11 @@ def test_key_files(tmp_path: Path) -> None:
     assert len(read_keys(path)) == 2
 
 
-# -- on every store
+# -- on SQLite and PostgreSQL
 
 
-def test_credentials_are_kept_encrypted_and_audited(store: Store, clock: Any) -> None:
-    service = Credentials(store, clock, KeyRing([new_key()]))
+def test_credentials_are_kept_encrypted_and_audited(store: Any, clock: Any) -> None:
+    service = Credentials(store.tx, clock, KeyRing([new_key()]))
     service.put("rack1", "admin", "old", "olivia")
     clock.forward(5)
     made = service.put("rack1", "root", SECRET, "olivia")
@@ -93,7 +91,7 @@ def test_credentials_are_kept_encrypted_and_audited(store: Store, clock: Any) ->
     login = service.read("rack1", "runner-1")
     assert (login.username, login.password) == ("root", SECRET)
     assert SECRET not in repr(login)
-    (kept,) = store.list_credentials()
+    (kept,) = store.credentials.all()
     assert kept == made
     assert SECRET not in kept.secret
     service.delete("rack1", "olivia")
@@ -110,18 +108,18 @@ def test_credentials_are_kept_encrypted_and_audited(store: Store, clock: Any) ->
     assert [item.id for item in service.audit(limit=1, after=entries[0].id)] == [entries[1].id]
 
 
-def test_rotation_changes_all_or_nothing(store: Store, clock: Any) -> None:
+def test_rotation_changes_all_or_nothing(store: Any, clock: Any) -> None:
     old, new, other = new_key(), new_key(), new_key()
-    Credentials(store, clock, KeyRing([old])).put("a", "u", "secret a", "x")
-    Credentials(store, clock, KeyRing([other])).put("b", "u", "secret b", "x")
-    before = store.list_credentials()
+    Credentials(store.tx, clock, KeyRing([old])).put("a", "u", "secret a", "x")
+    Credentials(store.tx, clock, KeyRing([other])).put("b", "u", "secret b", "x")
+    before = store.credentials.all()
     with pytest.raises(InvalidInput, match="credential b"):
-        Credentials(store, clock, KeyRing([new, old])).rotate()
-    assert store.list_credentials() == before
-    service = Credentials(store, clock, KeyRing([new, old, other]))
+        Credentials(store.tx, clock, KeyRing([new, old])).rotate()
+    assert store.credentials.all() == before
+    service = Credentials(store.tx, clock, KeyRing([new, old, other]))
     assert service.rotate() == 2
     assert service.rotate() == 0
-    rotated = Credentials(store, clock, KeyRing([new]))
+    rotated = Credentials(store.tx, clock, KeyRing([new]))
     assert [rotated.read(name, "x").password for name in ("a", "b")] == ["secret a", "secret b"]
 
 
@@ -130,7 +128,7 @@ def test_rotation_changes_all_or_nothing(store: Store, clock: Any) -> None:
 
 @pytest.fixture
 def keyed(api: Any) -> Any:
-    api.services.credentials = Credentials(api.services.store, api.services.machines._clock, KeyRing([new_key()]))
+    api.services.credentials._cipher = KeyRing([new_key()])
     return api
 
 
@@ -175,8 +173,7 @@ def test_without_a_key_nothing_is_stored(api: Any) -> None:
     answer = put(api.client("operator"))
     assert answer.status_code == 422
     assert "credentials.key_file" in answer.json()["error"]["message"]
-    assert isinstance(api.services.store, MemoryStore)
-    assert api.services.store.list_credentials() == []
+    assert api.services.credentials.find() == []
 
 
 def test_a_bmc_names_its_credential(keyed: Any) -> None:
@@ -235,22 +232,22 @@ def test_a_credential_that_a_bmc_names_is_not_deleted_by_accident(keyed: Any) ->
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_every_store_knows_who_uses_a_credential(store: Store, force: bool) -> None:
+def test_every_store_knows_who_uses_a_credential(store: Any, force: bool) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
 
     def entry(action: str) -> AuditEntry:
         return AuditEntry(new_id(now), now, "alice", action, "c1")
 
-    store.put_credential(Credential("c1", "root", "x", now, now), entry("credential.write"))
-    store.create_machine(Machine("m1", now, now, bmc=BmcAccess("10.0.0.1", credential="c1")))
+    store.credentials.put(Credential("c1", "root", "x", now, now), entry("credential.write"))
+    store.machines.create(Machine("m1", now, now, bmc=BmcAccess("10.0.0.1", credential="c1")))
     if force:
-        store.delete_credential("c1", entry("credential.delete"), force=True)
+        store.credentials.delete("c1", entry("credential.delete"), force=True)
     else:
         with pytest.raises(CredentialInUse, match="m1"):
-            store.delete_credential("c1", entry("credential.delete"))
-        store.update_machine("m1", lambda item: replace(item, bmc=None))
-        store.delete_credential("c1", entry("credential.delete"))
-    assert store.list_credentials() == []
-    assert [item.action for item in store.list_audit("c1")] == ["credential.delete", "credential.write"]
+            store.credentials.delete("c1", entry("credential.delete"))
+        store.machines.update("m1", lambda item: replace(item, bmc=None))
+        store.credentials.delete("c1", entry("credential.delete"))
+    assert store.credentials.all() == []
+    assert [item.action for item in store.credentials.audit("c1")] == ["credential.delete", "credential.write"]
     with pytest.raises(NotFound):
-        store.delete_credential("c1", entry("credential.delete"))
+        store.credentials.delete("c1", entry("credential.delete"))
