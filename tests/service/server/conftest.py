@@ -26,8 +26,8 @@ from sqlalchemy import Engine, event, text
 from fleetd.server import api as fleetd_api
 from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.auth.model import Scope
+from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.tables import metadata

@@ -12,12 +12,12 @@ from fleetd.server.legacy.process import (
     BAD_BATTERY,
     Android,
     ChromeOs,
-    MonitorEvent,
     Ios,
+    MonitorEvent,
+    ObservedState,
     Pyocd,
     Server,
     Standalone,
-    ObservedState,
     process,
 )
 
@@ -229,7 +229,9 @@ def test_pyocd() -> None:
 
 def test_standalone_clears_recovery() -> None:
     machine = Standalone(8, ("x86", "x86-64"), ("none",), ("Linux", "Debian-12"), True, "n1-standard-8", True)
-    found = after(MonitorEvent(standalone=machine), ObservedState(recovering="Too hot.", recovery_start=EARLIER, battery=5))
+    found = after(
+        MonitorEvent(standalone=machine), ObservedState(recovering="Too hot.", recovery_start=EARLIER, battery=5)
+    )
     assert dict(found.dimensions) == {
         "cores": ("8",),
         "cpu": ("x86", "x86-64"),
@@ -279,7 +281,9 @@ def test_a_healthy_server() -> None:
 
 
 def test_what_is_wrong_with_a_server() -> None:
-    healthy = after(MonitorEvent(server=Server(power_supplies={"P1": "OK", "P2": "OK"}, drives={"D1": "OK", "D2": "OK"})))
+    healthy = after(
+        MonitorEvent(server=Server(power_supplies={"P1": "OK", "P2": "OK"}, drives={"D1": "OK", "D2": "OK"}))
+    )
     broken = Server(
         {"CPU1": 91.0, "Inlet": 46.5, "CPU2": 89.0},
         {"Inlet": 45.0},
