@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import random
 import resource
@@ -161,10 +162,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
-        with (
-            repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"),
-            repeated(services.retention.run, settings.retention.period_seconds, "retention"),
-        ):
+        with contextlib.ExitStack() as running:
+            for task in (task for capability in CAPABILITIES for task in capability.tasks):
+                run = functools.partial(task.run, services)
+                running.enter_context(repeated(run, task.seconds(settings), task.name))
             _Server(config, ready, lambda: api.end_streams(application)).run(sockets=[listener])
         _log.info("stopped")
     finally:

@@ -45,6 +45,18 @@ class Live(Protocol):
 
 
 @dataclass(frozen=True)
+class Task:
+    """Something that a server does again and again.
+
+    :param seconds: reads from the settings how long it waits in between.
+    """
+
+    name: str
+    run: Callable[[Services], object]
+    seconds: Callable[[Any], float]
+
+
+@dataclass(frozen=True)
 class Capability:
     """A part of the server that a person can name.
 
@@ -52,6 +64,7 @@ class Capability:
     :param options: keyword arguments for ``build``, read from the settings of the server.
     :param ready: called when all services are built.
     :param routers: its routes. :param live: makes what its streams of news are fed by.
+    :param tasks: what is done again and again while the server runs.
     :param events: first words of the kinds of events that only the server itself tells.
     :param kept: what of it grows and is forgotten after a while.
     :param counts: what its service counts for metrics, from the start of the process.
@@ -64,6 +77,7 @@ class Capability:
     ready: Callable[[Services], None] = _nothing
     routers: tuple[APIRouter, ...] = ()
     live: Callable[[Services], Live] | None = None
+    tasks: tuple[Task, ...] = ()
     events: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
     counts: tuple[Count, ...] = ()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from fleetd.server.kernel.auth.service import LOGINS_FAILED, Tokens
-from fleetd.server.kernel.capability import Capability, Services
+from fleetd.server.kernel.capability import Capability, Services, Task
 from fleetd.server.kernel.events.api import router
 from fleetd.server.kernel.events.figures import figures
 from fleetd.server.kernel.events.service import APPENDED, Events
@@ -63,4 +63,15 @@ REQUESTS = Capability(
     lambda services: Requests(services.tx, services.clock),
     kept=(Kept("answers", timedelta(hours=24), prune_answers),),
 )
-RETENTION = Capability("retention", _retention, options=_ages)
+RETENTION = Capability(
+    "retention",
+    _retention,
+    options=_ages,
+    tasks=(
+        Task(
+            "retention",
+            lambda services: services.of(Retention).run(),
+            lambda settings: settings.retention.period_seconds,
+        ),
+    ),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fleetd.server.kernel.capability import Capability
+from fleetd.server.kernel.capability import Capability, Task
 from fleetd.server.kernel.retention.model import Kept
 from fleetd.server.kernel.retention.store import prune_rows
 from fleetd.server.work import tables
@@ -19,6 +19,9 @@ CAPABILITY = Capability(
     options=lambda settings: {"intervals": settings.leases.intervals},
     ready=lambda services: services.of(WorkService).add_due_by_time(),
     routers=(router,),
+    tasks=(
+        Task("reaper", lambda services: services.of(WorkService).reap(), lambda given: given.leases.reaper_seconds),
+    ),
     events=("work",),
     kept=(
         Kept(
