@@ -303,7 +303,7 @@ def run_fleetd(tmp_path: Path) -> Any:
             env=environment(**env),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=280,
             check=False,
         )
 

@@ -107,7 +107,7 @@ def test_everything_comes_back(filled: tuple[Transactions, Services], empty: Any
     migrate.ready(copy)
     again = services_over(copy, services.credentials._cipher)
     assert again.credentials.read("login1", "bob").password == "the-password"
-    assert copy.append_events([NewEvent("test.x")])[0].seq > services.events.bounds()[1]  # numbers go on
+    assert again.events.append([NewEvent("test.x")])[0].seq > services.events.bounds()[1]  # numbers go on
 
 
 @pytest.mark.postgres
@@ -131,7 +131,7 @@ def test_restored_into_postgresql(sqlite_url: str, postgres_url: str, tmp_path: 
 def test_a_backup_under_load_is_of_one_moment(database_url: str, empty: Any, tmp_path: Path) -> None:
     """Each transaction of the load writes a machine, its event and the log's counter: a backup has all or none."""
     store = database(database_url)
-    services = Services(store, lambda: NOW)
+    services = services_over(store)
     stop, failures = threading.Event(), []
 
     def load(number: int) -> None:
