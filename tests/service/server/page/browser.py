@@ -120,7 +120,8 @@ class Browser:
     def focused(self) -> str:
         """What has the focus: its label or text."""
         found: str = self.script(
-            "const item = document.activeElement; return item.getAttribute('aria-label') || item.innerText || item.name || ''"
+            "const item = document.activeElement;"
+            " return item.getAttribute('aria-label') || item.innerText || item.name || ''"
         )
         return found.strip()
 

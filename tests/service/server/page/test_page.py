@@ -354,7 +354,7 @@ def test_assets(fleet: Any, name: str) -> None:
 
 @pytest.fixture
 def history(fleet: Any, clock: Any) -> Any:
-    """A drive that moved from m1 to m3, two sources of m2 that are of two machines, a cable, a section that timed out."""
+    """A drive that moved from m1 to m3, sources of m2 that are of two machines, a cable, a section that timed out."""
     client = fleet.client("admin")
 
     def publish(machine: str, source: str, document: dict[str, Any]) -> None:

@@ -234,7 +234,8 @@ for (const item of document.body.querySelectorAll('*')) {
   const style = getComputedStyle(item);
   const [a, b] = [light(channels(style.color)), light(behind(item))].sort((x, y) => y - x);
   const ratio = (a + 0.05) / (b + 0.05);
-  if (ratio < 4.5) found.add(`${item.tagName} ${item.className} ${style.color} on ${behind(item)}: ${ratio.toFixed(2)}`);
+  if (ratio < 4.5)
+    found.add(`${item.tagName} ${item.className} ${style.color} on ${behind(item)}: ${ratio.toFixed(2)}`);
 }
 return [...found];
 """
@@ -242,7 +243,8 @@ return [...found];
 _UNNAMED = """
 const found = [];
 for (const item of document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')) {
-  const name = item.getAttribute('aria-label') || item.innerText || (item.labels && item.labels[0] && item.labels[0].innerText);
+  const label = item.labels && item.labels[0] && item.labels[0].innerText;
+  const name = item.getAttribute('aria-label') || item.innerText || label;
   if (!name || !name.trim()) found.push(item.outerHTML.slice(0, 200));
 }
 const ids = [...document.querySelectorAll('[id]')].map((item) => item.id);
