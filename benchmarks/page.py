@@ -26,7 +26,7 @@ from sqlalchemy import insert
 from fleetd.server import api
 from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.ids import new_id

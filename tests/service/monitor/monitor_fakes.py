@@ -27,8 +27,8 @@ from fleetd.monitor.core import Flags
 from fleetd.server import api
 from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.auth.http import Policy
 from fleetd.server.kernel.auth.model import Scope
+from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.engine import Transactions, make_engine
 

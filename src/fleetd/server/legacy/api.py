@@ -18,9 +18,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fleetd.server.kernel.auth.http import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower, still
 from fleetd.server.kernel.auth.service import May
+from fleetd.server.kernel.errors import BadRequest
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
-from fleetd.server.kernel.http.errors import BadRequest, Json, as_invalid_input
+from fleetd.server.kernel.http.errors import Json, as_invalid_input
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
 from fleetd.server.legacy import monitor, wire
