@@ -1,118 +1,75 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A headless Chromium, driven by chromedriver: as much of W3C WebDriver as the page's tests need, over plain HTTP."""
+"""A headless Chromium of the system, driven by Playwright, in the words of the page's tests."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
 import shutil
-import signal
-import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-default-apps",
-    "--hide-scrollbars",
-)
+from playwright.sync_api import ConsoleMessage, Error, Page, sync_playwright
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic")
 PATIENCE = 60.0  # seconds
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Shift": "\ue008", "Space": " "}
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
-def programs() -> tuple[str, str] | None:
-    """Paths of chromium and chromedriver; None if one is missing."""
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    return (browser, driver) if browser and driver else None
+def chromium() -> str | None:
+    """The path of the browser; None if it is missing."""
+    return shutil.which("chromium")
 
 
 class Browser:
     """One window. Selectors are CSS."""
 
-    def __init__(self, driver: str, chromium: str, profile: Path) -> None:
-        self._root = driver
-        options = {"binary": chromium, "args": [*FLAGS, f"--user-data-dir={profile}"]}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
-        self._session = f"/session/{made['sessionId']}"
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._protocol = page.context.new_cdp_session(page)
+        self._complaints: list[str] = []
+        page.set_default_timeout(PATIENCE * 1000)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self._complaints.append(str(error)))
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if method in ("GET", "DELETE") else json.dumps(body or {}).encode()
-        request = urllib.request.Request(self._root + path, data, {"Content-Type": "application/json"}, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                return json.load(answer)["value"]
-        except urllib.error.HTTPError as exc:
-            raise AssertionError(f"{method} {path}: {json.load(exc)['value']['message']}") from None
-
-    def _do(self, method: str, path: str, body: Any = None) -> Any:
-        return self._call(method, self._session + path, body)
-
-    def close(self) -> None:
-        self._do("DELETE", "")
+    def _hear(self, message: ConsoleMessage) -> None:
+        self._complaints.append(f"{message.type}: {message.text}")
 
     def resize(self, width: int, height: int, dark: bool = False) -> None:
         """The size of the viewport, and which colours are preferred."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.cdp("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.cdp("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self._page.set_viewport_size({"width": width, "height": height})
+        self._page.emulate_media(color_scheme="dark" if dark else "light")
 
-    def cdp(self, command: str, parameters: Any) -> Any:
+    def cdp(self, command: str, parameters: dict[str, Any]) -> Any:
         """A command of Chromium's own protocol."""
-        return self._do("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+        return self._protocol.send(command, parameters)
 
     def go(self, url: str) -> None:
-        self._do("POST", "/url", {"url": url})
+        self._page.goto(url)
 
     @property
     def url(self) -> str:
-        found: str = self._do("GET", "/url")
-        return found
-
-    @property
-    def title(self) -> str:
-        found: str = self._do("GET", "/title")
-        return found
+        return self._page.url
 
     def script(self, text: str, *arguments: Any) -> Any:
         """What the body of a function returns."""
-        return self._do("POST", "/execute/sync", {"script": text, "args": list(arguments)})
-
-    def _find(self, selector: str) -> str:
-        return str(self._do("POST", "/element", {"using": "css selector", "value": selector})[_ELEMENT])
+        return self._page.evaluate(f"(given) => (function () {{ {text} }}).apply(null, given)", list(arguments))
 
     def click(self, selector: str) -> None:
-        self._do("POST", f"/element/{self._find(selector)}/click")
+        """Click what leads to another page, and wait for that."""
+        with self._page.expect_navigation():
+            self._page.click(selector)
 
     def write(self, selector: str, text: str) -> None:
-        self._do("POST", f"/element/{self._find(selector)}/value", {"text": text})
+        self._page.fill(selector, text)
 
     def press(self, *keys: str) -> None:
-        """Keys, one after the other, wherever the focus is; a name of ``KEYS`` or a character."""
-        actions = [{"type": kind, "value": KEYS.get(key, key)} for key in keys for kind in ("keyDown", "keyUp")]
-        self._do("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+        """Keys, one after the other, wherever the focus is: a name as Tab, or a character."""
+        for key in keys:
+            self._page.keyboard.press(key)
 
     def texts(self, selector: str) -> list[str]:
         """What people read in the elements."""
-        found: list[str] = self.script(
-            "return [...document.querySelectorAll(arguments[0])].map((item) => item.innerText.trim())", selector
-        )
-        return found
+        return [text.strip() for text in self._page.locator(selector).all_inner_texts()]
 
     def text(self, selector: str = "main") -> str:
         return "\n".join(self.texts(selector))
@@ -125,56 +82,28 @@ class Browser:
         )
         return found.strip()
 
-    def until(self, condition: Callable[[], Any], what: str) -> Any:
+    def until(self, condition: Callable[[], Any], what: str) -> None:
         """Wait for something that happens by itself."""
         end = time.monotonic() + PATIENCE
         while True:
-            found = condition()
-            if found:
-                return found
+            with contextlib.suppress(Error):  # of a page that is left while it is looked at
+                if condition():
+                    return
             assert time.monotonic() < end, f"{what} did not happen: {self.url}\n{self.text('body')[:2000]}"
-            time.sleep(0.05)
+            self._page.wait_for_timeout(50)
 
     def complaints(self) -> list[str]:
         """What the console got since the last call."""
-        return [entry["message"] for entry in self._do("POST", "/se/log", {"type": "browser"})]
-
-    def screenshot(self, path: Path, full: bool = True) -> None:
-        """A PNG of the page."""
-        answer = self.cdp("Page.captureScreenshot", {"captureBeyondViewport": full})
-        path.write_bytes(base64.b64decode(answer["data"]))
+        said, self._complaints = self._complaints, []
+        return said
 
 
 @contextlib.contextmanager
-def browsing(directory: Path) -> Iterator[Browser]:
-    """A browser with a new profile in ``directory``; it is gone afterwards with all its processes."""
-    found = programs()
-    assert found
-    chromium, driver = found
-    log = directory / "chromedriver.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen([driver, "--port=0"], stdout=stream, stderr=stream, start_new_session=True)
-    try:
-        browser = Browser(f"http://127.0.0.1:{_port(process, log)}", chromium, directory / "profile")
+def browsing() -> Iterator[Browser]:
+    """A browser with a new profile; it is gone afterwards with all its processes."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
-            yield browser
+            yield Browser(browser.new_page())
         finally:
             browser.close()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
-
-
-def _port(process: subprocess.Popen[bytes], log: Path) -> int:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        words: Sequence[str] = log.read_text().split()
-        if "port" in words and "successfully" in words:
-            last = [word for word, before in zip(words[1:], words, strict=False) if before == "port"][-1]
-            return int(last.rstrip("."))
-        time.sleep(0.05)
-    raise AssertionError(f"chromedriver did not start:\n{log.read_text()}")
