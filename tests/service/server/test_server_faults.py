@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes wrong around a server: a full disk, a database that is gone, a clock that jumps, clients that are slow or many."""
+"""Faults around a server: a full disk, a database that is gone, a clock that jumps, clients that are slow or many."""
 
 from __future__ import annotations
 

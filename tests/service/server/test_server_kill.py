@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The server is killed a hundred times under load: what it acknowledged is there afterwards, and nothing was done twice.
+"""The server is killed a hundred times under load: what it acknowledged is there, and nothing was done twice.
 
 Every server is forked from one process that has imported everything, so that a start takes milliseconds.
 """

@@ -14,8 +14,7 @@ from fleetd.server.kernel.auth.http import Admin, Operator, Reader, SecretReader
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http.answers import Shape, errors, list_of, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.fields import Body, CredentialName, Short, no_control
-from fleetd.server.kernel.http.fields import Query as Words
+from fleetd.server.kernel.http.fields import Body, CredentialName, Short, Words, no_control
 from fleetd.server.kernel.http.request import Page
 
 router = http.router("credentials")

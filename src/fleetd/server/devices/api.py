@@ -17,8 +17,7 @@ from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http.answers import ErrorBody, Shape, errors, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.fields import Body, MachineId, PathId
-from fleetd.server.kernel.http.fields import Query as Words
+from fleetd.server.kernel.http.fields import Body, MachineId, PathId, Words
 from fleetd.server.kernel.http.request import Page
 
 router = http.router("devices")

@@ -18,11 +18,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fleetd.server.kernel.auth.http import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower, still
 from fleetd.server.kernel.auth.service import May
+from fleetd.server.kernel.errors import BadRequest
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
-from fleetd.server.kernel.http.errors import BadRequest, Json, as_invalid_input
+from fleetd.server.kernel.http.errors import Json, as_invalid_input
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
-from fleetd.server.kernel.http.updates import Updates
+from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
 from fleetd.server.legacy import monitor, wire
 from fleetd.server.legacy.monitor import Go, or_default
 from fleetd.server.legacy.observed import observed
@@ -111,7 +112,7 @@ Cycles = Annotated[Powercycles, http.service(Powercycles)]
 class Descriptions(Updates):
     """Tells of the Descriptions of machines, known ones or not."""
 
-    def __init__(self, known: Machines) -> None:
+    def __init__(self, known: Machines, period: float = PERIOD, gap: float = GAP) -> None:
         def look(machines: Sequence[str]) -> Mapping[str, object]:
             found: dict[str, object] = dict.fromkeys(machines)
             for start in range(0, len(machines), _CHUNK):
@@ -119,7 +120,7 @@ class Descriptions(Updates):
                     found[view.machine.id] = json.dumps(wire.description(view))
             return found
 
-        super().__init__(look)
+        super().__init__(look, period, gap)
 
 
 # -- power cycles

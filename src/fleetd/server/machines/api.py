@@ -17,8 +17,7 @@ from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.answers import Shape, errors, page_of
 from fleetd.server.kernel.http.errors import Json, as_invalid_input
-from fleetd.server.kernel.http.fields import CONTROL, Body, CredentialName, MachineId, PathId, Short
-from fleetd.server.kernel.http.fields import Query as Words
+from fleetd.server.kernel.http.fields import CONTROL, Body, CredentialName, MachineId, PathId, Short, Words
 from fleetd.server.kernel.http.request import IfMatch, Page, etag
 from fleetd.server.kernel.idempotency.http import Answer, Once
 from fleetd.server.kernel.ids import ID_RULE

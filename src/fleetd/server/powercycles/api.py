@@ -12,8 +12,7 @@ from fleetd.server.kernel.auth.http import Operator, Reader, Reporter
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http.answers import Responses, Shape, errors, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.fields import Body, Data, FencingToken, MachineId, Text
-from fleetd.server.kernel.http.fields import Query as Words
+from fleetd.server.kernel.http.fields import Body, Data, FencingToken, MachineId, Text, Words
 from fleetd.server.kernel.http.request import Page
 from fleetd.server.kernel.idempotency.http import Answer, Once
 from fleetd.server.powercycles.model import CycleState, Powercycle

@@ -15,8 +15,7 @@ from fleetd.server.kernel.auth.http import Reader, Worker
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http.answers import Shape, errors, extended, list_of, many, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.fields import Body, FencingToken, Id, MachineId, PathId, Short, Text, small_json
-from fleetd.server.kernel.http.fields import Query as Words
+from fleetd.server.kernel.http.fields import Body, FencingToken, Id, MachineId, PathId, Short, Text, Words, small_json
 from fleetd.server.kernel.http.request import Page
 from fleetd.server.work.model import Backoff, Explanation, Lease, LeaseSession, Retry, Work, WorkEvent
 from fleetd.server.work.service import WorkService

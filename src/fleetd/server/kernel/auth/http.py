@@ -13,8 +13,8 @@ from fleetcore.errors import Busy, FleetError
 
 from fleetd.server.kernel.auth.policy import LEGACY
 from fleetd.server.kernel.auth.service import May, Principal, Tokens, digest
+from fleetd.server.kernel.errors import Forbidden, TooManyFailures, Unauthorized
 from fleetd.server.kernel.http import state
-from fleetd.server.kernel.http.errors import Forbidden, TooManyFailures, Unauthorized
 from fleetd.server.kernel.http.proxy import IDENTITY, Identity
 
 T = TypeVar("T")

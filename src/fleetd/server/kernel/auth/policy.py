@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fleetd.server.kernel.auth.model import Scope
 from fleetd.server.kernel.auth.service import GRANTS, May, Principal
-from fleetd.server.kernel.http.errors import Unauthorized
+from fleetd.server.kernel.errors import Unauthorized
 from fleetd.server.kernel.http.limits import Limit
 from fleetd.server.kernel.http.proxy import Identity, Proxies
 

@@ -12,36 +12,15 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
-from fleetcore.errors import Busy, ConflictError, FleetError, InvalidInput, NotFound, ParseError, PermissionDenied
+from fleetcore.errors import Busy, ConflictError, FleetError, InvalidInput, NotFound, ParseError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from fleetd.common import logs
-from fleetd.server.kernel.errors import VersionMismatch
+from fleetd.server.kernel.errors import BadRequest, Forbidden, TooManyFailures, Unauthorized, VersionMismatch
+from fleetd.server.kernel.http import state
 
 _log = logs.get("fleetd.api")
-
-
-class Unauthorized(FleetError):
-    """No token, or one that is not valid."""
-
-    code = "unauthorized"
-
-
-class Forbidden(PermissionDenied):
-    """A valid token of a scope that may not do this."""
-
-    code = "forbidden"
-
-
-class TooManyFailures(FleetError):
-    """Failed logins of one address; ``details["retry_after"]`` says how many seconds it has to wait."""
-
-    code = "too_many_requests"
-
-
-class BadRequest(ParseError):
-    """Not what the format says, before any field could be looked at."""
 
 
 STATUS: tuple[tuple[type[FleetError], int], ...] = (
@@ -109,7 +88,7 @@ def render(
     if is_plain(path):
         return PlainTextResponse(message + "\n", status, headers)
     if is_page(path):
-        page: Response | None = request.app.state.fleetd.error_page(request, status, message)
+        page = state.of(request).error_page(request, status, message)
         if page is not None:
             return page
     return Json({"error": {"code": code, "message": message, "details": details or {}}}, status, headers)

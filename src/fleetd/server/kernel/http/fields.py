@@ -58,7 +58,7 @@ Text = Annotated[str, StringConstraints(max_length=4096), AfterValidator(no_cont
 Short = Annotated[
     str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), AfterValidator(no_control)
 ]
-Query = Annotated[str, AfterValidator(no_control), StringConstraints(max_length=255)]
+Words = Annotated[str, AfterValidator(no_control), StringConstraints(max_length=255)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(no_control)]
 FencingToken = Annotated[int, Field(ge=1, le=2**62)]
 CredentialName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$")]

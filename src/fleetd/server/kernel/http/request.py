@@ -111,7 +111,7 @@ class Paging:
 
 async def _paging(
     limit: Annotated[int, Query(ge=1, le=1000, description="items per page")] = 100,
-    cursor: Annotated[fields.Query | None, Query(description="`next` of the page before")] = None,
+    cursor: Annotated[fields.Words | None, Query(description="`next` of the page before")] = None,
 ) -> Paging:
     return Paging(limit, decode(cursor))
 

@@ -21,7 +21,7 @@ from fleetd.server.machines.model import ControllerState
 from fleetd.server.powercycles.model import CycleState
 from fleetd.server.work.model import Lease
 
-REPO = Path(__file__).resolve().parents[3]
+REPO = Path(__file__).resolve().parents[4]
 ALERTS = REPO / "docs/prometheus/alerts.yml"
 DASHBOARD = REPO / "docs/grafana/fleet.json"
 

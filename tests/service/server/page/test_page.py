@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fleetcore.document.sections import LISTS
 
 import fleetd.server.page
 from fleetd.server.kernel.events.model import NewEvent
@@ -307,6 +308,37 @@ def test_open_networks_are_no_way_in_for_other_sites(make_api: Any) -> None:
     assert own.status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://testserver"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://testserver"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_whatever_names_another_site_is_refused(make_api: Any, sent: dict[str, str], status: int) -> None:
+    api = make_api(anonymous_scope="operator")
+    api.services.machines.create("m1", {})
+    answer = api.client(None).post("/actions/powercycle", data={"machine": "m1"}, headers=sent)
+    assert answer.status_code == status
+    assert len(api.services.powercycles.find()) == (status == 303)
+
+
+def test_no_kind_of_component_is_forgotten(fleet: Any) -> None:
+    part = {"model": "a model of its own", "serial": "SN-1", "status": {"Health": "Warning"}}
+    shown = [name for name in LISTS if name != "firmware_inventory"]
+    document = {"serial": "S3", **{name: [{**part, "model": f"the model of {name}"}] for name in shown}}
+    fleet.services.devices.publish("m3", "oob", {**document, "licences": [{"id": "L1", "expires_at": "2027-01-01"}]})
+    text = fleet.client("viewer").get("/machine/m3").text
+    for name in shown:
+        assert f'data-key="{name}"' in text, name
+        assert name == "licences" or f"the model of {name}" in text, name
+    assert "expires at 2027-01-01" in text
+
+
 def test_viewers_can_not_act(fleet: Any) -> None:
     client = login(fleet, "viewer")
     answer = client.post("/actions/powercycle", data={"machine": "m1", "csrf": csrf(client, "/")})
@@ -322,7 +354,7 @@ def test_assets(fleet: Any, name: str) -> None:
 
 @pytest.fixture
 def history(fleet: Any, clock: Any) -> Any:
-    """A drive that moved from m1 to m3, two sources of m2 that are of two machines, a cable, a section that timed out."""
+    """A drive that moved from m1 to m3, sources of m2 that are of two machines, a cable, a section that timed out."""
     client = fleet.client("admin")
 
     def publish(machine: str, source: str, document: dict[str, Any]) -> None:

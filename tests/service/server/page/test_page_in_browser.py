@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from browser import Browser, browsing, programs
+from browser import Browser, browsing, chromium
 
 from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
@@ -81,13 +81,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, serve_fleetd: Any) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if programs() is None:
-        reason = "no chromium and chromedriver: apt-get install chromium chromium-driver"
+def window() -> Iterator[Browser]:
+    if chromium() is None:
+        reason = "no chromium: apt-get install chromium"
         if os.environ.get("FLEET_REQUIRE_E2E") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
+    with browsing() as browser:
         yield browser
 
 
@@ -234,7 +234,8 @@ for (const item of document.body.querySelectorAll('*')) {
   const style = getComputedStyle(item);
   const [a, b] = [light(channels(style.color)), light(behind(item))].sort((x, y) => y - x);
   const ratio = (a + 0.05) / (b + 0.05);
-  if (ratio < 4.5) found.add(`${item.tagName} ${item.className} ${style.color} on ${behind(item)}: ${ratio.toFixed(2)}`);
+  if (ratio < 4.5)
+    found.add(`${item.tagName} ${item.className} ${style.color} on ${behind(item)}: ${ratio.toFixed(2)}`);
 }
 return [...found];
 """
@@ -242,7 +243,8 @@ return [...found];
 _UNNAMED = """
 const found = [];
 for (const item of document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')) {
-  const name = item.getAttribute('aria-label') || item.innerText || (item.labels && item.labels[0] && item.labels[0].innerText);
+  const label = item.labels && item.labels[0] && item.labels[0].innerText;
+  const name = item.getAttribute('aria-label') || item.innerText || label;
   if (!name || !name.trim()) found.push(item.outerHTML.slice(0, 200));
 }
 const ids = [...document.querySelectorAll('[id]')].map((item) => item.id);

@@ -39,7 +39,8 @@ not a property
 
 
 def battery(level: int = 94, scale: int = 100, tenths: int = 280) -> str:
-    return f"Current Battery Service state:\n  present: true\n  level: {level}\n  scale: {scale}\n  temperature: {tenths}\n"
+    head = "Current Battery Service state:\n  present: true\n"
+    return f"{head}  level: {level}\n  scale: {scale}\n  temperature: {tenths}\n"
 
 
 def thermal(**sensors: float) -> str:
