@@ -41,7 +41,7 @@ def read_keys(path: Path) -> list[str]:
 
 
 class KeyRing:
-    """Implements ``fleetd.server.ports.Cipher``.
+    """Implements the protocol ``Cipher`` of the model.
 
     :raises InvalidInput: no keys, or one that is none. :raises MissingDependency: ``cryptography`` is not installed.
     """
