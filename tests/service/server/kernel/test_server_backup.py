@@ -153,9 +153,11 @@ def test_a_backup_under_load_is_of_one_moment(database_url: str, empty: Any, tmp
             counts = backup(store.engine, path)
             copy = empty()
             restore(copy.engine, path)
-            assert counts["events"] == copy.event_bounds()[1]
+            copied = services_over(copy)
+            assert counts["events"] == copied.events.bounds()[1]
             assert counts["machines"] == counts["events"] - turn - 1
-            assert {item.machine for item in copy.list_events()} - {None} == {item.id for item in copy.list_machines()}
+            made = {view.machine.id for view in copied.machines.find()}
+            assert {item.machine for item in copied.events.find()} - {None} == made
     finally:
         stop.set()
         for thread in threads:
