@@ -24,14 +24,18 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
 from fleetd.server import api
-from fleetd.server.kernel import migrate, tables
-from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.app import CAPABILITIES
+from fleetd.server.kernel import migrate
+from fleetd.server.kernel.auth.policy import Policy
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.ids import new_id
 from fleetd.server.machines import rows
+from fleetd.server.machines import tables as machine_tables
 from fleetd.server.machines.model import BmcAccess, ControllerState, Description, DeviceSummary, Machine
 from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
-from fleetd.server.services import Services
-from fleetd.server.store import SqlStore
+from fleetd.server.powercycles.store import powercycle_row
+from fleetd.server.powercycles.tables import powercycles
 
 PATHS = ("/", "/?sort=-model", "/?q=r17", "/?show=trouble", "/?page=50", "/machine/r17-n42", "/metrics")
 
@@ -93,13 +97,13 @@ def main() -> None:
     options = parser.parse_args()
     now = datetime.now(UTC)
     with tempfile.TemporaryDirectory() as directory:
-        store = SqlStore(f"sqlite:///{Path(directory) / 'fleetd.db'}")
+        store = Transactions(make_engine(f"sqlite:///{Path(directory) / 'fleetd.db'}"))
         migrate.upgrade(store.engine)
         fleet = list(machines(options.machines, now))
         with store.engine.begin() as connection:
-            connection.execute(insert(tables.machines), [rows.machine_row(item) for item in fleet])
-            connection.execute(insert(tables.powercycles), [rows.powercycle_row(item) for item in cycles(fleet, now)])
-        client = TestClient(api.create(Services(store, lambda: datetime.now(UTC)), Policy("viewer")))
+            connection.execute(insert(machine_tables.machines), [rows.machine_row(item) for item in fleet])
+            connection.execute(insert(powercycles), [powercycle_row(item) for item in cycles(fleet, now)])
+        client = TestClient(api.create(Services(CAPABILITIES, store, lambda: datetime.now(UTC)), Policy("viewer")))
         print(f"{options.machines} machines, SQLite, median of {options.repeat}")
         for path in PATHS:
             seconds, busy = [], []

@@ -54,11 +54,12 @@ from fleetcore.power.options import bmc_options  # noqa: E402
 from fleetcore.sweep.collect import collect  # noqa: E402
 from oob import captures, virtual_bmcs  # noqa: E402
 
-from fleetd.server.kernel.engine import make_engine  # noqa: E402
+from fleetd.server.app import CAPABILITIES  # noqa: E402
+from fleetd.server.kernel.capability import Services  # noqa: E402
+from fleetd.server.kernel.engine import Transactions, make_engine  # noqa: E402
 from fleetd.server.kernel.ids import new_id  # noqa: E402
 from fleetd.server.machines.model import BmcAccess, DeviceSummary, Machine  # noqa: E402
 from fleetd.server.powercycles.model import CycleState, Powercycle  # noqa: E402
-from fleetd.server.store import SqlStore  # noqa: E402
 
 DUE = 50  # open power cycle requests
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -106,8 +107,9 @@ def postgres(_work: Path) -> Iterator[str]:
 
 def populate(url: str, count: int) -> None:
     """Machines with hardware, and a few open requests; straight into the database."""
-    store = SqlStore(url)
+    store = Transactions(make_engine(url))
     now = datetime.now(UTC)
+    services = Services(CAPABILITIES, store, lambda: now)
     for number in range(count):
         device = DeviceSummary(
             vendor=("Alpha", "Beta", "Gamma")[number % 3],
@@ -134,9 +136,11 @@ def populate(url: str, count: int) -> None:
             "new",  # all are eligible to be onboarded
             bmc,
         )
-        store.create_machine(replace(machine, device=device))
+        services.machines._store.create(replace(machine, device=device))
     for number in range(DUE):
-        store.open_powercycle(Powercycle(new_id(now), f"node-{number:05d}", CycleState.QUEUED, now, now, "bench"))
+        services.powercycles._store.open(
+            Powercycle(new_id(now), f"node-{number:05d}", CycleState.QUEUED, now, now, "bench")
+        )
     store.close()
 
 

@@ -100,7 +100,7 @@ powercycle:
       description: The machine.
       type: str
     state:
-      description: V(queued), V(claimed), V(off), V(on), V(verified), V(failed), V(cancelled) or V(expired).
+      description: V(queued), V(claimed), V(off), V(on), V(verified), V(failed) or V(cancelled).
       type: str
     requester:
       description: Who asked.

@@ -230,7 +230,7 @@ class Demo:
                             )
                     if request["state"] == "verified":
                         del open_requests[machine]
-                    elif request["error"] or request["state"] in ("failed", "cancelled", "expired"):
+                    elif request["error"] or request["state"] in ("failed", "cancelled"):
                         error = (request["error"] or {}).get("message", "no reason given")
                         raise DemoError(f"{machine}: {request['state']}: {error}", runner.log)
                 if not runner.running:

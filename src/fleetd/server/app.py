@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Composition root: puts adapters, services and the API together. Nothing but this and the command line names adapters."""
+"""Composition: the list of capabilities, and the server that is made of them."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import random
 import resource
@@ -11,29 +12,33 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from fleetcore.errors import FleetError, InvalidInput
+from fleetcore.errors import FleetError
 
 from fleetd.common import logs
 from fleetd.common.settings import split_listen
 from fleetd.server import api
 from fleetd.server.config import Settings
-from fleetd.server.credentials.cipher import KeyRing, read_keys
+from fleetd.server.credentials import capability as credentials
+from fleetd.server.devices import capability as devices
+from fleetd.server.inventory import capability as inventory
 from fleetd.server.kernel import backup as backups
-from fleetd.server.kernel import migrate
-from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.kernel import migrate, parts
+from fleetd.server.kernel.auth.policy import Policy
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 from fleetd.server.kernel.http.limits import Limit
 from fleetd.server.kernel.http.proxy import Proxies
-from fleetd.server.kernel.retention.model import Kept
-from fleetd.server.powercycles.service import Backoff
-from fleetd.server.services import Services
-from fleetd.server.store import SqlStore
-from fleetd.server.work.service import default_processes
+from fleetd.server.legacy import capability as legacy
+from fleetd.server.machines import capability as machines
+from fleetd.server.page import capability as page
+from fleetd.server.powercycles import capability as powercycles
+from fleetd.server.work import capability as work
 
 _FILES = 65_536  # open at once, if the system lets us
 
@@ -45,67 +50,51 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_store(settings: Settings) -> SqlStore:
-    """The store that the settings name; its schema is not looked at."""
-    return SqlStore(settings.database.url, settings.database.pool_size)
+# From low to high: each is built with the services of those before it.
+CAPABILITIES = (
+    parts.EVENTS,
+    parts.TOKENS,
+    parts.REQUESTS,
+    parts.RETENTION,
+    work.CAPABILITY,
+    powercycles.CAPABILITY,
+    machines.CAPABILITY,
+    credentials.CAPABILITY,
+    devices.CAPABILITY,
+    inventory.CAPABILITY,
+    legacy.CAPABILITY,
+    page.CAPABILITY,
+)
 
 
-def migrate_store(store: SqlStore) -> tuple[str | None, str]:
+def make_store(settings: Settings) -> Transactions:
+    """The database that the settings name; its schema is not looked at."""
+    return Transactions(make_engine(settings.database.url, settings.database.pool_size))
+
+
+def ready(store: Transactions) -> None:
+    """See ``migrate.ready``."""
+    migrate.ready(store)
+
+
+def migrate_store(store: Transactions) -> tuple[str | None, str]:
     """Bring the schema to this version: the revisions before and after."""
     return migrate.upgrade(store.engine)
 
 
-def make_services(settings: Settings, store: SqlStore) -> Services:
-    """The use cases over ``store``."""
-    cycle = settings.powercycle
-    backoff = Backoff(
-        cycle.max_attempts, cycle.backoff_initial_seconds, cycle.backoff_exponent, cycle.backoff_maximum_seconds
-    )
-    processes = default_processes(settings.leases.observe_seconds, settings.leases.intervals)
-    return Services(
-        store,
-        utc_now,
-        backoff,
-        settings.auth.session_hours,
-        processes,
-        make_cipher(settings),
-        stale_after=timedelta(minutes=settings.machines.stale_minutes),
-        ages=make_ages(settings),
-    )
+def make_services(settings: Settings, store: Transactions) -> Services:
+    """The use cases over ``store``, as the settings say."""
+    options = {capability.name: capability.options(settings) for capability in CAPABILITIES}
+    return Services(CAPABILITIES, store, utc_now, options)
 
 
-def make_ages(settings: Settings) -> dict[Kept, timedelta]:
-    """How long what is kept; what is kept for ever is not in it."""
-    ages: dict[Kept, timedelta] = {
-        what: timedelta(days=getattr(settings.retention, f"{what.value}_days")) for what in Kept if what != Kept.ANSWERS
-    }
-    ages[Kept.ANSWERS] = timedelta(hours=settings.retention.answers_hours)
-    return {what: age for what, age in ages.items() if age}
-
-
-def make_cipher(settings: Settings) -> KeyRing | None:
-    """What encrypts credentials; None without a key.
-
-    :raises InvalidInput: a key or the file can't be used. :raises MissingDependency: see ``KeyRing``.
-    """
-    given = settings.credentials
-    keys = [given.key.get_secret_value()] if given.key else []
-    if given.key_file:
-        keys += read_keys(given.key_file)
-        if not keys:
-            raise InvalidInput(
-                f"credentials.key_file: {given.key_file} holds no key; `fleetd credential key` makes one"
-            )
-    return KeyRing(keys) if keys else None
-
-
-def backup(store: SqlStore, path: Path) -> Mapping[str, int]:
-    """See ``adapters.sql.backup``."""
+def backup(store: Transactions, path: Path) -> Mapping[str, int]:
+    """See ``kernel/backup.py``."""
     return backups.backup(store.engine, path)
 
 
-def restore(store: SqlStore, path: Path) -> tuple[str, Mapping[str, int]]:
-    """See ``adapters.sql.backup``."""
+def restore(store: Transactions, path: Path) -> tuple[str, Mapping[str, int]]:
+    """See ``kernel/backup.py``."""
     return backups.restore(store.engine, path)
 
 
@@ -152,7 +141,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
     _more_files()
     store = make_store(settings)
     try:
-        store.ready()
+        migrate.ready(store)
         host, port = split_listen(settings.server.listen)
         listener = _listen(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
@@ -174,10 +163,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
-        with (
-            repeated(services.work.reap, settings.leases.reaper_seconds, "reaper"),
-            repeated(services.retention.run, settings.retention.period_seconds, "retention"),
-        ):
+        with contextlib.ExitStack() as running:
+            for task in (task for capability in CAPABILITIES for task in capability.tasks):
+                run = functools.partial(task.run, services)
+                running.enter_context(repeated(run, task.seconds(settings), task.name))
             _Server(config, ready, lambda: api.end_streams(application)).run(sockets=[listener])
         _log.info("stopped")
     finally:
@@ -185,14 +174,14 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
 
 
 @contextlib.contextmanager
-def repeated(work: Callable[[], object], seconds: float, name: str) -> Iterator[None]:
-    """``work`` every ``seconds`` in a thread; what it raises is logged, and it is done again."""
+def repeated(task: Callable[[], object], seconds: float, name: str) -> Iterator[None]:
+    """``task`` every ``seconds`` in a thread; what it raises is logged, and it is done again."""
     stop = threading.Event()
 
     def loop() -> None:
         while not stop.wait(seconds * random.uniform(0.9, 1.1)):  # noqa: S311 - servers take turns
             try:
-                work()
+                task()
             except FleetError as exc:
                 _log.warning(f"{name}_failed", code=exc.code, message=exc.message)
             except Exception:  # noqa: BLE001 - a defect must not end the thread

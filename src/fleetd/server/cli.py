@@ -22,8 +22,8 @@ from fleetd.server.kernel.auth.model import Scope
 
 if TYPE_CHECKING:
     from fleetd.server.config import Settings
-    from fleetd.server.services import Services
-    from fleetd.server.store import SqlStore
+    from fleetd.server.kernel.capability import Services
+    from fleetd.server.kernel.engine import Transactions
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _SCOPES = click.Choice([scope.value for scope in Scope])
@@ -36,7 +36,7 @@ def _settings(ctx: click.Context, **overrides: dict[str, Any]) -> Settings:
 
 
 @contextlib.contextmanager
-def _store(settings: Settings) -> Iterator[SqlStore]:
+def _store(settings: Settings) -> Iterator[Transactions]:
     """The database, whatever its schema. Known problems are one line."""
     from fleetd.server import app  # noqa: PLC0415
 
@@ -50,7 +50,7 @@ def _services(settings: Settings) -> Iterator[Services]:
     from fleetd.server import app  # noqa: PLC0415
 
     with _store(settings) as store:
-        store.ready()
+        app.ready(store)
         yield app.make_services(settings, store)
 
 
@@ -217,7 +217,7 @@ def prune(ctx: click.Context) -> None:
     """Forget now what is older than `retention` says; servers do it by themselves."""
     with _services(_settings(ctx)) as services:
         gone = services.retention.prune()
-    print_table(([count, what.value] for what, count in gone.items()), right=[0])
+    print_table(([count, what] for what, count in gone.items()), right=[0])
 
 
 @click.command()

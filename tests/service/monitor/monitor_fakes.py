@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +25,12 @@ from fleetcore.errors import NotFound
 
 from fleetd.monitor.core import Flags
 from fleetd.server import api
-from fleetd.server.kernel.auth.http import Policy
+from fleetd.server.app import CAPABILITIES
+from fleetd.server.kernel import migrate
 from fleetd.server.kernel.auth.model import Scope
-from fleetd.server.memory import MemoryStore
-from fleetd.server.services import Services
+from fleetd.server.kernel.auth.policy import Policy
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 
 REPO = Path(__file__).resolve().parents[3]
 EVENT = "/json/v1/machine/event/"
@@ -139,13 +142,16 @@ class Monitor:
 
 
 class RealServer:
-    """The machine server's application behind uvicorn, with a memory that outlives stops.
+    """The machine server\'s application behind uvicorn, over a database that outlives stops.
 
     ``accepted``: events, in order.
     """
 
     def __init__(self) -> None:
-        self.services = Services(MemoryStore(), lambda: datetime.now(UTC))
+        self._folder = tempfile.TemporaryDirectory()
+        tx = Transactions(make_engine(f"sqlite:///{self._folder.name}/fleetd.db"))
+        migrate.upgrade(tx.engine)
+        self.services = Services(CAPABILITIES, tx, lambda: datetime.now(UTC))
         self.accepted: list[dict[str, Any]] = []
         with contextlib.closing(free_socket()) as sock:
             self.port = sock.getsockname()[1]

@@ -7,14 +7,15 @@ import json
 import urllib.request
 
 import pytest
+from fleetcore.errors import InvalidInput
 
 from fleetd.common.commandline import ConfigError
 from fleetd.common.settings import load_text
 from fleetd.runner import app as runner_app
 from fleetd.runner.config import Settings
 from fleetd.runner.metrics import RunnerMetrics
+from fleetd.server.app import make_services, make_store
 from fleetd.server.config import Settings as ServerSettings
-from fleetd.server.work.service import default_processes
 from fleetlab.process import free_port
 
 
@@ -49,14 +50,17 @@ def test_what_can_not_work_is_named(settings: dict[str, object], text: str) -> N
 
 
 def test_intervals_make_processes() -> None:
-    settings = load_text(ServerSettings, '{"leases": {"intervals": {"audit": 3600, "collect_oob": 600}}}', "f").leases
-    known = default_processes(settings.observe_seconds, settings.intervals)
+    settings = load_text(ServerSettings, '{"leases": {"intervals": {"audit": 3600, "collect_oob": 600}}}', "f")
+    known = make_services(settings, make_store(settings)).work.processes
     texts = {name: known[name].need.text for name in ("audit", "collect_oob", "collect_inband")}
     assert texts == {
         "audit": "audit not finished in the last 3600 s",
         "collect_oob": "no oob device document of the last 600 s",
         "collect_inband": "no inband device document of the last 86400 s",
     }
+    refused = load_text(ServerSettings, '{"leases": {"intervals": {"onboard": 3600}}}', "f")
+    with pytest.raises(InvalidInput, match="onboard has no interval"):
+        make_services(refused, make_store(refused))
     with pytest.raises(ConfigError, match="must be 60 seconds or more"):
         load_text(ServerSettings, '{"leases": {"intervals": {"audit": 1}}}', "f")
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""AES-256-GCM with a ring of keys: the first encrypts, all decrypt. A result is ``v1:<key id>:<base64 of nonce and text>``."""
+"""AES-256-GCM with a ring of keys: the first encrypts, all decrypt.
+
+A result is ``v1:<key id>:<base64 of nonce and text>``.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def read_keys(path: Path) -> list[str]:
 
 
 class KeyRing:
-    """Implements ``fleetd.server.ports.Cipher``.
+    """Implements the protocol ``Cipher`` of the model.
 
     :raises InvalidInput: no keys, or one that is none. :raises MissingDependency: ``cryptography`` is not installed.
     """

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from fleetcore.errors import ConflictError
+
+from fleetd.server.kernel.events.model import NewEvent
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,10 @@ class Cipher(Protocol):
 
     def current(self, secret: str) -> bool:
         """Whether encrypting again would use the same key."""
+
+
+def of_credential(audit: AuditEntry) -> Iterator[NewEvent]:
+    """The event of a credential that was written or deleted; who read it is in the audit only."""
+    kinds = {"credential.write": "credential.written", "credential.delete": "credential.deleted"}
+    if audit.action in kinds:
+        yield NewEvent(kinds[audit.action], None, audit.actor, data={"credential": audit.subject})

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from fleetcore.errors import InvalidInput
 
 from fleetd.server.credentials.model import AuditEntry, Cipher, Credential
+from fleetd.server.credentials.store import CredentialStore
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.ports import Store
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,23 @@ class Login:
 class Credentials:
     """Use cases around credentials; ``cipher`` None: no key is configured, nothing can be written or read."""
 
-    def __init__(self, store: Store, clock: Clock, cipher: Cipher | None) -> None:
-        self._store = store
+    def __init__(self, tx: Transactions, clock: Clock, cipher: Cipher | None = None) -> None:
+        self._store = CredentialStore(tx)
         self._clock = clock
         self._cipher = cipher
 
     def put(self, name: str, username: str, password: str, actor: str) -> Credential:
-        """Store a login under ``name``, in place of the one that is there. ``updated_at`` of one that is the same stays.
+        """Store a login under ``name``, in place of the one that is there; if it is the same, its ``updated_at`` stays.
 
         :raises InvalidInput: no key is configured.
         """
         cipher = self._key()
         now = self._clock()
         wanted = Credential(name, username, cipher.encrypt(password, name), now, now)
-        present = next((item for item in self._store.list_credentials() if item.name == name), None)
+        present = next((item for item in self._store.all() if item.name == name), None)
         if present and present.username == username and self._opens(present, password):
             wanted = replace(wanted, updated_at=present.updated_at)
-        return self._store.put_credential(wanted, self._entry(actor, "credential.write", name))
+        return self._store.put(wanted, self._entry(actor, "credential.write", name))
 
     def read(self, name: str, actor: str) -> Login:
         """The login; the audit has it before the caller does.
@@ -51,7 +52,7 @@ class Credentials:
         :raises NotFound: there is none. :raises InvalidInput: no key for it is configured.
         """
         cipher = self._key()
-        found = self._store.read_credential(name, self._entry(actor, "credential.read", name))
+        found = self._store.read(name, self._entry(actor, "credential.read", name))
         return Login(name, found.username, cipher.decrypt(found.secret, name))
 
     def delete(self, name: str, actor: str, force: bool = False) -> None:
@@ -59,14 +60,16 @@ class Credentials:
 
         :raises NotFound: there is none. :raises CredentialInUse: machines name it.
         """
-        self._store.delete_credential(name, self._entry(actor, "credential.delete", name), force)
+        self._store.delete(name, self._entry(actor, "credential.delete", name), force)
 
     def find(self) -> Sequence[Credential]:
         """All, by name."""
-        return self._store.list_credentials()
+        return self._store.all()
 
     def rotate(self) -> int:
-        """Encrypt every secret with the first key; how many had another one. Safe while servers run that have both keys.
+        """Encrypt every secret with the first key; how many had another one.
+
+        It is safe while servers run, if they have both keys.
 
         :raises InvalidInput: no key, or one that is needed for an old secret is not configured; then nothing changed.
         """
@@ -83,7 +86,7 @@ class Credentials:
         self, subject: str | None = None, limit: int | None = None, after: str | None = None
     ) -> Sequence[AuditEntry]:
         """Who did what, newest first."""
-        return self._store.list_audit(subject, limit, after)
+        return self._store.audit(subject, limit, after)
 
     def _opens(self, item: Credential, password: str) -> bool:
         """Whether its secret is this password; one that no configured key decrypts is not."""

@@ -6,27 +6,112 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Response
 from fleetcore.errors import FleetError, InvalidInput
+from pydantic import BaseModel, Field
 
-from fleetd.server import schemas, wire
-from fleetd.server.devices.model import ComponentFilter
+from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent
 from fleetd.server.devices.service import Devices
 from fleetd.server.kernel.auth.http import Publisher, Reader, ensure
 from fleetd.server.kernel.auth.service import May
+from fleetd.server.kernel.http import request as http
+from fleetd.server.kernel.http.answers import ErrorBody, Shape, errors, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.middleware import path_id
-from fleetd.server.machines.api import Cursor, Limit, answers, decode, encode, services
+from fleetd.server.kernel.http.fields import Body, MachineId, PathId, Words
+from fleetd.server.kernel.http.request import Page
 
-router = APIRouter(prefix="/api/v1", responses=answers(), tags=["devices"])
-
+router = http.router("devices")
+Known = Annotated[Devices, http.service(Devices)]
 Source = Literal["oob", "inband"]
+
 _A_DEVICE: dict[str, Any] = {"description": "A device document: see docs/schema/device.schema.json"}
 _TIME = "a time with its zone, as 2026-03-01T12:00:00Z"
 
 
-def _devices(request: Request) -> Devices:
-    return services(request).devices
+CHANGE = Shape(DeviceChange, without=("machine",))
+_PART = Shape(FoundComponent, without=("name", "seen"), also={"slot": str | None})
+STAY = Shape(
+    ComponentStay,
+    without=("id", "component"),
+    also={
+        "source": Source,
+        "component": str,
+        **{name: item.annotation for name, item in _PART.model.model_fields.items()},
+    },
+)
+
+
+def _stay(value: ComponentStay) -> dict[str, Any]:
+    part = value.component
+    return STAY.json(value, component=part.name, **_PART.json(part, slot=part.slot or None))
+
+
+class PublishItem(Body):
+    """One observation of a bulk publication; its source is in the document."""
+
+    machine: MachineId
+    device: dict[str, Any]
+
+
+class PublishMany(Body):
+    """Several observations; each succeeds or fails by itself."""
+
+    items: list[PublishItem] = Field(max_length=1000)
+
+
+class Published(BaseModel):
+    """What an observation changed."""
+
+    changed: bool
+    changes: int
+
+
+class PublishedItem(Published):
+    """What one of several observations changed."""
+
+    machine: str
+    error: ErrorBody | None
+
+
+class PublishedMany(BaseModel):
+    """What several observations changed, in order."""
+
+    items: list[PublishedItem]
+
+
+class DeviceDiff(BaseModel):
+    """Differences between two times; ``to`` null is now."""
+
+    since: datetime = Field(alias="from")
+    to: datetime | None
+    changes: list[dict[str, Any]]
+
+
+class Finding(BaseModel):
+    """A contradiction; see the collection's docs/merge.md for the kinds."""
+
+    kind: Literal["other_machine", "wrong_bmc", "disagreement", "other_part", "missing", "serial_elsewhere"]
+    severity: Literal["critical", "warning", "info"]
+    component: str
+    field: str | None = None
+    values: dict[str, Any]
+    message: str
+
+
+class Findings(BaseModel):
+    """Contradictions, worst first."""
+
+    items: list[Finding]
+
+
+class Bios(BaseModel):
+    """Parts of the merged device document: see docs/schema/device.schema.json."""
+
+    bios: dict[str, Any] | None = None
+    bios_configuration: dict[str, Any] | None = None
+    boot: dict[str, Any] | None = None
+    secure_boot: dict[str, Any] | None = None
+    provenance: dict[str, str]
 
 
 def _time(text: str | None, field: str) -> datetime | None:
@@ -42,81 +127,78 @@ def _time(text: str | None, field: str) -> datetime | None:
         raise InvalidInput(f"{field}: write it as {_TIME} (got {text[:80]!r})", field=field) from None
 
 
-@router.get("/machines/{machine_id}/device", responses={200: _A_DEVICE, **answers(404)})
+@router.get("/machines/{machine_id}/device", responses={200: _A_DEVICE, **errors(404)})
 def get_device(
-    request: Request,
-    machine_id: str,
+    machine_id: PathId,
+    known: Known,
     _who: Reader,
     source: Source | None = None,
-    at: Annotated[schemas.Query | None, Query(description=f"as it was then: {_TIME}")] = None,
+    at: Annotated[Words | None, Query(description=f"as it was then: {_TIME}")] = None,
 ) -> Response:
     """The last known state: of one source, or merged with provenance."""
-    return Json(_devices(request).get(path_id(machine_id), source, _time(at, "at")))
+    return Json(known.get(machine_id, source, _time(at, "at")))
 
 
-@router.get("/machines/{machine_id}/device/history", responses={200: {"model": schemas.DeviceHistory}, **answers(404)})
-def device_history(
-    request: Request, machine_id: str, _who: Reader, limit: Limit = 100, cursor: Cursor = None
-) -> Response:
+@router.get("/machines/{machine_id}/device/history", responses={200: {"model": page_of(CHANGE)}, **errors(404)})
+def device_history(machine_id: PathId, known: Known, _who: Reader, page: Page) -> Response:
     """What changed, newest first."""
-    found = _devices(request).history(path_id(machine_id), limit + 1, decode(cursor))
-    page = found[:limit]
-    following = encode(page[-1].id) if len(found) > limit else None
-    return Json({"items": [wire.device_change(item) for item in page], "next": following})
+    return page.answer(CHANGE, known.history(machine_id, page.wanted, page.after))
 
 
-@router.get("/machines/{machine_id}/device/diff", responses={200: {"model": schemas.DeviceDiff}, **answers(404)})
+@router.get("/machines/{machine_id}/device/diff", responses={200: {"model": DeviceDiff}, **errors(404)})
 def device_diff(
-    request: Request,
-    machine_id: str,
+    machine_id: PathId,
+    known: Known,
     _who: Reader,
-    since: Annotated[schemas.Query, Query(alias="from", description=_TIME)],
-    until: Annotated[schemas.Query | None, Query(alias="to", description=f"{_TIME}; default: now")] = None,
+    since: Annotated[Words, Query(alias="from", description=_TIME)],
+    until: Annotated[Words | None, Query(alias="to", description=f"{_TIME}; default: now")] = None,
     source: Source | None = None,
 ) -> Response:
     """What is different between two times: in the merged view, or in that of one source."""
     first, last = _time(since, "from"), _time(until, "to")
     assert first is not None  # noqa: S101 - it is required
-    found = _devices(request).changes(path_id(machine_id), first, last, source)
-    return Json({"from": wire.time(first), "to": wire.time(last), "changes": found})
+    found = known.changes(machine_id, first, last, source)
+    shown = DeviceDiff.model_construct(since=first, to=last, changes=found)
+    return Json(shown.model_dump(mode="json", by_alias=True))
 
 
-@router.get("/machines/{machine_id}/device/findings", responses={200: {"model": schemas.Findings}, **answers(404)})
-def device_findings(request: Request, machine_id: str, _who: Reader) -> Response:
+@router.get("/machines/{machine_id}/device/findings", responses={200: {"model": Findings}, **errors(404)})
+def device_findings(machine_id: PathId, known: Known, _who: Reader) -> Response:
     """Where the sources contradict each other, the registration or other machines; worst first."""
-    return Json({"items": _devices(request).findings(path_id(machine_id))})
+    return Json({"items": known.findings(machine_id)})
 
 
-@router.get("/machines/{machine_id}/device/{source}", responses={200: _A_DEVICE, **answers(404)})
-def get_device_of_source(request: Request, machine_id: str, source: Source, _who: Reader) -> Response:
+@router.get("/machines/{machine_id}/device/{source}", responses={200: _A_DEVICE, **errors(404)})
+def get_device_of_source(machine_id: PathId, known: Known, source: Source, _who: Reader) -> Response:
     """The last known state by one source."""
-    return Json(_devices(request).get(path_id(machine_id), source))
+    return Json(known.get(machine_id, source))
 
 
-@router.put(
-    "/machines/{machine_id}/device/{source}", responses={200: {"model": schemas.Published}, **answers(400, 404)}
-)
+@router.put("/machines/{machine_id}/device/{source}", responses={200: {"model": Published}, **errors(400, 404)})
 def put_device(
-    request: Request,
-    machine_id: str,
+    machine_id: PathId,
+    known: Known,
     source: Source,
     body: dict[str, Any],
     who: Publisher,
 ) -> Response:
-    """Publish one observation. The same again answers changed: false. What it could not collect stays as it was last seen."""
-    ensure(who, May.PUBLISH, path_id(machine_id))
-    published = _devices(request).publish(path_id(machine_id), source, body)
+    """Publish one observation. The same again answers changed: false.
+
+    What it could not collect stays as it was last seen.
+    """
+    ensure(who, May.PUBLISH, machine_id)
+    published = known.publish(machine_id, source, body)
     return Json({"changed": bool(published.changes), "changes": len(published.changes)})
 
 
-@router.get("/machines/{machine_id}/bios", responses={200: {"model": schemas.BiosOut}, **answers(404)})
-def get_bios(request: Request, machine_id: str, _who: Reader) -> Response:
+@router.get("/machines/{machine_id}/bios", responses={200: {"model": Bios}, **errors(404)})
+def get_bios(machine_id: PathId, known: Known, _who: Reader) -> Response:
     """Version and settings of the BIOS, boot order and Secure Boot, merged."""
-    return Json(_devices(request).bios(path_id(machine_id)))
+    return Json(known.bios(machine_id))
 
 
-@router.post("/devices", responses={200: {"model": schemas.PublishedMany}, **answers(400)})
-def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) -> Response:
+@router.post("/devices", responses={200: {"model": PublishedMany}, **errors(400)})
+def post_devices(body: PublishMany, known: Known, who: Publisher) -> Response:
     """Publish several observations; the answer has one result per item, in order."""
     items = []
     for item in body.items:
@@ -126,7 +208,7 @@ def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) ->
             source = item.device.get("source")
             if not isinstance(source, str):
                 raise InvalidInput("device.source: say oob or inband", field="device.source")
-            published = _devices(request).publish(item.machine, source, item.device)
+            published = known.publish(item.machine, source, item.device)
             result |= {"changed": bool(published.changes), "changes": len(published.changes)}
         except FleetError as exc:
             result["error"] = exc.to_dict()
@@ -134,22 +216,21 @@ def post_devices(request: Request, body: schemas.PublishMany, who: Publisher) ->
     return Json({"items": items})
 
 
-@router.get("/components", responses={200: {"model": schemas.ComponentList}})
+@router.get("/components", responses={200: {"model": page_of(STAY)}})
 def list_components(
-    request: Request,
+    known: Known,
     _who: Reader,
+    page: Page,
     *,
-    serial: Annotated[schemas.Query | None, Query(description="but for case and punctuation")] = None,
-    machine: schemas.Query | None = None,
-    kind: Annotated[schemas.Query | None, Query(description="drives, memory, ...; device is a machine itself")] = None,
-    model: Annotated[schemas.Query | None, Query(description="exactly")] = None,
+    serial: Annotated[Words | None, Query(description="but for case and punctuation")] = None,
+    machine: Annotated[Words | None, Query()] = None,
+    kind: Annotated[Words | None, Query(description="drives, memory, ...; device is a machine itself")] = None,
+    model: Annotated[Words | None, Query(description="exactly")] = None,
     current: Annotated[bool | None, Query(description="true: where they are, false: where they were")] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Response:
-    """Where components are and were, by when they came there. With `serial`: the way of a part between slots and machines."""
+    """Where components are and were, by when they came there.
+
+    With `serial`: the way of a part between slots and machines.
+    """
     where = ComponentFilter(serial, machine, kind, model, current)
-    found = _devices(request).components(where, limit + 1, decode(cursor))
-    page = found[:limit]
-    following = encode(page[-1].id) if len(found) > limit else None
-    return Json({"items": [wire.component_stay(item) for item in page], "next": following})
+    return page.answer(_stay, known.components(where, page.wanted, page.after))

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.ids import JsonMap, new_id
 from fleetd.server.machines.model import DeviceSummary
+
+_COMPONENTS = 20  # that an event names; the device's history has all of them
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def moves(
 
 @dataclass(frozen=True)
 class Publication:
-    """What publishing one observation leads to: the document to keep, the changes, the machine's new summary, its components."""
+    """What an observation leads to: the document to keep, the changes, the machine's new summary, its components."""
 
     document: Mapping[str, Any]
     changes: tuple[Mapping[str, Any], ...]
@@ -92,3 +95,11 @@ class ComponentFilter:
     kind: str | None = None
     model: str | None = None
     current: bool | None = None
+
+
+def of_device(machine: str, source: str, changes: Sequence[Mapping[str, Any]]) -> Iterator[NewEvent]:
+    """The event of an observation that changed something: how much, and where."""
+    if changes:
+        components = list(dict.fromkeys(str(item["component"]) for item in changes if item.get("component")))
+        data = {"source": source, "changes": len(changes), "components": components[:_COMPONENTS]}
+        yield NewEvent("device.changed", machine, data=data)

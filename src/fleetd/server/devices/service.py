@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Device documents: the last known state by machine and source, a merged view, findings, a history of changes, where parts are."""
+"""Device documents by machine and source: as they were last seen, merged, compared, and where parts are."""
 
 from __future__ import annotations
 
@@ -18,13 +18,25 @@ from fleetcore.document.sections import memory_bytes
 from fleetcore.document.values import clean_serial, word
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 
+from fleetd.server.devices.conditions import DocumentOlder
 from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication
+from fleetd.server.devices.store import DeviceStore
 from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.tally import Done, Tally
+from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.tally import Count, Tally
+from fleetd.server.machines.conditions import HasBmc, LifecycleIn, LifecycleNotIn, NotHeld, NotQuarantined
 from fleetd.server.machines.model import DeviceSummary, Machine
-from fleetd.server.ports import Store
+from fleetd.server.machines.service import Machines
+from fleetd.server.work.process import Process
+from fleetd.server.work.service import WorkService
 
 SOURCES = (Source.OOB, Source.INBAND)
+DOCUMENTS = Count(
+    "device_documents_published",
+    "Device documents that were published",
+    "source",
+    tuple(item.value for item in SOURCES),
+)
 
 Document = Mapping[str, Any]
 Documents = Mapping[str, Document]
@@ -42,22 +54,42 @@ def checked_source(source: str) -> Source:
 
 
 class Devices:
-    """Use cases around device documents."""
+    """Use cases around device documents.
 
-    def __init__(self, store: Store, clock: Clock, tally: Tally | None = None) -> None:
-        self._store = store
+    :param observe_seconds: a document of that age is collected again, if the settings of work name no other interval.
+    """
+
+    def __init__(
+        self,
+        tx: Transactions,
+        work: WorkService,
+        machines: Machines,
+        clock: Clock,
+        tally: Tally,
+        observe_seconds: int = 86_400,
+    ) -> None:
+        self._store = DeviceStore(tx, machines)
+        self._machines = machines
         self._clock = clock
-        self._tally = tally or Tally()
+        self._tally = tally
+        oob, inband = (work.interval(name, observe_seconds) for name in ("collect_oob", "collect_inband"))
+        known = (LifecycleNotIn(("retired",)), HasBmc(), NotQuarantined())
+        work.add(
+            Process("collect_oob", DocumentOlder("oob", oob), known),
+            Process("collect_inband", DocumentOlder("inband", inband), (LifecycleIn(("active",)), NotHeld())),
+        )
 
     def publish(self, machine: str, source: str, document: Any) -> Publication:
-        """Store one observation; what it could not collect stays as it was last seen. The same again changes nothing but times.
+        """Store one observation; what it could not collect stays as it was last seen.
+
+        A repeated one changes nothing but times.
 
         :raises ParseError: not a device document; ``details["field"]`` says where.
         :raises InvalidInput: the source, or a document of another source. :raises NotFound: no such machine.
         """
         kind = checked_source(source)
         clean = _checked(document, kind)
-        registered = self._store.get_machine(machine)
+        registered = self._machines.look(machine)
         elsewhere = self._elsewhere(machine, {kind.value: clean})
 
         def change(present: Documents) -> Publication:
@@ -72,8 +104,8 @@ class Devices:
                 tuple(_components(after, clean)),
             )
 
-        made = self._store.publish_device(machine, kind.value, self._clock(), change)
-        self._tally.add(Done.DOCUMENTS, kind.value)
+        made = self._store.publish(machine, kind.value, self._clock(), change)
+        self._tally.add(DOCUMENTS, kind.value)
         return made
 
     def get(self, machine: str, source: str | None = None, at: datetime | None = None) -> dict[str, Any]:
@@ -104,12 +136,14 @@ class Devices:
         return {**{name: document[name] for name in names if name in document}, "provenance": origins}
 
     def findings(self, machine: str) -> list[dict[str, Any]]:
-        """Where the machine's sources contradict each other, the registration, or other machines; worst first. See ``fleetcore.document.findings``.
+        """Find where the machine's sources contradict each other, the registration, or other machines; worst first.
+
+        See ``fleetcore.document.findings``.
 
         :raises NotFound: no such machine.
         """
         documents = self._documents(machine)
-        found = [*found_in(documents, self._store.get_machine(machine)), *self._elsewhere(machine, documents)]
+        found = [*found_in(documents, self._machines.look(machine)), *self._elsewhere(machine, documents)]
         return sorted(found, key=_badness)
 
     def history(self, machine: str, limit: int | None, after: str | None = None) -> Sequence[DeviceChange]:
@@ -117,7 +151,7 @@ class Devices:
 
         :raises NotFound: no such machine.
         """
-        entries = self._store.device_history(machine, limit, after)
+        entries = self._store.history(machine, limit, after)
         if not entries:
             self._exists(machine)
         return entries
@@ -140,21 +174,25 @@ class Devices:
     def components(
         self, where: ComponentFilter, limit: int | None = None, after: str | None = None
     ) -> Sequence[ComponentStay]:
-        """Where components are and were, by when they came there: for a serial number the way of one part between slots and machines."""
-        return self._store.list_components(where, limit, after)
+        """Find where components are and were, by when they came there.
+
+        For a serial number that is the way of one part between slots and machines.
+        """
+        return self._store.components(where, limit, after)
 
     def _exists(self, machine: str) -> None:
-        if self._store.get_machine(machine) is None:
+        if self._machines.look(machine) is None:
             raise NotFound(f"no machine {machine}", machine=machine)
 
     def _documents(self, machine: str, at: datetime | None = None) -> dict[str, Document]:
-        found = self._store.get_devices(machine) if at is None else self._store.devices_at(machine, at)
+        found = self._store.documents(machine) if at is None else self._store.documents_at(machine, at)
         if not found:
             self._exists(machine)
         documents = {source: document for source, document in found.items() if document is not None}
         if len(documents) < len(found) and at is not None:
             raise NotFound(
-                f"the state of {machine} at {at.isoformat()} was not kept: it is older than this server's history of documents",
+                f"the state of {machine} at {at.isoformat()} was not kept: "
+                "it is older than this server's history of documents",
                 machine=machine,
             )
         return documents
@@ -165,7 +203,7 @@ class Devices:
         for serial in sorted(
             {document["serial"] for document in documents.values() if clean_serial(document.get("serial"))}
         ):
-            stays = self._store.list_components(ComponentFilter(serial, kind="device", current=True), limit=20)
+            stays = self._store.components(ComponentFilter(serial, kind="device", current=True), limit=20)
             others = sorted({stay.machine for stay in stays} - {machine})
             if others:
                 finding = {
@@ -201,7 +239,7 @@ def _checked(document: Any, kind: Source) -> dict[str, Any]:
 
 
 def _components(after: Document, clean: Document) -> list[FoundComponent]:
-    """The machine itself and its parts; seen are those that the observation ``clean`` had, which come first in ``after``."""
+    """The machine itself and its parts. The observation ``clean`` saw those that come first in ``after``."""
     by_kind: dict[str, int] = {}
     found = [_found("device", after, "", True)]
     for item in components(after):
@@ -233,7 +271,8 @@ def found_in(documents: Documents, machine: Machine | None) -> list[dict[str, An
                 "component": "bmc",
                 "field": "macaddress",
                 "values": {"registered": registered, Source.OOB.value: sorted(macs)},
-                "message": f"the BMC is registered with MAC {registered}, the one that answered has {', '.join(sorted(macs))}",
+                "message": f"the BMC is registered with MAC {registered}, "
+                f"the one that answered has {', '.join(sorted(macs))}",
             }
         )
     return sorted(found, key=_badness)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""``fleetd.server.ports.DeviceStore`` in SQL."""
+"""Device documents by machine and source, the history of their changes, and where components are, in SQL."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from fleetcore.document.values import serial_key
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from fleetd.server.devices import tables
 from fleetd.server.devices.model import (
     ComponentFilter,
     ComponentStay,
@@ -19,33 +20,41 @@ from fleetd.server.devices.model import (
     FoundComponent,
     Publication,
     moves,
+    of_device,
 )
-from fleetd.server.kernel import codec, tables
+from fleetd.server.kernel import codec
 from fleetd.server.kernel.engine import Transactions
-from fleetd.server.kernel.events import model as events
-from fleetd.server.kernel.events.store import tell
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.machines import rows
+from fleetd.server.machines.service import Machines
 
 _D, _H, _C = tables.devices, tables.device_history, tables.components
 # Databases limit how many values one statement has.
 _AT_ONCE = 500
 
 
-class SqlDevices:
-    """The part of ``SqlStore`` for device documents."""
+class DeviceStore:
+    """Documents and stays of components; they go with their machine."""
 
-    _tx: Transactions
+    def __init__(self, tx: Transactions, machines: Machines) -> None:
+        self._tx = tx
+        self._machines = machines
 
-    def publish_device(
+    def publish(
         self,
         machine: str,
         source: str,
         now: datetime,
         change: Callable[[Mapping[str, Mapping[str, Any]]], Publication],
     ) -> Publication:
+        """Store what ``change`` makes of the documents by source.
+
+        If there are changes, an entry of the history with the document; and what :func:`moves` says of the components.
+
+        :raises NotFound: no such machine.
+        """
+
         def work(connection: Connection) -> Publication:
-            previous = rows.locked_machine(connection, machine)
+            previous = self._machines.locked(machine)
             present = _documents(connection, machine)
             publication = change(present)
             document = codec.dumps(publication.document)
@@ -54,7 +63,7 @@ class SqlDevices:
                 connection.execute(statement.values(document=document, updated_at=now))
             else:
                 connection.execute(insert(_D).values(machine=machine, source=source, document=document, updated_at=now))
-            rows.write_machine(connection, previous, replace(previous, device=publication.summary))
+            self._machines.write(previous, replace(previous, device=publication.summary))
             if publication.changes:
                 values = {
                     "id": new_id(now),
@@ -65,18 +74,18 @@ class SqlDevices:
                     "document": packed(document),
                 }
                 connection.execute(insert(_H).values(values))
-                tell(connection, events.of_device(machine, source, publication.changes))
+                self._tx.tell(of_device(machine, source, publication.changes))
             _move(connection, machine, source, publication.components, now)
             return publication
 
         return self._tx.write(work)
 
-    def get_devices(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
+    def documents(self, machine: str) -> Mapping[str, Mapping[str, Any]]:
+        """The documents by source; empty for a machine without any, and for one that is unknown."""
         return self._tx.read(lambda connection: _documents(connection, machine))
 
-    def device_history(
-        self, machine: str, limit: int | None = None, after: str | None = None
-    ) -> Sequence[DeviceChange]:
+    def history(self, machine: str, limit: int | None = None, after: str | None = None) -> Sequence[DeviceChange]:
+        """At most ``limit`` changes, newest first, older than the one with id ``after``."""
         columns = (_H.c.id, _H.c.machine, _H.c.source, _H.c.at, _H.c.changes)
         query = select(*columns).where(_H.c.machine == machine).order_by(_H.c.id.desc()).limit(limit)
         if after is not None:
@@ -92,7 +101,8 @@ class SqlDevices:
 
         return self._tx.read(work)
 
-    def devices_at(self, machine: str, at: datetime) -> Mapping[str, Mapping[str, Any] | None]:
+    def documents_at(self, machine: str, at: datetime) -> Mapping[str, Mapping[str, Any] | None]:
+        """The documents by source as the newest history entry up to ``at`` left them; None: that entry kept none."""
         newest = select(func.max(_H.c.id)).where(_H.c.machine == machine, _H.c.at <= at).group_by(_H.c.source)
         query = select(_H.c.source, _H.c.document).where(_H.c.id.in_(newest))
 
@@ -101,9 +111,10 @@ class SqlDevices:
 
         return self._tx.read(work)
 
-    def list_components(
+    def components(
         self, where: ComponentFilter, limit: int | None = None, after: str | None = None
     ) -> Sequence[ComponentStay]:
+        """At most ``limit`` stays of components, by when they began, newer than the one with id ``after``."""
         query = select(_C).order_by(_C.c.id).limit(limit)
         if after is not None:
             query = query.where(_C.c.id > after)
@@ -137,7 +148,7 @@ def stay_row(stay: ComponentStay) -> dict[str, Any]:
         "name": _text(component.name),
         "slot": _text(component.slot),
         "serial": _text(component.serial),
-        "serial_key": serial_key(component.serial)[:255] if component.serial else None,
+        "serial_key": serial_key(component.serial)[:255] or None,
         "vendor": _text(component.vendor),
         "model": _text(component.model),
         "first_seen": stay.first_seen,

@@ -2,9 +2,9 @@
 """Backups: all rows of all tables as of one moment, as JSON lines, compressed; they restore on any supported database.
 
 A backup is read in one snapshot (SQLite: a read transaction on the write-ahead log; PostgreSQL: repeatable read;
-CockroachDB: serializable), so servers go on writing meanwhile. Secrets are in it as they are in the database: encrypted,
-or as digests. Lines: a header with the schema's revision and the columns, ``[table, [value, ...]]`` for each row, and
-the counts, without which a file is not whole.
+CockroachDB: serializable), so servers go on writing meanwhile. Secrets are in it as they are in the database:
+encrypted, or as digests. Lines: a header with the schema's revision and the columns, ``[table, [value, ...]]`` for
+each row, and the counts, without which a file is not whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _BATCH = 500
 def backup(engine: Engine, path: Path) -> Mapping[str, int]:
     """Write the backup; how many rows of each table. The file appears when it is whole.
 
-    :raises ConflictError: it exists. :raises InvalidInput: the schema is not of this version. :raises Busy: no database.
+    :raises ConflictError: it exists. :raises InvalidInput: the schema is not of this version.
+    :raises Busy: the database does not answer.
     """
     if path.exists():
         raise ConflictError(f"{path} exists; choose another name")
@@ -91,7 +92,8 @@ def restore(engine: Engine, path: Path) -> tuple[str, Mapping[str, int]]:
     """Put a backup into an empty database, all of it or nothing, and bring the schema to this version.
 
     :returns: the revision that the backup had, and how many rows of each table.
-    :raises ConflictError: the database is not empty. :raises InvalidInput: not a whole backup, or one of a newer version.
+    :raises ConflictError: the database is not empty.
+    :raises InvalidInput: not a whole backup, or one of a newer version.
     """
     try:
         with gzip.open(path, "rt", encoding="ascii") as stream, engine.begin() as connection:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Use cases. What decides is a pure function ``(previous) -> next``; the store applies it in a transaction."""
+"""The clock that is handed to whatever needs the time."""
 
 from __future__ import annotations
 

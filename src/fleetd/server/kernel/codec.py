@@ -53,7 +53,7 @@ def _as_is(value: Any) -> Any:
 
 @cache
 def _builder(hint: Any) -> _Builder:  # noqa: PLR0911 - one return per kind of type
-    """A function that makes a value of that type out of JSON data; :func:`_as_is` if JSON data is what it is made of."""
+    """A function that makes a value of that type out of JSON data; :func:`_as_is` if that is JSON data already."""
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Connections, transactions and their retries."""
+"""Connections, transactions and their retries.
+
+A write first locks the row that it is about, then decides by what it reads: two servers on one database never work from
+the same previous value. What decides is a function that may be called more than once and has no side effects but what
+it writes in the transaction; what it raises ends the transaction with nothing written and reaches the caller.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,16 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from fleetcore.errors import Busy, InvalidInput, MissingDependency
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, select, type_coerce
 from sqlalchemy.engine import make_url
+
+from fleetd.server.kernel.tables import UtcDateTime
 
 T = TypeVar("T")
 
@@ -72,37 +80,61 @@ def _on_sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-@dataclass(frozen=True)
-class TransactionCounts:
-    """Of this process since it started: transactions that were run again, and that failed for good."""
+@dataclass
+class _Open:
+    """The transaction of a thread that is open now."""
 
-    retried: int = 0
-    failed: int = 0
+    connection: Connection
+    writes: bool
+    told: list[object] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Transactions:
-    """Runs functions in transactions. ``retried`` and ``failed`` count, about: threads may lose one.
+    """Runs functions in transactions of one database.
 
-    :param before_commit: the last step of each transaction that writes.
+    A function that asks for a transaction while one is open in its thread joins that one. So a service can call several
+    stores in one transaction (:meth:`together`), and what is called from within a transaction is part of it.
+
+    ``retried`` and ``failed`` count transactions that were run again and that failed for good; about, because threads
+    may lose one.
+
+    :param clock: in the place of the database's, for tests.
     """
 
     def __init__(
         self,
         engine: Engine,
         sleep: Callable[[float], None] = time.sleep,
-        before_commit: Callable[[Connection], None] = lambda _connection: None,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.engine = engine
-        self._sleep = sleep
-        self._before_commit = before_commit
-        self._options = engine.dialect.name == "sqlite"
         self.retried = 0
         self.failed = 0
-        self._joined = threading.local()
+        #: Called in the transaction with each thing that is told in it. ``app.py`` and the capabilities fill it.
+        self.listeners: list[Callable[[object], None]] = []
+        #: The last steps of each transaction that writes; they are given all that was told in it.
+        self.before_commit: list[Callable[[Connection, Sequence[object]], None]] = []
+        self._sleep = sleep
+        self._clock = clock
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._threads = threading.local()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def now(self, connection: Connection) -> datetime:
+        """The database's time of now, not of the transaction's start."""
+        if self._clock is not None:
+            return self._clock()
+        now = func.strftime("%Y-%m-%d %H:%M:%f000", "now") if self._sqlite else func.clock_timestamp()
+        found: datetime = connection.execute(select(type_coerce(now, UtcDateTime))).scalar_one()
+        return found
 
     def read(self, function: Callable[[Connection], T]) -> T:
         """What ``function`` returns; it must not write."""
-        return self._run(function, write=False, again_on_conflict=False)
+        return self._run(function, writes=False, again_on_conflict=False)
 
     def write(self, function: Callable[[Connection], T], again_on_conflict: bool = False) -> T:
         """What ``function`` returns once its writes are committed. It may run more than once.
@@ -111,39 +143,42 @@ class Transactions:
         :raises Busy: the database is gone, or it stayed busy through all attempts.
         :raises sqlalchemy.exc.IntegrityError: a constraint is violated.
         """
-        return self._run(function, write=True, again_on_conflict=again_on_conflict)
+        return self._run(function, writes=True, again_on_conflict=again_on_conflict)
 
     def together(self, function: Callable[[], T]) -> T:
         """What ``function`` returns; all that it reads and writes by this object, in this thread, is one transaction.
 
         It may run more than once. :raises: as :meth:`write`; a violated constraint makes it look again.
         """
+        return self._run(lambda _connection: function(), writes=True, again_on_conflict=True)
 
-        def work(connection: Connection) -> T:
-            self._joined.connection = connection
-            try:
-                return function()
-            finally:
-                self._joined.connection = None
+    def tell(self, happenings: Iterable[object]) -> None:
+        """Let the listeners know what happens in the open transaction; what they write is part of it."""
+        transaction = self._current()
+        for happening in happenings:
+            transaction.told.append(happening)
+            for listener in self.listeners:
+                listener(happening)
 
-        return self._run(work, write=True, again_on_conflict=True)
+    def afterwards(self, function: Callable[[], None]) -> None:
+        """Call ``function`` when the open transaction is committed, and not at all if it fails."""
+        self._current().afterwards.append(function)
 
-    def _run(self, function: Callable[[Connection], T], write: bool, again_on_conflict: bool) -> T:
-        joined: Connection | None = getattr(self._joined, "connection", None)
+    def _current(self) -> _Open:
+        transaction: _Open = self._threads.open
+        return transaction
+
+    def _run(self, function: Callable[[Connection], T], writes: bool, again_on_conflict: bool) -> T:
+        joined: _Open | None = getattr(self._threads, "open", None)
         if joined is not None:
-            return function(joined)
+            if writes and not joined.writes:
+                raise RuntimeError("a transaction that reads can't write")
+            return function(joined.connection)
         attempt = 0
         while True:
             attempt += 1
             try:
-                with self.engine.connect() as connection:
-                    if self._options and not write:
-                        connection = connection.execution_options(fleetd_write=False)  # noqa: PLW2901
-                    with connection.begin():
-                        found = function(connection)
-                        if write:
-                            self._before_commit(connection)
-                        return found
+                return self._once(function, writes)
             except exc.IntegrityError:
                 if not again_on_conflict or attempt >= ATTEMPTS:
                     raise
@@ -156,6 +191,23 @@ class Transactions:
                 raise Busy("all database connections are in use") from error
             self.retried += 1
             self._sleep(min(0.005 * 2**attempt, 0.5) * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+
+    def _once(self, function: Callable[[Connection], T], writes: bool) -> T:
+        with self.engine.connect() as connection:
+            if self._sqlite and not writes:
+                connection = connection.execution_options(fleetd_write=False)  # noqa: PLW2901
+            transaction = self._threads.open = _Open(connection, writes)
+            try:
+                with connection.begin():
+                    found = function(connection)
+                    if writes:
+                        for step in self.before_commit:
+                            step(connection, transaction.told)
+            finally:
+                self._threads.open = None
+        for step_after in transaction.afterwards:
+            step_after()
+        return found
 
 
 def translated(error: exc.DBAPIError) -> Exception:

@@ -36,8 +36,8 @@ def is_machine_id(value: str) -> bool:
 def new_id(now: datetime) -> str:
     """An id that sorts by time, and in one process by order: 12 hex digits of milliseconds, 6 of a count, 16 random.
 
-    When the clock is set back by less than a day, the time of the id before is used until it has caught up; by more, the
-    time before was wrong.
+    When the clock is set back by less than a day, the time of the id before is used until it has caught up. If it is
+    set back by more, the time before was wrong.
     """
     global _latest  # noqa: PLW0603
     time = int(now.timestamp() * 1000)

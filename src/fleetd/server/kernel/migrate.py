@@ -14,7 +14,7 @@ from alembic.util import CommandError
 from fleetcore.errors import InvalidInput
 from sqlalchemy import Connection, Engine, exc
 
-from fleetd.server.kernel.engine import translated
+from fleetd.server.kernel.engine import Transactions, translated
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x666C6565  # of PostgreSQL: one migration at a time
@@ -37,6 +37,18 @@ def head() -> str:
 def current(connection: Connection) -> str | None:
     """The revision that the database has; None: no schema of ours."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def ready(tx: Transactions) -> None:
+    """Answer if the database answers and its schema is of this version.
+
+    :raises Busy: it does not answer. :raises InvalidInput: another schema; the message says what to do.
+    """
+    present = tx.read(current)
+    if present != head():
+        raise InvalidInput(
+            f"the database's schema is {present or 'empty'}, this version needs {head()}: run `fleetd migrate`"
+        )
 
 
 def knows(revision: str) -> bool:

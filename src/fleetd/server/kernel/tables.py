@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tables. A change here needs a migration; a test compares both.
+"""The one collection of tables, types of columns, and the kernel's own tables.
 
-Types are those that SQLite, PostgreSQL and CockroachDB share. What is searched or constrained is a column; the rest of
-a value is JSON text of its own.
+Each capability declares its tables in its ``tables.py``; a change needs a migration, and a test compares both. Types
+are those that SQLite, PostgreSQL and CockroachDB share. What is searched or constrained is a column; the rest of a
+value is JSON text of its own.
 """
 
 from __future__ import annotations
@@ -12,20 +13,16 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Dialect,
-    Float,
     ForeignKey,
     Index,
-    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
     text,
 )
 
@@ -53,7 +50,8 @@ def key(length: int = 255) -> Any:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
-def _machine(**options: Any) -> Column[str]:
+def of_machine(**options: Any) -> Column[str]:
+    """A column that names a machine; the row goes when the machine goes."""
     return Column("machine", key(), ForeignKey("machines.id", ondelete="CASCADE"), nullable=False, **options)
 
 
@@ -66,141 +64,28 @@ metadata = MetaData(
     }
 )
 
-machines = Table(
-    "machines",
+# No foreign key: the log also tells of machines that are gone.
+events = Table(
+    "events",
     metadata,
-    Column("id", key(), primary_key=True),
-    Column("site", String(255), index=True),
-    Column("rack", String(255), index=True),
-    Column("position", String(255)),
-    Column("lifecycle", String(64), nullable=False),
-    Column("labels", Text, nullable=False),
-    Column("bmc", Text),
-    Column("description", Text, nullable=False),
-    # Of the description, for predicates.
-    Column("held", Boolean, nullable=False, server_default=text("false")),
-    Column("quarantined", Boolean, nullable=False, server_default=text("false")),
-    # Of the description and the device, for filters, counts and orders.
-    Column("maintenance", Boolean, nullable=False, server_default=text("false")),
-    Column("recovering", Boolean, nullable=False, server_default=text("false")),
-    Column("controller", String(32), nullable=False, server_default="not_available"),
-    Column("power_state", key(), nullable=False, server_default=""),
-    Column("vendor", key(), nullable=False, server_default=""),
-    Column("model", key(), nullable=False, server_default=""),
-    Column("serial", key(), nullable=False, server_default=""),
-    Column("heard_at", UtcDateTime),
-    Column("seen_at", UtcDateTime),
-    Column("credential", String(255)),
-    Column("worst_finding", String(64)),
-    Column("device", Text),
-    Column("search", Text, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Index("ix_machines_lifecycle_id", "lifecycle", "id"),
-    # The order in which those of a lifecycle are served.
-    Index("ix_machines_lifecycle_updated", "lifecycle", "updated_at", "id"),
-    Index("ix_machines_controller_id", "controller", "id"),
-    Index("ix_machines_power_state_id", "power_state", "id"),
-    Index("ix_machines_credential_id", "credential", "id"),
-    # Few machines are held.
-    *(
-        Index(
-            f"ix_machines_{hold}",
-            "id",
-            sqlite_where=text(hold),
-            postgresql_where=text(hold),
-        )
-        for hold in ("held", "maintenance", "quarantined", "recovering")
-    ),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("kind", key(64), nullable=False),
+    Column("machine", key()),
+    Column("actor", String(255), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_events_machine_seq", "machine", "seq"),
+    Index("ix_events_kind_seq", "kind", "seq"),
 )
 
-machine_labels = Table(
-    "machine_labels",
+# One row (id 1): the last number that was given, and the last one that was pruned.
+event_log = Table(
+    "event_log",
     metadata,
-    _machine(primary_key=True),
-    Column("name", String(255), primary_key=True),
-    Column("value", String(255), nullable=False),
-    Index("ix_machine_labels_name_value", "name", "value"),
-)
-
-# What runners said about machines that are not known yet.
-pending_powercycle_states = Table(
-    "pending_powercycle_states",
-    metadata,
-    Column("machine", key(), primary_key=True),
-    Column("state", String(32), nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-)
-
-powercycles = Table(
-    "powercycles",
-    metadata,
-    Column("id", key(64), primary_key=True),
-    _machine(),
-    Column("state", String(32), nullable=False),
-    Column("requester", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("requested_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Column("finished_at", UtcDateTime),
-    Column("not_before", UtcDateTime),
-    Column("attempts", BigInteger, nullable=False),
-    Column("error", Text),
-    Column("steps", Text, nullable=False),
-    Index("ix_powercycles_machine_id", "machine", "id"),
-    Index("ix_powercycles_state_machine", "state", "machine"),
-    # A machine has at most one open request, whoever asks and however many servers there are.
-    Index(
-        "uq_powercycles_open",
-        "machine",
-        unique=True,
-        sqlite_where=text("finished_at IS NULL"),
-        postgresql_where=text("finished_at IS NULL"),
-    ),
-)
-
-devices = Table(
-    "devices",
-    metadata,
-    _machine(primary_key=True),
-    Column("source", String(32), primary_key=True),
-    Column("document", Text, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-)
-
-device_history = Table(
-    "device_history",
-    metadata,
-    Column("id", key(64), primary_key=True),
-    _machine(),
-    Column("source", String(32), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("changes", Text, nullable=False),
-    # As it was left, in JSON, compressed with zlib. Null: written before documents were kept.
-    Column("document", LargeBinary),
-    Index("ix_device_history_machine_id", "machine", "id"),
-)
-
-# Where components are and were; rows are never taken away but with their machine.
-components = Table(
-    "components",
-    metadata,
-    Column("id", key(64), primary_key=True),
-    _machine(),
-    Column("source", String(32), nullable=False),
-    Column("kind", String(64), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("slot", Text, nullable=False),
-    Column("serial", Text),
-    Column("serial_key", String(255)),
-    Column("vendor", Text),
-    Column("model", Text),
-    Column("first_seen", UtcDateTime, nullable=False),
-    Column("last_seen", UtcDateTime, nullable=False),
-    Column("current", Boolean, nullable=False),
-    Index("ix_components_serial_key_id", "serial_key", "id"),
-    Index("ix_components_machine_id", "machine", "id"),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("pruned", BigInteger, nullable=False),
 )
 
 tokens = Table(
@@ -231,91 +116,6 @@ web_sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False),
 )
 
-# -- sessions and work: all times are the database's
-
-lease_sessions = Table(
-    "lease_sessions",
-    metadata,
-    Column("id", key(64), primary_key=True),
-    Column("component", String(255), nullable=False),
-    Column("actor", String(255), nullable=False),
-    Column("info", Text, nullable=False),
-    Column("interval_seconds", Float, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("deadline", UtcDateTime, nullable=False, index=True),
-)
-
-# Work of processes that exclude each other has one exclusion; that of a process which excludes no other is its name.
-work = Table(
-    "work",
-    metadata,
-    _machine(primary_key=True),
-    Column("process", key(64), primary_key=True),
-    Column("exclusion", key(64), nullable=False),
-    Column("session", key(64), ForeignKey("lease_sessions.id"), nullable=False, index=True),
-    Column("token", BigInteger, nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
-    UniqueConstraint("machine", "exclusion"),
-)
-
-# The last fencing token of each machine. No foreign key: a machine that is deleted and made again goes on from there.
-fences = Table(
-    "fences", metadata, Column("machine", key(), primary_key=True), Column("token", BigInteger, nullable=False)
-)
-
-backoffs = Table(
-    "backoffs",
-    metadata,
-    _machine(primary_key=True),
-    Column("process", key(64), primary_key=True),
-    Column("until", UtcDateTime, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("interval_seconds", BigInteger, nullable=False),
-    Column("failures", BigInteger, nullable=False),
-)
-
-work_history = Table(
-    "work_history",
-    metadata,
-    Column("id", key(64), primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    _machine(),
-    Column("process", key(64), nullable=False),
-    Column("outcome", String(32), nullable=False),
-    Column("session", String(64), nullable=False),
-    Column("component", String(255), nullable=False),
-    Column("actor", String(255), nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("token", BigInteger, nullable=False),
-    Index("ix_work_history_machine_id", "machine", "id"),
-)
-
-# -- events
-
-# No foreign key: the log also tells of machines that are gone.
-events = Table(
-    "events",
-    metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", UtcDateTime, nullable=False, index=True),
-    Column("kind", key(64), nullable=False),
-    Column("machine", key()),
-    Column("actor", String(255), nullable=False),
-    Column("message", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    Index("ix_events_machine_seq", "machine", "seq"),
-    Index("ix_events_kind_seq", "kind", "seq"),
-)
-
-# One row (id 1): the last number that was given, and the last one that was pruned.
-event_log = Table(
-    "event_log",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("last", BigInteger, nullable=False),
-    Column("pruned", BigInteger, nullable=False),
-)
-
 # What was answered to a request that may be repeated, by who asked and the key of the request.
 answers = Table(
     "answers",
@@ -334,25 +134,4 @@ duties = Table(
     Column("name", key(64), primary_key=True),
     Column("holder", String(64), nullable=False),
     Column("until", UtcDateTime, nullable=False),
-)
-
-credentials = Table(
-    "credentials",
-    metadata,
-    Column("name", key(), primary_key=True),
-    Column("username", Text, nullable=False),
-    Column("secret", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", key(64), primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(255), nullable=False),
-    Column("action", String(64), nullable=False),
-    Column("subject", key(), nullable=False),
-    Index("ix_audit_subject_id", "subject", "id"),
 )

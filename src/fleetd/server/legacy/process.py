@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a machine monitor saw, and what it makes of a machine: ``process(previous, event, now) -> next``, pure.
 
-An event carries raw observations; all judgement is here. Three holds keep work from a machine, each by itself: maintenance
-(a person sets and clears it, so it is not in here at all), the latched quarantine (an event may set it, only a person
-clears it) and recovery (set and cleared here).
+An event carries raw observations; all judgement is here. Three holds keep work from a machine, each by itself:
+maintenance (a person sets and clears it, so it is not in here at all), the latched quarantine (an event may set it,
+only a person clears it) and recovery (set and cleared here).
 
 The formats are those of Android's ``getprop``, ``dumpsys battery`` and ``dumpsys thermalservice``.
 """
@@ -93,7 +93,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Event:
+class MonitorEvent:
     """What a monitor sent."""
 
     version: str = ""  # of the monitor
@@ -110,7 +110,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class State:
+class ObservedState:
     """The part of a machine's description that events change, and what they look at.
 
     ``announcement`` is None, or what an event wants written as the description's annotation.
@@ -132,7 +132,7 @@ class State:
     announcement: str | None = None
 
 
-def process(previous: State, event: Event, now: datetime) -> State:
+def process(previous: ObservedState, event: MonitorEvent, now: datetime) -> ObservedState:
     """The state after ``event``. Pure: the same arguments give the same result, and nothing else is read or changed."""
     if event.android.uptime > 0:
         state, reason = _android(previous, event.android)
@@ -161,12 +161,12 @@ def process(previous: State, event: Event, now: datetime) -> State:
     return _recover(general, reason, now)
 
 
-def _of_the_monitor(event: Event) -> dict[str, tuple[str, ...]]:
+def _of_the_monitor(event: MonitorEvent) -> dict[str, tuple[str, ...]]:
     dropped = {"tmm_dropped": (str(event.dropped),)} if event.dropped else {}
     return {"tmm_version": (event.version,), **dropped}
 
 
-def _recover(state: State, reason: str, now: datetime) -> State:
+def _recover(state: ObservedState, reason: str, now: datetime) -> ObservedState:
     """Enter recovery, leave it, or go on with another reason."""
     if reason and not state.recovering:
         return replace(state, recovering=reason, recovery_start=now, announcement=reason)
@@ -175,8 +175,10 @@ def _recover(state: State, reason: str, now: datetime) -> State:
     return replace(state, recovering=reason)
 
 
-def _seen(previous: State, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()) -> State:
-    """A state with these dimensions over the previous ones, without ``gone`` and without what only some devices have."""
+def _seen(
+    previous: ObservedState, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()
+) -> ObservedState:
+    """A state with these dimensions over the previous ones, less ``gone`` and what only some devices have."""
     kept = _without(previous.dimensions, gone)
     return replace(previous, battery=0, temperature=None, device_uptime=0, dimensions={**kept, **dimensions})
 
@@ -188,7 +190,7 @@ def _without(dimensions: Dimensions, gone: tuple[str, ...]) -> dict[str, tuple[s
 # -- devices
 
 
-def _android(previous: State, device: Android) -> tuple[State, str]:
+def _android(previous: ObservedState, device: Android) -> tuple[ObservedState, str]:
     battery = _battery(device.dumpsys_battery)
     temperature = _temperatures(device)
     reasons = []
@@ -205,7 +207,7 @@ def _android(previous: State, device: Android) -> tuple[State, str]:
     return state, " ".join(reasons)
 
 
-def _chromeos(previous: State, device: ChromeOs) -> tuple[State, str]:
+def _chromeos(previous: ObservedState, device: ChromeOs) -> tuple[ObservedState, str]:
     dimensions = {
         **(previous.supplied_dimensions or {}),
         "os": ("ChromeOS",),
@@ -216,18 +218,18 @@ def _chromeos(previous: State, device: ChromeOs) -> tuple[State, str]:
     return replace(_seen(previous, dimensions), device_uptime=int(device.uptime)), ""
 
 
-def _ios(previous: State, device: Ios) -> tuple[State, str]:
+def _ios(previous: ObservedState, device: Ios) -> tuple[ObservedState, str]:
     system = ("iOS", f"iOS-{device.version}") if device.version else ("iOS",)
     state = _seen(previous, {"os": system, "device_type": (device.device_type,)})
     low = device.battery != BAD_BATTERY and device.battery < MIN_BATTERY
     return replace(state, battery=device.battery), "Battery low." if low else ""
 
 
-def _pyocd(previous: State, device: Pyocd) -> tuple[State, str]:
+def _pyocd(previous: ObservedState, device: Pyocd) -> tuple[ObservedState, str]:
     return _seen(previous, {"device_type": (device.device_type,)}), ""
 
 
-def _standalone(previous: State, machine: Standalone) -> tuple[State, str]:
+def _standalone(previous: ObservedState, machine: Standalone) -> tuple[ObservedState, str]:
     dimensions = {
         "cores": (str(machine.cores),),
         "os": machine.os_versions,
@@ -241,7 +243,7 @@ def _standalone(previous: State, machine: Standalone) -> tuple[State, str]:
     return _seen(previous, {name: values for name, values in dimensions.items() if values}, empty), ""
 
 
-def _missing(previous: State) -> tuple[State, str]:
+def _missing(previous: ObservedState) -> tuple[ObservedState, str]:
     """Nothing is attached. What the device was is kept, so that it is still expected next time."""
     expected = [*previous.dimensions.get("device_type", ())[:1]]
     if previous.ssh_user_ip:
@@ -253,7 +255,7 @@ def _missing(previous: State) -> tuple[State, str]:
 # -- servers
 
 
-def _server(previous: State, server: Server, machine: Standalone) -> tuple[State, str]:
+def _server(previous: ObservedState, server: Server, machine: Standalone) -> tuple[ObservedState, str]:
     """Parts that were there once are expected from then on, until a person removes the device."""
     if machine.cores > 0:
         previous, _reason = _standalone(previous, machine)

@@ -1,101 +1,161 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""/api/v1. An id with slashes is sent with them as %2F."""
+"""/api/v1/machines. An id with slashes is sent with them as %2F."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import json
+import ipaddress
+import re
 from typing import Annotated, Any, Literal
 
-import fastapi
-from fastapi import APIRouter, Header, Request, Response
-from fleetcore.errors import InvalidInput
-from pydantic import ValidationError
+from fastapi import Depends, Query, Request, Response
+from fleetcore.document.model import clean_mac
+from fleetcore.errors import InvalidInput, NotFound
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator
 
-from fleetd.server import schemas, wire
-from fleetd.server.inventory.service import inventory
-from fleetd.server.kernel.auth.http import Operator, Reader, Reporter
+from fleetd.server.kernel.auth.http import Operator, Reader
+from fleetd.server.kernel.http import request as http
+from fleetd.server.kernel.http import state
+from fleetd.server.kernel.http.answers import Shape, errors, page_of
 from fleetd.server.kernel.http.errors import Json, as_invalid_input
-from fleetd.server.kernel.http.middleware import path_id
-from fleetd.server.kernel.idempotency import http as once
-from fleetd.server.kernel.ids import is_machine_id
+from fleetd.server.kernel.http.fields import CONTROL, Body, CredentialName, MachineId, PathId, Short, Words
+from fleetd.server.kernel.http.request import IfMatch, Page, etag
+from fleetd.server.kernel.idempotency.http import Answer, Once
+from fleetd.server.kernel.ids import ID_RULE
 from fleetd.server.machines.facets import Facet, MachineFilter
-from fleetd.server.machines.model import ControllerState, Machine
-from fleetd.server.machines.service import MachineView
-from fleetd.server.powercycles.model import CycleState
-from fleetd.server.services import Services
+from fleetd.server.machines.model import BmcAccess, ControllerState, DeviceSummary, Machine
+from fleetd.server.machines.service import WRITABLE, Machines, MachineView
+from fleetd.server.powercycles.api import POWERCYCLE
 
-_WORDS = {
-    400: "Not JSON",
-    401: "No valid token",
-    403: "A token of a scope that may not do this",
-    404: "No such machine, request or document",
-    409: "It exists already, or was closed otherwise",
-    412: "If-Match names another version",
-    413: "The body is too large",
-    415: "The body is not sent as application/json",
-    422: "A field can't be used; details.field names it",
-    429: "Too many failed logins from this address; Retry-After says how long to wait",
-    431: "The headers are too large",
-    503: "The database does not answer",
-}
+router = http.router("machines")
+Known = Annotated[Machines, http.service(Machines)]
 
+BMC = Shape(BmcAccess)
+DEVICE = Shape(DeviceSummary, also={"worst_finding": Literal["critical", "warning", "info"] | None})
+MACHINE = Shape(
+    Machine,
+    also={
+        "bmc": BMC.model | None,
+        "device": DEVICE.model | None,
+        "description": dict[str, Any],
+        "powercycle": POWERCYCLE.model | None,
+    },
+)
 
-def answers(*codes: int) -> dict[int | str, dict[str, Any]]:
-    more = (413, 415) if 400 in codes else ()  # what has a body
-    every = (401, 403, 422, 429, 431, 503)
-    return {code: {"model": schemas.Error, "description": _WORDS[code]} for code in (*every, *codes, *more)}
+# -- bodies
 
-
-router = APIRouter(prefix="/api/v1", responses=answers())
-
-IfMatch = Annotated[str | None, Header(alias="If-Match", description="ETag of the version that is to be changed")]
-Limit = Annotated[int, fastapi.Query(ge=1, le=1000, description="items per page")]
-Cursor = Annotated[schemas.Query | None, fastapi.Query(description="`next` of the page before")]
+_LABEL = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9_./-]{0,61}[A-Za-z0-9])?$")
+_HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+_FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
 
 
-def services(request: Request) -> Services:
-    found: Services = request.app.state.services
-    return found
-
-
-def _with_etag(view: MachineView, status: int = 200) -> Response:
-    return Json(wire.machine(view), status, _etag(view))
-
-
-def _etag(view: MachineView) -> dict[str, str]:
-    return {"ETag": f'"{view.machine.version}"'}
-
-
-def _version(if_match: str | None) -> int | None:
-    """The version of an If-Match; one that is none of ours matches nothing (-1)."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
-
-
-def encode(position: str) -> str:
-    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
-
-
-def decode(cursor: str | None) -> str | None:
-    """:raises InvalidInput: not a cursor of ours."""
-    if cursor is None:
-        return None
+def _address(value: str) -> str:
+    host = value.strip("[]")
     try:
-        position = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, UnicodeError, ValueError):
-        position = ""
-    if not is_machine_id(position):
-        raise InvalidInput("cursor: not one that this server gave; start without", field="cursor")
-    return position
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if not _HOST.match(value) or len(value) > 253:
+            raise ValueError(
+                "must be an IP address or a host name; port and scheme have fields of their own (redfish_port, "
+                "redfish_scheme)"
+            ) from None
+    return host
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Bmc(Body):
+    """How a machine's BMC is reached. No secrets."""
+
+    address: Annotated[str, AfterValidator(_address)] = Field(
+        description="IP address or host name", examples=["10.0.0.7"]
+    )
+    mac: str | None = Field(default=None, description="MAC address of the BMC", examples=["aa:bb:cc:dd:ee:ff"])
+    drivers: list[Literal["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"]] = Field(
+        default=["redfish", "ipmi"],
+        min_length=1,
+        max_length=6,
+        description="tried in this order; the options of those that are no BMC are inventory variables, not kept here",
+    )
+    redfish_scheme: Literal["https", "http"] = "https"
+    redfish_port: Port | None = None
+    ipmi_port: Port | None = None
+    system: Short | None = Field(default=None, description="id of the ComputerSystem when there are several")
+    validate_certs: bool = True
+    fingerprint: str | None = Field(default=None, description="SHA-256 of the certificate in hex; colons allowed")
+    credential: CredentialName | None = Field(default=None, description="name of the credential that logs in there")
+
+    @field_validator("mac")
+    @classmethod
+    def _mac(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        clean = clean_mac(value)
+        if clean is None:
+            raise ValueError("not a MAC address: write it as aa:bb:cc:dd:ee:ff")
+        return clean
+
+    @field_validator("drivers")
+    @classmethod
+    def _drivers(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("names a driver twice")
+        return value
+
+    @field_validator("fingerprint")
+    @classmethod
+    def _fingerprint(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        clean = value.replace(":", "").strip().lower()
+        if not _FINGERPRINT.match(clean):
+            raise ValueError("not a SHA-256 fingerprint: 64 hex digits, colons allowed")
+        return clean
+
+    def to_model(self) -> BmcAccess:
+        return BmcAccess(**{**self.model_dump(), "drivers": tuple(self.drivers)})
+
+
+class Writable(Body):
+    """The fields of a machine that people write."""
+
+    labels: dict[str, str] = Field(default={}, max_length=64, description="names and values for filters and groups")
+    site: Short | None = None
+    rack: Short | None = None
+    position: Short | None = Field(default=None, description="place in the rack, for example U12")
+    lifecycle: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] = Field(
+        default="active", description="for example active, new, broken, retired"
+    )
+    bmc: Bmc | None = None
+
+    @field_validator("labels")
+    @classmethod
+    def _labels(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not _LABEL.match(name):
+                raise ValueError(
+                    f"name {name[:80]!r}: 1 to 63 letters, digits, _ . / -, first and last a letter or digit"
+                )
+            if len(text) > 255 or CONTROL.search(text):
+                raise ValueError(f"value of {name}: at most 255 characters, no control characters")
+        return value
+
+    def values(self) -> dict[str, Any]:
+        """The fields by name, for the model."""
+        return {**{name: getattr(self, name) for name in WRITABLE}, "bmc": self.bmc.to_model() if self.bmc else None}
+
+
+class NewMachine(Writable):
+    """A machine to register."""
+
+    id: MachineId = Field(description=f"its name: {ID_RULE}", examples=["rack1-node3"])
+
+
+# -- which machines
 
 
 def _labels(values: list[str]) -> dict[str, str]:
-    """:raises InvalidInput: not key=value."""
+    """:raises InvalidInput: not name=value."""
     labels = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -106,31 +166,20 @@ def _labels(values: list[str]) -> dict[str, str]:
 
 
 def _where(
-    request: Request,
-    site: Annotated[schemas.Query | None, fastapi.Query()] = None,
-    rack: Annotated[schemas.Query | None, fastapi.Query()] = None,
-    label: Annotated[
-        list[schemas.Query], fastapi.Query(description="name=value; may be repeated: all have to match")
-    ] = [],  # noqa: B006
-    q: Annotated[
-        schemas.Query | None, fastapi.Query(description="part of id, serial, model, MAC, BMC address, label, ...")
-    ] = None,
-    lifecycle: Annotated[schemas.Query | None, fastapi.Query()] = None,
+    known: Known,
+    site: Annotated[Words | None, Query()] = None,
+    rack: Annotated[Words | None, Query()] = None,
+    label: Annotated[list[Words], Query(description="name=value; may be repeated: all have to match")] = [],  # noqa: B006
+    q: Annotated[Words | None, Query(description="part of id, serial, model, MAC, BMC address, label, ...")] = None,
+    lifecycle: Annotated[Words | None, Query()] = None,
     hold: Annotated[
-        Literal["maintenance", "quarantine", "recovery", "any", "none"] | None,
-        fastapi.Query(description="why it is held"),
+        Literal["maintenance", "quarantine", "recovery", "any", "none"] | None, Query(description="why it is held")
     ] = None,
-    power_state: Annotated[
-        schemas.Query | None, fastapi.Query(description="of the device document: on, off, ...")
-    ] = None,
-    controller: Annotated[
-        ControllerState | None, fastapi.Query(description="whether a runner can power cycle it")
-    ] = None,
-    credential: Annotated[schemas.Query | None, fastapi.Query(description="name that its BMC refers to")] = None,
-    powercycle: Annotated[bool | None, fastapi.Query(description="whether a power cycle request is open")] = None,
-    facet: Annotated[
-        Facet | None, fastapi.Query(description="a list of the page: `trouble` is all that is wrong")
-    ] = None,
+    power_state: Annotated[Words | None, Query(description="of the device document: on, off, ...")] = None,
+    controller: Annotated[ControllerState | None, Query(description="whether a runner can power cycle it")] = None,
+    credential: Annotated[Words | None, Query(description="name that its BMC refers to")] = None,
+    powercycle: Annotated[bool | None, Query(description="whether a power cycle request is open")] = None,
+    facet: Annotated[Facet | None, Query(description="a list of the page: `trouble` is all that is wrong")] = None,
 ) -> MachineFilter:
     return MachineFilter(
         site,
@@ -144,106 +193,100 @@ def _where(
         credential,
         powercycle,
         facet,
-        services(request).machines.stale_before(),
+        known.stale_before(),
     )
 
 
-Where = Annotated[MachineFilter, fastapi.Depends(_where)]
+Where = Annotated[MachineFilter, Depends(_where)]
 
-# -- machines
+# -- routes
 
 
-@router.post(
-    "/machines",
-    status_code=201,
-    tags=["machines"],
-    responses={201: {"model": schemas.MachineOut}, **answers(400, 409)},
-)
-def create_machine(request: Request, body: schemas.NewMachine, who: Operator, key: once.Key = None) -> Response:
+def _json(request: Request, view: MachineView) -> dict[str, Any]:
+    machine = view.machine
+    return MACHINE.json(
+        machine,
+        bmc=BMC.of(machine.bmc),
+        device=DEVICE.of(machine.device),
+        description=state.of(request).description(view),
+        powercycle=POWERCYCLE.of(view.powercycle),
+    )
+
+
+def _answer(request: Request, view: MachineView) -> Response:
+    return Json(_json(request, view), headers=etag(view.machine.version))
+
+
+@router.post("/machines", status_code=201, responses={201: {"model": MACHINE.model}, **errors(400, 409)})
+def create_machine(request: Request, body: NewMachine, known: Known, _who: Operator, repeatable: Once) -> Response:
     """Register a machine."""
 
-    def work() -> once.Answer:
-        view = services(request).machines.create(body.id, body.to_domain())
-        return once.Answer(wire.machine(view), 201, _etag(view))
+    def work() -> Answer:
+        view = known.create(body.id, body.values())
+        return Answer(_json(request, view), 201, etag(view.machine.version))
 
-    return once.once(request, who, key, body, work)
+    return repeatable.once(body, work)
 
 
-@router.get("/machines", tags=["machines"], responses={200: {"model": schemas.MachineList}})
-def list_machines(request: Request, where: Where, _who: Reader, limit: Limit = 100, cursor: Cursor = None) -> Response:
+@router.get("/machines", responses={200: {"model": page_of(MACHINE)}})
+def list_machines(request: Request, where: Where, known: Known, _who: Reader, page: Page) -> Response:
     """Machines by id, page by page."""
-    found = services(request).machines.find(where, limit + 1, decode(cursor))
-    page = found[:limit]
-    following = encode(page[-1].machine.id) if len(found) > limit else None
-    return Json({"items": [wire.machine(item) for item in page], "next": following})
+    found = known.find(where, page.wanted, page.after)
+    return page.answer(lambda view: _json(request, view), found, lambda view: view.machine.id)
 
 
-@router.get("/machines/{machine_id}", tags=["machines"], responses={200: {"model": schemas.MachineOut}, **answers(404)})
-def get_machine(request: Request, machine_id: str, _who: Reader) -> Response:
+@router.get("/machines/{machine_id}", responses={200: {"model": MACHINE.model}, **errors(404)})
+def get_machine(request: Request, machine_id: PathId, known: Known, _who: Reader) -> Response:
     """One machine, with its ETag."""
-    return _with_etag(services(request).machines.get(path_id(machine_id)))
+    return _answer(request, known.get(machine_id))
 
 
-@router.patch(
-    "/machines/{machine_id}",
-    tags=["machines"],
-    responses={200: {"model": schemas.MachineOut}, **answers(400, 404, 412)},
-)
+@router.patch("/machines/{machine_id}", responses={200: {"model": MACHINE.model}, **errors(400, 404, 412)})
 def patch_machine(
-    request: Request, machine_id: str, body: dict[str, Any], _who: Operator, if_match: IfMatch = None
+    request: Request, machine_id: PathId, body: dict[str, Any], known: Known, _who: Operator, if_match: IfMatch
 ) -> Response:
     """JSON merge patch (RFC 7386) of labels, site, rack, position, lifecycle and bmc: null removes."""
 
     def change(previous: Machine) -> dict[str, Any]:
+        present = {name: getattr(previous, name) for name in WRITABLE}
+        present |= {"labels": dict(previous.labels), "bmc": BMC.json(previous.bmc) if previous.bmc else None}
         try:
-            return schemas.Writable.model_validate(_merge_patch(_writable(previous), body)).to_domain()
+            return Writable.model_validate(_merge_patch(present, body)).values()
         except ValidationError as exc:
             raise as_invalid_input(exc) from None
 
-    return _with_etag(services(request).machines.change(path_id(machine_id), change, _version(if_match)))
+    return _answer(request, known.change(machine_id, change, if_match))
 
 
-@router.delete("/machines/{machine_id}", status_code=204, tags=["machines"], responses=answers(404, 412))
-def delete_machine(request: Request, machine_id: str, _who: Operator, if_match: IfMatch = None) -> Response:
+@router.delete("/machines/{machine_id}", status_code=204, responses=errors(404, 412))
+def delete_machine(machine_id: PathId, known: Known, _who: Operator, if_match: IfMatch) -> Response:
     """Delete a machine with its requests, documents and history."""
-    services(request).machines.delete(path_id(machine_id), _version(if_match))
+    known.delete(machine_id, if_match)
     return Response(status_code=204)
 
 
-@router.get("/machines/{machine_id}/bmc", tags=["machines"], responses={200: {"model": schemas.Bmc}, **answers(404)})
-def get_bmc(request: Request, machine_id: str, _who: Reader) -> Response:
+@router.get("/machines/{machine_id}/bmc", responses={200: {"model": BMC.model}, **errors(404)})
+def get_bmc(machine_id: PathId, known: Known, _who: Reader) -> Response:
     """How its BMC is reached."""
-    view = services(request).machines.get(path_id(machine_id))
-    if view.machine.bmc is None:
-        raise fastapi.HTTPException(404, f"machine {view.machine.id} has no bmc")
-    return Json(wire.bmc(view.machine), headers={"ETag": f'"{view.machine.version}"'})
+    machine = known.get(machine_id).machine
+    if machine.bmc is None:
+        raise NotFound(f"machine {machine.id} has no bmc")
+    return Json(BMC.json(machine.bmc), headers=etag(machine.version))
 
 
-@router.put(
-    "/machines/{machine_id}/bmc", tags=["machines"], responses={200: {"model": schemas.Bmc}, **answers(400, 404, 412)}
-)
-def put_bmc(request: Request, machine_id: str, body: schemas.Bmc, _who: Operator, if_match: IfMatch = None) -> Response:
+@router.put("/machines/{machine_id}/bmc", responses={200: {"model": BMC.model}, **errors(400, 404, 412)})
+def put_bmc(machine_id: PathId, body: Bmc, known: Known, _who: Operator, if_match: IfMatch) -> Response:
     """Set how its BMC is reached."""
-    view = services(request).machines.set_bmc(path_id(machine_id), body.to_domain(), _version(if_match))
-    return Json(wire.bmc(view.machine), headers={"ETag": f'"{view.machine.version}"'})
+    access = body.to_model()
+    machine = known.set_bmc(machine_id, access, if_match).machine
+    return Json(BMC.json(access), headers=etag(machine.version))
 
 
-@router.delete("/machines/{machine_id}/bmc", status_code=204, tags=["machines"], responses=answers(404, 412))
-def delete_bmc(request: Request, machine_id: str, _who: Operator, if_match: IfMatch = None) -> Response:
+@router.delete("/machines/{machine_id}/bmc", status_code=204, responses=errors(404, 412))
+def delete_bmc(machine_id: PathId, known: Known, _who: Operator, if_match: IfMatch) -> Response:
     """Forget how its BMC is reached."""
-    services(request).machines.set_bmc(path_id(machine_id), None, _version(if_match))
+    known.set_bmc(machine_id, None, if_match)
     return Response(status_code=204)
-
-
-def _writable(machine: Machine) -> dict[str, Any]:
-    return {
-        "labels": dict(machine.labels),
-        "site": machine.site,
-        "rack": machine.rack,
-        "position": machine.position,
-        "lifecycle": machine.lifecycle,
-        "bmc": wire.bmc(machine),
-    }
 
 
 def _merge_patch(target: Any, patch: Any) -> Any:
@@ -257,99 +300,3 @@ def _merge_patch(target: Any, patch: Any) -> Any:
         else:
             result[name] = _merge_patch(result.get(name), value)
     return result
-
-
-# -- power cycles
-
-
-@router.post(
-    "/powercycles",
-    status_code=201,
-    tags=["powercycles"],
-    responses={
-        201: {"model": schemas.PowercycleOut},
-        200: {"model": schemas.PowercycleOut, "description": "The machine has an open request: this one"},
-        **answers(400, 404),
-    },
-)
-def request_powercycle(request: Request, body: schemas.NewPowercycle, who: Operator, key: once.Key = None) -> Response:
-    """Ask for a power cycle. A machine has at most one open request."""
-    requester = body.requester or who.name or "anonymous"
-
-    def work() -> once.Answer:
-        found, created = services(request).powercycles.request(body.machine, requester, body.reason)
-        headers = {"Location": f"/api/v1/powercycles/{found.id}"}
-        return once.Answer(wire.powercycle(found), 201 if created else 200, headers)
-
-    return once.once(request, who, key, body, work)
-
-
-@router.get("/powercycles", tags=["powercycles"], responses={200: {"model": schemas.PowercycleList}})
-def list_powercycles(
-    request: Request,
-    _who: Reader,
-    machine: schemas.Query | None = None,
-    state: CycleState | None = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> Response:
-    """Requests, newest first."""
-    found = services(request).powercycles.find(machine, state, limit + 1, decode(cursor))
-    page = found[:limit]
-    following = encode(page[-1].id) if len(found) > limit else None
-    return Json({"items": [wire.powercycle(item) for item in page], "next": following})
-
-
-@router.get(
-    "/powercycles/{request_id}",
-    tags=["powercycles"],
-    responses={200: {"model": schemas.PowercycleOut}, **answers(404)},
-)
-def get_powercycle(request: Request, request_id: schemas.Query, _who: Reader) -> Response:
-    """One request."""
-    return Json(wire.powercycle(services(request).powercycles.get(request_id)))
-
-
-@router.post(
-    "/powercycles/{request_id}/report",
-    tags=["powercycles"],
-    responses={200: {"model": schemas.PowercycleOut}, **answers(400, 404, 409)},
-)
-def report_powercycle(request: Request, request_id: schemas.Query, body: schemas.Report, who: Reporter) -> Response:
-    """What a runner did, with the fencing token of its claim if it has one. `failed` opens the request again after a backoff, until there were too many attempts."""
-    runner = body.runner or who.name
-    found = services(request).powercycles.report(
-        request_id, CycleState(body.state), body.message, body.error, runner, body.fencing_token
-    )
-    return Json(wire.powercycle(found))
-
-
-@router.post(
-    "/powercycles/{request_id}/cancel",
-    tags=["powercycles"],
-    responses={200: {"model": schemas.PowercycleOut}, **answers(404, 409)},
-)
-def cancel_powercycle(request: Request, request_id: schemas.Query, who: Operator) -> Response:
-    """Close an open request without doing it."""
-    return Json(wire.powercycle(services(request).powercycles.cancel(request_id, who.name or "anonymous")))
-
-
-# -- inventory
-
-
-@router.get(
-    "/inventory", tags=["inventory"], responses={200: {"model": schemas.Inventory}, 304: {"description": "As before"}}
-)
-def get_inventory(
-    request: Request,
-    where: Where,
-    _who: Reader,
-    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
-) -> Response:
-    """Hosts with variables, and groups, for the Ansible inventory plugin."""
-    body = json.dumps(inventory(services(request).machines.find(where)), separators=(",", ":")).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if if_none_match and etag in [item.strip().removeprefix("W/") for item in if_none_match.split(",")]:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What lists of machines are narrowed, counted and ordered by. Pure: a store in SQL has the same as expressions.
+"""What lists of machines are narrowed, counted and ordered by: the words for it. ``lists.py`` has them in SQL.
 
-One contract test compares both for every facet and every order.
+:func:`facets` says them of one machine that was read already, for the page; a test compares both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from fleetcore.document.findings import CRITICAL
 
-from fleetd.server.machines.model import ControllerState, DeviceSummary, Machine
+from fleetd.server.machines.model import ControllerState, Machine
 from fleetd.server.powercycles.model import CycleState, Powercycle
 
 
@@ -92,11 +92,6 @@ def facets(machine: Machine, request: Powercycle | None, stale_before: datetime 
     return frozenset(item for item, holds in found.items() if holds)
 
 
-def severity(found: frozenset[Facet]) -> int:
-    """The rank of the worst; 0 is worst."""
-    return next((rank for rank, item in enumerate(RANKED) if item in found), len(RANKED))
-
-
 def seen_at(machine: Machine) -> datetime | None:
     """When anything was last known of it: its monitor's last event, or its last collection."""
     times = [machine.description.last_updated]
@@ -111,30 +106,6 @@ def seen_at(machine: Machine) -> datetime | None:
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def order_key(
-    order: Order, machine: Machine, request: Powercycle | None, stale_before: datetime | None
-) -> tuple[int | str | datetime, ...]:
-    """What ``order`` compares."""
-    device = machine.device or DeviceSummary()
-    texts = {
-        Order.ID: machine.id,
-        Order.POWER: sortable(device.power_state),
-        Order.CYCLE: request.state.value if request else "",
-        Order.CONTROLLER: machine.description.powercycle_state.value,
-        Order.VENDOR: sortable(device.vendor),
-        Order.MODEL: sortable(device.model),
-        Order.SERIAL: sortable(device.serial),
-        Order.SITE: machine.site or "",
-    }
-    if order in texts:
-        return (texts[order],)
-    if order == Order.RACK:
-        return machine.rack or "", machine.position or ""
-    if order == Order.SEEN:
-        return (seen_at(machine) or NEVER,)
-    return (severity(facets(machine, request, stale_before)),)
 
 
 def sortable(text: str | None) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Lists of machines: ``fleetd.server.machines.facets`` and ``fleetd.server.ports.MachineFilter`` as SQL."""
+"""Filters, counts and orders of lists of machines in SQL: see ``facets.py`` for the words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from fleetcore.document.findings import CRITICAL
 from sqlalchemy import ColumnElement, Connection, Select, case, exists, false, func, or_, select
 
-from fleetd.server.kernel import tables
+from fleetd.server.machines import tables
 from fleetd.server.machines.facets import NEVER, PROBLEMS, RANKED, Facet, MachineCounts, MachineFilter, Order
 from fleetd.server.machines.model import ControllerState
 from fleetd.server.powercycles.model import CycleState
+from fleetd.server.powercycles.tables import powercycles
 
-_M, _L, _P = tables.machines, tables.machine_labels, tables.powercycles
+_M, _L, _P = tables.machines, tables.machine_labels, powercycles
 _N = _P.alias("newer")
 # Machines whose newest request failed, and those with an open one: few, and found by indexes.
 _FAILED = select(_P.c.machine).where(

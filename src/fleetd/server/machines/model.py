@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.ids import JsonMap
+
+# Fields whose change is told: what people write, and what they and the monitor say.
+_WRITTEN = ("labels", "site", "rack", "position", "lifecycle", "bmc")
+_SAID = ("note", "attached_device", "ssh_user_ip", "supplied_dimensions")
 
 
 class AttachedDevice(enum.StrEnum):
@@ -40,7 +45,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Description:
-    """What a machine monitor and the people said about a machine. The open power cycle is not in here: see Powercycle."""
+    """Says what a machine monitor and people said about a machine. The open power cycle is not in here."""
 
     maintenance_mode: str = ""
     is_quarantined: bool = False
@@ -144,3 +149,35 @@ class Machine:
             *(f"{key}={value}" for key, value in sorted(self.labels.items())),
         ]
         return " ".join(part for part in parts if part).lower().replace("\x00", "")  # which PostgreSQL can't keep
+
+
+def of_machine(before: Machine | None, after: Machine | None) -> Iterator[NewEvent]:
+    """The events of a machine: made, changed, deleted; its holds; the state of its power controller."""
+    if after is None:
+        if before is not None:
+            yield NewEvent("machine.deleted", before.id)
+        return
+    old, new = before.description if before else Description(), after.description
+    actor = new.annotation.user if new.annotation != old.annotation else ""
+    if before is None:
+        yield NewEvent("machine.created", after.id, data={"lifecycle": after.lifecycle})
+    else:
+        fields = [name for name in _WRITTEN if getattr(before, name) != getattr(after, name)]
+        fields += [name for name in _SAID if getattr(old, name) != getattr(new, name)]
+        if fields:
+            author = new.note.user if "note" in fields else actor
+            data = {"fields": fields, "version": after.version}
+            if before.lifecycle != after.lifecycle:
+                data["lifecycle"] = after.lifecycle
+            yield NewEvent("machine.updated", after.id, author, data=data)
+    for hold, was, now in (
+        ("maintenance", old.maintenance_mode, new.maintenance_mode),
+        ("quarantine", "quarantined" if old.is_quarantined else "", "quarantined" if new.is_quarantined else ""),
+        ("recovery", old.recovering, new.recovering),
+    ):
+        if bool(was) != bool(now):  # another reason of the same hold is no news: some have figures in them
+            reason = new.annotation.message if hold == "quarantine" and actor else now
+            yield NewEvent("hold.set" if now else "hold.cleared", after.id, actor, reason, {"hold": hold})
+    if old.powercycle_state != new.powercycle_state:
+        data = {"from": old.powercycle_state.value, "to": new.powercycle_state.value}
+        yield NewEvent("controller.changed", after.id, data=data)

@@ -4,26 +4,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from fleetcore.errors import ConflictError, InvalidInput, NotFound
+from fleetcore.errors import InvalidInput, NotFound
 
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.errors import VersionMismatch
 from fleetd.server.kernel.ids import ID_RULE, is_machine_id
-from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.legacy import process
+from fleetd.server.kernel.tally import Count, Tally
+from fleetd.server.machines import tables
+from fleetd.server.machines.conditions import LifecycleIn, LifecycleNotIn, NotHeld
 from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
-from fleetd.server.machines.model import Annotation, AttachedDevice, BmcAccess, ControllerState, Description, Machine
-from fleetd.server.ports import Store
+from fleetd.server.machines.model import (
+    Annotation,
+    AttachedDevice,
+    BmcAccess,
+    ControllerState,
+    Description,
+    Machine,
+)
+from fleetd.server.machines.store import MachineStore
 from fleetd.server.powercycles.model import Powercycle
+from fleetd.server.powercycles.service import Powercycles
+from fleetd.server.work.model import MACHINE, Work
+from fleetd.server.work.process import Kind, Process
+from fleetd.server.work.service import WorkService
 
+EVENTS = Count("machine_events", "Events of machine monitors that were processed and stored")
 WRITABLE = ("labels", "site", "rack", "position", "lifecycle", "bmc")
-
-
-class VersionMismatch(ConflictError):
-    """If-Match named another version than the machine has: read it again."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +64,38 @@ class Machines:
     """Use cases around machines."""
 
     def __init__(
-        self, store: Store, clock: Clock, stale_after: timedelta = timedelta(minutes=15), tally: Tally | None = None
+        self,
+        tx: Transactions,
+        work: WorkService,
+        powercycles: Powercycles,
+        clock: Clock,
+        tally: Tally,
+        stale_after: timedelta = timedelta(minutes=15),
     ) -> None:
-        self._store = store
+        self._store = MachineStore(tx)
+        self._powercycles = powercycles
         self._clock = clock
+        self._tally = tally
         self._stale_after = stale_after
-        self._tally = tally or Tally()
+        free = (NotHeld(),)
+        work.add_kind(Kind(MACHINE, tables.machines, (LifecycleNotIn(("retired",)), *free), self._quarantine))
+        work.add(
+            Process("onboard", LifecycleIn(("new",)), free, MACHINE),
+            Process("provision", LifecycleIn(("provisioning",)), free, MACHINE),
+            Process("release", LifecycleIn(("releasing",)), free, MACHINE),
+            # By people and plays that want a machine for themselves.
+            Process("manual", LifecycleIn(()), exclusion=MACHINE, by_name=True),
+        )
+
+    def _quarantine(self, held: Work, cause: str, now: datetime) -> None:
+        """After too many failures: latched, only a person lifts it."""
+        note = Annotation(f"Quarantined: {held.process} failed too often: {cause}", "fleetd", now)
+        self._store.update(
+            held.subject,
+            lambda machine: replace(
+                machine, description=replace(machine.description, is_quarantined=True, annotation=note)
+            ),
+        )
 
     def create(self, machine_id: str, values: Mapping[str, Any]) -> MachineView:
         """Create a machine from its writable fields.
@@ -67,34 +104,34 @@ class Machines:
         """
         now = self._clock()
         machine = Machine(checked_id(machine_id), created_at=now, updated_at=now)
-        return MachineView(self._store.create_machine(replace(machine, **values)), None)
+        return MachineView(self._store.create(replace(machine, **values)), None)
 
     def get(self, machine_id: str) -> MachineView:
         """:raises NotFound: no such machine."""
-        machine = self._store.get_machine(machine_id)
+        machine = self._store.get(machine_id)
         if machine is None:
             raise NotFound(f"no machine {machine_id}", machine=machine_id)
-        return MachineView(machine, self._store.latest_powercycles([machine_id]).get(machine_id))
+        return MachineView(machine, self._powercycles.latest([machine_id]).get(machine_id))
 
     def find(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[MachineView]:
         """Machines by id."""
-        machines = self._store.list_machines(where, limit, after)
-        latest = self._store.latest_powercycles([item.id for item in machines] if limit else None)
+        machines = self._store.find(where, limit, after)
+        latest = self._powercycles.latest([item.id for item in machines] if limit else None)
         return [MachineView(machine, latest.get(machine.id)) for machine in machines]
 
     def page(
         self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
     ) -> Sequence[MachineView]:
         """A part of those that match, in any order."""
-        machines = self._store.page_machines(where, order, limit, offset, descending)
-        latest = self._store.latest_powercycles([item.id for item in machines])
+        machines = self._store.page(where, order, limit, offset, descending)
+        latest = self._powercycles.latest([item.id for item in machines])
         return [MachineView(machine, latest.get(machine.id)) for machine in machines]
 
     def count(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
         """How many match."""
-        return self._store.count_machines(where)
+        return self._store.count(where)
 
     def stale_before(self) -> datetime:
         """A monitor whose last word is older is silent."""
@@ -102,8 +139,8 @@ class Machines:
 
     def some(self, machine_ids: Sequence[str]) -> Sequence[MachineView]:
         """Those of these ids that exist."""
-        machines = self._store.get_machines(machine_ids)
-        latest = self._store.latest_powercycles(machine_ids)
+        machines = self._store.some(machine_ids)
+        latest = self._powercycles.latest(machine_ids)
         return [MachineView(machine, latest.get(machine.id)) for machine in machines]
 
     def change(
@@ -122,8 +159,8 @@ class Machines:
                 return previous
             return replace(changed, version=previous.version + 1, updated_at=now)
 
-        machine = self._store.update_machine(machine_id, work)
-        return MachineView(machine, self._store.latest_powercycles([machine_id]).get(machine_id))
+        machine = self._store.update(machine_id, work)
+        return MachineView(machine, self._powercycles.latest([machine_id]).get(machine_id))
 
     def set_bmc(self, machine_id: str, bmc: BmcAccess | None, if_match: int | None = None) -> MachineView:
         """Store how its BMC is reached; None forgets it."""
@@ -134,7 +171,24 @@ class Machines:
 
         :raises NotFound: no such machine. :raises VersionMismatch: see :meth:`change`.
         """
-        self._store.delete_machine(machine_id, lambda machine: _check_version(machine, if_match))
+        self._store.delete(machine_id, lambda machine: _check_version(machine, if_match))
+
+    # -- for capabilities above
+
+    def look(self, machine_id: str) -> Machine | None:
+        """The machine alone, if there is one."""
+        return self._store.get(machine_id)
+
+    def locked(self, machine_id: str) -> Machine:
+        """The machine, which nobody else changes until the open transaction ends.
+
+        :raises NotFound: no such machine.
+        """
+        return self._store.locked(machine_id)
+
+    def write(self, previous: Machine, machine: Machine) -> None:
+        """Store the next value of a machine that is locked."""
+        self._store.write(previous, machine)
 
     # -- the description
 
@@ -145,7 +199,7 @@ class Machines:
         """
         for machine_id in states:
             checked_id(machine_id)
-        self._store.set_powercycle_states(states, self._clock())
+        self._store.set_controller_states(states, self._clock())
 
     def describe(self, machine_id: str, change: Callable[[Description, datetime], Description]) -> None:
         """Apply a pure function of the description.
@@ -153,13 +207,13 @@ class Machines:
         :raises NotFound: no such machine.
         """
         now = self._clock()
-        self._store.update_machine(machine_id, lambda previous: _described(previous, change, now))
+        self._store.update(machine_id, lambda previous: _described(previous, change, now))
 
     def observe(self, machine_id: str, change: Callable[[Description, datetime], Description]) -> None:
-        """The same for what a machine says of itself: one that is not known yet is created."""
+        """Apply a pure function to what a machine says of itself; one that is not known yet is created."""
         now = self._clock()
-        self._store.upsert_machine(checked_id(machine_id), now, lambda previous: _described(previous, change, now))
-        self._tally.add(Done.EVENTS)
+        self._store.upsert(checked_id(machine_id), now, lambda previous: _described(previous, change, now))
+        self._tally.add(EVENTS)
 
 
 def _described(machine: Machine, change: Callable[[Description, datetime], Description], now: datetime) -> Machine:
@@ -239,16 +293,3 @@ def supply_chromeos(
         ssh_user_ip=ssh_user_ip,
         supplied_dimensions=dimensions,
     )
-
-
-def observed(event: process.Event) -> Callable[[Description, datetime], Description]:
-    """A monitor's report: see ``fleetd.server.legacy.process``. The holds of people are not touched."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        shared = [item.name for item in fields(process.State) if item.name != "announcement"]
-        state = process.process(process.State(**{name: getattr(previous, name) for name in shared}), event, now)
-        said = state.announcement
-        annotation = previous.annotation if said is None else Annotation(said, "fleetd", now)
-        return replace(previous, annotation=annotation, **{name: getattr(state, name) for name in shared})
-
-    return change

@@ -3,12 +3,8 @@
 
 from alembic import context
 
-from fleetd.server.kernel.tables import metadata
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    render_as_batch=True,
     transactional_ddl=False,  # the caller's transaction holds it all
 )
 context.run_migrations()

@@ -2,7 +2,7 @@
 """What people do to a machine on the page: one table of actions, each asked about before it is done.
 
 GET shows the question with all that tells this machine from its neighbours; POST does it and leads to the machine. Each
-action says what will be, never "the other way round", so that sending it twice, or after somebody else did, is no surprise.
+action says what will be, never "the other way round": sending it twice, or after somebody else did, is no surprise.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fleetcore.errors import InvalidInput, NotFound
 
-from fleetd.server.kernel.auth.http import Who, check_csrf, ensure
+from fleetd.server.kernel.auth.http import Who, check_csrf, check_same_site, ensure
 from fleetd.server.kernel.auth.service import May, Principal
-from fleetd.server.kernel.http.errors import Forbidden
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.http import state
 from fleetd.server.machines import holds
 from fleetd.server.machines.model import ControllerState
-from fleetd.server.machines.service import MachineView, checked_id, set_note
-from fleetd.server.page.rendering import go, login_page, plain, render, services
+from fleetd.server.machines.service import Machines, MachineView, checked_id, set_note
+from fleetd.server.page.rendering import go, login_page, plain, render
 from fleetd.server.page.status import findings
-from fleetd.server.services import Services
+from fleetd.server.powercycles.service import Powercycles
+from fleetd.server.work.service import WorkService
 
 router = APIRouter(include_in_schema=False)
 
@@ -58,23 +60,23 @@ class Action:
 
 
 def _describe(change: Callable[[str, str], holds.Change]) -> Do:
-    return lambda known, view, text, user: known.machines.describe(view.machine.id, change(text, user))
+    return lambda known, view, text, user: known.of(Machines).describe(view.machine.id, change(text, user))
 
 
 def _cycle(known: Services, view: MachineView, text: str, user: str) -> None:
-    known.powercycles.request(view.machine.id, user, text)
+    known.of(Powercycles).request(view.machine.id, user, text)
 
 
 def _cancel(known: Services, view: MachineView, _text: str, user: str) -> None:
     if view.powercycle is None:
         raise NotFound(f"no power cycle of {view.machine.id} is requested")
-    known.powercycles.cancel(view.powercycle.id, user)
+    known.of(Powercycles).cancel(view.powercycle.id, user)
 
 
 def _delete(known: Services, view: MachineView, text: str, _user: str) -> None:
     if text != view.machine.id:
         raise InvalidInput(f"name: {text[:80]!r} is not {view.machine.id}: type it to delete the machine", field="name")
-    known.machines.delete(view.machine.id)
+    known.of(Machines).delete(view.machine.id)
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -91,7 +93,8 @@ ACTIONS: Mapping[str, Action] = {
     "cancel": Action(
         "Cancel the power cycle",
         "Cancel the power cycle of {id}?",
-        "The request is closed. Once a runner has claimed it, it is too late: it ends the cycle, so that the machine is not left off.",
+        "The request is closed. Once a runner has claimed it, it is too late: it ends the cycle, "
+        "so that the machine is not left off.",
         "Cancel the power cycle",
         "The power cycle is cancelled.",
         _cancel,
@@ -137,7 +140,8 @@ ACTIONS: Mapping[str, Action] = {
     "clear-recovery": Action(
         "End recovery",
         "End the recovery of {id}?",
-        "Its monitor ends it by itself once the cause is gone. Ended by hand, it starts again if the monitor still sees the cause.",
+        "Its monitor ends it by itself once the cause is gone. Ended by hand, it starts again "
+        "if the monitor still sees the cause.",
         "End recovery",
         "The recovery has ended.",
         _describe(holds.clear_recovery),
@@ -155,7 +159,8 @@ ACTIONS: Mapping[str, Action] = {
     "delete": Action(
         "Delete",
         "Delete {id}?",
-        "The server forgets the machine with its documents, history and power cycles. This can't be undone. A monitor that still runs on it registers it again.",
+        "The server forgets the machine with its documents, history and power cycles. This can't be undone. "
+        "A monitor that still runs on it registers it again.",
         "Delete {id}",
         "",
         _delete,
@@ -176,7 +181,7 @@ def warnings(action: str, view: MachineView, known: Services) -> list[str]:
         found.append(f"A task runs on it{since}: it will be lost." if action == "powercycle" else "A task runs on it.")
     found += [
         f"Somebody works on it: {item.process}, since {item.started_at:%H:%M:%S} UTC."
-        for item in known.work.find(machine=view.machine.id)
+        for item in known.of(WorkService).find(machine=view.machine.id)
     ]
     if action == "powercycle":
         if said.powercycle_state == ControllerState.IN_ERROR:
@@ -208,8 +213,8 @@ def question(
 def _question(
     request: Request, who: Principal, name: str, machine_id: str, problem: str = "", status: int = 200
 ) -> Response:
-    known = services(request)
-    view = known.machines.get(checked_id(machine_id))
+    known = state.of(request).services
+    view = known.of(Machines).get(checked_id(machine_id))
     return render(
         request,
         who,
@@ -218,7 +223,7 @@ def _question(
         name=name,
         action=_action(name),
         view=view,
-        found=findings(view, known.machines.stale_before()),
+        found=findings(view, known.of(Machines).stale_before()),
         warnings=warnings(name, view, known),
         problem=problem,
     )
@@ -234,21 +239,14 @@ def act(
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
     """Do it."""
-    same_site(request)
+    check_same_site(request)
     check_csrf(who, csrf)
     ensure(who, May.OPERATE)
     action = _action(name)
-    known = services(request)
-    view = known.machines.get(checked_id(machine_id))
+    known = state.of(request).services
+    view = known.of(Machines).get(checked_id(machine_id))
     try:
-        action.do(known, view, plain(text), who.name or "anonymous")
+        action.do(known, view, plain(text), who.actor)
     except InvalidInput as exc:
         return _question(request, who, name, machine_id, exc.message, 422)
     return go("/" if name == "delete" else f"/machine/{quote(machine_id)}?done={name}")
-
-
-def same_site(request: Request) -> None:
-    """:raises Forbidden: a form of another site sent this."""
-    origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("this request comes from another site")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.document.match import labels
+from fleetcore.document.sections import LISTS, speakers
 
 Document = Mapping[str, Any]
 Row = Mapping[str, str]
@@ -15,7 +16,10 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Group:
-    """Components of one kind. ``verdict`` says why there are none, or not all; ``origin`` from whom their values are."""
+    """Components of one kind.
+
+    ``verdict`` says why there are none, or not all; ``origin`` from whom their values are.
+    """
 
     name: str
     title: str
@@ -31,28 +35,48 @@ class Group:
 
 
 _HEALTH = {"OK": 0, "Warning": 2, "Critical": 3}
-# The list in the document, its title, what of an item is a detail, the section of the coverage that tells of it.
-_KINDS = (
-    ("cpus", "CPUs", ("cores", "threads", "clock_speed_hz"), "processors"),
-    ("memory", "Memory", ("size_bytes", "type", "clock_speed_hz"), "memory"),
-    ("drives", "Drives", ("capacity_bytes", "protocol", "drive_type"), "storage"),
-    ("volumes", "Volumes", ("size_bytes", "raid_type"), "storage"),
-    ("storage_controller", "Storage controllers", ("speed_gbps",), "storage"),
-    ("nics", "Network cards", (), "network"),
-    ("gpus", "GPUs", ("memory_bytes",), "processors"),
-    ("accelerators", "Accelerators", (), "processors"),
-    ("dpus", "DPUs", (), "network"),
-    ("power_supplies", "Power supplies", ("power_capacity_watts",), "power_supplies"),
-    ("fans", "Fans", ("reading",), "thermal"),
-    ("tpms", "TPMs", ("interface_type",), "tpm"),
-    ("enclosures", "Enclosures", ("chassis_type",), "chassis"),
-    ("batteries", "Batteries", ("charge_percent",), "power_supplies"),
-    ("backplanes", "Backplanes", (), "storage"),
-    ("cplds", "CPLDs", (), "firmware"),
-    ("transceivers", "Transceivers", (), "network"),
-    ("pcie_devices", "PCIe devices", ("device_class",), "pcie"),
-)
+_COMMON = frozenset(
+    {"vendor", "model", "product_name", "name", "description", "slot", "id", "physid", "serial", "firmware", "status"}
+)  # fields that have a column of their own
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the components of one list of the document are shown. ``details`` None: every field that has no column."""
+
+    title: str
+    details: Sequence[str] | None = None
+
+
+# Those that come first, and whose details are chosen. Every other list of the document follows with all its fields.
+_KINDS: Mapping[str, Kind] = {
+    "cpus": Kind("CPUs", ("cores", "threads", "clock_speed_hz")),
+    "memory": Kind("Memory", ("size_bytes", "type", "clock_speed_hz")),
+    "drives": Kind("Drives", ("capacity_bytes", "protocol", "drive_type")),
+    "volumes": Kind("Volumes", ("size_bytes", "raid_type")),
+    "storage_controller": Kind("Storage controllers", ("speed_gbps",)),
+    "nics": Kind("Network cards", ()),
+    "gpus": Kind("GPUs", ("memory_bytes",)),
+    "accelerators": Kind("Accelerators", ()),
+    "dpus": Kind("DPUs", ()),
+    "power_supplies": Kind("Power supplies", ("power_capacity_watts",)),
+    "fans": Kind("Fans", ("reading",)),
+    "tpms": Kind("TPMs", ("interface_type",)),
+    "enclosures": Kind("Enclosures", ("chassis_type",)),
+    "batteries": Kind("Batteries", ("charge_percent",)),
+    "backplanes": Kind("Backplanes", ()),
+    "cplds": Kind("CPLDs", ()),
+    "transceivers": Kind("Transceivers", ()),
+    "pcie_devices": Kind("PCIe devices", ("device_class",)),
+}
 _ALWAYS = ("cpus", "memory", "drives", "nics", "power_supplies", "fans")  # said even when there are none
+_OWN_CARD = frozenset({"firmware_inventory"})
+
+
+def kinds() -> Mapping[str, Kind]:
+    """Every kind of component that a document may have, in the order in which they are shown."""
+    others = [name for name in LISTS if name not in _KINDS and name not in _OWN_CARD]
+    return {**_KINDS, **{name: Kind(name.replace("_", " ").capitalize()) for name in others}}
 
 
 def groups(document: Document) -> list[Group]:
@@ -66,17 +90,17 @@ def groups(document: Document) -> list[Group]:
     ]
     found = [Group("board", "Board", board)] if board else []
     origins = document.get("provenance", {}) if document.get("source") not in SOURCES else {}  # of the merged view
-    for name, title, details, section in _KINDS:
+    for name, kind in kinds().items():
         items = document.get(name, [])
         whole = [f"{name}[{title}]" for title in labels(items)]
         rows = [
-            {**_row(item, details), "origin": SOURCES.get(origins.get(path, ""), "")}
+            {**_row(item, kind.details), "origin": SOURCES.get(origins.get(path, ""), "")}
             for path, item in zip(whole, items, strict=True)
         ]
-        verdict = _verdict(document, name, section)
+        verdict = _verdict(document, *speakers(name, document))
         if rows or verdict or name in _ALWAYS:
             found.append(
-                Group(name, title, rows, verdict or ("" if rows else "none was found"), _origin(name, origins))
+                Group(name, kind.title, rows, verdict or ("" if rows else "none was found"), _origin(name, origins))
             )
     return found
 
@@ -142,7 +166,7 @@ def gaps(document: Document) -> list[tuple[str, str]]:
     ]
 
 
-def _row(item: Document, details: Sequence[str], place: str = "") -> Row:
+def _row(item: Document, details: Sequence[str] | None, place: str = "") -> Row:
     name = str(item.get("model") or item.get("product_name") or item.get("name") or item.get("description") or "")
     vendor = str(item.get("vendor") or "")
     named = vendor and name.lower().startswith(vendor.split(maxsplit=1)[0].lower())  # "Intel" of "Intel(R) Xeon(R) ..."
@@ -152,8 +176,15 @@ def _row(item: Document, details: Sequence[str], place: str = "") -> Row:
         "serial": str(item.get("serial") or ""),
         "firmware": str((item.get("firmware") or {}).get("installed") or ""),
         "health": str((item.get("status") or {}).get("Health") or ""),
-        "details": ", ".join([_detail(name, item) for name in details if item.get(name) is not None] + _macs(item)),
+        "details": ", ".join([*_details(item, details), *_macs(item)]),
     }
+
+
+def _details(item: Document, chosen: Sequence[str] | None) -> list[str]:
+    if chosen is not None:
+        return [_detail(name, item) for name in chosen if item.get(name) is not None]
+    rest = [name for name, found in item.items() if name not in _COMMON and isinstance(found, str | int | float)]
+    return [f"{name.replace('_', ' ')} {_detail(name, item)}" for name in rest]
 
 
 def _detail(name: str, item: Document) -> str:

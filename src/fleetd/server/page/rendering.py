@@ -16,8 +16,8 @@ from fleetd.server.kernel.auth.http import principal
 from fleetd.server.kernel.auth.service import May, Principal
 from fleetd.server.machines.facets import seen_at
 from fleetd.server.page import hardware, status
-from fleetd.server.services import Services
 
+PAGE_SIZE = 100  # lines of a table
 _environment = Environment(
     loader=PackageLoader("fleetd.server.page"),
     autoescape=select_autoescape(default=True, default_for_string=True),
@@ -28,12 +28,6 @@ _environment.filters.update(
     ago=status.ago, stamp=status.stamp, seen=seen_at, path=quote, quantity=hardware.quantity, value=hardware.value
 )
 _environment.globals.update(version=__version__, may=May, troubled=status.troubled)
-
-
-def services(request: Request) -> Services:
-    """The use cases."""
-    found: Services = request.app.state.services
-    return found
 
 
 def here(request: Request) -> str:

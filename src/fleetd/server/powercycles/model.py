@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.ids import JsonMap
 
 
@@ -21,10 +23,9 @@ class CycleState(enum.StrEnum):
     VERIFIED = "verified"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    EXPIRED = "expired"
 
 
-CLOSED = frozenset({CycleState.VERIFIED, CycleState.FAILED, CycleState.CANCELLED, CycleState.EXPIRED})
+CLOSED = frozenset({CycleState.VERIFIED, CycleState.FAILED, CycleState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,15 @@ class Powercycle:
         """The next value: in ``state``, with a step for it."""
         step = CycleStep(state, now, message, runner)
         return replace(self, state=state, updated_at=now, steps=(*self.steps, step), **changes)
+
+
+def of_powercycle(before: Powercycle | None, after: Powercycle) -> Iterator[NewEvent]:
+    """An event for each new state of a request, those within one change too: failed, then queued again."""
+    steps = after.steps[len(before.steps) :] if before else after.steps
+    state = before.state if before else None
+    for step in steps:
+        if step.state != state:
+            actor = step.runner or (after.requester if before is None else "")
+            data = {"powercycle": after.id, "attempts": after.attempts}
+            yield NewEvent(f"powercycle.{step.state.value}", after.machine, actor, step.message, data)
+        state = step.state

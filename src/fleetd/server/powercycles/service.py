@@ -3,60 +3,90 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.ports import Store
-from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle
-from fleetd.server.work import model as leases
-from fleetd.server.work.model import Exit, Fail, Finish, Lease, LeaseLost, Outcome, Subject, WorkConflict
+from fleetd.server.kernel.tally import Count, Tally
+from fleetd.server.powercycles.conditions import PROCESS, PowercycleDue
+from fleetd.server.powercycles.model import CLOSED, CycleState, CycleStep, Powercycle
+from fleetd.server.powercycles.store import PowercycleStore
+from fleetd.server.work.model import MACHINE, Exit, Fail, Finish, Lease, LeaseLost, Outcome, Retry, Work, WorkConflict
+from fleetd.server.work.process import Process
+from fleetd.server.work.service import WorkService
 
-PROCESS = leases.POWERCYCLE
 REPORTED = frozenset({CycleState.CLAIMED, CycleState.OFF, CycleState.ON, CycleState.VERIFIED, CycleState.FAILED})
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """Waits after failures: ``initial``, then each times ``exponent``, in whole seconds, at most ``maximum``."""
-
-    max_attempts: int = 3
-    initial: int = 60
-    exponent: float = 2.0
-    maximum: int = 3600
-
-    def seconds(self, failures: int) -> int:
-        """The wait after the ``failures``-th failure (1 is the first)."""
-        wait = min(self.initial, self.maximum)
-        for _ in range(failures - 1):
-            if wait >= self.maximum:
-                break
-            wait = min(math.ceil(wait * self.exponent), self.maximum)
-        return wait
+DEFAULT_RETRY = Retry(60, 2.0, 3600, attempts=3)
+POWERCYCLES = Count(
+    "powercycles_closed",
+    "Power cycle requests that were closed, by how",
+    "state",
+    tuple(sorted(item.value for item in CLOSED)),
+)
 
 
 class Powercycles:
     """Use cases around power cycle requests."""
 
-    def __init__(self, store: Store, clock: Clock, backoff: Backoff | None = None, tally: Tally | None = None) -> None:
-        self._store = store
+    def __init__(
+        self, tx: Transactions, work: WorkService, clock: Clock, tally: Tally, retry: Retry = DEFAULT_RETRY
+    ) -> None:
+        self._store = PowercycleStore(tx, work, lambda closed: tally.add(POWERCYCLES, closed.state.value))
+        self._work = work
         self._clock = clock
-        self._backoff = backoff or Backoff()
-        self._tally = tally or Tally()
+        self._retry = retry
+        # A need that is a request of a person: it is not kept back by holds.
+        work.add(
+            Process(
+                PROCESS,
+                PowercycleDue(),
+                exclusion=MACHINE,
+                retry=None,
+                started=self._started,
+                finished=self._finished,
+                failed=self._failed,
+                lost=self._lost,
+            )
+        )
+
+    # -- what happens to the work, in its transaction
+
+    def _started(self, held: Work, component: str, now: datetime) -> None:
+        self._store.update_open(
+            held.subject, lambda request: request.to(CycleState.CLAIMED, now, "claimed", component, not_before=None)
+        )
+
+    def _finished(self, held: Work, _words: str, now: datetime) -> None:
+        self._store.update_open(held.subject, lambda request: reported(request, CycleState.VERIFIED, now, self._retry))
+
+    def _failed(self, held: Work, cause: str, now: datetime) -> None:
+        self._store.update_open(
+            held.subject, lambda request: reported(request, CycleState.FAILED, now, self._retry, message=cause)
+        )
+
+    def _lost(self, held: Work, cause: str, now: datetime) -> None:
+        """Back into the queue: nobody works on it, and the machine may be off."""
+
+        def change(request: Powercycle) -> Powercycle:
+            if request.state == CycleState.QUEUED:
+                return request
+            return request.to(CycleState.QUEUED, now, f"given back: {cause}", not_before=None)
+
+        self._store.update_open(held.subject, change)
+
+    # -- what is asked for
 
     def request(self, machine: str, requester: str, reason: str = "") -> tuple[Powercycle, bool]:
         """Ask for a power cycle; a machine with an open request keeps that one (the flag says whether it is new).
 
         :raises NotFound: no such machine.
         """
-        return self._store.open_powercycle(self._new(machine, requester, reason))
+        return self._store.open(self._new(machine, requester, reason))
 
     def toggle(self, machine: str, requester: str) -> None:
         """Request one, or cancel the open request.
@@ -65,7 +95,7 @@ class Powercycles:
         """
         now = self._clock()
         try:
-            changed = self._store.toggle_powercycle(
+            self._store.toggle(
                 machine,
                 self._new(machine, requester, ""),
                 lambda previous: cancelled(previous, now, requester),
@@ -73,7 +103,6 @@ class Powercycles:
             )
         except WorkConflict as exc:
             raise _under_way(exc) from None
-        self._count(changed, now)
 
     def complete(self, machine: str, runner: str) -> None:
         """The open request of the machine is done. Without one nothing happens: a repeated report is no error.
@@ -81,10 +110,9 @@ class Powercycles:
         :raises NotFound: no such machine.
         """
         now = self._clock()
-        changed = self._store.toggle_powercycle(
-            machine, None, lambda previous: reported(previous, CycleState.VERIFIED, now, self._backoff, runner=runner)
+        self._store.toggle(
+            machine, None, lambda previous: reported(previous, CycleState.VERIFIED, now, self._retry, runner=runner)
         )
-        self._count(changed, now)
 
     def report(
         self,
@@ -97,8 +125,8 @@ class Powercycles:
     ) -> Powercycle:
         """What a runner did. Repeating the report that closed a request is no error.
 
-        :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the work.
-            None: nobody may have claimed it; who reports without a token can't know whether it is still theirs.
+        :param fencing_token: of the claim under which it was done. Then a verified or failed request also leaves the
+            work. None: nobody may have claimed it; who reports without a token can't know whether it is still theirs.
         :raises NotFound: no such request. :raises ConflictError: it was closed otherwise, or is claimed.
         :raises LeaseLost: the claim of that token is over. :raises SessionExpired: it is, because its session died.
         :raises InvalidInput: a state that can't be reported.
@@ -112,16 +140,14 @@ class Powercycles:
             return self._report_claimed(self.get(request_id), state, fencing_token, said)
         now = self._clock()
         try:
-            changed = self._store.update_powercycle(
-                request_id, lambda previous: reported(previous, state, now, self._backoff, **said), unclaimed=True
+            return self._store.update(
+                request_id, lambda previous: reported(previous, state, now, self._retry, **said), unclaimed=True
             )
         except WorkConflict as exc:
             raise ConflictError(
                 f"power cycle request {request_id} is claimed: report it with the fencing_token of the claim",
                 **exc.details,
             ) from None
-        self._count(changed, now)
-        return changed
 
     def _report_claimed(
         self, request: Powercycle, state: CycleState, token: int, said: Mapping[str, Any]
@@ -129,53 +155,49 @@ class Powercycles:
         exits: dict[CycleState, Exit] = {CycleState.VERIFIED: Finish(), CycleState.FAILED: Fail(said["message"], None)}
         leave = exits.get(state)
 
-        def change(subject: Subject, now: datetime) -> Subject:
-            if subject.request is None or subject.request.id != request.id:
-                raise ConflictError(f"power cycle request {request.id} is closed", state=request.state.value)
-            return replace(subject, request=reported(subject.request, state, now, self._backoff, **said))
+        def under(_held: Work, now: datetime) -> Powercycle:
+            def change(previous: Powercycle) -> Powercycle:
+                if previous.id != request.id:
+                    raise _closed(request)
+                return reported(previous, state, now, self._retry, **said)
+
+            changed = self._store.update_open(request.machine, change)
+            if changed is None:
+                raise _closed(request)
+            return changed
 
         lease = Lease(request.machine, PROCESS, token=token)
         try:
-            changed = self._store.transact(lease, change, leave).request or request
+            return self._work.report(lease, under, leave) or request
         except LeaseLost:
             found = self.get(request.id)
             if leave is not None and self._left(lease, found, state):
                 return found  # the same report again: its answer was lost
             raise
-        self._count(changed, changed.finished_at)
-        return changed
 
     def _left(self, lease: Lease, request: Powercycle, state: CycleState) -> bool:
         """Whether the work of that token ended with this report about this request: in one transaction, at one time."""
         wanted = Outcome.FINISHED if state == CycleState.VERIFIED else Outcome.FAILED
         told = {step.at for step in request.steps if step.state == state}
-        lines = self._store.work_history(lease.machine, lease.process, limit=20)
+        lines = self._work.history(lease.subject, lease.process, limit=20)
         return any(line.token == lease.token and line.outcome == wanted and line.at in told for line in lines)
 
     def cancel(self, request_id: str, user: str) -> Powercycle:
         """Close an open request without doing it; cancelling twice is no error.
 
-        :raises NotFound: no such request. :raises ConflictError: it is closed otherwise, or a runner has claimed it: the machine
-            may be off, and only its holder knows.
+        :raises NotFound: no such request.
+        :raises ConflictError: it is closed otherwise, or a runner has claimed it: the machine may be off, and only its
+            holder knows.
         """
         now = self._clock()
         try:
-            changed = self._store.update_powercycle(
-                request_id, lambda previous: cancelled(previous, now, user), unclaimed=True
-            )
+            return self._store.update(request_id, lambda previous: cancelled(previous, now, user), unclaimed=True)
         except WorkConflict as exc:
             raise _under_way(exc) from None
-        self._count(changed, now)
-        return changed
-
-    def _count(self, request: Powercycle | None, now: datetime | None) -> None:
-        """Count a request that was closed ``now``, and not one that was closed before."""
-        if request is not None and request.finished_at is not None and request.finished_at == now:
-            self._tally.add(Done.POWERCYCLES, request.state.value)
 
     def get(self, request_id: str) -> Powercycle:
         """:raises NotFound: no such request."""
-        found = self._store.get_powercycle(request_id)
+        found = self._store.get(request_id)
         if found is None:
             raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
         return found
@@ -188,15 +210,23 @@ class Powercycles:
         after: str | None = None,
     ) -> Sequence[Powercycle]:
         """Requests, newest first."""
-        return self._store.list_powercycles(machine, state, limit, after)
+        return self._store.find(machine, state, limit, after)
+
+    def latest(self, machines: Iterable[str] | None = None) -> Mapping[str, Powercycle]:
+        """The open request of each machine, else its newest; ``machines`` None is all."""
+        return self._store.latest(machines)
+
+    def counts(self) -> Mapping[CycleState, int]:
+        """Requests that are kept, by state."""
+        return dict.fromkeys(CycleState, 0) | dict(self._store.count())
 
     def due(self) -> Sequence[str]:
         """Ids of machines that a runner should power cycle now."""
-        return self._store.due_powercycles(self._clock())
+        return self._store.due(self._clock())
 
     def oldest_open_age(self) -> float:
         """Seconds that the oldest open request waits; 0: none is open."""
-        oldest = self._store.oldest_open_powercycle()
+        oldest = self._store.oldest_open()
         return max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0.0
 
     def _new(self, machine: str, requester: str, reason: str) -> Powercycle:
@@ -209,7 +239,7 @@ def reported(
     previous: Powercycle,
     state: CycleState,
     now: datetime,
-    backoff: Backoff,
+    retry: Retry,
     *,
     message: str = "",
     error: Mapping[str, Any] | None = None,
@@ -217,10 +247,10 @@ def reported(
 ) -> Powercycle:
     """The request after a runner's report.
 
-    A report of the state that it has already changes nothing: a runner and the playbook that outlived it may both tell it. But for
-    ``off``, which only the runner tells, with other words: why the machine is still off.
-    A failure puts it back into the queue behind its backoff, until there were ``max_attempts``: then it is closed. A
-    failure that is reported while it waits there is the same one, sent again, and counts once.
+    A report of the state that it has already changes nothing, because a runner and the playbook that outlived it may
+    both tell it. But ``off`` with other words says why the machine is still off; only the runner tells that.
+    A failure puts it back into the queue for a while, until there were ``retry.attempts``: then it is closed. A failure
+    that is reported while it waits there is the same one, sent again, and counts once.
 
     :raises ConflictError: it is closed, and not by the same report.
     """
@@ -228,9 +258,7 @@ def reported(
     if previous.state == state and not news:
         return previous
     if not previous.open:
-        raise ConflictError(
-            f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
-        )
+        raise _closed(previous)
     waits = previous.state == CycleState.QUEUED and previous.not_before is not None and now < previous.not_before
     if state == CycleState.FAILED and waits:
         return previous
@@ -243,24 +271,31 @@ def reported(
     attempts = previous.attempts + 1
     failure: dict[str, Any] = {"code": "failed", "message": message, **(error or {})}
     failed = previous.to(CycleState.FAILED, now, message, runner, attempts=attempts, error=failure)
-    if attempts >= backoff.max_attempts:
+    seconds = retry.wait(attempts)
+    if seconds is None:
         return failed.to(
             CycleState.FAILED, now, f"given up after {attempts} attempts", runner, finished_at=now, not_before=None
         )
-    seconds = backoff.seconds(attempts)
     until = now + timedelta(seconds=seconds)
     return failed.to(
         CycleState.QUEUED,
         now,
-        f"attempt {attempts} of {backoff.max_attempts} failed; again in {seconds} s",
+        f"attempt {attempts} of {retry.attempts} failed; again in {seconds} s",
         not_before=until,
+    )
+
+
+def _closed(request: Powercycle) -> ConflictError:
+    return ConflictError(
+        f"power cycle request {request.id} is closed: {request.state.value}", state=request.state.value
     )
 
 
 def _under_way(claimed: WorkConflict) -> ConflictError:
     held = claimed.details
     return ConflictError(
-        f"the power cycle of {held['machine']} is under way, {held['holder']} has claimed it: it can't be cancelled any more",
+        f"the power cycle of {held['machine']} is under way, {held['holder']} has claimed it: "
+        "it can't be cancelled any more",
         **held,
     )
 
@@ -273,7 +308,5 @@ def cancelled(previous: Powercycle, now: datetime, user: str) -> Powercycle:
     if previous.state == CycleState.CANCELLED:
         return previous
     if not previous.open:
-        raise ConflictError(
-            f"power cycle request {previous.id} is closed: {previous.state.value}", state=previous.state.value
-        )
+        raise _closed(previous)
     return previous.to(CycleState.CANCELLED, now, f"cancelled by {user}", finished_at=now, not_before=None)

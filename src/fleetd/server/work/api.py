@@ -1,132 +1,225 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""/api/v1/sessions, /api/v1/work, /api/v1/explain. A 409 has ``details.reason``: session_expired, lease_lost, work_conflict, not_eligible."""
+"""/api/v1/sessions, /api/v1/work, /api/v1/explain.
+
+A 409 has ``details.reason``: session_expired, lease_lost, work_conflict, not_eligible.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated, Any
 
-from fleetd.server import schemas, wire
+from fastapi import Query, Response
+from pydantic import AfterValidator, BaseModel, Field
+
 from fleetd.server.kernel.auth.http import Reader, Worker
-from fleetd.server.kernel.auth.service import Principal
+from fleetd.server.kernel.http import request as http
+from fleetd.server.kernel.http.answers import Shape, errors, extended, list_of, many, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.middleware import path_id
-from fleetd.server.machines.api import Cursor, Limit, answers, decode, encode, services
-from fleetd.server.work.model import Lease, Retry
+from fleetd.server.kernel.http.fields import Body, FencingToken, Id, MachineId, PathId, Short, Text, Words, small_json
+from fleetd.server.kernel.http.request import Page
+from fleetd.server.work.model import Backoff, Explanation, Lease, LeaseSession, Retry, Work, WorkEvent
 from fleetd.server.work.service import WorkService
 
-router = APIRouter(prefix="/api/v1", responses=answers(), tags=["work"])
+router = http.router("work")
+Known = Annotated[WorkService, http.service(WorkService)]
 
 
-def _work(request: Request) -> WorkService:
-    return services(request).work
+class Condition(BaseModel):
+    """One part of a predicate, and whether it holds."""
+
+    text: str
+    holds: bool
 
 
-def _lease(body: schemas.Exit) -> Lease:
-    return Lease(body.machine, body.process, body.session, body.fencing_token)
+SESSION = Shape(LeaseSession)
+_ABOUT = ("subject", "kind")
+WORK = Shape(Work, without=_ABOUT, names={"token": "fencing_token"}, also={"machine": str})
+LINE = Shape(WorkEvent, without=_ABOUT, names={"token": "fencing_token"}, also={"machine": str})
+BACKOFF = Shape(Backoff, without=(*_ABOUT, "process"))
+EXPLANATION = Shape(
+    Explanation,
+    without=_ABOUT,
+    also={
+        "machine": str,
+        "eligible": bool,
+        "conditions": list[Condition],
+        "work": WORK.model | None,
+        "backoff": BACKOFF.model | None,
+    },
+)
+
+# -- bodies
 
 
-def _actor(who: Principal) -> str:
-    return who.name or "anonymous"
+class NewSession(Body):
+    """A component that wants to work."""
+
+    component: Short = Field(description="its name, shown at what it holds", examples=["runner-rack1"])
+    info: Annotated[dict[str, str | int | float | bool | None], AfterValidator(small_json)] = Field(
+        default={}, max_length=32, description="version, host, job, ...: shown to people"
+    )
+    interval: float = Field(
+        default=5.0, ge=0.2, le=86_400, strict=False, description="seconds a heartbeat is good for; send twice as many"
+    )
+
+
+class Claim(Body):
+    """Which work is wanted."""
+
+    session: Id
+    process: Short
+    count: int = Field(default=1, ge=1, le=1000, description="at most so many machines")
+    machines: list[MachineId] | None = Field(default=None, max_length=10_000, description="only among these")
+
+
+class Take(Body):
+    """One machine that is wanted by name."""
+
+    session: Id
+    process: Short = "manual"
+    machine: MachineId
+    needed: bool = Field(default=True, description="false: whatever the predicate and the backoff say")
+
+
+class Exit(Body):
+    """Which work is left."""
+
+    session: Id
+    process: Short
+    machine: MachineId
+    fencing_token: FencingToken | None = Field(
+        default=None, description="of the claim; a stale one is refused with 409"
+    )
+
+    def lease(self) -> Lease:
+        return Lease(self.machine, self.process, self.session, self.fencing_token)
+
+
+class Cancelled(Exit):
+    """Work that is given back."""
+
+    cause: Text = ""
+
+
+class RetryBody(Body):
+    """When to try again, in place of the process's own rule."""
+
+    initial: float = Field(default=60, ge=0, le=31_536_000, strict=False, description="seconds")
+    exponent: float | None = Field(default=None, ge=0, le=100, strict=False, description="none: always `initial`")
+    maximum: float = Field(default=3600, ge=0, le=31_536_000, strict=False, description="seconds")
+    attempts: int | None = Field(default=None, ge=1, le=1000, description="so many in a row quarantine the machine")
+
+
+class Failed(Exit):
+    """Work that did not succeed."""
+
+    cause: Text
+    backoff: RetryBody | None = None
 
 
 # -- sessions
 
 
-@router.post("/sessions", status_code=201, responses={201: {"model": schemas.SessionOut}, **answers(400)})
-def start_session(request: Request, body: schemas.NewSession, who: Worker) -> Response:
-    """A session: needed to hold work. It lives as long as its heartbeats come in time, by the database's clock."""
-    made = _work(request).start(body.component, _actor(who), body.info, body.interval)
-    return Json(wire.lease_session(made), 201)
+@router.post("/sessions", status_code=201, responses={201: {"model": SESSION.model}, **errors(400)})
+def start_session(body: NewSession, known: Known, who: Worker) -> Response:
+    """Start a session, which is needed to hold work.
+
+    It lives as long as its heartbeats come in time, by the database's clock.
+    """
+    return Json(SESSION.json(known.start(body.component, who.actor, body.info, body.interval)), 201)
 
 
-@router.get("/sessions", responses={200: {"model": schemas.SessionList}})
-def list_sessions(request: Request, _who: Reader) -> Response:
+@router.get("/sessions", responses={200: {"model": list_of(SESSION)}})
+def list_sessions(known: Known, _who: Reader) -> Response:
     """Sessions that live."""
-    return Json({"items": [wire.lease_session(item) for item in _work(request).sessions()]})
+    return Json(SESSION.items(known.sessions()))
 
 
-@router.post("/sessions/{session}/heartbeat", responses={200: {"model": schemas.HeartbeatOut}, **answers(409)})
-def heartbeat(request: Request, session: schemas.Id, who: Worker) -> Response:
+@router.post(
+    "/sessions/{session}/heartbeat",
+    responses={200: {"model": extended(SESSION, "Heartbeat", work=many(WORK.model))}, **errors(409)},
+)
+def heartbeat(session: Id, known: Known, who: Worker) -> Response:
     """Renew it, and with it all it holds; the answer lists that. Send it every half interval."""
-    found, held = _work(request).heartbeat(session, _actor(who))
-    return Json({**wire.lease_session(found), "work": [wire.work(item) for item in held]})
+    found, held = known.heartbeat(session, who.actor)
+    return Json({**SESSION.json(found), "work": [WORK.json(item) for item in held]})
 
 
 @router.delete("/sessions/{session}", status_code=204)
-def end_session(request: Request, session: schemas.Id, who: Worker) -> Response:
+def end_session(session: Id, known: Known, who: Worker) -> Response:
     """Give all its work back. One that has ended already is no error."""
-    _work(request).end(session, _actor(who))
+    known.end(session, who.actor)
     return Response(status_code=204)
 
 
 # -- work
 
 
-@router.post("/work/claim", responses={200: {"model": schemas.WorkList}, **answers(400, 409)})
-def claim_work(request: Request, body: schemas.Claim, who: Worker) -> Response:
+@router.post("/work/claim", responses={200: {"model": list_of(WORK)}, **errors(400, 409)})
+def claim_work(body: Claim, known: Known, who: Worker) -> Response:
     """Lock eligible machines, oldest need first; an empty list if there are none."""
-    found = _work(request).claim(body.session, _actor(who), body.process, body.count, body.machines)
-    return Json({"items": [wire.work(item) for item in found]})
+    return Json(WORK.items(known.claim(body.session, who.actor, body.process, body.count, body.machines)))
 
 
-@router.post("/work/take", responses={200: {"model": schemas.WorkOut}, **answers(400, 404, 409)})
-def take_work(request: Request, body: schemas.Take, who: Worker) -> Response:
+@router.post("/work/take", responses={200: {"model": WORK.model}, **errors(400, 404, 409)})
+def take_work(body: Take, known: Known, who: Worker) -> Response:
     """Lock one machine by name."""
-    found = _work(request).take(body.session, _actor(who), body.process, body.machine, body.needed)
-    return Json(wire.work(found))
+    return Json(WORK.json(known.take(body.session, who.actor, body.process, body.machine, body.needed)))
 
 
-@router.post("/work/finish", status_code=204, responses=answers(400, 404, 409))
-def finish_work(request: Request, body: schemas.Exit, who: Worker) -> Response:
+@router.post("/work/finish", status_code=204, responses=errors(400, 404, 409))
+def finish_work(body: Exit, known: Known, who: Worker) -> Response:
     """Done. Clears the backoff; a power cycle is verified. Not twice."""
-    _work(request).finish(_lease(body), _actor(who))
+    known.finish(body.lease(), who.actor)
     return Response(status_code=204)
 
 
-@router.post("/work/fail", status_code=204, responses=answers(400, 404, 409))
-def fail_work(request: Request, body: schemas.Failed, who: Worker) -> Response:
+@router.post("/work/fail", status_code=204, responses=errors(400, 404, 409))
+def fail_work(body: Failed, known: Known, who: Worker) -> Response:
     """Not done: again after a backoff, until too many failures quarantine the machine. Not twice."""
     retry = Retry(**body.backoff.model_dump()) if body.backoff else None
-    _work(request).fail(_lease(body), _actor(who), body.cause, retry)
+    known.fail(body.lease(), who.actor, body.cause, retry)
     return Response(status_code=204)
 
 
-@router.post("/work/cancel", status_code=204, responses=answers(400, 404, 409))
-def cancel_work(request: Request, body: schemas.Cancelled, who: Worker) -> Response:
+@router.post("/work/cancel", status_code=204, responses=errors(400, 404, 409))
+def cancel_work(body: Cancelled, known: Known, who: Worker) -> Response:
     """Give it back. Twice is no error."""
-    _work(request).cancel(_lease(body), _actor(who), body.cause)
+    known.cancel(body.lease(), who.actor, body.cause)
     return Response(status_code=204)
 
 
-@router.get("/work", responses={200: {"model": schemas.WorkList}})
+@router.get("/work", responses={200: {"model": list_of(WORK)}})
 def list_work(
-    request: Request,
+    known: Known,
     _who: Reader,
-    machine: schemas.Query | None = None,
-    process: schemas.Query | None = None,
-    session: schemas.Query | None = None,
+    machine: Annotated[Words | None, Query()] = None,
+    process: Annotated[Words | None, Query()] = None,
+    session: Annotated[Words | None, Query()] = None,
 ) -> Response:
     """Who holds what now."""
-    return Json({"items": [wire.work(item) for item in _work(request).find(machine, process, session)]})
+    return Json(WORK.items(known.find(machine, process, session)))
 
 
-@router.get("/work/history", responses={200: {"model": schemas.WorkHistory}})
+@router.get("/work/history", responses={200: {"model": page_of(LINE)}})
 def work_history(
-    request: Request,
+    known: Known,
     _who: Reader,
-    machine: schemas.Query | None = None,
-    process: schemas.Query | None = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
+    page: Page,
+    machine: Annotated[Words | None, Query()] = None,
+    process: Annotated[Words | None, Query()] = None,
 ) -> Response:
     """What was started, finished, failed and cancelled, newest first."""
-    found = _work(request).history(machine, process, limit + 1, decode(cursor))
-    page = found[:limit]
-    following = encode(page[-1].id) if len(found) > limit else None
-    return Json({"items": [wire.work_event(item) for item in page], "next": following})
+    return page.answer(LINE, known.history(machine, process, page.wanted, page.after))
 
 
-@router.get("/explain/{machine}/{process}", responses={200: {"model": schemas.ExplanationOut}, **answers(404)})
-def explain(request: Request, machine: str, process: schemas.Query, _who: Reader) -> Response:
+@router.get("/explain/{machine}/{process}", responses={200: {"model": EXPLANATION.model}, **errors(404)})
+def explain(machine: PathId, process: Words, known: Known, _who: Reader) -> Response:
     """Why the machine is eligible for the process, or not: by the conditions that claims use."""
-    return Json(wire.explanation(_work(request).explain(path_id(machine), process)))
+    found = known.explain(machine, process)
+    shown: dict[str, Any] = {
+        "conditions": [Condition(text=text, holds=holds) for text, holds in found.conditions],
+        "work": WORK.of(found.work),
+        "backoff": BACKOFF.of(found.backoff),
+    }
+    return Json(EXPLANATION.json(found, **shown))

@@ -1,25 +1,45 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Sessions, work and backoff: the values, the processes' predicates, and what decides. Pure; the stores apply it.
+"""Sessions, work and waits: the values, and what decides. Pure.
 
-A component keeps a *session* alive by heartbeats, claims *work* (machine, process) with it, and leaves the work by one of
-three exits. A predicate is declared once, as data: a store in memory evaluates it in Python, one in SQL compiles it, and
-within a store the scheduler, the counts and ``explain`` use the same.
+A component keeps a *session* alive by heartbeats, claims *work* (a process of a subject) with it, and leaves the work
+by one of three exits. A *subject* is a kind and an id: ``machine`` is one kind.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from fleetcore.errors import ConflictError, FleetError
 
+from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.ids import JsonMap, new_id
-from fleetd.server.machines.model import Annotation, Machine
-from fleetd.server.powercycles.model import Powercycle
+
+MACHINE = "machine"  # the kind of machines, and the group of processes that need a machine for themselves
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What work is about."""
+
+    id: str
+    kind: str = MACHINE
+
+    @property
+    def details(self) -> dict[str, str]:
+        """For ``details`` of an error: ``{"machine": "m1"}``."""
+        return {self.kind: self.id}
+
+
+@dataclass(frozen=True)
+class SubjectGone:
+    """Told in the transaction in which a subject is deleted: what is known of its work goes, too."""
+
+    subject: Subject
+
 
 # -- errors
 
@@ -38,51 +58,49 @@ class SessionExpired(ConflictError):
 class WorkConflict(ConflictError):
     """Somebody holds the work, or work that excludes it."""
 
-    def __init__(self, machine: str, process: str, holder: str = "") -> None:
+    def __init__(self, subject: Subject, process: str, holder: str = "") -> None:
         by = f" by {holder}" if holder else ""
         super().__init__(
-            f"{process} of {machine} is locked{by}",
+            f"{process} of {subject.id} is locked{by}",
             reason="work_conflict",
-            machine=machine,
             process=process,
             holder=holder,
+            **subject.details,
         )
 
 
 class NotEligible(ConflictError):
-    """The machine does not need this work, or must not get it now."""
+    """The subject does not need this work, or must not get it now."""
 
-    def __init__(self, machine: str, process: str, unmet: tuple[str, ...]) -> None:
+    def __init__(self, subject: Subject, process: str, unmet: tuple[str, ...]) -> None:
         super().__init__(
-            f"{machine} is not eligible for {process}: {', '.join(unmet)}",
+            f"{subject.id} is not eligible for {process}: {', '.join(unmet)}",
             reason="not_eligible",
-            machine=machine,
             process=process,
             unmet=list(unmet),
+            **subject.details,
         )
 
 
 class LeaseLost(ConflictError):
     """The work is not held (any more): it ended, or somebody else has it with a newer fencing token."""
 
-    def __init__(self, machine: str, process: str) -> None:
+    def __init__(self, subject: Subject, process: str) -> None:
         super().__init__(
-            f"{process} of {machine} is not held with this session and token (any more)",
+            f"{process} of {subject.id} is not held with this session and token (any more)",
             reason="lease_lost",
-            machine=machine,
             process=process,
+            **subject.details,
         )
 
 
 class NothingToDo(FleetError):
-    """No machine is eligible."""
+    """No subject is eligible."""
 
     code = "nothing_to_do"
 
 
 # -- values
-
-POWERCYCLE = "powercycle"  # the process whose need is a request of its own
 
 
 @dataclass(frozen=True)
@@ -98,22 +116,35 @@ class LeaseSession:
     deadline: datetime
 
 
-@dataclass(frozen=True)
-class Work:
-    """A lock on (machine, process). ``token`` is the fencing token, monotonic per machine over all processes."""
+class _About:
+    """Has a subject."""
 
-    machine: str
+    subject: str
+    kind: str
+
+    @property
+    def machine(self) -> str | None:
+        """The id of the machine that it is about; None: it is about something else."""
+        return self.subject if self.kind == MACHINE else None
+
+
+@dataclass(frozen=True)
+class Work(_About):
+    """A lock on a process of a subject. ``token`` is the fencing token, monotonic per subject over all processes."""
+
+    subject: str
     process: str
     session: str
     token: int
     started_at: datetime
+    kind: str = MACHINE
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Which work a caller says it holds: by its session, its fencing token, or both."""
+    """Which work a caller says it holds: by its session, its fencing token, or both. The process says of which kind."""
 
-    machine: str
+    subject: str
     process: str
     session: str | None = None
     token: int | None = None
@@ -129,12 +160,12 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class WorkEvent:
+class WorkEvent(_About):
     """A line of the history, written in the transaction that it tells of."""
 
     id: str
     at: datetime
-    machine: str
+    subject: str
     process: str
     outcome: Outcome
     session: str
@@ -142,30 +173,53 @@ class WorkEvent:
     actor: str
     cause: str = ""
     token: int = 0
+    kind: str = MACHINE
 
 
 def happened(work: Work, outcome: Outcome, component: str, actor: str, now: datetime, cause: str = "") -> WorkEvent:
     """The line that tells what happened to ``work``."""
     return WorkEvent(
-        new_id(now), now, work.machine, work.process, outcome, work.session, component, actor, cause, work.token
+        new_id(now),
+        now,
+        work.subject,
+        work.process,
+        outcome,
+        work.session,
+        component,
+        actor,
+        cause,
+        work.token,
+        work.kind,
     )
 
 
-@dataclass(frozen=True)
-class Backoff:
-    """(machine, process) is not eligible before ``until``. ``interval`` is the last wait without its jitter, in seconds."""
+def of_work(line: WorkEvent) -> Iterator[NewEvent]:
+    """The event of work that failed; what was started and done is in the history of work."""
+    if line.outcome == Outcome.FAILED:
+        about = {} if line.machine else {"kind": line.kind, "subject": line.subject}
+        data = {"process": line.process, "component": line.component, "fencing_token": line.token, **about}
+        yield NewEvent("work.failed", line.machine, line.actor, line.cause, data)
 
-    machine: str
+
+@dataclass(frozen=True)
+class Backoff(_About):
+    """A process of a subject is not eligible before ``until``.
+
+    ``interval`` is the last wait without its jitter, in seconds.
+    """
+
+    subject: str
     process: str
     until: datetime
     cause: str
     interval: int
     failures: int
+    kind: str = MACHINE
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Waits between attempts, in whole seconds; ``attempts`` failures in a row quarantine the machine (None: never).
+    """Waits between attempts, in whole seconds; after ``attempts`` failures in a row there is no other (None: never).
 
     ``exponent`` None is a simple backoff: always ``initial``.
     """
@@ -186,10 +240,20 @@ class Retry:
         # The quotient of decimal factors (73 * 1.1) is not exact: what is a whole number but for that is one.
         return min(math.ceil(round(wait, 6)), maximum) if wait < maximum else maximum
 
-    def after(
-        self, previous: Backoff | None, lease: Lease, cause: str, now: datetime, jitter: float = 0.0
-    ) -> Backoff | None:
-        """The backoff after a failure; None: there were enough, the machine is to be quarantined.
+    def wait(self, failures: int) -> int | None:
+        """The wait after so many failures in a row (1 is the first); None: there were enough."""
+        if self.attempts is not None and failures >= self.attempts:
+            return None
+        seconds = self.next(None)
+        for _ in range(failures - 1):
+            following = self.next(seconds)
+            if following == seconds:
+                break
+            seconds = following
+        return seconds
+
+    def after(self, previous: Backoff | None, held: Work, cause: str, now: datetime, jitter: float) -> Backoff | None:
+        """The backoff after a failure; None: there were enough.
 
         :param jitter: share of the wait that is added to it.
         """
@@ -198,35 +262,12 @@ class Retry:
             return None
         interval = self.next(previous.interval if previous else None)
         until = now + timedelta(seconds=interval * (1 + max(0.0, jitter)))
-        return Backoff(lease.machine, lease.process, until, cause, interval, failures)
+        return Backoff(held.subject, held.process, until, cause, interval, failures, held.kind)
 
 
 def _finite(seconds: float) -> float:
     """Ten years instead of what a calendar can't add."""
     return min(seconds, 315_360_000.0) if seconds >= 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What work changes: the machine and its open power cycle request."""
-
-    machine: Machine
-    request: Powercycle | None = None
-
-
-Change = Callable[[Subject, datetime], Subject]
-
-
-def unchanged(subject: Subject, _now: datetime) -> Subject:
-    """The change that is none."""
-    return subject
-
-
-def quarantined(subject: Subject, process: str, cause: str, now: datetime) -> Subject:
-    """The machine after too many failures: latched, only a person lifts it."""
-    note = Annotation(f"Quarantined: {process} failed too often: {cause}", "fleetd", now)
-    description = replace(subject.machine.description, is_quarantined=True, annotation=note)
-    return replace(subject, machine=replace(subject.machine, description=description))
 
 
 # -- exits
@@ -257,194 +298,16 @@ Exit = Finish | Fail | Cancel
 EXPIRED = "session expired"
 
 
-# -- predicates
-
-
 @dataclass(frozen=True)
-class Facts:
-    """What a predicate looks at. ``observed`` is when each source last published a device document, ``finished`` when each process
-    was last finished.
-    """
+class Explanation(_About):
+    """Why a subject is eligible for a process, or not: each condition with whether it holds."""
 
-    subject: Subject
-    observed: Mapping[str, datetime]
-    now: datetime
-    finished: Mapping[str, datetime] = field(default_factory=dict)
-
-
-class Condition(Protocol):
-    """One part of a predicate. A store in SQL has to know every class of them: see ``adapters/sql/work.py``."""
-
-    @property
-    def text(self) -> str:
-        """What has to hold, for a person."""
-
-    def holds(self, facts: Facts) -> bool: ...
-
-    def since(self, facts: Facts) -> datetime | None:
-        """How old the need is; None: older than any time."""
-
-
-class _Condition:
-    def since(self, facts: Facts) -> datetime | None:
-        return facts.subject.machine.updated_at
-
-
-@dataclass(frozen=True)
-class LifecycleIn(_Condition):
-    """The machine is in one of these states."""
-
-    states: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return f"lifecycle is {' or '.join(self.states)}" if self.states else "never by itself: it is taken by name"
-
-    def holds(self, facts: Facts) -> bool:
-        return facts.subject.machine.lifecycle in self.states
-
-
-@dataclass(frozen=True)
-class LifecycleNotIn(_Condition):
-    """The machine is in none of these states."""
-
-    states: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return f"lifecycle is not {' or '.join(self.states)}"
-
-    def holds(self, facts: Facts) -> bool:
-        return facts.subject.machine.lifecycle not in self.states
-
-
-@dataclass(frozen=True)
-class HasBmc(_Condition):
-    """The server knows how its BMC is reached."""
-
-    text: str = "its BMC is known"
-
-    def holds(self, facts: Facts) -> bool:
-        return facts.subject.machine.bmc is not None
-
-
-@dataclass(frozen=True)
-class NotQuarantined(_Condition):
-    """No latched quarantine."""
-
-    text: str = "not quarantined"
-
-    def holds(self, facts: Facts) -> bool:
-        return not facts.subject.machine.description.is_quarantined
-
-
-@dataclass(frozen=True)
-class NotHeld(_Condition):
-    """No hold at all: maintenance, quarantine, recovery."""
-
-    text: str = "no hold: maintenance, quarantine, recovery"
-
-    def holds(self, facts: Facts) -> bool:
-        return not facts.subject.machine.description.held()
-
-
-@dataclass(frozen=True)
-class PowercycleDue(_Condition):
-    """Somebody wants it power cycled, and its last failed attempt is long enough ago."""
-
-    text: str = "a power cycle is requested and not in backoff"
-
-    def holds(self, facts: Facts) -> bool:
-        request = facts.subject.request
-        return request is not None and request.open and (request.not_before is None or request.not_before <= facts.now)
-
-    def since(self, facts: Facts) -> datetime | None:
-        return facts.subject.request.requested_at if facts.subject.request else None
-
-
-class _Aged(_Condition):
-    """Holds when what :meth:`since` tells of is ``seconds`` old, or never was."""
-
-    seconds: int
-
-    def holds(self, facts: Facts) -> bool:
-        last = self.since(facts)
-        return last is None or last <= facts.now - timedelta(seconds=self.seconds)
-
-
-@dataclass(frozen=True)
-class DocumentOlder(_Aged):
-    """``source`` has published nothing within the last ``seconds``."""
-
-    source: str
-    seconds: int
-
-    @property
-    def text(self) -> str:
-        return f"no {self.source} device document of the last {self.seconds} s"
-
-    def since(self, facts: Facts) -> datetime | None:
-        return facts.observed.get(self.source)
-
-
-@dataclass(frozen=True)
-class FinishedBefore(_Aged):
-    """The work of ``process`` was not finished within the last ``seconds``."""
-
-    process: str
-    seconds: int
-
-    @property
-    def text(self) -> str:
-        return f"{self.process} not finished in the last {self.seconds} s"
-
-    def since(self, facts: Facts) -> datetime | None:
-        return facts.finished.get(self.process)
-
-
-UNLOCKED = "no live work that excludes it"
-RESTED = "not in backoff"
-
-
-@dataclass(frozen=True)
-class Process:
-    """A named kind of work.
-
-    :param need: why a machine wants it; the oldest need is served first. :param guards: what else has to hold.
-    :param exclusion: processes of one group exclude each other on a machine; empty: a group of its own.
-    :param retry: after failures; None: the need has a backoff of its own.
-    :param started: applied to the machine when work is claimed. :param lost: when it is cancelled or its session died.
-    """
-
-    name: str
-    need: Condition
-    guards: tuple[Condition, ...] = ()
-    exclusion: str = ""
-    retry: Retry | None = field(default_factory=Retry)
-    started: Callable[[Subject, datetime, str], Subject] = lambda subject, _now, _component: subject
-    lost: Callable[[Subject, datetime, str], Subject] = lambda subject, _now, _cause: subject
-
-    @property
-    def group(self) -> str:
-        return self.exclusion or self.name
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        return (*self.guards, self.need)
-
-
-Processes = Mapping[str, Process]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why a machine is eligible for a process, or not: each condition with whether it holds."""
-
-    machine: str
+    subject: str
     process: str
     conditions: tuple[tuple[str, bool], ...]
     work: Work | None = None  # live, of the process or one that excludes it
     backoff: Backoff | None = None
+    kind: str = MACHINE
 
     @property
     def eligible(self) -> bool:

@@ -1,98 +1,39 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The processes that this server knows, and the use cases around sessions and work."""
+"""The use cases around sessions and work."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fleetcore.errors import InvalidInput
 
-from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.ports import Store
-from fleetd.server.powercycles import service as powercycles
-from fleetd.server.powercycles.model import CLOSED, CycleState
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.work.model import (
+    MACHINE,
     Backoff,
     Cancel,
-    DocumentOlder,
     Exit,
     Explanation,
     Fail,
     Finish,
-    FinishedBefore,
-    HasBmc,
     Lease,
     LeaseSession,
-    LifecycleIn,
-    LifecycleNotIn,
-    NotHeld,
     NothingToDo,
-    NotQuarantined,
-    PowercycleDue,
-    Process,
-    Processes,
     Retry,
     SessionExpired,
     Subject,
     Work,
     WorkCounts,
     WorkEvent,
-    unchanged,
 )
+from fleetd.server.work.process import FinishedBefore, Kind, Process
+from fleetd.server.work.store import WorkStore
 
-POWERCYCLE = powercycles.PROCESS
-MACHINE = "machine"  # the group of processes that need a machine for themselves
-MANUAL = "manual"
+T = TypeVar("T")
 Jitter = Callable[[], float]  # a share of the wait, 0 and more
-
-
-def _cycle_started(subject: Subject, now: datetime, component: str) -> Subject:
-    if subject.request is None:
-        return subject
-    return replace(subject, request=subject.request.to(CycleState.CLAIMED, now, "claimed", component, not_before=None))
-
-
-def _cycle_lost(subject: Subject, now: datetime, cause: str) -> Subject:
-    """Back into the queue: nobody works on it, and the machine may be off."""
-    request = subject.request
-    if request is None or request.state == CycleState.QUEUED:
-        return subject
-    return replace(subject, request=request.to(CycleState.QUEUED, now, f"given back: {cause}", not_before=None))
-
-
-def _known(*processes: Process) -> Processes:
-    return {item.name: item for item in processes}
-
-
-def default_processes(observe_seconds: int = 86_400, intervals: Mapping[str, int] | None = None) -> Processes:
-    """Ours. A need that is a request of a person (``powercycle``) is not kept back by holds; the others are.
-
-    :param observe_seconds: a device document of that age is collected again.
-    :param intervals: process -> seconds: for the collections in the place of ``observe_seconds``; each other name is a process that
-        a machine needs when its work was last finished that long ago.
-    :raises InvalidInput: an interval for a process that has none.
-    """
-    given = dict(intervals or {})
-    oob, inband = (given.pop(name, observe_seconds) for name in ("collect_oob", "collect_inband"))
-    known = _known(
-        Process(POWERCYCLE, PowercycleDue(), exclusion=MACHINE, retry=None, started=_cycle_started, lost=_cycle_lost),
-        Process("collect_oob", DocumentOlder("oob", oob), (LifecycleNotIn(("retired",)), HasBmc(), NotQuarantined())),
-        Process("collect_inband", DocumentOlder("inband", inband), (LifecycleIn(("active",)), NotHeld())),
-        Process("onboard", LifecycleIn(("new",)), (NotHeld(),), MACHINE),
-        Process("provision", LifecycleIn(("provisioning",)), (NotHeld(),), MACHINE),
-        Process("release", LifecycleIn(("releasing",)), (NotHeld(),), MACHINE),
-        # Nobody's need: taken by name, by people and plays that want a machine for themselves.
-        Process(MANUAL, LifecycleIn(()), (), MACHINE),
-    )
-    for name in given:
-        if name in known:
-            raise InvalidInput(f"leases.intervals: {name} has no interval", field="leases.intervals")
-    guards = (LifecycleNotIn(("retired",)), NotHeld())
-    return {**known, **_known(*(Process(n, FinishedBefore(n, s), guards) for n, s in sorted(given.items())))}
 
 
 class WorkService:
@@ -100,22 +41,49 @@ class WorkService:
 
     Who owns a session is whose token made it: for others it does not exist.
 
+    :param intervals: process -> seconds, see :meth:`interval` and :meth:`add_due_by_time`.
     :param jitter: added to each backoff, as a share of it.
     """
 
     def __init__(
         self,
-        store: Store,
-        cycle_backoff: powercycles.Backoff,
-        processes: Processes | None = None,
+        tx: Transactions,
+        intervals: Mapping[str, int] | None = None,
         jitter: Jitter = lambda: random.uniform(0, 0.1),  # noqa: S311 - not a secret
-        tally: Tally | None = None,
     ) -> None:
-        self._store = store
-        self._cycle_backoff = cycle_backoff
+        self._store = WorkStore(tx)
+        self._intervals = dict(intervals or {})
         self._jitter = jitter
-        self._tally = tally or Tally()
-        self.processes = processes or default_processes()
+
+    # -- what there is: told by the capabilities that know it
+
+    def add_kind(self, kind: Kind) -> None:
+        """Let there be work about things of this kind."""
+        self._store.kinds[kind.name] = kind
+
+    def add(self, *processes: Process) -> None:
+        """Let there be these processes."""
+        self._store.processes.update({item.name: item for item in processes})
+
+    def interval(self, process: str, seconds: int) -> int:
+        """After how many seconds the work of ``process`` is due again: what the settings say, else ``seconds``."""
+        return self._intervals.pop(process, seconds)
+
+    def add_due_by_time(self) -> None:
+        """Make a process of each interval that is left: a machine needs it when it was last finished so long ago.
+
+        :raises InvalidInput: an interval for a process that has none.
+        """
+        guards = self._store.kinds[MACHINE].guards
+        for name, seconds in sorted(self._intervals.items()):
+            if name in self.processes:
+                raise InvalidInput(f"leases.intervals: {name} has no interval", field="leases.intervals")
+            self.add(Process(name, FinishedBefore(name, seconds), guards))
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """All that there are, by name."""
+        return self._store.processes
 
     def process(self, name: str) -> Process:
         """:raises InvalidInput: none of that name."""
@@ -146,7 +114,7 @@ class WorkService:
             self._own(session, actor)
         except SessionExpired:
             return
-        self._store.end_session(session, self.processes)
+        self._store.end_session(session)
 
     def sessions(self) -> Sequence[LeaseSession]:
         """Those that live."""
@@ -154,7 +122,7 @@ class WorkService:
 
     def reap(self) -> int:
         """Give the work of dead sessions back; how many sessions there were."""
-        return self._store.reap(self.processes)
+        return self._store.reap()
 
     def _own(self, session: str, actor: str) -> LeaseSession:
         found = self._store.get_session(session)
@@ -165,7 +133,7 @@ class WorkService:
     # -- work
 
     def claim(
-        self, session: str, actor: str, process: str, count: int = 1, machines: Sequence[str] | None = None
+        self, session: str, actor: str, process: str, count: int = 1, subjects: Sequence[str] | None = None
     ) -> Sequence[Work]:
         """Eligible work, oldest need first; nothing if there is none.
 
@@ -174,36 +142,37 @@ class WorkService:
         kind = self.process(process)
         self._own(session, actor)
         try:
-            return self._store.claim(session, kind, count, self.processes, machines)
+            return self._store.claim(session, kind, count, subjects)
         except NothingToDo:
             return []
 
-    def take(self, session: str, actor: str, process: str, machine: str, needed: bool = True) -> Work:
-        """Lock one machine; ``manual`` needs no need, the others unless ``needed`` is false.
+    def take(self, session: str, actor: str, process: str, subject: str, needed: bool = True) -> Work:
+        """Lock one subject. It has to be eligible, unless ``needed`` is false or the process is taken by name.
 
         :raises WorkConflict: it is locked. :raises NotEligible: the predicate does not hold. :raises NotFound: no such
-            machine. :raises SessionExpired: see :meth:`heartbeat`. :raises InvalidInput: no such process.
+            subject. :raises SessionExpired: see :meth:`heartbeat`. :raises InvalidInput: no such process.
         """
         kind = self.process(process)
         self._own(session, actor)
-        return self._store.take(session, kind, machine, self.processes, needed and process != MANUAL)
+        return self._store.take(session, kind, subject, needed and not kind.by_name)
 
     def finish(self, lease: Lease, actor: str) -> None:
-        """Done; of a power cycle: verified.
+        """Done.
 
         :raises LeaseLost: it is not held. :raises SessionExpired: see :meth:`heartbeat`.
         """
-        self._check(lease, actor)
-        self._leave(lease, CycleState.VERIFIED, "", Finish())
+        kind = self._check(lease, actor)
+        self._store.transact(lease, lambda held, now: kind.finished(held, "", now), Finish())
 
     def fail(self, lease: Lease, actor: str, cause: str, retry: Retry | None = None) -> None:
-        """Not done: again after the backoff of the process, or ``retry``; a power cycle after the one of its request.
+        """Not done: again after the backoff of the process, or ``retry``; if its need has one of its own, after that.
 
         :raises LeaseLost: it is not held. :raises SessionExpired: see :meth:`heartbeat`.
         """
         kind = self._check(lease, actor)
         chosen = retry or kind.retry if kind.retry else None
-        self._leave(lease, CycleState.FAILED, cause, Fail(cause, chosen, max(0.0, self._jitter())))
+        leave = Fail(cause, chosen, max(0.0, self._jitter()))
+        self._store.transact(lease, lambda held, now: kind.failed(held, cause, now), leave)
 
     def cancel(self, lease: Lease, actor: str, cause: str = "") -> None:
         """Give it back; twice is no error.
@@ -211,31 +180,30 @@ class WorkService:
         :raises SessionExpired: see :meth:`heartbeat`.
         """
         kind = self._check(lease, actor)
-        words = cause or "cancelled"
-        self._store.transact(lease, lambda subject, now: kind.lost(subject, now, words), Cancel(cause))
+        self._store.transact(lease, lambda held, now: kind.lost(held, cause or "cancelled", now), Cancel(cause))
 
-    def _leave(self, lease: Lease, state: CycleState, cause: str, leave: Exit) -> None:
-        left = self._store.transact(lease, self._cycle(lease, state, cause), leave)
-        if lease.process == POWERCYCLE and left.request is not None and left.request.finished_at is not None:
-            self._tally.add(Done.POWERCYCLES, left.request.state.value)
+    def report(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None) -> T | None:
+        """Change something under the lock, and leave in the same transaction; for the capability of a process.
+
+        Hooks are not called. :raises LeaseLost: it is not held. :raises SessionExpired: its session died.
+        """
+        return self._store.transact(lease, change, leave)
+
+    def lock(self, machine: str) -> None:
+        """Keep others from writing to the machine until the open transaction ends.
+
+        :raises NotFound: there is none.
+        """
+        self._store.lock(Subject(machine))
+
+    def refuse_held(self, process: str, machine: str) -> None:
+        """:raises WorkConflict: somebody holds it."""
+        self._store.refuse_held(Subject(machine), process)
 
     def _check(self, lease: Lease, actor: str) -> Process:
         if lease.session is not None:
             self._own(lease.session, actor)
         return self.process(lease.process)
-
-    def _cycle(self, lease: Lease, state: CycleState, cause: str) -> Callable[[Subject, datetime], Subject]:
-        """What an exit means for an open power cycle request."""
-        if lease.process != POWERCYCLE:
-            return unchanged
-
-        def change(subject: Subject, now: datetime) -> Subject:
-            if subject.request is None or subject.request.state in CLOSED:
-                return subject
-            request = powercycles.reported(subject.request, state, now, self._cycle_backoff, message=cause)
-            return replace(subject, request=request)
-
-        return change
 
     # -- looks
 
@@ -243,22 +211,26 @@ class WorkService:
         self, machine: str | None = None, process: str | None = None, session: str | None = None
     ) -> Sequence[Work]:
         """Live work."""
-        return self._store.list_work(machine, process, session)
+        return self._store.list_work(_machine(machine), process, session)
 
     def history(
         self, machine: str | None = None, process: str | None = None, limit: int | None = None, after: str | None = None
     ) -> Sequence[WorkEvent]:
         """What happened, newest first."""
-        return self._store.work_history(machine, process, limit, after)
+        return self._store.work_history(_machine(machine), process, limit, after)
 
     def backoffs(self, machine: str | None = None) -> Sequence[Backoff]:
         """What waits."""
-        return self._store.list_backoffs(machine)
+        return self._store.list_backoffs(_machine(machine))
 
-    def explain(self, machine: str, process: str) -> Explanation:
-        """:raises NotFound: no such machine. :raises InvalidInput: no such process."""
-        return self._store.explain(self.process(process), machine)
+    def explain(self, subject: str, process: str) -> Explanation:
+        """:raises NotFound: no such subject. :raises InvalidInput: no such process."""
+        return self._store.explain(self.process(process), subject)
 
     def counts(self) -> Mapping[str, WorkCounts]:
         """By process."""
         return {name: self._store.count_work(item) for name, item in sorted(self.processes.items())}
+
+
+def _machine(name: str | None) -> Subject | None:
+    return None if name is None else Subject(name)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""``fleetd.server.ports.WorkStore`` in SQL.
+"""Sessions, work, waits and history in SQL. All times are the database's.
 
-Locks are taken in one order: session, machine, work. A session's row is locked against deletion (not against heartbeats)
-through each of its transactions, and only then the time is read: the reaper waits for a transaction that was in time.
+Locks are taken in one order: session, subject, work. A session's row is locked against deletion (not against
+heartbeats) through each of its transactions, and only then the time is read: the reaper waits for a transaction that
+was in time. All that a session does first looks whether its deadline has passed; then it is ``SessionExpired``, and
+nothing was written.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -17,95 +20,79 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
-    and_,
     delete,
-    func,
     insert,
-    literal,
-    or_,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from fleetd.server.kernel import codec, tables
+from fleetd.server.kernel import codec
 from fleetd.server.kernel.engine import Transactions
-from fleetd.server.kernel.events import model as events
-from fleetd.server.kernel.events.store import tell
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.machines import rows
+from fleetd.server.work import tables
+from fleetd.server.work.looks import (
+    WorkLooks,
+    backoff_value,
+    eligible,
+    of_subject,
+    oldest,
+    session_value,
+    work_value,
+)
 from fleetd.server.work.model import (
     EXPIRED,
-    RESTED,
-    UNLOCKED,
-    Backoff,
     Cancel,
-    Change,
-    Condition,
-    DocumentOlder,
     Exit,
-    Explanation,
     Fail,
     Finish,
-    FinishedBefore,
-    HasBmc,
     Lease,
     LeaseLost,
     LeaseSession,
-    LifecycleIn,
-    LifecycleNotIn,
     NotEligible,
-    NotHeld,
     NothingToDo,
-    NotQuarantined,
     Outcome,
-    PowercycleDue,
-    Process,
-    Processes,
     SessionExpired,
     Subject,
+    SubjectGone,
     Work,
     WorkConflict,
-    WorkCounts,
-    WorkEvent,
     happened,
-    quarantined,
+    of_work,
 )
+from fleetd.server.work.process import Process
 
-_M, _P, _D = tables.machines, tables.powercycles, tables.devices
 _S, _W, _F, _B, _H = tables.lease_sessions, tables.work, tables.fences, tables.backoffs, tables.work_history
 _LOOKS = 5  # at candidates that others were faster with
 _READ_BEFORE = timedelta(seconds=1)  # a heartbeat may be written between reading the time and reading the sessions
 T = TypeVar("T")
 
 
-class SqlWork:
-    """The part of ``SqlStore`` for sessions and work.
+class WorkStore(WorkLooks):
+    """Sessions, claims and exits."""
 
-    :param clock: in the place of the database's, for tests; None: the database's.
-    """
+    def __init__(self, tx: Transactions) -> None:
+        super().__init__(tx)
+        tx.listeners.append(self._forget)
 
-    _tx: Transactions
-    _clock: Callable[[], datetime] | None
+    def _forget(self, happening: object) -> None:
+        """Delete what is known of a subject that is gone; its fencing token stays."""
+        if not isinstance(happening, SubjectGone):
+            return
 
-    def _now(self, connection: Connection) -> datetime:
-        """The database's time of now, not of the transaction's start."""
-        if self._clock is not None:
-            return self._clock()
-        if connection.dialect.name == "sqlite":
-            now = func.strftime("%Y-%m-%d %H:%M:%f000", "now")
-        else:
-            now = func.clock_timestamp()
-        found: datetime = connection.execute(select(type_coerce(now, tables.UtcDateTime))).scalar_one()
-        return found
+        def work(connection: Connection) -> None:
+            for table in (_W, _B, _H):
+                connection.execute(delete(table).where(*of_subject(table, happening.subject)))
+
+        self._tx.write(work)
 
     # -- sessions
 
     def open_session(self, component: str, actor: str, info: Mapping[str, Any], interval: float) -> LeaseSession:
+        """A new session; its deadline is ``interval`` seconds from now."""
+
         def work(connection: Connection) -> LeaseSession:
-            now = self._now(connection)
+            now = self._tx.now(connection)
             made = LeaseSession(
                 new_id(now), component, actor, dict(info), interval, now, now + timedelta(seconds=interval)
             )
@@ -125,43 +112,40 @@ class SqlWork:
         return self._tx.write(work)
 
     def poke_session(self, session: str) -> LeaseSession:
+        """The heartbeat: the deadline is ``interval`` seconds from now again.
+
+        :raises SessionExpired: too late.
+        """
+
         def work(connection: Connection) -> LeaseSession:
             row, now = self._live(connection, session, change=True)
             deadline = now + timedelta(seconds=row.interval_seconds)
             connection.execute(update(_S).where(_S.c.id == session).values(deadline=deadline))
-            return _session(row, deadline)
+            return session_value(row, deadline)
 
         return self._tx.write(work)
 
-    def get_session(self, session: str) -> LeaseSession:
-        def work(connection: Connection) -> LeaseSession:
-            row = connection.execute(select(_S).where(_S.c.id == session)).first()
-            if row is None or row.deadline <= self._now(connection):
-                raise SessionExpired(session)
-            return _session(row)
+    def end_session(self, session: str) -> None:
+        """Cancel its work and forget it. One that is not there (any more) is no error."""
 
-        return self._tx.read(work)
-
-    def end_session(self, session: str, processes: Processes) -> None:
         def work(connection: Connection) -> None:
             row = connection.execute(select(_S).where(_S.c.id == session).with_for_update()).first()
             if row is not None:
-                now = self._now(connection)
-                self._bury(connection, row, processes, now, EXPIRED if row.deadline <= now else "session ended")
+                now = self._tx.now(connection)
+                self._bury(connection, row, now, EXPIRED if row.deadline <= now else "session ended")
 
         self._tx.write(work)
 
-    def list_sessions(self) -> Sequence[LeaseSession]:
-        def work(connection: Connection) -> list[LeaseSession]:
-            query = select(_S).where(_S.c.deadline > self._now(connection)).order_by(_S.c.created_at, _S.c.id)
-            return [_session(row) for row in connection.execute(query)]
+    def reap(self) -> int:
+        """Cancel the work of dead sessions and forget them; how many there were. Several servers may do it at once.
 
-        return self._tx.read(work)
+        A deadline that is further away than its interval was written before the clock was set back: it is brought to
+        ``interval`` from now, so that work of the dead is not locked until the clock has caught up.
+        """
 
-    def reap(self, processes: Processes) -> int:
         def look(connection: Connection) -> tuple[list[str], dict[str, datetime]]:
             """Dead sessions, and those whose deadline is too late, with the latest that can be."""
-            now = self._now(connection)
+            now = self._tx.now(connection)
             dead, ahead = [], {}
             for row in connection.execute(select(_S.c.id, _S.c.deadline, _S.c.interval_seconds)):
                 latest = now + timedelta(seconds=row.interval_seconds)
@@ -185,7 +169,7 @@ class SqlWork:
                 row = connection.execute(query).first()
                 if row is None:
                     return 0  # another server does it
-                self._bury(connection, row, processes, self._now(connection), EXPIRED)
+                self._bury(connection, row, self._tx.now(connection), EXPIRED)
                 return 1
 
             return work
@@ -195,404 +179,207 @@ class SqlWork:
             self._tx.write(bring_back(session, latest))
         return sum(self._tx.write(bury(session)) for session in dead)
 
-    def _bury(self, connection: Connection, row: Row[Any], processes: Processes, now: datetime, cause: str) -> None:
-        held = connection.execute(select(_W).where(_W.c.session == row.id).order_by(_W.c.machine, _W.c.process)).all()
-        for item in held:
-            _drop(connection, item, row, processes, now, cause)
+    def _bury(self, connection: Connection, row: Row[Any], now: datetime, cause: str) -> None:
+        query = select(_W).where(_W.c.session == row.id).order_by(_W.c.kind, _W.c.subject, _W.c.process)
+        for item in connection.execute(query).all():
+            self._drop(connection, item, row, now, cause)
         connection.execute(delete(_S).where(_S.c.id == row.id))
 
     def _live(self, connection: Connection, session: str, change: bool = False) -> tuple[Row[Any], datetime]:
         """The fence: the session's row, locked, and the time at which it was not dead."""
         query = select(_S).where(_S.c.id == session).with_for_update(key_share=True, read=not change)
         row = connection.execute(query).first()
-        now = self._now(connection)
+        now = self._tx.now(connection)
         if row is None or row.deadline <= now:
             raise SessionExpired(session)
         return row, now
 
     # -- claims
 
+    def lock(self, subject: Subject) -> None:
+        """Keep others from writing to the subject until the open transaction ends.
+
+        :raises NotFound: there is none.
+        """
+        table = self.kinds[subject.kind].table
+        query = select(table.c.id).where(table.c.id == subject.id).with_for_update()
+        if self._tx.write(lambda connection: connection.execute(query).first()) is None:
+            raise NotFound(f"no {subject.kind} {subject.id}", **subject.details)
+
     def claim(
-        self, session: str, process: Process, count: int, processes: Processes, machines: Sequence[str] | None = None
+        self, session: str, process: Process, count: int, subjects: Sequence[str] | None = None
     ) -> Sequence[Work]:
+        """Lock up to ``count`` eligible subjects, oldest need first; ``subjects`` narrows the choice.
+
+        :raises NothingToDo: none is eligible. :raises SessionExpired: too late.
+        """
+        kind = self.kinds[process.kind]
+        ids = kind.table.c.id
+
         def work(connection: Connection) -> list[Work]:
             row, now = self._live(connection, session)
             for _look in range(_LOOKS):
-                query = _eligible(process, now).order_by(*_oldest(process.need)).limit(count)
-                if machines is not None:
-                    query = query.where(_M.c.id.in_(list(machines)))
-                locked = connection.execute(query.with_for_update(of=_M, skip_locked=True)).scalars().all()
+                query = eligible(kind, process, now).order_by(*oldest(kind, process)).limit(count)
+                if subjects is not None:
+                    query = query.where(ids.in_(list(subjects)))
+                locked = connection.execute(query.with_for_update(of=kind.table, skip_locked=True)).scalars().all()
                 if not locked:
                     break
                 sure = locked
                 if connection.dialect.name != "sqlite":  # where one writes at a time
-                    # Somebody may have let go of a lock between the snapshot and ours: look again, now that nobody else can.
-                    query = _eligible(process, now).where(_M.c.id.in_(locked))
+                    # Somebody may have let go of a lock between the snapshot and ours: look again, now that nobody
+                    # else can.
+                    query = eligible(kind, process, now).where(ids.in_(locked))
                     again = set(connection.execute(query).scalars())
                     sure = [name for name in locked if name in again]
                 if sure:
-                    return [_start(connection, name, process, row, processes, now) for name in sure]
-            raise NothingToDo(f"no machine is eligible for {process.name}")
+                    return [self._start(connection, Subject(name, kind.name), process, row, now) for name in sure]
+            raise NothingToDo(f"no {kind.name} is eligible for {process.name}")
 
         return self._tx.write(work, again_on_conflict=True)
 
-    def take(self, session: str, process: Process, machine: str, processes: Processes, needed: bool = True) -> Work:
+    def take(self, session: str, process: Process, subject: str, needed: bool = True) -> Work:
+        """Lock one subject. ``needed`` False: whatever the predicate and the backoff say.
+
+        :raises WorkConflict: it is locked. :raises NotEligible: the predicate does not hold.
+        :raises NotFound: no such subject. :raises SessionExpired: too late.
+        """
+        about = Subject(subject, process.kind)
+
         def work(connection: Connection) -> Work:
             row, now = self._live(connection, session)
-            rows.locked_machine(connection, machine)
-            found = _explain(connection, process, machine, now)
+            self.lock(about)
+            found = self._explained(connection, process, subject, now)
             if found.work is not None:
-                raise WorkConflict(machine, process.name, _holder(connection, found.work))
+                raise WorkConflict(about, process.name, _holder(connection, found.work))
             if needed and not found.eligible:
-                raise NotEligible(machine, process.name, found.unmet)
-            return _start(connection, machine, process, row, processes, now)
+                raise NotEligible(about, process.name, found.unmet)
+            return self._start(connection, about, process, row, now)
 
         try:
             return self._tx.write(work)
         except IntegrityError:  # two who found it free
-            raise WorkConflict(machine, process.name) from None
+            raise WorkConflict(about, process.name) from None
 
-    def transact(self, lease: Lease, change: Change, leave: Exit | None = None) -> Subject:
-        def work(connection: Connection) -> Subject:
-            session = lease.session or _session_of(connection, lease)
+    def transact(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None = None) -> T | None:
+        """Leave the work by one of the exits, if any, and call ``change``: in one transaction, under the lock.
+
+        :returns: what ``change`` does; None for ``Cancel`` of work that is not held (any more): then nothing happens.
+        :raises LeaseLost: it is not held so.
+        :raises SessionExpired: the session named, or that of the token, is dead.
+        """
+        subject = Subject(lease.subject, self.processes[lease.process].kind)
+        mine = [*of_subject(_W, subject), _W.c.process == lease.process]
+        if lease.token is not None:
+            mine.append(_W.c.token == lease.token)
+
+        def work(connection: Connection) -> T | None:
+            session = lease.session or connection.execute(select(_W.c.session).where(*mine)).scalar()
+            if session is None:
+                raise LeaseLost(subject, lease.process)
             row, now = self._live(connection, session)
-            subject = _subject(connection, lease.machine)
-            query = select(_W).where(
-                _W.c.machine == lease.machine, _W.c.process == lease.process, _W.c.session == session
-            )
-            if lease.token is not None:
-                query = query.where(_W.c.token == lease.token)
-            held = connection.execute(query.with_for_update()).first()
-            if held is None:
+            self.lock(subject)
+            item = connection.execute(select(_W).where(*mine, _W.c.session == session).with_for_update()).first()
+            if item is None:
                 if isinstance(leave, Cancel):
-                    return subject
-                raise LeaseLost(lease.machine, lease.process)
-            changed = change(subject, now)
+                    return None
+                raise LeaseLost(subject, lease.process)
+            held = work_value(item)
             if leave is not None:
-                changed = _leave(connection, held, row, leave, changed, now)
-            _write(connection, subject, changed)
-            return changed
+                self._leave(connection, held, row, leave, now)
+            return change(held, now)
 
         return self._tx.write(work)
 
-    # -- looks
-
-    def list_work(
-        self, machine: str | None = None, process: str | None = None, session: str | None = None
-    ) -> Sequence[Work]:
-        def work(connection: Connection) -> list[Work]:
-            query = select(_W).join(_S, _S.c.id == _W.c.session).where(_S.c.deadline > self._now(connection))
-            for column, value in ((_W.c.machine, machine), (_W.c.process, process), (_W.c.session, session)):
-                if value is not None:
-                    query = query.where(column == value)
-            return [_work(row) for row in connection.execute(query.order_by(_W.c.machine, _W.c.process))]
-
-        return self._tx.read(work)
-
-    def _in_work(self, connection: Connection, process: str) -> set[str]:
-        """Machines with live work of ``process``."""
-        query = select(_W.c.machine).join(_S, _S.c.id == _W.c.session)
-        query = query.where(_W.c.process == process, _S.c.deadline > self._now(connection))
-        return set(connection.execute(query).scalars())
-
-    def _refuse_held(self, connection: Connection, machine: str, process: str) -> None:
+    def refuse_held(self, subject: Subject, process: str) -> None:
         """:raises WorkConflict: somebody holds it."""
-        query = select(_S.c.component).join(_W, _S.c.id == _W.c.session)
-        query = query.where(_W.c.machine == machine, _W.c.process == process, _S.c.deadline > self._now(connection))
-        holder: str | None = connection.execute(query).scalar()
-        if holder is not None:
-            raise WorkConflict(machine, process, holder)
 
-    def work_history(
-        self, machine: str | None = None, process: str | None = None, limit: int | None = None, after: str | None = None
-    ) -> Sequence[WorkEvent]:
-        query = select(_H).order_by(_H.c.id.desc()).limit(limit)
-        if machine is not None:
-            query = query.where(_H.c.machine == machine)
-        if process is not None:
-            query = query.where(_H.c.process == process)
-        if after is not None:
-            query = query.where(_H.c.id < after)
-        return self._tx.read(lambda connection: [_event(row) for row in connection.execute(query)])
-
-    def list_backoffs(self, machine: str | None = None) -> Sequence[Backoff]:
-        def work(connection: Connection) -> list[Backoff]:
-            query = select(_B).where(_B.c.until > self._now(connection)).order_by(_B.c.machine, _B.c.process)
-            if machine is not None:
-                query = query.where(_B.c.machine == machine)
-            return [_backoff(row) for row in connection.execute(query)]
-
-        return self._tx.read(work)
-
-    def explain(self, process: Process, machine: str) -> Explanation:
-        return self._tx.read(lambda connection: _explain(connection, process, machine, self._now(connection)))
-
-    def count_work(self, process: Process) -> WorkCounts:
-        def work(connection: Connection) -> WorkCounts:
-            now = self._now(connection)
-
-            def count(query: Select[Any]) -> int:
-                return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-
-            live = select(_W.c.machine).join(_S, _S.c.id == _W.c.session)
-            return WorkCounts(
-                count(_eligible(process, now)),
-                count(live.where(_W.c.process == process.name, _S.c.deadline > now)),
-                count(select(_B.c.machine).where(_B.c.process == process.name, _B.c.until > now)),
+        def work(connection: Connection) -> str | None:
+            query = select(_S.c.component).join(_W, _S.c.id == _W.c.session)
+            query = query.where(
+                *of_subject(_W, subject), _W.c.process == process, _S.c.deadline > self._tx.now(connection)
             )
+            return connection.execute(query).scalar()
 
-        return self._tx.read(work)
+        holder = self._tx.read(work)
+        if holder is not None:
+            raise WorkConflict(subject, process, holder)
 
+    # -- steps of a transaction; the subject is locked
 
-# -- predicates
+    def _start(
+        self, connection: Connection, subject: Subject, process: Process, session: Row[Any], now: datetime
+    ) -> Work:
+        dead = select(_W, _S.c.component, _S.c.actor).join(_S, _S.c.id == _W.c.session)
+        dead = dead.where(*of_subject(_W, subject), _W.c.exclusion == process.group, _S.c.deadline <= now)
+        for item in connection.execute(dead).all():
+            self._drop(connection, item, item, now, EXPIRED)
+        about = {"kind": subject.kind, "subject": subject.id}
+        if not connection.execute(update(_F).where(*of_subject(_F, subject)).values(token=_F.c.token + 1)).rowcount:
+            connection.execute(insert(_F).values(**about, token=1))
+        token = connection.execute(select(_F.c.token).where(*of_subject(_F, subject))).scalar_one()
+        held = Work(subject.id, process.name, session.id, token, now, subject.kind)
+        connection.execute(insert(_W).values({**asdict(held), "exclusion": process.group}))
+        self._log(connection, held, session, Outcome.STARTED, now)
+        process.started(held, session.component, now)
+        return held
 
+    def _drop(self, connection: Connection, item: Row[Any], session: Row[Any], now: datetime, cause: str) -> None:
+        """Cancel work whose session is gone."""
+        held = work_value(item)
+        with contextlib.suppress(NotFound):
+            self.lock(Subject(held.subject, held.kind))
+        if not self._delete(connection, held):
+            return
+        self._log(connection, held, session, Outcome.CANCELLED, now, cause)
+        process = self.processes.get(held.process)
+        if process is not None:
+            process.lost(held, cause, now)
 
-def _predicate(process: Process, now: datetime) -> list[tuple[str, ColumnElement[bool]]]:
-    """The conditions with their SQL, the two that every process has included."""
-    live = select(literal(1)).select_from(_W.join(_S, _S.c.id == _W.c.session))
-    live = live.where(_W.c.machine == _M.c.id, _W.c.exclusion == process.group, _S.c.deadline > now)
-    waits = select(literal(1)).where(_B.c.machine == _M.c.id, _B.c.process == process.name, _B.c.until > now)
-    return [
-        *((item.text, _sql(item, now)) for item in process.conditions),
-        (UNLOCKED, ~live.correlate(_M).exists()),
-        (RESTED, ~waits.correlate(_M).exists()),
-    ]
+    def _leave(self, connection: Connection, held: Work, session: Row[Any], leave: Exit, now: datetime) -> None:
+        self._delete(connection, held)
+        waits = (*of_subject(_B, Subject(held.subject, held.kind)), _B.c.process == held.process)
+        if isinstance(leave, Cancel):
+            self._log(connection, held, session, Outcome.CANCELLED, now, leave.cause)
+        elif isinstance(leave, Finish):
+            self._log(connection, held, session, Outcome.FINISHED, now)
+            connection.execute(delete(_B).where(*waits))
+        else:
+            self._log(connection, held, session, Outcome.FAILED, now, leave.cause)
+            self._back_off(connection, held, leave, now, waits)
 
+    def _back_off(
+        self,
+        connection: Connection,
+        held: Work,
+        leave: Fail,
+        now: datetime,
+        waits: Sequence[ColumnElement[bool]],
+    ) -> None:
+        if leave.retry is None:
+            return
+        row = connection.execute(select(_B).where(*waits)).first()
+        following = leave.retry.after(backoff_value(row) if row else None, held, leave.cause, now, leave.jitter)
+        connection.execute(delete(_B).where(*waits))
+        if following is None:
+            self.kinds[held.kind].exhausted(held, leave.cause, now)
+            return
+        values = asdict(following)
+        values["interval_seconds"] = values.pop("interval")
+        connection.execute(insert(_B).values(values))
 
-def _sql(condition: Condition, now: datetime) -> ColumnElement[bool]:
-    found: ColumnElement[bool]
-    if isinstance(condition, LifecycleIn):
-        states = condition.states
-        # One is compared, so that an index gives them in the order of service.
-        found = _M.c.lifecycle == states[0] if len(states) == 1 else _M.c.lifecycle.in_(states)
-    elif isinstance(condition, LifecycleNotIn):
-        found = _M.c.lifecycle.not_in(condition.states)
-    elif isinstance(condition, HasBmc):
-        found = _M.c.bmc.is_not(None)
-    elif isinstance(condition, NotQuarantined):
-        found = ~_M.c.quarantined
-    elif isinstance(condition, NotHeld):
-        found = ~_M.c.held
-    elif isinstance(condition, PowercycleDue):
-        due = or_(_P.c.not_before.is_(None), _P.c.not_before <= now)
-        # Few requests are open: from them to their machines, not from each machine to its request.
-        found = _M.c.id.in_(select(_P.c.machine).where(_P.c.finished_at.is_(None), due))
-    elif isinstance(condition, DocumentOlder):
-        limit = now - timedelta(seconds=condition.seconds)
-        found = ~_document(condition).where(_D.c.updated_at > limit).correlate(_M).exists()
-    elif isinstance(condition, FinishedBefore):
-        limit = now - timedelta(seconds=condition.seconds)
-        found = ~_finished(condition).where(_H.c.at > limit).correlate(_M).exists()
-    else:
-        raise TypeError(f"no SQL for {type(condition).__name__}")
-    return found
+    def _delete(self, connection: Connection, held: Work) -> int:
+        mine = (*of_subject(_W, Subject(held.subject, held.kind)), _W.c.token == held.token)
+        return connection.execute(delete(_W).where(*mine)).rowcount
 
-
-def _open_request() -> Select[Any]:
-    return select(_P.c.requested_at).where(_P.c.machine == _M.c.id, _P.c.finished_at.is_(None))
-
-
-def _document(condition: DocumentOlder) -> Select[Any]:
-    return select(_D.c.updated_at).where(_D.c.machine == _M.c.id, _D.c.source == condition.source)
-
-
-def _finished(condition: FinishedBefore) -> Select[Any]:
-    return select(_H.c.at).where(
-        _H.c.machine == _M.c.id, _H.c.process == condition.process, _H.c.outcome == Outcome.FINISHED.value
-    )
-
-
-def _oldest(need: Condition) -> list[Any]:
-    """The order of service: those whose need has no beginning, then the oldest."""
-    since: Any = None
-    if isinstance(need, PowercycleDue):
-        since = _open_request().correlate(_M).scalar_subquery()
-    elif isinstance(need, DocumentOlder):
-        since = _document(need).correlate(_M).scalar_subquery()
-    elif isinstance(need, FinishedBefore):
-        since = _finished(need).with_only_columns(func.max(_H.c.at)).correlate(_M).scalar_subquery()
-    if since is None:
-        return [_M.c.updated_at, _M.c.id]
-    return [since.is_not(None), since, _M.c.id]
-
-
-def _eligible(process: Process, now: datetime) -> Select[Any]:
-    return select(_M.c.id).where(and_(*(condition for _text, condition in _predicate(process, now))))
-
-
-def _explain(connection: Connection, process: Process, machine: str, now: datetime) -> Explanation:
-    predicate = _predicate(process, now)
-    columns = [condition.label(f"c{number}") for number, (_text, condition) in enumerate(predicate)]
-    row = connection.execute(select(*columns).where(_M.c.id == machine)).first()
-    if row is None:
-        raise NotFound(f"no machine {machine}", machine=machine)
-    live = select(_W).join(_S, _S.c.id == _W.c.session)
-    live = live.where(_W.c.machine == machine, _W.c.exclusion == process.group, _S.c.deadline > now)
-    held = connection.execute(live).first()
-    query = select(_B).where(_B.c.machine == machine, _B.c.process == process.name, _B.c.until > now)
-    waits = connection.execute(query).first()
-    return Explanation(
-        machine,
-        process.name,
-        tuple((text, bool(holds)) for (text, _condition), holds in zip(predicate, row, strict=True)),
-        _work(held) if held else None,
-        _backoff(waits) if waits else None,
-    )
-
-
-# -- steps of a transaction; the machine is locked
-
-
-def _start(
-    connection: Connection, machine: str, process: Process, session: Row[Any], processes: Processes, now: datetime
-) -> Work:
-    dead = select(_W, _S.c.component, _S.c.actor).join(_S, _S.c.id == _W.c.session)
-    dead = dead.where(_W.c.machine == machine, _W.c.exclusion == process.group, _S.c.deadline <= now)
-    for item in connection.execute(dead).all():
-        _drop(connection, item, item, processes, now, EXPIRED)
-    done = connection.execute(update(_F).where(_F.c.machine == machine).values(token=_F.c.token + 1))
-    if not done.rowcount:
-        connection.execute(insert(_F).values(machine=machine, token=1))
-    token = connection.execute(select(_F.c.token).where(_F.c.machine == machine)).scalar_one()
-    made = Work(machine, process.name, session.id, token, now)
-    connection.execute(
-        insert(_W).values(
-            machine=machine,
-            process=process.name,
-            exclusion=process.group,
-            session=session.id,
-            token=token,
-            started_at=now,
-        )
-    )
-    _log(connection, made, session, Outcome.STARTED, now)
-    subject = _subject(connection, machine)
-    _write(connection, subject, process.started(subject, now, session.component))
-    return made
-
-
-def _drop(
-    connection: Connection, item: Row[Any], session: Row[Any], processes: Processes, now: datetime, cause: str
-) -> None:
-    """Cancel work whose session is gone."""
-    held = _work(item)
-    subject = _subject(connection, held.machine)
-    gone = connection.execute(delete(_W).where(_W.c.machine == held.machine, _W.c.token == held.token))
-    if not gone.rowcount:
-        return
-    _log(connection, held, session, Outcome.CANCELLED, now, cause)
-    process = processes.get(held.process)
-    if process is not None:
-        _write(connection, subject, process.lost(subject, now, cause))
-
-
-def _leave(
-    connection: Connection, item: Row[Any], session: Row[Any], leave: Exit, subject: Subject, now: datetime
-) -> Subject:
-    held = _work(item)
-    connection.execute(delete(_W).where(_W.c.machine == held.machine, _W.c.token == held.token))
-    backoff = (_B.c.machine == held.machine, _B.c.process == held.process)
-    if isinstance(leave, Cancel):
-        _log(connection, held, session, Outcome.CANCELLED, now, leave.cause)
-    elif isinstance(leave, Finish):
-        _log(connection, held, session, Outcome.FINISHED, now)
-        connection.execute(delete(_B).where(*backoff))
-    else:
-        _log(connection, held, session, Outcome.FAILED, now, leave.cause)
-        if leave.retry is not None:
-            subject = _back_off(connection, held, leave, subject, now)
-    return subject
-
-
-def _back_off(connection: Connection, held: Work, leave: Fail, subject: Subject, now: datetime) -> Subject:
-    assert leave.retry is not None  # noqa: S101
-    key = (_B.c.machine == held.machine, _B.c.process == held.process)
-    row = connection.execute(select(_B).where(*key)).first()
-    lease = Lease(held.machine, held.process)
-    following = leave.retry.after(_backoff(row) if row else None, lease, leave.cause, now, leave.jitter)
-    connection.execute(delete(_B).where(*key))
-    if following is None:
-        return quarantined(subject, held.process, leave.cause, now)
-    connection.execute(
-        insert(_B).values(
-            machine=following.machine,
-            process=following.process,
-            until=following.until,
-            cause=following.cause,
-            interval_seconds=following.interval,
-            failures=following.failures,
-        )
-    )
-    return subject
-
-
-def _subject(connection: Connection, machine: str) -> Subject:
-    return Subject(rows.locked_machine(connection, machine), rows.open_powercycle(connection, machine))
-
-
-def _write(connection: Connection, previous: Subject, changed: Subject) -> None:
-    rows.write_machine(connection, previous.machine, changed.machine)
-    if previous.request is not None and changed.request is not None:
-        request = changed.request
-        rows.write_powercycle(connection, previous.request, lambda _previous: request)
-
-
-def _log(
-    connection: Connection, item: Work, session: Row[Any], outcome: Outcome, now: datetime, cause: str = ""
-) -> None:
-    line = happened(item, outcome, session.component, session.actor, now, cause)
-    connection.execute(insert(_H).values({**asdict(line), "outcome": outcome.value}))
-    tell(connection, events.of_work(line))
+    def _log(
+        self, connection: Connection, held: Work, session: Row[Any], outcome: Outcome, now: datetime, cause: str = ""
+    ) -> None:
+        line = happened(held, outcome, session.component, session.actor, now, cause)
+        connection.execute(insert(_H).values({**asdict(line), "outcome": outcome.value}))
+        self._tx.tell(of_work(line))
 
 
 def _holder(connection: Connection, item: Work) -> str:
     row = connection.execute(select(_S.c.component).where(_S.c.id == item.session)).first()
     return f"{row.component} ({item.process})" if row else item.process
-
-
-def _session_of(connection: Connection, lease: Lease) -> str:
-    query = select(_W.c.session).where(
-        _W.c.machine == lease.machine, _W.c.process == lease.process, _W.c.token == lease.token
-    )
-    found: str | None = connection.execute(query).scalar()
-    if found is None:
-        raise LeaseLost(lease.machine, lease.process)
-    return found
-
-
-# -- rows and values
-
-
-def _session(row: Row[Any], deadline: datetime | None = None) -> LeaseSession:
-    return LeaseSession(
-        row.id,
-        row.component,
-        row.actor,
-        codec.loads(dict[str, Any], row.info),
-        row.interval_seconds,
-        row.created_at,
-        deadline or row.deadline,
-    )
-
-
-def _work(row: Row[Any]) -> Work:
-    return Work(row.machine, row.process, row.session, row.token, row.started_at)
-
-
-def _backoff(row: Row[Any]) -> Backoff:
-    return Backoff(row.machine, row.process, row.until, row.cause, row.interval_seconds, row.failures)
-
-
-def _event(row: Row[Any]) -> WorkEvent:
-    return WorkEvent(
-        row.id,
-        row.at,
-        row.machine,
-        row.process,
-        Outcome(row.outcome),
-        row.session,
-        row.component,
-        row.actor,
-        row.cause,
-        row.token,
-    )

@@ -5,59 +5,21 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fleetcore.errors import Busy, FleetError
 
-from fleetd.server.kernel.auth.model import Scope
-from fleetd.server.kernel.auth.service import GRANTS, May, Principal, Tokens, digest
-from fleetd.server.kernel.http.errors import Forbidden, TooManyFailures, Unauthorized
-from fleetd.server.kernel.http.limits import FailedLogins, Limit
-from fleetd.server.kernel.http.proxy import IDENTITY, Identity, Proxies
+from fleetd.server.kernel.auth.policy import LEGACY
+from fleetd.server.kernel.auth.service import May, Principal, Tokens, digest
+from fleetd.server.kernel.errors import Forbidden, TooManyFailures, Unauthorized
+from fleetd.server.kernel.http import state
+from fleetd.server.kernel.http.proxy import IDENTITY, Identity
 
 T = TypeVar("T")
 COOKIE = "fleetd_session"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_LEGACY = ("/json/v1/", "/_/")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What requests without a token may do. ``legacy_open``: everything on the paths whose clients know no tokens."""
-
-    anonymous_scope: str = "none"
-    legacy_open: bool = False
-    secure_cookies: bool = False
-    proxies: Proxies = field(default_factory=Proxies)
-    failures: Limit = field(default_factory=Limit)
-
-    def anonymous(self, path: str) -> Principal:
-        """Nobody, at ``path``."""
-        if self.legacy_open and path.startswith(_LEGACY):
-            return Principal("", May.READ | May.OPERATE | May.REPORT | May.PUBLISH)
-        if self.anonymous_scope == "none":
-            return Principal("", May.NOTHING)
-        scope = Scope(self.anonymous_scope)
-        return Principal("", GRANTS[scope], (scope.value,))
-
-    def identified(self, said: Identity) -> Principal:
-        """Whom a trusted proxy names, with all that the user and the groups may.
-
-        :raises Unauthorized: that is no name.
-        """
-        if said.user is None:
-            raise Unauthorized("the proxy did not say in one header who asks: have it replace what clients send")
-        named = [self.proxies.scopes[name] for name in (said.user, *said.groups) if name in self.proxies.scopes]
-        if not named and self.proxies.default_scope != "none":
-            named = [self.proxies.default_scope]
-        scopes = [Scope(name) for name in dict.fromkeys(named)]
-        may = May.NOTHING
-        for scope in scopes:
-            may |= GRANTS[scope]
-        return Principal(said.user, may, tuple(scope.value for scope in scopes))
 
 
 def principal(request: Request) -> Principal:
@@ -66,8 +28,8 @@ def principal(request: Request) -> Principal:
     :raises Unauthorized: a token was sent and is not valid. :raises TooManyFailures: of its address, lately.
     :raises Forbidden: a login without its CSRF token, or a page of another site sent this.
     """
-    tokens: Tokens = request.app.state.services.tokens
-    policy: Policy = request.app.state.policy
+    known = state.of(request)
+    tokens, policy = known.services.of(Tokens), known.policy
     header = request.headers.get("authorization")
     if header:
         kind, _space, secret = header.partition(" ")
@@ -84,7 +46,7 @@ def principal(request: Request) -> Principal:
     if cookie:
         found = tokens.by_session(cookie)
         if found is not None:
-            if request.method not in _SAFE and request.url.path.startswith(("/api/", *_LEGACY)):
+            if request.method not in _SAFE and request.url.path.startswith(("/api/", *LEGACY)):
                 check_csrf(found, request.headers.get("x-csrf-token", ""))
             return found
     return policy.anonymous(request.url.path)
@@ -109,7 +71,7 @@ def counted(request: Request, secret: str, look: Callable[[str], T | None]) -> T
 
     :raises TooManyFailures: there were too many.
     """
-    failures: FailedLogins = request.app.state.failures
+    failures = state.of(request).failures
     address, shown = request.client.host if request.client else "", digest(secret)
     seconds = failures.wait(address, shown)
     if seconds:
@@ -123,11 +85,15 @@ def counted(request: Request, secret: str, look: Callable[[str], T | None]) -> T
 
 
 def check_same_site(request: Request) -> None:
-    """:raises Forbidden: a page of another site sent this in somebody's name, as browsers say."""
+    """Refuse what a page of another site sent in somebody's name.
+
+    Browsers say where a request comes from: newer ones in ``Sec-Fetch-Site``, all of them in ``Origin``.
+
+    :raises Forbidden: one of the two names another site.
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is None and origin:  # of an older browser
-        site = "same-origin" if urlsplit(origin).netloc == request.headers.get("host") else "cross-site"
-    if site not in (None, "same-origin", "none"):
+    elsewhere = bool(origin) and urlsplit(origin).netloc != request.headers.get("host")
+    if elsewhere or site not in (None, "same-origin", "none"):
         raise Forbidden("this came from a page of another site")
 
 

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+
+from fleetd.server.kernel.events.model import NewEvent
 
 
 class Scope(enum.StrEnum):
@@ -42,3 +45,12 @@ class WebSession:
     digest: str
     token_id: str
     expires_at: datetime
+
+
+def of_token(before: Token | None, after: Token) -> Iterator[NewEvent]:
+    """The event of a token that was made or revoked."""
+    data = {"name": after.name, "scope": after.scope.value}
+    if before is None:
+        yield NewEvent("token.created", after.machine, data=data)
+    elif before.revoked_at is None and after.revoked_at is not None:
+        yield NewEvent("token.revoked", after.machine, data=data)

@@ -18,11 +18,13 @@ from datetime import timedelta
 from fleetcore.errors import InvalidInput
 
 from fleetd.server.kernel.auth.model import Scope, Token, WebSession
+from fleetd.server.kernel.auth.store import TokenStore
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.ports import Store
+from fleetd.server.kernel.tally import Count, Tally
 
+LOGINS_FAILED = Count("logins_failed", "Tokens and logins that were refused", "kind", ("page", "token"))
 PREFIX = "fleetd_"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,99}$")
 
@@ -63,6 +65,11 @@ class Principal:
     def anonymous(self) -> bool:
         return not self.name
 
+    @property
+    def actor(self) -> str:
+        """Who is said to have done it."""
+        return self.name or "anonymous"
+
     def can(self, wanted: May, machine: str | None = None) -> bool:
         """Whether ``wanted`` is granted (for ``machine``, if the caller is bound to one)."""
         return wanted in self.may and (self.machine is None or self.machine == machine)
@@ -89,11 +96,11 @@ def csrf_token(session_secret: str) -> str:
 class Tokens:
     """Use cases around tokens and logins."""
 
-    def __init__(self, store: Store, clock: Clock, session_hours: int = 12, tally: Tally | None = None) -> None:
-        self._store = store
+    def __init__(self, tx: Transactions, clock: Clock, tally: Tally, session_hours: int = 12) -> None:
+        self._store = TokenStore(tx)
         self._clock = clock
+        self._tally = tally
         self._session = timedelta(hours=session_hours)
-        self._tally = tally or Tally()
 
     def create(
         self,
@@ -117,21 +124,21 @@ class Tokens:
         token = Token(
             new_id(now), name, scope, digest(secret), now, machine, expires_at=now + expires_in if expires_in else None
         )
-        return self._store.create_token(token, only_first), secret
+        return self._store.create(token, only_first), secret
 
     def list(self) -> Sequence[Token]:
         """All tokens, revoked ones too."""
-        return self._store.list_tokens()
+        return self._store.all()
 
     def revoke(self, id_or_name: str) -> Token:
         """:raises NotFound: no such token."""
-        return self._store.revoke_token(id_or_name, self._clock())
+        return self._store.revoke(id_or_name, self._clock())
 
     def by_secret(self, secret: str) -> Principal | None:
         """Whose token it is; None: nobody's, expired or revoked."""
-        found = self._principal(self._store.find_token(digest(secret)))
+        found = self._principal(self._store.find(digest(secret)))
         if found is None:
-            self._tally.add(Done.LOGINS_FAILED, "token")
+            self._tally.add(LOGINS_FAILED, "token")
         return found
 
     def by_session(self, secret: str) -> Principal | None:
@@ -140,10 +147,10 @@ class Tokens:
 
     def login(self, token_secret: str) -> Login | None:
         """A login of the page with a token; None if the token is no good."""
-        token = self._store.find_token(digest(token_secret))
+        token = self._store.find(digest(token_secret))
         now = self._clock()
         if token is None or not token.valid(now):
-            self._tally.add(Done.LOGINS_FAILED, "page")
+            self._tally.add(LOGINS_FAILED, "page")
             return None
         login = Login(secrets.token_urlsafe(32), int(self._session.total_seconds()))
         self._store.create_session(WebSession(digest(login.secret), token.id, now + self._session), now)

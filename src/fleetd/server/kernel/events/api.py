@@ -8,61 +8,74 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Header, Query, Request, Response
 from fleetcore.errors import InvalidInput
+from pydantic import Field
 
-from fleetd.server import schemas, wire
 from fleetd.server.kernel.auth.http import Publisher, Reader, ensure, still
 from fleetd.server.kernel.auth.service import May
-from fleetd.server.kernel.events.model import EventFilter, NewEvent
-from fleetd.server.kernel.http.errors import Json
+from fleetd.server.kernel.events import model
+from fleetd.server.kernel.events.model import Event, EventFilter
+from fleetd.server.kernel.events.service import Events
+from fleetd.server.kernel.http import request as http
+from fleetd.server.kernel.http import state
+from fleetd.server.kernel.http.answers import Shape, errors, list_of, page_of
+from fleetd.server.kernel.http.fields import Body, Data, EventKind, MachineId, Text
+from fleetd.server.kernel.http.request import Page
 from fleetd.server.kernel.http.streams import EventStream, Feed, News
-from fleetd.server.kernel.idempotency import http as once
-from fleetd.server.machines.api import Cursor, Limit, answers, decode, encode, services
+from fleetd.server.kernel.idempotency.http import Answer, Once
 
-router = APIRouter(prefix="/api/v1", responses=answers(), tags=["events"])
+router = http.router("events")
+Known = Annotated[Events, http.service(Events)]
 
-Machine = Annotated[schemas.MachineId | None, Query(description="only events of this machine")]
-Kind = Annotated[
-    schemas.EventKind | None, Query(description="a kind, or its first words: `powercycle` is all of those")
-]
+# `id` is what a stream calls `id`: it grows.
+EVENT = Shape(Event, names={"seq": "id"})
+
+Machine = Annotated[MachineId | None, Query(description="only events of this machine")]
+Kind = Annotated[EventKind | None, Query(description="a kind, or its first words: `powercycle` is all of those")]
 _MAX = 2**62
 
 
-@router.post("/events", status_code=201, responses={201: {"model": schemas.EventsAppended}, **answers(400)})
-def append_events(request: Request, body: schemas.NewEvents, who: Publisher, key: once.Key = None) -> Response:
+class NewEvent(Body):
+    """Something that was seen."""
+
+    kind: EventKind = Field(description="words with dots, the most general first", examples=["rack.door_opened"])
+    machine: MachineId | None = Field(default=None, description="the machine it is about; it need not be known")
+    message: Text = ""
+    data: Data = Field(default={}, description="more about it; no secrets: everybody who may read sees it")
+
+
+class NewEvents(Body):
+    """What was seen, in order."""
+
+    items: list[NewEvent] = Field(min_length=1, max_length=500)
+
+
+@router.post("/events", status_code=201, responses={201: {"model": list_of(EVENT)}, **errors(400)})
+def append_events(body: NewEvents, known: Known, who: Publisher, repeatable: Once) -> Response:
     """Append what you saw; all or none. Kinds that begin with a word of the server's own are refused."""
     for item in body.items:
         ensure(who, May.PUBLISH, item.machine)
-    actor = who.name or "anonymous"
-    made = [NewEvent(item.kind, item.machine, actor, item.message, item.data) for item in body.items]
-
-    def work() -> once.Answer:
-        return once.Answer({"items": [wire.event(item) for item in services(request).events.append(made)]}, 201)
-
-    return once.once(request, who, key, body, work)
+    made = [model.NewEvent(item.kind, item.machine, who.actor, item.message, item.data) for item in body.items]
+    return repeatable.once(body, lambda: Answer(EVENT.items(known.append(made)), 201))
 
 
-@router.get("/events", responses={200: {"model": schemas.EventList}})
+@router.get("/events", responses={200: {"model": page_of(EVENT)}})
 def list_events(
-    request: Request,
+    known: Known,
     _who: Reader,
+    page: Page,
     machine: Machine = None,
     kind: Kind = None,
     since: Annotated[datetime | None, Query(description="only events of that time and later")] = None,
     order: Literal["newest", "oldest"] = "newest",
-    limit: Limit = 100,
-    cursor: Cursor = None,
 ) -> Response:
     """What happened, page by page."""
     where = EventFilter(machine, kind, _aware(since))
-    place = _number(decode(cursor), "cursor")
+    place = _number(page.after, "cursor")
     newest = order == "newest"
     after, before = (None, place) if newest else (place or 0, None)
-    found = services(request).events.find(where, limit + 1, after, before)
-    page = found[:limit]
-    following = encode(str(page[-1].seq)) if len(found) > limit else None
-    return Json({"items": [wire.event(item) for item in page], "next": following})
+    return page.answer(EVENT, known.find(where, page.wanted, after, before), lambda event: event.seq)
 
 
 @router.get(
@@ -87,7 +100,7 @@ def stream_events(
     An event named `gap` says which numbers can't be had any more: they were pruned, or a backup was restored.
     """
     place = _number(last_event_id, "Last-Event-ID") if last_event_id else after
-    feed: Feed = request.app.state.feed
+    feed = state.of(request).stream(Feed)
 
     async def lines() -> AsyncGenerator[str, None]:
         yield ": connected\n\n"
@@ -104,7 +117,7 @@ def _block(news: News) -> str:
         first, last = news.missing
         blocks.append(f"event: gap\ndata: {json.dumps({'first': first, 'last': last})}\n\n")
     for item in news.events:
-        data = json.dumps(wire.event(item), separators=(",", ":"))
+        data = json.dumps(EVENT.json(item), separators=(",", ":"))
         blocks.append(f"id: {item.seq}\nevent: {item.kind}\ndata: {data}\n\n")
     if not news.events:
         blocks.append(f": still here\nid: {news.seen}\n\n")

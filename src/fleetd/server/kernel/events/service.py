@@ -3,22 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent, checked_kind
-from fleetd.server.kernel.tally import Done, Tally
-from fleetd.server.ports import Store
+from fleetd.server.kernel.events.store import EventStore
+from fleetd.server.kernel.tally import Count, Tally
+
+APPENDED = Count("events_appended", "Events that others appended to the log")
 
 
 class Events:
-    """Use cases around events. What the server itself changes is in the log already: see ``fleetd.events``."""
+    """Use cases around events. What the server itself changes is in the log already.
 
-    def __init__(self, store: Store, clock: Clock, tally: Tally | None = None) -> None:
-        self._store = store
+    :param reserved: first words of the kinds that only the server tells.
+    """
+
+    def __init__(self, tx: Transactions, clock: Clock, tally: Tally, reserved: Set[str] = frozenset()) -> None:
+        self._store = EventStore(tx)
         self._clock = clock
-        self._tally = tally or Tally()
+        self._tally = tally
+        self.reserved = reserved
 
     def now(self) -> datetime:
         """The time, for filters that begin a while ago."""
@@ -30,9 +37,9 @@ class Events:
         :raises InvalidInput: a kind that is none, or one of the server's own.
         """
         for item in events:
-            checked_kind(item.kind)
-        made = self._store.append_events(events)
-        self._tally.add(Done.APPENDED, count=len(made))
+            checked_kind(item.kind, self.reserved)
+        made = self._store.append(events)
+        self._tally.add(APPENDED, count=len(made))
         return made
 
     def find(
@@ -43,8 +50,8 @@ class Events:
         before: int | None = None,
     ) -> Sequence[Event]:
         """Newest first, those before the number ``before``; with ``after`` oldest first, those after that number."""
-        return self._store.list_events(where, limit, after, before)
+        return self._store.find(where, limit, after, before)
 
     def bounds(self) -> tuple[int, int]:
         """The greatest number that was pruned, and the last one that was given."""
-        return self._store.event_bounds()
+        return self._store.bounds()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""``fleetd.server.ports.EventStore`` in SQL: numbers that become visible in their order.
+"""The log: only ever appended to, with numbers that become visible in their order.
 
 A reader that has seen number n must never find a smaller one later: its cursor has passed it. Numbers of a sequence
 do not do that, because transactions commit in another order than they took their numbers. Here the numbers come from
@@ -11,12 +11,12 @@ SQLite has one writer anyway; CockroachDB orders transactions on the row, or let
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fleetd.server.kernel import codec, tables
@@ -24,32 +24,17 @@ from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent
 
 _E, _LOG = tables.events, tables.event_log
-_PENDING = "fleetd_events"
 
 
-def tell(connection: Connection, events: Iterable[NewEvent]) -> None:
-    """Have these written when the transaction ends."""
-    connection.info[_PENDING] = connection.get_transaction(), [*_told(connection), *events]
+class EventStore:
+    """The log. An event that is told in a transaction is written as its last step."""
 
+    def __init__(self, tx: Transactions) -> None:
+        self._tx = tx
+        tx.before_commit.append(self._write_told)
 
-def _told(connection: Connection) -> list[NewEvent]:
-    """What waits to be written; what waited in a transaction that failed does not."""
-    transaction, waiting = connection.info.get(_PENDING, (None, []))
-    return waiting if transaction is connection.get_transaction() else []
-
-
-class SqlEvents:
-    """The part of ``SqlStore`` for events."""
-
-    _tx: Transactions
-
-    def _now(self, connection: Connection) -> datetime:
-        raise NotImplementedError
-
-    def _write_told(self, connection: Connection) -> None:
-        """The last step of each transaction that writes."""
-        waiting = _told(connection)
-        connection.info.pop(_PENDING, None)
+    def _write_told(self, connection: Connection, told: Sequence[object]) -> None:
+        waiting = [item for item in told if isinstance(item, NewEvent)]
         if waiting:
             self._append(connection, waiting)
 
@@ -58,22 +43,24 @@ class SqlEvents:
         made = dialect.insert(_LOG).values(id=1, last=len(events), pruned=0)
         made = made.on_conflict_do_update(index_elements=[_LOG.c.id], set_={"last": _LOG.c.last + len(events)})
         last: int = connection.execute(made.returning(_LOG.c.last)).scalar_one()
-        now = self._now(connection)
+        now = self._tx.now(connection)
         first = last - len(events) + 1
         numbered = [Event(**_fields(item), seq=first + place, at=now) for place, item in enumerate(events)]
         connection.execute(insert(_E), [{**asdict(item), "data": codec.dumps(item.data)} for item in numbered])
         return numbered
 
-    def append_events(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+    def append(self, events: Sequence[NewEvent]) -> Sequence[Event]:
+        """Number and store them, all or none."""
         return self._tx.write(lambda connection: self._append(connection, events)) if events else []
 
-    def list_events(
+    def find(
         self,
         where: EventFilter = EVERY_EVENT,
         limit: int | None = None,
         after: int | None = None,
         before: int | None = None,
     ) -> Sequence[Event]:
+        """Find newest first those numbered below ``before``; with ``after`` oldest first those numbered above it."""
         query = select(_E).order_by(_E.c.seq.asc() if after is not None else _E.c.seq.desc()).limit(limit)
         if after is not None:
             query = query.where(_E.c.seq > after)
@@ -88,7 +75,8 @@ class SqlEvents:
             query = query.where(_E.c.at >= where.since)
         return self._tx.read(lambda connection: [_event(row) for row in connection.execute(query)])
 
-    def event_bounds(self) -> tuple[int, int]:
+    def bounds(self) -> tuple[int, int]:
+        """The greatest number that was pruned, and the last one that was given; 0: none."""
         row = self._tx.read(lambda connection: connection.execute(select(_LOG.c.pruned, _LOG.c.last)).first())
         return (row.pruned, row.last) if row else (0, 0)
 
@@ -99,3 +87,14 @@ def _fields(event: NewEvent) -> dict[str, Any]:
 
 def _event(row: Row[Any]) -> Event:
     return Event(row.kind, row.machine, row.actor, row.message, codec.loads(dict[str, Any], row.data), row.seq, row.at)
+
+
+def prune_events(connection: Connection, before: datetime, limit: int) -> int:
+    """Forget from the beginning of the log, without a gap: what is left begins after the last one that went."""
+    found = connection.execute(select(_E.c.seq, _E.c.at).order_by(_E.c.seq).limit(limit)).all()
+    kept = next((place for place, row in enumerate(found) if row.at >= before), len(found))
+    if kept:
+        last = found[kept - 1].seq
+        connection.execute(delete(_E).where(_E.c.seq <= last))
+        connection.execute(update(_LOG).where(_LOG.c.id == 1).values(pruned=last))
+    return kept

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Errors to answers: one table, three ways to say it (JSON for the API, text for the older paths, a page for people)."""
+"""Errors to answers: one table, and three ways to say it.
+
+The API answers in JSON, the older paths in text, and people get a page.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,15 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
-from fleetcore.errors import Busy, ConflictError, FleetError, InvalidInput, NotFound, ParseError, PermissionDenied
+from fleetcore.errors import Busy, ConflictError, FleetError, InvalidInput, NotFound, ParseError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from fleetd.common import logs
-from fleetd.server.machines.service import VersionMismatch
+from fleetd.server.kernel.errors import BadRequest, Forbidden, TooManyFailures, Unauthorized, VersionMismatch
+from fleetd.server.kernel.http import state
 
 _log = logs.get("fleetd.api")
-
-
-class Unauthorized(FleetError):
-    """No token, or one that is not valid."""
-
-    code = "unauthorized"
-
-
-class Forbidden(PermissionDenied):
-    """A valid token of a scope that may not do this."""
-
-    code = "forbidden"
-
-
-class TooManyFailures(FleetError):
-    """Failed logins of one address; ``details["retry_after"]`` says how many seconds it has to wait."""
-
-    code = "too_many_requests"
-
-
-class BadRequest(ParseError):
-    """Not what the format says, before any field could be looked at."""
 
 
 STATUS: tuple[tuple[type[FleetError], int], ...] = (
@@ -106,7 +88,7 @@ def render(
     if is_plain(path):
         return PlainTextResponse(message + "\n", status, headers)
     if is_page(path):
-        page: Response | None = request.app.state.error_page(request, status, message)
+        page = state.of(request).error_page(request, status, message)
         if page is not None:
             return page
     return Json({"error": {"code": code, "message": message, "details": details or {}}}, status, headers)

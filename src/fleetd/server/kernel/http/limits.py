@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A limit on failed logins, for each source address and in all.
 
-Tokens can't be guessed; the limit keeps who tries from costing anything, and makes it visible. A token that was good from
-an address stays good there, so that one client with a wrong token does not lock out the others behind the same router.
+Tokens can't be guessed; the limit keeps those who try from costing anything, and makes them visible. A token that was
+good from an address stays good there: one client with a wrong token does not lock out the others behind its router.
 """
 
 from __future__ import annotations

@@ -46,7 +46,10 @@ class HeaderLimit:
 
 
 class BodyLimit:
-    """Reads the body of a request before anything else sees it; refuses one that is too large (413) or too slow (408)."""
+    """Reads the body of a request before anything else sees it.
+
+    One that is too large is refused with 413, one that is too slow with 408.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app

@@ -34,7 +34,9 @@ _log = logs.get("fleetd.api")
 
 
 class EventStream(StreamingResponse):
-    """``text/event-stream``; ends with ``lines``, when the client has taken nothing for ``SEND_SECONDS``, or may not listen any more.
+    """``text/event-stream`` of ``lines``.
+
+    It ends with them, when the client has taken nothing for ``SEND_SECONDS``, or when it may not listen any more.
 
     :param allowed: whether it still may; asked every ``ASK_SECONDS``, because a stream outlives tokens and logins.
     """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tells who listens to a subject that it looks different now: one look for all, however many they are.
 
-A subject is a machine's description, or what a page shows. A request that changed something may wake the bus at once;
-once in its period it looks anyway, because another server on the same database may have changed something. Without
-listeners it does nothing. What happened is no matter here: that is in the log of events, see ``streams``.
+A subject is for example a machine's description, or what a page shows. A request that changed something may wake the
+bus at once. Once in its period it looks anyway, because another server on the same database may have changed something.
+Without listeners it does nothing. It does not say what happened: that is in the log of events, see ``streams``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from fastapi.concurrency import run_in_threadpool
@@ -19,12 +18,9 @@ from fleetcore.errors import FleetError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleetd.common import logs
-from fleetd.server import wire
-from fleetd.server.services import Services
 
 PERIOD = 1.0  # seconds
 GAP = 0.05  # seconds between two looks, however much happens
-_CHUNK = 500  # machines of one query
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logs.get("fleetd.api")
 
@@ -56,7 +52,8 @@ class Updates:
     """Use it from one event loop.
 
     :param look: each subject with what it looks like now, as something with a stable ``repr``.
-    :param period: seconds between two looks when nothing wakes the bus. :param gap: the same, however often it is woken.
+    :param period: seconds between two looks when nothing wakes the bus.
+    :param gap: seconds between two looks at least, however often it is woken.
     """
 
     def __init__(self, look: Look, period: float = PERIOD, gap: float = GAP) -> None:
@@ -133,19 +130,6 @@ class Updates:
         return {
             name: hashlib.sha256(repr(it).encode("utf-8", "surrogatepass")).hexdigest() for name, it in found.items()
         }
-
-
-def descriptions(services: Services) -> Look:
-    """Looks at the Descriptions of machines, known ones or not."""
-
-    def look(machines: Sequence[str]) -> Mapping[str, object]:
-        found: dict[str, object] = dict.fromkeys(machines)
-        for start in range(0, len(machines), _CHUNK):
-            for view in services.machines.some(machines[start : start + _CHUNK]):
-                found[view.machine.id] = json.dumps(wire.description(view.machine, view.power_cycle))
-        return found
-
-    return look
 
 
 class Wake:

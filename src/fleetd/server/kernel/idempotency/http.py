@@ -8,24 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 from fleetcore.errors import InvalidInput
 from pydantic import BaseModel
 
+from fleetd.server.kernel.auth.http import Who
 from fleetd.server.kernel.auth.service import Principal
+from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.services import Services
+from fleetd.server.kernel.idempotency.service import Requests
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}\Z")
-
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="of your choice, new for each request: the same request with the same key gets the same answer and is "
-        "done once; with another body it is refused (422). Errors are not kept",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -37,26 +30,52 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def once(request: Request, who: Principal, key: str | None, body: BaseModel, work: Callable[[], Answer]) -> Response:
-    """Send the answer of ``work``; with a key it is done once.
+@dataclass(frozen=True)
+class Repeatable:
+    """A request that may carry a key of its own."""
 
-    :raises InvalidInput: the key can't be used, or another request had it.
-    """
-    if key is None:
-        answer = work()
-        return Json(answer.body, answer.status, dict(answer.headers))
-    if not _KEY.match(key):
-        raise InvalidInput(
-            "Idempotency-Key: use 1 to 255 characters of ASCII without spaces, for example a UUID",
-            field="Idempotency-Key",
-        )
-    services: Services = request.app.state.services
-    text = f"{request.method} {request.url.path}\n{body.model_dump_json()}"
+    request: Request
+    who: Principal
+    key: str | None
 
-    def kept() -> dict[str, Any]:
-        answer = work()
-        return {"body": answer.body, "status": answer.status, "headers": dict(answer.headers)}
+    def once(self, body: BaseModel, work: Callable[[], Answer]) -> Response:
+        """Send the answer of ``work``; with a key it is done once.
 
-    found, before = services.requests.once(who.name or "anonymous", key, text, kept)
-    headers = {**found["headers"], **({"Idempotency-Replayed": "true"} if before else {})}
-    return Json(found["body"], found["status"], headers)
+        :raises InvalidInput: the key can't be used, or another request had it.
+        """
+        if self.key is None:
+            answer = work()
+            return Json(answer.body, answer.status, dict(answer.headers))
+        if not _KEY.match(self.key):
+            raise InvalidInput(
+                "Idempotency-Key: use 1 to 255 characters of ASCII without spaces, for example a UUID",
+                field="Idempotency-Key",
+            )
+        text = f"{self.request.method} {self.request.url.path}\n{body.model_dump_json()}"
+
+        def kept() -> dict[str, Any]:
+            answer = work()
+            return {"body": answer.body, "status": answer.status, "headers": dict(answer.headers)}
+
+        requests = state.of(self.request).services.of(Requests)
+        found, before = requests.once(self.who.actor, self.key, text, kept)
+        headers = {**found["headers"], **({"Idempotency-Replayed": "true"} if before else {})}
+        return Json(found["body"], found["status"], headers)
+
+
+async def _repeatable(
+    request: Request,
+    who: Who,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="of your choice, new for each request: the same request with the same key gets the same answer "
+            "and is done once; with another body it is refused (422). Errors are not kept",
+        ),
+    ] = None,
+) -> Repeatable:
+    return Repeatable(request, who, key)
+
+
+Once = Annotated[Repeatable, Depends(_repeatable)]

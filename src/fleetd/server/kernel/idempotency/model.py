@@ -10,7 +10,7 @@ from fleetcore.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Once:
-    """A request that may arrive more than once, and is to be done once: who sent it, under which key, and its digest."""
+    """A request that may arrive often and is to be done once: who sent it, under which key, and its digest."""
 
     actor: str
     key: str

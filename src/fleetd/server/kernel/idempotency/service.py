@@ -7,16 +7,17 @@ import hashlib
 from collections.abc import Callable
 
 from fleetd.server.kernel.clock import Clock
+from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.idempotency.model import Once
+from fleetd.server.kernel.idempotency.store import OnceStore
 from fleetd.server.kernel.ids import JsonMap
-from fleetd.server.ports import Store
 
 
 class Requests:
     """Answers requests that carry a key of their own."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, tx: Transactions, clock: Clock) -> None:
+        self._store = OnceStore(tx)
         self._clock = clock
 
     def once(self, actor: str, key: str, text: str, work: Callable[[], JsonMap]) -> tuple[JsonMap, bool]:

@@ -106,5 +106,10 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
         connection.execute(sa.insert(table), rows)
 
 
+def serial_key(serial: str) -> str:
+    """What serial numbers were compared by then."""
+    return "".join(letter for letter in serial.lower() if letter.isalnum())
+
+
 def _text(value: Any) -> Any:
     return value.replace("\x00", "") if isinstance(value, str) else value
