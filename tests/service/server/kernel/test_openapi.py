@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemathesis against a running server: no request that the OpenAPI document allows is a 500, answers are as it says."""
+"""Schemathesis against a running server: no request that OpenAPI allows is a 500, and answers are as it says."""
 
 from __future__ import annotations
 

@@ -87,13 +87,15 @@ def counted(request: Request, secret: str, look: Callable[[str], T | None]) -> T
 def check_same_site(request: Request) -> None:
     """Refuse what a page of another site sent in somebody's name.
 
-    Browsers say where a request comes from: newer ones in ``Sec-Fetch-Site``, all of them in ``Origin``.
+    Browsers say where it comes from in ``Sec-Fetch-Site``. Older ones say only ``Origin``, which has to be the host; a
+    proxy may give the host another name, so it counts for those alone.
 
-    :raises Forbidden: one of the two names another site.
+    :raises Forbidden: it comes from elsewhere.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    elsewhere = bool(origin) and urlsplit(origin).netloc != request.headers.get("host")
-    if elsewhere or site not in (None, "same-origin", "none"):
+    if site is None and origin:
+        site = "same-origin" if urlsplit(origin).netloc == request.headers.get("host") else "cross-site"
+    if site not in (None, "same-origin", "none"):
         raise Forbidden("this came from a page of another site")
 
 
