@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Python programs that start by a fork of a process which has imported what they need: milliseconds in the place of seconds.
 

@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`fleetd runner` as a process, killed at each stage: one cycle per request, the machine on, the request not lost.
 

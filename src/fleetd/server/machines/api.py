@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request, Response
-from fleetcore.document.model import clean_mac
+from fleetcore.document.values import clean_mac
 from fleetcore.errors import InvalidInput, NotFound
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleetcore.document.tables import value
+
 from fleetd.server.kernel.events.model import Event
-from fleetd.server.page.hardware import SOURCES, value
+from fleetd.server.page.hardware import SOURCES
 
 _TONES = {
     "hold.set": "warn",

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fleetcore.document import tables
 from fleetcore.errors import FleetError
 from jinja2 import Environment, PackageLoader, select_autoescape
 
@@ -15,7 +16,7 @@ from fleetd import __version__
 from fleetd.server.kernel.auth.http import principal
 from fleetd.server.kernel.auth.service import May, Principal
 from fleetd.server.machines.facets import seen_at
-from fleetd.server.page import hardware, status
+from fleetd.server.page import status
 
 PAGE_SIZE = 100  # lines of a table
 _environment = Environment(
@@ -25,7 +26,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    ago=status.ago, stamp=status.stamp, seen=seen_at, path=quote, quantity=hardware.quantity, value=hardware.value
+    ago=status.ago, stamp=status.stamp, seen=seen_at, path=quote, quantity=tables.quantity, value=tables.value
 )
 _environment.globals.update(version=__version__, may=May, troubled=status.troubled)
 

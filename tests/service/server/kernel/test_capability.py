@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A capability that is added brings everything with it: its service, routes, events, figures, what it forgets."""
 

@@ -1,3 +1,5 @@
+# Copyright: (c) 2026, The baremetal.fleet authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`fleetd export`: documents for FleetDB, for programs and for people."""
 
@@ -10,10 +12,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from fleetcore.document.sections import KINDS
-
-from fleetd.cli import main
 from fleetd.server.services import Services
 from fleetd.server.store import SqlStore
+
+from fleetd.cli import main
 
 DOCUMENT = {
     "vendor": "ACME",

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 from fleetcore.document.components import components
-from fleetcore.document.values import clean_serial, serial_key
+from fleetcore.document.values import clean_serial
 
 from fleetd.server.kernel.ids import new_id
 
