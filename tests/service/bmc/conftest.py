@@ -57,7 +57,7 @@ def module(warm, tmp_path):
 
 @pytest.fixture
 def playbook(collections, tmp_path):
-    """Run a playbook of the collection over `hosts` (name -> variables); the finished process, and each host's recap."""
+    """Run a playbook of the collection over `hosts` (name -> variables): the finished process, each host's recap."""
 
     def run(name, hosts, *arguments):
         inventory = tmp_path / "hosts.json"
