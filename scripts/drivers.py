@@ -219,16 +219,7 @@ _Dumper.add_representer(
 
 
 def _dumped(document: Mapping[str, Any]) -> str:
-    whole = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True)
-    return "".join(_wrapped(line) for line in whole.splitlines())
-
-
-def _wrapped(line: str) -> str:
-    """Break a line as YAML may be broken. PyYAML itself breaks only after the word that is too long."""
-    found = re.match(r" *(- )?", line)
-    inner = " " * (found.end() + (0 if found[1] else 2)) if found else ""
-    lines = textwrap.wrap(line, 118, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False)
-    return "".join(f"{part}\n" for part in lines)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=116, allow_unicode=True)
 
 
 # The annotation keeps yamllint away, which wants one literal.

@@ -13,13 +13,12 @@ options:
   expected_serial:
     description:
       - Serial number of the machine that is meant. When the BMC is that of another machine, the module fails with the
-        code V(wrong_machine) before anything is changed, also in check mode. It guards against addresses that have
-        moved and boards that were swapped.
-      - Compared with the serial number and the service tag that the BMC reports over Redfish, or with those of
-        system, chassis and board over IPMI, without case and punctuation. With O(expected_uuid) besides, one of the
-        two has to agree.
-      - A BMC that reports nothing to compare with is not refused. Drivers that are no BMC have nothing to compare
-        with.
+        code V(wrong_machine) before anything is changed, also in check mode. It guards against addresses that have moved
+        and boards that were swapped.
+      - Compared with the serial number and the service tag that the BMC reports over Redfish, or with those of system,
+        chassis and board over IPMI, without case and punctuation. With O(expected_uuid) besides, one of the two has to
+        agree.
+      - A BMC that reports nothing to compare with is not refused. Drivers that are no BMC have nothing to compare with.
     type: str
   expected_uuid:
     description: UUID of the machine that is meant, as SMBIOS has it, in either byte order. Used as O(expected_serial)

@@ -23,16 +23,15 @@ options:
     type: str
   password:
     description:
-      - Password of O(username). A password that the BMC refuses is not sent a second time, so that the account does
-        not get locked.
+      - Password of O(username). A password that the BMC refuses is not sent a second time, so that the account does not
+        get locked.
       - Without it, the environment variable E(BMC_PASSWORD) of the host that runs the module is used.
     type: str
   drivers:
     description:
-      - Drivers to try, in this order. The next one is tried when a BMC does not speak the first one or does not
-        answer.
-      - Those that don't talk to a BMC are for M(baremetal.fleet.bmc_power) and can only switch power. Other modules
-        pass over them, so that a machine can have one list.
+      - Drivers to try, in this order. The next one is tried when a BMC does not speak the first one or does not answer.
+      - Those that don't talk to a BMC are for M(baremetal.fleet.bmc_power) and can only switch power. Other modules pass
+        over them, so that a machine can have one list.
       - After a refused login, an untrusted certificate or a wrong O(system) no other driver is tried.
     type: list
     elements: str
@@ -61,13 +60,13 @@ options:
     type: bool
     default: true
   ca_path:
-    description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked
-      against. Default is the system's.
+    description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked against.
+      Default is the system's.
     type: path
   fingerprint:
     description:
-      - SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is
-        accepted, and no CA is needed.
+      - SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed. Only that certificate is accepted,
+        and no CA is needed.
       - The message about an untrusted certificate shows the fingerprint.
     type: str
   system:
@@ -80,8 +79,7 @@ options:
     default: 623
 attributes:
   action_group:
-    description: 'Set options once in C(module_defaults): use C(group/baremetal.fleet.bmc) for the options of the
-      BMC.'
+    description: 'Set options once in C(module_defaults): use C(group/baremetal.fleet.bmc) for the options of the BMC.'
     support: full
     membership:
       - baremetal.fleet.bmc
@@ -93,7 +91,7 @@ requirements:
   - sushy (for power over Redfish)
   - pyghmi (for IPMI)
 notes:
-  - 'The module talks to the BMC and not to the machine''s operating system. In a play over the machines themselves
-    use C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{
-    ansible_playbook_python }}).'
+  - 'The module talks to the BMC and not to the machine''s operating system. In a play over the machines themselves use
+    C(connection: local) and C(gather_facts: false), and set C(ansible_python_interpreter) to C({{ ansible_playbook_python
+    }}).'
 """

@@ -52,8 +52,8 @@ OPTIONS = r"""
   vendor:
     description:
       - V(apc) is the PowerNet-MIB of APC and V(raritan) the PDU2-MIB of Raritan.
-      - V(poe) is the POWER-ETHERNET-MIB of RFC 3621, that is a switch with Power over Ethernet. The outlet is the
-        port's number in group 1.
+      - V(poe) is the POWER-ETHERNET-MIB of RFC 3621, that is a switch with Power over Ethernet. The outlet is the port's
+        number in group 1.
       - V(generic) is any other one, described by C(oid), C(on_value) and C(off_value).
     type: str
     choices: [apc, raritan, poe, generic]

@@ -25,10 +25,9 @@ options:
     required: false
   pdu:
     description:
-      - For the driver V(pdu), the outlets that feed the machine, one entry for each power supply, maybe of several
-        PDUs.
-      - The machine is on when all of them are on, and off when all are off. If one can't be switched off, those
-        before it are switched on again.
+      - For the driver V(pdu), the outlets that feed the machine, one entry for each power supply, maybe of several PDUs.
+      - The machine is on when all of them are on, and off when all are off. If one can't be switched off, those before
+        it are switched on again.
     type: list
     elements: dict
     suboptions:
@@ -37,8 +36,7 @@ options:
         + r"""      outlet:
         description:
           - Number of the outlet, as printed on the PDU, or its name.
-          - A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them with
-            C(name_oid).
+          - A name has to be that of exactly one outlet. V(poe) has no names, and V(generic) has them with C(name_oid).
         type: str
         required: true
   outlet_delay:
@@ -53,12 +51,12 @@ options:
         + textwrap.indent(WAKE, "    ")
         + r"""  command:
     description:
-      - For the driver V(command), the commands that switch the machine, as lists. They run where the module runs,
-        without a shell.
+      - For the driver V(command), the commands that switch the machine, as lists. They run where the module runs, without
+        a shell.
       - Only what has a command can be done. Without O(command.off) there is no O(state=off), for example.
       - C({machine}) in an argument stands for O(command.machine). Other braces are refused.
-      - Exit code V(0) means done. After another one the command is tried again. What should not be seen in the list
-        of processes, such as a password, belongs in a file or in the environment.
+      - Exit code V(0) means done. After another one the command is tried again. What should not be seen in the list of
+        processes, such as a password, belongs in a file or in the environment.
     type: dict
     suboptions:
       machine:
@@ -85,14 +83,14 @@ options:
         type: list
         elements: str
       cycle:
-        description: Switches off and on again, for a tool that can't do the one without the other. Used when
-          O(command.on) or O(command.off) is missing.
+        description: Switches off and on again, for a tool that can't do the one without the other. Used when O(command.on)
+          or O(command.off) is missing.
         type: list
         elements: str
       state:
         description:
-          - Tells the power state. Exit code V(0) is on and V(1) is off, unless O(command.state_on) and
-            O(command.state_off) are there.
+          - Tells the power state. Exit code V(0) is on and V(1) is off, unless O(command.state_on) and O(command.state_off)
+            are there.
           - Without it nothing can be verified.
         type: list
         elements: str
@@ -100,8 +98,8 @@ options:
         description: Regular expression that is found in the output of O(command.state) when the machine is on.
         type: str
       state_off:
-        description: Regular expression that is found in the output of O(command.state) when the machine is off. An
-          output with neither is an unknown state, with both an error.
+        description: Regular expression that is found in the output of O(command.state) when the machine is off. An output
+          with neither is an unknown state, with both an error.
         type: str
       timeout:
         description: Seconds for each command. Then it is killed, with all that it started.
@@ -110,11 +108,10 @@ options:
   tasks:
     description:
       - For the driver V(tasks), a task list that switches the machine, through its switch for example.
-      - It is run by C(ansible-playbook) over the one machine, with its variables of the inventory, and
-        C(power_action) is what is to be done. C(connection) is V(local), and C(delegate_to) may name another host of
-        the inventory.
-      - Extra variables of the play that uses the module are not there, see O(tasks.variables). Vault passwords have
-        to come from C(ANSIBLE_VAULT_PASSWORD_FILE) or C(ansible.cfg).
+      - It is run by C(ansible-playbook) over the one machine, with its variables of the inventory, and C(power_action)
+        is what is to be done. C(connection) is V(local), and C(delegate_to) may name another host of the inventory.
+      - Extra variables of the play that uses the module are not there, see O(tasks.variables). Vault passwords have to
+        come from C(ANSIBLE_VAULT_PASSWORD_FILE) or C(ansible.cfg).
     type: dict
     suboptions:
       file:
@@ -152,13 +149,12 @@ options:
         default: 120
   controller:
     description:
-      - Name of what the machine shares with others and what must not switch two at a time, such as an enclosure
-        manager, a relay board or a circuit.
-      - Power actions of this host with the same name wait for each other, in all forks, playbooks and runners.
-        Without a name the BMC (V(redfish), V(ipmi)) or the PDUs (V(pdu)) that are used are what is shared, by their
-        addresses.
-      - The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written in the
-        folder of temporary files.
+      - Name of what the machine shares with others and what must not switch two at a time, such as an enclosure manager,
+        a relay board or a circuit.
+      - Power actions of this host with the same name wait for each other, in all forks, playbooks and runners. Without
+        a name the BMC (V(redfish), V(ipmi)) or the PDUs (V(pdu)) that are used are what is shared, by their addresses.
+      - The locks are files in C(FLEET_LOCK_DIR), by default in C(/run/lock), or where that can't be written in the folder
+        of temporary files.
     type: str
   controller_timeout:
     description: Seconds that a power action waits for those before it on the same controller. Then it fails with the
@@ -168,8 +164,8 @@ options:
 attributes:
   action_group:
     description: 'Set options once in C(module_defaults): use C(group/baremetal.fleet.bmc) for the options of the BMC,
-      C(group/baremetal.fleet.acting) for the machine that is expected and C(group/baremetal.fleet.power) for the
-      drivers that are no BMC.'
+      C(group/baremetal.fleet.acting) for the machine that is expected and C(group/baremetal.fleet.power) for the drivers
+      that are no BMC.'
     support: full
     membership:
       - baremetal.fleet.bmc

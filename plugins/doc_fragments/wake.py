@@ -27,8 +27,8 @@ OPTIONS = r"""
     type: int
     default: 3
   probe_host:
-    description: Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and the
-      packets are sent each time.
+    description: Host name or IP address of the machine. Without it nobody can tell whether the machine runs, and the packets
+      are sent each time.
     type: str
   probe_port:
     description: TCP port of C(probe_host) to connect to. A machine that refuses the connection runs, too.
