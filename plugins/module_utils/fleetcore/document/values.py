@@ -60,6 +60,7 @@ _NO_NUMBER = listed(
 # One character but letters, and what BIOSes number from slot to slot.
 _NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$")
 _MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
+_UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
 _PCI = re.compile(r"^(?:pci@)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})[.:]([0-9a-f]{1,2})$", re.IGNORECASE)
@@ -120,6 +121,17 @@ def clean_mac(value: Any) -> Optional[str]:
     if digits in ("0" * 12, "f" * 12):
         return None
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
+def clean_uuid(value: Any) -> Optional[str]:
+    """A UUID in lower case; None if it is malformed, all zero or all ones."""
+    clean = (text(value) or "").lower()
+    return clean if _UUID.match(clean) and set(clean) - set("-0") and set(clean) - set("-f") else None
+
+
+def said(**values: Any) -> dict[str, str]:
+    """Metadata of what there is, as text: without what is None or empty."""
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ class Record:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+KNOWN = frozenset([0, 1, 2, 3, 4, 9, 17, 38, 39, 41, 43])
+"""Types of the records that are in the device document."""
+
 # Types of a "memory device" that is the chip with the firmware, not a module.
 _FIRMWARE_CHIPS = ("ROM", "Flash", "EEPROM", "FEPROM", "EPROM")
 

@@ -55,7 +55,7 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
 
     One that names nobody is an empty cage.
     """
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:2000])
+    values = pairs(decoded(raw).splitlines()[:2000])
     vendor, part = word(values.get("Vendor name")), word(values.get("Vendor PN"))
     serial = clean_serial(values.get("Vendor SN"))
     if vendor is None and part is None and serial is None:

@@ -36,7 +36,7 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     :raises ParseError: no ATA identity in the output (a SAS drive, a RAID volume).
     """
     lines = decoded(raw).splitlines()[:5000]
-    values = pairs(line.strip() for line in lines)
+    values = pairs(lines)
     model = word(values.get("Model Number"))
     serial = clean_serial(values.get("Serial Number"))
     if model is None and serial is None:

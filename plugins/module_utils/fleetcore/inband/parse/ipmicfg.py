@@ -20,7 +20,7 @@ def parse_ipmicfg(raw: str) -> Device:
 
     :raises ParseError: not the summary.
     """
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:200])
+    values = pairs(decoded(raw).splitlines()[:200])
     if "BMC MAC Address" not in values and "Firmware Revision" not in values:
         raise ParseError("ipmicfg: not a summary", field="ipmicfg")
     addresses = []

@@ -27,7 +27,7 @@ from ...document.parts import (
     PowerSupply,
     StorageController,
 )
-from ...document.values import MAX_ITEMS, clean_mac, clean_serial, firmware, pci_address, positive, text, word, wwn
+from ...document.values import MAX_ITEMS, clean_mac, clean_serial, clean_uuid, firmware, pci_address, positive, said, text, word, wwn
 from ...errors import ParseError
 from .drives import device_name, drive_vendor, is_virtual, protocol_of
 
@@ -57,7 +57,10 @@ def parse_lshw(raw: str) -> Device:
         elif text(node.get("id")) == "firmware":
             device = dataclasses.replace(device, bios=_bios(node))
         else:
-            _collect(node, parents, kind or "", pieces)
+            make = _KINDS.get(kind or "")
+            found = make(node, parents) if make else None
+            if found is not None:
+                pieces.setdefault(found[0], []).append(found[1])
     slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
     if slots:
         device = dataclasses.replace(device, metadata={"memory_slots": str(slots)})
@@ -79,13 +82,6 @@ def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
         if isinstance(children, list) and len(parents) < 64:
             waiting += [(child, (*parents, node)) for child in reversed(children)]
     return out
-
-
-def _collect(node: Node, parents: tuple[Node, ...], kind: str, pieces: dict[str, list[Any]]) -> None:
-    make = _KINDS.get(kind)
-    found = make(node, parents) if make else None
-    if found is not None:
-        pieces.setdefault(found[0], []).append(found[1])
 
 
 Found = Optional[tuple[str, Any]]
@@ -135,31 +131,27 @@ def _first_name(node: Node) -> Optional[str]:
     return text(names[0] if isinstance(names, list) and names else names)
 
 
-def _driver(node: Node) -> dict[str, str]:
-    driver = word(at(node, "configuration", "driver"))
-    return {"driver": driver} if driver else {}
+def _driver(node: Node) -> Optional[str]:
+    return word(at(node, "configuration", "driver"))
 
 
 def _system(node: Node) -> Device:
     product = _product(node)[0] or ""
     sku = text(at(node, "configuration", "sku"))
-    bare = (
-        product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
-    )  # lshw writes the SKU behind it
-    uuid = (text(at(node, "configuration", "uuid")) or "").lower()
+    # lshw writes the SKU behind it.
+    bare = product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
     return Device(
         vendor=_vendor(node),
         model=word(bare),
         product_name=word(bare),
         serial=clean_serial(node.get("serial")),
-        uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
+        uuid=clean_uuid(at(node, "configuration", "uuid")),
         sku=clean_serial(at(node, "configuration", "sku")),
         hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
     )
 
 
 def _mainboard(node: Node) -> Mainboard:
-    version = clean_serial(node.get("version"))
     return Mainboard(
         vendor=_vendor(node),
         model=_product(node)[0],
@@ -167,7 +159,7 @@ def _mainboard(node: Node) -> Mainboard:
         description=word(node.get("description")),
         serial=clean_serial(node.get("serial")),
         physid=text(node.get("physid")),
-        metadata={"version": version} if version else {},
+        metadata=said(version=clean_serial(node.get("version"))),
     )
 
 
@@ -270,7 +262,8 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
         link_status={"yes": "up", "no": "down"}.get(link or ""),
         auto_neg={"on": True, "off": False}.get(text(at(node, "configuration", "autonegotiation")) or ""),
         firmware=nic_firmware(at(node, "configuration", "firmware")),
-        metadata={**_driver(node), **_fastest(node)},
+        # The speed that the port is made for is known without a link, too.
+        metadata=said(driver=_driver(node), max_speed_bits=positive(node.get("capacity"))),
     )
     card = address.rsplit(".", 1)[0]
     return "nics", Nic(
@@ -278,15 +271,9 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
         id=card,
         bus_info=card,
         nic_ports=(port,),
-        metadata=_driver(node),
+        metadata=said(driver=_driver(node)),
         capabilities=_capabilities(node),
     )
-
-
-def _fastest(node: Node) -> dict[str, str]:
-    """The speed that the port is made for, which is known without a link, too."""
-    speed = positive(node.get("capacity"))
-    return {"max_speed_bits": str(speed)} if speed else {}
 
 
 def _speed(fast: Optional[str]) -> Optional[int]:
@@ -338,7 +325,7 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
         bus_info=address,
         physid=text(node.get("physid")),
         supported_device_protocol=protocol,
-        metadata=_driver(node),
+        metadata=said(driver=_driver(node)),
     )
 
 
@@ -392,7 +379,7 @@ def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
     address = pci_address(text(node.get("businfo")))
     if address is None:
         return None
-    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=_driver(node))
+    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=said(driver=_driver(node)))
 
 
 def _generic(node: Node, parents: tuple[Node, ...]) -> Found:

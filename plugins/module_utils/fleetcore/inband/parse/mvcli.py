@@ -18,8 +18,7 @@ from .drives import drive_vendor, protocol_of
 def _objects(raw: str, starts: str, first: str) -> Iterator[dict[str, str]]:
     """``Key: value`` blocks that begin at lines ``starts``; ``first`` is that line's key."""
     for head, lines in blocks(raw, starts):
-        if head is not None:
-            yield {first: head[1].strip(), **pairs(lines)}
+        yield {first: head[1].strip(), **pairs(lines)}
 
 
 @parser("mvcli")

@@ -38,7 +38,7 @@ def parse_ssacli(raw: str) -> Device:
     first = 0  # of the array's volumes
     members: list[str] = []
     for title, lines in _sections(decoded(raw)):
-        values = pairs(line.strip() for line in lines)
+        values = pairs(lines)
         found = _CONTROLLER.match(title)
         if found or title == "Array":
             volumes[first:] = _with_members(volumes[first:], members)
