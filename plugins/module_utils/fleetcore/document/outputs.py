@@ -158,6 +158,16 @@ def blocks(raw: Any, starts: str) -> Iterator[tuple[re.Match[str], list[str]]]:
         yield head, lines
 
 
+def first_word(fields: Mapping[str, Any], *names: str) -> Optional[str]:
+    """The first of these fields that says something (:func:`word`)."""
+    return next((found for found in (word(fields.get(name)) for name in names) if found), None)
+
+
+def said(**values: Any) -> dict[str, str]:
+    """Metadata of what there is, as text: without what is None or empty."""
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}
+
+
 def nic_firmware(words: Any) -> Optional[Firmware]:
     """A driver's words for a network card's firmware; Mellanox' have the card's PSID behind the version: ``14.27.1016
     (MT_2420110034)``."""

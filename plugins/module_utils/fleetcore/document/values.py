@@ -129,11 +129,6 @@ def clean_uuid(value: Any) -> Optional[str]:
     return clean if _UUID.match(clean) and set(clean) - set("-0") and set(clean) - set("-f") else None
 
 
-def said(**values: Any) -> dict[str, str]:
-    """Metadata of what there is, as text: without what is None or empty."""
-    return {name: str(value) for name, value in values.items() if value not in (None, "")}
-
-
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, mapping, nic_firmware, parser
+from ...document.outputs import at, document, mapping, nic_firmware, parser, said
 from ...document.parts import (
     Bios,
     Capability,
@@ -27,7 +27,18 @@ from ...document.parts import (
     PowerSupply,
     StorageController,
 )
-from ...document.values import MAX_ITEMS, clean_mac, clean_serial, clean_uuid, firmware, pci_address, positive, said, text, word, wwn
+from ...document.values import (
+    MAX_ITEMS,
+    clean_mac,
+    clean_serial,
+    clean_uuid,
+    firmware,
+    pci_address,
+    positive,
+    text,
+    word,
+    wwn,
+)
 from ...errors import ParseError
 from .drives import device_name, drive_vendor, is_virtual, protocol_of
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ...document.model import Device
-from ...document.outputs import blocks, health, pairs, parser
+from ...document.outputs import blocks, health, pairs, parser, said
 from ...document.parts import Drive, StorageController, Volume
 from ...document.values import clean_serial, firmware, integer, positive, size_bytes, word
 from ...errors import ParseError
@@ -43,16 +43,11 @@ def parse_mvcli_hba(raw: str) -> Device:
                 max_physical_disks=positive(values.get("Maximum supported disk")),
                 max_virtual_disks=positive(values.get("Maximum supported VD")),
                 status=health(values.get("Image health")),
-                metadata={
-                    key: value
-                    for key, name in (
-                        ("rom", "Rom version"),
-                        ("bios", "BIOS version"),
-                        ("boot_loader", "Boot loader version"),
-                    )
-                    for value in [word(values.get(name))]
-                    if value
-                },
+                metadata=said(
+                    rom=word(values.get("Rom version")),
+                    bios=word(values.get("BIOS version")),
+                    boot_loader=word(values.get("Boot loader version")),
+                ),
             )
         )
     if not found:
