@@ -16,7 +16,7 @@ from .match import Part, label, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict
 from .sections import Document, memory_bytes, plain, speakers
-from .values import clean_mac
+from .values import clean_mac, listed
 
 Finding = dict[str, Any]
 
@@ -92,21 +92,10 @@ def same_vendor(mine: str, theirs: str) -> bool:
     return bool(first & second) or not first or not second
 
 
-_ANY_VENDOR = frozenset(
-    [
-        "inc",
-        "corp",
-        "corporation",
-        "co",
-        "ltd",
-        "technology",
-        "technologies",
-        "systems",
-        "semiconductor",
-        "electronics",
-        "and",
-        "subsidiaries",
-    ]
+_ANY_VENDOR = listed(
+    """
+    inc corp corporation co ltd technology technologies systems semiconductor electronics and subsidiaries
+    """
 )
 
 

@@ -28,6 +28,27 @@ def listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def in_order(names: str) -> tuple[str, ...]:
+    """The names of a text, which commas separate."""
+    return tuple(name.strip() for name in names.split(","))
+
+
+def named(names: tuple[str, ...], code: Optional[int]) -> Optional[str]:
+    """The name with this number, counted from 1 as in tables of SMBIOS and IPMI; None if there is none."""
+    return names[code - 1] if code is not None and 0 < code <= len(names) else None
+
+
+CHASSIS_TYPES = in_order(
+    """
+    Other, Unknown, Desktop, Low Profile Desktop, Pizza Box, Mini Tower, Tower, Portable, Laptop, Notebook,
+    Hand Held, Docking Station, All In One, Sub Notebook, Space-saving, Lunch Box, Main Server Chassis,
+    Expansion Chassis, Sub Chassis, Bus Expansion Chassis, Peripheral Chassis, RAID Chassis, Rack Mount Chassis,
+    Sealed-case PC, Multi-system, CompactPCI, AdvancedTCA, Blade, Blade Enclosing, Tablet, Convertible, Detachable,
+    IoT Gateway, Embedded PC, Mini PC, Stick PC
+    """
+)
+"""Types of chassis, in the order of their numbers (SMBIOS, section 7.4.1; IPMI's FRU has the same)."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]+")
 _SEPARATORS = re.compile(r"[\s_]+")
 

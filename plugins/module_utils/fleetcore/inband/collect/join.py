@@ -17,6 +17,7 @@ from typing import Any, Optional, TypeVar
 
 from ...document.model import Device, Source
 from ...document.parts import Capability, Drive, Firmware, Nic, NicPort, StorageController, Volume
+from ...document.sections import FIELDS
 from ..parse.drives import is_virtual
 from . import precedence
 from .inventory_rows import with_rows
@@ -25,7 +26,6 @@ Piece = tuple[str, Device]
 T = TypeVar("T")
 Key = tuple[str, str]
 
-_OF_THE_OBSERVATION = frozenset(["source", "collected_at", "collector", "coverage", "stats", "attempts", "provenance"])
 _NESTED = ("Firmware", "Bios", "Bmc", "Mainboard", "Boot", "SecureBoot", "Nic")
 
 
@@ -34,21 +34,22 @@ def join(pieces: Sequence[Piece]) -> Device:
     commas; a field that is not in it came from what its section came from."""
     won: dict[str, list[str]] = {}
     parts: dict[str, Any] = {}
-    for item in dataclasses.fields(Device):
-        name = item.name
-        if name in _OF_THE_OBSERVATION:
-            continue
-        found = [(source, getattr(device, name)) for source, device in pieces]
-        found = [(source, value) for source, value in found if value not in (None, (), {})]
-        if not found:
-            continue
-        parts[name] = _section(name, found, won)
+    for name in FIELDS:
+        found = _told(pieces, name)
+        if found:
+            parts[name] = _section(name, found, won)
     parts = _linked(parts)
     for path, sources in with_rows(parts).items():
         won.setdefault(path, []).extend(sources)
     named = {path: ",".join(sorted(set(sources))) for path, sources in sorted(won.items()) if sources}
     provenance = {path: sources for path, sources in named.items() if named.get(path.rpartition(".")[0]) != sources}
     return dataclasses.replace(Device(source=Source.INBAND, provenance=provenance), **parts)
+
+
+def _told(pieces: Sequence[tuple[str, Any]], field: str) -> list[tuple[str, Any]]:
+    """What the pieces say of a field, by source."""
+    found = [(source, getattr(piece, field)) for source, piece in pieces]
+    return [(source, value) for source, value in found if value not in (None, (), {})]
 
 
 def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]]) -> Any:
@@ -68,12 +69,8 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
 
 def _keys(name: str, item: Any) -> list[Key]:
     """The keys that a component is known by, strongest first."""
-    keys: list[Key] = []
-    for kind in _IDENTITIES.get(name, ("serial", "id")):
-        value = getattr(item, kind, None)
-        if value:
-            keys.append((kind, str(value).strip().lower()))
-    return keys
+    values = [(kind, getattr(item, kind, None)) for kind in _IDENTITIES.get(name, ("serial", "id"))]
+    return [(kind, str(value).strip().lower()) for kind, value in values if value]
 
 
 _IDENTITIES: Mapping[str, tuple[str, ...]] = {
@@ -96,11 +93,9 @@ _APART = ("serial", "bus_info")
 
 
 def _groups(name: str, listed: Iterable[tuple[str, T]]) -> list[list[tuple[str, T]]]:
-    rank = {source: place for place, source in enumerate(precedence.order(name))}
-    ordered = sorted(listed, key=lambda entry: rank.get(entry[0], len(rank)))
     groups: list[list[tuple[str, T]]] = []
     by_key: dict[Key, list[int]] = {}
-    for source, item in ordered:
+    for source, item in _best_first(name, listed):
         keys = _keys(name, item)
         place = next(
             (index for key in keys for index in by_key.get(key, ()) if _compatible(source, item, groups[index])), None
@@ -116,6 +111,11 @@ def _groups(name: str, listed: Iterable[tuple[str, T]]) -> list[list[tuple[str, 
         for key in keys:
             by_key.setdefault(key, []).append(place)
     return groups
+
+
+def _best_first(path: str, found: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+    rank = {source: place for place, source in enumerate(precedence.order(path))}
+    return sorted(found, key=lambda entry: rank.get(entry[0], len(rank)))
 
 
 def _compatible(source: str, item: Any, group: Sequence[tuple[str, Any]]) -> bool:
@@ -189,16 +189,14 @@ def _merged(name: str, group: Sequence[tuple[str, T]], won: dict[str, list[str]]
     first: Any = group[0][1]
     values: dict[str, Any] = {}
     for item in dataclasses.fields(first):
-        found = [(source, getattr(piece, item.name)) for source, piece in group]
-        found = [(source, value) for source, value in found if value not in (None, (), {})]
+        found = _told(group, item.name)
         if found:
             values[item.name] = _field(f"{name}.{item.name}", found, won)
     return type(first)(**values)  # type: ignore[no-any-return]
 
 
 def _field(path: str, found: list[tuple[str, Any]], won: dict[str, list[str]]) -> Any:
-    rank = {source: place for place, source in enumerate(precedence.order(path))}
-    ordered = sorted(found, key=lambda entry: rank.get(entry[0], len(rank)))
+    ordered = _best_first(path, found)
     value = ordered[0][1]
     if type(value).__name__ in _NESTED:
         return _nested(path, ordered, won)
@@ -227,8 +225,7 @@ def _nested(path: str, ordered: list[tuple[str, Any]], won: dict[str, list[str]]
         ordered = [entry for entry in ordered if _same_firmware(first, entry[1])]
     values: dict[str, Any] = {}
     for item in dataclasses.fields(first):
-        found = [(source, getattr(piece, item.name)) for source, piece in ordered]
-        found = [(source, value) for source, value in found if value not in (None, (), {})]
+        found = _told(ordered, item.name)
         if not found:
             continue
         below: dict[str, list[str]] = {}
@@ -308,26 +305,19 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
         for alias in (drive.id, drive.logical_name, drive.slot):
             if alias and drive.serial:
                 serials.setdefault(alias, drive.serial)
+
+    def linked(item: T, **values: Any) -> T:
+        controller = getattr(item, "storage_controller", None)
+        values["storage_controller"] = named.get(controller or "", controller)
+        return dataclasses.replace(item, **values)  # type: ignore[type-var]
+
     if "drives" in parts:
-        parts["drives"] = tuple(
-            sorted(
-                (
-                    _replaced(
-                        item, storage_controller=named.get(item.storage_controller or "", item.storage_controller)
-                    )
-                    for item in drives
-                ),
-                key=lambda item: (item.logical_name or "~", item.id or ""),
-            )
-        )
-    volumes: tuple[Volume, ...] = parts.get("volumes", ())
-    if volumes:
+        by_name = sorted(drives, key=lambda item: (item.logical_name or "~", item.id or ""))
+        parts["drives"] = tuple(map(linked, by_name))
+    if "volumes" in parts:
+        volumes: tuple[Volume, ...] = parts["volumes"]
         parts["volumes"] = tuple(
-            _replaced(
-                item,
-                storage_controller=named.get(item.storage_controller or "", item.storage_controller),
-                physical_drives=tuple(_member(name, serials) for name in item.physical_drives),
-            )
+            linked(item, physical_drives=tuple(_member(name, serials) for name in item.physical_drives))
             for item in volumes
         )
     return _placed(parts)
@@ -369,10 +359,6 @@ def _member(name: str, serials: Mapping[str, str]) -> str:
     whole = re.sub(r"^(/dev/nvme\d+)n\d+(p\d+)?$", r"\1", name)
     whole = re.sub(r"^(/dev/[a-z]+)\d+$", r"\1", whole) if not whole.startswith("/dev/nvme") else whole
     return serials.get(name) or serials.get(whole) or name
-
-
-def _replaced(item: T, **values: Any) -> T:
-    return dataclasses.replace(item, **values)  # type: ignore[type-var]
 
 
 def _placed(parts: dict[str, Any]) -> dict[str, Any]:
