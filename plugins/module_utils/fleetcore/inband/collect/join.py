@@ -5,6 +5,8 @@
 The same component, as several sources see it, is recognised by its identity: serial, WWN, device name, PCI address,
 slot; never by its place in a list (but for CPUs, where all sources count sockets in the same order). Fields are taken
 by :mod:`precedence`.
+
+It is longer than other files: one function for each way in which sources differ.
 """
 
 from __future__ import annotations
@@ -16,11 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
 from ...document.model import Device, Source
-from ...document.parts import Capability, Drive, Firmware, Nic, NicPort, StorageController, Volume
+from ...document.parts import Capability, Drive, Firmware, FirmwareEntry, Nic, NicPort, StorageController, Volume
 from ...document.sections import FIELDS
 from ..parse.drives import is_virtual
 from . import precedence
-from .inventory_rows import with_rows
 
 Piece = tuple[str, Device]
 T = TypeVar("T")
@@ -288,7 +289,7 @@ def _unbonded(ports: tuple[NicPort, ...]) -> tuple[NicPort, ...]:
 
 
 def _only(versions: Sequence[Firmware]) -> Optional[Firmware]:
-    """The version that all ports have."""
+    """The version, if they are all one."""
     return versions[0] if versions and all(item == versions[0] for item in versions) else None
 
 
@@ -386,3 +387,45 @@ def _placed(parts: dict[str, Any]) -> dict[str, Any]:
     if devices:
         parts["pcie_devices"] = tuple(item for item in devices if item.pci_vendor_id or item.vendor or item.model)
     return parts
+
+
+# -- firmware that a vendor's inventory lists by marketing name ----------------------------------------------------------
+
+# Only where it is certain: the rows of a kind agree on one version, and for cards only one controller carries the chip.
+# A card's name in Dell's inventory -> its chip, as PCI names it.
+_CARDS: tuple[tuple[str, str], ...] = (
+    (r"^BOSS$|^BOSS-S1", r"88SE9230"),
+    (r"\bHBA330\b", r"SAS3008"),
+    (r"\bHBA350i?\b", r"SAS34\d\d"),
+    (r"\bPERC H330\b", r"SAS(?:-3 )?3008"),
+    (r"\bPERC H730P?\b", r"SAS(?:-3 )?3108"),
+    (r"\bPERC H740P?\b", r"SAS3508"),
+    (r"\bPERC H755", r"SAS39(?:\d\d|xx)"),
+)
+
+
+def with_rows(parts: dict[str, Any]) -> dict[str, list[str]]:
+    """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as
+    provenance."""
+    rows: Sequence[FirmwareEntry] = parts.get("firmware_inventory", ())
+    before = {name: parts.get(name, ()) for name in ("power_supplies", "storage_controller")}
+    _fill(parts, "power_supplies", _of_rows(rows, r"^Power Supply\b"), range(len(before["power_supplies"])))
+    for name, chip in _CARDS:
+        controllers = before["storage_controller"]
+        meant = [place for place, item in enumerate(controllers) if re.search(chip, item.model or "")]
+        if len(meant) == 1:
+            _fill(parts, "storage_controller", _of_rows(rows, name), meant)
+    return {f"{name}.firmware": ["dsu"] for name, items in before.items() if parts.get(name, ()) != items}
+
+
+def _fill(parts: dict[str, Any], section: str, version: Optional[Firmware], places: Sequence[int]) -> None:
+    if version is not None and places:
+        parts[section] = tuple(
+            dataclasses.replace(item, firmware=version) if place in places and item.firmware is None else item
+            for place, item in enumerate(parts[section])
+        )
+
+
+def _of_rows(rows: Sequence[FirmwareEntry], name: str) -> Optional[Firmware]:
+    """The version that all rows of a name have."""
+    return _only([row.firmware for row in rows if row.firmware and re.search(name, row.name or "")])

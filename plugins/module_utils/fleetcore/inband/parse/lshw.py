@@ -98,19 +98,23 @@ def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
 Found = Optional[tuple[str, Any]]
 
 
+def _text(node: Node, name: str) -> str:
+    return text(node.get(name)) or ""
+
+
 def _product(node: Node) -> tuple[Optional[str], Optional[str], Optional[str]]:
     """Product without the numbers that ``-numeric`` appends, PCI vendor id and product id."""
-    name = text(node.get("product")) or ""
+    name = _text(node, "product")
     found = _IDS.search(name)
     vendor, product = (found[1], found[2]) if found and found[1] else (None, None)
-    maker = _IDS.search(text(node.get("vendor")) or "")
+    maker = _IDS.search(_text(node, "vendor"))
     vendor = vendor or (maker[2] if maker else None)
     clean = name[: found.start()] if found else name
     return word(clean), vendor.lower() if vendor else None, product.lower() if product else None
 
 
 def _vendor(node: Node) -> Optional[str]:
-    return word(_IDS.sub("", text(node.get("vendor")) or ""))
+    return word(_IDS.sub("", _text(node, "vendor")))
 
 
 def _common(node: Node) -> dict[str, Any]:
@@ -186,10 +190,10 @@ def _bios(node: Node) -> Bios:
 
 
 def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
-    if not (text(node.get("id")) or "").startswith("cpu") or node.get("disabled") is True:
+    if not _text(node, "id").startswith("cpu") or node.get("disabled") is True:
         return None
     cores = positive(at(node, "configuration", "cores"))
-    if "[empty]" in (text(node.get("description")) or "") or (not node.get("product") and cores is None):
+    if "[empty]" in _text(node, "description") or (not node.get("product") and cores is None):
         return None
     microcode = positive(at(node, "configuration", "microcode"))
     return "cpus", Cpu(
@@ -215,7 +219,7 @@ def _clock(node: Node) -> Optional[int]:
 
     With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit.
     """
-    named = re.search(r"@ ([0-9.]{1,6}) ?GHz", text(node.get("product")) or "")
+    named = re.search(r"@ ([0-9.]{1,6}) ?GHz", _text(node, "product"))
     if named:
         return positive(named[1], 1e9)
     scaling = "cpufreq" in mapping(node.get("capabilities"))
@@ -224,9 +228,7 @@ def _clock(node: Node) -> Optional[int]:
 
 def _is_bank(node: Node) -> bool:
     """A slot for a memory module; chips with firmware are listed among them."""
-    return (text(node.get("id")) or "").startswith("bank") and "FLASH" not in (
-        text(node.get("description")) or ""
-    ).upper().split()
+    return _text(node, "id").startswith("bank") and "FLASH" not in _text(node, "description").upper().split()
 
 
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
@@ -236,7 +238,7 @@ def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     # number is one.
     if not _is_bank(node) or (size is None and not (serial and part)):
         return None
-    description = (text(node.get("description")) or "").replace("[empty]", "")
+    description = _text(node, "description").replace("[empty]", "")
     words = description.split()
     kind = next((item for item in words if re.match(r"^(LP)?DDR[0-9]?$|^HBM[0-9]?$", item)), None)
     return "memory", Memory(
@@ -254,9 +256,9 @@ def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
 
 
 def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
-    address = pci_address(text(node.get("businfo")))
-    if (text(node.get("businfo")) or "").startswith("virtio@") and parents:
-        address = pci_address(text(parents[-1].get("businfo")))
+    address = pci_address(node.get("businfo"))
+    if _text(node, "businfo").startswith("virtio@") and parents:
+        address = pci_address(parents[-1].get("businfo"))
     if address is None:
         return None  # bonds, bridges, and the BMC's USB network are no NICs of the machine
     name = _first_name(node)
@@ -307,10 +309,10 @@ _PROTOCOLS = {
 
 
 def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
-    address = pci_address(text(node.get("businfo")))
+    address = pci_address(node.get("businfo"))
     if address is None:
         return None
-    words = ((text(node.get("id")) or "").replace("nvme", "non-volatile memory"), (text(node.get("description")) or ""))
+    words = (_text(node, "id").replace("nvme", "non-volatile memory"), _text(node, "description"))
     protocol = next(
         (name for word_ in words for sign, name in _PROTOCOLS.items() if word_.lower().startswith(sign)), None
     )
@@ -342,15 +344,15 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
 
 def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
     name = device_name(_first_name(node))
-    bus = text(node.get("businfo")) or ""
-    identity = text(node.get("id")) or ""
+    bus = _text(node, "businfo")
+    identity = _text(node, "id")
     # Newer kernels show every NVMe namespace as /dev/ngXnY, too, and its thermometer as a child.
     if not name or not _DISK_NAME.match(name) or identity.startswith(("cdrom", "medium")):
         return None
     if any(_is_usb(item) for item in (node, *parents)):
         return None
     controller = next(
-        (found for found in (pci_address(text(item.get("businfo"))) for item in reversed(parents)) if found), None
+        (found for found in (pci_address(item.get("businfo")) for item in reversed(parents)) if found), None
     )
     product = _product(node)[0]
     nvme = name.startswith("/dev/nvme")
@@ -376,7 +378,7 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
 
 
 def _is_usb(node: Node) -> bool:
-    return (text(node.get("businfo")) or "").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
+    return _text(node, "businfo").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
 
 
 def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
@@ -387,7 +389,7 @@ def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
 
 
 def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
-    address = pci_address(text(node.get("businfo")))
+    address = pci_address(node.get("businfo"))
     if address is None:
         return None
     return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=said(driver=_driver(node)))
@@ -396,7 +398,7 @@ def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
 def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
     """GPUs for computing are no displays: processing accelerators, or devices with a GPU's driver."""
     driver = text(at(node, "configuration", "driver"))
-    named = (text(node.get("description")) or "").lower()
+    named = _text(node, "description").lower()
     vendor = _product(node)[1] or (_vendor(node) or "").lower()
     maker = vendor in ("10de", "1002") or vendor.startswith(("nvidia", "advanced micro devices, inc. [amd/ati]"))
     if driver in ("nvidia", "amdgpu", "nouveau") or (maker and named in ("processing accelerators", "3d controller")):
@@ -408,7 +410,7 @@ def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
     """Batteries are of this class, too."""
     description, part = word(node.get("description")), clean_serial(node.get("product"))
     serial = clean_serial(node.get("serial"))
-    if not (text(node.get("id")) or "").startswith("power") or not (serial or part):
+    if not _text(node, "id").startswith("power") or not (serial or part):
         return None
     return "power_supplies", PowerSupply(
         id=text(node.get("physid")),
