@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import fleetcore.inband.parse
+import fleetcore.ipmi
 import pytest
 from fleetcore.document.model import Device, device_from_dict, to_dict
 from fleetcore.errors import ParseError

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 RECORD = '''
 
-@dataclass(frozen=True, repr=False, eq=False)
 class CoolingLoop(Component):
     """A loop of liquid."""
 
