@@ -277,7 +277,6 @@ SPEC = {
     **BMC,
     **EXPECTED,
     **POWER,
-    "address": {"type": "str"},
     **SERVER_OPTIONS,
 }
 
