@@ -37,7 +37,7 @@ def derived() -> dict[Path, str]:
     for path in [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "playbooks").rglob("*.yml")]:
         text = path.read_text(encoding="utf-8")
         if path not in out and MARK in text:
-            out[path] = _marked(text, names, others)
+            out[path] = _marked(text, bmc, others)
     return out
 
 
@@ -103,14 +103,15 @@ def _quoted(names: Iterable[str]) -> str:
 # -- parts of files ----------------------------------------------------------------------------------------------------
 
 
-def _marked(text: str, names: list[str], others: list[Any]) -> str:
+def _marked(text: str, bmc: list[Any], others: list[Any]) -> str:
     """Renew the marked lines and parts of a file."""
 
     def line(found: re.Match[str]) -> str:
+        names = [driver.name for driver in (bmc if "# of BMCs" in found[2] else [*bmc, *others])]
         json_like = '"' in found[1]
         return f"[{_quoted(names) if json_like else ', '.join(names)}]{found[2]}"
 
-    text = re.sub(rf"\[([^\[\]\n]*)\](,? +# {MARK})$", line, text, flags=re.MULTILINE)
+    text = re.sub(rf"\[([^\[\]\n]*)\](,? +# (?:of BMCs, )?{MARK})$", line, text, flags=re.MULTILINE)
     rows = "".join(_variable(name, option) for driver in others for name, option in driver.options.items())
     return re.sub(
         rf"(# Drivers that are no BMC, {MARK}\n).*?(?=# End of what is {MARK})",
