@@ -389,7 +389,7 @@ def _placed(parts: dict[str, Any]) -> dict[str, Any]:
     return parts
 
 
-# -- firmware that a vendor's inventory lists by marketing name ----------------------------------------------------------
+# -- firmware that a vendor's inventory lists by marketing name -----
 
 # Only where it is certain: the rows of a kind agree on one version, and for cards only one controller carries the chip.
 # A card's name in Dell's inventory -> its chip, as PCI names it.
