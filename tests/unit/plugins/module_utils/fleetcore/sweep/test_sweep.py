@@ -118,17 +118,15 @@ def test_a_failure_is_its_machines_own():
 
 def test_one_that_hangs_does_not_hold_up_the_others():
     bmcs = Bmcs(40)
-    slow = bmcs.collect
+    collected = bmcs.collect
 
     async def collect(target):
-        if target.source() == 0:
-            await asyncio.sleep(0.5)
-        return await slow(target)
+        while target.source() == 0 and bmcs.logged_out < 39:
+            await asyncio.sleep(0.001)
+        return await collected(target)
 
     bmcs.collect = collect
-    begin = time.monotonic()
     assert sweep(bmcs, concurrency=2).collected == 40
-    assert time.monotonic() - begin < 1.5
 
 
 def test_memory_does_not_grow_behind_a_slow_server():
