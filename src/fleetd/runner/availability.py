@@ -4,32 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.errors import FleetError
 from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.runner import core
+from fleetd.runner.config import RunnerSettings
 from fleetd.runner.ports import PlaybookRun, WorkServer
 from fleetd.runner.tools import Tools
+from fleetd.runner.waves import variables_of
 
 CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
 RUN_PREFIX = "check-"
 RETRY_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class AvailabilityOptions:
-    """Machines to check, every ``check_seconds``. ``check`` false: only find out which machines there are."""
-
-    inventories: tuple[str, ...]
-    pattern: str
-    playbook: str
-    check_seconds: float = 300.0
-    extra_vars: dict[str, Any] = field(default_factory=dict)
-    check: bool = True
-    variables: tuple[str, ...] = ()  # host variables that others want to know
 
 
 class AvailabilityDuty:
@@ -38,15 +26,16 @@ class AvailabilityDuty:
     The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
     served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When
     more than half of them are gone at once, that is believed only if the next look finds the same: till then nothing is
-    told of them, and nothing is begun on them.
+    told of them, and nothing is begun on them. A runner that does not power cycle only finds out which machines there
+    are.
     """
 
     name = "availability"
     finish_before_stop = False
 
-    def __init__(self, options: AvailabilityOptions, tools: Tools, server: WorkServer) -> None:
+    def __init__(self, settings: RunnerSettings, tools: Tools, server: WorkServer) -> None:
         self._tools = tools
-        self._options = options
+        self._settings = settings
         self._server = server
         self._next_check = 0.0
         self._run: str | None = None
@@ -77,16 +66,16 @@ class AvailabilityDuty:
         )
 
     def _check(self) -> None:
-        options = self._options
+        settings = self._settings
         for old in [run for run in self._ending if self._tools.runner.progress(run).finished]:
             self._tools.runner.discard(old)
             self._ending.discard(old)
         served = self._select()
-        self._next_check = self._tools.in_about(options.check_seconds if served else RETRY_SECONDS)
+        self._next_check = self._tools.in_about(settings.check_seconds if served else RETRY_SECONDS)
         if not served:
             self.failures += 1
             return
-        if not options.check:
+        if "powercycle" not in settings.processes:
             self.served = served
             return
         known = set(self._tools.journal.served()) | self.served.keys()
@@ -112,11 +101,11 @@ class AvailabilityDuty:
             self._tools.runner.start(
                 PlaybookRun(
                     run,
-                    options.playbook,
-                    options.inventories,
+                    settings.check_playbook,
+                    tuple(settings.inventory),
                     tuple(sorted(served)),
                     CHECK_MODULES,
-                    options.extra_vars,
+                    settings.extra_vars,
                 )
             )
             self._run = run
@@ -125,9 +114,9 @@ class AvailabilityDuty:
             self._tools.log.error("run_not_started", run=run, message=error.message)
 
     def _select(self) -> dict[str, Mapping[str, Any]]:
-        options = self._options
+        settings = self._settings
         try:
-            hosts = self._tools.runner.hosts(options.inventories, options.pattern, options.variables)
+            hosts = self._tools.runner.hosts(settings.inventory, settings.pattern, variables_of(settings.waves))
         except FleetError as error:
             self._say("inventory_failed", error.message)
             return {}
@@ -136,7 +125,7 @@ class AvailabilityDuty:
             self._tools.log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
         if not names:
             self._say(
-                "nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}"
+                "nothing_selected", f"pattern {settings.pattern!r} selects no host of {', '.join(settings.inventory)}"
             )
             return {}
         self._said = ""
