@@ -10,8 +10,9 @@ from fleetcore.errors import FleetError
 from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.runner import core
+from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.config import RunnerSettings
-from fleetd.runner.ports import PlaybookRun, WorkServer
+from fleetd.runner.ports import PlaybookRun
 from fleetd.runner.tools import Tools
 from fleetd.runner.waves import variables_of
 
@@ -33,7 +34,7 @@ class AvailabilityDuty:
     name = "availability"
     finish_before_stop = False
 
-    def __init__(self, settings: RunnerSettings, tools: Tools, server: WorkServer) -> None:
+    def __init__(self, settings: RunnerSettings, tools: Tools, server: HttpWorkServer) -> None:
         self._tools = tools
         self._settings = settings
         self._server = server

@@ -8,8 +8,9 @@ from typing import Any
 
 from fleetcore.errors import FleetError
 
+from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.config import RunnerSettings
-from fleetd.runner.ports import Entry, PlaybookRun, WorkServer
+from fleetd.runner.ports import Entry, PlaybookRun
 from fleetd.runner.tools import Tools
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
@@ -23,7 +24,7 @@ RECOVER = "recover-"
 class Launcher:
     """Starts runs that cycle machines, and runs that make sure that machines are on."""
 
-    def __init__(self, settings: RunnerSettings, tools: Tools, server: WorkServer) -> None:
+    def __init__(self, settings: RunnerSettings, tools: Tools, server: HttpWorkServer) -> None:
         self._settings = settings
         self._tools = tools
         self._server = server

@@ -12,18 +12,11 @@ from fleetcore.errors import FleetError, TransportError
 from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.runner import core
+from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.config import RunnerSettings
 from fleetd.runner.cycles import Cycles
 from fleetd.runner.launch import CYCLE, RECOVER, Launcher
-from fleetd.runner.ports import (
-    Entry,
-    EntryState,
-    HostOutcome,
-    JournalBroken,
-    RunProgress,
-    Wanted,
-    WorkServer,
-)
+from fleetd.runner.ports import Entry, EntryState, HostOutcome, JournalBroken, RunProgress, Wanted
 from fleetd.runner.recovery import Recovery
 from fleetd.runner.reports import Reports
 from fleetd.runner.tools import Tools
@@ -47,7 +40,7 @@ class PowercycleDuty:
         settings: RunnerSettings,
         tools: Tools,
         *,
-        server: WorkServer,
+        server: HttpWorkServer,
         served: Callable[[], Mapping[str, Mapping[str, Any]]],
         budget: Budget,
     ) -> None:

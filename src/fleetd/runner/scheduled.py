@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 
 from fleetcore.errors import ConflictError, FleetError, NotFound, TransportError
 
+from fleetd.runner.adapters.leases import SessionLeases
 from fleetd.runner.config import RunnerSettings
-from fleetd.runner.ports import HostOutcome, JournalBroken, Leases, PlaybookRun
+from fleetd.runner.ports import HostOutcome, JournalBroken, PlaybookRun
 from fleetd.runner.tools import Tools
 
 BUSY_SECONDS = 1.0
@@ -27,7 +28,12 @@ class ScheduledDuty:
     finish_before_stop = False
 
     def __init__(
-        self, name: str, settings: RunnerSettings, tools: Tools, leases: Leases, served: Callable[[], Iterable[str]]
+        self,
+        name: str,
+        settings: RunnerSettings,
+        tools: Tools,
+        leases: SessionLeases,
+        served: Callable[[], Iterable[str]],
     ) -> None:
         self._tools = tools
         self.name = name

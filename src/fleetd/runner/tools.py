@@ -15,8 +15,9 @@ from fleetcore.ports import Clock
 from fleetd.common import logs
 from fleetd.common.jitter import jittered
 from fleetd.common.link import Link
+from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import Journal, PlaybookRunner
+from fleetd.runner.ports import PlaybookRunner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Tools:
     """``wall``: seconds since the epoch; ``random``: from 0 to 1; ``new_id``: the end of a run's id."""
 
     runner: PlaybookRunner
-    journal: Journal
+    journal: SqliteJournal
     link: Link
     metrics: RunnerMetrics
     clock: Clock

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Waves: limits of machines without power at the same time, and a stop when too many failed.
-
-Pure but for the brake's file.
-"""
+"""Waves: limits of machines without power at the same time, and a stop when too many failed."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fleetcore.power.controllers import BMC_VARIABLES
 
+from fleetd.runner.adapters.journal import FileBrake
 from fleetd.runner.config import WaveSettings
 
 CONTROLLER = "controller"
@@ -70,24 +68,13 @@ def _shares(variables: Mapping[str, Any], options: WaveSettings) -> list[tuple[s
     return [*shares, (CONTROLLER, controller)] if controller else shares
 
 
-class Brake(Protocol):
-    """Remembers, across restarts, that the wave was stopped; a person can take it off while the runner runs."""
-
-    def engaged(self) -> Mapping[str, Any] | None:
-        """``{"at": seconds since the epoch, "machines": [...]}``, or None."""
-
-    def engage(self, why: Mapping[str, Any]) -> None: ...
-
-    def release(self) -> None: ...
-
-
 class Budget:
     """Counts the failed machines of a wave and pulls the brake.
 
     A wave begins with the first machine when none is in flight, and ends when nothing is left.
     """
 
-    def __init__(self, options: WaveSettings, brake: Brake) -> None:
+    def __init__(self, options: WaveSettings, brake: FileBrake) -> None:
         self._options = options
         self._brake = brake
         self._failed: set[str] = set()
