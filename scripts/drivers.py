@@ -136,9 +136,11 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
     of_bmc = ", ".join(f"V({driver.name})" for driver in bmc)
     address["description"] = f"{address['description']}\n\nNeeded only by the drivers that talk to a BMC ({of_bmc})."
     parts = {"outlet": pdu.OUTLET, "wake": wake_on_lan.WAKE}
+    # What a module with many BMCs says once for all of them.
+    parts_of_bmc = {"reach": {name: option for name, option in reach.items() if name != "address"}}
     documents = {
         "bmc": {
-            "options": _documented(reach),
+            "options": _documented(reach, parts_of_bmc),
             "attributes": {"action_group": _group("bmc"), **ATTRIBUTES},
             "requirements": [driver.requires for driver in bmc if driver.requires],
             "notes": [" ".join(NOTE.split())],
@@ -155,7 +157,7 @@ def _fragments(bmc: list[Any], others: list[Any], names: list[str]) -> dict[Path
     }
     return {
         **{FRAGMENTS / f"{name}.py": _fragment(document) for name, document in documents.items()},
-        **{FRAGMENTS / f"{name}.py": _part(options) for name, options in parts.items()},
+        **{FRAGMENTS / f"{name}.py": _part(options) for name, options in {**parts, **parts_of_bmc}.items()},
     }
 
 

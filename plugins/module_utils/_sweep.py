@@ -28,17 +28,16 @@ from .fleetcore.sweep.engine import Summary, Target
 BMC_FIELDS = tuple(name for name in BMC if name != "address")
 
 
-def _without_default(option: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in option.items() if key != "default"}
-
-
-# The options of a BMC, once for all and once for each. bmc_options applies the defaults, those of the fragment `bmc`.
-SHARED: dict[str, Any] = {name: _without_default(BMC[name]) for name in BMC_FIELDS}
+# The options of a BMC, once for all and, without defaults, for each.
+SHARED: dict[str, Any] = {name: BMC[name] for name in BMC_FIELDS}
 ENTRY: dict[str, Any] = {
     "machine": {"type": "str", "required": True},
     "address": {"type": "str", "required": True},
     "credential": {"type": "str"},
-    **{name: {key: value for key, value in SHARED[name].items() if key != "fallback"} for name in BMC_FIELDS},
+    **{
+        name: {key: value for key, value in option.items() if key not in ("default", "fallback")}
+        for name, option in SHARED.items()
+    },
 }
 SELECT: dict[str, Any] = {
     "all": {"type": "bool"},
@@ -146,9 +145,7 @@ def _captured(folder: str) -> list[Target]:
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(CAPTURE_END))
     except OSError as error:
-        raise InvalidInput(
-            f"from_captures {folder}: can't be read ({(error.strerror or str(error)).lower()})", field="from_captures"
-        ) from error
+        raise InvalidInput.of_path("from_captures", folder, "read", error) from error
     if not names:
         raise InvalidInput(f"from_captures {folder}: no file *{CAPTURE_END} is in it", field="from_captures")
     targets = []

@@ -123,12 +123,13 @@ class _Scan:
                 reason = "timeout"
                 break
             except Unreachable as error:
-                if isinstance(error.__cause__, ssl.SSLError):
+                cause = error.__cause__
+                if isinstance(cause, ssl.SSLError):
                     reason = "no tls"
-                    continue
-                reason = _reason(error.__cause__)
-                if not isinstance(error.__cause__, (ConnectionResetError, BrokenPipeError)):
-                    break
+                elif isinstance(cause, OSError):
+                    reason = _reason(cause)
+                    if not isinstance(cause, (ConnectionResetError, BrokenPipeError)):
+                        break
             except BadResponse:
                 continue
             else:
