@@ -11,7 +11,7 @@ from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
-from fleetd.common.jitter import jittered
+from fleetd.common.link import jittered
 from fleetd.monitor import core
 from fleetd.monitor.adapters.documents import Collector
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine

@@ -98,21 +98,12 @@ class AvailabilityDuty:
         self._states = {m: s for m, s in self._states.items() if m in served}
         self._tools.journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
         run = f"{RUN_PREFIX}{self._tools.new_id()}"
-        try:
-            self._tools.runner.start(
-                PlaybookRun(
-                    run,
-                    settings.check_playbook,
-                    tuple(settings.inventory),
-                    tuple(sorted(served)),
-                    CHECK_MODULES,
-                    settings.extra_vars,
-                )
-            )
+        hosts = tuple(sorted(served))
+        check = PlaybookRun(
+            run, settings.check_playbook, tuple(settings.inventory), hosts, CHECK_MODULES, settings.extra_vars
+        )
+        if self._tools.start(self.name, check):
             self._run = run
-            self._tools.metrics.runs.labels(self.name).inc()
-        except FleetError as error:
-            self._tools.log.error("run_not_started", run=run, message=error.message)
 
     def _select(self) -> dict[str, Mapping[str, Any]]:
         settings = self._settings

@@ -6,8 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fleetcore.errors import FleetError
-
 from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.config import RunnerSettings
 from fleetd.runner.ports import Entry, PlaybookRun
@@ -56,12 +54,5 @@ class Launcher:
         hosts = tuple(sorted(e.machine for e in entries))
         extra_vars = {**self._settings.extra_vars, MACHINES: list(hosts), **variables}
         inventories = tuple(self._settings.inventory)
-        try:
-            self._tools.runner.start(
-                PlaybookRun(run, playbook, inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
-            )
-        except FleetError as error:
-            self._tools.log.error("run_not_started", run=run, message=error.message)
-            return False
-        self._tools.metrics.runs.labels("power_on" if urgent else "powercycle").inc()
-        return True
+        started = PlaybookRun(run, playbook, inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
+        return self._tools.start("power_on" if urgent else "powercycle", started)

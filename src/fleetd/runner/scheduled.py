@@ -105,22 +105,12 @@ class ScheduledDuty:
         self._runs[run] = dict(claims)
         self._tools.log.info("working", process=self.name, machines=len(claims), run=run)
         hosts = tuple(sorted(claims))
-        try:
-            self._tools.runner.start(
-                PlaybookRun(
-                    run,
-                    self._how.playbook,
-                    self._inventories,
-                    hosts,
-                    tuple(self._how.report),
-                    self._extra_vars,
-                    self._how.on_controller,
-                )
-            )
-            self._tools.metrics.runs.labels(self.name).inc()
-        except FleetError as error:
+        how, report = self._how, tuple(self._how.report)
+        work = PlaybookRun(
+            run, how.playbook, self._inventories, hosts, report, self._extra_vars, on_controller=how.on_controller
+        )
+        if not self._tools.start(self.name, work):
             self.failures += 1
-            self._tools.log.error("run_not_started", process=self.name, run=run, message=error.message)
 
     def _settle(self, run: str) -> None:
         """Tell what has come of a run so far; when it has ended and all is told, it is forgotten."""

@@ -118,12 +118,16 @@ def test_a_failure_is_its_machines_own():
 
 def test_one_that_hangs_does_not_hold_up_the_others():
     bmcs = Bmcs(40)
-    collected = bmcs.collect
+    slow = bmcs.collect
 
     async def collect(target):
-        while target.source() == 0 and bmcs.logged_out < 39:
-            await asyncio.sleep(0.001)
-        return await collected(target)
+        if target.source() == 0:
+            bmcs.others_done = asyncio.Event()
+            await bmcs.others_done.wait()
+        device = await slow(target)
+        if bmcs.logged_out == 39:
+            bmcs.others_done.set()
+        return device
 
     bmcs.collect = collect
     assert sweep(bmcs, concurrency=2).collected == 40
