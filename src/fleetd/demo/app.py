@@ -269,7 +269,7 @@ class Demo:
         )
         with contextlib.suppress(KeyboardInterrupt, EOFError):
             if interactive:
-                while click.getchar() not in ("q", "Q", "\n", "\r"):
+                while click.getchar()[-1:] not in ("", "q", "Q", "\n", "\r"):
                     pass
             while not interactive:
                 time.sleep(3600)
