@@ -35,10 +35,7 @@ class Progress:
             try:
                 self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed by __exit__)
             except OSError as error:
-                raise InvalidInput(
-                    f"progress_file {path}: can't be written ({(error.strerror or str(error)).lower()})",
-                    field="progress_file",
-                ) from error
+                raise InvalidInput.of_path("progress_file", path, "written", error) from error
 
     def __enter__(self) -> Progress:
         return self
@@ -137,21 +134,9 @@ def result(summary: Summary, params: Mapping[str, Any], spool: str) -> dict[str,
 
 
 def counts(summary: Summary) -> dict[str, Any]:
+    """The figures of the module's result."""
     return {
-        "total": summary.total,
-        "skipped": summary.skipped,
-        "collected": summary.collected,
-        "incomplete": summary.incomplete,
-        "failed": summary.failed,
-        "published": summary.published,
-        "changed": summary.changed,
-        "refused": summary.refused,
-        "spooled": summary.spooled,
-        "interrupted": summary.interrupted,
-        "requests": summary.requests,
-        "logins": summary.logins,
-        "bytes": summary.bytes,
-        "seconds": summary.seconds,
-        "by_driver": dict(summary.by_driver),
-        "by_error": dict(summary.by_error),
+        name: dict(value) if isinstance(value, dict) else value
+        for name, value in vars(summary).items()
+        if name not in ("peak_documents", "failures", "problem")
     }

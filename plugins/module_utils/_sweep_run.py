@@ -187,9 +187,7 @@ def _make_directory(name: str, path: str, mode: int) -> None:
     try:
         os.makedirs(path, mode=mode, exist_ok=True)
     except OSError as error:
-        raise InvalidInput(
-            f"{name} {path}: can't be made ({(error.strerror or str(error)).lower()})", field=name
-        ) from error
+        raise InvalidInput.of_path(name, path, "made", error) from error
 
 
 def _default_spool() -> str:

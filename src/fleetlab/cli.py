@@ -37,34 +37,18 @@ def _boolean(text: str) -> bool:
     raise ValueError("yes or no")
 
 
+def _reader(kind: object) -> Callable[[str], Any]:
+    """How a setting is read that has this type."""
+    for word, read in (("bool", _boolean), ("float", seconds), ("int", int)):
+        if word in str(kind):
+            return read
+    return str
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
-    "address": str,
-    "certificate": str,
-    "name": str,
-    "password": str,
-    "power": str,
-    "tree": str,
-    "username": str,
-    "expand": int,
-    "index": int,
-    "lockout_after": int,
-    "page_size": int,
-    "port": int,
-    "session_limit": int,
-    "bmc_reset_seconds": seconds,
-    "latency": seconds,
-    "lockout_seconds": seconds,
-    "session_timeout": seconds,
-    "task_seconds": seconds,
-    "count_paths": _boolean,
-    "firmware_at_boot": _boolean,
-    "if_match": str,
-    "tls": _boolean,
-    "unique": _boolean,
+    item.name: _reader(item.type) for item in fields(BmcSpec) if item.name not in ("behaviour", "faults")
 }
-_BEHAVIOUR_READERS: dict[str, Callable[[str], Any]] = {
-    item.name: seconds if item.name.endswith("_seconds") else _boolean for item in fields(PowerBehaviour)
-}
+_BEHAVIOUR_READERS: dict[str, Callable[[str], Any]] = {item.name: _reader(item.type) for item in fields(PowerBehaviour)}
 _SHORT = {"user": "username"}
 
 

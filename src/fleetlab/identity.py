@@ -43,10 +43,6 @@ class Identity:
             self, "values", {name.encode(): json.dumps(value)[1:-1].encode() for name, value in values.items()}
         )
 
-    @property
-    def serial(self) -> str:
-        return self.values[b"serial"].decode()
-
     def fill_in(self, text: bytes) -> bytes:
         """Replace the placeholders. Unknown ones stay."""
         if b"@{" not in text:

@@ -7,7 +7,6 @@ directory that keeps the state, writes a power log and calls a hook, which may s
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -20,7 +19,7 @@ from typing import Literal
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from fleetlab.ipmi_records import MC, SENSORS, Fru, Sensor, octets
-from fleetlab.process import Child, LabError, Missing, Running, free_port, tail
+from fleetlab.process import Child, LabError, Missing, Running, free_port, json_lines, tail
 
 ADVICE = "apt-get install openipmi (as root)"
 
@@ -89,9 +88,7 @@ class IpmiSim(Running):
         `on` and `off` are changes of state; a reset is one entry; `soft` is the pressed button: without a hook `off`
         follows, with one the machine turns itself off, which is not logged.
         """
-        if not self.power_log_path.exists():
-            return []
-        return [json.loads(line) for line in self.power_log_path.read_text().splitlines()]
+        return json_lines(self.power_log_path)
 
     def state(self) -> Literal["on", "off"]:
         """Return the power state as the simulator sees it, asked at the switch and not over IPMI."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -59,6 +60,11 @@ def tail(path: Path, lines: int = TAIL_LINES) -> str:
         return ""
 
 
+def json_lines(path: Path) -> list[dict[str, str]]:
+    """Return what a file has written line by line, nothing when there is none."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def alive(pid: int) -> bool:
     """Tell whether a process runs (a zombie does not)."""
     try:
@@ -66,17 +72,6 @@ def alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
-
-
-def stop_pid(pid: int, timeout: float = 10.0) -> None:
-    """Terminate a process that need not be our child, kill it after `timeout` seconds. No error when it is gone."""
-    for sign, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, sign)
-        with contextlib.suppress(LabError):
-            wait_until(lambda: not alive(pid), patience, f"the end of process {pid}", 0.05)
-            return
-    raise LabError(f"process {pid} does not end")
 
 
 class Running(ABC):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from fleetlab.process import Child, Missing, Running
+from fleetlab.process import Child, Missing, Running, json_lines
 
 ADVICE = "pip install 'fleetd[lab]' (it brings sushy-tools)"
 
@@ -88,9 +88,7 @@ class SushyEmulator(Running):
         The driver applies a change when its time has come and somebody reads the system, so an unread one is not there
         yet. Empty over libvirt: ask libvirt, or look for a new boot.
         """
-        if not self.power_log_path.exists():
-            return []
-        return [json.loads(line) for line in self.power_log_path.read_text().splitlines()]
+        return json_lines(self.power_log_path)
 
     def _stop(self) -> None:
         super()._stop()

@@ -49,6 +49,11 @@ class InvalidInput(FleetError):
         """The error of one option or field, whose name begins the message and is ``details["field"]``."""
         return cls(f"{field}: {message}", field=field)
 
+    @classmethod
+    def of_path(cls, field: str, path: str, what: str, error: OSError) -> InvalidInput:
+        """The error of an option that names a path with which the system could not do ``what``."""
+        return cls(f"{field} {path}: can't be {what} ({(error.strerror or str(error)).lower()})", field=field)
+
 
 class NotFound(FleetError):
     """The machine, system or resource that was named does not exist."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Whether a program's server can be reached."""
+"""Whether a program's server can be reached, and how often it is asked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from fleetcore.net.retry import ExponentialWait
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
+
+
+def jittered(seconds: float, random: float) -> float:
+    """``seconds`` give or take a tenth, so that many programs don't ask at once. ``random`` is from 0 to 1."""
+    return seconds * (0.9 + random / 5)
 
 
 class Link:

@@ -16,10 +16,11 @@ import os
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_origin
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -42,6 +43,26 @@ SECTIONS = (
 _SECRET = ("url", "token", "key")  # may hold a password: never repeated in a message
 _file_values: ContextVar[Mapping[str, Any]] = ContextVar("file_values")
 S = TypeVar("S", bound="ProgramSettings")
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """``host:port`` or ``[v6]:port`` as ``(host, port)``.
+
+    :raises ValueError: no port, or not one of 0-65535.
+    """
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port, for example 127.0.0.1:8480 or [::]:8480")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":8480" says all addresses
+
+
+def _listen(value: str) -> str:
+    split_listen(value)
+    return value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+"""A setting of the form ``host:port``."""
 
 
 class Section(BaseModel):
@@ -69,16 +90,10 @@ class LogSettings(Section):
 class ServerAddress(BaseModel):
     """Section `server` for the server's neighbours: where it is. Its other keys are the server's own business."""
 
-    listen: str = Field(default="127.0.0.1:8480", description="host:port; port 0 takes a free one and prints it")
+    listen: Listen = Field(default="127.0.0.1:8480", description="host:port; port 0 takes a free one and prints it")
     url: str | None = Field(
         default=None, description="how others reach this server, for links; default: http://<listen>"
     )
-
-    @field_validator("listen")
-    @classmethod
-    def _listen(cls, value: str) -> str:
-        split_listen(value)
-        return value
 
     def reached(self, explicit: str | None) -> str:
         """The server's URL: the one that is given, else ``$FLEETD_URL``, else what this section says."""
@@ -120,17 +135,6 @@ class _EnvironmentSource(EnvSettingsSource):
         return super().decode_complex_value(field_name, field, value)
 
 
-def split_listen(value: str) -> tuple[str, int]:
-    """``host:port`` or ``[v6]:port`` as ``(host, port)``.
-
-    :raises ValueError: no port, or not one of 0-65535.
-    """
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError("must be host:port, for example 127.0.0.1:8480 or [::]:8480")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - ":8480" says all addresses
-
-
 def find_file(explicit: str | os.PathLike[str] | None = None) -> Path | None:
     """The configuration file that holds, or None.
 
@@ -164,25 +168,22 @@ def load(
     }
     given = {section: values for section, values in given.items() if values}
     if path is None:
-        return _merge(model, "", "", given)
+        return load_text(model, "", "", given)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as exc:
         raise ConfigError(f"{path}: can't read it: {exc.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8 text") from None
-    return _merge(model, text, str(path), given)
+    return load_text(model, text, str(path), given)
 
 
-def load_text(model: type[S], text: str, name: str) -> S:
+def load_text(model: type[S], text: str, name: str, given: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> S:
     """Read the settings of a file with this text, and of the environment; ``name`` stands in messages.
 
+    :param given: from the command line: ``{section: {key: value}}``.
     :raises ConfigError: see there.
     """
-    return _merge(model, text, name, {})
-
-
-def _merge(model: type[S], text: str, name: str, given: Mapping[str, Mapping[str, Any]]) -> S:
     _check_environment(model)
     values = _parse(text, name)
     _file_values.set({key: value for key, value in values.items() if key in model.model_fields or key not in SECTIONS})

@@ -11,21 +11,19 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import termios
 import time
-import tty
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
 from fleetcore.errors import FleetError
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.client.server import ServerClient
@@ -269,9 +267,10 @@ class Demo:
             if interactive
             else f"  Ctrl-C, or kill {os.getpid()}, stops everything."
         )
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt, EOFError):
             if interactive:
-                _wait_for_key()
+                while click.getchar()[-1:] not in ("", "q", "Q", "\n", "\r"):
+                    pass
             while not interactive:
                 time.sleep(3600)
 
@@ -369,16 +368,3 @@ def _is_free(port: int) -> bool:
 def _time(at: str) -> str:
     """The local time of day, with tenths, of an RFC 3339 time."""
     return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:10]
-
-
-def _wait_for_key() -> None:
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setcbreak(descriptor)
-        while True:
-            ready, _, _ = select.select([descriptor], [], [], 1.0)
-            if ready and os.read(descriptor, 1) in (b"q", b"Q", b"\n", b"\r", b""):
-                return
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

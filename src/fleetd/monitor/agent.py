@@ -5,57 +5,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
-from fleetd.common.jitter import jittered
+from fleetd.common.link import jittered
 from fleetd.monitor import core
+from fleetd.monitor.adapters.documents import Collector
+from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
 from fleetd.monitor.adapters.outbox import Outboxes
+from fleetd.monitor.config import MonitorSettings
 from fleetd.monitor.core import Flags, Host, Published
-
-
-class Machine(Protocol):
-    """This machine, as far as an event is about it. Nothing of it raises."""
-
-    def standalone(self) -> Mapping[str, Any]: ...
-
-    def server(self) -> Mapping[str, Any]: ...
-
-    def flags(self) -> Flags: ...
-
-
-class Documents(Protocol):
-    """See :class:`fleetd.monitor.adapters.documents.Collector`."""
-
-    @property
-    def busy(self) -> bool: ...
-
-    def start(self) -> None: ...
-
-    def take(self) -> Mapping[str, Any] | None: ...
-
-
-class Memory(Protocol):
-    """Remembers the last device document; on disk when ``save`` returns."""
-
-    def load(self) -> Published | None: ...
-
-    def save(self, published: Published) -> None: ...
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds between two of each. ``device`` 0: no device documents."""
-
-    event: float = 30.0
-    look: float = 5.0
-    poll: float = 60.0
-    device: float = 21600.0
-    device_splay: float = 600.0
 
 
 class Agent:
@@ -68,11 +30,11 @@ class Agent:
     def __init__(
         self,
         host: Host,
-        pace: Pace,
+        settings: MonitorSettings,
         *,
-        machine: Machine,
-        documents: Documents,
-        memory: Memory,
+        machine: ThisMachine,
+        documents: Collector,
+        memory: FileMemory,
         outbox: Outboxes,
         describe: Callable[[], Mapping[str, Any]],
         heard: Callable[[str], None],
@@ -81,7 +43,7 @@ class Agent:
         random: Callable[[], float],
     ) -> None:
         self._host = host
-        self._pace = pace
+        self._settings = settings
         self._machine = machine
         self._documents = documents
         self._memory = memory
@@ -116,19 +78,19 @@ class Agent:
         """Do what is due; the seconds until something is due again. A server that is away is no error."""
         self._look()
         if self._is_due(self._event_due):
-            self._event_due = self._after(jittered(self._pace.event, self._random()))
+            self._event_due = self._after(jittered(self._settings.event_seconds, self._random()))
             self._outbox.offer("event", self.event())
         self._document()
         self._outbox.flush(stop)
         if self._is_due(self._poll_due):
             # First the time: a change that is told while the description is on its way is looked at again.
-            self._poll_due = self._after(jittered(self._pace.poll, self._random()))
+            self._poll_due = self._after(jittered(self._settings.poll_seconds, self._random()))
             self._poll()
         due = [self._event_due, self._look_due, self._poll_due]
         retry = self._outbox.wait()
         if retry is not None:
             due.append(self._after(retry))
-        if self._pace.device and not self._documents.busy:
+        if self._settings.device_seconds and not self._documents.busy:
             due.append(self._device_due)
         return max(0.0, min(due) - self._clock.monotonic())
 
@@ -136,7 +98,7 @@ class Agent:
         """An event is due at once when an operator or the machine's software says something else than before."""
         if not self._is_due(self._look_due):
             return
-        self._look_due = self._after(self._pace.look)
+        self._look_due = self._after(self._settings.look_seconds)
         flags = self._machine.flags()
         if self._flags is not None and flags != self._flags:
             self._log.info("flags_changed", forced_quarantine=flags.forced_quarantine, busy=flags.busy)
@@ -150,14 +112,16 @@ class Agent:
             self._memory.save(self._published)
             if self._outbox.offer("device", ready):
                 self._log.info("device_published", seconds=(ready.get("stats") or {}).get("seconds"))
-        if self._pace.device and not self._documents.busy and self._is_due(self._device_due):
-            self._device_due = self._after(max(1.0, self._pace.device + self._pace.device_splay * self._random()))
+        if self._settings.device_seconds and not self._documents.busy and self._is_due(self._device_due):
+            self._device_due = self._after(
+                max(1.0, self._settings.device_seconds + self._settings.device_splay_seconds * self._random())
+            )
             self._documents.start()
 
     def _until_document(self) -> float:
-        pace = self._pace
+        own = self._settings
         last = None if self._published is None else self._published.at
-        return core.next_document(last, self._wall(), pace.device, pace.device_splay, self._random())
+        return core.next_document(last, self._wall(), own.device_seconds, own.device_splay_seconds, self._random())
 
     def _poll(self) -> None:
         try:

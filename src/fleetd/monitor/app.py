@@ -32,7 +32,7 @@ from fleetd.monitor.adapters.follow import Follower
 from fleetd.monitor.adapters.hook import Hook
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
 from fleetd.monitor.adapters.outbox import KINDS, Outboxes, senders
-from fleetd.monitor.agent import Agent, Pace
+from fleetd.monitor.agent import Agent
 from fleetd.monitor.config import MonitorSettings, Settings
 from fleetd.monitor.core import Host, Published
 
@@ -82,7 +82,7 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
         collector = _collector(own, wake.set)
         agent = Agent(
             host,
-            Pace(own.event_seconds, own.look_seconds, own.poll_seconds, own.device_seconds, own.device_splay_seconds),
+            own,
             machine=machine, documents=collector, memory=memory, outbox=outbox,
             describe=lambda: client.description(host.name), heard=Hook(own.on_description).notify,
             clock=clock, wall=time.time, random=random.random,

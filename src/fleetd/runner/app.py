@@ -25,17 +25,15 @@ from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import FileBrake, SqliteJournal
 from fleetd.runner.adapters.leases import SessionLeases
 from fleetd.runner.adapters.server import HttpWorkServer
-from fleetd.runner.availability import AvailabilityDuty, AvailabilityOptions
+from fleetd.runner.availability import AvailabilityDuty
 from fleetd.runner.config import RunnerSettings, Settings
-from fleetd.runner.core import RetryPolicy
-from fleetd.runner.launch import PowercycleOptions
 from fleetd.runner.loop import Stop, run_loop
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import PlaybookRunner
 from fleetd.runner.powercycle import PowercycleDuty
-from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
+from fleetd.runner.scheduled import ScheduledDuty
 from fleetd.runner.tools import Tools
-from fleetd.runner.waves import Budget, WaveOptions
+from fleetd.runner.waves import Budget
 
 
 def run(settings: Settings, *, once: bool = False) -> bool:
@@ -53,9 +51,9 @@ def run(settings: Settings, *, once: bool = False) -> bool:
     state_dir = own.state_dir.absolute()
     environment = {"FLEETD_URL": url} | ({"FLEETD_TOKEN": token} if token else {})
     local = AnsibleRunner(state_dir / "runs", environment, forks=own.forks, timeout=own.run_seconds)
-    extra_vars = {**({} if own.executor == "awx" else _server_variables(own)), **own.extra_vars}
-    inventories = tuple(own.inventory)
-    local.check(inventories, own.pattern)
+    if own.executor != "awx":
+        own = own.model_copy(update={"extra_vars": {**_server_variables(own), **own.extra_vars}})
+    local.check(own.inventory, own.pattern)
     runner: PlaybookRunner = _awx(own, state_dir / "jobs", local) if own.executor == "awx" else local
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,33 +67,18 @@ def run(settings: Settings, *, once: bool = False) -> bool:
         server = HttpWorkServer(client, f"{socket.gethostname()}:{os.getpid()}", leases)
         link = Link(clock, random.random)
         tools = Tools(runner=runner, journal=journal, link=link, metrics=metrics, clock=clock)
-        waves = WaveOptions(own.waves.size, own.waves.limits, own.waves.failure_budget, own.waves.resume_seconds)
-        cycles = "powercycle" in own.processes
-        availability = AvailabilityDuty(
-            AvailabilityOptions(
-                inventories, own.pattern, own.check_playbook, own.check_seconds, extra_vars, cycles, waves.variables
-            ),
-            tools,
-            server,
-        )
+        availability = AvailabilityDuty(own, tools, server)
         duties: list[PowercycleDuty | ScheduledDuty] = []
-        if cycles:
-            options = PowercycleOptions(
-                inventories, own.playbook, own.recover_playbook, own.poll_seconds, own.max_runs, own.forks,
-                own.executor != "awx" or own.awx.fence, waves,
-                RetryPolicy(own.retry_initial_seconds, own.retry_maximum_seconds, own.max_attempts), extra_vars,
-            )  # fmt: skip
-            budget = Budget(waves, FileBrake(state_dir / "wave-stopped.json"))
-            duties.append(
-                PowercycleDuty(options, tools, server=server, served=lambda: availability.served, budget=budget)
-            )
+        if "powercycle" in own.processes:
+            budget = Budget(own.waves, FileBrake(state_dir / "wave-stopped.json"))
+            duties.append(PowercycleDuty(own, tools, server=server, served=lambda: availability.served, budget=budget))
         duties += [
-            ScheduledDuty(_work_of(name, own, inventories, extra_vars), tools, leases, lambda: availability.served)
+            ScheduledDuty(name, own, tools, leases, lambda: availability.served)
             for name in dict.fromkeys(own.processes)
             if name != "powercycle"
         ]
         logs.get("fleetd.runner").info(
-            "runner_started", server=url, inventory=list(inventories), pattern=own.pattern, processes=own.processes
+            "runner_started", server=url, inventory=own.inventory, pattern=own.pattern, processes=own.processes
         )
         ended = run_loop([availability, *duties], clock, stop, stop_seconds=own.stop_seconds, once=once)
         if all(duty.settled for duty in duties):
@@ -113,17 +96,6 @@ def _server_variables(own: RunnerSettings) -> dict[str, Any]:
     """Let the playbooks check the server's certificate as the runner does."""
     found: dict[str, Any] = {} if own.validate_certs else {"fleet_server_validate_certs": False}
     return found | ({"fleet_server_ca_path": os.path.abspath(own.ca_path)} if own.ca_path else {})
-
-
-def _work_of(
-    name: str, own: RunnerSettings, inventories: tuple[str, ...], extra_vars: dict[str, Any]
-) -> ProcessOptions:
-    how = own.definitions[name]
-    return ProcessOptions(
-        name, how.playbook, inventories, tuple(how.report), how.batch, how.poll_seconds, how.splay_seconds,
-        how.on_controller,
-        {**extra_vars, **how.extra_vars},
-    )  # fmt: skip
 
 
 def _awx(own: RunnerSettings, root: Path, local: AnsibleRunner) -> AwxRunner:

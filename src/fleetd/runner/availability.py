@@ -4,32 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.errors import FleetError
 from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.runner import core
-from fleetd.runner.ports import PlaybookRun, WorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.config import RunnerSettings
+from fleetd.runner.ports import PlaybookRun
 from fleetd.runner.tools import Tools
+from fleetd.runner.waves import variables_of
 
 CHECK_MODULES = ("baremetal.fleet.bmc_info", "baremetal.fleet.bmc_power")
 RUN_PREFIX = "check-"
 RETRY_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class AvailabilityOptions:
-    """Machines to check, every ``check_seconds``. ``check`` false: only find out which machines there are."""
-
-    inventories: tuple[str, ...]
-    pattern: str
-    playbook: str
-    check_seconds: float = 300.0
-    extra_vars: dict[str, Any] = field(default_factory=dict)
-    check: bool = True
-    variables: tuple[str, ...] = ()  # host variables that others want to know
 
 
 class AvailabilityDuty:
@@ -38,15 +27,16 @@ class AvailabilityDuty:
     The inventory is read again at each check. When that fails, or selects nothing, the machines known before stay
     served and one line says why; a machine that left the inventory is told to the server as ``not_available``. When
     more than half of them are gone at once, that is believed only if the next look finds the same: till then nothing is
-    told of them, and nothing is begun on them.
+    told of them, and nothing is begun on them. A runner that does not power cycle only finds out which machines there
+    are.
     """
 
     name = "availability"
     finish_before_stop = False
 
-    def __init__(self, options: AvailabilityOptions, tools: Tools, server: WorkServer) -> None:
+    def __init__(self, settings: RunnerSettings, tools: Tools, server: HttpWorkServer) -> None:
         self._tools = tools
-        self._options = options
+        self._settings = settings
         self._server = server
         self._next_check = 0.0
         self._run: str | None = None
@@ -77,16 +67,16 @@ class AvailabilityDuty:
         )
 
     def _check(self) -> None:
-        options = self._options
+        settings = self._settings
         for old in [run for run in self._ending if self._tools.runner.progress(run).finished]:
             self._tools.runner.discard(old)
             self._ending.discard(old)
         served = self._select()
-        self._next_check = self._tools.in_about(options.check_seconds if served else RETRY_SECONDS)
+        self._next_check = self._tools.in_about(settings.check_seconds if served else RETRY_SECONDS)
         if not served:
             self.failures += 1
             return
-        if not options.check:
+        if "powercycle" not in settings.processes:
             self.served = served
             return
         known = set(self._tools.journal.served()) | self.served.keys()
@@ -108,26 +98,17 @@ class AvailabilityDuty:
         self._states = {m: s for m, s in self._states.items() if m in served}
         self._tools.journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
         run = f"{RUN_PREFIX}{self._tools.new_id()}"
-        try:
-            self._tools.runner.start(
-                PlaybookRun(
-                    run,
-                    options.playbook,
-                    options.inventories,
-                    tuple(sorted(served)),
-                    CHECK_MODULES,
-                    options.extra_vars,
-                )
-            )
+        hosts = tuple(sorted(served))
+        check = PlaybookRun(
+            run, settings.check_playbook, tuple(settings.inventory), hosts, CHECK_MODULES, settings.extra_vars
+        )
+        if self._tools.start(self.name, check):
             self._run = run
-            self._tools.metrics.runs.labels(self.name).inc()
-        except FleetError as error:
-            self._tools.log.error("run_not_started", run=run, message=error.message)
 
     def _select(self) -> dict[str, Mapping[str, Any]]:
-        options = self._options
+        settings = self._settings
         try:
-            hosts = self._tools.runner.hosts(options.inventories, options.pattern, options.variables)
+            hosts = self._tools.runner.hosts(settings.inventory, settings.pattern, variables_of(settings.waves))
         except FleetError as error:
             self._say("inventory_failed", error.message)
             return {}
@@ -136,7 +117,7 @@ class AvailabilityDuty:
             self._tools.log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
         if not names:
             self._say(
-                "nothing_selected", f"pattern {options.pattern!r} selects no host of {', '.join(options.inventories)}"
+                "nothing_selected", f"pattern {settings.pattern!r} selects no host of {', '.join(settings.inventory)}"
             )
             return {}
         self._said = ""

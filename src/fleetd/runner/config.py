@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from fleetd.common.settings import ProgramSettings, Section, ServerAddress, split_listen
+from fleetd.common.settings import Listen, ProgramSettings, Section, ServerAddress
 
 
 class WaveSettings(Section):
@@ -123,7 +123,7 @@ class RunnerSettings(Section):
         "longer than a cycle takes",
     )
     waves: WaveSettings = WaveSettings()
-    metrics_listen: str | None = Field(
+    metrics_listen: Listen | None = Field(
         default=None, description="host:port for Prometheus, for example 127.0.0.1:9481; default: none"
     )
     max_runs: int = Field(default=4, ge=1, le=50, description="playbook runs at the same time")
@@ -170,13 +170,6 @@ class RunnerSettings(Section):
                 known = ", ".join(["powercycle", *sorted(self.definitions)])
                 raise ValueError(f"processes: {name!r} is not defined: add it to runner.definitions (known: {known})")
         return self
-
-    @field_validator("metrics_listen")
-    @classmethod
-    def _listen(cls, value: str | None) -> str | None:
-        if value is not None:
-            split_listen(value)
-        return value
 
     @field_validator("inventory", mode="before")
     @classmethod

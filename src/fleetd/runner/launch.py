@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from fleetcore.errors import FleetError
-
-from fleetd.runner.core import RetryPolicy
-from fleetd.runner.ports import Entry, PlaybookRun, WorkServer
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.config import RunnerSettings
+from fleetd.runner.ports import Entry, PlaybookRun
 from fleetd.runner.tools import Tools
-from fleetd.runner.waves import WaveOptions
 
 POWER_MODULE = "baremetal.fleet.bmc_power"
 CLAIMS = "powercycle_claims"
@@ -22,31 +19,11 @@ CYCLE = "cycle-"
 RECOVER = "recover-"
 
 
-@dataclass(frozen=True)
-class PowercycleOptions:
-    """``playbook`` cycles, ``recover_playbook`` makes sure that machines are on. Times in seconds.
-
-    ``run_size``: machines in one run at most, so that none waits within a run for its turn. ``fence``: the playbook
-    gets the claims and asks the server, just before it takes the power away, whether they still hold.
-    """
-
-    inventories: tuple[str, ...]
-    playbook: str
-    recover_playbook: str
-    poll_seconds: float = 5.0
-    max_runs: int = 4
-    run_size: int = 20
-    fence: bool = True
-    waves: WaveOptions = field(default_factory=WaveOptions)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    extra_vars: dict[str, Any] = field(default_factory=dict)
-
-
 class Launcher:
     """Starts runs that cycle machines, and runs that make sure that machines are on."""
 
-    def __init__(self, options: PowercycleOptions, tools: Tools, server: WorkServer) -> None:
-        self._options = options
+    def __init__(self, settings: RunnerSettings, tools: Tools, server: HttpWorkServer) -> None:
+        self._settings = settings
         self._tools = tools
         self._server = server
 
@@ -55,31 +32,27 @@ class Launcher:
         return f"{CYCLE}{self._tools.new_id()}"
 
     def cycle(self, run: str, entries: Sequence[Entry]) -> bool:
-        """Start the playbook that cycles. False: nothing was started, and a log line says why."""
+        """Start the playbook that cycles. False: nothing was started, and a log line says why.
+
+        With the claims the playbook asks the server, just before it takes the power away, whether they still hold.
+        """
         variables: dict[str, Any] = {}
-        if self._options.fence:
+        if self._settings.executor != "awx" or self._settings.awx.fence:
             claims = {e.machine: self._server.claim_of(e) for e in entries}
             variables[CLAIMS] = {machine: claim for machine, claim in claims.items() if claim is not None}
-        return self._start(run, self._options.playbook, entries, variables)
+        return self._start(run, self._settings.playbook, entries, variables)
 
     def power_on(self, entries: Sequence[Entry]) -> str | None:
         """Start the playbook that makes sure that machines are on, and return its run; None as in :meth:`cycle`."""
         run = f"{RECOVER}{self._tools.new_id()}"
         self._tools.log.info("recovering", machines=[e.machine for e in entries], run=run)
-        return run if self._start(run, self._options.recover_playbook, entries, {}, urgent=True) else None
+        return run if self._start(run, self._settings.recover_playbook, entries, {}, urgent=True) else None
 
     def _start(
         self, run: str, playbook: str, entries: Sequence[Entry], variables: dict[str, Any], *, urgent: bool = False
     ) -> bool:
         hosts = tuple(sorted(e.machine for e in entries))
-        extra_vars = {**self._options.extra_vars, MACHINES: list(hosts), **variables}
-        inventories = self._options.inventories
-        try:
-            self._tools.runner.start(
-                PlaybookRun(run, playbook, inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
-            )
-        except FleetError as error:
-            self._tools.log.error("run_not_started", run=run, message=error.message)
-            return False
-        self._tools.metrics.runs.labels("power_on" if urgent else "powercycle").inc()
-        return True
+        extra_vars = {**self._settings.extra_vars, MACHINES: list(hosts), **variables}
+        inventories = tuple(self._settings.inventory)
+        started = PlaybookRun(run, playbook, inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
+        return self._tools.start("power_on" if urgent else "powercycle", started)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Ports of the runner: playbooks, a journal, and a server that has work."""
+"""Values that the runner's parts hand to each other, and the port of what runs playbooks."""
 
 from __future__ import annotations
 
@@ -135,39 +135,6 @@ class JournalBroken(FleetError):
     code = "journal_broken"
 
 
-class Journal(Protocol):
-    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged.
-
-    Methods raise ``JournalBroken``; nothing is written then.
-    """
-
-    def entries(self) -> list[Entry]: ...
-
-    def save(self, entries: Sequence[Entry]) -> None:
-        """Insert or replace by key, all or none; on disk when it returns."""
-
-    def forget(self, keys: Sequence[str]) -> None: ...
-
-    def served(self) -> list[str]:
-        """Machines that the server believes this runner serves."""
-
-    def save_served(self, machines: Sequence[str]) -> None: ...
-
-    def session(self) -> str | None:
-        """The session under which this runner's claims are; it lives on for a while when the runner dies."""
-
-    def save_session(self, session: str | None) -> None: ...
-
-    def work(self, process: str) -> dict[str, dict[str, int]]:
-        """Runs of a process that have not been settled: run -> machine -> fencing token."""
-
-    def save_work(self, process: str, run: str, tokens: Mapping[str, int]) -> None: ...
-
-    def forget_work(self, run: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
 @dataclass(frozen=True)
 class Wanted:
     """A machine that is to be power cycled. ``request`` is None on a server that has no request ids.
@@ -178,83 +145,3 @@ class Wanted:
     machine: str
     request: str | None = None
     requested_at: str = ""
-
-
-class Leases(Protocol):
-    """Work of any process, claimed on our server. Methods raise ``TransportError`` when it can't be reached."""
-
-    def resume(self, process: str, known: Mapping[str, int]) -> None:
-        """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
-
-        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as
-        long as it is held.
-        """
-
-    def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
-        """Lock up to ``count`` eligible machines of ``machines``, oldest need first: machine -> fencing token.
-
-        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was
-            lost, or the runner died before it was written down) is given back.
-        """
-
-    def session(self) -> str | None:
-        """The one under which this runner's claims are."""
-
-    def finish(self, process: str, machine: str, token: int) -> None:
-        """Done. :raises ConflictError: the claim is over."""
-
-    def fail(self, process: str, machine: str, token: int, cause: str) -> None:
-        """Not done; the server decides when it may be tried again. :raises ConflictError: the claim is over."""
-
-    def cancel(self, process: str, machine: str) -> None:
-        """Give it back as if it had not been claimed. No error if it is not held."""
-
-
-class WorkServer(Protocol):
-    """The machine server, ours or any that speaks ``/json/v1``.
-
-    Methods raise ``TransportError`` when it can't be reached.
-    """
-
-    def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
-        """The machines of ``served`` that are to be power cycled now.
-
-        One that was claimed and is not ``known`` is among them.
-        """
-
-    def claim(self, wanted: Sequence[Wanted], known: Mapping[str, int]) -> dict[str, int | None]:
-        """Take them for this runner alone: machine -> fencing token. A machine that is missing is somebody else's now.
-
-        A server without request ids has no claims: then each machine is there, with None. ``known`` as in
-        :meth:`Leases.claim`.
-        """
-
-    def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
-        """The claim of ``entry.token``, for the module that switches the power; None: nothing is claimed.
-
-        With it the module asks whether the claim still holds, and reports (:class:`fleetcore.net.claim.Claim`).
-        """
-
-    def release(self, machine: str) -> None:
-        """Give a claim back: nothing was done under it. No error if there is none."""
-
-    def step(self, entry: Entry, state: PowerState, message: str) -> None:
-        """The machine is off, or on again. For people who watch: nothing depends on it, and it may get lost.
-
-        :raises ConflictError: as for :meth:`verified`.
-        """
-
-    def verified(self, entry: Entry) -> None:
-        """The machine went off and came on again. May be told twice. A request that is gone is not an error.
-
-        :raises ConflictError: the claim of ``entry.token`` is over; the server has not taken it.
-        """
-
-    def failed(self, entry: Entry) -> None:
-        """This attempt failed; may be told twice. A server without request ids can't be told; that is not an error.
-
-        :raises ConflictError: as for :meth:`verified`.
-        """
-
-    def availability(self, states: Mapping[str, str]) -> None:
-        """Machine -> ``available``, ``in_error`` or ``not_available``."""

@@ -12,17 +12,11 @@ from fleetcore.errors import FleetError, TransportError
 from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.runner import core
+from fleetd.runner.adapters.server import HttpWorkServer
+from fleetd.runner.config import RunnerSettings
 from fleetd.runner.cycles import Cycles
-from fleetd.runner.launch import CYCLE, RECOVER, Launcher, PowercycleOptions
-from fleetd.runner.ports import (
-    Entry,
-    EntryState,
-    HostOutcome,
-    JournalBroken,
-    RunProgress,
-    Wanted,
-    WorkServer,
-)
+from fleetd.runner.launch import CYCLE, RECOVER, Launcher
+from fleetd.runner.ports import Entry, EntryState, HostOutcome, JournalBroken, RunProgress, Wanted
 from fleetd.runner.recovery import Recovery
 from fleetd.runner.reports import Reports
 from fleetd.runner.tools import Tools
@@ -43,21 +37,24 @@ class PowercycleDuty:
 
     def __init__(
         self,
-        options: PowercycleOptions,
+        settings: RunnerSettings,
         tools: Tools,
         *,
-        server: WorkServer,
+        server: HttpWorkServer,
         served: Callable[[], Mapping[str, Mapping[str, Any]]],
         budget: Budget,
     ) -> None:
         self._tools = tools
-        self._options = options
+        self._settings = settings
+        self._retry = core.RetryPolicy(
+            settings.retry_initial_seconds, settings.retry_maximum_seconds, settings.max_attempts
+        )
         self._server = server
         self._served = served
         self._budget = budget
         self._cycles = Cycles(tools)
-        self._launcher = Launcher(options, tools, server)
-        self._reports = Reports(tools, self._cycles, server, options.retry)
+        self._launcher = Launcher(settings, tools, server)
+        self._reports = Reports(tools, self._cycles, server, self._retry)
         self._recovery = Recovery(tools, self._cycles, self._launcher, self._reports)
         # Runs whose directory is to be discarded once they have ended; those of earlier lives too.
         self._ending = {run for run in tools.runner.known() if run.startswith((CYCLE, RECOVER))}
@@ -93,7 +90,7 @@ class PowercycleDuty:
         now = self._tools.clock.monotonic()
         if accept_work and now >= self._next_poll and not self._tools.link.wait():
             self._poll()
-            self._next_poll = self._tools.in_about(self._options.poll_seconds)
+            self._next_poll = self._tools.in_about(self._settings.poll_seconds)
         if self.busy:
             return BUSY_SECONDS
         if self._ending:
@@ -196,7 +193,7 @@ class PowercycleDuty:
     def _take(self, served: Mapping[str, Mapping[str, Any]]) -> None:
         wanted = self._server.wanted(frozenset(served), self._cycles.held())
         now = self._tools.wall()
-        decision = core.decide(wanted, self._cycles.all(), frozenset(served), now, self._options.retry)
+        decision = core.decide(wanted, self._cycles.all(), frozenset(served), now, self._retry)
         self._cycles.forget(decision.forget)
         begin = self._may_begin(decision.start, served)
         self._note_queue(wanted, decision.start, now)
@@ -233,7 +230,7 @@ class PowercycleDuty:
             return
         self._tools.log.info("cycling", machines=[e.machine for e in entries], run=run)
         if not self._launcher.cycle(run, entries):
-            later = self._tools.wall() + self._options.retry.initial
+            later = self._tools.wall() + self._retry.initial
             self._cycles.save(
                 [replace(e, state=EntryState.WAITING, attempts=e.attempts - 1, not_before=later) for e in entries]
             )
@@ -244,18 +241,18 @@ class PowercycleDuty:
                 self._first_seen.pop(want.machine, None)
 
     def _may_begin(self, start: Sequence[Entry], served: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
-        options = self._options
+        settings = self._settings
         stopped = not self._budget.may_begin(self._tools.wall())
         self._tools.metrics.wave_stopped.set(stopped)
         flying = self._flying()
         facts = {**self._facts, **served}
         self._waiting = len(start)
-        if stopped or len({e.run for e in self._cycles.of(EntryState.RUNNING)}) >= options.max_runs:
+        if stopped or len({e.run for e in self._cycles.of(EntryState.RUNNING)}) >= settings.max_runs:
             return []
-        chosen = set(
-            choose([e.machine for e in start], [e.machine for e in flying], facts, options.waves)[: options.run_size]
-        )
-        self._facts = {m: facts[m] for m in {*chosen, *(e.machine for e in flying)} if m in facts}
+        candidates, in_flight = [e.machine for e in start], [e.machine for e in flying]
+        # As many as one run works on at a time: none waits within a run for its turn.
+        chosen = set(choose(candidates, in_flight, facts, settings.waves)[: settings.forks])
+        self._facts = {m: facts[m] for m in {*chosen, *in_flight} if m in facts}
         return [e for e in start if e.machine in chosen]
 
     def _claim(self, wanted: Sequence[Wanted], entries: Sequence[Entry]) -> dict[str, int | None]:

@@ -10,15 +10,16 @@ from fleetcore.errors import FleetError
 from fleetcore.ports import PowerState
 
 from fleetd.runner import core
+from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.cycles import Cycles
-from fleetd.runner.ports import Entry, EntryState, WorkServer
+from fleetd.runner.ports import Entry, EntryState
 from fleetd.runner.tools import Tools
 
 
 class Reports:
     """Reports to the server. What it does not take while it can't be reached stays in the journal."""
 
-    def __init__(self, tools: Tools, cycles: Cycles, server: WorkServer, retry: core.RetryPolicy) -> None:
+    def __init__(self, tools: Tools, cycles: Cycles, server: HttpWorkServer, retry: core.RetryPolicy) -> None:
         self._tools = tools
         self._cycles = cycles
         self._server = server

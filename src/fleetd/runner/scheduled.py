@@ -7,35 +7,16 @@ here is how the work is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from fleetcore.errors import ConflictError, FleetError, NotFound, TransportError
 
-from fleetd.runner.ports import HostOutcome, JournalBroken, Leases, PlaybookRun
+from fleetd.runner.adapters.leases import SessionLeases
+from fleetd.runner.config import RunnerSettings
+from fleetd.runner.ports import HostOutcome, JournalBroken, PlaybookRun
 from fleetd.runner.tools import Tools
 
 BUSY_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class ProcessOptions:
-    """The work of one process. ``name`` is the server's; ``batch``: machines in one run at most.
-
-    A look for due machines is taken every ``poll_seconds``, the first at a random time within ``splay_seconds``. The
-    rest as in :class:`fleetd.runner.ports.PlaybookRun`.
-    """
-
-    name: str
-    playbook: str
-    inventories: tuple[str, ...]
-    report: tuple[str, ...]
-    batch: int = 100
-    poll_seconds: float = 60.0
-    splay_seconds: float = 30.0
-    on_controller: bool = False
-    extra_vars: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ScheduledDuty:
@@ -47,15 +28,22 @@ class ScheduledDuty:
     finish_before_stop = False
 
     def __init__(
-        self, options: ProcessOptions, tools: Tools, leases: Leases, served: Callable[[], Iterable[str]]
+        self,
+        name: str,
+        settings: RunnerSettings,
+        tools: Tools,
+        leases: SessionLeases,
+        served: Callable[[], Iterable[str]],
     ) -> None:
         self._tools = tools
-        self.name = options.name
-        self._options = options
+        self.name = name
+        self._how = how = settings.definitions[name]
+        self._extra_vars = {**settings.extra_vars, **how.extra_vars}
+        self._inventories = tuple(settings.inventory)
         self._leases = leases
         self._served = served
-        self._next_look = tools.clock.monotonic() + options.splay_seconds * tools.random()
-        self._runs = tools.journal.work(options.name)  # run -> what is not told yet: machine -> token
+        self._next_look = tools.clock.monotonic() + how.splay_seconds * tools.random()
+        self._runs = tools.journal.work(name)  # run -> what is not told yet: machine -> token
         self._said = ""
         self.failures = 0
 
@@ -77,20 +65,19 @@ class ScheduledDuty:
             and self._tools.clock.monotonic() >= self._next_look
             and not self._tools.link.wait()
         ):
-            self._next_look = self._tools.in_about(self._options.poll_seconds)
+            self._next_look = self._tools.in_about(self._how.poll_seconds)
             self._look()
         if self._runs:
             return BUSY_SECONDS
         return max(self._tools.link.wait(), self._next_look - self._tools.clock.monotonic(), 0.0)
 
     def _look(self) -> None:
-        options = self._options
         served = sorted(self._served())
         if not served:
             return
         try:
             known = {m: token for tokens in self._runs.values() for m, token in tokens.items()}
-            claims = self._leases.claim(self.name, options.batch, served, known)
+            claims = self._leases.claim(self.name, self._how.batch, served, known)
             self._tools.link.worked()
             self._said = ""
             self._tools.metrics.polls.labels(self.name, "ok").inc()
@@ -106,7 +93,7 @@ class ScheduledDuty:
             return
         if not claims:
             return
-        if len(claims) == options.batch:
+        if len(claims) == self._how.batch:
             self._next_look = self._tools.clock.monotonic()
         run = f"{self.name}-{self._tools.new_id()}"
         try:
@@ -118,22 +105,12 @@ class ScheduledDuty:
         self._runs[run] = dict(claims)
         self._tools.log.info("working", process=self.name, machines=len(claims), run=run)
         hosts = tuple(sorted(claims))
-        try:
-            self._tools.runner.start(
-                PlaybookRun(
-                    run,
-                    options.playbook,
-                    options.inventories,
-                    hosts,
-                    options.report,
-                    options.extra_vars,
-                    options.on_controller,
-                )
-            )
-            self._tools.metrics.runs.labels(self.name).inc()
-        except FleetError as error:
+        how, report = self._how, tuple(self._how.report)
+        work = PlaybookRun(
+            run, how.playbook, self._inventories, hosts, report, self._extra_vars, on_controller=how.on_controller
+        )
+        if not self._tools.start(self.name, work):
             self.failures += 1
-            self._tools.log.error("run_not_started", process=self.name, run=run, message=error.message)
 
     def _settle(self, run: str) -> None:
         """Tell what has come of a run so far; when it has ended and all is told, it is forgotten."""

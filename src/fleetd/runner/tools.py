@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
+from fleetcore.errors import FleetError
 from fleetcore.ports import Clock
 
 from fleetd.common import logs
-from fleetd.common.jitter import jittered
-from fleetd.common.link import Link
+from fleetd.common.link import Link, jittered
+from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.metrics import RunnerMetrics
-from fleetd.runner.ports import Journal, PlaybookRunner
+from fleetd.runner.ports import PlaybookRun, PlaybookRunner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Tools:
     """``wall``: seconds since the epoch; ``random``: from 0 to 1; ``new_id``: the end of a run's id."""
 
     runner: PlaybookRunner
-    journal: Journal
+    journal: SqliteJournal
     link: Link
     metrics: RunnerMetrics
     clock: Clock
@@ -32,6 +33,16 @@ class Tools:
     random: Callable[[], float] = random.random
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
     log: structlog.stdlib.BoundLogger = field(default_factory=lambda: logs.get("fleetd.runner"))
+
+    def start(self, process: str, run: PlaybookRun) -> bool:
+        """Start a playbook run. False: nothing was started, and a log line says why."""
+        try:
+            self.runner.start(run)
+        except FleetError as error:
+            self.log.error("run_not_started", process=process, run=run.id, message=error.message)
+            return False
+        self.metrics.runs.labels(process).inc()
+        return True
 
     def in_about(self, seconds: float) -> float:
         """The time on ``clock`` after so many seconds, spread a little: many runners ask one server."""

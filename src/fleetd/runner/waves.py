@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Waves: limits of machines without power at the same time, and a stop when too many failed.
-
-Pure but for the brake's file.
-"""
+"""Waves: limits of machines without power at the same time, and a stop when too many failed."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from fleetcore.power.controllers import BMC_VARIABLES
+
+from fleetd.runner.adapters.journal import FileBrake
+from fleetd.runner.config import WaveSettings
 
 CONTROLLER = "controller"
 """Not a host variable: what :func:`controller_of` makes of several."""
@@ -20,24 +19,9 @@ _CONTROLLER_VARIABLES = ("pdu_address", "bmc_address")
 _ENDPOINT_VARIABLES = ("bmc_redfish_port", "bmc_ipmi_port")
 
 
-@dataclass(frozen=True)
-class WaveOptions:
-    """Limits of machines at a time: ``size`` in all, ``limits`` with the same value of a host variable.
-
-    A wave begins with the first machine when none is in flight, and ends when nothing is left. More than
-    ``failure_budget`` failed machines (None: any number) stop it: nothing more is begun for ``resume_seconds``, or
-    until a person takes the brake off.
-    """
-
-    size: int = 20
-    limits: Mapping[str, int] = field(default_factory=dict)
-    failure_budget: int | None = 10
-    resume_seconds: float = 3600.0
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Host variables that :func:`choose` and :func:`machines_of_one_bmc` look at."""
-        return (*self.limits, "power_controller", *_CONTROLLER_VARIABLES, *BMC_VARIABLES)
+def variables_of(waves: WaveSettings) -> tuple[str, ...]:
+    """Host variables that :func:`choose` and :func:`machines_of_one_bmc` look at."""
+    return (*waves.limits, "power_controller", *_CONTROLLER_VARIABLES, *BMC_VARIABLES)
 
 
 def controller_of(variables: Mapping[str, Any]) -> str | None:
@@ -55,7 +39,7 @@ def controller_of(variables: Mapping[str, Any]) -> str | None:
 
 
 def choose(
-    candidates: Sequence[str], in_flight: Iterable[str], facts: Mapping[str, Mapping[str, Any]], options: WaveOptions
+    candidates: Sequence[str], in_flight: Iterable[str], facts: Mapping[str, Mapping[str, Any]], options: WaveSettings
 ) -> list[str]:
     """The candidates that may begin now, in their order; the others wait until something in flight has ended.
 
@@ -78,35 +62,23 @@ def choose(
     return chosen
 
 
-def _shares(variables: Mapping[str, Any], options: WaveOptions) -> list[tuple[str, str]]:
+def _shares(variables: Mapping[str, Any], options: WaveSettings) -> list[tuple[str, str]]:
     shares = [(name, str(variables[name])) for name in options.limits if variables.get(name) is not None]
     controller = controller_of(variables)
     return [*shares, (CONTROLLER, controller)] if controller else shares
 
 
-class Brake(Protocol):
-    """Remembers, across restarts, that the wave was stopped; a person can take it off while the runner runs."""
-
-    def engaged(self) -> Mapping[str, Any] | None:
-        """``{"at": seconds since the epoch, "machines": [...]}``, or None."""
-
-    def engage(self, why: Mapping[str, Any]) -> None: ...
-
-    def release(self) -> None: ...
-
-
 class Budget:
     """Counts the failed machines of a wave and pulls the brake.
 
-    ``stopped`` counts how often that happened.
+    A wave begins with the first machine when none is in flight, and ends when nothing is left.
     """
 
-    def __init__(self, options: WaveOptions, brake: Brake) -> None:
+    def __init__(self, options: WaveSettings, brake: FileBrake) -> None:
         self._options = options
         self._brake = brake
         self._failed: set[str] = set()
         self._was_stopped = False
-        self.stopped = 0
 
     def failed(self, machine: str, now: float) -> bool:
         """A machine of the wave failed; True when that was one too many."""
@@ -116,7 +88,6 @@ class Budget:
             return False
         self._brake.engage({"at": now, "machines": sorted(self._failed)})
         self._was_stopped = True
-        self.stopped += 1
         return True
 
     def may_begin(self, now: float) -> bool:

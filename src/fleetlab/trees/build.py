@@ -18,6 +18,12 @@ def refs(*paths: str) -> list[Resource]:
     return [ref(path) for path in paths]
 
 
+def action(path: str, name: str, **allowed: list[str]) -> Resource:
+    """One of a resource's Actions, such as `Manager.Reset`, with the values that its parameters may have."""
+    values = {f"{parameter}@Redfish.AllowableValues": choices for parameter, choices in allowed.items()}
+    return {f"#{name}": {"target": f"{path}/Actions/{name}", **values}}
+
+
 class Builder:
     """Collects resources. `add` and `collection` return the path, for use in references."""
 
@@ -159,12 +165,7 @@ def add_services(tree: Builder, product: str, vendor: str, bmc_firmware: str) ->
         HttpPushUri=f"{update}/update",
         MultipartHttpPushUri=f"{update}/update-multipart",
         FirmwareInventory=ref(f"{update}/FirmwareInventory"),
-        Actions={
-            "#UpdateService.SimpleUpdate": {
-                "target": f"{update}/Actions/UpdateService.SimpleUpdate",
-                "TransferProtocol@Redfish.AllowableValues": ["HTTP", "HTTPS", "TFTP"],
-            }
-        },
+        Actions=action(update, "UpdateService.SimpleUpdate", TransferProtocol=["HTTP", "HTTPS", "TFTP"]),
     )
     tree.collection(f"{update}/FirmwareInventory", "SoftwareInventory", "Firmware Inventory")
     add_firmware(tree, "BMC", "BMC firmware", bmc_firmware, vendor, [f"{ROOT}/Managers/BMC"])
@@ -208,12 +209,7 @@ def add_manager(tree: Builder, model: str, firmware: str, mac: str, systems: lis
         LogServices=ref(f"{path}/LogServices"),
         VirtualMedia=ref(f"{path}/VirtualMedia"),
         Links={"ManagerForServers": refs(*systems), "ManagerForChassis": refs(*chassis)},
-        Actions={
-            "#Manager.Reset": {
-                "target": f"{path}/Actions/Manager.Reset",
-                "ResetType@Redfish.AllowableValues": ["GracefulRestart", "ForceRestart"],
-            }
-        },
+        Actions=action(path, "Manager.Reset", ResetType=["GracefulRestart", "ForceRestart"]),
     )
     tree.collection(f"{path}/EthernetInterfaces", "EthernetInterface", "Manager Ethernet Interfaces")
     tree.add(
@@ -263,10 +259,7 @@ def add_manager(tree: Builder, model: str, firmware: str, mac: str, systems: lis
             Inserted=False,
             WriteProtected=True,
             ConnectedVia="NotConnected",
-            Actions={
-                f"#VirtualMedia.{action}": {"target": f"{media}/Actions/VirtualMedia.{action}"}
-                for action in ("InsertMedia", "EjectMedia")
-            },
+            Actions=action(media, "VirtualMedia.InsertMedia") | action(media, "VirtualMedia.EjectMedia"),
         )
     return path
 
@@ -285,7 +278,7 @@ def add_log(tree: Builder, owner: str, log: str, name: str, messages: list[str])
         OverWritePolicy="WrapsWhenFull",
         Status=OK,
         Entries=ref(f"{path}/Entries"),
-        Actions={"#LogService.ClearLog": {"target": f"{path}/Actions/LogService.ClearLog"}},
+        Actions=action(path, "LogService.ClearLog"),
     )
     tree.collection(f"{path}/Entries", "LogEntry", f"{name} entries")
     for number, message in enumerate(messages, 1):

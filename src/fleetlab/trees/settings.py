@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from fleetlab.tree import ROOT, Resource
-from fleetlab.trees.build import Builder, ref
+from fleetlab.trees.build import Builder, action, ref
 
 ATTRIBUTES: Resource = {
     "BootMode": "Uefi",
@@ -83,7 +83,7 @@ def add_bios(tree: Builder, system: str) -> None:
         "BIOS configuration",
         AttributeRegistry=REGISTRY,
         Attributes=ATTRIBUTES,
-        Actions={"#Bios.ResetBios": {"target": f"{system}/Bios/Actions/Bios.ResetBios"}},
+        Actions=action(f"{system}/Bios", "Bios.ResetBios"),
         **{
             "@Redfish.Settings": {
                 "@odata.type": "#Settings.v1_4_0.Settings",
@@ -104,12 +104,11 @@ def add_boot(tree: Builder, system: str, mac: str) -> None:
         SecureBootEnable=False,
         SecureBootCurrentBoot="Disabled",
         SecureBootMode="UserMode",
-        Actions={
-            "#SecureBoot.ResetKeys": {
-                "target": f"{system}/SecureBoot/Actions/SecureBoot.ResetKeys",
-                "ResetKeysType@Redfish.AllowableValues": ["ResetAllKeysToDefault", "DeleteAllKeys", "DeletePK"],
-            }
-        },
+        Actions=action(
+            f"{system}/SecureBoot",
+            "SecureBoot.ResetKeys",
+            ResetKeysType=["ResetAllKeysToDefault", "DeleteAllKeys", "DeletePK"],
+        ),
     )
     tree.collection(f"{system}/BootOptions", "BootOption", "Boot Options")
     for number, (title, alias, device) in enumerate(
@@ -149,12 +148,5 @@ def boot(system: str) -> Resource:
 
 
 def reset(path: str, *more: str) -> Resource:
-    return {
-        "#ComputerSystem.Reset": {
-            "target": f"{path}/Actions/ComputerSystem.Reset",
-            "ResetType@Redfish.AllowableValues": [
-                *("On", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart", "Nmi", "PushPowerButton"),
-                *more,
-            ],
-        }
-    }
+    kinds = ("On", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart", "Nmi", "PushPowerButton")
+    return action(path, "ComputerSystem.Reset", ResetType=[*kinds, *more])

@@ -499,8 +499,12 @@ def test_the_server_goes_down_and_comes_back(module, collections, server, tmp_pa
             collections, tmp_path, bmcs=entries(farm.bmcs), concurrency=4, progress_file=str(progress), **common
         )
         wait_for(lambda: sum(bmc.counters.logouts for bmc in farm.bmcs) >= 8)
+        for bmc in farm.bmcs:
+            bmc.latency = 2.0  # so that some are left when the server is gone, however slow the test is
         server.stop()
-        output, _errors = running.communicate(timeout=60)
+        for bmc in farm.bmcs:
+            bmc.latency = 0.02
+        output, _errors = running.communicate(timeout=120)
         result = json.loads(output)
         assert not result.get("failed")
         summary = result["summary"]

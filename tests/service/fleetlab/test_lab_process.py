@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetlab.process import Child, LabError, Missing, alive, free_port, stop_pid
+from fleetlab.process import Child, LabError, Missing, alive, free_port
 
 
 def script(tmp_path: Path, code: str, **options: object) -> Child:
@@ -65,11 +65,3 @@ def test_wait_for_port(tmp_path: Path) -> None:
 def test_a_missing_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="no-such-program"):
         Child(["no-such-program"], log=tmp_path / "log").start()
-
-
-def test_stop_pid(tmp_path: Path) -> None:
-    with script(tmp_path, "import time; print('up'); time.sleep(600)") as child:
-        child.wait_for_line("up", 30)
-        stop_pid(child.pid)
-        assert not alive(child.pid)
-        stop_pid(child.pid)

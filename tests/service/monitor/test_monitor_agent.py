@@ -18,7 +18,8 @@ from monitor_fakes import FakeClock, FakeMachine
 from fleetd.common.link import Link
 from fleetd.monitor.adapters.machine import FileMemory
 from fleetd.monitor.adapters.outbox import KINDS, Outboxes
-from fleetd.monitor.agent import Agent, Pace
+from fleetd.monitor.agent import Agent
+from fleetd.monitor.config import MonitorSettings
 from fleetd.monitor.core import Flags, Host, Published
 
 
@@ -52,7 +53,7 @@ class Memory:
 class World:
     """An agent and everything around it."""
 
-    def __init__(self, folder: Path, published: float | None = None, pace: Pace | None = None) -> None:
+    def __init__(self, folder: Path, published: float | None = None, pace: MonitorSettings | None = None) -> None:
         self.clock = FakeClock()
         self.set_by = 0.0  # how far the wall clock has been set
         self.machine = FakeMachine()
@@ -71,7 +72,7 @@ class World:
             {kind: Link(self.clock, lambda: 1.0) for kind in KINDS},
         )
         self.agent = Agent(
-            Host("m1", "1", "2026-01-01T00:00:00Z"), pace or Pace(device_splay=0.0),
+            Host("m1", "1", "2026-01-01T00:00:00Z"), pace or MonitorSettings(device_splay_seconds=0.0),
             machine=self.machine, documents=self.documents, memory=self.memory, outbox=self.outbox,
             describe=self.describe, heard=self.hear,
             clock=self.clock, wall=lambda: self.clock.monotonic() + self.set_by, random=lambda: 0.5,
@@ -194,7 +195,7 @@ def test_a_description_with_anything_in_it(world: World) -> None:
 
 
 def test_no_documents(tmp_path: Path) -> None:
-    world = World(tmp_path, pace=Pace(device=0.0))
+    world = World(tmp_path, pace=MonitorSettings(device_seconds=0.0))
     world.run(7 * 3600)
     assert world.documents.starts == 0
 

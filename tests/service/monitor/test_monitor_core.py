@@ -12,7 +12,7 @@ from fleetcore.errors import PermissionDenied, Unreachable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetd.common.jitter import jittered
+from fleetd.common.link import jittered
 from fleetd.monitor.adapters.follow import pause
 from fleetd.monitor.core import description_changes, next_document
 

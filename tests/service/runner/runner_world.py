@@ -11,23 +11,23 @@ from typing import Any
 from runner_fakes import FakeBrake, FakeClock, FakeRunner, FakeServer, MemoryJournal
 
 from fleetd.common.link import Link
-from fleetd.runner.launch import PowercycleOptions
+from fleetd.runner.config import RunnerSettings, WaveSettings
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import EntryState, HostOutcome, RunProgress
 from fleetd.runner.powercycle import PowercycleDuty
 from fleetd.runner.tools import Tools
-from fleetd.runner.waves import Budget, WaveOptions
+from fleetd.runner.waves import Budget
 
 
 class World:
-    def __init__(self, hosts: tuple[str, ...] = ("a", "b"), waves: WaveOptions | None = None) -> None:
+    def __init__(self, hosts: tuple[str, ...] = ("a", "b"), waves: WaveSettings | None = None) -> None:
         self.clock = FakeClock()
         self.runner = FakeRunner(hosts)
         self.journal = MemoryJournal()
         self.server = FakeServer()
         self.ids = itertools.count(1)
         self.served: dict[str, dict[str, Any]] = {h: {} for h in hosts}
-        self.waves = waves or WaveOptions()
+        self.waves = waves or WaveSettings()
         self.brake = FakeBrake()
         self.metrics = RunnerMetrics()
         self.clock_of_the_wall = self.clock.monotonic
@@ -40,7 +40,9 @@ class World:
             wall=self.clock_of_the_wall, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
         )  # fmt: skip
         self.cycles = PowercycleDuty(
-            PowercycleOptions(("inv",), "cycle.yml", "on.yml", poll_seconds=5, max_runs=2, waves=self.waves),
+            RunnerSettings(
+                inventory=["inv"], playbook="cycle.yml", recover_playbook="on.yml", max_runs=2, waves=self.waves
+            ),
             self.tools, server=self.server, served=lambda: self.served, budget=Budget(self.waves, self.brake),
         )  # fmt: skip
         return self.cycles

@@ -13,13 +13,20 @@ from fleetcore.errors import InvalidInput
 from runner_fakes import broken
 from runner_world import World
 
-from fleetd.runner.availability import AvailabilityDuty, AvailabilityOptions
+from fleetd.runner.availability import AvailabilityDuty
+from fleetd.runner.config import RunnerSettings, WaveSettings
 from fleetd.runner.ports import HostOutcome
 
 
 def availability(world: World, pattern: str = "all", *, check: bool = True) -> AvailabilityDuty:
     return AvailabilityDuty(
-        AvailabilityOptions(("inv",), pattern, "check.yml", check_seconds=300, check=check, variables=("fleet_rack",)),
+        RunnerSettings(
+            inventory=["inv"],
+            pattern=pattern,
+            check_playbook="check.yml",
+            waves=WaveSettings(limits={"fleet_rack": 1}),
+            processes=["powercycle" if check else "collect_oob"],
+        ),
         world.tools, world.server,
     )  # fmt: skip
 
@@ -123,9 +130,8 @@ def test_an_inventory_that_loses_most_of_its_machines_is_believed_at_the_second_
 def test_two_machines_with_one_bmc_are_in_error(world: World) -> None:
     world.runner.facts = {m: {"bmc_address": "10.0.0.1"} for m in "ab"}
     process = AvailabilityDuty(
-        AvailabilityOptions(("inv",), "all", "check.yml", variables=world.waves.variables),
-        world.tools, world.server,
-    )  # fmt: skip
+        RunnerSettings(inventory=["inv"], check_playbook="check.yml", waves=world.waves), world.tools, world.server
+    )
     turn(world, process)
     world.end("check-1", HostOutcome("a", True), HostOutcome("b", True))
     turn(world, process)

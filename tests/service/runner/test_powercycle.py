@@ -11,8 +11,8 @@ from fleetcore.ports import PowerState
 from runner_fakes import broken, cycled
 from runner_world import World
 
+from fleetd.runner.config import WaveSettings
 from fleetd.runner.ports import EntryState, HostOutcome, HostStep, RunProgress, Wanted
-from fleetd.runner.waves import WaveOptions
 
 
 def test_all_requests_are_one_run_and_each_is_reported_as_it_ends(world: World) -> None:
@@ -78,7 +78,7 @@ def test_two_machines_with_one_bmc_are_not_power_cycled_and_it_is_said_why(world
 
 
 def test_a_machine_that_leaves_the_inventory_in_mid_cycle_still_counts_in_its_rack() -> None:
-    world = World(("a", "b"), WaveOptions(limits={"fleet_rack": 1}))
+    world = World(("a", "b"), WaveSettings(limits={"fleet_rack": 1}))
     world.served = {"a": {"fleet_rack": "r1"}, "b": {"fleet_rack": "r1"}}
     world.server.open = [Wanted("a", "q1")]
     world.step()
@@ -202,7 +202,7 @@ def test_machines_of_one_controller_are_cycled_one_after_the_other() -> None:
 
 
 def test_too_many_failures_stop_the_wave_until_the_brake_is_taken_off() -> None:
-    world = World(tuple("abcd"), WaveOptions(size=2, failure_budget=1))
+    world = World(tuple("abcd"), WaveSettings(size=2, failure_budget=1))
     world.server.open = [Wanted(m, f"q-{m}") for m in "abcd"]
     world.step()
     world.end("cycle-1", broken("a"), broken("b"))
@@ -223,7 +223,7 @@ def test_too_many_failures_stop_the_wave_until_the_brake_is_taken_off() -> None:
 
 
 def test_a_stopped_wave_goes_on_after_its_time_and_stays_stopped_over_a_restart() -> None:
-    world = World(tuple("abc"), WaveOptions(size=1, failure_budget=0, resume_seconds=600))
+    world = World(tuple("abc"), WaveSettings(size=1, failure_budget=0, resume_seconds=600))
     world.server.open = [Wanted("a", "q-a")]
     world.step()
     world.end("cycle-1", broken("a"))

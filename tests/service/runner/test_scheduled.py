@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from runner_line import PASSWORD, Line, until
 
 from fleetd.common.link import Link
 from fleetd.runner.adapters.recorder import outcomes_together
+from fleetd.runner.config import ProcessSettings, RunnerSettings
 from fleetd.runner.metrics import RunnerMetrics
 from fleetd.runner.ports import HostOutcome, RunProgress
-from fleetd.runner.scheduled import ProcessOptions, ScheduledDuty
+from fleetd.runner.scheduled import ScheduledDuty
 from fleetd.runner.tools import Tools
 from fleetlab.farm import BmcSpec, running_farm
 
@@ -65,14 +65,13 @@ class World:
         self.journal = MemoryJournal()
         self.leases = FakeLeases(*due)
         self.ids = itertools.count(1)
-        self.options = ProcessOptions(
-            "collect", "c.yml", ("inv",), ("x.y.z",), batch, splay_seconds=0, on_controller=True
-        )
+        self.how = ProcessSettings(playbook="c.yml", report=["x.y.z"], batch=batch, splay_seconds=0, on_controller=True)
         self.process = self.restart()
 
     def restart(self) -> ScheduledDuty:
         self.process = ScheduledDuty(
-            self.options,
+            "collect",
+            RunnerSettings(inventory=["inv"], definitions={"collect": self.how}),
             Tools(
                 runner=self.runner, journal=self.journal, link=Link(self.clock, lambda: 0.5), metrics=RunnerMetrics(),
                 clock=self.clock, random=lambda: 0.5, new_id=lambda: str(next(self.ids)),
@@ -102,7 +101,7 @@ def test_a_full_batch_is_followed_by_the_next_and_each_machine_is_told() -> None
 
 def test_the_first_look_is_spread_and_the_next_ones_come_at_their_interval() -> None:
     world = World()
-    world.options = replace(world.options, splay_seconds=30)
+    world.how = world.how.model_copy(update={"splay_seconds": 30})
     world.restart()
     looks: list[float] = []
     claim = world.leases.claim

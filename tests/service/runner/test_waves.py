@@ -13,7 +13,8 @@ from fleetcore.power.controllers import machines_of_one_bmc
 from runner_fakes import FakeBrake
 
 from fleetd.runner.adapters.journal import FileBrake
-from fleetd.runner.waves import Budget, WaveOptions, choose, controller_of
+from fleetd.runner.config import WaveSettings
+from fleetd.runner.waves import Budget, choose, controller_of
 
 
 @pytest.mark.parametrize(
@@ -60,28 +61,28 @@ FACTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("in_flight", "options", "chosen"),
     [
-        ([], WaveOptions(), ["a1", "a2", "a3", "b1", "n1"]),
-        ([], WaveOptions(size=2), ["a1", "a2"]),
-        (["x", "y"], WaveOptions(size=2), []),
-        ([], WaveOptions(limits={"fleet_rack": 1}), ["a1", "b1", "n1"]),
-        (["a1"], WaveOptions(limits={"fleet_rack": 2}), ["a2", "b1", "n1"]),
-        ([], WaveOptions(limits={"fleet_rack": 2, "circuit": 1}), ["a1", "a2", "n1"]),
+        ([], WaveSettings(), ["a1", "a2", "a3", "b1", "n1"]),
+        ([], WaveSettings(size=2), ["a1", "a2"]),
+        (["x", "y"], WaveSettings(size=2), []),
+        ([], WaveSettings(limits={"fleet_rack": 1}), ["a1", "b1", "n1"]),
+        (["a1"], WaveSettings(limits={"fleet_rack": 2}), ["a2", "b1", "n1"]),
+        ([], WaveSettings(limits={"fleet_rack": 2, "circuit": 1}), ["a1", "a2", "n1"]),
     ],
 )
-def test_limits(in_flight: list[str], options: WaveOptions, chosen: list[str]) -> None:
+def test_limits(in_flight: list[str], options: WaveSettings, chosen: list[str]) -> None:
     candidates = [m for m in FACTS if m not in in_flight]
     assert choose(candidates, in_flight, FACTS, options) == chosen
 
 
 def test_one_machine_that_fails_again_and_again_is_one_failed_machine() -> None:
-    budget = Budget(WaveOptions(failure_budget=1), FakeBrake())
+    budget = Budget(WaveSettings(failure_budget=1), FakeBrake())
     assert [budget.failed("a", 0.0) for _ in range(5)] == [False] * 5
     assert budget.failed("b", 0.0)
     assert not budget.may_begin(1.0)
 
 
 def test_a_new_wave_counts_anew() -> None:
-    budget = Budget(WaveOptions(failure_budget=1), FakeBrake())
+    budget = Budget(WaveSettings(failure_budget=1), FakeBrake())
     budget.failed("a", 0.0)
     budget.wave_ended()
     assert not budget.failed("b", 0.0)

@@ -287,7 +287,7 @@ def test_bad_configuration_is_one_line(tmp_path: Path, run_fleetd: Any, text: st
     ],
 )
 def test_bad_environment_is_one_line(run_fleetd: Any, name: str, value: str, words: tuple[str, ...]) -> None:
-    done = run_fleetd("migrate", **{name: value})
+    done = run_fleetd("runner" if name.startswith("FLEETD_RUNNER__") else "migrate", **{name: value})
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     for word in words:

@@ -190,7 +190,7 @@ class AsyncHttpClient(Endpoint):
     # -- one exchange -------------------------------------------------------------------------------------------------
 
     def _message(self, request: HttpRequest, target: str) -> bytes:
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
         usual = 443 if self._tls else 80
         lines = [
             f"{request.method} {target} HTTP/1.1",
@@ -236,32 +236,33 @@ class AsyncHttpClient(Endpoint):
     async def _head(self, connection: _Connection, kept: bool) -> tuple[int, dict[str, str], bool]:
         while True:
             try:
-                head = await connection.reader.readuntil(b"\r\n\r\n")
-            except asyncio.LimitOverrunError as error:
-                raise self.incomplete("headers without an end") from error
+                first = (await self._line(connection.reader)).decode("latin-1")
             except (asyncio.IncompleteReadError, ConnectionError) as error:
                 if kept and not connection.expired and not getattr(error, "partial", b""):
                     raise _Closed from error
                 raise
-            status, headers, keep_alive = self._parse_head(head)
-            if status >= 200:
-                return status, headers, keep_alive
+            parts = first.split(" ", 2)
+            if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not (parts[1].isdigit() and len(parts[1]) == 3):
+                raise self.incomplete(f"no status line: {first[:60]!r}")
+            headers = await self._headers(connection.reader)
+            if int(parts[1]) >= 200:
+                asked = headers.get("connection", "").lower()
+                keep_alive = "close" not in asked if parts[0] != "HTTP/1.0" else "keep-alive" in asked
+                return int(parts[1]), headers, keep_alive
 
-    def _parse_head(self, head: bytes) -> tuple[int, dict[str, str], bool]:
-        first, *lines = head.decode("latin-1").split("\r\n")
-        parts = first.split(" ", 2)
-        if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not (parts[1].isdigit() and len(parts[1]) == 3):
-            raise self.incomplete(f"no status line: {first[:60]!r}")
+    async def _headers(self, reader: asyncio.StreamReader) -> dict[str, str]:
         headers: dict[str, str] = {}
-        for line in lines:
-            name, colon, value = line.partition(":")
+        size = 0
+        while line := await self._line(reader):
+            size += len(line)
+            if size > _MAX_HEAD:
+                raise self.incomplete("headers without an end")
+            name, colon, value = line.decode("latin-1").partition(":")
             if colon:
                 name = name.strip().lower()
                 value = value.strip()
                 headers[name] = f"{headers[name]}, {value}" if name in headers and name != "content-length" else value
-        connection = headers.get("connection", "").lower()
-        keep = "close" not in connection if parts[0] != "HTTP/1.0" else "keep-alive" in connection
-        return int(parts[1]), headers, keep
+        return headers
 
     async def _body(self, reader: asyncio.StreamReader, method: str, status: int, headers: dict[str, str]) -> bytes:
         if method == "HEAD" or status in (204, 304):

@@ -7,7 +7,7 @@
 ``targets.py``       networks, ranges and addresses -> addresses, with a bound
 ``rmcp.py``          IPMI over LAN: what is sent and what comes back before a login; bytes only
 ``ssdp.py``          the search for Redfish services on the local network; bytes only
-``service_root.py``  one HTTP exchange and what a service root says; bytes only
+``service_root.py``  what a service root says; no input or output
 ``sockets.py``       datagrams to many addresses, the search by multicast, TLS that only looks
 ``scanner.py``       sends the probes and collects the answers: asyncio, rate-limited
 ===================  ==============================================================================================

@@ -132,19 +132,10 @@ def facts(pong: Optional[Pong], capabilities: Optional[Capabilities]) -> Optiona
     if pong is not None and pong.ipmi:
         out["asf_enterprise"] = pong.enterprise
     if capabilities is not None and capabilities.completion == 0:
-        out.update(
-            versions=list(capabilities.versions),
-            authentication=list(capabilities.authentication),
-            anonymous_login=capabilities.anonymous_login,
-            null_usernames=capabilities.null_usernames,
-            named_users=capabilities.named_users,
-            user_authentication=capabilities.user_authentication,
-            per_message_authentication=capabilities.per_message_authentication,
-            channel=capabilities.channel,
-            oem_enterprise=capabilities.oem,
-        )
-        if capabilities.kg_set is not None:
-            out["kg_set"] = capabilities.kg_set
+        for name, value in vars(capabilities).items():
+            if name not in ("completion", "oem", "oem_data") and value is not None:
+                out[name] = list(value) if isinstance(value, tuple) else value
+        out["oem_enterprise"] = capabilities.oem
     elif capabilities is not None:
         out.update(versions=[], completion_code=capabilities.completion)
     return out or None

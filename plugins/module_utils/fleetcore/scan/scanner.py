@@ -10,20 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import ipaddress
 import os
 import ssl
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from ..errors import InvalidInput, ParseError
-from ..net.tls import clean_fingerprint
+from ..errors import BadResponse, InvalidInput, TimedOut, Unreachable
+from ..net.endpoint import HttpOptions
+from ..net.http_async import AsyncHttpClient
+from ..net.tls import fingerprint_of
+from ..ports import HttpRequest
 from . import rmcp, service_root, ssdp
 from .model import ScanOptions, ScanResult, Service, SsdpOptions
 from .sockets import IpmiAnswer, IpmiSocket, SsdpCollector, accept_any, numeric_address, ssdp_socket
 
-_CHUNK = 64 * 1024
+_MAX_BYTES = 1024 * 1024
+_HEADERS = {
+    "Accept": "application/json",
+    "OData-Version": "4.0",
+    "User-Agent": "baremetal.fleet",
+    "Connection": "close",
+}
 _OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 
 
@@ -35,13 +43,24 @@ def scan(options: ScanOptions) -> ScanResult:
     return asyncio.run(_Scan(options).run())
 
 
+class _Look(AsyncHttpClient):
+    """Looks at one service: it believes any certificate and remembers its fingerprint."""
+
+    fingerprint: Optional[str] = None
+
+    def context(self) -> Optional[ssl.SSLContext]:
+        return accept_any() if self._tls else None
+
+    def check_pin(self, sock: Any) -> None:
+        self.fingerprint = fingerprint_of(sock)
+
+
 class _Scan:
     def __init__(self, options: ScanOptions) -> None:
         self._options = options
         self._addresses = frozenset(options.addresses)
         self._result = ScanResult()
         self._next_turn = 0.0
-        self._tls = accept_any()
         self._ipmi: dict[int, IpmiSocket] = {}
 
     async def run(self) -> ScanResult:
@@ -99,56 +118,45 @@ class _Scan:
         reason = "no redfish"
         for scheme in schemes:
             try:
-                facts = await self._service_root(address, port, scheme == "https")
-            except ssl.SSLError:
-                reason = "no tls"
-                continue
-            except asyncio.TimeoutError:
+                facts = await self._service_root(address, port, scheme)
+            except TimedOut:
                 reason = "timeout"
                 break
-            except ParseError:
+            except Unreachable as error:
+                cause = error.__cause__
+                if isinstance(cause, ssl.SSLError):
+                    reason = "no tls"
+                elif isinstance(cause, OSError):
+                    reason = _reason(cause)
+                    if not isinstance(cause, (ConnectionResetError, BrokenPipeError)):
+                        break
+            except BadResponse:
                 continue
-            except OSError as error:
-                reason = _reason(error)
-                if not isinstance(error, (ConnectionResetError, BrokenPipeError)):
-                    break
-                continue
-            if facts is not None:
-                return Service(address, port, "redfish", facts, scheme)
+            else:
+                if facts is not None:
+                    return Service(address, port, "redfish", facts, scheme)
         self._result.silent[reason] += 1
         return None
 
-    async def _service_root(self, address: str, port: int, tls: bool) -> Optional[dict[str, Any]]:
+    async def _service_root(self, address: str, port: int, scheme: str) -> Optional[dict[str, Any]]:
+        host = f"[{address}]" if ":" in address else address
+        timeout = self._options.timeout
         path = service_root.PATH
         for _hop in range(2):
             await self._turn()
-            response, fingerprint = await asyncio.wait_for(
-                self._exchange(address, port, tls, path), self._options.timeout
-            )
+            look = _Look(HttpOptions(f"{scheme}://{host}:{port}", timeout=timeout, max_body_bytes=_MAX_BYTES))
+            try:
+                response = await look.send(HttpRequest("GET", path, _HEADERS))
+            finally:
+                look.close()
             elsewhere = service_root.redirect(response, path)
             if elsewhere is None:
                 facts = service_root.facts(response)
-                return facts if facts is None or fingerprint is None else {**facts, "fingerprint": fingerprint}
+                return (
+                    facts if facts is None or look.fingerprint is None else {**facts, "fingerprint": look.fingerprint}
+                )
             path = elsewhere
         return None
-
-    async def _exchange(self, address: str, port: int, tls: bool, path: str) -> tuple[Any, Optional[str]]:
-        reader, writer = await asyncio.open_connection(address, port, ssl=self._tls if tls else None)
-        try:
-            fingerprint = None
-            if tls:
-                certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-                fingerprint = clean_fingerprint(hashlib.sha256(certificate).hexdigest()) if certificate else None
-            writer.write(service_root.request(address, port, tls, path))
-            data = b""
-            while True:
-                chunk = await reader.read(_CHUNK)
-                data += chunk
-                response = service_root.parse(data, closed=not chunk)
-                if response is not None:
-                    return response, fingerprint
-        finally:
-            writer.transport.abort()
 
     # -- IPMI ---------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import socket
 import ssl
@@ -150,6 +151,7 @@ def _sender(sockaddr: tuple[Any, ...]) -> tuple[str, int]:
     return (f"{host}%{zone}" if zone else host), int(sockaddr[1])
 
 
+@functools.cache
 def accept_any() -> ssl.SSLContext:
     """Make a TLS context that accepts any certificate, old ciphers and protocols: nothing secret is sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -29,9 +29,7 @@ class DoneMachines:
             # Not "w": what is there is read first, and must survive if another sweep holds it.
             self._file = open(path, "r" if read_only else "a+", encoding="utf-8")  # noqa: SIM115  (closed by close)
         except OSError as error:
-            raise InvalidInput(
-                f"state_file {path}: can't be written ({(error.strerror or str(error)).lower()})", field="state_file"
-            ) from error
+            raise InvalidInput.of_path("state_file", path, "written", error) from error
         try:
             if not read_only:
                 self._lock()

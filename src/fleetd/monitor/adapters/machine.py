@@ -23,7 +23,7 @@ _STATIC_SECONDS = 600.0  # what hardly ever changes is read again after this tim
 
 
 class ThisMachine:
-    """See :class:`fleetd.monitor.agent.Machine`."""
+    """This machine, as far as an event is about it. Nothing of it raises."""
 
     def __init__(self, settings: MonitorSettings) -> None:
         self._files = SystemFiles()
@@ -55,7 +55,7 @@ def _exists(path: Path) -> bool:
 
 
 class FileMemory:
-    """See :class:`fleetd.monitor.agent.Memory`."""
+    """Remembers the last device document; on disk when ``save`` returns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from fleetcore.errors import BadResponse, ConflictError, FleetError, InvalidInput, NotFound, TransportError
 from fleetcore.host.spool import Gate, Outbox, Report, Spool
+from fleetcore.net.client.server import ServerClient
 
 from fleetd.common import logs
 
@@ -17,15 +18,7 @@ Send = Callable[[Mapping[str, Any]], object]
 _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
 
 
-class Server(Protocol):
-    """The part of a machine server that takes reports; see :class:`fleetcore.net.client.server.ServerClient`."""
-
-    def post_event(self, event: Mapping[str, Any]) -> None: ...
-
-    def publish_device(self, machine: str, document: Mapping[str, Any], source: str) -> dict[str, Any]: ...
-
-
-def senders(server: Server, machine: str) -> dict[str, Send]:
+def senders(server: ServerClient, machine: str) -> dict[str, Send]:
     """Give the function that sends each kind of report."""
     return {
         EVENT: server.post_event,

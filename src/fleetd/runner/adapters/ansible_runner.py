@@ -31,7 +31,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from fleetcore.errors import FatalError, InvalidInput, MissingDependency, TimedOut
@@ -48,13 +48,6 @@ _PATH_LISTS = ("PYTHONPATH", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG")
 _RESERVE = 64 * 1024 * 1024
 """Bytes: a run that finds the disk full half way is killed half way, so with less room than this none is begun."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Worker(Protocol):
-    """The process of a run, as its parent sees it."""
-
-    def poll(self) -> int | None:
-        """Its exit code once it has ended."""
 
 
 class AnsibleRunner:
@@ -82,7 +75,7 @@ class AnsibleRunner:
         self._forks = forks
         self._timeout = timeout
         self._keep = keep
-        self._workers: dict[str, Worker] = {}
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
         make_private(root)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
@@ -151,7 +144,7 @@ class AnsibleRunner:
         except OSError as error:
             raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
 
-    def _spawn(self, directory: Path, env: Mapping[str, str], lock: int, log: BinaryIO) -> Worker:
+    def _spawn(self, directory: Path, env: Mapping[str, str], lock: int, log: BinaryIO) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", "fleetd.runner.adapters.worker", str(directory)],
             env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=(lock,),

@@ -135,7 +135,7 @@ class AwxRunner:
         if run.on_controller:
             body["extra_vars"]["target"] = ",".join(run.hosts)
         else:
-            body["limit"] = _limit(spec)
+            body["limit"] = ",".join(run.hosts)
         try:
             answer = self._call("POST", f"/api/v2/job_templates/{template}/launch/", body)
         except TransientError:
@@ -353,10 +353,6 @@ class AwxRunner:
         return data if isinstance(data, dict) else {}
 
 
-def _limit(spec: Mapping[str, Any]) -> str:
-    return ",".join(spec["hosts"])
-
-
 def _wrong(spec: Mapping[str, Any], job: Mapping[str, Any]) -> str:
     """Why a job is not for exactly the machines of its run; empty when it is."""
     if job.get("workflow_job"):
@@ -365,7 +361,7 @@ def _wrong(spec: Mapping[str, Any], job: Mapping[str, Any]) -> str:
     if ignored:
         return f"AWX ignored {' and '.join(ignored)} of job template {spec['template']}"
     limit = str(job.get("limit") or "")
-    if not spec["on_controller"] and limit != _limit(spec):
+    if not spec["on_controller"] and limit != ",".join(spec["hosts"]):
         return f"AWX launched job template {spec['template']} with the limit {limit[:200]!r} instead of its machines"
     return ""
 

@@ -29,7 +29,9 @@ _COLUMNS = "key, machine, request, state, attempts, run, changed_at, not_before,
 
 
 class SqliteJournal:
-    """One runner's journal. It is locked while open: two runners on one state directory would cycle machines twice.
+    """Remembers, across SIGKILL and reboot, what was begun, done and acknowledged.
+
+    It is locked while open: two runners on one state directory would cycle machines twice.
 
     Reading and writing raise ``JournalBroken`` when the disk is full or broken: then nothing was written.
 
@@ -80,6 +82,7 @@ class SqliteJournal:
         ]
 
     def save(self, entries: Sequence[Entry]) -> None:
+        """Insert or replace by key, all or none; on disk when it returns."""
         rows = [
             (
                 e.key,
@@ -103,6 +106,7 @@ class SqliteJournal:
             self._db.executemany("DELETE FROM cycle WHERE key = ?", [(k,) for k in keys])
 
     def served(self) -> list[str]:
+        """Machines that the server believes this runner serves."""
         with self._safely():
             return [m for (m,) in self._db.execute("SELECT machine FROM served ORDER BY machine")]
 
@@ -112,6 +116,7 @@ class SqliteJournal:
             self._db.executemany("INSERT INTO served (machine) VALUES (?)", [(m,) for m in machines])
 
     def session(self) -> str | None:
+        """The session under which this runner's claims are; it lives on for a while when the runner dies."""
         with self._safely():
             row = self._db.execute("SELECT id FROM session").fetchone()
         return str(row[0]) if row else None
@@ -123,6 +128,7 @@ class SqliteJournal:
                 self._db.execute("INSERT INTO session (id) VALUES (?)", [session])
 
     def work(self, process: str) -> dict[str, dict[str, int]]:
+        """Runs of a process that have not been settled: run -> machine -> fencing token."""
         found: dict[str, dict[str, int]] = {}
         with self._safely():
             rows = self._db.execute("SELECT run, machine, token FROM work WHERE process = ?", [process]).fetchall()
@@ -171,15 +177,13 @@ class SqliteJournal:
 
 
 class FileBrake:
-    """See :class:`fleetd.runner.waves.Brake`: a file that is there while the wave is stopped.
-
-    Removing it takes the brake off.
-    """
+    """Remembers that the wave was stopped: a file that is there as long. Removing it takes the brake off."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def engaged(self) -> Mapping[str, Any] | None:
+        """``{"at": seconds since the epoch, "machines": [...]}``, or None."""
         try:
             found = json.loads(self._path.read_text())
         except FileNotFoundError:

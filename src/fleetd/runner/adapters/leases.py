@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,14 +12,16 @@ from fleetcore.net.client.server import ServerClient
 
 from fleetd.common import logs
 from fleetd.common.keeper import SessionKeeper
-from fleetd.runner.ports import Journal
+from fleetd.runner.adapters.journal import SqliteJournal
 
 _MACHINES = 10_000  # what the server takes in one claim
 _COUNT = 1000
 
 
 class SessionLeases:
-    """See :class:`fleetd.runner.ports.Leases`. One session for all processes, made at the first claim.
+    """Work of any process, claimed with one session, which is made at the first claim.
+
+    Methods raise ``TransportError`` when the server can't be reached.
 
     The session is in the journal: a runner that is started again within ``seconds`` goes on with it, and nobody else
     gets its machines in between.
@@ -30,7 +33,7 @@ class SessionLeases:
         self,
         client: ServerClient,
         component: str,
-        journal: Journal,
+        journal: SqliteJournal,
         seconds: float,
         info: Mapping[str, Any] | None = None,
     ) -> None:
@@ -43,9 +46,13 @@ class SessionLeases:
         self._keeper: SessionKeeper | None = None
         self._sure: set[str] = set()  # processes of which this runner knows all that its session holds
         self._log = logs.get("fleetd.runner")
-        self.lost = 0  # sessions
 
     def resume(self, process: str, known: Mapping[str, int]) -> None:
+        """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
+
+        What it holds of ``process`` and is not ``known`` (as in :meth:`claim`) is given back: nobody else gets it as
+        long as it is held.
+        """
         self._resume()
         if self._session is None or process in self._sure:
             return
@@ -75,6 +82,11 @@ class SessionLeases:
         self._sure.add(process)
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+        """Lock up to ``count`` eligible machines of ``machines``, oldest need first: machine -> fencing token.
+
+        :param known: what the caller holds of this process; what the session holds besides (the answer to a claim was
+            lost, or the runner died before it was written down) is given back.
+        """
         try:
             return self._claim(self._ready(), process, count, machines, known)
         except ConflictError:  # it died while nobody looked
@@ -100,16 +112,17 @@ class SessionLeases:
         return self._session
 
     def finish(self, process: str, machine: str, token: int) -> None:
+        """Done. :raises ConflictError: the claim is over."""
         self._client.finish_work(self._ready(), machine, process, token)
 
     def fail(self, process: str, machine: str, token: int, cause: str) -> None:
+        """Not done; the server decides when it may be tried again. :raises ConflictError: the claim is over."""
         self._client.fail_work(self._ready(), machine, process, cause, token)
 
     def cancel(self, process: str, machine: str) -> None:
-        try:
+        """Give it back as if it had not been claimed. No error if it is not held."""
+        with contextlib.suppress(ConflictError, NotFound):
             self._client.cancel_work(self._ready(), machine, process, "the runner did not begin it")
-        except (ConflictError, NotFound):
-            return
 
     def end(self) -> None:
         """Give everything back. For when nothing is held; a session that is left alone ends by itself."""
@@ -130,7 +143,6 @@ class SessionLeases:
     def _ready(self) -> str:
         """The session; a new one if there is none or it is lost."""
         if self._keeper is not None and self._keeper.lost:
-            self.lost += 1
             self._log.warning(
                 "session_lost", message="others may have this runner's machines now; what runs is finished"
             )
