@@ -2,12 +2,13 @@
 # Copyright: (c) 2026, The baremetal.fleet authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fuzz the Redfish walker and interpreter: mutated trees must give a document or a FleetError, soon, and never a traceback.
+"""Fuzz the Redfish walker and interpreter: a mutated tree gives a document or a FleetError, soon, and no traceback.
 
-    PYTHONPATH=src:plugins/module_utils nice python benchmarks/fuzz_walker.py --seconds 300 [--seed N] [CAPTURE.tar.gz ...]
+    export PYTHONPATH=src:plugins/module_utils
+    nice python benchmarks/fuzz_walker.py --seconds 300 [--seed N] [CAPTURE.tar.gz ...]
 
-Starts from the built-in trees of fleetlab and from captures of real machines. A finding is printed with the seed and round that
-make it again (``--seed S --first R --rounds 1``).
+Starts from the built-in trees of fleetlab and from captures of real machines. A finding is printed with the seed and
+round that make it again (``--seed S --first R --rounds 1``).
 """
 
 from __future__ import annotations

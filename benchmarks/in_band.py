@@ -3,17 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In-band: parsers and replay of captures, what the module costs a machine, what a play over many costs the controller.
 
-    python benchmarks/in_band.py captures [--captures DIR]     DIR: one capture (folder or archive) per machine; default shared/fixtures/inband
+    python benchmarks/in_band.py captures [--captures DIR]
     python benchmarks/in_band.py module [--rounds 5] [--guest]
     python benchmarks/in_band.py hosts [--hosts 50] [--capture PATH]
 
-- ``captures``: the largest outputs parsed, whole machines replayed; the best of five in one process;
-- ``module``: CPU time, user and system, of the module's process and of the tools that it ran: ``host_inventory`` against ``setup`` (hardware facts only,
-  and all) and ``ping``, each as Ansible packs it, in turns, medians. On this machine, or with ``--guest`` on a QEMU guest in software emulation;
-- ``hosts``: ``collect_inband``, published to a real ``fleetd serve``, against a play that gathers facts, over as many hosts with a local connection, with 10
-  forks. CPU time of all that Ansible started, modules included, per host; memory is the peak of what ``ansible-playbook`` and its workers have,
-  shared pages once (PSS), looked at five times a second, and the largest resident set of one of them; the modules' own is the targets' and not in it.
-  With ``--capture`` the hosts have the documents of that capture.
+- ``captures``: the largest outputs parsed, whole machines replayed; the best of five in one process. The folder has one
+  capture (folder or archive) for each machine; by default it is ``shared/fixtures/inband`` beside the checkout;
+- ``module``: CPU time, user and system, of the module's process and of the tools that it ran: ``host_inventory``
+  against ``setup`` (hardware facts only, and all) and ``ping``, each as Ansible packs it, in turns, medians. On this
+  machine, or with ``--guest`` on a QEMU guest in software emulation;
+- ``hosts``: ``collect_inband``, published to a real ``fleetd serve``, against a play that gathers facts, over as many
+  hosts with a local connection, with 10 forks. CPU time of all that Ansible started, modules included, per host; memory
+  is the peak of what ``ansible-playbook`` and its workers have, shared pages once (PSS), looked at five times a second,
+  and the largest resident set of one of them; the modules' own is the targets' and not in it. With ``--capture`` the
+  hosts have the documents of that capture.
 
 One JSON object on the standard output.
 """
@@ -94,7 +97,7 @@ def ansible(work: Path, **more: str) -> dict[str, str]:
     }
 
 
-# -- what the module costs its machine --------------------------------------------------------------------------------------
+# -- what the module costs its machine ---------------------------------------------------------------------------------
 
 MODULES = {
     "host_inventory": ("baremetal.fleet.host_inventory", "timeout=120"),
@@ -165,7 +168,7 @@ def module(rounds: int, in_guest: bool) -> dict:
     return out
 
 
-# -- what many hosts cost the controller ------------------------------------------------------------------------------------
+# -- what many hosts cost the controller -------------------------------------------------------------------------------
 
 
 class Watch:

@@ -6,15 +6,17 @@
 
     python benchmarks/inventory.py [--hosts 10000] [--runs 5] [--json FILE]
 
-Runs ``ansible-inventory --list`` by turns over the same hosts and groups, and prints the least CPU and wall-clock time of each:
+Runs ``ansible-inventory --list`` by turns over the same hosts and groups, and prints the least CPU and wall-clock time
+of each:
 
-- ``floor``: a minimal plugin that reads them from a JSON file and fills the inventory directly, strings marked as trusted;
+- ``floor``: a minimal plugin that reads them from a JSON file and fills the inventory directly, strings marked as
+  trusted;
 - ``calls``: the same with one call of Ansible's API per variable and membership, as plugins usually do;
 - ``machines``: the plugin ``baremetal.fleet.machines``, over HTTP from a server that sends prepared bytes;
 - ``cached``: the same from its cache (ansible.builtin.jsonfile).
 
-Needs ansible-core 2.19 or later. The server's own time is another figure. All must print the same; the exit code is 1 if they don't or the ratio is above
-``--limit``.
+Needs ansible-core 2.19 or later. The server's own time is another figure. All must print the same; the exit code is 1
+if they don't or the ratio is above ``--limit``.
 """
 
 from __future__ import annotations

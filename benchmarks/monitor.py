@@ -6,9 +6,10 @@
 
     python benchmarks/monitor.py [--seconds 300]
 
-A real ``fleetd serve`` on SQLite and a real ``fleetd monitor`` at its default pace, its stream open. CPU time, user and system, of the monitor's process: of
-its start until its first event has arrived, then over ``--seconds``, extrapolated to an hour. Of a device document: CPU time and seconds of the process
-that collects it, tools included. Memory is the resident set: the peak, and at the end. One JSON object on the standard output.
+A real ``fleetd serve`` on SQLite and a real ``fleetd monitor`` at its default pace, its stream open. CPU time, user and
+system, of the monitor's process: of its start until its first event has arrived, then over ``--seconds``, extrapolated
+to an hour. Of a device document: CPU time and seconds of the process that collects it, tools included. Memory is the
+resident set: the peak, and at the end. One JSON object on the standard output.
 """
 
 from __future__ import annotations

@@ -10,20 +10,22 @@
     python benchmarks/oob.py faults [--count 50]
     python benchmarks/oob.py all --json FILE
 
-Virtual BMCs (fleetlab) run in a process of their own, over TLS; the machine server is a real ``fleetd serve`` on SQLite. CPU time is user
-and system of the client's process and its children only (wait4), memory the peak of its resident set.
+Virtual BMCs (fleetlab) run in a process of their own, over TLS; the machine server is a real ``fleetd serve`` on
+SQLite. CPU time is user and system of the client's process and its children only (wait4), memory the peak of its
+resident set.
 
 - ``requests``: one whole inventory: requests, logins, and how often the most requested resource was asked for;
-- ``sweep``: the module bmc_sweep, started as Ansible starts it, parsing and publishing included, against ``community.general.redfish_info``
-  through ansible-playbook and sushy in threads, each on a few of the same BMCs. ``cpu_ms_per_bmc`` is what a further BMC costs,
-  ``start_cpu_s`` what the start costs (measured with one BMC), for all alike; the ratio is that of ``cpu_ms_per_bmc``. And the floor: the
-  same number of requests by the same HTTP client, nothing parsed;
+- ``sweep``: the module bmc_sweep, started as Ansible starts it, parsing and publishing included, against
+  ``community.general.redfish_info`` through ansible-playbook and sushy in threads, each on a few of the same BMCs.
+  ``cpu_ms_per_bmc`` is what a further BMC costs, ``start_cpu_s`` what the start costs (measured with one BMC), for all
+  alike; the ratio is that of ``cpu_ms_per_bmc``. And the floor: the same number of requests by the same HTTP client,
+  nothing parsed;
 - ``memory``: peak of the sweep's memory by the size of the fleet;
 - ``faults``: what a BMC that hangs, one that needs 4 s per answer, and one that truncates cost the sweep in time.
 
-``redfish_info`` comes from the package ``ansible``: ``pip install --no-deps --target DIR ansible==12.3.0``, then ``--bundle DIR``.
-What is being measured is said on standard error while it runs. A program that needs more than ``--limit`` seconds is ended, and with it the
-benchmark. The exit code is 1 when a target is missed.
+``redfish_info`` comes from the package ``ansible``: ``pip install --no-deps --target DIR ansible==12.3.0``, then
+``--bundle DIR``. What is being measured is said on standard error while it runs. A program that needs more than
+``--limit`` seconds is ended, and with it the benchmark. The exit code is 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ PLAYBOOK = """
 """
 
 
-# -- the other side: virtual BMCs and a machine server in processes of their own ---------------------------------------------
+# -- the other side: virtual BMCs and a machine server in processes of their own ---------------------------------------
 
 
 class FarmProcess:
@@ -204,7 +206,7 @@ def progress(words: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {words[:150]}", file=sys.stderr, flush=True)
 
 
-# -- the clients -------------------------------------------------------------------------------------------------------------
+# -- the clients -------------------------------------------------------------------------------------------------------
 
 
 def measured(
@@ -215,7 +217,8 @@ def measured(
 ) -> dict[str, Any]:
     """Run a program: its output, wall-clock and CPU seconds, and peak memory in MiB, children included.
 
-    :param told: JSON data for its standard input: lists are too long for an argument, and passwords do not belong there.
+    :param told: JSON data for its standard input: lists are too long for an argument, and passwords do not belong
+        there.
     """
     limit = Limit.seconds
     progress(f"{Path(command[0]).name} {' '.join(Path(item).name for item in command[1:4])} ...")
@@ -365,7 +368,7 @@ def floor_process(bmcs: Sequence[dict[str, str]], requests: int) -> None:
     asyncio.run(main())
 
 
-# -- the benchmarks ------------------------------------------------------------------------------------------------------------
+# -- the benchmarks ----------------------------------------------------------------------------------------------------
 
 
 def bench_requests(options: argparse.Namespace, _work: Path) -> dict[str, Any]:

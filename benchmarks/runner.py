@@ -9,15 +9,17 @@
     python benchmarks/runner.py idle [--seconds 120]
     python benchmarks/runner.py all --json FILE
 
-A real ``fleetd serve`` on SQLite, a real ``fleetd runner`` with its defaults (poll every 5 s) but for what is said here, real Ansible, and
-virtual BMCs (fleetlab) over TLS in this process. CPU time is user and system of the runner and all that it started.
+A real ``fleetd serve`` on SQLite, a real ``fleetd runner`` with its defaults (poll every 5 s) but for what is said
+here, real Ansible, and virtual BMCs (fleetlab) over TLS in this process. CPU time is user and system of the runner and
+all that it started.
 
-- ``latency``: one request after the other; seconds from the request to the reset command that the BMC gets (its own power log), p50 and p95;
-- ``wave``: all machines requested at once, in runs of 20 as is the default, 20 at a time (``--forks``): wall from the first request to the last
-  verified report, CPU time per machine, and the same for Ansible alone: a play with one no-op task (``ansible.builtin.ping``, local) over
-  the same hosts and forks. Says how far it is every ten seconds;
-- ``idle``: CPU time of a runner that has nothing to do but polls and heartbeats, extrapolated to an hour. The checks of the controllers
-  (every five minutes, one run) are not in it.
+- ``latency``: one request after the other; seconds from the request to the reset command that the BMC gets (its own
+  power log), p50 and p95;
+- ``wave``: all machines requested at once, in runs of 20 as is the default, 20 at a time (``--forks``): wall from the
+  first request to the last verified report, CPU time per machine, and the same for Ansible alone: a play with one no-op
+  task (``ansible.builtin.ping``, local) over the same hosts and forks. Says how far it is every ten seconds;
+- ``idle``: CPU time of a runner that has nothing to do but polls and heartbeats, extrapolated to an hour. The checks of
+  the controllers (every five minutes, one run) are not in it.
 """
 
 from __future__ import annotations
@@ -198,10 +200,18 @@ def wave(machines: int, forks: int) -> dict[str, Any]:
             runs = (here.directory / "runner.log").read_text().count('"event": "cycling"')
             cpu, own = tree_cpu(runner.pid) - before, process_cpu(runner.pid) - own
     return {
-        "machines": machines, "forks": forks, "attempts": attempts, "runs": runs, "wall_s": round(wall, 1), "cpu_s_per_machine": round(cpu / machines, 3),
-        "of_the_runner_itself": round(own / machines, 3), "floor_wall_s": round(floor_wall, 1), "floor_cpu_s_per_machine": round(floor_cpu / machines, 3),
-        "over_floor_cpu_s_per_machine": round((cpu - floor_cpu) / machines, 3), "times_floor": round(cpu / floor_cpu, 2),
-    }  # fmt: skip
+        "machines": machines,
+        "forks": forks,
+        "attempts": attempts,
+        "runs": runs,
+        "wall_s": round(wall, 1),
+        "cpu_s_per_machine": round(cpu / machines, 3),
+        "of_the_runner_itself": round(own / machines, 3),
+        "floor_wall_s": round(floor_wall, 1),
+        "floor_cpu_s_per_machine": round(floor_cpu / machines, 3),
+        "over_floor_cpu_s_per_machine": round((cpu - floor_cpu) / machines, 3),
+        "times_floor": round(cpu / floor_cpu, 2),
+    }
 
 
 def say(text: str) -> None:

@@ -6,18 +6,19 @@
 
     python benchmarks/server.py [--machines 10000] [--seconds 10] [--postgres] [--json FILE]
 
-A real ``fleetd serve`` in a process of its own, on SQLite and, with ``--postgres``, on a PostgreSQL server that the script starts (Debian's package
-``postgresql``). Clients are threads of this process with one connection each, so on two cores they take their share. CPU is that of the
-server's process (PostgreSQL's own is not in it).
+A real ``fleetd serve`` in a process of its own, on SQLite and, with ``--postgres``, on a PostgreSQL server that the
+script starts (Debian's package ``postgresql``). Clients are threads of this process with one connection each, so on two
+cores they take their share. CPU is that of the server's process (PostgreSQL's own is not in it).
 
 - ``events``: events of machine monitors for existing machines, ``source -> process -> store``, 4 clients;
 - ``claims``: work claimed and finished one by one, 3 runners;
-- ``documents``: device documents published, 2 clients; every other one with a change. Read from a virtual BMC with the tree of a Dell R750 if that
-  capture is there, else with that of a smaller server (``--tree``);
-- ``list``, ``inventory``, ``page``: ``/json/v1/powercycle/list``, ``/api/v1/inventory`` (also unchanged, by its ETag) and the first page, one client.
+- ``documents``: device documents published, 2 clients; every other one with a change. Read from a virtual BMC with the
+  tree of a Dell R750 if that capture is there, else with that of a smaller server (``--tree``);
+- ``list``, ``inventory``, ``page``: ``/json/v1/powercycle/list``, ``/api/v1/inventory`` (also unchanged, by its ETag)
+  and the first page, one client.
 
-``floor`` is a handler of the same framework that decodes the same body and commits one row to the same kind of database; for reading, one that
-sends prepared bytes of the same size. ``times floor`` is the floor's rate over ours.
+``floor`` is a handler of the same framework that decodes the same body and commits one row to the same kind of
+database; for reading, one that sends prepared bytes of the same size. ``times floor`` is the floor's rate over ours.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ DUE = 50  # open power cycle requests
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-# -- databases ---------------------------------------------------------------------------------------------------------------
+# -- databases ---------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -144,7 +145,7 @@ def populate(url: str, count: int) -> None:
     store.close()
 
 
-# -- servers -----------------------------------------------------------------------------------------------------------------
+# -- servers -----------------------------------------------------------------------------------------------------------
 
 
 class Server:
@@ -219,7 +220,7 @@ def floor_process(url: str) -> None:
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
 
 
-# -- clients -----------------------------------------------------------------------------------------------------------------
+# -- clients -----------------------------------------------------------------------------------------------------------
 
 
 class Client:
@@ -291,7 +292,7 @@ def latency(server: Server, path: str, times: int, **headers: str) -> dict[str, 
     }
 
 
-# -- the figures -------------------------------------------------------------------------------------------------------------
+# -- the figures -------------------------------------------------------------------------------------------------------
 
 
 def events(machines: int) -> Callable[[Client, int], Iterator[None]]:

@@ -4,7 +4,8 @@
 """Check that files which are derived from others are current (`--write` makes them so), and that all say one version.
 
 docs/schema/device.schema.json is the JSON schema of the device document. What follows from the power drivers is in
-drivers.py, what follows from the Redfish topics in topics.py.
+drivers.py, what follows from the Redfish topics in topics.py. paths.py finds paths in the documentation that are not
+there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
 import drivers  # noqa: E402 - needs the path above
+import paths  # noqa: E402
 import topics  # noqa: E402
 from fleetcore.document import schema  # noqa: E402
 
@@ -59,7 +61,9 @@ def main() -> int:
     differ = len(set(said.values())) > 1
     if differ:
         sys.stderr.write(f"one version for all: {', '.join(f'{name}: {version}' for name, version in said.items())}\n")
-    return 1 if stale or differ else 0
+    wrong = paths.problems(ROOT)
+    sys.stderr.write("".join(f"{line}\n" for line in wrong))
+    return 1 if stale or differ or wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremetal.fleet authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check that every source file says its licence, the right one, in the one form of that licence; ``--write`` mends the form.
+"""Check that every source file says the right licence, in the one form of that licence; ``--write`` mends the form.
 
 GPL-3.0-or-later for what Ansible loads and for tests; BSD-2-Clause for the shared package and the service; scripts may
 carry either. Module utilities whose name begins with an underscore say that they are private to the collection.

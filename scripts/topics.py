@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, The baremetal.fleet authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Derive from the device document and the files in redfish/topics/ what Ansible wants to read as text.
+"""Derive the registry of Redfish topics from the device document and the files in redfish/topics/.
 
-The registry names every topic that has the name of a field of the document, since Ansible ships to a machine only what
-is imported by name. The documentation fragment lists the sections that the fields name.
+It names every topic that has the name of a field of the document, since Ansible ships to a machine only what is
+imported by name.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ TOPICS = ROOT / "plugins" / "module_utils" / "fleetcore" / "redfish" / "topics"
 
 
 def derived() -> dict[Path, str]:
-    """Path and content of every derived file."""
-    return {
-        TOPICS / "registry.py": _registry([name for name in sections.KINDS if (TOPICS / f"{name}.py").exists()]),
-        ROOT / "plugins" / "doc_fragments" / "sections.py": _fragment(sections.SECTIONS),
-    }
+    """Path and content of the registry."""
+    names = [name for name in sections.KINDS if (TOPICS / f"{name}.py").exists()]
+    return {TOPICS / "registry.py": _registry(names)}
 
 
 def _registry(names: list[str]) -> str:
@@ -39,31 +37,4 @@ from . import (
 
 TOPICS = (
 {topics})
-'''
-
-
-def _fragment(names: tuple[str, ...]) -> str:
-    """The documentation fragment of the option `sections`."""
-    choices = "".join(f"      - {name}\n" for name in names)
-    return f'''# Copyright: (c) 2026, The baremetal.fleet authors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Which sections of a BMC are read. Written by scripts/check_docs.py --write."""
-
-from __future__ import annotations
-
-
-class ModuleDocFragment:
-    DOCUMENTATION = r"""
-options:
-  sections:
-    description:
-      - Sections to read. Default is all.
-      - V(system) and V(power) are always read. V([power]) alone is a cheap check that the BMC answers and the login
-        works.
-    type: list
-    elements: str
-    choices:
-{choices}"""
 '''

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the fixtures are that are too large, or not ours, to live in the repository (recorded trees of real machines)."""
+"""Find fixtures that are too large for the repository, or not ours: recorded trees of real machines."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@
 
 """Makes the argument specifications of the modules that talk to BMCs. Private to this collection.
 
-They follow from what ``fleetcore`` says of its options. Documentation fragments follow from it, too, see
-``scripts/drivers.py``.
+They follow from what ``fleetcore`` says of its options. So do the documentation fragments.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from ansible.module_utils.basic import env_fallback
 
 from .fleetcore.power import controllers, expected, options, pdu, wake_on_lan
 from .fleetcore.power.driver import Options
+from .fleetcore.power.names import BMC_DRIVERS
 from .fleetcore.power.registry import DRIVERS
 
 
@@ -31,13 +31,20 @@ def argument_spec(options: Options) -> dict[str, Any]:
     return spec
 
 
-BMC = argument_spec(options.OPTIONS)
+BMC_OPTIONS = dict(options.OPTIONS)
 """Of every module that talks to a BMC."""
-POWER = argument_spec(controllers.OPTIONS)
+_address = options.OPTIONS["address"]
+_needed = f"Needed only by the drivers that talk to a BMC ({', '.join(f'V({name})' for name in BMC_DRIVERS)})."
+POWER_OPTIONS = {
+    "address": {**_address, "required": False, "description": f"{_address['description']}\n\n{_needed}"},
+    **controllers.OPTIONS,
+}
 """What switches power has besides: the drivers that are no BMC."""
 for driver in DRIVERS.values():
-    (BMC if driver.needs_bmc else POWER).update(argument_spec(driver.options))
+    (BMC_OPTIONS if driver.needs_bmc else POWER_OPTIONS).update(driver.options)
 
+BMC = argument_spec(BMC_OPTIONS)
+POWER = argument_spec(POWER_OPTIONS)
 EXPECTED = argument_spec(expected.OPTIONS)
 """Of the modules that change something over a BMC."""
 OUTLET = argument_spec(pdu.OUTLET)

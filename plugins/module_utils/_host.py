@@ -72,8 +72,7 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
             from .fleetcore.inband.collect import archive  # noqa: PLC0415
 
             path = params["capture_path"]
-            content = archive.packed(found)
-            archive.write(content, path)
+            content = archive.save(found, path)
             result["capture"] = {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         return result
 

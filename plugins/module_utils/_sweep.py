@@ -13,33 +13,65 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import unquote
 
-from ._bmc_options import BMC
+from ._bmc_options import BMC_OPTIONS, argument_spec
 from ._sweep_report import counts
 from ._sweep_run import CAPTURE_END, Client, run
 from .fleetcore.errors import FleetError, InvalidInput, NotFound
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.net.client.base import check_id
 from .fleetcore.ports import Plan
+from .fleetcore.power.driver import Options, option
 from .fleetcore.power.options import BmcOptions, bmc_options
 from .fleetcore.sweep.done import DoneMachines
 from .fleetcore.sweep.dump import dump_options
 from .fleetcore.sweep.engine import Summary, Target
 
-BMC_FIELDS = tuple(name for name in BMC if name != "address")
+BMC_FIELDS = tuple(name for name in BMC_OPTIONS if name != "address")
 
 
-def _without_default(option: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in option.items() if key != "default"}
+def _shared(option: Mapping[str, Any]) -> dict[str, Any]:
+    """An option of a BMC without its default, which :func:`bmc_options` applies, that of the fragment ``bmc``."""
+    default = option.get("default")
+    words = ", ".join(f"V({item})" for item in (default if isinstance(default, list) else [str(default).lower()]))
+    said = option["description"] + (f"\n\nDefault is {words}." if default is not None else "")
+    return {**{key: value for key, value in option.items() if key != "default"}, "description": said}
 
 
-# The options of a BMC, once for all and once for each. bmc_options applies the defaults, those of the fragment `bmc`.
-SHARED: dict[str, Any] = {name: _without_default(BMC[name]) for name in BMC_FIELDS}
-ENTRY: dict[str, Any] = {
-    "machine": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "credential": {"type": "str"},
-    **{name: {key: value for key, value in SHARED[name].items() if key != "fallback"} for name in BMC_FIELDS},
+SHARED_OPTIONS: Options = {name: _shared(BMC_OPTIONS[name]) for name in BMC_FIELDS}
+"""The options of a BMC, once for all machines."""
+BMCS_OPTION: Options = {
+    "bmcs": option(
+        "list",
+        """
+            The machines to read and how to reach their BMCs. Options that an entry does not have are those of the task.
+
+            An empty list is an error.
+        """,
+        elements="dict",
+        options={
+            "machine": option("str", "Name of the machine, under which it is published.", required=True),
+            "address": BMC_OPTIONS["address"],
+            "credential": option(
+                "str",
+                """
+                    Name of the login that the machine server keeps for this BMC, see M(baremetal.fleet.credential).
+                    Each is read once.
+
+                    Used in place of O(username) and O(password). An O(bmcs[].username) goes before it.
+
+                    Needs O(server_url) and a O(server_token) of scope C(runner). When it can't be read, the machines
+                    that name it are in RV(failures).
+                """,
+            ),
+            **{
+                name: {key: SHARED_OPTIONS[name][key] for key in SHARED_OPTIONS[name] if key != "env"}
+                for name in BMC_FIELDS
+            },
+        },
+    )
 }
+SHARED = argument_spec(SHARED_OPTIONS)
+BMCS = argument_spec(BMCS_OPTION)
 SELECT: dict[str, Any] = {
     "all": {"type": "bool"},
     "machines": {"type": "list", "elements": "str"},
@@ -128,7 +160,8 @@ def _selected(params: Mapping[str, Any], client: Optional[Client]) -> list[Targe
 
 
 def _target(params: Mapping[str, Any], machine: str, bmc: Optional[Mapping[str, Any]]) -> Target:
-    own = {key: value for key, value in (bmc or {}).items() if value is not None and key in ENTRY and key != "machine"}
+    known = ("address", "credential", *BMC_FIELDS)
+    own = {key: value for key, value in (bmc or {}).items() if value is not None and key in known}
     credential = own.pop("credential", None)
     if own.get("username"):
         credential = None

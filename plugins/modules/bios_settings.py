@@ -131,21 +131,15 @@ attempts:
   returned: success
   sample: [{"driver": "redfish"}]
 failure:
-  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  description:
+    - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+    - C(code) is for example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), or
+      V(not_verified) when the BMC accepted the change and it did not happen.
+    - In C(details), C(problems) says for each refused name what is wrong with it. C(staged) lists attributes that wait
+      for a boot.
   type: dict
   returned: failure
-  contains:
-    code:
-      description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
-        BMC accepted the
-        change and it did not happen.
-      type: str
-      sample: not_verified
-    details:
-      description: C(problems) says for each refused name what is wrong with it. C(staged) lists attributes that wait
-        for a boot.
-      type: dict
+  sample: {"code": "not_verified", "details": {}}
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting

@@ -118,21 +118,15 @@ attempts:
   returned: success
   sample: [{"driver": "redfish"}]
 failure:
-  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  description:
+    - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+    - C(code) is for example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), or
+      V(not_verified) when the BMC accepted the change and it did not happen.
+    - In C(details), C(wanted) is what was asked for, C(found) what the BMC showed, C(reverted) is true when the BMC
+      took it back.
   type: dict
   returned: failure
-  contains:
-    code:
-      description: >-
-        For example V(unsupported), V(unreachable), V(authentication_failed), V(wrong_machine), V(not_verified) when the
-        BMC accepted the
-        change and it did not happen.
-      type: str
-      sample: not_verified
-    details:
-      description: C(wanted) is what was asked for, C(found) what the BMC showed, C(reverted) is true when the BMC took
-        it back.
-      type: dict
+  sample: {"code": "not_verified", "details": {}}
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting

@@ -168,18 +168,14 @@ capture:
       description: Number of values that were replaced.
       type: int
 failure:
-  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  description:
+    - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+    - C(code) is for example V(unreachable), V(timeout), V(authentication_failed), V(certificate_invalid),
+      V(session_limit), V(unsupported), V(invalid_input), V(missing_dependency).
+    - C(details) are for example C(address), C(attempts), and C(fingerprint) of an untrusted certificate.
   type: dict
   returned: failure
-  contains:
-    code:
-      description: >-
-        For example V(unreachable), V(timeout), V(authentication_failed), V(certificate_invalid), V(session_limit),
-        V(unsupported), V(invalid_input), V(missing_dependency).
-      type: str
-    details:
-      description: For example C(address), C(attempts), and C(fingerprint) of an untrusted certificate.
-      type: dict
+  sample: {"code": "unreachable", "details": {}}
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import info_plan

@@ -243,20 +243,16 @@ attempts:
   returned: success
   sample: [{"driver": "redfish"}]
 failure:
-  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  description:
+    - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+    - C(code) is for example V(unreachable), V(authentication_failed), V(certificate_invalid), V(wrong_machine),
+      V(unsupported), V(interrupted) when the module was told to stop and has switched the machine on again,
+      V(not_verified) when the BMC accepted the action and nothing happened.
+    - In C(details), C(power) is what was done until then. C(may_be_off) is true when a machine that was to be on may be
+      off.
   type: dict
   returned: failure
-  contains:
-    code:
-      description: >-
-        For example V(unreachable), V(authentication_failed), V(certificate_invalid), V(wrong_machine), V(unsupported),
-        V(interrupted) when the module was told to stop and has switched the machine on again, V(not_verified) when the
-        BMC accepted the action and nothing happened.
-      type: str
-    details:
-      description: C(power) is what was done until then. C(may_be_off) is true when a machine that was to be on may be
-        off.
-      type: dict
+  sample: {"code": "not_verified", "details": {}}
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC, EXPECTED, POWER
@@ -277,7 +273,6 @@ SPEC = {
     **BMC,
     **EXPECTED,
     **POWER,
-    "address": {"type": "str"},
     **SERVER_OPTIONS,
 }
 

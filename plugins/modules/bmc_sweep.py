@@ -22,74 +22,6 @@ description:
   - Stopped by C(SIGINT) or C(SIGTERM) it begins no more, logs out of all BMCs, and delivers what it has. With
     O(state_file) the next run goes on from there.
 options:
-  bmcs:
-    description:
-      - The machines to read and how to reach their BMCs. Options that an entry does not have are those of the task.
-      - An empty list is an error.
-    type: list
-    elements: dict
-    suboptions:
-      machine:
-        description: Name of the machine, under which it is published.
-        type: str
-        required: true
-      address:
-        description:
-          - Host name or IP address of the BMC.
-          - A URL V(https://host[:port]) sets O(bmcs[].redfish_scheme) and O(bmcs[].redfish_port) too.
-        type: str
-        required: true
-      credential:
-        description:
-          - Name of the login that the machine server keeps for this BMC, see M(baremetal.fleet.credential). Each is
-            read once.
-          - Used in place of O(username) and O(password). An O(bmcs[].username) goes before it.
-          - Needs O(server_url) and a O(server_token) of scope C(runner). When it can't be read, the machines that name
-            it are in RV(failures).
-        type: str
-      username:
-        description: User of the BMC. Without one nobody logs in.
-        type: str
-      password:
-        description: Password of the user. A password that a BMC refuses is not sent to it a second time.
-        type: str
-      drivers:
-        description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
-        type: list
-        elements: str
-        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
-      redfish_scheme:
-        description: Default is V(https). V(http) sends the password in clear.
-        type: str
-        choices: [https, http]
-      redfish_port:
-        description: Port of the Redfish service. Default is V(443), or V(80) for V(http).
-        type: int
-      ipmi_port:
-        description: UDP port of IPMI over LAN. Default is V(623).
-        type: int
-      validate_certs:
-        description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an
-          attacker's.
-        type: bool
-      ca_path:
-        description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked
-          against. Default is the system's.
-        type: path
-      fingerprint:
-        description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted,
-          and no CA is needed.
-        type: str
-      timeout:
-        description: Seconds to wait for each answer of a BMC. Default is V(30).
-        type: float
-      deadline:
-        description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by
-          then has the verdict V(timeout).
-        type: float
-      system:
-        description: Id of the ComputerSystem, for a BMC that has several behind it.
-        type: str
   select:
     description:
       - Read the machines of the machine server that match every filter, and use the addresses and drivers that the
@@ -115,53 +47,6 @@ options:
       labels:
         description: All machines that have these labels.
         type: dict
-  username:
-    description:
-      - User of the BMC. Without one nobody logs in.
-      - Without it, the environment variable E(BMC_USERNAME) of the host that runs the module is used.
-    type: str
-  password:
-    description:
-      - Password of the user. A password that a BMC refuses is not sent to it a second time.
-      - Without it, the environment variable E(BMC_PASSWORD) of the host that runs the module is used.
-    type: str
-  drivers:
-    description: Protocols to try, in this order. Default is V(redfish), then V(ipmi).
-    type: list
-    elements: str
-    choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
-  redfish_scheme:
-    description: Default is V(https). V(http) sends the password in clear.
-    type: str
-    choices: [https, http]
-  redfish_port:
-    description: Port of the Redfish service. Default is V(443), or V(80) for V(http).
-    type: int
-  ipmi_port:
-    description: UDP port of IPMI over LAN. Default is V(623).
-    type: int
-  validate_certs:
-    description: Whether the certificate of the BMC is checked. Default is V(true). V(false) accepts any, also an
-      attacker's.
-    type: bool
-  ca_path:
-    description: File or directory with the CA certificates, in PEM format, that the BMC's certificate is checked
-      against. Default is the system's.
-    type: path
-  fingerprint:
-    description: SHA-256 fingerprint of the BMC's certificate in hexadecimal. Only that certificate is accepted, and no
-      CA is needed.
-    type: str
-  timeout:
-    description: Seconds to wait for each answer of a BMC. Default is V(30).
-    type: float
-  deadline:
-    description: Seconds for reading one machine, all drivers together. Default is V(300). What was not read by then
-      has the verdict V(timeout).
-    type: float
-  system:
-    description: Id of the ComputerSystem, for a BMC that has several behind it.
-    type: str
   server_url:
     description:
       - Address of the machine server, V(https://host[:port]). Without one nothing is published.
@@ -238,6 +123,7 @@ options:
     type: float
     default: 100
 extends_documentation_fragment:
+  - baremetal.fleet.sweep
   - baremetal.fleet.sections
   - baremetal.fleet.server
 attributes:
@@ -412,12 +298,12 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
-from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import ENTRY, SELECT, SHARED, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import BMCS, SELECT, SHARED, plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._sweep_run import Client
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
 SPEC = {
-    "bmcs": {"type": "list", "elements": "dict", "options": ENTRY},
+    **BMCS,
     "select": {"type": "dict", "options": SELECT},
     "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
     "concurrency": {"type": "int", "default": 64},

@@ -119,19 +119,15 @@ power:
   returned: success
   sample: {"driver": "pdu", "before": "on", "after": "off", "verified": true, "soft": false, "steps": []}
 failure:
-  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  description:
+    - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+    - C(code) is for example V(timeout) when the PDU does not answer, V(not_found) for an outlet that is not there,
+      V(not_verified).
+    - In C(details), C(power) is what was done until then. C(may_be_off) is true when an outlet that was to be on may be
+      off.
   type: dict
   returned: failure
-  contains:
-    code:
-      description: For example V(timeout) when the PDU does not answer, V(not_found) for an outlet that is not there,
-        V(not_verified).
-      type: str
-      sample: not_verified
-    details:
-      description: C(power) is what was done until then. C(may_be_off) is true when an outlet that was to be on may be
-        off.
-      type: dict
+  sample: {"code": "not_verified", "details": {}}
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import OUTLET

@@ -73,17 +73,12 @@ wake:
       type: bool
       sample: true
 failure:
-  description: What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+  description:
+    - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
+    - C(code) is for example V(not_verified) when the machine does not answer in time.
   type: dict
   returned: failure
-  contains:
-    code:
-      description: For example V(not_verified) when the machine does not answer in time.
-      type: str
-      sample: not_verified
-    details:
-      description: Facts about the failure.
-      type: dict
+  sample: {"code": "not_verified", "details": {}}
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import WAKE

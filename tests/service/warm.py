@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, The baremetal.fleet authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python programs that start by a fork of a process which has imported what they need: milliseconds in the place of seconds.
+"""Start Python programs by a fork of a process that has imported what they need: in milliseconds, not in seconds.
 
-Tests start thousands of programs, and importing is most of what each of them does. What runs is `python -m MODULE ARGUMENTS`
-as ever, in a process of its own with its own environment, directory and output; only its imports are there already.
+Tests start thousands of programs, and importing is most of what each of them does. What runs is
+`python -m MODULE ARGUMENTS` as ever, in a process of its own with its own environment, directory and output; only its
+imports are there already.
 
-As a program: reads orders from standard input, a line of JSON each. `{"module", "arguments", ...}` starts one and answers
-its process id, `{"wait": pid}` answers its exit status when it has ended.
+As a program: reads orders from standard input, a line of JSON each. `{"module", "arguments", ...}` starts one and
+answers its process id, `{"wait": pid}` answers its exit status when it has ended.
 """
 
 from __future__ import annotations

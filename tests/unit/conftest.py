@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Let plain pytest import ``ansible_collections.baremetal.fleet``, as ansible-test does on its own; settle hypothesis."""
+"""Let plain pytest import ``ansible_collections.baremetal.fleet``, as ansible-test does. Set hypothesis up."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in a network namespace of its own (test_scan.py): SSDP by real multicast, over IPv4 and IPv6, on one end of a virtual cable.
+"""Search by SSDP over real multicast, IPv4 and IPv6, on one end of a virtual cable.
 
-Standard input: for each search the options of bmc_scan. Standard output: what the module returned for each, the URLs of the BMCs at 192.0.2.1 and
-2001:db8::1, and how often the members of the multicast groups were asked.
+test_scan.py runs it in a network namespace of its own.
+
+Standard input: for each search the options of bmc_scan. Standard output: what the module returned for each, the URLs of
+the BMCs at 192.0.2.1 and 2001:db8::1, and how often the members of the multicast groups were asked.
 """
 
 from __future__ import annotations

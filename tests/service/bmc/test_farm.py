@@ -273,7 +273,7 @@ def test_several_systems(farm):
 
 
 def test_a_board_of_accelerators_is_no_machine_to_choose_from(farm):
-    """A second System that can't boot, as the baseboards of GPUs are listed: the only host is meant, by power as by collecting."""
+    """The only host is meant, by power as by collecting, where the baseboard of GPUs is a second System."""
     bmc = farm(tree="multinode")
     first, board = bmc.systems
     bmc.update(board, {"Bios": None, "Boot": None, "BiosVersion": None, "HostName": None, "Id": "HGX_Baseboard_0"})
@@ -285,7 +285,7 @@ def test_a_board_of_accelerators_is_no_machine_to_choose_from(farm):
         open_power(options(bmc), SystemClock())
 
 
-# -- power ------------------------------------------------------------------------------------------------------------------
+# -- power -------------------------------------------------------------------------------------------------------------
 
 
 def test_cycle_switches_off_and_on(farm):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a BMC said, captured, read again, and served by a virtual BMC, gives the same document; and it holds no secret."""
+"""A capture holds no secret. Read again, or served by a virtual BMC, it gives the same document as the BMC."""
 
 from __future__ import annotations
 

@@ -75,7 +75,14 @@ def test_a_board_that_is_dead_while_the_host_is_off_is_in_nobodys_way(bmc, drive
     assert power.power_state().value == "off"
     power.set_power(PowerAction.ON)
     assert (power.power_state().value, bmc.power_state()) == ("on", "On")
-    assert (bmc.counters.by_path[board] == 0) is (name is not None), "whoever names the system asks no other"
+    asked = 0 if name else 1
+    assert bmc.counters.by_path[board] == asked, "whoever names the system asks no other; nobody waits for the board"
+
+
+def test_a_busy_system_that_may_be_the_machine_is_waited_for(bmc, driver):
+    (host,) = bmc.systems
+    bmc.faults.add(f"status:path={host},status=503,times=2")
+    assert driver(bmc).power_state().value == "on"
 
 
 def test_a_node_that_is_broken_does_not_block_its_neighbour(chassis, driver):

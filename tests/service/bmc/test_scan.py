@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scan finds what is there, at loopback addresses: virtual BMCs, Debian's ipmi_sim, sushy-emulator, and a responder for SSDP."""
+"""The scan finds what is there on loopback: virtual BMCs, ipmi_sim, sushy-emulator and a responder for SSDP."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def responder(*services):
             return []
         return [
             (
-                "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\nST: urn:dmtf-org:service:redfish-rest:1:6\r\n"
+                "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\n"
+                "ST: urn:dmtf-org:service:redfish-rest:1:6\r\n"
                 f"USN: uuid:{uuid}::urn:dmtf-org:service:redfish-rest:1:6\r\nAL: {url}/redfish/v1/\r\n\r\n"
             ).encode()
             for uuid, url in services

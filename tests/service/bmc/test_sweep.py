@@ -57,7 +57,7 @@ def entries(bmcs, **more):
 LOGIN = {"username": "admin", "password": SECRET, "drivers": ["redfish"]}
 
 
-# -- one BMC in an event loop -------------------------------------------------------------------------------------------------
+# -- one BMC in an event loop ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("spec", [{}, {"expand": 0}, {"page_size": 2}, {"tls": False}])
@@ -132,7 +132,7 @@ def test_cancelled_collections_log_out():
         assert farm.bmcs[-1].counters.logins == 1
 
 
-# -- the module -----------------------------------------------------------------------------------------------------------------
+# -- the module --------------------------------------------------------------------------------------------------------
 
 
 def test_faults_cost_the_others_nothing(module):
@@ -161,7 +161,7 @@ def test_faults_cost_the_others_nothing(module):
 
 def test_bmcs_that_restart_forget_or_have_no_session_left(module):
     kinds = {
-        "restarts": Fault("reset", skip=12),
+        "restarts": Fault("reset", skip=20),
         "closes": Fault("truncate", skip=12, times=2),
         "full": Fault("session-limit"),
         "forgets": Fault("logout", skip=12, times=1),
@@ -265,7 +265,8 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
         assert [bmc.counters.logins for bmc in farm.bmcs] == [0, 2]
         assert farm.bmcs[0].counters.refused == 1, "a refused password is not tried over IPMI either"
 
-    # Nobody listens on UDP port 1. Whether that is refused or waited for in vain depends on how busy the machine is; over TCP it is refused.
+    # Nobody listens on port 1. Over TCP that is refused; over UDP it is refused or waited for in vain, depending on how
+    # busy the machine is.
     def silence(driver, error):
         return "unreachable" if (driver, error) == ("ipmi", "timeout") else error
 
@@ -300,7 +301,8 @@ def test_redfish_and_ipmi_side_by_side(module, sim, tmp_path):
         device.pop("stats")
     for name, device in result["documents"].items():
         replayed = again["documents"][name]
-        # On a busy machine ipmi_sim may lose a session in the middle: what is read in one go is compared. Whole documents: test_record_and_replay.
+        # On a busy machine ipmi_sim may lose a session in the middle: what is read in one go is compared. Whole
+        # documents are compared in test_record_and_replay.
         over_ipmi = attempts[name][-1] == ("ipmi", None)
         keys = {"vendor", "model", "serial", "source"} if over_ipmi else {*device, *replayed}
         different = {key for key in keys if device.get(key) != replayed.get(key)}
@@ -584,7 +586,7 @@ def test_nobody_reads_the_result_any_more(collections, tmp_path):
         assert sum(bmc.counters.logins for bmc in farm.bmcs) < 40
 
 
-# -- the playbook -----------------------------------------------------------------------------------------------------------------
+# -- the playbook ------------------------------------------------------------------------------------------------------
 
 
 def test_the_playbook_shows_progress(playbook, server):

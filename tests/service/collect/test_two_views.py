@@ -17,8 +17,8 @@ from fleetcore.document.merge import merge, source_of
 from fleetcore.document.model import Source, device_from_dict, to_dict
 from fleetcore.inband.collect.archive import load as load_tools
 from fleetcore.inband.collect.collector import replay
-from fleetcore.redfish.capture import load
-from fleetcore.redfish.replay import from_capture
+from fleetcore.redfish.capture import read
+from fleetcore.redfish.replay import replay as replay_redfish
 
 PARTS = ("cpus", "memory", "drives", "nics", "power_supplies", "gpus", "storage_controller", "tpms")
 
@@ -82,7 +82,7 @@ def as_the_os_says_it(oob: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def r750() -> dict[str, Any]:
-    document: dict[str, Any] = to_dict(from_capture(load(str(fixture_dir("redfish", "dell-r750.tar.gz")))))
+    document: dict[str, Any] = to_dict(replay_redfish(read(str(fixture_dir("redfish", "dell-r750.tar.gz")))))
     return document
 
 

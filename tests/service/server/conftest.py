@@ -165,7 +165,7 @@ def _without_sync(engine: Engine) -> Engine:
 
 @pytest.fixture
 def make_database(migrated_file: Path, tmp_path: Path) -> Iterator[Callable[..., Transactions]]:
-    """``make_database(clock)``: a migrated, empty SQLite file of its own whose time is ``clock``'s, closed at the end."""
+    """``make_database(clock)``: a migrated, empty SQLite file whose time is ``clock``'s. It is closed at the end."""
     made: list[Transactions] = []
 
     def make(clock: Callable[[], datetime] | None = None) -> Transactions:

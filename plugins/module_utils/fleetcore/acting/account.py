@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Optional, Protocol
+from collections.abc import Mapping
+from typing import Any, Callable, Optional, Union
 
 from ..errors import FleetError, InvalidInput
 from ..ipmi.session import Session as Ipmi
-from ..ports import Clock, Plan
-from ..power.options import BmcOptions, bmc_options, seconds
+from ..ports import Plan
+from ..power.options import bmc_options, seconds
 from ..redfish.service import Service
 from .account_ipmi import IpmiAccounts
 from .account_password import Rotation
@@ -22,44 +22,13 @@ Right = Callable[[Optional[Mapping[str, Any]]], bool]
 """Tells whether an account is as it is to be; it is told None where there is none."""
 
 
-class Accounts(Protocol):
-    """The accounts of one BMC. ``where`` is how the BMC names an account, ``None`` for one that is still to be made.
+Accounts = Union[RedfishAccounts, IpmiAccounts]
+"""The accounts of one BMC.
 
-    An account is shown as ``{"name", "role", "enabled", "locked"}``; what the BMC does not tell is None.
-
-    :ivar to_change: the account whose password the BMC wants changed before it lets in. Nothing else can be read then.
-    """
-
-    host: str
-    clock: Clock
-    to_change: Optional[str]
-
-    def find(self, name: str) -> Optional[tuple[str, Mapping[str, Any]]]:
-        """(where, account) of the account of this name."""
-
-    def roles(self) -> Sequence[str]:
-        """The roles that there are; empty when the BMC does not say."""
-
-    def check(self, name: str, password: Optional[str]) -> None:
-        """Refuse a name or password that the BMC can't have.
-
-        :raises InvalidInput: it is one.
-        """
-
-    def create(self, name: str, password: str, role: str, enabled: bool) -> None: ...
-
-    def change(self, where: str, account: Mapping[str, Any]) -> None:
-        """Write what is in ``account`` of role, enabled and locked; a role or enabled of None is left as it is."""
-
-    def remove(self, where: str) -> None: ...
-
-    def write_password(self, where: str, password: str) -> None: ...
-
-    def log_in(self, options: BmcOptions) -> bool:
-        """Whether a new login with these options is let in. TransientError when nobody can tell."""
-
-    def remember(self, password: str) -> None:
-        """The account that is logged in has another password from now on."""
+An account is shown as ``{"name", "role", "enabled", "locked"}``; what the BMC does not tell is None. ``where`` is how
+the BMC names it. ``to_change`` is the account whose password the BMC wants changed before it lets in: nothing else can
+be read then.
+"""
 
 
 def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
@@ -123,7 +92,7 @@ class _Account:
 
     def _check(self) -> None:
         role = self.params.get("role")
-        roles = list(self.accounts.roles())
+        roles = self.accounts.roles()
         if role is not None and roles and role not in roles:
             raise InvalidInput(f"role: {role!r} is not one of {', '.join(roles)}", field="role", roles=roles)
         if self.found is None and (self.new is None or role is None):

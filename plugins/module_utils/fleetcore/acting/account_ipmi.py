@@ -25,7 +25,7 @@ _FIRST_FREE = 2  # number 1 is the account without a name
 
 
 class IpmiAccounts:
-    """:class:`fleetcore.acting.account.Accounts`. ``where`` is the number of the slot.
+    """The accounts of one BMC, see ``account.py``. ``where`` is the number of the slot.
 
     IPMI does not tell whether an account is locked. Its Test Password is not used: some BMCs say yes to anything.
     """
@@ -75,6 +75,7 @@ class IpmiAccounts:
             raise
 
     def change(self, where: str, account: Mapping[str, Any]) -> None:
+        """Write what is in ``account`` of role and enabled."""
         slot = int(where)
         _count, _flags, access = self._access(slot)
         role, enabled = account.get("role"), account.get("enabled")

@@ -24,7 +24,7 @@ _NOT_OFFERED = ("actionnotsupported", "operationnotallowed", "notsupported")
 
 
 class RedfishAccounts:
-    """:class:`fleetcore.acting.account.Accounts`. ``where`` is the path of a ManagerAccount.
+    """The accounts of one BMC, see ``account.py``. ``where`` is the path of a ManagerAccount.
 
     :raises Unsupported: the BMC does not show its accounts (from the constructor).
     """
@@ -85,6 +85,7 @@ class RedfishAccounts:
         self.service.patch(slot, body)
 
     def change(self, where: str, account: Mapping[str, Any]) -> None:
+        """Write what is in ``account`` of role, enabled and locked."""
         self.service.patch(where, {_PROPERTIES[name]: value for name, value in account.items()})
 
     def remove(self, where: str) -> None:

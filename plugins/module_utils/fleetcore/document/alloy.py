@@ -12,70 +12,42 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .model import Device, to_dict
+from .values import in_order
 
-_COMMON = (
-    "description",
-    "vendor",
-    "model",
-    "serial",
-    "product_name",
-    "logical_name",
-    "pci_vendor_id",
-    "pci_product_id",
-    "metadata",
+_COMMON = in_order(
+    "description, vendor, model, serial, product_name, logical_name, pci_vendor_id, pci_product_id, metadata"
 )
 # Own fields by kind; ``ours=theirs`` where the names differ.
 _FIELDS: dict[str, tuple[str, ...]] = {
-    "bios": ("size_bytes", "capacity_bytes"),
-    "bmc": ("id",),
-    "mainboard": ("physid",),
+    "bios": in_order("size_bytes, capacity_bytes"),
+    "bmc": in_order("id"),
+    "mainboard": in_order("physid"),
     "cplds": (),
-    "tpms": ("interface_type",),
+    "tpms": in_order("interface_type"),
     "gpus": (),
-    "cpus": ("id", "slot", "architecture", "clock_speed_hz=clock_speeed_hz", "cores", "threads"),
-    "memory": ("id", "slot", "type", "size_bytes", "form_factor", "part_number", "clock_speed_hz"),
-    "nics": ("id",),
-    "nic_ports": (
-        "id",
-        "speed_bits",
-        "physid",
-        "bus_info",
-        "active_link_technology",
-        "macaddress",
-        "link_status",
-        "auto_neg",
-        "mtu_size",
+    "cpus": in_order("id, slot, architecture, clock_speed_hz=clock_speeed_hz, cores, threads"),
+    "memory": in_order("id, slot, type, size_bytes, form_factor, part_number, clock_speed_hz"),
+    "nics": in_order("id"),
+    "nic_ports": in_order(
+        """
+        id, speed_bits, physid, bus_info, active_link_technology, macaddress, link_status, auto_neg, mtu_size
+        """
     ),
-    "drives": (
-        "id",
-        "oem_id",
-        "drive_type",
-        "storage_controller",
-        "bus_info",
-        "wwn",
-        "protocol",
-        "smart_status",
-        "smart_errors",
-        "smart_attributes",
-        "capacity_bytes",
-        "block_size_bytes",
-        "capable_speed_gbps",
-        "negotiated_speed_gbps",
-        "storage_controller_drive_id",
+    "drives": in_order(
+        """
+        id, oem_id, drive_type, storage_controller, bus_info, wwn, protocol, smart_status, smart_errors,
+        smart_attributes, capacity_bytes, block_size_bytes, capable_speed_gbps, negotiated_speed_gbps,
+        storage_controller_drive_id
+        """
     ),
-    "storage_controller": (
-        "id",
-        "supported_controller_protocol",
-        "supported_device_protocol",
-        "supported_raid_types",
-        "physid",
-        "bus_info",
-        "speed_gbps",
-        "max_physical_disks",
-        "max_virtual_disks",
+    "storage_controller": in_order(
+        """
+        id, supported_controller_protocol, supported_device_protocol, supported_raid_types, physid, bus_info,
+        speed_gbps, max_physical_disks, max_virtual_disks
+        """
     ),
-    "power_supplies": ("id", "power_capacity_watts"),
-    "enclosures": ("id", "chassis_type"),
+    "power_supplies": in_order("id, power_capacity_watts"),
+    "enclosures": in_order("id, chassis_type"),
 }
 # Drives by protocol and type, where they have a word for both.
 _DRIVE_TYPES = {

@@ -14,42 +14,48 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from .parts import BiosConfiguration
-from .values import MAX_ITEMS, text
+from .values import MAX_ITEMS, in_order, text
 
 # Names as vendors write them, in their tools and in Redfish, reduced to letters and digits; the first that has a
 # value wins.
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "amd_sev": (
-        *("cpuminsevasid", "minimumsevasid", "sevcontrol", "sev", "amdsev", "sevsnpsupport", "sevsnpmemorycoverage"),
-        *(
-            "memoryencryption",
-            "amdmemoryencryption",
-            "amdsecurememoryencryption",
-            "amdsecuremem",
-            "smee",
-            "memencryption",
-        ),
+    "amd_sev": in_order(
+        """
+        cpuminsevasid, minimumsevasid, sevcontrol, sev, amdsev, sevsnpsupport, sevsnpmemorycoverage,
+        memoryencryption, amdmemoryencryption, amdsecurememoryencryption, amdsecuremem, smee, memencryption
+        """
     ),
-    "boot_mode": ("bootmode", "bootmodeselect", "systembootmode", "bootoptionfilter", "csmbootmode", "bootmodetype"),
-    "intel_sgx": (
-        *("intelsgx", "intelsoftwareguardextensionssgx", "softwareguardextensionssgx", "swguardextensionssgx", "sgx"),
-        *("sgxenable", "swguardextensions", "processorsgx"),
+    "boot_mode": in_order(
+        """
+        bootmode, bootmodeselect, systembootmode, bootoptionfilter, csmbootmode, bootmodetype
+        """
     ),
-    "intel_txt": (
-        *("inteltxt", "inteltxtsupport", "txtsupport", "enableinteltxtsupport", "enableinteltxt", "enableintelrtxt"),
-        *("inteltrustedexecutiontechnology", "trustedexecutiontechnology", "processorinteltxt"),
+    "intel_sgx": in_order(
+        """
+        intelsgx, intelsoftwareguardextensionssgx, softwareguardextensionssgx, swguardextensionssgx, sgx, sgxenable,
+        swguardextensions, processorsgx
+        """
     ),
-    "secure_boot": (
-        *("secureboot", "securebootenable", "securebootstatus", "attemptsecureboot", "securebootcontrol"),
-        "securebootsetting",
+    "intel_txt": in_order(
+        """
+        inteltxt, inteltxtsupport, txtsupport, enableinteltxtsupport, enableinteltxt, enableintelrtxt,
+        inteltrustedexecutiontechnology, trustedexecutiontechnology, processorinteltxt
+        """
     ),
-    "smt": (
-        *("logicalproc", "hyperthreading", "intelhyperthreadingtechonogy", "intelhyperthreadingtechnology"),
-        *("intelhyperthreadingtech", "smtcontrol", "hyperthreadingall", "smtmode", "smt", "procsmt", "procamdsmt"),
-        *("prochyperthreading", "hyperthreadingtechnology"),
+    "secure_boot": in_order(
+        """
+        secureboot, securebootenable, securebootstatus, attemptsecureboot, securebootcontrol, securebootsetting
+        """
     ),
-    "sr_iov": ("sriovglobalenable", "sriovsupport", "sriov"),
-    "tpm": ("tpmsecurity", "securitydevicesupport", "tpmstate", "tpmdevice", "tpmvisibility", "tpmsupport"),
+    "smt": in_order(
+        """
+        logicalproc, hyperthreading, intelhyperthreadingtechonogy, intelhyperthreadingtechnology,
+        intelhyperthreadingtech, smtcontrol, hyperthreadingall, smtmode, smt, procsmt, procamdsmt,
+        prochyperthreading, hyperthreadingtechnology
+        """
+    ),
+    "sr_iov": in_order("sriovglobalenable, sriovsupport, sriov"),
+    "tpm": in_order("tpmsecurity, securitydevicesupport, tpmstate, tpmdevice, tpmvisibility, tpmsupport"),
 }
 _ON = frozenset(["enabled", "enable", "on", "yes", "true", "checked", "onwithpbm", "onpbm", "onnopbm", "auto enabled"])
 _OFF = frozenset(["disabled", "disable", "off", "no", "false", "unchecked"])

@@ -15,24 +15,13 @@ from typing import Any, Optional
 
 from .match import IDENTITIES, PLACES, label, pair, place_words
 from .sections import FIELDS, LISTS, READINGS, Document, plain, uncollected
+from .values import listed
 
-_NOISE = frozenset(
-    [
-        "reading",
-        "reading_units",
-        "charge_percent",
-        "power_on_hours",
-        "life_left_percent",
-        "smart_attributes",
-        "link_status",
-        "speed_bits",
-        "active_link_technology",
-        "negotiated_speed_gbps",
-        "neighbor",
-        "status.State",
-        "status.post_code",
-        "status.post_code_status",
-    ]
+_NOISE = listed(
+    """
+    reading reading_units charge_percent power_on_hours life_left_percent smart_attributes link_status speed_bits
+    active_link_technology negotiated_speed_gbps neighbor status.State status.post_code status.post_code_status
+    """
 )
 Change = dict[str, Any]
 

@@ -16,7 +16,7 @@ from .match import Part, label, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict
 from .sections import Document, memory_bytes, plain, speakers
-from .values import clean_mac
+from .values import clean_mac, listed
 
 Finding = dict[str, Any]
 
@@ -50,15 +50,8 @@ def _finding(
     kind: str, severity: str, component: str, message: str, values: tuple[Any, Any], field: Optional[str] = None
 ) -> Finding:
     said = {name: value for name, value in ((OOB, values[0]), (INBAND, values[1])) if value is not None}
-    finding = {
-        "kind": kind,
-        "severity": severity,
-        "component": component,
-        "field": field,
-        "values": said,
-        "message": message,
-    }
-    return {name: value for name, value in finding.items() if value is not None}
+    finding = {"kind": kind, "severity": severity, "component": component}
+    return {**finding, **({"field": field} if field else {}), "values": said, "message": message}
 
 
 # -- spellings of one fact ---------------------------------------------------------------------------------------------
@@ -92,21 +85,10 @@ def same_vendor(mine: str, theirs: str) -> bool:
     return bool(first & second) or not first or not second
 
 
-_ANY_VENDOR = frozenset(
-    [
-        "inc",
-        "corp",
-        "corporation",
-        "co",
-        "ltd",
-        "technology",
-        "technologies",
-        "systems",
-        "semiconductor",
-        "electronics",
-        "and",
-        "subsidiaries",
-    ]
+_ANY_VENDOR = listed(
+    """
+    inc corp corporation co ltd technology technologies systems semiconductor electronics and subsidiaries
+    """
 )
 
 
@@ -218,7 +200,7 @@ def _near(mine: str, theirs: str) -> bool:
 
 # Parts that a source should see if it looked: how bad it is when the OS misses one that the BMC has, and the other
 # way round. A BMC does not see all drives, an OS has network cards and graphics on USB.
-_EXPECTED: Mapping[str, tuple[str, Optional[str]]] = {
+_EXPECTED: Mapping[str, tuple[Optional[str], Optional[str]]] = {
     "memory": (WARNING, WARNING),
     "cpus": (WARNING, WARNING),
     "drives": (WARNING, INFO),
@@ -244,22 +226,13 @@ def _parts(name: str, oob: Part, inband: Part) -> Iterable[Finding]:
                 "other_part", WARNING, f"{name}:{label(mine)}", message, (label(mine), label(other)), "serial"
             )
     by_os, by_bmc = _EXPECTED[name]
-    for part in only_oob:
-        yield _finding(
-            "missing",
-            by_os,
-            f"{name}:{label(part)}",
-            f"{_named(name, part)}: the OS does not see it",
-            (label(part), None),
-        )
-    for part in only_inband if by_bmc else ():
-        yield _finding(
-            "missing",
-            by_bmc or INFO,
-            f"{name}:{label(part)}",
-            f"{_named(name, part)}: the BMC does not see it",
-            (None, label(part)),
-        )
+    missed: list[tuple[Part, Optional[str], str, tuple[Any, Any]]] = []
+    missed += [(part, by_os, "OS", (label(part), None)) for part in only_oob]
+    missed += [(part, by_bmc, "BMC", (None, label(part))) for part in only_inband]
+    for part, severity, blind, values in missed:
+        if severity:
+            message = f"{_named(name, part)}: the {blind} does not see it"
+            yield _finding("missing", severity, f"{name}:{label(part)}", message, values)
 
 
 def _total_memory(oob: Part, inband: Part) -> Iterable[Finding]:

@@ -10,8 +10,6 @@ What each field is to coverage, history, merge and tables is said beside it (``k
 ``from_dict`` are exact inverses.
 """
 
-# ruff: noqa: RUF009  (about() declares a field, as dataclasses.field does)
-
 from __future__ import annotations
 
 import dataclasses
@@ -19,7 +17,7 @@ import enum
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Optional, TypeVar, Union
 
 from ..errors import ParseError
@@ -81,7 +79,6 @@ class Verdict(str, enum.Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Coverage(Record):
     """Verdict of one section.
 
@@ -95,13 +92,11 @@ class Coverage(Record):
     last_seen: Optional[str] = None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Collector(Record):
     name: Optional[str] = None
     version: Optional[str] = None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Attempt(Record):
     """One driver that was tried, in order; ``error`` is absent on success."""
 
@@ -110,7 +105,6 @@ class Attempt(Record):
     reason: Optional[str] = None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Stats(Record):
     """The cost of the collection."""
 
@@ -120,7 +114,6 @@ class Stats(Record):
     seconds: Optional[float] = None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Link(Record):
     """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch.
 
@@ -140,7 +133,6 @@ class Link(Record):
     source: Optional[Source] = None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Device(Component):
     """The whole machine. ``uuid`` is the SMBIOS UUID in lower case.
 

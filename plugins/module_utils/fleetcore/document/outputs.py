@@ -137,24 +137,35 @@ def pairs(lines: Iterable[str], separator: str = ":") -> dict[str, str]:
     return out
 
 
-def blocks(raw: Any, starts: str, limit: int = MAX_ITEMS) -> Iterator[tuple[Optional[re.Match[str]], list[str]]]:
-    """Split output at lines that match ``starts``: the match and the lines up to the next; first what came before,
-    with None."""
+def blocks(raw: Any, starts: str) -> Iterator[tuple[re.Match[str], list[str]]]:
+    """Split output at lines that match ``starts``: the match, and the lines up to the next one."""
     begin = re.compile(starts)
     head: Optional[re.Match[str]] = None
     lines: list[str] = []
     count = 0
     for line in decoded(raw).splitlines():
         found = begin.match(line[:2000])
-        if found:
-            yield head, lines
-            count += 1
-            if count > limit:
-                return
-            head, lines = found, []
-        else:
+        if not found:
             lines.append(line)
-    yield head, lines
+            continue
+        if head:
+            yield head, lines
+        count += 1
+        if count > MAX_ITEMS:
+            return
+        head, lines = found, []
+    if head:
+        yield head, lines
+
+
+def first_word(fields: Mapping[str, Any], *names: str) -> Optional[str]:
+    """The first of these fields that says something (:func:`word`)."""
+    return next((found for found in (word(fields.get(name)) for name in names) if found), None)
+
+
+def said(**values: Any) -> dict[str, str]:
+    """Metadata of what there is, as text: without what is None or empty."""
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}
 
 
 def nic_firmware(words: Any) -> Optional[Firmware]:

@@ -28,6 +28,27 @@ def listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def in_order(names: str) -> tuple[str, ...]:
+    """The names of a text, which commas separate."""
+    return tuple(name.strip() for name in names.split(","))
+
+
+def named(names: tuple[str, ...], code: Optional[int]) -> Optional[str]:
+    """The name with this number, counted from 1 as in tables of SMBIOS and IPMI; None if there is none."""
+    return names[code - 1] if code is not None and 0 < code <= len(names) else None
+
+
+CHASSIS_TYPES = in_order(
+    """
+    Other, Unknown, Desktop, Low Profile Desktop, Pizza Box, Mini Tower, Tower, Portable, Laptop, Notebook,
+    Hand Held, Docking Station, All In One, Sub Notebook, Space-saving, Lunch Box, Main Server Chassis,
+    Expansion Chassis, Sub Chassis, Bus Expansion Chassis, Peripheral Chassis, RAID Chassis, Rack Mount Chassis,
+    Sealed-case PC, Multi-system, CompactPCI, AdvancedTCA, Blade, Blade Enclosing, Tablet, Convertible, Detachable,
+    IoT Gateway, Embedded PC, Mini PC, Stick PC
+    """
+)
+"""Types of chassis, in the order of their numbers (SMBIOS, section 7.4.1; IPMI's FRU has the same)."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]+")
 _SEPARATORS = re.compile(r"[\s_]+")
 
@@ -60,6 +81,7 @@ _NO_NUMBER = listed(
 # One character but letters, and what BIOSes number from slot to slot.
 _NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$")
 _MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
+_UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
 _PCI = re.compile(r"^(?:pci@)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})[.:]([0-9a-f]{1,2})$", re.IGNORECASE)
@@ -120,6 +142,12 @@ def clean_mac(value: Any) -> Optional[str]:
     if digits in ("0" * 12, "f" * 12):
         return None
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+
+def clean_uuid(value: Any) -> Optional[str]:
+    """A UUID in lower case; None if it is malformed, all zero or all ones."""
+    clean = (text(value) or "").lower()
+    return clean if _UUID.match(clean) and set(clean) - set("-0") and set(clean) - set("-f") else None
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional
 
 from .. import __version__
 from ..document.model import Collector, Coverage, Device, Source, Stats, Verdict
+from ..document.outputs import said
 from ..document.parts import Bmc, Boot, Nic, NicPort, Status
 from ..document.sections import SECTIONS
 from ..document.values import clean_mac
@@ -117,7 +118,7 @@ def collect(session: Session, sections: Optional[Iterable[str]] = None, deadline
         uuid=guid,
         chassis=fru.chassis_type if fru else None,
         status=Status(Health="Critical" if faults else "OK"),
-        metadata={"chassis_faults": ", ".join(faults)} if faults else {},
+        metadata=said(chassis_faults=", ".join(faults)),
         power_supplies=supplies if "power_supplies" in asked else (),
         fans=fans,
         boot=boot,

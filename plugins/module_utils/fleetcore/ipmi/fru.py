@@ -14,11 +14,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Optional, TypeVar
 
-from ..document.chassis import CHASSIS_TYPES
 from ..document.model import Device
 from ..document.outputs import parser
 from ..document.parts import Backplane, Enclosure, Mainboard, PowerSupply
-from ..document.values import clean_serial, word
+from ..document.values import CHASSIS_TYPES, clean_serial, named, word
 
 T = TypeVar("T")
 C = TypeVar("C", PowerSupply, Backplane)
@@ -95,7 +94,7 @@ def parse_fru(raw: bytes) -> Fru:
         if sum(area) & 0xFF:
             problems.append(f"the checksum of the {name} area is wrong")
         if name == "chassis":
-            values["chassis_type"] = CHASSIS_TYPES[area[2] - 1] if 0 < area[2] <= len(CHASSIS_TYPES) else None
+            values["chassis_type"] = named(CHASSIS_TYPES, area[2])
             values.update(_fields(area[3:-1], 0, _CHASSIS))
         else:
             begin, fields = (6, _BOARD) if name == "board" else (3, _PRODUCT)

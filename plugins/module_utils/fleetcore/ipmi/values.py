@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ..document.outputs import parser
+from ..document.outputs import parser, said
 from ..document.parts import Bmc, NicPort
 from ..document.values import clean_mac, firmware, word
 from ..errors import ParseError
@@ -64,13 +64,12 @@ def controller(
     model: Optional[str] = None,
 ) -> Bmc:
     """Make the BMC. ``vendor`` is used where we have no name for the number ``maker``."""
-    said = {"manufacturer_id": maker, "product_id": product, "ipmi_version": ipmi, "device_revision": revision}
     return Bmc(
         id=None if device is None else str(device),
         vendor=MAKERS.get(-1 if maker is None else maker, vendor),
         model=model,
         firmware=firmware(version),
-        metadata={name: str(value) for name, value in said.items() if value is not None},
+        metadata=said(manufacturer_id=maker, product_id=product, ipmi_version=ipmi, device_revision=revision),
     )
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -185,9 +186,19 @@ def _endpoint(params: Params) -> tuple[str, str, Optional[int]]:
         scheme = parts.scheme
         port = url_port or port
     host = host.strip("[]")
-    if not _HOST.match(host) or host.startswith("-"):
-        raise InvalidInput.of("address", f"{address!r} is not a host name, IP address or URL")
+    if not _HOST.match(host) or host.startswith("-") or (":" in host and not _is_ipv6(host)):
+        raise InvalidInput.of(
+            "address", f"{address!r} is not a host name, IP address or URL (a port needs one: https://host:port)"
+        )
     return scheme, host, None if port is None or int(port) == _USUAL.get(scheme) else int(port)
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def seconds(params: Params, name: str) -> float:

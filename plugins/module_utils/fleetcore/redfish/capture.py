@@ -84,14 +84,6 @@ class Recording:
         return tried or (Attempt(driver),)
 
 
-def load(path: str) -> dict[str, bytes]:
-    """Bodies by resource path of a mockup directory or of a tar archive of one; a capture's manifest is not looked at.
-
-    :raises InvalidInput: as :func:`read`.
-    """
-    return dict(read(path).bodies)
-
-
 def read(path: str) -> Recording:
     """Read a capture or any DMTF mockup: a directory, or a tar archive of one, compressed or not.
 

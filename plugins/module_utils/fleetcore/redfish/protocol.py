@@ -283,6 +283,7 @@ class Protocol:
         headers: Optional[Mapping[str, str]] = None,
         timeout: float = 0,
         renew: bool = True,
+        patient: bool = True,
     ) -> Steps[HttpResponse]:
         """Send one request of any method.
 
@@ -290,11 +291,12 @@ class Protocol:
 
         :param timeout: seconds for this request, where it is not the usual time-out.
         :param renew: log in anew, and send it once more, when the service has forgotten the session.
+        :param patient: send it again while the service says that it is busy.
         """
 
         def send() -> Steps[HttpResponse]:
             one = partial(self.sending, method, url, body, timeout=timeout, headers=headers)
-            return self._until_free(one, _ACTING)
+            return self._until_free(one, _ACTING) if patient else one()
 
         response = yield from send()
         if response.status == 401 and renew and (yield from self._renewing()):

@@ -16,7 +16,7 @@ from .answers import outcome_of
 from .capture import Recording
 from .interpret import interpret
 from .walker import Walker
-from .wants import Limits, Outcome, Want
+from .wants import Outcome, Want
 
 
 def replay(recording: Recording, sections: Optional[Iterable[str]] = None, system: Optional[str] = None) -> Device:
@@ -34,15 +34,6 @@ def replay(recording: Recording, sections: Optional[Iterable[str]] = None, syste
     walker = _walk(recording, walker, stopped if isinstance(stopped, str) else None)
     device = interpret(walker.tree, walker.coverage(), collected_at=recording.collected_at)
     return dataclasses.replace(device, attempts=recording.attempts("redfish"))
-
-
-def from_capture(bodies: Mapping[str, bytes], system: Optional[str] = None, limits: Optional[Limits] = None) -> Device:
-    """The device document of a mockup, as :func:`load` gives it.
-
-    :raises FleetError: as :func:`replay`.
-    """
-    walker = _walk(Recording(bodies), Walker(None, system, limits), None)
-    return interpret(walker.tree, walker.coverage())
 
 
 def _walk(recording: Recording, walker: Walker, stopped: Optional[str]) -> Walker:

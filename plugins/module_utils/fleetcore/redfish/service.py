@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional, cast
 
 from ..document.model import Verdict
-from ..errors import BadResponse, FatalError, FleetError, NotFound, Unsupported
+from ..errors import BadResponse, Busy, FatalError, FleetError, InvalidInput, NotFound, Unsupported
 from ..ports import Clock, HttpResponse
 from .actions import action_of, action_target, allowable
 from .answers import message_of, outcome_of, refusal
@@ -59,9 +59,9 @@ class Service:
         """
         return self._read(path)[0]
 
-    def _read(self, path: str) -> tuple[Mapping[str, Any], str]:
+    def _read(self, path: str, patient: bool = True) -> tuple[Mapping[str, Any], str]:
         """Read a resource, and the ETag of the answer's header."""
-        response = self.send("GET", path)
+        response = self.send("GET", path, patient=patient)
         outcome = outcome_of(response)
         if outcome.verdict is Verdict.ABSENT:
             raise NotFound(f"{self.host}: {path} does not exist", path=path)
@@ -123,22 +123,37 @@ class Service:
     def _choose(self, members: Mapping[str, Optional[Mapping[str, Any]]]) -> Member:
         """Read the systems and choose.
 
-        Those that don't answer are left out: the GPU board of a machine that is off is one.
+        Those that don't answer are left out: the GPU board of a machine that is off is one. One that is busy is waited
+        for only where it may be the machine.
         """
         found: dict[str, Mapping[str, Any]] = {}
         silent: dict[str, FleetError] = {}
-        for path, inline in members.items():
+
+        def look(paths: Iterable[str], patient: bool) -> None:
+            for path in paths:
+                try:
+                    found[path] = members[path] or self._read(path, patient)[0]
+                    silent.pop(path, None)
+                except NotFound:
+                    silent.pop(path, None)
+                except FatalError:
+                    raise
+                except FleetError as error:
+                    silent[path] = error
+
+        def choose() -> Choice:
+            return choose_system(list(found.items()), self._wanted, silent, self.host)
+
+        look(members, patient=False)
+        busy = [path for path, error in silent.items() if isinstance(error, Busy)]
+        if busy:
             try:
-                body = inline or self.find(path)
-            except FatalError:
-                raise
-            except FleetError as error:
-                silent[path] = error
-            else:
-                found.update({path: body} if body is not None else {})
+                choose()
+            except (InvalidInput, NotFound):
+                look(busy, patient=True)
         if silent and not found:
             raise next(iter(silent.values()))
-        self._choice = choose_system(list(found.items()), self._wanted, silent, self.host)
+        self._choice = choose()
         self._system = path = self._choice.path
         return path, self.get(path) if members[path] else found[path]
 

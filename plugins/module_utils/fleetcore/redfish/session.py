@@ -61,9 +61,12 @@ class Session(Protocol):
         headers: Optional[Mapping[str, str]] = None,
         timeout: float = 0,
         renew: bool = True,
+        patient: bool = True,
     ) -> HttpResponse:
         """See :meth:`Protocol.acting`."""
-        return self._perform(self.acting(method, url, body, headers=headers, timeout=timeout, renew=renew))
+        return self._perform(
+            self.acting(method, url, body, headers=headers, timeout=timeout, renew=renew, patient=patient)
+        )
 
     def _perform(self, steps: Steps[T]) -> T:
         try:

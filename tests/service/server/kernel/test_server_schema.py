@@ -60,7 +60,8 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path, open_stor
         command.upgrade(config, "0001")
         statement = sa.text(
             "INSERT INTO machines (id, lifecycle, labels, description, search, version, created_at, updated_at)"
-            " VALUES (:id, 'active', '{}', :description, '', 1, '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000')"
+            " VALUES (:id, 'active', '{}', :description, '', 1,"
+            " '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000')"
         )
         for name, value in descriptions.items():
             connection.execute(statement, {"id": name, "description": codec.dumps(value)})
@@ -288,19 +289,22 @@ def test_parts_of_stored_documents_are_found_after_the_migration(empty_url: str,
         connection.execute(
             sa.text(
                 "INSERT INTO machines (id, lifecycle, labels, description, search, version, created_at, updated_at)"
-                " VALUES ('m1', 'active', '{}', '{}', '', 1, '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000')"
+                " VALUES ('m1', 'active', '{}', '{}', '', 1,"
+                " '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000')"
             )
         )
         for number, entry in enumerate(changes, 1):
             connection.execute(
                 sa.text(
-                    "INSERT INTO device_history (id, machine, source, at, changes) VALUES (:id, 'm1', 'oob', :at, :changes)"
+                    "INSERT INTO device_history (id, machine, source, at, changes)"
+                    " VALUES (:id, 'm1', 'oob', :at, :changes)"
                 ),
                 {"id": str(number), "at": f"2026-01-0{number} 00:00:00.000000", "changes": codec.dumps(entry)},
             )
         connection.execute(
             sa.text(
-                "INSERT INTO devices (machine, source, document, updated_at) VALUES ('m1', 'oob', :text, '2026-01-09 00:00:00.000000')"
+                "INSERT INTO devices (machine, source, document, updated_at)"
+                " VALUES ('m1', 'oob', :text, '2026-01-09 00:00:00.000000')"
             ),
             {"text": codec.dumps(document)},
         )

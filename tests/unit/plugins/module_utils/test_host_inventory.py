@@ -88,11 +88,11 @@ def test_a_capture_that_cannot_be_written():
     assert caught.value.details["field"] == "capture_path"
 
 
-# -- tools ----------------------------------------------------------------------------------------------------------------
+# -- tools -------------------------------------------------------------------------------------------------------------
 
 
 class Manager:
-    """A package manager whose distribution has some packages, others when its catalogue was renewed. All of a call or nothing."""
+    """A package manager that has some packages, and more when its catalogue was renewed. All of a call or nothing."""
 
     def __init__(self, folder, known=(), later=(), seconds=1.0, code=0):
         self.folder = folder
@@ -169,7 +169,7 @@ def test_a_manager_that_hangs_is_not_asked_again(tmp_path):
     assert manager.time == tools.SECONDS
 
 
-# -- the module as Ansible runs it -------------------------------------------------------------------------------------------
+# -- the module as Ansible runs it -------------------------------------------------------------------------------------
 
 
 def module(arguments):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The decisions of the modules machine and device_publish, against a server in memory. The real one: tests/service/client."""
+"""What the modules machine and device_publish decide, on a server in memory. tests/service/client has the real one."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ def test_bad_input_is_named_and_nothing_is_written(client, server, given, field)
     assert "secret" not in caught.value.message
 
 
-# -- device_publish ----------------------------------------------------------------------------------------------------------
+# -- device_publish ----------------------------------------------------------------------------------------------------
 
 DEVICE = {"vendor": "Exemplar", "serial": "EX1", "source": "oob", "collected_at": "2026-01-01T00:00:00Z"}
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The decisions of the modules powercycle, credential and machine_info, on a scripted client. The real server: tests/service/client."""
+"""Decisions of powercycle, credential and machine_info, on a scripted client. tests/service/client has the server."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ FROM_OUTSIDE = {*GROUPS["bmc"], "bmc_scan", "pdu_outlet", "wake_on_lan"}
 
 
 def _imports(path, package):
-    """Names, below ``plugins``, that a file's import statements may mean; a name may be a module or something in one."""
+    """Names below ``plugins`` that a file's import statements may mean: of a module, or of something in one."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             if node.level:

@@ -15,7 +15,6 @@ import os
 import posixpath
 import re
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -30,6 +29,7 @@ from ...errors import (
     PermissionDenied,
     TransientError,
 )
+from ...host.files import write_private
 from ...ports import CommandResult
 from .capture import Capture, Outcome, redacted
 from .filenames import argv_of_content, argv_of_file
@@ -42,26 +42,14 @@ _ERRORS: Mapping[str, type[FleetError]] = {
 }
 
 
-def save(capture: Capture, path: str) -> None:
-    """Write the archive; the same capture gives the same bytes.
+def save(capture: Capture, path: str) -> bytes:
+    """Write the archive, for the owner only; what was written. The same capture gives the same bytes.
 
     :raises InvalidInput: the file cannot be written.
     """
-    write(packed(capture), path)
-
-
-def write(content: bytes, path: str) -> None:
-    """A new file for the owner only, in place of what was there: also of a link, which is not followed.
-
-    :raises InvalidInput: the file cannot be written.
-    """
-    try:
-        handle, fresh = tempfile.mkstemp(prefix=".capture.", dir=os.path.dirname(path) or ".")
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-        os.replace(fresh, path)
-    except OSError as error:
-        raise InvalidInput(f"{path}: the capture cannot be written ({error.strerror})", field="capture_path") from None
+    content = packed(capture)
+    write_private(path, content, "capture_path")
+    return content
 
 
 def packed(capture: Capture) -> bytes:

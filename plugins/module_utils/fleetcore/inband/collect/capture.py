@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Any, Callable, TypeVar, Union
 
 from ...errors import FleetError, MissingDependency, NotFound
 from ...ports import CommandResult, CommandRunner, FileReader
@@ -151,8 +151,3 @@ def _answer(outcome: Outcome[T]) -> T:
     if isinstance(outcome, FleetError):
         raise outcome
     return outcome
-
-
-def about(options: Mapping[str, Any], collected_at: Optional[str], seconds: Optional[float]) -> dict[str, Any]:
-    """``capture.json``: what is not an answer of the machine but part of the document."""
-    return {"options": dict(options), "collected_at": collected_at, "seconds": seconds}

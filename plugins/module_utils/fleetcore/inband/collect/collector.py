@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -14,7 +15,7 @@ from ... import __version__
 from ...document.model import Collector, Coverage, Device, Stats, Verdict
 from ...errors import InvalidInput
 from ...ports import Clock, CommandRunner, FileReader
-from .capture import Capture, Recorder, Replay, about
+from .capture import Capture, Recorder, Replay
 from .join import join
 from .probe import Options, Probe
 from .sources import SOURCES
@@ -40,8 +41,11 @@ def collect(
     probes, late = _run(recorder, clock, options)
     seconds = round(clock.monotonic() - begin, 3)
     now = clock.now()
+    # What is not an answer of the machine but part of the document.
     recorder.capture.about = {
-        **about(asdict(options), now, seconds),
+        "options": asdict(options),
+        "collected_at": now,
+        "seconds": seconds,
         "version": __version__,
         "late": sorted(late),
     }
@@ -70,10 +74,8 @@ def replay(capture: Capture, full: Optional[bool] = None) -> Device:
     device = _document(probes, late, options, now, seconds, version)
     unused = adapter.unused()
     if unused:
-        said = f"neither name nor content say which tool's output it is, or no source asks for it: {', '.join(unused)}"[
-            :600
-        ]
-        device = replace(device, coverage={**device.coverage, "capture": Coverage(Verdict.SKIPPED, said)})
+        said = f"neither name nor content say which tool's output it is, or no source asks for it: {', '.join(unused)}"
+        device = replace(device, coverage={**device.coverage, "capture": Coverage(Verdict.SKIPPED, said[:600])})
     return device
 
 
@@ -86,32 +88,23 @@ def _run(recorder: Recorder, clock: Clock, options: Options) -> tuple[dict[str, 
         waiting.put(name)
 
     def work() -> None:
-        while True:
-            try:
+        with contextlib.suppress(Empty):
+            while True:
                 name = waiting.get_nowait()
-            except Empty:
-                return
-            _guarded(name, SOURCES[name], probes[name])
-            done.put(name)
+                _guarded(name, SOURCES[name], probes[name])
+                done.put(name)
 
     end = clock.monotonic() + options.deadline
     for _number in range(CONCURRENCY):
         # Daemons: a read that hangs in the kernel must not keep the process from ending.
         threading.Thread(target=work, name="collect", daemon=True).start()
     missing = set(SOURCES)
-    while missing:
-        rest = end - clock.monotonic()
-        if rest <= 0:
-            break
-        try:
-            missing.discard(done.get(timeout=rest))
-        except Empty:
-            break
-    while not waiting.empty():
-        try:
+    with contextlib.suppress(Empty):
+        while missing:
+            missing.discard(done.get(timeout=max(0.0, end - clock.monotonic())))
+    with contextlib.suppress(Empty):  # nobody begins with what is too late
+        while True:
             waiting.get_nowait()
-        except Empty:
-            break
     return probes, frozenset(missing)
 
 

@@ -5,6 +5,8 @@
 The same component, as several sources see it, is recognised by its identity: serial, WWN, device name, PCI address,
 slot; never by its place in a list (but for CPUs, where all sources count sockets in the same order). Fields are taken
 by :mod:`precedence`.
+
+It is longer than other files: one function for each way in which sources differ.
 """
 
 from __future__ import annotations
@@ -16,16 +18,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
 from ...document.model import Device, Source
-from ...document.parts import Capability, Drive, Firmware, Nic, NicPort, StorageController, Volume
+from ...document.parts import Capability, Drive, Firmware, FirmwareEntry, Nic, NicPort, StorageController, Volume
+from ...document.sections import FIELDS
 from ..parse.drives import is_virtual
 from . import precedence
-from .inventory_rows import with_rows
 
 Piece = tuple[str, Device]
 T = TypeVar("T")
 Key = tuple[str, str]
 
-_OF_THE_OBSERVATION = frozenset(["source", "collected_at", "collector", "coverage", "stats", "attempts", "provenance"])
 _NESTED = ("Firmware", "Bios", "Bmc", "Mainboard", "Boot", "SecureBoot", "Nic")
 
 
@@ -34,21 +35,22 @@ def join(pieces: Sequence[Piece]) -> Device:
     commas; a field that is not in it came from what its section came from."""
     won: dict[str, list[str]] = {}
     parts: dict[str, Any] = {}
-    for item in dataclasses.fields(Device):
-        name = item.name
-        if name in _OF_THE_OBSERVATION:
-            continue
-        found = [(source, getattr(device, name)) for source, device in pieces]
-        found = [(source, value) for source, value in found if value not in (None, (), {})]
-        if not found:
-            continue
-        parts[name] = _section(name, found, won)
+    for name in FIELDS:
+        found = _told(pieces, name)
+        if found:
+            parts[name] = _section(name, found, won)
     parts = _linked(parts)
     for path, sources in with_rows(parts).items():
         won.setdefault(path, []).extend(sources)
     named = {path: ",".join(sorted(set(sources))) for path, sources in sorted(won.items()) if sources}
     provenance = {path: sources for path, sources in named.items() if named.get(path.rpartition(".")[0]) != sources}
     return dataclasses.replace(Device(source=Source.INBAND, provenance=provenance), **parts)
+
+
+def _told(pieces: Sequence[tuple[str, Any]], field: str) -> list[tuple[str, Any]]:
+    """What the pieces say of a field, by source."""
+    found = [(source, getattr(piece, field)) for source, piece in pieces]
+    return [(source, value) for source, value in found if value not in (None, (), {})]
 
 
 def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]]) -> Any:
@@ -68,12 +70,8 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
 
 def _keys(name: str, item: Any) -> list[Key]:
     """The keys that a component is known by, strongest first."""
-    keys: list[Key] = []
-    for kind in _IDENTITIES.get(name, ("serial", "id")):
-        value = getattr(item, kind, None)
-        if value:
-            keys.append((kind, str(value).strip().lower()))
-    return keys
+    values = [(kind, getattr(item, kind, None)) for kind in _IDENTITIES.get(name, ("serial", "id"))]
+    return [(kind, str(value).strip().lower()) for kind, value in values if value]
 
 
 _IDENTITIES: Mapping[str, tuple[str, ...]] = {
@@ -96,11 +94,9 @@ _APART = ("serial", "bus_info")
 
 
 def _groups(name: str, listed: Iterable[tuple[str, T]]) -> list[list[tuple[str, T]]]:
-    rank = {source: place for place, source in enumerate(precedence.order(name))}
-    ordered = sorted(listed, key=lambda entry: rank.get(entry[0], len(rank)))
     groups: list[list[tuple[str, T]]] = []
     by_key: dict[Key, list[int]] = {}
-    for source, item in ordered:
+    for source, item in _best_first(name, listed):
         keys = _keys(name, item)
         place = next(
             (index for key in keys for index in by_key.get(key, ()) if _compatible(source, item, groups[index])), None
@@ -116,6 +112,11 @@ def _groups(name: str, listed: Iterable[tuple[str, T]]) -> list[list[tuple[str, 
         for key in keys:
             by_key.setdefault(key, []).append(place)
     return groups
+
+
+def _best_first(path: str, found: Iterable[tuple[str, T]]) -> list[tuple[str, T]]:
+    rank = {source: place for place, source in enumerate(precedence.order(path))}
+    return sorted(found, key=lambda entry: rank.get(entry[0], len(rank)))
 
 
 def _compatible(source: str, item: Any, group: Sequence[tuple[str, Any]]) -> bool:
@@ -189,16 +190,14 @@ def _merged(name: str, group: Sequence[tuple[str, T]], won: dict[str, list[str]]
     first: Any = group[0][1]
     values: dict[str, Any] = {}
     for item in dataclasses.fields(first):
-        found = [(source, getattr(piece, item.name)) for source, piece in group]
-        found = [(source, value) for source, value in found if value not in (None, (), {})]
+        found = _told(group, item.name)
         if found:
             values[item.name] = _field(f"{name}.{item.name}", found, won)
     return type(first)(**values)  # type: ignore[no-any-return]
 
 
 def _field(path: str, found: list[tuple[str, Any]], won: dict[str, list[str]]) -> Any:
-    rank = {source: place for place, source in enumerate(precedence.order(path))}
-    ordered = sorted(found, key=lambda entry: rank.get(entry[0], len(rank)))
+    ordered = _best_first(path, found)
     value = ordered[0][1]
     if type(value).__name__ in _NESTED:
         return _nested(path, ordered, won)
@@ -227,8 +226,7 @@ def _nested(path: str, ordered: list[tuple[str, Any]], won: dict[str, list[str]]
         ordered = [entry for entry in ordered if _same_firmware(first, entry[1])]
     values: dict[str, Any] = {}
     for item in dataclasses.fields(first):
-        found = [(source, getattr(piece, item.name)) for source, piece in ordered]
-        found = [(source, value) for source, value in found if value not in (None, (), {})]
+        found = _told(ordered, item.name)
         if not found:
             continue
         below: dict[str, list[str]] = {}
@@ -291,7 +289,7 @@ def _unbonded(ports: tuple[NicPort, ...]) -> tuple[NicPort, ...]:
 
 
 def _only(versions: Sequence[Firmware]) -> Optional[Firmware]:
-    """The version that all ports have."""
+    """The version, if they are all one."""
     return versions[0] if versions and all(item == versions[0] for item in versions) else None
 
 
@@ -308,26 +306,19 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
         for alias in (drive.id, drive.logical_name, drive.slot):
             if alias and drive.serial:
                 serials.setdefault(alias, drive.serial)
+
+    def linked(item: T, **values: Any) -> T:
+        controller = getattr(item, "storage_controller", None)
+        values["storage_controller"] = named.get(controller or "", controller)
+        return dataclasses.replace(item, **values)  # type: ignore[type-var]
+
     if "drives" in parts:
-        parts["drives"] = tuple(
-            sorted(
-                (
-                    _replaced(
-                        item, storage_controller=named.get(item.storage_controller or "", item.storage_controller)
-                    )
-                    for item in drives
-                ),
-                key=lambda item: (item.logical_name or "~", item.id or ""),
-            )
-        )
-    volumes: tuple[Volume, ...] = parts.get("volumes", ())
-    if volumes:
+        by_name = sorted(drives, key=lambda item: (item.logical_name or "~", item.id or ""))
+        parts["drives"] = tuple(map(linked, by_name))
+    if "volumes" in parts:
+        volumes: tuple[Volume, ...] = parts["volumes"]
         parts["volumes"] = tuple(
-            _replaced(
-                item,
-                storage_controller=named.get(item.storage_controller or "", item.storage_controller),
-                physical_drives=tuple(_member(name, serials) for name in item.physical_drives),
-            )
+            linked(item, physical_drives=tuple(_member(name, serials) for name in item.physical_drives))
             for item in volumes
         )
     return _placed(parts)
@@ -371,10 +362,6 @@ def _member(name: str, serials: Mapping[str, str]) -> str:
     return serials.get(name) or serials.get(whole) or name
 
 
-def _replaced(item: T, **values: Any) -> T:
-    return dataclasses.replace(item, **values)  # type: ignore[type-var]
-
-
 def _placed(parts: dict[str, Any]) -> dict[str, Any]:
     devices = parts.get("pcie_devices", ())
     known = {item.bus_info: item for item in devices}
@@ -400,3 +387,45 @@ def _placed(parts: dict[str, Any]) -> dict[str, Any]:
     if devices:
         parts["pcie_devices"] = tuple(item for item in devices if item.pci_vendor_id or item.vendor or item.model)
     return parts
+
+
+# -- firmware that a vendor's inventory lists by marketing name ----------------------------------------------------------
+
+# Only where it is certain: the rows of a kind agree on one version, and for cards only one controller carries the chip.
+# A card's name in Dell's inventory -> its chip, as PCI names it.
+_CARDS: tuple[tuple[str, str], ...] = (
+    (r"^BOSS$|^BOSS-S1", r"88SE9230"),
+    (r"\bHBA330\b", r"SAS3008"),
+    (r"\bHBA350i?\b", r"SAS34\d\d"),
+    (r"\bPERC H330\b", r"SAS(?:-3 )?3008"),
+    (r"\bPERC H730P?\b", r"SAS(?:-3 )?3108"),
+    (r"\bPERC H740P?\b", r"SAS3508"),
+    (r"\bPERC H755", r"SAS39(?:\d\d|xx)"),
+)
+
+
+def with_rows(parts: dict[str, Any]) -> dict[str, list[str]]:
+    """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as
+    provenance."""
+    rows: Sequence[FirmwareEntry] = parts.get("firmware_inventory", ())
+    before = {name: parts.get(name, ()) for name in ("power_supplies", "storage_controller")}
+    _fill(parts, "power_supplies", _of_rows(rows, r"^Power Supply\b"), range(len(before["power_supplies"])))
+    for name, chip in _CARDS:
+        controllers = before["storage_controller"]
+        meant = [place for place, item in enumerate(controllers) if re.search(chip, item.model or "")]
+        if len(meant) == 1:
+            _fill(parts, "storage_controller", _of_rows(rows, name), meant)
+    return {f"{name}.firmware": ["dsu"] for name, items in before.items() if parts.get(name, ()) != items}
+
+
+def _fill(parts: dict[str, Any], section: str, version: Optional[Firmware], places: Sequence[int]) -> None:
+    if version is not None and places:
+        parts[section] = tuple(
+            dataclasses.replace(item, firmware=version) if place in places and item.firmware is None else item
+            for place, item in enumerate(parts[section])
+        )
+
+
+def _of_rows(rows: Sequence[FirmwareEntry], name: str) -> Optional[Firmware]:
+    """The version that all rows of a name have."""
+    return _only([row.firmware for row in rows if row.firmware and re.search(name, row.name or "")])

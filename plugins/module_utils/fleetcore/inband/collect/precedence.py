@@ -11,40 +11,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-DEFAULT: tuple[str, ...] = (
-    "smbios",
-    "storcli",
-    "ssacli",
-    "mvcli",
-    "smartctl",
-    "nvme",
-    "msecli",
-    "hdparm",
-    "ethtool",
-    "mellanox",
-    "devlink",
-    "nvidia-smi",
-    "rocm-smi",
-    "ipmi",
-    "ipmicfg",
-    "network",
-    "block",
-    "kernel",
-    "lsblk",
-    "mdadm",
-    "zpool",
-    "fabrics",
-    "efi",
-    "tpm",
-    "lspci",
-    "pci",
-    "lldpctl",
-    "dsu",
-    "dmi_id",
-    "racadm",
-    "sum",
-    "asrr-bioscontrol",
-    "lshw",
+from ...document.values import in_order
+
+DEFAULT: tuple[str, ...] = in_order(
+    """
+    smbios, storcli, ssacli, mvcli, smartctl, nvme, msecli, hdparm, ethtool, mellanox, devlink, nvidia-smi,
+    rocm-smi, ipmi, ipmicfg, network, block, kernel, lsblk, mdadm, zpool, fabrics, efi, tpm, lspci, pci, lldpctl,
+    dsu, dmi_id, racadm, sum, asrr-bioscontrol, lshw
+    """
 )
 
 # A drive's own words are the tools' that talk to it; RAID tools know where it is.

@@ -167,10 +167,7 @@ class Probe:
 
     def text(self, path: str) -> Optional[str]:
         """A file's content as trimmed text; None also if it is empty. Failures of single attributes are not noted."""
-        try:
-            content = decoded(self._files.read(path, MAX_FILE)).strip().strip("\x00").strip()
-        except FleetError:
-            return None
+        content = decoded(self.attribute(path) or b"").strip().strip("\x00").strip()
         self.bytes += len(content)
         return content or None
 
@@ -198,10 +195,7 @@ class Probe:
             return None
 
     def has(self, folder: str, name: str) -> bool:
-        try:
-            return name in self._files.names(folder)
-        except FleetError:
-            return False
+        return name in self.names(folder, optional=True)
 
     def _kept(self, read: Callable[[], Any]) -> Any:
         try:

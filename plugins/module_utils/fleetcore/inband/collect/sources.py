@@ -11,7 +11,8 @@ from typing import Callable, Optional
 
 from ...document.model import Device, Verdict
 from ...errors import ParseError
-from . import commands, firmware, parsers, sysfs
+from . import commands, firmware, sysfs
+from .parsers import lazy
 from .probe import Probe
 
 TABLES = "/sys/firmware/dmi/tables"
@@ -22,11 +23,11 @@ def smbios(probe: Probe) -> None:
     table = probe.bytes_of(f"{TABLES}/DMI")
     if table is not None:
         try:
-            probe.add(parsers.parse_smbios(table, probe.attribute(f"{TABLES}/smbios_entry_point")))
+            probe.add(lazy("smbios.parse_smbios")(table, probe.attribute(f"{TABLES}/smbios_entry_point")))
             return
         except ParseError as error:
             probe.problem(Verdict.FAILED, error.message)
-    probe.tool(commands.DMIDECODE, parsers.parse_dmidecode)
+    probe.tool(commands.DMIDECODE, lazy("dmidecode.parse_dmidecode"))
 
 
 def _simple(argv: Sequence[str], parse: Callable[..., Device]) -> Callable[[Probe], None]:
@@ -58,13 +59,12 @@ def _drives(probe: Probe) -> list[str]:
     without ``/sys``."""
     names = [f"/dev/{name}" for name in sysfs.disks(probe)]
     if not names:
-        for found in (
-            probe.ask(commands.LSBLK, parsers.parse_lsblk),
-            probe.ask(commands.NVME_LIST, parsers.parse_nvme_list),
-        ):
+        tools = {commands.LSBLK: lazy("lsblk.parse_lsblk"), commands.NVME_LIST: lazy("nvme.parse_nvme_list")}
+        for argv, parse in tools.items():
+            found = probe.ask(argv, parse)
             names += [item.logical_name for item in (found.drives if found else ()) if item.logical_name]
     if not names:
-        names = [item.name for item in probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan) or []]
+        names = [item.name for item in probe.ask(commands.SMARTCTL_SCAN, lazy("smartctl.parse_smartctl_scan")) or []]
     return sorted({re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", name) for name in names})
 
 
@@ -74,7 +74,7 @@ def _also(listed: Iterable[str], others: Iterable[str]) -> list[str]:
 
 def smartctl(probe: Probe) -> None:
     """Each drive that a scan lists; where there is none, each that the kernel lists."""
-    scanned = probe.ask(commands.SMARTCTL_SCAN, parsers.parse_smartctl_scan)
+    scanned = probe.ask(commands.SMARTCTL_SCAN, lazy("smartctl.parse_smartctl_scan"))
     outputs = probe.outputs("smartctl", "-a")
     if scanned is None and not outputs:
         return
@@ -89,43 +89,42 @@ def smartctl(probe: Probe) -> None:
         if result is None:
             continue
         try:
-            probe.add(parsers.parse_smartctl(result.stdout, result.rc, probe.options.full))
+            probe.add(lazy("smartctl.parse_smartctl")(result.stdout, result.rc, probe.options.full))
         except ParseError as error:
             denied = "ermission denied" in error.message or "ermission denied" in result.stderr
             probe.problem(Verdict.DENIED if denied else Verdict.FAILED, f"{name}: {error.message}")
 
 
 def nvme(probe: Probe) -> None:
-    probe.tool(commands.NVME_LIST, parsers.parse_nvme_list)
+    probe.tool(commands.NVME_LIST, lazy("nvme.parse_nvme_list"))
     for name in _also(_drives(probe), [argv[2] for argv in probe.outputs("nvme") if argv != commands.NVME_LIST]):
         if name.startswith("/dev/nvme"):
-            probe.tool(commands.nvme("id-ctrl", name), parsers.parse_nvme_id_ctrl, name)
-            probe.tool(commands.nvme("smart-log", name), parsers.parse_nvme_smart_log, name)
+            probe.tool(commands.nvme("id-ctrl", name), lazy("nvme.parse_nvme_id_ctrl"), name)
+            probe.tool(commands.nvme("smart-log", name), lazy("nvme.parse_nvme_smart_log"), name)
 
 
 def hdparm(probe: Probe) -> None:
     for name in _also(_drives(probe), [argv[-1] for argv in probe.outputs("hdparm")]):
         if name.startswith(("/dev/sd", "/dev/hd")):
-            probe.tool(commands.hdparm(name), parsers.parse_hdparm, name)
+            probe.tool(commands.hdparm(name), lazy("hdparm.parse_hdparm"), name)
 
 
 def ethtool(probe: Probe) -> None:
     """Driver and firmware, the permanent address, and the transceiver of each physical port."""
-    questions = {"-i": parsers.parse_ethtool_driver, "-P": parsers.parse_ethtool_permanent}
     for name in _also(sysfs.interfaces(probe), [argv[-1] for argv in probe.outputs("ethtool")]):
-        for option, parse in questions.items():
-            probe.tool(commands.ethtool(option, name), parse, name)
+        probe.tool(commands.ethtool("-i", name), lazy("ethtool.parse_ethtool_driver"), name)
+        probe.tool(commands.ethtool("-P", name), lazy("ethtool.parse_ethtool_permanent"), name)
         result = probe.run(commands.ethtool("-m", name))
         if result is not None and result.rc == 0:  # ports without a cage, and empty ones, are no problem
             try:
-                probe.add(parsers.parse_ethtool_module(result.stdout, name))
+                probe.add(lazy("ethtool.parse_ethtool_module")(result.stdout, name))
             except ParseError as error:
                 probe.problem(Verdict.FAILED, f"{name}: {error.message}")
 
 
 def mellanox(probe: Probe) -> None:
     """``mlxup`` knows the newest firmware; ``mstflint`` is in distributions."""
-    if probe.tool(commands.MLXUP, parsers.parse_mlxup):
+    if probe.tool(commands.MLXUP, lazy("mellanox.parse_mlxup")):
         return
     cards = [
         address
@@ -133,7 +132,7 @@ def mellanox(probe: Probe) -> None:
         if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3"
     ]
     for address in _also(cards, [argv[2] for argv in probe.outputs("mstflint")]):
-        probe.tool(commands.mstflint(address), parsers.parse_mstflint, address)
+        probe.tool(commands.mstflint(address), lazy("mellanox.parse_mstflint"), address)
 
 
 def storcli(probe: Probe) -> None:
@@ -141,15 +140,14 @@ def storcli(probe: Probe) -> None:
     for tool in commands.STORCLI_TOOLS:
         # Of one source the first to say something is taken; the general answer has rounded sizes.
         exact_first = reversed(commands.STORCLI_QUESTIONS)
-        found = [probe.tool((tool, *question), parsers.parse_storcli) for question in exact_first]
+        found = [probe.tool((tool, *question), lazy("storcli.parse_storcli")) for question in exact_first]
         if any(found):
             return
 
 
 def mvcli(probe: Probe) -> None:
-    questions = {"hba": parsers.parse_mvcli_hba, "pd": parsers.parse_mvcli_pd, "vd": parsers.parse_mvcli_vd}
-    for kind in commands.MVCLI_OBJECTS:
-        probe.tool(commands.mvcli(kind), questions[kind])
+    for kind in ("hba", "pd", "vd"):
+        probe.tool(commands.mvcli(kind), lazy(f"mvcli.parse_mvcli_{kind}"))
 
 
 def mdadm(probe: Probe) -> None:
@@ -159,7 +157,7 @@ def mdadm(probe: Probe) -> None:
         if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md")
     ]
     for name in _also(arrays, [argv[-1] for argv in probe.outputs("mdadm")]):
-        probe.tool(commands.mdadm(name), parsers.parse_mdadm)
+        probe.tool(commands.mdadm(name), lazy("mdadm.parse_mdadm"))
 
 
 def ipmi(probe: Probe) -> None:
@@ -167,15 +165,15 @@ def ipmi(probe: Probe) -> None:
     installed or does not say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
     said = []
     for argv, parse in (
-        (commands.IPMI_MC, parsers.parse_ipmitool_mc),
-        (commands.IPMI_LAN, parsers.parse_ipmitool_lan),
-        (commands.IPMI_FRU, parsers.parse_ipmitool_fru),
+        (commands.IPMI_MC, lazy("ipmitool.parse_ipmitool_mc")),
+        (commands.IPMI_LAN, lazy("ipmitool.parse_ipmitool_lan")),
+        (commands.IPMI_FRU, lazy("ipmitool.parse_ipmitool_fru")),
     ):
         said.append(probe.tool(argv, parse))
         if probe.timed_out:
             return
     if not all(said[:2]):
-        probe.tool(commands.OPENIPMI, parsers.parse_openipmi)
+        probe.tool(commands.OPENIPMI, lazy("...ipmi.answers.parse_openipmi"))
 
 
 def dsu(probe: Probe) -> None:
@@ -183,14 +181,14 @@ def dsu(probe: Probe) -> None:
     if not probe.options.updates:
         probe.problem(Verdict.SKIPPED, "dsu fetches a catalogue and writes to the disk: only with `updates`")
         return
-    inventory: Optional[Device] = probe.ask(commands.DSU_INVENTORY, parsers.parse_dsu_inventory)
-    preview: Optional[Device] = probe.ask(commands.DSU_PREVIEW, parsers.parse_dsu_preview)
+    inventory: Optional[Device] = probe.ask(commands.DSU_INVENTORY, lazy("dsu.parse_dsu_inventory"))
+    preview: Optional[Device] = probe.ask(commands.DSU_PREVIEW, lazy("dsu.parse_dsu_preview"))
     if inventory is not None or preview is not None:
-        probe.add(parsers.with_updates(inventory or Device(), preview or Device()))
+        probe.add(lazy("dsu.with_updates")(inventory or Device(), preview or Device()))
 
 
 SOURCES: Mapping[str, Callable[[Probe], None]] = {
-    "lshw": _simple(commands.LSHW, parsers.parse_lshw),
+    "lshw": _simple(commands.LSHW, lazy("lshw.parse_lshw")),
     "smbios": smbios,
     "dmi_id": sysfs.dmi_id,
     "kernel": sysfs.kernel,
@@ -200,28 +198,28 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "block": sysfs.block,
     "efi": firmware.efi,
     "tpm": firmware.tpm,
-    "lspci": _simple(commands.LSPCI, parsers.parse_lspci),
-    "lsblk": _simple(commands.LSBLK, parsers.parse_lsblk),
+    "lspci": _simple(commands.LSPCI, lazy("lspci.parse_lspci")),
+    "lsblk": _simple(commands.LSBLK, lazy("lsblk.parse_lsblk")),
     "smartctl": smartctl,
     "nvme": nvme,
     "hdparm": hdparm,
     "ethtool": ethtool,
-    "devlink": _simple(commands.DEVLINK, parsers.parse_devlink),
+    "devlink": _simple(commands.DEVLINK, lazy("devlink.parse_devlink")),
     "mellanox": mellanox,
     "storcli": storcli,
-    "ssacli": _simple(commands.SSACLI, parsers.parse_ssacli),
+    "ssacli": _simple(commands.SSACLI, lazy("ssacli.parse_ssacli")),
     "mvcli": mvcli,
     "mdadm": mdadm,
-    "zpool": _simple(commands.ZPOOL, parsers.parse_zpool),
-    "msecli": _simple(commands.MSECLI, parsers.parse_msecli),
+    "zpool": _simple(commands.ZPOOL, lazy("zpool.parse_zpool")),
+    "msecli": _simple(commands.MSECLI, lazy("msecli.parse_msecli")),
     "ipmi": ipmi,
-    "ipmicfg": _simple(commands.IPMICFG, parsers.parse_ipmicfg),
-    "lldpctl": _simple(commands.LLDPCTL, parsers.parse_lldpctl),
-    "nvidia-smi": _simple(commands.NVIDIA_SMI, parsers.parse_nvidia_smi),
-    "rocm-smi": _simple(commands.ROCM_SMI, parsers.parse_rocm_smi),
+    "ipmicfg": _simple(commands.IPMICFG, lazy("ipmicfg.parse_ipmicfg")),
+    "lldpctl": _simple(commands.LLDPCTL, lazy("lldpctl.parse_lldpctl")),
+    "nvidia-smi": _simple(commands.NVIDIA_SMI, lazy("nvidia_smi.parse_nvidia_smi")),
+    "rocm-smi": _simple(commands.ROCM_SMI, lazy("rocm_smi.parse_rocm_smi")),
     "dsu": dsu,
-    "racadm": _simple(commands.RACADM, parsers.parse_racadm),
-    "sum": _simple(commands.SUM, parsers.parse_sum),
-    "asrr-bioscontrol": _simple(commands.ASRR, parsers.parse_asrr_bios),
+    "racadm": _simple(commands.RACADM, lazy("racadm.parse_racadm")),
+    "sum": _simple(commands.SUM, lazy("supermicro_sum.parse_sum")),
+    "asrr-bioscontrol": _simple(commands.ASRR, lazy("asrr_bioscontrol.parse_asrr_bios")),
 }
 """In the order of starting, the slowest tool first; the order of merging is in :mod:`precedence`."""

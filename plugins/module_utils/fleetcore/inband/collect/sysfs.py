@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ...document.model import Device, Verdict
+from ...document.outputs import said
 from ...document.parts import (
     Accelerator,
     Bios,
@@ -22,7 +23,7 @@ from ...document.parts import (
     PcieDevice,
     StorageController,
 )
-from ...document.values import clean_mac, clean_serial, firmware, integer, pci_id, positive, text, word, wwn
+from ...document.values import clean_mac, clean_serial, clean_uuid, firmware, integer, pci_id, positive, text, word, wwn
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo
 from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
@@ -82,15 +83,14 @@ def dmi_id(probe: Probe) -> None:
         name: probe.text(f"{base}/{name}") for name in names if re.match(r"^(bios|board|chassis|product|sys)_", name)
     }
     found = {name: word(value) for name, value in values.items()}
-    uuid = (found.get("product_uuid") or "").lower()
-    version, release = clean_serial(found.get("board_version")), found.get("bios_date")
+    release = found.get("bios_date")
     probe.add(
         Device(
             vendor=found.get("sys_vendor"),
             model=found.get("product_name"),
             product_name=found.get("product_name"),
             serial=clean_serial(found.get("product_serial")),
-            uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
+            uuid=clean_uuid(found.get("product_uuid")),
             sku=clean_serial(found.get("product_sku")),
             chassis=clean_serial(found.get("chassis_serial")),
             asset_tag=clean_serial(found.get("chassis_asset_tag")),
@@ -104,7 +104,7 @@ def dmi_id(probe: Probe) -> None:
                 model=found.get("board_name"),
                 product_name=found.get("board_name"),
                 serial=clean_serial(found.get("board_serial")),
-                metadata={"version": version} if version else {},
+                metadata=said(version=clean_serial(found.get("board_version"))),
             )
             if found.get("board_name")
             else None,
@@ -128,7 +128,7 @@ def kernel(probe: Probe) -> None:
         device = replace(device, cpus=tuple(replace(item, architecture=machine) for item in device.cpus))
     nodes = [name for name in probe.names("/sys/devices/system/node") if re.match(r"^node\d+$", name)]
     hostname = text(probe.text("/proc/sys/kernel/hostname"))
-    probe.add(replace(device, hostname=hostname, metadata={"numa_nodes": str(len(nodes))} if nodes else {}))
+    probe.add(replace(device, hostname=hostname, metadata=said(numa_nodes=len(nodes) or None)))
 
 
 # -- PCI ---------------------------------------------------------------------------------------------------------------
@@ -159,15 +159,12 @@ def _pci_fields(probe: Probe, address: str) -> dict[str, Any]:
     base = f"{PCI}/{address}"
     vendor = pci_id(probe.text(f"{base}/vendor"))
     driver = (probe.link(f"{base}/driver") or "").rsplit("/", 1)[-1]
-    metadata = {"driver": driver} if driver else {}
     node = _number(probe.text(f"{base}/numa_node"))
-    if node is not None and node >= 0:
-        metadata["numa_node"] = str(node)
     return {
         "vendor": _MAKERS.get(vendor or ""),
         "pci_vendor_id": vendor,
         "pci_product_id": pci_id(probe.text(f"{base}/device")),
-        "metadata": metadata,
+        "metadata": said(driver=driver, numa_node=node if node is not None and node >= 0 else None),
     }
 
 

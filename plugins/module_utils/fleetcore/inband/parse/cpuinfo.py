@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, pairs, parser
+from ...document.outputs import decoded, pairs, parser, said
 from ...document.parts import Cpu
 from ...document.values import positive, word
 from ...errors import ParseError
@@ -47,10 +47,9 @@ def _cpu(package: str, threads: list[Mapping[str, str]]) -> Cpu:
         cores=len(distinct) or positive(first.get("cpu cores")),
         threads=len(threads),
         microcode=word(first.get("microcode")),
-        metadata={
-            key: found
-            for key, name in (("family", "cpu family"), ("model", "model"), ("stepping", "stepping"))
-            for found in [word(first.get(name))]
-            if found
-        },
+        metadata=said(
+            family=word(first.get("cpu family")),
+            model=word(first.get("model")),
+            stepping=word(first.get("stepping")),
+        ),
     )

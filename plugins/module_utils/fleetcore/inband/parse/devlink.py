@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, mapping, parser
+from ...document.outputs import at, document, mapping, parser, said
 from ...document.parts import Firmware, Nic
 from ...document.values import clean_serial, pci_address, text, word
 from ...errors import ParseError
@@ -31,7 +31,6 @@ def parse_devlink(raw: str) -> Device:
         if address is None or not isinstance(fields, Mapping):
             continue
         card = address.rsplit(".", 1)[0]
-        driver = word(fields.get("driver"))
         cards.setdefault(
             card,
             Nic(
@@ -40,7 +39,7 @@ def parse_devlink(raw: str) -> Device:
                 serial=clean_serial(fields.get("board.serial_number")) or clean_serial(fields.get("serial_number")),
                 part_number=word(at(fields, "versions", "fixed", "board.id")),
                 firmware=_firmware(fields),
-                metadata={"driver": driver} if driver else {},
+                metadata=said(driver=word(fields.get("driver"))),
             ),
         )
     return Device(nics=tuple(cards.values()))

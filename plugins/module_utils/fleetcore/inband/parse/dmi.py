@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ...document.model import Device
+from ...document.outputs import said
 from ...document.parts import Bios, Bmc, Cpu, Enclosure, Mainboard, Memory, PcieDevice, PowerSupply, Status, Tpm
 from ...document.values import clean_serial, firmware, word
 
@@ -23,6 +24,9 @@ class Record:
     handle: int
     fields: Mapping[str, Any] = field(default_factory=dict)
 
+
+KNOWN = frozenset([0, 1, 2, 3, 4, 9, 17, 38, 39, 41, 43])
+"""Types of the records that are in the device document."""
 
 # Types of a "memory device" that is the chip with the firmware, not a module.
 _FIRMWARE_CHIPS = ("ROM", "Flash", "EEPROM", "FEPROM", "EPROM")
@@ -50,7 +54,7 @@ def device(records: Iterable[Record]) -> Device:
         asset_tag=clean_serial(chassis.get("asset_tag")),
         hardware_type=word(chassis.get("type")),
         chassis=clean_serial(chassis.get("serial_number")),
-        metadata={"memory_slots": str(len(slots))} if slots else {},
+        metadata=said(memory_slots=len(slots) or None),
         bios=_bios(first(0)),
         mainboard=_mainboard(by_type.get(2, [])),
         bmc=_bmc(by_type.get(38, [])),
@@ -73,8 +77,9 @@ def _bios(fields: Mapping[str, Any]) -> Optional[Bios]:
         firmware=firmware(fields.get("version")),
         release_date=word(fields.get("release_date")),
         # What tells HPE's versions apart, where the version is that of the family; and their BMC's version.
-        metadata=_without_none(
-            {name: _revision(fields.get(name)) for name in ("bios_revision", "firmware_revision")},
+        metadata=said(
+            bios_revision=_revision(fields.get("bios_revision")),
+            firmware_revision=_revision(fields.get("firmware_revision")),
         ),
         size_bytes=fields.get("runtime_size_bytes"),
         capacity_bytes=fields.get("rom_size_bytes"),
@@ -93,7 +98,7 @@ def _mainboard(records: list[Record]) -> Optional[Mainboard]:
         product_name=word(fields.get("product_name")),
         description=word(fields.get("type")),
         serial=clean_serial(fields.get("serial_number")),
-        metadata=_without_none({"version": clean_serial(fields.get("version"))}),
+        metadata=said(version=clean_serial(fields.get("version"))),
     )
 
 
@@ -103,8 +108,8 @@ def _bmc(records: list[Record]) -> Optional[Bmc]:
         return None
     fields = records[0].fields
     return Bmc(
-        metadata=_without_none(
-            {"interface": word(fields.get("interface_type")), "ipmi_version": word(fields.get("specification_version"))}
+        metadata=said(
+            interface=word(fields.get("interface_type")), ipmi_version=word(fields.get("specification_version"))
         )
     )
 
@@ -226,7 +231,3 @@ def _revision(value: Any) -> Optional[str]:
 def _said(value: Any) -> Optional[str]:
     """SMBIOS has a word for what it has no word for."""
     return None if value == "Other" else word(value)
-
-
-def _without_none(values: Mapping[str, Optional[str]]) -> dict[str, str]:
-    return {key: value for key, value in values.items() if value is not None}

@@ -5,46 +5,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.values import text
 
-_DRIVE_VENDORS: tuple[tuple[str, str], ...] = (
-    ("intel", "Intel"),
-    ("micron", "Micron"),
-    ("mtfd", "Micron"),
-    ("crucial", "Crucial"),
-    ("ct", "Crucial"),
-    ("samsung", "Samsung"),
-    ("mz", "Samsung"),
-    ("toshiba", "Toshiba"),
-    ("kxg", "Toshiba"),
-    ("kioxia", "KIOXIA"),
-    ("kcd", "KIOXIA"),
-    ("kcm", "KIOXIA"),
-    ("kpm", "KIOXIA"),
-    ("hgst", "HGST"),
-    ("hus", "HGST"),
-    ("huh", "HGST"),
-    ("huc", "HGST"),
-    ("hitachi", "Hitachi"),
-    ("wdc", "Western Digital"),
-    ("wd", "Western Digital"),
-    ("wus", "Western Digital"),
-    ("wuh", "Western Digital"),
-    ("seagate", "Seagate"),
-    ("st", "Seagate"),
-    ("sandisk", "SanDisk"),
-    ("kingston", "Kingston"),
-    ("sk hynix", "SK hynix"),
-    ("hynix", "SK hynix"),
-    ("hfs", "SK hynix"),
-    ("solidigm", "Solidigm"),
-    ("ssdsc", "Intel"),
-    ("ssdpe", "Intel"),
-    ("adata", "ADATA"),
-    ("qemu", "QEMU"),
-)
+# Beginnings of model numbers.
+_DRIVE_VENDORS: Mapping[str, tuple[str, ...]] = {
+    "Intel": ("intel", "ssdsc", "ssdpe"),
+    "Micron": ("micron", "mtfd"),
+    "Crucial": ("crucial", "ct"),
+    "Samsung": ("samsung", "mz"),
+    "Toshiba": ("toshiba", "kxg"),
+    "KIOXIA": ("kioxia", "kcd", "kcm", "kpm"),
+    "HGST": ("hgst", "hus", "huh", "huc"),
+    "Hitachi": ("hitachi",),
+    "Western Digital": ("wdc", "wd", "wus", "wuh"),
+    "Seagate": ("seagate", "st"),
+    "SanDisk": ("sandisk",),
+    "Kingston": ("kingston",),
+    "SK hynix": ("sk hynix", "hynix", "hfs"),
+    "Solidigm": ("solidigm",),
+    "ADATA": ("adata",),
+    "QEMU": ("qemu",),
+}
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
     r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller"
@@ -74,19 +58,10 @@ def is_virtual(*names: Optional[str]) -> bool:
 def protocol_of(words: Optional[str]) -> Optional[str]:
     """``sata``, ``sas``, ``nvme``, ``scsi``, ``virtio``, ``usb`` of a tool's words for a drive's connection."""
     lower = (words or "").lower()
-    for sign, name in (
-        ("nvme", "nvme"),
-        ("sata", "sata"),
-        ("sas", "sas"),
-        ("ata", "sata"),
-        ("virtio", "virtio"),
-        ("usb", "usb"),
-        ("fc", "fc"),
-        ("scsi", "scsi"),
-    ):
-        if sign in lower:
-            return name
-    return None
+    found = next(
+        (sign for sign in ("nvme", "sata", "sas", "ata", "virtio", "usb", "fc", "scsi") if sign in lower), None
+    )
+    return "sata" if found == "ata" else found
 
 
 def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[str]:
@@ -101,8 +76,9 @@ def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[st
 def drive_vendor(model: Any) -> Optional[str]:
     """The maker that a drive's model number begins with (or whose name stands in it), or None."""
     clean = (text(model) or "").lower()
-    for prefix, vendor in _DRIVE_VENDORS:
+    prefixes = [(prefix, vendor) for vendor, found in _DRIVE_VENDORS.items() for prefix in found]
+    for prefix, vendor in prefixes:
         # Two letters begin many a word; before a number they are a maker's.
         if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
             return vendor
-    return next((vendor for prefix, vendor in _DRIVE_VENDORS if len(prefix) > 4 and prefix in clean), None)
+    return next((vendor for prefix, vendor in prefixes if len(prefix) > 4 and prefix in clean), None)

@@ -8,7 +8,7 @@ import re
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, nic_firmware, pairs, parser
+from ...document.outputs import decoded, nic_firmware, pairs, parser, said
 from ...document.parts import Nic, NicPort, Transceiver
 from ...document.values import clean_mac, clean_serial, firmware, pci_address, word
 from ...errors import ParseError
@@ -26,7 +26,6 @@ def parse_ethtool_driver(raw: str, name: Optional[str] = None) -> Device:
     values = pairs(decoded(raw).splitlines()[:100])
     if "driver" not in values:
         raise ParseError("ethtool: no driver in the output of -i", field="ethtool")
-    metadata = {"driver": values["driver"][:200]} if word(values["driver"]) else {}
     address = pci_address(values.get("bus-info"))
     return _port(
         NicPort(
@@ -34,7 +33,7 @@ def parse_ethtool_driver(raw: str, name: Optional[str] = None) -> Device:
             logical_name=name,
             bus_info=address,
             firmware=nic_firmware(values.get("firmware-version")),
-            metadata=metadata,
+            metadata=said(driver=word(values["driver"][:200])),
         )
     )
 
@@ -55,7 +54,7 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
 
     One that names nobody is an empty cage.
     """
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:2000])
+    values = pairs(decoded(raw).splitlines()[:2000])
     vendor, part = word(values.get("Vendor name")), word(values.get("Vendor PN"))
     serial = clean_serial(values.get("Vendor SN"))
     if vendor is None and part is None and serial is None:
@@ -74,7 +73,7 @@ def parse_ethtool_module(raw: str, name: Optional[str] = None) -> Device:
                 serial=serial,
                 firmware=firmware(values.get("Active firmware version")),
                 description=word(kind[1]) if kind else None,
-                metadata={"revision": revision} if (revision := word(values.get("Vendor rev"))) else {},
+                metadata=said(revision=word(values.get("Vendor rev"))),
             ),
         )
     )

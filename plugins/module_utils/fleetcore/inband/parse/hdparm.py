@@ -8,7 +8,7 @@ import re
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, pairs, parser
+from ...document.outputs import decoded, pairs, parser, said
 from ...document.parts import Capability, Drive
 from ...document.values import clean_serial, firmware, integer, positive, word, wwn
 from ...errors import ParseError
@@ -36,7 +36,7 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     :raises ParseError: no ATA identity in the output (a SAS drive, a RAID volume).
     """
     lines = decoded(raw).splitlines()[:5000]
-    values = pairs(line.strip() for line in lines)
+    values = pairs(lines)
     model = word(values.get("Model Number"))
     serial = clean_serial(values.get("Serial Number"))
     if model is None and serial is None:
@@ -47,11 +47,7 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     # LBA has 28 bits, which drives of up to 128 GiB can do with.
     sectors = re.search(r"(\d{1,18})", values.get("LBA48  user addressable sectors") or values.get(_LBA28, ""))
     block = positive(values.get("Logical  Sector size")) or positive(values.get("Logical/Physical Sector size")) or 512
-    metadata = {}
-    if minutes:
-        metadata["secure_erase_minutes"] = minutes[1]
-        if minutes[2]:
-            metadata["enhanced_secure_erase_minutes"] = minutes[2]
+    usual, enhanced = minutes.groups() if minutes else (None, None)
     return Device(
         drives=(
             Drive(
@@ -68,7 +64,7 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
                 capacity_bytes=positive(int(sectors[1]), block) if sectors else None,
                 capable_speed_gbps=_speed(lines),
                 capabilities=(*_features(lines), *_security(lines)),
-                metadata=metadata,
+                metadata=said(secure_erase_minutes=usual, enhanced_secure_erase_minutes=enhanced),
             ),
         )
     )

@@ -8,7 +8,7 @@ import ipaddress
 from dataclasses import replace
 
 from ...document.model import Device
-from ...document.outputs import decoded, pairs, parser
+from ...document.outputs import decoded, pairs, parser, said
 from ...document.parts import Bios, Bmc, Cpld, Nic, NicPort
 from ...document.values import clean_mac, firmware, word
 from ...errors import ParseError
@@ -20,7 +20,7 @@ def parse_ipmicfg(raw: str) -> Device:
 
     :raises ParseError: not the summary.
     """
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:200])
+    values = pairs(decoded(raw).splitlines()[:200])
     if "BMC MAC Address" not in values and "Firmware Revision" not in values:
         raise ParseError("ipmicfg: not a summary", field="ipmicfg")
     addresses = []
@@ -30,12 +30,12 @@ def parse_ipmicfg(raw: str) -> Device:
             if address and address != "0.0.0.0":  # noqa: S104
                 addresses.append(_compressed(address.split("/")[0]))
     port = NicPort(id="lan", macaddress=clean_mac(values.get("BMC MAC Address")), ip_addresses=tuple(addresses))
-    version, built = firmware(values.get("Firmware Revision")), word(values.get("Firmware Build Time"))
+    version = firmware(values.get("Firmware Revision"))
     bios, cpld = firmware(values.get("BIOS Version")), firmware(values.get("CPLD Version"))
     return Device(
         bmc=Bmc(
             vendor="Supermicro",
-            firmware=version and replace(version, metadata={"build_date": built} if built else {}),
+            firmware=version and replace(version, metadata=said(build_date=word(values.get("Firmware Build Time")))),
             nic=Nic(id="bmc", nic_ports=(port,)) if port.macaddress or addresses else None,
         ),
         bios=Bios(firmware=bios, release_date=word(values.get("BIOS Build Time"))) if bios else None,

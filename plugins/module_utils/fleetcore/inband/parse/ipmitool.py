@@ -20,7 +20,7 @@ from ...ipmi.values import controller, lan_port
 @parser("ipmitool")
 def parse_ipmitool_mc(raw: str) -> Device:
     """``mc info``: firmware and maker of the BMC."""
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:300])
+    values = pairs(decoded(raw).splitlines()[:300])
     if "Firmware Revision" not in values:
         raise ParseError("ipmitool: no firmware revision in the output of mc info", field="ipmitool")
     return Device(
@@ -45,7 +45,7 @@ def _named(values: Mapping[str, str], name: str) -> Optional[str]:
 @parser("ipmitool")
 def parse_ipmitool_lan(raw: str) -> Device:
     """``lan print``: address and MAC of the BMC. Communities and ciphers are left where they are."""
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:300])
+    values = pairs(decoded(raw).splitlines()[:300])
     if "MAC Address" not in values and "IP Address" not in values:
         raise ParseError("ipmitool: no address in the output of lan print", field="ipmitool")
     details = {
@@ -82,10 +82,8 @@ def parse_ipmitool_fru(raw: str) -> Device:
     found: dict[int, tuple[str, Fru]] = {}
     seen = 0
     for head, lines in blocks(raw, r"^FRU Device Description\s*:\s*(.{0,200}?)\s*(?:\(ID (\d{1,4})\))?\s*$"):
-        if head is None:
-            continue
         seen += 1
-        values = pairs(line.strip() for line in lines[:200])
+        values = pairs(lines[:200])
         fru = Fru.of(
             {field: next((values[name] for name in names if values.get(name)), None) for field, names in _FRU.items()}
         )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, mapping, nic_firmware, parser
+from ...document.outputs import at, document, mapping, nic_firmware, parser, said
 from ...document.parts import (
     Bios,
     Capability,
@@ -27,7 +27,18 @@ from ...document.parts import (
     PowerSupply,
     StorageController,
 )
-from ...document.values import MAX_ITEMS, clean_mac, clean_serial, firmware, pci_address, positive, text, word, wwn
+from ...document.values import (
+    MAX_ITEMS,
+    clean_mac,
+    clean_serial,
+    clean_uuid,
+    firmware,
+    pci_address,
+    positive,
+    text,
+    word,
+    wwn,
+)
 from ...errors import ParseError
 from .drives import device_name, drive_vendor, is_virtual, protocol_of
 
@@ -57,7 +68,10 @@ def parse_lshw(raw: str) -> Device:
         elif text(node.get("id")) == "firmware":
             device = dataclasses.replace(device, bios=_bios(node))
         else:
-            _collect(node, parents, kind or "", pieces)
+            make = _KINDS.get(kind or "")
+            found = make(node, parents) if make else None
+            if found is not None:
+                pieces.setdefault(found[0], []).append(found[1])
     slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
     if slots:
         device = dataclasses.replace(device, metadata={"memory_slots": str(slots)})
@@ -81,29 +95,26 @@ def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
     return out
 
 
-def _collect(node: Node, parents: tuple[Node, ...], kind: str, pieces: dict[str, list[Any]]) -> None:
-    make = _KINDS.get(kind)
-    found = make(node, parents) if make else None
-    if found is not None:
-        pieces.setdefault(found[0], []).append(found[1])
-
-
 Found = Optional[tuple[str, Any]]
+
+
+def _text(node: Node, name: str) -> str:
+    return text(node.get(name)) or ""
 
 
 def _product(node: Node) -> tuple[Optional[str], Optional[str], Optional[str]]:
     """Product without the numbers that ``-numeric`` appends, PCI vendor id and product id."""
-    name = text(node.get("product")) or ""
+    name = _text(node, "product")
     found = _IDS.search(name)
     vendor, product = (found[1], found[2]) if found and found[1] else (None, None)
-    maker = _IDS.search(text(node.get("vendor")) or "")
+    maker = _IDS.search(_text(node, "vendor"))
     vendor = vendor or (maker[2] if maker else None)
     clean = name[: found.start()] if found else name
     return word(clean), vendor.lower() if vendor else None, product.lower() if product else None
 
 
 def _vendor(node: Node) -> Optional[str]:
-    return word(_IDS.sub("", text(node.get("vendor")) or ""))
+    return word(_IDS.sub("", _text(node, "vendor")))
 
 
 def _common(node: Node) -> dict[str, Any]:
@@ -135,31 +146,27 @@ def _first_name(node: Node) -> Optional[str]:
     return text(names[0] if isinstance(names, list) and names else names)
 
 
-def _driver(node: Node) -> dict[str, str]:
-    driver = word(at(node, "configuration", "driver"))
-    return {"driver": driver} if driver else {}
+def _driver(node: Node) -> Optional[str]:
+    return word(at(node, "configuration", "driver"))
 
 
 def _system(node: Node) -> Device:
     product = _product(node)[0] or ""
     sku = text(at(node, "configuration", "sku"))
-    bare = (
-        product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
-    )  # lshw writes the SKU behind it
-    uuid = (text(at(node, "configuration", "uuid")) or "").lower()
+    # lshw writes the SKU behind it.
+    bare = product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
     return Device(
         vendor=_vendor(node),
         model=word(bare),
         product_name=word(bare),
         serial=clean_serial(node.get("serial")),
-        uuid=uuid if re.match(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", uuid) else None,
+        uuid=clean_uuid(at(node, "configuration", "uuid")),
         sku=clean_serial(at(node, "configuration", "sku")),
         hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
     )
 
 
 def _mainboard(node: Node) -> Mainboard:
-    version = clean_serial(node.get("version"))
     return Mainboard(
         vendor=_vendor(node),
         model=_product(node)[0],
@@ -167,7 +174,7 @@ def _mainboard(node: Node) -> Mainboard:
         description=word(node.get("description")),
         serial=clean_serial(node.get("serial")),
         physid=text(node.get("physid")),
-        metadata={"version": version} if version else {},
+        metadata=said(version=clean_serial(node.get("version"))),
     )
 
 
@@ -183,10 +190,10 @@ def _bios(node: Node) -> Bios:
 
 
 def _cpu(node: Node, _parents: tuple[Node, ...]) -> Found:
-    if not (text(node.get("id")) or "").startswith("cpu") or node.get("disabled") is True:
+    if not _text(node, "id").startswith("cpu") or node.get("disabled") is True:
         return None
     cores = positive(at(node, "configuration", "cores"))
-    if "[empty]" in (text(node.get("description")) or "") or (not node.get("product") and cores is None):
+    if "[empty]" in _text(node, "description") or (not node.get("product") and cores is None):
         return None
     microcode = positive(at(node, "configuration", "microcode"))
     return "cpus", Cpu(
@@ -212,7 +219,7 @@ def _clock(node: Node) -> Optional[int]:
 
     With frequency scaling ``size`` is what it ran at in that moment, ``capacity`` its limit.
     """
-    named = re.search(r"@ ([0-9.]{1,6}) ?GHz", text(node.get("product")) or "")
+    named = re.search(r"@ ([0-9.]{1,6}) ?GHz", _text(node, "product"))
     if named:
         return positive(named[1], 1e9)
     scaling = "cpufreq" in mapping(node.get("capabilities"))
@@ -221,9 +228,7 @@ def _clock(node: Node) -> Optional[int]:
 
 def _is_bank(node: Node) -> bool:
     """A slot for a memory module; chips with firmware are listed among them."""
-    return (text(node.get("id")) or "").startswith("bank") and "FLASH" not in (
-        text(node.get("description")) or ""
-    ).upper().split()
+    return _text(node, "id").startswith("bank") and "FLASH" not in _text(node, "description").upper().split()
 
 
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
@@ -233,7 +238,7 @@ def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     # number is one.
     if not _is_bank(node) or (size is None and not (serial and part)):
         return None
-    description = (text(node.get("description")) or "").replace("[empty]", "")
+    description = _text(node, "description").replace("[empty]", "")
     words = description.split()
     kind = next((item for item in words if re.match(r"^(LP)?DDR[0-9]?$|^HBM[0-9]?$", item)), None)
     return "memory", Memory(
@@ -251,9 +256,9 @@ def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
 
 
 def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
-    address = pci_address(text(node.get("businfo")))
-    if (text(node.get("businfo")) or "").startswith("virtio@") and parents:
-        address = pci_address(text(parents[-1].get("businfo")))
+    address = pci_address(node.get("businfo"))
+    if _text(node, "businfo").startswith("virtio@") and parents:
+        address = pci_address(parents[-1].get("businfo"))
     if address is None:
         return None  # bonds, bridges, and the BMC's USB network are no NICs of the machine
     name = _first_name(node)
@@ -270,7 +275,8 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
         link_status={"yes": "up", "no": "down"}.get(link or ""),
         auto_neg={"on": True, "off": False}.get(text(at(node, "configuration", "autonegotiation")) or ""),
         firmware=nic_firmware(at(node, "configuration", "firmware")),
-        metadata={**_driver(node), **_fastest(node)},
+        # The speed that the port is made for is known without a link, too.
+        metadata=said(driver=_driver(node), max_speed_bits=positive(node.get("capacity"))),
     )
     card = address.rsplit(".", 1)[0]
     return "nics", Nic(
@@ -278,15 +284,9 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
         id=card,
         bus_info=card,
         nic_ports=(port,),
-        metadata=_driver(node),
+        metadata=said(driver=_driver(node)),
         capabilities=_capabilities(node),
     )
-
-
-def _fastest(node: Node) -> dict[str, str]:
-    """The speed that the port is made for, which is known without a link, too."""
-    speed = positive(node.get("capacity"))
-    return {"max_speed_bits": str(speed)} if speed else {}
 
 
 def _speed(fast: Optional[str]) -> Optional[int]:
@@ -309,10 +309,10 @@ _PROTOCOLS = {
 
 
 def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
-    address = pci_address(text(node.get("businfo")))
+    address = pci_address(node.get("businfo"))
     if address is None:
         return None
-    words = ((text(node.get("id")) or "").replace("nvme", "non-volatile memory"), (text(node.get("description")) or ""))
+    words = (_text(node, "id").replace("nvme", "non-volatile memory"), _text(node, "description"))
     protocol = next(
         (name for word_ in words for sign, name in _PROTOCOLS.items() if word_.lower().startswith(sign)), None
     )
@@ -338,21 +338,21 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
         bus_info=address,
         physid=text(node.get("physid")),
         supported_device_protocol=protocol,
-        metadata=_driver(node),
+        metadata=said(driver=_driver(node)),
     )
 
 
 def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
     name = device_name(_first_name(node))
-    bus = text(node.get("businfo")) or ""
-    identity = text(node.get("id")) or ""
+    bus = _text(node, "businfo")
+    identity = _text(node, "id")
     # Newer kernels show every NVMe namespace as /dev/ngXnY, too, and its thermometer as a child.
     if not name or not _DISK_NAME.match(name) or identity.startswith(("cdrom", "medium")):
         return None
     if any(_is_usb(item) for item in (node, *parents)):
         return None
     controller = next(
-        (found for found in (pci_address(text(item.get("businfo"))) for item in reversed(parents)) if found), None
+        (found for found in (pci_address(item.get("businfo")) for item in reversed(parents)) if found), None
     )
     product = _product(node)[0]
     nvme = name.startswith("/dev/nvme")
@@ -378,7 +378,7 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
 
 
 def _is_usb(node: Node) -> bool:
-    return (text(node.get("businfo")) or "").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
+    return _text(node, "businfo").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
 
 
 def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
@@ -389,16 +389,16 @@ def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
 
 
 def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
-    address = pci_address(text(node.get("businfo")))
+    address = pci_address(node.get("businfo"))
     if address is None:
         return None
-    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=_driver(node))
+    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=said(driver=_driver(node)))
 
 
 def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
     """GPUs for computing are no displays: processing accelerators, or devices with a GPU's driver."""
     driver = text(at(node, "configuration", "driver"))
-    named = (text(node.get("description")) or "").lower()
+    named = _text(node, "description").lower()
     vendor = _product(node)[1] or (_vendor(node) or "").lower()
     maker = vendor in ("10de", "1002") or vendor.startswith(("nvidia", "advanced micro devices, inc. [amd/ati]"))
     if driver in ("nvidia", "amdgpu", "nouveau") or (maker and named in ("processing accelerators", "3d controller")):
@@ -410,7 +410,7 @@ def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
     """Batteries are of this class, too."""
     description, part = word(node.get("description")), clean_serial(node.get("product"))
     serial = clean_serial(node.get("serial"))
-    if not (text(node.get("id")) or "").startswith("power") or not (serial or part):
+    if not _text(node, "id").startswith("power") or not (serial or part):
         return None
     return "power_supplies", PowerSupply(
         id=text(node.get("physid")),

@@ -8,7 +8,7 @@ import re
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, parser
+from ...document.outputs import decoded, parser, said
 from ...document.parts import PcieDevice
 from ...document.values import pci_address, word
 from ...errors import ParseError
@@ -43,7 +43,6 @@ def _device(fields: dict[str, str]) -> Optional[PcieDevice]:
     if address is None:
         return None
     kind, vendor, product = (_split(fields.get(name)) for name in ("Class", "Vendor", "Device"))
-    driver = word(fields.get("Driver"))
     return PcieDevice(
         id=address,
         bus_info=address,
@@ -53,7 +52,7 @@ def _device(fields: dict[str, str]) -> Optional[PcieDevice]:
         pci_product_id=product[1],
         device_class=kind[1] or kind[0],
         description=kind[0],
-        metadata={"driver": driver} if driver else {},
+        metadata=said(driver=word(fields.get("Driver"))),
     )
 
 

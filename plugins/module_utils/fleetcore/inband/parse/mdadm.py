@@ -24,8 +24,6 @@ def parse_mdadm(raw: str) -> Device:
     """
     found = []
     for head, lines in blocks(raw, r"^(/dev/\S{1,80}):\s*$"):
-        if head is None:
-            continue
         values = pairs(lines, " : ")
         size = integer(values.get("Array Size"))
         members = [item[1] for item in (_MEMBER.match(line[:300]) for line in lines if "faulty" not in line) if item]

@@ -19,10 +19,7 @@ _VERSION = re.compile(r"^\s+([A-Z][A-Za-z0-9 ()]{0,30}?)\s{2,}(\S{1,60})\s+(\S{1
 @parser("mlxup")
 def parse_mlxup(raw: str) -> Device:
     """One NIC per card with a port per device; firmware installed and available."""
-    nics = []
-    for head, lines in blocks(raw, r"^Device #\d+:"):
-        if head is not None:
-            nics.append(_mlxup(lines))
+    nics = [_mlxup(lines) for _head, lines in blocks(raw, r"^Device #\d+:")]
     if not nics and "Mellanox" not in raw[:4000]:
         raise ParseError("mlxup: no devices in the output", field="mlxup")
     return Device(nics=tuple(nics))
@@ -65,7 +62,7 @@ def _mlxup(lines: list[str]) -> Nic:
 @parser("mstflint")
 def parse_mstflint(raw: str, address: Optional[str] = None) -> Device:
     """``mstflint -d ADDRESS query``; the output does not say which device was asked."""
-    values = pairs(line.strip() for line in decoded(raw).splitlines()[:300])
+    values = pairs(decoded(raw).splitlines()[:300])
     version = word(values.get("FW Version(Running)")) or word(values.get("FW Version"))
     if version is None:
         raise ParseError("mstflint: no firmware version in the output", field="mstflint")

@@ -20,8 +20,6 @@ def parse_msecli(raw: str) -> Device:
     """
     found = []
     for head, lines in blocks(raw, r"^Device Name\s*:\s*(\S{1,80})"):
-        if head is None:
-            continue
         values = pairs(lines)
         found.append(
             Drive(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ...document.model import Device
-from ...document.outputs import blocks, health, pairs, parser
+from ...document.outputs import blocks, health, pairs, parser, said
 from ...document.parts import Drive, StorageController, Volume
 from ...document.values import clean_serial, firmware, integer, positive, size_bytes, word
 from ...errors import ParseError
@@ -18,8 +18,7 @@ from .drives import drive_vendor, protocol_of
 def _objects(raw: str, starts: str, first: str) -> Iterator[dict[str, str]]:
     """``Key: value`` blocks that begin at lines ``starts``; ``first`` is that line's key."""
     for head, lines in blocks(raw, starts):
-        if head is not None:
-            yield {first: head[1].strip(), **pairs(lines)}
+        yield {first: head[1].strip(), **pairs(lines)}
 
 
 @parser("mvcli")
@@ -44,16 +43,11 @@ def parse_mvcli_hba(raw: str) -> Device:
                 max_physical_disks=positive(values.get("Maximum supported disk")),
                 max_virtual_disks=positive(values.get("Maximum supported VD")),
                 status=health(values.get("Image health")),
-                metadata={
-                    key: value
-                    for key, name in (
-                        ("rom", "Rom version"),
-                        ("bios", "BIOS version"),
-                        ("boot_loader", "Boot loader version"),
-                    )
-                    for value in [word(values.get(name))]
-                    if value
-                },
+                metadata=said(
+                    rom=word(values.get("Rom version")),
+                    bios=word(values.get("BIOS version")),
+                    boot_loader=word(values.get("Boot loader version")),
+                ),
             )
         )
     if not found:

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import parser, xml
+from ...document.outputs import parser, said, xml
 from ...document.parts import Firmware, Gpu, Status
 from ...document.values import MAX_ITEMS, clean_serial, number, pci_address, pci_id, size_bytes, text, word
 from ...errors import ParseError
@@ -46,18 +46,14 @@ def _gpu(item: ET.Element, driver: Optional[str]) -> Gpu:
     address = pci_address(item.get("id") or item.findtext("pci/pci_bus_id"))
     device = text(item.findtext("pci/pci_device_id")) or ""
     model = word(item.findtext("product_name"))
-    versions = {
-        name: found
-        for name, path in (("inforom_image", "inforom_version/img_version"), ("gsp", "gsp_firmware_version"))
-        for found in [word(item.findtext(path))]
-        if found
-    }
-    metadata = {"driver": "nvidia", **({"driver_version": driver} if driver else {})}
-    links = [
-        found for found in (number(link.findtext("link_speed")) for link in item.findall("nvlink/link")[:64]) if found
-    ]
-    if links:
-        metadata["nvlinks"] = str(len(links))
+    vbios = Firmware(
+        installed=word(item.findtext("vbios_version")),
+        metadata=said(
+            inforom_image=word(item.findtext("inforom_version/img_version")),
+            gsp=word(item.findtext("gsp_firmware_version")),
+        ),
+    )
+    links = [link for link in item.findall("nvlink/link")[:64] if number(link.findtext("link_speed"))]
     bad = any(number(item.findtext(f"ecc_errors/aggregate/{name}")) for name in _UNCORRECTABLE)
     bad = bad or any(text(item.findtext(path)) == "Yes" for path in _GIVEN_UP)
     return Gpu(
@@ -72,12 +68,8 @@ def _gpu(item: ET.Element, driver: Optional[str]) -> Gpu:
         part_number=word(item.findtext("gpu_part_number")) or word(item.findtext("board_part_number")),
         pci_vendor_id=pci_id(device[4:]) if len(device) == 8 else None,
         pci_product_id=pci_id(device[:4]) if len(device) == 8 else None,
-        firmware=_version(word(item.findtext("vbios_version")), versions),
+        firmware=vbios if vbios != Firmware() else None,
         memory_bytes=size_bytes(item.findtext("fb_memory_usage/total"), binary=True),
         status=Status(Health="Warning", State="uncorrectable memory errors") if bad else None,
-        metadata=metadata,
+        metadata=said(driver="nvidia", driver_version=driver, nvlinks=len(links) or None),
     )
-
-
-def _version(vbios: Optional[str], others: dict[str, str]) -> Optional[Firmware]:
-    return Firmware(installed=vbios, metadata=others) if vbios or others else None

@@ -21,17 +21,14 @@ _COMMENTED = re.compile(r'<Attribute\s+Name="([^"]{1,200})"\s*>([^<]{0,2000})</A
 
 @parser("racadm")
 def parse_racadm(raw: str) -> Device:
-    """A profile in JSON or XML, whichever it is."""
-    parse = parse_racadm_xml if "<SystemConfiguration" in decoded(raw)[:20000] else parse_racadm_json
-    return parse.__wrapped__(raw)  # type: ignore[attr-defined,no-any-return]
-
-
-@parser("racadm")
-def parse_racadm_json(raw: str) -> Device:
-    """BIOS settings of a profile in JSON, with the model and service tag that it was taken from.
+    """BIOS settings of a profile in JSON or XML, with the model and service tag that it was taken from.
 
     :raises ParseError: no profile, or no BIOS component in it.
     """
+    return _of_xml(raw) if "<SystemConfiguration" in decoded(raw)[:20000] else _of_json(raw)
+
+
+def _of_json(raw: str) -> Device:
     profile = at(document(raw, "racadm"), "SystemConfiguration")
     if not isinstance(profile, Mapping):
         raise ParseError("racadm: no SystemConfiguration in the output", field="racadm")
@@ -45,9 +42,8 @@ def parse_racadm_json(raw: str) -> Device:
     return _device(settings, profile.get("Model"), profile.get("ServiceTag"))
 
 
-@parser("racadm")
-def parse_racadm_xml(raw: str) -> Device:
-    """BIOS settings of a profile in XML. Those in comments are settings, too: they only cannot be imported."""
+def _of_xml(raw: str) -> Device:
+    """Settings in comments are settings, too: they only cannot be imported."""
     root = xml(raw, "racadm", comments=True)
     if root.tag != "SystemConfiguration":
         raise ParseError("racadm: no SystemConfiguration in the output", field="racadm")

@@ -6,12 +6,12 @@ GPUs."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ...document.model import Device
-from ...document.outputs import document, parser
+from ...document.outputs import document, first_word, parser
 from ...document.parts import Gpu
-from ...document.values import clean_serial, firmware, pci_address, pci_id, positive, word
+from ...document.values import clean_serial, firmware, pci_address, pci_id, positive
 from ...errors import ParseError
 
 
@@ -32,25 +32,22 @@ def parse_rocm_smi(raw: str) -> Device:
 def _gpu(name: str, fields: Mapping[str, Any]) -> Gpu:
     plain = {"".join(str(key).lower().split()): value for key, value in fields.items()}
 
-    def find(*keys: str) -> Optional[str]:
-        return next((found for found in (word(plain.get(key)) for key in keys) if found), None)
-
-    address = pci_address(find("pcibus", "pcibusid"))
+    address = pci_address(first_word(plain, "pcibus", "pcibusid"))
     # Some versions put the PCI id in place of a name.
-    names = (find("cardseries"), find("cardmodel"), find("devicename"))
+    names = (first_word(plain, "cardseries"), first_word(plain, "cardmodel"), first_word(plain, "devicename"))
     model = next((name for name in names if name and not name.startswith("0x")), None)
-    unique = find("uniqueid")
+    unique = first_word(plain, "uniqueid")
     return Gpu(
         id=address or name,
         bus_info=address,
         vendor="AMD",
         model=model,
         product_name=model,
-        serial=clean_serial(find("serialnumber")),
+        serial=clean_serial(first_word(plain, "serialnumber")),
         uuid=unique.lower() if unique else None,
-        part_number=find("cardsku"),
+        part_number=first_word(plain, "cardsku"),
         pci_vendor_id="1002",
-        pci_product_id=pci_id(find("deviceid", "gpuid")),
-        firmware=firmware(find("vbiosversion")),
-        memory_bytes=positive(find("vramtotalmemory(b)")),
+        pci_product_id=pci_id(first_word(plain, "deviceid", "gpuid")),
+        firmware=firmware(first_word(plain, "vbiosversion")),
+        memory_bytes=positive(first_word(plain, "vramtotalmemory(b)")),
     )

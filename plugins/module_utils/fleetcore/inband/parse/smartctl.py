@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, mapping, parser
+from ...document.outputs import at, document, first_word, mapping, parser
 from ...document.parts import Capability, Drive
 from ...document.values import clean_serial, firmware, integer, items, number, positive, text, word
 from ...errors import ParseError
@@ -79,12 +79,12 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     stated = integer(at(body, "smartctl", "exit_status"))
     status = stated if stated is not None else exit_code or 0
     # SCSI: the model name is vendor and product together; the product alone is what other tools call the model.
-    model = next((found for found in (word(body.get(name)) for name in _MODELS) if found), None)
+    model = first_word(body, *_MODELS)
     serial = clean_serial(body.get("serial_number"))
     if model is None and serial is None:
         messages = _messages(body, ("error", "information", "warning"))
         raise ParseError("smartctl: " + ("; ".join(messages) or EXIT_BITS[1]), field="smartctl", exit_status=status)
-    if is_virtual(word(body.get("vendor")) or word(body.get("scsi_vendor")), model) or not _is_disk(body):
+    if is_virtual(first_word(body, "vendor", "scsi_vendor"), model) or not _is_disk(body):
         return Device()
     return Device(drives=(_drive(body, status, model, serial, full),))
 
@@ -103,8 +103,7 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
     return Drive(
         vendor=drive_vendor(body.get("model_family"))
         or drive_vendor(model)
-        or word(body.get("vendor"))
-        or word(body.get("scsi_vendor")),
+        or first_word(body, "vendor", "scsi_vendor"),
         model=model,
         product_name=word(body.get("model_family")),
         serial=serial,

@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ...document.chassis import CHASSIS_TYPES
 from ...document.model import Device
 from ...document.outputs import parser
-from ...document.values import text
+from ...document.values import CHASSIS_TYPES, in_order, named, text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record
@@ -167,11 +166,9 @@ def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2
     return {
         "manufacturer": item.string(0x04),
         "product_name": item.string(0x05),
-        "version": item.string(0x06),
         "serial_number": item.string(0x07),
         "uuid": uuid(item.data[0x08:0x18], version),
         "sku_number": item.string(0x19),
-        "family": item.string(0x1A),
     }
 
 
@@ -188,20 +185,11 @@ def uuid(raw: bytes, version: tuple[int, int] = (3, 0)) -> Optional[str]:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-_BOARD_TYPES = (
-    "Unknown",
-    "Other",
-    "Server Blade",
-    "Connectivity Switch",
-    "System Management Module",
-    "Processor Module",
-    "I/O Module",
-    "Memory Module",
-    "Daughter Board",
-    "Motherboard",
-    "Processor+Memory Module",
-    "Processor+I/O Module",
-    "Interconnect Board",
+_BOARD_TYPES = in_order(
+    """
+    Unknown, Other, Server Blade, Connectivity Switch, System Management Module, Processor Module, I/O Module,
+    Memory Module, Daughter Board, Motherboard, Processor+Memory Module, Processor+I/O Module, Interconnect Board
+    """
 )
 
 
@@ -211,21 +199,17 @@ def _board(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.3
         "product_name": item.string(0x05),
         "version": item.string(0x06),
         "serial_number": item.string(0x07),
-        "asset_tag": item.string(0x08),
-        "type": _named(_BOARD_TYPES, item.u8(0x0D), 1),
+        "type": named(_BOARD_TYPES, item.u8(0x0D)),
     }
 
 
 def _chassis(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.4
     kind = item.u8(0x05)
-    count, size = item.u8(0x13) or 0, item.u8(0x14) or 0
     return {
         "manufacturer": item.string(0x04),
-        "type": _named(CHASSIS_TYPES, kind & 0x7F if kind is not None else None, 1),
-        "version": item.string(0x06),
+        "type": named(CHASSIS_TYPES, kind & 0x7F if kind is not None else None),
         "serial_number": item.string(0x07),
         "asset_tag": item.string(0x08),
-        "sku_number": item.string(0x15 + count * size),
     }
 
 
@@ -239,8 +223,6 @@ def _processor(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  #
         "current_speed_hz": _mega(item.u16(0x16)),
         "populated": bool(status & 0x40),
         "serial_number": item.string(0x20),
-        "asset_tag": item.string(0x21),
-        "part_number": item.string(0x22),
         "cores": _count(item.u8(0x23), item.u16(0x2A)),
         "threads": _count(item.u8(0x25), item.u16(0x2E)),
     }
@@ -274,100 +256,44 @@ def _address(segment: Optional[int], bus: Optional[int], function: Optional[int]
     return f"{segment:04x}:{bus:02x}:{function >> 3:02x}.{function & 7:x}"
 
 
-_FORM_FACTORS = (
-    "Other",
-    "Unknown",
-    "SIMM",
-    "SIP",
-    "Chip",
-    "DIP",
-    "ZIP",
-    "Proprietary Card",
-    "DIMM",
-    "TSOP",
-    "Row Of Chips",
-    "RIMM",
-    "SODIMM",
-    "SRIMM",
-    "FB-DIMM",
-    "Die",
-    "CAMM",
+_FORM_FACTORS = in_order(
+    """
+    Other, Unknown, SIMM, SIP, Chip, DIP, ZIP, Proprietary Card, DIMM, TSOP, Row Of Chips, RIMM, SODIMM, SRIMM,
+    FB-DIMM, Die, CAMM
+    """
 )
-_MEMORY_TYPES = (
-    "Other",
-    "Unknown",
-    "DRAM",
-    "EDRAM",
-    "VRAM",
-    "SRAM",
-    "RAM",
-    "ROM",
-    "Flash",
-    "EEPROM",
-    "FEPROM",
-    "EPROM",
-    "CDRAM",
-    "3DRAM",
-    "SDRAM",
-    "SGRAM",
-    "RDRAM",
-    "DDR",
-    "DDR2",
-    "DDR2 FB-DIMM",
-    "Reserved",
-    "Reserved",
-    "Reserved",
-    "DDR3",
-    "FBD2",
-    "DDR4",
-    "LPDDR",
-    "LPDDR2",
-    "LPDDR3",
-    "LPDDR4",
-    "Logical non-volatile device",
-    "HBM",
-    "HBM2",
-    "DDR5",
-    "LPDDR5",
-    "HBM3",
+_MEMORY_TYPES = in_order(
+    """
+    Other, Unknown, DRAM, EDRAM, VRAM, SRAM, RAM, ROM, Flash, EEPROM, FEPROM, EPROM, CDRAM, 3DRAM, SDRAM, SGRAM,
+    RDRAM, DDR, DDR2, DDR2 FB-DIMM, Reserved, Reserved, Reserved, DDR3, FBD2, DDR4, LPDDR, LPDDR2, LPDDR3, LPDDR4,
+    Logical non-volatile device, HBM, HBM2, DDR5, LPDDR5, HBM3
+    """
 )
-_TYPE_DETAILS = (
-    None,
-    "Other",
-    "Unknown",
-    "Fast-paged",
-    "Static Column",
-    "Pseudo-static",
-    "RAMBus",
-    "Synchronous",
-    "CMOS",
-    "EDO",
-    "Window DRAM",
-    "Cache DRAM",
-    "Non-Volatile",
-    "Registered (Buffered)",
-    "Unbuffered (Unregistered)",
-    "LRDIMM",
+# By bits from 1.
+_TYPE_DETAILS = in_order(
+    """
+    Other, Unknown, Fast-paged, Static Column, Pseudo-static, RAMBus, Synchronous, CMOS, EDO, Window DRAM,
+    Cache DRAM, Non-Volatile, Registered (Buffered), Unbuffered (Unregistered), LRDIMM
+    """
 )
 
 
 def _memory(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.18
     detail = item.u16(0x13) or 0
-    details = [name for bit, name in enumerate(_TYPE_DETAILS) if name and detail & (1 << bit)]
+    details = [name for bit, name in enumerate(_TYPE_DETAILS, 1) if detail & (1 << bit)]
     lasting = item.u64(0x34)
     attributes = item.u8(0x1B)
     return {
-        "form_factor": _named(_FORM_FACTORS, item.u8(0x0E), 1),
+        "form_factor": named(_FORM_FACTORS, item.u8(0x0E)),
         "locator": item.string(0x10),
         "bank_locator": item.string(0x11),
-        "type": _named(_MEMORY_TYPES, item.u8(0x12), 1),
+        "type": named(_MEMORY_TYPES, item.u8(0x12)),
         "type_detail": " ".join(details) or None,
         "size_bytes": _module_bytes(item),
         "speed_hz": _wide_speed(item.u16(0x15), item.u32(0x54)),
         "configured_speed_hz": _wide_speed(item.u16(0x20), item.u32(0x58)),
         "manufacturer": item.string(0x17),
         "serial_number": item.string(0x18),
-        "asset_tag": item.string(0x19),
         "part_number": item.string(0x1A),
         "rank": (attributes & 0x0F) or None if attributes is not None else None,
         "firmware_version": item.string(0x2B),
@@ -391,16 +317,19 @@ def _wide_speed(short: Optional[int], wide: Optional[int]) -> Optional[int]:
     return short * 1_000_000 if short else None
 
 
+_IPMI_INTERFACES = {
+    0: "Unknown",
+    1: "KCS (Keyboard Control Style)",
+    2: "SMIC (Server Management Interface Chip)",
+    3: "BT (Block Transfer)",
+    4: "SSIF (SMBus System Interface)",
+}
+
+
 def _ipmi(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.39
-    names = (
-        "Unknown",
-        "KCS (Keyboard Control Style)",
-        "SMIC (Server Management Interface Chip)",
-        "BT (Block Transfer)",
-    )
     kind, revision = item.u8(0x04), item.u8(0x05)
     return {
-        "interface_type": "SSIF (SMBus System Interface)" if kind == 4 else _named(names, kind, 0),
+        "interface_type": None if kind is None else _IPMI_INTERFACES.get(kind),
         "specification_version": f"{revision >> 4}.{revision & 0x0F}" if revision is not None else None,
     }
 
@@ -415,7 +344,6 @@ def _psu(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.40
         "name": item.string(0x06),
         "manufacturer": item.string(0x07),
         "serial_number": item.string(0x08),
-        "asset_tag": item.string(0x09),
         "model_part_number": item.string(0x0A),
         "revision": item.string(0x0B),
         "max_power_watts": power if power and power != 0x8000 else None,
@@ -447,12 +375,6 @@ def _tpm(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.44
         "firmware_revision": revision,
         "description": item.string(0x12),
     }
-
-
-def _named(names: tuple[str, ...], code: Optional[int], start: int) -> Optional[str]:
-    if code is None or not start <= code < start + len(names):
-        return None
-    return names[code - start]
 
 
 _DECODERS: dict[int, Callable[[Structure, tuple[int, int]], dict[str, Any]]] = {

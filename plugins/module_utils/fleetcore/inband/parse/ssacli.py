@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, health, pairs, parser
+from ...document.outputs import decoded, health, pairs, parser, said
 from ...document.parts import Battery, Drive, StorageController, Volume
 from ...document.values import clean_serial, firmware, number, pci_address, positive, size_bytes, speed_gbps, word, wwn
 from ...errors import ParseError
@@ -38,7 +38,7 @@ def parse_ssacli(raw: str) -> Device:
     first = 0  # of the array's volumes
     members: list[str] = []
     for title, lines in _sections(decoded(raw)):
-        values = pairs(line.strip() for line in lines)
+        values = pairs(lines)
         found = _CONTROLLER.match(title)
         if found or title == "Array":
             volumes[first:] = _with_members(volumes[first:], members)
@@ -102,7 +102,7 @@ def _controller(model: str, slot: str, values: Mapping[str, str]) -> StorageCont
         cache_bytes=_gb(values.get("Total Cache Size"), binary=True),
         wwn=wwn(values.get("WWN")),
         status=health(values.get("Controller Status")),
-        metadata={"slot": slot, **({"driver": values["Driver Name"]} if word(values.get("Driver Name")) else {})},
+        metadata=said(slot=slot, driver=word(values.get("Driver Name"))),
     )
 
 
@@ -142,9 +142,6 @@ def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
     interface = values.get("Interface Type", "")
     solid = "Solid State" in interface or "SSD" in interface
     protocol = protocol_of(interface)
-    fields: dict[str, Any] = {}
-    if word(values.get("Rotational Speed")):
-        fields["metadata"] = {"rpm": values["Rotational Speed"][:20]}
     return Drive(
         id=f"{slot}/{identity}",
         slot=identity,
@@ -162,5 +159,5 @@ def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
         wwn=wwn(values.get("WWID")),
         power_on_hours=positive(values.get("Power On Hours")),
         life_left_percent=_percent(values.get("Usage remaining")),
-        **fields,
+        metadata=said(rpm=word(values.get("Rotational Speed", "")[:20])),
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, health, mapping, parser
+from ...document.outputs import at, document, first_word, health, mapping, parser, said
 from ...document.parts import Battery, Drive, StorageController, Volume
 from ...document.values import (
     clean_serial,
@@ -86,10 +86,6 @@ def _refusal(status: Mapping[str, Any]) -> str:
     )
 
 
-def _name(number: int) -> str:
-    return f"c{number}"
-
-
 def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageController]:
     """Of the flat answer of IT-mode HBAs, or of the sections Basics, Version, Bus of MegaRAID."""
     basics = mapping(data.get("Basics")) or data
@@ -99,21 +95,14 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         return None
     adapter, supported = mapping(data.get("HwCfg")), mapping(data.get("Capabilities"))
     address = pci_address((text(basics.get("PCI Address")) or "").replace("0x", ""))
-    metadata = {
-        key: found
-        for key, found in (
-            ("driver", word(version.get("Driver Name"))),
-            ("bios", word(version.get("BIOS Version") or version.get("Bios Version"))),
-            (
-                "firmware_package",
-                next((found for found in (word(version.get(name)) for name in _PACKAGES) if found), None),
-            ),
-            ("controller", _name(number)),
-        )
-        if found and not re.match(r"^[0.]+$", found)
-    }
+    metadata = said(
+        driver=word(version.get("Driver Name")),
+        bios=word(version.get("BIOS Version") or version.get("Bios Version")),
+        firmware_package=first_word(version, *_PACKAGES),
+        controller=f"c{number}",
+    )
     return StorageController(
-        id=address or _name(number),
+        id=address or f"c{number}",
         bus_info=address,
         vendor="Broadcom",
         model=model,
@@ -129,7 +118,7 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         max_virtual_disks=positive(supported.get("Max Number of VDs")),
         cache_bytes=size_bytes(adapter.get("On Board Memory Size"), binary=True),
         status=health(at(data, "Status", "Controller Status")),
-        metadata=metadata,
+        metadata={key: value for key, value in metadata.items() if value.strip("0.")},
     )
 
 
@@ -198,7 +187,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         firmware=firmware(more.get("Firmware Revision") or more.get("Firmware Revision Level")),
         drive_type="nvme" if protocol == "nvme" else {"HDD": "hdd", "SSD": "ssd"}.get(kind or ""),
         protocol=protocol,
-        storage_controller=_name(number),
+        storage_controller=f"c{number}",
         storage_controller_drive_id=integer(row.get("DID") if "DID" in row else row.get("PID")),
         capacity_bytes=_capacity(text(more.get("Raw size")), block) or size_bytes(text(row.get("Size")), binary=True),
         block_size_bytes=block,
@@ -257,7 +246,7 @@ def _volume(
         raid_type=word(row.get("TYPE")),
         size_bytes=_volume_bytes(text(row.get("Size")), positive(properties.get("Number of Blocks"))),
         status=health(row.get("State")),
-        storage_controller=_name(number),
+        storage_controller=f"c{number}",
         wwn=wwn(text(properties.get("SCSI NAA Id"))),
         logical_name=word(properties.get("OS Drive Name")),
         physical_drives=tuple(item for item in places if item),

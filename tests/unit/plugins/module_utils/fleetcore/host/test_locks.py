@@ -70,7 +70,10 @@ def test_it_waits_until_the_other_is_done(tmp_path):
 
 def test_a_process_that_is_killed_gives_it_back(tmp_path):
     (name,) = _made(tmp_path, "bmc a")
-    code = "import fcntl, os, sys; f = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(f, fcntl.LOCK_EX); print(1, flush=True); input()"
+    code = (
+        "import fcntl, os, sys; f = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(f, fcntl.LOCK_EX);"
+        "print(1, flush=True); input()"
+    )
     with subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
         with pytest.raises(Busy):

@@ -63,7 +63,7 @@ def client_of(*answers, token="secret"):
     return ServerClient(http, clock, URL + "/", token=token), http, clock
 
 
-# -- requests ------------------------------------------------------------------------------------------------------------
+# -- requests ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_name_that_no_url_can_hold_sends_nothing(machine):
     assert http.requests == []
 
 
-# -- answers -------------------------------------------------------------------------------------------------------------
+# -- answers -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("body", "expected"), [(None, []), ([], []), (["a", "b"], ["a", "b"])])
@@ -207,7 +207,7 @@ def test_plain_text_is_what_the_json_v1_paths_refuse_with():
         client_of(text("Failed to read\nstack", 500))[0].description("x")
 
 
-# -- repetition ------------------------------------------------------------------------------------------------------------
+# -- repetition --------------------------------------------------------------------------------------------------------
 
 DOWN = errors.Unreachable("fleet.example.com:443: connection refused", address="fleet.example.com:443")
 
@@ -266,7 +266,7 @@ def test_a_repeated_request_for_a_power_cycle_has_the_same_key():
     assert first == second
 
 
-# -- lists and inventory -----------------------------------------------------------------------------------------------------
+# -- lists and inventory -----------------------------------------------------------------------------------------------
 
 
 def test_pages_are_followed_with_the_filters():

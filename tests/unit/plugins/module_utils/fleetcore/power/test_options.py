@@ -32,6 +32,7 @@ def test_addresses(params, url):
         ({"address": ""}, "address"),
         ({"address": "   "}, "address"),
         ({"address": "a b"}, "address"),
+        ({"address": "127.0.0.1:1"}, "address"),
         ({"address": "-oProxyCommand"}, "address"),
         ({"address": "ftp://10.0.0.1"}, "address"),
         ({"address": "https://10.0.0.1/redfish"}, "address"),

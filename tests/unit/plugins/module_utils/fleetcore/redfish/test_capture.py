@@ -14,7 +14,7 @@ import tarfile
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Verdict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import load, read
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import read
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.record import Record, RecordingWalker
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.redact import (
@@ -113,7 +113,7 @@ def test_a_replay_gives_the_same_document(tmp_path):
 
 
 def test_the_mockup_has_each_resource_once_and_whole(tmp_path):
-    bodies = load(saved(tmp_path, record()[0]))
+    bodies = read(saved(tmp_path, record()[0])).bodies
     collection = json.loads(bodies["/redfish/v1/Systems/1/Memory"])
     assert collection["Members"] == [{"@odata.id": f"/redfish/v1/Systems/1/Memory/{number}"} for number in (1, 2, 3)]
     assert "Members@odata.nextLink" not in collection, "the pages are joined"

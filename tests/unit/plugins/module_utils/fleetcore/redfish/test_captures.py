@@ -19,9 +19,9 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import load
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import read
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.interpret import interpret
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import from_capture
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import replay
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
 
 GIB = 2**30
@@ -41,7 +41,7 @@ def fixture_file(name):
 
 @functools.cache
 def machine(name, system=None):
-    device = from_capture(load(fixture_file(f"{name}.tar.gz")), system)
+    device = replay(read(fixture_file(f"{name}.tar.gz")), system=system)
     assert device_from_dict(to_dict(device)) == device
     assert not [
         verdict for verdict in device.coverage.values() if verdict.verdict not in (Verdict.COLLECTED, Verdict.ABSENT)
@@ -235,7 +235,7 @@ SECTION_FIELDS = {
 @pytest.mark.parametrize("name", ["dell-r750", "hpe-dl325", "dmtf-rackmount1"])
 def test_a_section_by_itself_is_as_whole_as_among_all(name):
     assert set(SECTION_FIELDS) == set(SECTIONS) - {"power"}
-    bodies = load(fixture_file(f"{name}.tar.gz"))
+    bodies = read(fixture_file(f"{name}.tar.gz")).bodies
     lower = {path.lower(): path for path in bodies}
     whole = machine(name)
     for section, fields in SECTION_FIELDS.items():
@@ -248,5 +248,5 @@ def test_a_section_by_itself_is_as_whole_as_among_all(name):
         alone = interpret(walker.tree, walker.coverage())
         assert [getattr(alone, field) for field in fields] == [getattr(whole, field) for field in fields], section
         assert alone.coverage[section] == whole.coverage[section]
-        read = {key for key, item in alone.coverage.items() if item.verdict is not Verdict.SKIPPED}
-        assert read == {section, "system", "power"}
+        seen = {key for key, item in alone.coverage.items() if item.verdict is not Verdict.SKIPPED}
+        assert seen == {section, "system", "power"}

@@ -15,7 +15,8 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     to_dict,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import from_capture
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.capture import Recording
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.replay import replay
 
 V1 = "/redfish/v1"
 SYSTEM = f"{V1}/Systems/zz"
@@ -68,7 +69,7 @@ def tree():
 
 
 def read(tree, system=None):
-    device = from_capture({path: json.dumps(body).encode() for path, body in tree.items()}, system)
+    device = replay(Recording({path: json.dumps(body).encode() for path, body in tree.items()}), system=system)
     assert device_from_dict(to_dict(device)) == device
     assert not [item for item in device.coverage.values() if item.verdict is Verdict.FAILED]
     return device
@@ -851,7 +852,7 @@ def test_without_a_look_at_the_modules_their_sum_is_not_told(tree):
     """The modules of the last time are kept then."""
     tree[SYSTEM].update(MemorySummary={"TotalSystemMemoryGiB": 767}, Memory=ref(f"{SYSTEM}/Memory"))
     bodies = {path: json.dumps(body).encode() for path, body in tree.items()}
-    device = from_capture({**bodies, f"{SYSTEM}/Memory": b"{"})
+    device = replay(Recording({**bodies, f"{SYSTEM}/Memory": b"{"}))
     assert device.coverage["memory"].verdict is Verdict.FAILED
     assert device.metadata == {}
 

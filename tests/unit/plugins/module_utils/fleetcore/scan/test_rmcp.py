@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 # ASF 2.0 (DSP0136), section 3.2.4: header, enterprise number 4542, type, tag, reserved, length of data.
 PING = bytes.fromhex("0600ff06 000011be 80 2a 00 00")
 PONG = bytes.fromhex("0600ff06 000011be 40 2a 00 10 000011be 00000000 81 00 000000000000")
-# IPMI 2.0, sections 13.1.3, 13.8 and 22.13: session header without authentication, then the message with its two checksums.
+# IPMI 2.0, sections 13.1.3, 13.8 and 22.13: session header without authentication, then the message with its two
+# checksums.
 QUESTION = bytes.fromhex("0600ff07 00 00000000 00000000 09 2018c8 81 00 38 8e 04 b5")
 
 

@@ -230,7 +230,7 @@ def test_documents_as_files(tmp_path):
     assert json.loads(file.read_text())["serial"] == "S0"
 
 
-# -- stop and resume --------------------------------------------------------------------------------------------------------
+# -- stop and resume ---------------------------------------------------------------------------------------------------
 
 
 def stopped(bmcs, after, **options):

@@ -13,7 +13,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     PowerSupply,
     StorageController,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.inventory_rows import with_rows
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.join import with_rows
 
 
 def row(name, version):
