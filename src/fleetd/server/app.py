@@ -11,9 +11,8 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -27,7 +26,6 @@ from fleetd.server.config import Settings
 from fleetd.server.credentials import capability as credentials
 from fleetd.server.devices import capability as devices
 from fleetd.server.inventory import capability as inventory
-from fleetd.server.kernel import backup as backups
 from fleetd.server.kernel import migrate, parts
 from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.capability import Services
@@ -72,30 +70,10 @@ def make_store(settings: Settings) -> Transactions:
     return Transactions(make_engine(settings.database.url, settings.database.pool_size))
 
 
-def ready(store: Transactions) -> None:
-    """See ``migrate.ready``."""
-    migrate.ready(store)
-
-
-def migrate_store(store: Transactions) -> tuple[str | None, str]:
-    """Bring the schema to this version: the revisions before and after."""
-    return migrate.upgrade(store.engine)
-
-
 def make_services(settings: Settings, store: Transactions) -> Services:
     """The use cases over ``store``, as the settings say."""
     options = {capability.name: capability.options(settings) for capability in CAPABILITIES}
     return Services(CAPABILITIES, store, utc_now, options)
-
-
-def backup(store: Transactions, path: Path) -> Mapping[str, int]:
-    """See ``kernel/backup.py``."""
-    return backups.backup(store.engine, path)
-
-
-def restore(store: Transactions, path: Path) -> tuple[str, Mapping[str, int]]:
-    """See ``kernel/backup.py``."""
-    return backups.restore(store.engine, path)
 
 
 def make_app(settings: Settings, services: Services) -> FastAPI:

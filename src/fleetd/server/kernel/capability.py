@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import APIRouter
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
-from fleetd.server.kernel.retention.model import Kept
+from fleetd.server.kernel.engine import Clock, Transactions
+from fleetd.server.kernel.retention import Kept
 from fleetd.server.kernel.tally import Count, Tally
 
 T = TypeVar("T")
@@ -42,6 +41,14 @@ class Live(Protocol):
 
     def close(self) -> None:
         """End all streams, because the server stops."""
+
+
+def gauge(name: str, words: str, values: Mapping[Any, float], *labels: str) -> GaugeMetricFamily:
+    """A figure for Prometheus, by the values of its labels."""
+    family = GaugeMetricFamily(name, words, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
 
 
 @dataclass(frozen=True)
