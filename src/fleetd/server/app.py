@@ -13,7 +13,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -140,7 +139,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         )
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _ignore)
+            signal.signal(number, lambda _number, _frame: None)
         with contextlib.ExitStack() as running:
             for task in (task for capability in CAPABILITIES for task in capability.tasks):
                 run = functools.partial(task.run, services)
@@ -180,10 +179,6 @@ def _more_files() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _ignore(_number: int, _frame: Any) -> None:
-    return
 
 
 def _listen(host: str, port: int) -> socket.socket:

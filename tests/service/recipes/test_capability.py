@@ -175,8 +175,6 @@ from alembic import op
 
 revision = "9999"
 down_revision = "{head}"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -21,18 +21,6 @@ from fleetd.server.kernel.tally import Count, Tally
 T = TypeVar("T")
 
 
-def _no_options(_settings: Any) -> Mapping[str, Any]:
-    return {}
-
-
-def _no_figures(_services: Services) -> Iterable[Metric]:
-    return ()
-
-
-def _nothing(_services: Services) -> None:
-    return
-
-
 class Live(Protocol):
     """Tells those who listen to a stream what is new."""
 
@@ -80,15 +68,15 @@ class Capability:
 
     name: str
     build: Callable[..., object] | None = None
-    options: Callable[[Any], Mapping[str, Any]] = _no_options
-    ready: Callable[[Services], None] = _nothing
+    options: Callable[[Any], Mapping[str, Any]] = lambda _settings: {}
+    ready: Callable[[Services], None] = lambda _services: None
     routers: tuple[APIRouter, ...] = ()
     live: Callable[[Services], Live] | None = None
     tasks: tuple[Task, ...] = ()
     events: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
     counts: tuple[Count, ...] = ()
-    figures: Callable[[Services], Iterable[Metric]] = _no_figures
+    figures: Callable[[Services], Iterable[Metric]] = lambda _services: ()
 
 
 class Services:

@@ -26,8 +26,7 @@ from fleetd.server.kernel.http.errors import Json, as_invalid_input
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
 from fleetd.server.legacy import monitor, wire
-from fleetd.server.legacy.monitor import Go, or_default
-from fleetd.server.legacy.observed import observed
+from fleetd.server.legacy.monitor import Go, observed, or_default
 from fleetd.server.machines.holds import toggle_maintenance
 from fleetd.server.machines.model import AttachedDevice, ControllerState
 from fleetd.server.machines.service import Machines, checked_id
