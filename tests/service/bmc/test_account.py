@@ -70,12 +70,12 @@ def test_a_password_that_does_not_take(module, login, fault):
 def test_a_bmc_that_stores_another_password(module, bmc, login):
     """It cuts the password off, say: nobody could log in again, were the old one not put back."""
     old = bmc.password
-    change = bmc._change_account
+    change = bmc._accounts.change
 
     def cut(resource, changes):
         change(resource, {**changes, "Password": changes["Password"][:12]} if "Password" in changes else changes)
 
-    bmc._change_account = cut
+    bmc._accounts.change = cut
     result = module("bmc_account", name="admin", account_password="0123456789abcdef", verify_timeout=1, **login(bmc))
     assert result["failure"]["code"] == "not_verified"
     assert "was put back and works" in result["msg"]
@@ -123,13 +123,13 @@ def test_a_bmc_that_restarts_while_the_password_is_changed(module, login):
     """The change was made and its answer lost; when the BMC is back, the new password holds, and it is no failure."""
     with running_farm(BmcSpec(tree="server", password="the-old-one", bmc_reset_seconds=2)) as farm:
         bmc = farm.bmcs[0]
-        change = bmc._change_account
+        change = bmc._accounts.change
 
         def change_and_restart(resource, changes):
             change(resource, changes)
             bmc._restart()
 
-        bmc._change_account = change_and_restart
+        bmc._accounts.change = change_and_restart
         done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
         assert (done["changed"], done["password"]) == (True, {"changed": True, "verified": True}), done
         assert (bmc.access.password, bmc.access.failed) == (NEW, 0)
@@ -137,13 +137,13 @@ def test_a_bmc_that_restarts_while_the_password_is_changed(module, login):
 
 def test_a_bmc_that_ends_the_session_with_the_old_password(module, bmc, login):
     """What follows the change is read over a session of the new password: no refused login is left behind."""
-    change = bmc._change_account
+    change = bmc._accounts.change
 
     def change_and_log_out(resource, changes):
         change(resource, changes)
         bmc.access.close_all()
 
-    bmc._change_account = change_and_log_out
+    bmc._accounts.change = change_and_log_out
     done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
     assert done["password"]["verified"], done
     assert (bmc.access.password, bmc.access.failed) == (NEW, 0)
@@ -154,14 +154,14 @@ def test_an_account_that_others_lock_meanwhile(module, bmc, login):
     want = {"name": "monitoring", "role": "ReadOnly"}
     module("bmc_account", **want, account_password=NEW, **login(bmc))
     path = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"][1:])
-    change = bmc._change_account
+    change = bmc._accounts.change
 
     def change_and_lock(resource, changes):
         if "Password" in changes:
             bmc.state.update(path, {"Locked": True})
         change(resource, changes)
 
-    bmc._change_account = change_and_lock
+    bmc._accounts.change = change_and_lock
     done = module("bmc_account", **want, account_password=NEW + "x", current_password=NEW, **login(bmc))
     assert (done["changed"], done["password"]["verified"]) == (True, True), done
     assert (done["account"]["locked"], bmc.access.others) == (False, {"monitoring": NEW + "x"})

@@ -97,7 +97,7 @@ def test_a_bmc_that_is_busy_for_a_moment_resets_all_the_same(bmc, module):
     assert module("bmc_power", state="reset", **login(bmc))["power"]["verified"]
     bmc.faults.add("status:method=POST,path=*ComputerSystem.Reset,status=403")
     refused = module("bmc_power", state="reset", **login(bmc))
-    assert refused["msg"] == "127.0.0.1: this account may not do this (Fault.)"
+    assert refused["msg"] == "127.0.0.1: this account may not do this (Base.1.18.InternalError Fault.)"
 
 
 def test_what_a_bmc_does_not_offer_is_not_planned(bmc, module):

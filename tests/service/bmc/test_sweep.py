@@ -161,7 +161,7 @@ def test_faults_cost_the_others_nothing(module):
 
 def test_bmcs_that_restart_forget_or_have_no_session_left(module):
     kinds = {
-        "restarts": Fault("reset", skip=12),
+        "restarts": Fault("reset", skip=20),
         "closes": Fault("truncate", skip=12, times=2),
         "full": Fault("session-limit"),
         "forgets": Fault("logout", skip=12, times=1),

@@ -35,16 +35,17 @@ SIXTEEN_MIB = 16 << 20
 
 def _parsers():
     found = {}
-    for info in pkgutil.iter_modules(fleetcore.inband.parse.__path__):
-        module = importlib.import_module(f"fleetcore.inband.parse.{info.name}")
-        for name, function in vars(module).items():
-            if name.startswith("parse_") and function.__module__ == module.__name__:
-                found[f"{info.name}.{name}"] = function
+    for package in (fleetcore.inband.parse, fleetcore.ipmi):
+        for info in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{info.name}")
+            for name, function in vars(module).items():
+                if name.startswith("parse_") and function.__module__ == module.__name__:
+                    found[f"{info.name}.{name}"] = function
     return found
 
 
 PARSERS = _parsers()
-BINARY = [name for name in PARSERS if name.startswith(("fru.", "ipmi.", "smbios."))]
+BINARY = [name for name in PARSERS if name.startswith(("fru.", "values.", "smbios."))]
 TEXTUAL = [name for name in PARSERS if name not in BINARY]
 PRINTED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
