@@ -19,7 +19,7 @@ COMMANDS = {
     "demo": "fleetd.demo.cli:command",
     "export": "fleetd.server.cli:export",
     "init": "fleetd.server.cli:init",
-    "migrate": "fleetd.server.cli:migrate",
+    "migrate": "fleetd.server.cli:make_migrate",
     "monitor": "fleetd.monitor.cli:command",
     "prune": "fleetd.server.cli:prune",
     "restore": "fleetd.server.cli:make_restore",

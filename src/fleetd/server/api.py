@@ -33,23 +33,12 @@ def create(
         docs_url=None,  # it would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        swagger_ui_oauth2_redirect_url=None,
     )
     policy = policy or Policy()
     registry = ops.registry(services)
     live = [capability.live(services) for capability in services.capabilities if capability.live]
-    state.keep(
-        api,
-        state.State(
-            services,
-            policy,
-            FailedLogins(policy.failures),
-            registry,
-            rendering.error_page,
-            wire.description,
-            live,
-        ),
-    )
+    failures = FailedLogins(policy.failures)
+    api.state.fleetd = state.State(services, policy, failures, registry, rendering.error_page, wire.description, live)
     api.include_router(ops.router)
     for capability in services.capabilities:
         for router in capability.routers:

@@ -11,10 +11,8 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,7 +25,6 @@ from fleetd.server.config import Settings
 from fleetd.server.credentials import capability as credentials
 from fleetd.server.devices import capability as devices
 from fleetd.server.inventory import capability as inventory
-from fleetd.server.kernel import backup as backups
 from fleetd.server.kernel import migrate, parts
 from fleetd.server.kernel.auth.policy import Policy
 from fleetd.server.kernel.capability import Services
@@ -72,30 +69,10 @@ def make_store(settings: Settings) -> Transactions:
     return Transactions(make_engine(settings.database.url, settings.database.pool_size))
 
 
-def ready(store: Transactions) -> None:
-    """See ``migrate.ready``."""
-    migrate.ready(store)
-
-
-def migrate_store(store: Transactions) -> tuple[str | None, str]:
-    """Bring the schema to this version: the revisions before and after."""
-    return migrate.upgrade(store.engine)
-
-
 def make_services(settings: Settings, store: Transactions) -> Services:
     """The use cases over ``store``, as the settings say."""
     options = {capability.name: capability.options(settings) for capability in CAPABILITIES}
     return Services(CAPABILITIES, store, utc_now, options)
-
-
-def backup(store: Transactions, path: Path) -> Mapping[str, int]:
-    """See ``kernel/backup.py``."""
-    return backups.backup(store.engine, path)
-
-
-def restore(store: Transactions, path: Path) -> tuple[str, Mapping[str, int]]:
-    """See ``kernel/backup.py``."""
-    return backups.restore(store.engine, path)
 
 
 def make_app(settings: Settings, services: Services) -> FastAPI:
@@ -162,7 +139,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
         )
         # uvicorn raises the signal again when it has stopped: a clean stop is exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _ignore)
+            signal.signal(number, lambda _number, _frame: None)
         with contextlib.ExitStack() as running:
             for task in (task for capability in CAPABILITIES for task in capability.tasks):
                 run = functools.partial(task.run, services)
@@ -202,10 +179,6 @@ def _more_files() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _ignore(_number: int, _frame: Any) -> None:
-    return
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -48,9 +48,10 @@ def _store(settings: Settings) -> Iterator[Transactions]:
 def _services(settings: Settings) -> Iterator[Services]:
     """The use cases on the database, whose schema has to be of this version."""
     from fleetd.server import app  # noqa: PLC0415
+    from fleetd.server.kernel import migrate  # noqa: PLC0415
 
     with _store(settings) as store:
-        app.ready(store)
+        migrate.ready(store)
         yield app.make_services(settings, store)
 
 
@@ -77,6 +78,7 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
     from fleetd.server import app  # noqa: PLC0415
     from fleetd.server.config import Settings  # noqa: PLC0415
     from fleetd.server.credentials.cipher import new_key  # noqa: PLC0415
+    from fleetd.server.kernel import migrate  # noqa: PLC0415
 
     root: Path | None = ctx.find_root().obj
     file = root or directory / "fleetd.yml"
@@ -100,7 +102,7 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
             with _store(settings) as store, _private_files():
                 if keys:
                     keys.write_text(f"{new_key()}\n", encoding="ascii")
-                app.migrate_store(store)
+                migrate.upgrade(store.engine)
                 _token, secret = app.make_services(settings, store).tokens.create("admin", Scope.ADMIN, only_first=True)
                 with file.open("x", encoding="utf-8") as stream:
                     stream.write(text)
@@ -166,15 +168,15 @@ def serve(ctx: click.Context, listen: str | None, url: str | None, upgrade: bool
 
 def _upgrade(settings: Settings) -> tuple[str | None, str]:
     """Bring the schema to this version: the revisions before and after."""
-    from fleetd.server import app  # noqa: PLC0415
+    from fleetd.server.kernel import migrate  # noqa: PLC0415
 
     with _store(settings) as store, _private_files():
-        return app.migrate_store(store)
+        return migrate.upgrade(store.engine)
 
 
-@click.command()
+@click.command("migrate")
 @click.pass_context
-def migrate(ctx: click.Context) -> None:
+def make_migrate(ctx: click.Context) -> None:
     """Bring the database's schema to this version. Repeating it does nothing."""
     before, after = _upgrade(_settings(ctx))
     click.echo(f"schema {after}" if before == after else f"schema {before or 'empty'} -> {after}")
@@ -191,10 +193,10 @@ def make_backup(ctx: click.Context, path: Path) -> None:
 
     Credentials are in it encrypted, as in the database; their keys are not: keep those elsewhere.
     """
-    from fleetd.server import app  # noqa: PLC0415
+    from fleetd.server.kernel.backup import backup  # noqa: PLC0415
 
     with _store(_settings(ctx)) as store:
-        counts = app.backup(store, path)
+        counts = backup(store.engine, path)
     click.echo(f"{path}: {sum(counts.values())} rows of {len(counts)} tables, {counts['machines']} machines")
 
 
@@ -203,10 +205,10 @@ def make_backup(ctx: click.Context, path: Path) -> None:
 @click.pass_context
 def make_restore(ctx: click.Context, path: Path) -> None:
     """Put a backup into an empty database, of whatever kind, and bring its schema to this version."""
-    from fleetd.server import app  # noqa: PLC0415
+    from fleetd.server.kernel.backup import restore  # noqa: PLC0415
 
     with _store(_settings(ctx)) as store, _private_files():
-        schema, counts = app.restore(store, path)
+        schema, counts = restore(store.engine, path)
     rows, machines = sum(counts.values()), counts["machines"]
     click.echo(f"restored {rows} rows of {len(counts)} tables (schema {schema}), {machines} machines")
 

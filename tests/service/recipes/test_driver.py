@@ -184,7 +184,7 @@ def test_nobody_says_the_names_a_second_time() -> None:
     listed = re.compile(r"\bpdu\b.*\bwake_on_lan\b.*\bcommand\b.*\btasks\b")
     found = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
-        for folder in ("plugins", "playbooks")
+        for folder in ("plugins", "playbooks", "src")
         for path in (ROOT / folder).rglob("*.*")
         if path.suffix in (".py", ".yml") and path.name not in written
         for line in path.read_text(encoding="utf-8").splitlines()

@@ -204,8 +204,8 @@ class Stores:
         self.credentials = services.credentials._store
         self.events = services.events._store
         self.tokens = services.tokens._store
-        self.requests = services.requests._store
-        self.retention = services.retention._store
+        self.requests = services.requests
+        self.retention = services.retention
 
 
 @pytest.fixture

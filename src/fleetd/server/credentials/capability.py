@@ -14,8 +14,7 @@ from fleetd.server.credentials.api import router
 from fleetd.server.credentials.cipher import KeyRing, read_keys
 from fleetd.server.credentials.service import Credentials
 from fleetd.server.kernel.capability import Capability
-from fleetd.server.kernel.retention.model import Kept
-from fleetd.server.kernel.retention.store import prune_rows
+from fleetd.server.kernel.retention import Kept, prune_rows
 
 
 def _options(settings: Any) -> Mapping[str, Any]:

@@ -11,8 +11,7 @@ from fleetcore.errors import InvalidInput
 
 from fleetd.server.credentials.model import AuditEntry, Cipher, Credential
 from fleetd.server.credentials.store import CredentialStore
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.ids import new_id
 
 

@@ -10,8 +10,7 @@ from fleetd.server.devices import tables
 from fleetd.server.devices.api import router
 from fleetd.server.devices.service import DOCUMENTS, Devices
 from fleetd.server.kernel.capability import Capability, Services
-from fleetd.server.kernel.retention.model import Kept
-from fleetd.server.kernel.retention.store import prune_rows
+from fleetd.server.kernel.retention import Kept, prune_rows
 from fleetd.server.machines.service import Machines
 from fleetd.server.work.service import WorkService
 

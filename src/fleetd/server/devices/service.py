@@ -21,8 +21,7 @@ from fleetcore.errors import InvalidInput, NotFound, ParseError
 from fleetd.server.devices.conditions import DocumentOlder
 from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication
 from fleetd.server.devices.store import DeviceStore
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.tally import Count, Tally
 from fleetd.server.machines.conditions import HasBmc, LifecycleIn, LifecycleNotIn, NotHeld, NotQuarantined
 from fleetd.server.machines.model import DeviceSummary, Machine

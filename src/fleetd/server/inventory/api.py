@@ -14,7 +14,7 @@ from fleetd.server.inventory.service import inventory
 from fleetd.server.kernel.auth.http import Reader
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http.request import etag, matches
-from fleetd.server.machines.api import Known, Where
+from fleetd.server.machines.query import Known, Where
 
 router = http.router("inventory")
 

@@ -11,27 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fastapi import APIRouter
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from fleetd.server.kernel import migrate
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
-from fleetd.server.kernel.retention.model import Kept
+from fleetd.server.kernel.engine import Clock, Transactions
+from fleetd.server.kernel.retention import Kept
 from fleetd.server.kernel.tally import Count, Tally
 
 T = TypeVar("T")
-
-
-def _no_options(_settings: Any) -> Mapping[str, Any]:
-    return {}
-
-
-def _no_figures(_services: Services) -> Iterable[Metric]:
-    return ()
-
-
-def _nothing(_services: Services) -> None:
-    return
 
 
 class Live(Protocol):
@@ -42,6 +29,14 @@ class Live(Protocol):
 
     def close(self) -> None:
         """End all streams, because the server stops."""
+
+
+def gauge(name: str, words: str, values: Mapping[Any, float], *labels: str) -> GaugeMetricFamily:
+    """A figure for Prometheus, by the values of its labels."""
+    family = GaugeMetricFamily(name, words, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
 
 
 @dataclass(frozen=True)
@@ -73,15 +68,15 @@ class Capability:
 
     name: str
     build: Callable[..., object] | None = None
-    options: Callable[[Any], Mapping[str, Any]] = _no_options
-    ready: Callable[[Services], None] = _nothing
+    options: Callable[[Any], Mapping[str, Any]] = lambda _settings: {}
+    ready: Callable[[Services], None] = lambda _services: None
     routers: tuple[APIRouter, ...] = ()
     live: Callable[[Services], Live] | None = None
     tasks: tuple[Task, ...] = ()
     events: tuple[str, ...] = ()
     kept: tuple[Kept, ...] = ()
     counts: tuple[Count, ...] = ()
-    figures: Callable[[Services], Iterable[Metric]] = _no_figures
+    figures: Callable[[Services], Iterable[Metric]] = lambda _services: ()
 
 
 class Services:

@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from fleetd.server.kernel.tables import UtcDateTime
 
 T = TypeVar("T")
+Clock = Callable[[], datetime]  # aware, UTC
 
 ATTEMPTS = 10
 _RETRIED_STATES = frozenset({"40001", "40P01"})  # serialization failure, deadlock
@@ -106,7 +107,7 @@ class Transactions:
         self,
         engine: Engine,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], datetime] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.engine = engine
         self.retried = 0

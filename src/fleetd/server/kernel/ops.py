@@ -14,11 +14,10 @@ from prometheus_client.registry import Collector
 
 from fleetd import __version__
 from fleetd.server.kernel.auth.http import Reader, Who
-from fleetd.server.kernel.capability import Services
-from fleetd.server.kernel.figures import gauge
+from fleetd.server.kernel.capability import Services, gauge
 from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.retention.service import Retention
+from fleetd.server.kernel.retention import Retention
 
 router = APIRouter(tags=["operations"])
 

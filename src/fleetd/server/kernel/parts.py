@@ -3,21 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from fleetd.server.kernel.auth.service import LOGINS_FAILED, Tokens
 from fleetd.server.kernel.capability import Capability, Services, Task
 from fleetd.server.kernel.events.api import router
-from fleetd.server.kernel.events.figures import figures
 from fleetd.server.kernel.events.service import APPENDED, Events
 from fleetd.server.kernel.events.store import prune_events
 from fleetd.server.kernel.http.streams import Feed
-from fleetd.server.kernel.idempotency.service import Requests
-from fleetd.server.kernel.idempotency.store import prune_answers
-from fleetd.server.kernel.retention.model import Kept
-from fleetd.server.kernel.retention.service import Retention
+from fleetd.server.kernel.idempotency import Requests, prune_answers
+from fleetd.server.kernel.retention import Kept, Retention
 
 
 def _events(services: Services) -> Events:
@@ -26,19 +25,25 @@ def _events(services: Services) -> Events:
 
 
 def _retention(services: Services, ages: Mapping[str, timedelta] | None = None) -> Retention:
-    """Those that are kept for ever are not in ``ages``."""
+    """What ``ages`` does not name has the age that its capability declares; 0 is for ever."""
     kept = [item for capability in services.capabilities for item in capability.kept]
-    return Retention(services.tx, services.clock, services.tally, kept, ages)
+    every = {**{item.name: item.age for item in kept}, **(ages or {})}
+    finite = {name: age for name, age in every.items() if age}
+    return Retention(services.tx, services.clock, services.tally, kept, finite)
 
 
 def _ages(settings: Any) -> Mapping[str, Any]:
-    """``retention.<name>_days`` of the settings; 0 is for ever."""
+    """``retention.<name>_days`` of the settings."""
     given = settings.retention.model_dump()
     days = {
         name.removesuffix("_days"): timedelta(days=value) for name, value in given.items() if name.endswith("_days")
     }
-    ages = {**days, "answers": timedelta(hours=settings.retention.answers_hours)}
-    return {"ages": {name: age for name, age in ages.items() if age}}
+    return {"ages": {**days, "answers": timedelta(hours=settings.retention.answers_hours)}}
+
+
+def _figures(services: Services) -> Iterator[Metric]:
+    _pruned, last = services.of(Events).bounds()
+    yield CounterMetricFamily("fleetd_events", "Events in the log, since the database was made", last)
 
 
 EVENTS = Capability(
@@ -47,7 +52,7 @@ EVENTS = Capability(
     events=("fleetd",),
     kept=(Kept("events", timedelta(days=90), prune_events),),
     counts=(APPENDED,),
-    figures=figures,
+    figures=_figures,
     routers=(router,),
     live=lambda services: Feed(services.of(Events)),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -25,11 +26,12 @@ from fleetd.server.kernel.http.errors import Json, as_invalid_input
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
 from fleetd.server.legacy import monitor, wire
-from fleetd.server.legacy.monitor import Go, or_default
-from fleetd.server.legacy.observed import observed
-from fleetd.server.machines import service as changes
+from fleetd.server.legacy.monitor import Go, observed, or_default
+from fleetd.server.machines.holds import toggle_maintenance
 from fleetd.server.machines.model import AttachedDevice, ControllerState
-from fleetd.server.machines.service import Machines
+from fleetd.server.machines.service import Machines, checked_id
+from fleetd.server.machines.service import remove_device as forget_device
+from fleetd.server.machines.service import set_note as write_note
 from fleetd.server.powercycles.service import Powercycles
 
 _WORDS = {
@@ -102,7 +104,7 @@ def _id(machine_id: str) -> str:
     """:raises InvalidInput: blank."""
     if not machine_id.strip():
         raise InvalidInput("the machine id is blank: add it to the path", field="id")
-    return changes.checked_id(machine_id)
+    return checked_id(machine_id)
 
 
 AllMachines = Annotated[Machines, http.service(Machines)]
@@ -218,7 +220,7 @@ def all_descriptions(machines: AllMachines, _who: Reader) -> Response:
 @router.post("/_/machine/toggle_mode/{machine_id:path}")
 def toggle_mode(machine_id: str, machines: AllMachines, who: Operator) -> Response:
     """Maintenance on or off."""
-    machines.describe(_id(machine_id), changes.toggle_mode(who.actor))
+    machines.describe(_id(machine_id), toggle_maintenance(who.actor))
     return Response()
 
 
@@ -232,7 +234,7 @@ def toggle_powercycle(machine_id: str, cycles: Cycles, who: Operator) -> Respons
 @router.post("/_/machine/remove_device/{machine_id:path}")
 def remove_device(machine_id: str, machines: AllMachines, who: Operator) -> Response:
     """Forget the attached device."""
-    machines.describe(_id(machine_id), changes.remove_device(who.actor))
+    machines.describe(_id(machine_id), forget_device(who.actor))
     return Response()
 
 
@@ -246,7 +248,7 @@ def delete_machine(machine_id: str, machines: AllMachines, _who: Operator) -> Re
 @router.post("/_/machine/clear_quarantined/{machine_id:path}")
 def clear_quarantined(machine_id: str, machines: AllMachines, _who: Operator) -> Response:
     """Lift the quarantine."""
-    machines.describe(_id(machine_id), changes.clear_quarantined)
+    machines.describe(_id(machine_id), lambda previous, _now: replace(previous, is_quarantined=False))
     return Response()
 
 
@@ -259,14 +261,14 @@ def set_attached_device(machine_id: str, body: Body, machines: AllMachines, _who
     except ValueError:
         known = ", ".join(item.value for item in AttachedDevice)
         raise InvalidInput(f"AttachedDevice: {value[:80]!r} is not one of {known}", field="AttachedDevice") from None
-    machines.describe(_id(machine_id), changes.set_attached_device(device))
+    machines.describe(_id(machine_id), lambda previous, _now: replace(previous, attached_device=device))
     return Response()
 
 
 @router.post("/_/machine/set_note/{machine_id:path}")
 def set_note(machine_id: str, body: Body, machines: AllMachines, who: Operator) -> Response:
     """A note for people."""
-    machines.describe(_id(machine_id), changes.set_note(_parse(_Note, body).message, who.actor))
+    machines.describe(_id(machine_id), write_note(_parse(_Note, body).message, who.actor))
     return Response()
 
 
@@ -277,5 +279,8 @@ def supply_chromeos(machine_id: str, body: Body, machines: AllMachines, _who: Op
     if not _SSH_USER_IP.match(parsed.ssh_user_ip):
         raise InvalidInput(f"SSHUserIP: {parsed.ssh_user_ip[:80]!r} is not user@host", field="SSHUserIP")
     dimensions = {name: tuple(values or ()) for name, values in (parsed.dimensions or {}).items()}
-    machines.describe(_id(machine_id), changes.supply_chromeos(parsed.ssh_user_ip, dimensions))
+    values: dict[str, Any] = {"ssh_user_ip": parsed.ssh_user_ip, "supplied_dimensions": dimensions}
+    machines.describe(
+        _id(machine_id), lambda previous, _now: replace(previous, attached_device=AttachedDevice.SSH, **values)
+    )
     return Response()

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The event of a machine monitor on the wire.
+"""The event of a machine monitor: on the wire, and as a change of a machine's description.
 
 Like Go's decoder it ignores unknown fields and takes null for an empty value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from fleetd.server.legacy import process
+from fleetd.server.machines.model import Annotation, Description
 
 
 class Go(BaseModel):
@@ -128,3 +132,16 @@ class Event(Go):
             launched_swarming=self.launched_swarming,
             forced_quarantine=self.forced_quarantine,
         )
+
+
+def observed(event: process.MonitorEvent) -> Callable[[Description, datetime], Description]:
+    """Apply :func:`process.process`. The holds of people are not touched."""
+
+    def change(previous: Description, now: datetime) -> Description:
+        shared = [item.name for item in fields(process.ObservedState) if item.name != "announcement"]
+        state = process.process(process.ObservedState(**{name: getattr(previous, name) for name in shared}), event, now)
+        said = state.announcement
+        annotation = previous.annotation if said is None else Annotation(said, "fleetd", now)
+        return replace(previous, annotation=annotation, **{name: getattr(state, name) for name in shared})
+
+    return change

@@ -7,9 +7,10 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Request, Response
 from fleetcore.document.values import clean_mac
-from fleetcore.errors import InvalidInput, NotFound
+from fleetcore.errors import NotFound
+from fleetcore.power.names import BMC_DRIVERS, POWER_DRIVERS, DriverName
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator
 
 from fleetd.server.kernel.auth.http import Operator, Reader
@@ -17,17 +18,16 @@ from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.answers import Shape, errors, page_of
 from fleetd.server.kernel.http.errors import Json, as_invalid_input
-from fleetd.server.kernel.http.fields import CONTROL, Body, CredentialName, MachineId, PathId, Short, Words
+from fleetd.server.kernel.http.fields import CONTROL, Body, CredentialName, MachineId, PathId, Short
 from fleetd.server.kernel.http.request import IfMatch, Page, etag
-from fleetd.server.kernel.idempotency.http import Answer, Once
+from fleetd.server.kernel.idempotency import Answer, Once
 from fleetd.server.kernel.ids import ID_RULE
-from fleetd.server.machines.facets import Facet, MachineFilter
-from fleetd.server.machines.model import BmcAccess, ControllerState, DeviceSummary, Machine
-from fleetd.server.machines.service import WRITABLE, Machines, MachineView
-from fleetd.server.powercycles.api import POWERCYCLE
+from fleetd.server.machines.model import BmcAccess, DeviceSummary, Machine
+from fleetd.server.machines.query import Known, Where
+from fleetd.server.machines.service import WRITABLE, MachineView
+from fleetd.server.powercycles.model import POWERCYCLE
 
 router = http.router("machines")
-Known = Annotated[Machines, http.service(Machines)]
 
 BMC = Shape(BmcAccess)
 DEVICE = Shape(DeviceSummary, also={"worst_finding": Literal["critical", "warning", "info"] | None})
@@ -71,10 +71,10 @@ class Bmc(Body):
         description="IP address or host name", examples=["10.0.0.7"]
     )
     mac: str | None = Field(default=None, description="MAC address of the BMC", examples=["aa:bb:cc:dd:ee:ff"])
-    drivers: list[Literal["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"]] = Field(
-        default=["redfish", "ipmi"],
+    drivers: list[DriverName] = Field(
+        default=list(BMC_DRIVERS),
         min_length=1,
-        max_length=6,
+        max_length=len(POWER_DRIVERS),
         description="tried in this order; the options of those that are no BMC are inventory variables, not kept here",
     )
     redfish_scheme: Literal["https", "http"] = "https"
@@ -150,54 +150,6 @@ class NewMachine(Writable):
 
     id: MachineId = Field(description=f"its name: {ID_RULE}", examples=["rack1-node3"])
 
-
-# -- which machines
-
-
-def _labels(values: list[str]) -> dict[str, str]:
-    """:raises InvalidInput: not name=value."""
-    labels = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name:
-            raise InvalidInput(f"label: write it as name=value (got {value[:80]!r})", field="label")
-        labels[name] = text
-    return labels
-
-
-def _where(
-    known: Known,
-    site: Annotated[Words | None, Query()] = None,
-    rack: Annotated[Words | None, Query()] = None,
-    label: Annotated[list[Words], Query(description="name=value; may be repeated: all have to match")] = [],  # noqa: B006
-    q: Annotated[Words | None, Query(description="part of id, serial, model, MAC, BMC address, label, ...")] = None,
-    lifecycle: Annotated[Words | None, Query()] = None,
-    hold: Annotated[
-        Literal["maintenance", "quarantine", "recovery", "any", "none"] | None, Query(description="why it is held")
-    ] = None,
-    power_state: Annotated[Words | None, Query(description="of the device document: on, off, ...")] = None,
-    controller: Annotated[ControllerState | None, Query(description="whether a runner can power cycle it")] = None,
-    credential: Annotated[Words | None, Query(description="name that its BMC refers to")] = None,
-    powercycle: Annotated[bool | None, Query(description="whether a power cycle request is open")] = None,
-    facet: Annotated[Facet | None, Query(description="a list of the page: `trouble` is all that is wrong")] = None,
-) -> MachineFilter:
-    return MachineFilter(
-        site,
-        rack,
-        _labels(label),
-        q,
-        lifecycle,
-        hold,
-        power_state,
-        controller,
-        credential,
-        powercycle,
-        facet,
-        known.stale_before(),
-    )
-
-
-Where = Annotated[MachineFilter, Depends(_where)]
 
 # -- routes
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from fleetd.server.kernel.capability import Capability, Services
+from prometheus_client.core import Metric
+
+from fleetd.server.kernel.capability import Capability, Services, gauge
 from fleetd.server.machines.api import router
-from fleetd.server.machines.figures import figures
+from fleetd.server.machines.facets import MachineFilter
 from fleetd.server.machines.service import EVENTS, Machines
 from fleetd.server.powercycles.service import Powercycles
 from fleetd.server.work.service import WorkService
@@ -19,6 +22,24 @@ def _build(services: Services, **options: Any) -> Machines:
     return Machines(services.tx, *below, services.clock, services.tally, **options)
 
 
+def _figures(services: Services) -> Iterator[Metric]:
+    known = services.of(Machines)
+    counts = known.count(MachineFilter(stale_before=known.stale_before()))
+    yield gauge(
+        "fleetd_machines",
+        "Machines by lifecycle and state of their power controller",
+        {(lifecycle, state.value): count for (lifecycle, state), count in sorted(counts.states.items())},
+        "lifecycle",
+        "powercycle_state",
+    )
+    yield gauge(
+        "fleetd_machines_condition",
+        "Machines by what holds or ails them; one machine may have several",
+        {(facet.value,): count for facet, count in counts.facets.items()},
+        "condition",
+    )
+
+
 CAPABILITY = Capability(
     "machines",
     _build,
@@ -26,5 +47,5 @@ CAPABILITY = Capability(
     routers=(router,),
     events=("machine", "hold", "controller"),
     counts=(EVENTS,),
-    figures=figures,
+    figures=_figures,
 )

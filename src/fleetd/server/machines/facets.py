@@ -117,7 +117,7 @@ def sortable(text: str | None) -> str:
 class MachineFilter:
     """Every part that is given has to match. ``labels`` are exact; ``q`` is looked for in ``Machine.search_text``.
 
-    ``hold`` is one of ``HOLDS``: one kind, any, or none of them.
+    ``hold`` is one kind, ``any``, or ``none`` of them.
     ``stale_before`` is what the facet ``stale`` means: see ``facets``.
     """
 
@@ -133,9 +133,6 @@ class MachineFilter:
     powercycle: bool | None = None  # whether a request is open
     facet: Facet | None = None
     stale_before: datetime | None = None
-
-
-HOLDS = ("maintenance", "quarantine", "recovery", "any", "none")
 
 
 EVERY_MACHINE = MachineFilter()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from fleetd.server.machines.model import Annotation, Description
 
@@ -30,45 +31,41 @@ def set_maintenance(reason: str, user: str) -> Change:
     return change
 
 
-def clear_maintenance(reason: str, user: str) -> Change:
-    """Work may come again, as far as that person is concerned."""
+def toggle_maintenance(user: str) -> Change:
+    """Maintenance on or off."""
 
     def change(previous: Description, now: datetime) -> Description:
-        if not previous.maintenance_mode:
-            return previous
-        note = _noted("Cleared maintenance mode", reason, user, now)
-        return replace(previous, maintenance_mode="", annotation=note)
+        chosen = clear_maintenance if previous.maintenance_mode else set_maintenance
+        return chosen("", user)(previous, now)
 
     return change
 
 
 def set_quarantine(reason: str, user: str) -> Change:
     """The machine is suspect: latched until a person clears it."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        return replace(previous, is_quarantined=True, annotation=_noted("Quarantined", reason, user, now))
-
-    return change
+    return lambda previous, now: replace(
+        previous, is_quarantined=True, annotation=_noted("Quarantined", reason, user, now)
+    )
 
 
-def clear_quarantine(reason: str, user: str) -> Change:
-    """A person trusts it again."""
+def _cleared(field: str, words: str, **values: Any) -> Callable[[str, str], Change]:
+    """How a hold is cleared, with a reason and by whom.
 
-    def change(previous: Description, now: datetime) -> Description:
-        if not previous.is_quarantined:
-            return previous
-        return replace(previous, is_quarantined=False, annotation=_noted("Cleared quarantine", reason, user, now))
+    :param field: of the description; if it is not set, nothing changes. :param values: what clears it.
+    """
 
-    return change
+    def clear(reason: str, user: str) -> Change:
+        def change(previous: Description, now: datetime) -> Description:
+            if not getattr(previous, field):
+                return previous
+            return replace(previous, annotation=_noted(words, reason, user, now), **values)
+
+        return change
+
+    return clear
 
 
-def clear_recovery(reason: str, user: str) -> Change:
-    """End a recovery that its monitor does not end. It starts again when the monitor still sees its cause."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        if not previous.recovering:
-            return previous
-        note = _noted("Ended recovery", reason, user, now)
-        return replace(previous, recovering="", recovery_start=None, annotation=note)
-
-    return change
+clear_maintenance = _cleared("maintenance_mode", "Cleared maintenance mode", maintenance_mode="")
+clear_quarantine = _cleared("is_quarantined", "Cleared quarantine", is_quarantined=False)
+# It starts again when the monitor still sees its cause.
+clear_recovery = _cleared("recovering", "Ended recovery", recovering="", recovery_start=None)

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fleetcore.power.names import BMC_DRIVERS
+
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.ids import JsonMap
 
@@ -86,7 +88,7 @@ class BmcAccess:
 
     address: str
     mac: str | None = None
-    drivers: tuple[str, ...] = ("redfish", "ipmi")
+    drivers: tuple[str, ...] = BMC_DRIVERS
     redfish_scheme: str = "https"
     redfish_port: int | None = None
     ipmi_port: int | None = None

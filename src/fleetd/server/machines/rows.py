@@ -11,22 +11,17 @@ from fleetd.server.kernel import codec
 from fleetd.server.machines.facets import seen_at, sortable
 from fleetd.server.machines.model import BmcAccess, Description, DeviceSummary, Machine
 
+_AS_IS = ("id", "created_at", "updated_at", "site", "rack", "position", "lifecycle", "version")
+
 
 def machine(row: Row[Any]) -> Machine:
     """The machine of a row."""
     return Machine(
-        id=row.id,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
+        **{name: getattr(row, name) for name in _AS_IS},
         labels=codec.loads(dict[str, str], row.labels),
-        site=row.site,
-        rack=row.rack,
-        position=row.position,
-        lifecycle=row.lifecycle,
         bmc=codec.loads(BmcAccess, row.bmc) if row.bmc else None,
         description=codec.loads(Description, row.description),
         device=codec.loads(DeviceSummary, row.device) if row.device else None,
-        version=row.version,
     )
 
 
@@ -34,11 +29,7 @@ def machine_row(machine: Machine) -> dict[str, Any]:
     """Values of the table's columns; those that are searched are of the description, the BMC and the device."""
     device = machine.device or DeviceSummary()
     return {
-        "id": machine.id,
-        "site": machine.site,
-        "rack": machine.rack,
-        "position": machine.position,
-        "lifecycle": machine.lifecycle,
+        **{name: getattr(machine, name) for name in _AS_IS},
         "labels": codec.dumps(machine.labels),
         "bmc": codec.dumps(machine.bmc) if machine.bmc else None,
         "description": codec.dumps(machine.description),
@@ -57,9 +48,6 @@ def machine_row(machine: Machine) -> dict[str, Any]:
         "worst_finding": device.worst_finding,
         "device": codec.dumps(machine.device) if machine.device else None,
         "search": machine.search_text(),
-        "version": machine.version,
-        "created_at": machine.created_at,
-        "updated_at": machine.updated_at,
     }
 
 

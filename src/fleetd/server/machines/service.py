@@ -10,17 +10,16 @@ from typing import Any
 
 from fleetcore.errors import InvalidInput, NotFound
 
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.errors import VersionMismatch
 from fleetd.server.kernel.ids import ID_RULE, is_machine_id
 from fleetd.server.kernel.tally import Count, Tally
 from fleetd.server.machines import tables
 from fleetd.server.machines.conditions import LifecycleIn, LifecycleNotIn, NotHeld
 from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
+from fleetd.server.machines.holds import Change
 from fleetd.server.machines.model import (
     Annotation,
-    AttachedDevice,
     BmcAccess,
     ControllerState,
     Description,
@@ -201,7 +200,7 @@ class Machines:
             checked_id(machine_id)
         self._store.set_controller_states(states, self._clock())
 
-    def describe(self, machine_id: str, change: Callable[[Description, datetime], Description]) -> None:
+    def describe(self, machine_id: str, change: Change) -> None:
         """Apply a pure function of the description.
 
         :raises NotFound: no such machine.
@@ -209,14 +208,14 @@ class Machines:
         now = self._clock()
         self._store.update(machine_id, lambda previous: _described(previous, change, now))
 
-    def observe(self, machine_id: str, change: Callable[[Description, datetime], Description]) -> None:
+    def observe(self, machine_id: str, change: Change) -> None:
         """Apply a pure function to what a machine says of itself; one that is not known yet is created."""
         now = self._clock()
         self._store.upsert(checked_id(machine_id), now, lambda previous: _described(previous, change, now))
         self._tally.add(EVENTS)
 
 
-def _described(machine: Machine, change: Callable[[Description, datetime], Description], now: datetime) -> Machine:
+def _described(machine: Machine, change: Change, now: datetime) -> Machine:
     return replace(machine, description=change(machine.description, now), updated_at=now)
 
 
@@ -232,64 +231,23 @@ def _check_version(machine: Machine, if_match: int | None) -> None:
 # -- pure changes of a description
 
 
-def toggle_mode(user: str) -> Callable[[Description, datetime], Description]:
-    """Maintenance on (with who and when as its text) or off."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        text = "" if previous.maintenance_mode else f"{user} {now:%Y-%m-%d %H:%M:%S} UTC"
-        words = "Cleared" if previous.maintenance_mode else "Set"
-        return replace(
-            previous,
-            maintenance_mode=text,
-            annotation=Annotation(f"{words} maintenance mode", user, now),
-        )
-
-    return change
-
-
-def set_note(message: str, user: str) -> Callable[[Description, datetime], Description]:
+def set_note(message: str, user: str) -> Change:
     """A person's note; an empty message clears it."""
     return lambda previous, now: replace(previous, note=Annotation(message, user, now))
 
 
-def set_attached_device(device: AttachedDevice) -> Callable[[Description, datetime], Description]:
-    """What to look for beside the machine."""
-    return lambda previous, _now: replace(previous, attached_device=device)
-
-
-def clear_quarantined(previous: Description, _now: datetime) -> Description:
-    """Only a person lifts the latched quarantine."""
-    return replace(previous, is_quarantined=False)
-
-
-def remove_device(user: str) -> Callable[[Description, datetime], Description]:
+def remove_device(user: str) -> Change:
     """Forget what was attached: dimensions, temperature, battery; the holds and notes stay."""
-
-    def change(previous: Description, now: datetime) -> Description:
-        kept = Description()
-        return replace(
-            previous,
-            dimensions=kept.dimensions,
-            supplied_dimensions=None,
-            ssh_user_ip="",
-            temperature=None,
-            battery=kept.battery,
-            device_uptime=0,
-            recovering="",
-            recovery_start=None,
-            annotation=Annotation("Requested device removal", user, now),
-        )
-
-    return change
-
-
-def supply_chromeos(
-    ssh_user_ip: str, dimensions: Mapping[str, tuple[str, ...]]
-) -> Callable[[Description, datetime], Description]:
-    """How to reach a device over SSH, and dimensions that it can't tell itself."""
-    return lambda previous, _now: replace(
+    kept = Description()
+    return lambda previous, now: replace(
         previous,
-        attached_device=AttachedDevice.SSH,
-        ssh_user_ip=ssh_user_ip,
-        supplied_dimensions=dimensions,
+        dimensions=kept.dimensions,
+        supplied_dimensions=None,
+        ssh_user_ip="",
+        temperature=None,
+        battery=kept.battery,
+        device_uptime=0,
+        recovering="",
+        recovery_start=None,
+        annotation=Annotation("Requested device removal", user, now),
     )

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Request, Response
 from fleetcore.errors import InvalidInput, NotFound
 
-from fleetd.server.kernel.auth.http import Who, check_csrf, check_same_site, ensure
+from fleetd.server.kernel.auth.http import Who, check_csrf, check_form, ensure
 from fleetd.server.kernel.auth.service import May, Principal
 from fleetd.server.kernel.capability import Services
 from fleetd.server.kernel.http import state
@@ -239,7 +239,7 @@ def act(
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
     """Do it."""
-    check_same_site(request)
+    check_form(request)
     check_csrf(who, csrf)
     ensure(who, May.OPERATE)
     action = _action(name)

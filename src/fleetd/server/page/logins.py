@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from fleetd.server.kernel.auth.http import COOKIE, Who, check_csrf, check_same_site, counted
+from fleetd.server.kernel.auth.http import COOKIE, Who, check_csrf, check_form, counted
 from fleetd.server.kernel.auth.service import Tokens
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
@@ -26,7 +26,7 @@ def login(
     to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Log in with a token: the browser gets a session, never the token back."""
-    check_same_site(request)
+    check_form(request)
     made = counted(request, token.strip(), known.login)
     if made is None:
         return login_page(request, who, "This token is unknown, expired or revoked.", to)
@@ -52,7 +52,7 @@ def login_form(request: Request, who: Who, to: Annotated[str, Query(max_length=2
 @router.post("/logout")
 def logout(request: Request, who: Who, known: Known, csrf: Annotated[str, Form()] = "") -> Response:
     """End the session."""
-    check_same_site(request)
+    check_form(request)
     check_csrf(who, csrf)
     cookie = request.cookies.get(COOKIE)
     if cookie:

@@ -6,7 +6,7 @@ A card is a template in ``templates/cards`` and the function that fills it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -72,10 +72,6 @@ def _contradictions(shown: Shown) -> Values:
     return {"found": found, "sources": hardware.SOURCES} if found else None
 
 
-def _holds(_shown: Shown) -> Values:
-    return {}
-
-
 def _cycles(shown: Shown) -> Values:
     return {"cycles": shown.services.of(Powercycles).find(shown.id, limit=_CYCLES)}
 
@@ -101,24 +97,19 @@ def _components(shown: Shown) -> Values:
     return {"groups": hardware.groups(shown.document), "gaps": hardware.gaps(shown.document)}
 
 
-def _cables(shown: Shown) -> Values:
-    found = hardware.links(shown.document)
-    return {"links": found} if found else None
+def _rows(name: str, look: Callable[[Mapping[str, Any]], Sequence[Any]]) -> Callable[[Shown], Values]:
+    """A card of what ``look`` finds in the document, if anything."""
+
+    def fill(shown: Shown) -> Values:
+        found = look(shown.document)
+        return {name: found} if found else None
+
+    return fill
 
 
 def _bios(shown: Shown) -> Values:
     found = hardware.settings(shown.document)
     return {"settings": found} if found.common or found.every or found.pending else None
-
-
-def _firmware(shown: Shown) -> Values:
-    found = hardware.firmware(shown.document)
-    return {"entries": found} if found else None
-
-
-def _sensors(shown: Shown) -> Values:
-    found = hardware.sensors(shown.document)
-    return {"sensors": found} if found else None
 
 
 def _changes(shown: Shown) -> Values:
@@ -135,14 +126,14 @@ Fill = Callable[[Shown], Values]
 # Where each card is on the page, in its order.
 CARDS: Mapping[str, Mapping[str, Fill]] = {
     "top": {"state": _state, "contradictions": _contradictions},
-    "left": {"holds": _holds, "cycles": _cycles, "events": _events},
+    "left": {"holds": lambda _shown: {}, "cycles": _cycles, "events": _events},
     "right": {"identity": _identity, "work": _work},
     "hardware": {
         "components": _components,
-        "cables": _cables,
+        "cables": _rows("links", hardware.links),
         "bios": _bios,
-        "firmware": _firmware,
-        "sensors": _sensors,
+        "firmware": _rows("entries", hardware.firmware),
+        "sensors": _rows("sensors", hardware.sensors),
         "changes": _changes,
     },
 }

@@ -10,18 +10,17 @@ from pydantic import ConfigDict, Field
 
 from fleetd.server.kernel.auth.http import Operator, Reader, Reporter
 from fleetd.server.kernel.http import request as http
-from fleetd.server.kernel.http.answers import Responses, Shape, errors, page_of
+from fleetd.server.kernel.http.answers import Responses, errors, page_of
 from fleetd.server.kernel.http.errors import Json
 from fleetd.server.kernel.http.fields import Body, Data, FencingToken, MachineId, Text, Words
 from fleetd.server.kernel.http.request import Page
-from fleetd.server.kernel.idempotency.http import Answer, Once
-from fleetd.server.powercycles.model import CycleState, Powercycle
+from fleetd.server.kernel.idempotency import Answer, Once
+from fleetd.server.powercycles.model import POWERCYCLE, CycleState
 from fleetd.server.powercycles.service import Powercycles
 
 router = http.router("powercycles")
 Known = Annotated[Powercycles, http.service(Powercycles)]
 
-POWERCYCLE = Shape(Powercycle)
 _ONE: Responses = {200: {"model": POWERCYCLE.model}}
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from fleetd.server.kernel.events.model import NewEvent
+from fleetd.server.kernel.http.answers import Shape
 from fleetd.server.kernel.ids import JsonMap
 
 
@@ -63,6 +64,9 @@ class Powercycle:
         """The next value: in ``state``, with a step for it."""
         step = CycleStep(state, now, message, runner)
         return replace(self, state=state, updated_at=now, steps=(*self.steps, step), **changes)
+
+
+POWERCYCLE = Shape(Powercycle)  # in JSON, by itself and in its machine
 
 
 def of_powercycle(before: Powercycle | None, after: Powercycle) -> Iterator[NewEvent]:

@@ -9,8 +9,7 @@ from typing import Any
 
 from fleetcore.errors import ConflictError, InvalidInput, NotFound
 
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.ids import new_id
 from fleetd.server.kernel.tally import Count, Tally
 from fleetd.server.powercycles.conditions import PROCESS, PowercycleDue

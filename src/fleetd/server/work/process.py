@@ -81,6 +81,9 @@ class FinishedBefore(Aged):
         )
 
 
+Hook = Callable[[Work, str, datetime], None]
+
+
 @dataclass(frozen=True)
 class Kind:
     """What work can be about.
@@ -93,14 +96,7 @@ class Kind:
     name: str
     table: Table
     guards: tuple[Condition, ...] = ()
-    exhausted: Callable[[Work, str, datetime], None] = lambda _work, _cause, _now: None
-
-
-Hook = Callable[[Work, str, datetime], None]
-
-
-def _nothing(_work: Work, _words: str, _now: datetime) -> None:
-    return
+    exhausted: Hook = lambda _work, _cause, _now: None
 
 
 @dataclass(frozen=True)
@@ -122,10 +118,10 @@ class Process:
     retry: Retry | None = field(default_factory=Retry)
     kind: str = MACHINE
     by_name: bool = False
-    started: Hook = _nothing
-    finished: Hook = _nothing
-    failed: Hook = _nothing
-    lost: Hook = _nothing
+    started: Hook = lambda _work, _words, _now: None
+    finished: Hook = lambda _work, _words, _now: None
+    failed: Hook = lambda _work, _words, _now: None
+    lost: Hook = lambda _work, _words, _now: None
 
     @property
     def group(self) -> str:

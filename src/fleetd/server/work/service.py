@@ -13,7 +13,6 @@ from fleetcore.errors import InvalidInput
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.work.model import (
     MACHINE,
-    Backoff,
     Cancel,
     Exit,
     Explanation,
@@ -218,10 +217,6 @@ class WorkService:
     ) -> Sequence[WorkEvent]:
         """What happened, newest first."""
         return self._store.work_history(_machine(machine), process, limit, after)
-
-    def backoffs(self, machine: str | None = None) -> Sequence[Backoff]:
-        """What waits."""
-        return self._store.list_backoffs(_machine(machine))
 
     def explain(self, subject: str, process: str) -> Explanation:
         """:raises NotFound: no such subject. :raises InvalidInput: no such process."""

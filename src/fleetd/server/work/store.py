@@ -96,17 +96,9 @@ class WorkStore(WorkLooks):
             made = LeaseSession(
                 new_id(now), component, actor, dict(info), interval, now, now + timedelta(seconds=interval)
             )
-            connection.execute(
-                insert(_S).values(
-                    id=made.id,
-                    component=component,
-                    actor=actor,
-                    info=codec.dumps(made.info),
-                    interval_seconds=interval,
-                    created_at=made.created_at,
-                    deadline=made.deadline,
-                )
-            )
+            values = {**asdict(made), "info": codec.dumps(made.info)}
+            values["interval_seconds"] = values.pop("interval")
+            connection.execute(insert(_S).values(values))
             return made
 
         return self._tx.write(work)

@@ -23,8 +23,7 @@ from fleetd.server.kernel.capability import Capability, Services
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.kernel.events.model import NewEvent
 from fleetd.server.kernel.events.service import Events
-from fleetd.server.kernel.retention.model import Kept
-from fleetd.server.kernel.retention.service import Retention
+from fleetd.server.kernel.retention import Kept, Retention
 from fleetd.server.kernel.tally import Count
 from fleetd.server.machines.service import Machines
 

@@ -13,12 +13,12 @@ import pytest
 from fleetcore.errors import NotFound
 
 from fleetd.server.kernel.events.model import NewEvent
-from fleetd.server.kernel.idempotency.model import KeyReused, Once
+from fleetd.server.kernel.idempotency import KeyReused
 from fleetd.server.kernel.ids import JsonMap
 from fleetd.server.machines.model import Machine
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-ASKED = Once("alice", "key-1", "digest")
+ASKED = ("alice", "key-1", "digest")
 
 
 def test_the_same_request_gets_the_same_answer(store: Any) -> None:
@@ -28,18 +28,18 @@ def test_the_same_request_gets_the_same_answer(store: Any) -> None:
         calls.append(store.machines.create(Machine("m1", NOW, NOW)))
         return {"number": len(calls), "text": "ünï"}
 
-    assert store.requests.once(ASKED, NOW, work) == ({"number": 1, "text": "ünï"}, False)
-    assert store.requests.once(ASKED, NOW, work) == ({"number": 1, "text": "ünï"}, True)
+    assert store.requests.once(*ASKED, work) == ({"number": 1, "text": "ünï"}, False)
+    assert store.requests.once(*ASKED, work) == ({"number": 1, "text": "ünï"}, True)
     assert len(calls) == 1
     assert [item.id for item in store.machines.find()] == ["m1"]
 
 
 def test_a_key_belongs_to_one_request_of_one_caller(store: Any) -> None:
-    store.requests.once(ASKED, NOW, lambda: {"n": 1})
+    store.requests.once(*ASKED, lambda: {"n": 1})
     with pytest.raises(KeyReused):
-        store.requests.once(Once("alice", "key-1", "other"), NOW, lambda: {"n": 2})
-    assert store.requests.once(Once("bob", "key-1", "other"), NOW, lambda: {"n": 3}) == ({"n": 3}, False)
-    assert store.requests.once(Once("alice", "key-2", "digest"), NOW, lambda: {"n": 4}) == ({"n": 4}, False)
+        store.requests.once("alice", "key-1", "other", lambda: {"n": 2})
+    assert store.requests.once("bob", "key-1", "other", lambda: {"n": 3}) == ({"n": 3}, False)
+    assert store.requests.once("alice", "key-2", "digest", lambda: {"n": 4}) == ({"n": 4}, False)
 
 
 def test_a_request_that_failed_is_tried_again(store: Any) -> None:
@@ -47,8 +47,8 @@ def test_a_request_that_failed_is_tried_again(store: Any) -> None:
         raise NotFound("no")
 
     with pytest.raises(NotFound):
-        store.requests.once(ASKED, NOW, fails)
-    assert store.requests.once(ASKED, NOW, lambda: {"n": 1}) == ({"n": 1}, False)
+        store.requests.once(*ASKED, fails)
+    assert store.requests.once(*ASKED, lambda: {"n": 1}) == ({"n": 1}, False)
 
 
 def test_two_at_once_do_it_once(store: Any) -> None:
@@ -59,7 +59,7 @@ def test_two_at_once_do_it_once(store: Any) -> None:
         start.wait(30)
         try:
             answers.append(
-                store.requests.once(ASKED, NOW, lambda: {"seq": store.events.append([NewEvent("test.x")])[0].seq})
+                store.requests.once(*ASKED, lambda: {"seq": store.events.append([NewEvent("test.x")])[0].seq})
             )
         except BaseException as exc:
             answers.append(exc)
@@ -80,6 +80,6 @@ def test_what_was_done_before_a_failure_is_undone(store: Any) -> None:
         raise NotFound("no")
 
     with pytest.raises(NotFound):
-        store.requests.once(ASKED, NOW, fails)
+        store.requests.once(*ASKED, fails)
     assert store.machines.find() == []
     assert store.events.find() == []

@@ -14,11 +14,10 @@ from fleetcore.errors import ConflictError
 from fleetd.server.credentials import capability as credentials
 from fleetd.server.credentials.model import AuditEntry, Credential
 from fleetd.server.devices.model import Publication
+from fleetd.server.kernel import retention
 from fleetd.server.kernel.events.model import NewEvent
-from fleetd.server.kernel.idempotency.model import Once
 from fleetd.server.kernel.ids import new_id
-from fleetd.server.kernel.retention import service as retention
-from fleetd.server.kernel.retention.service import Retention
+from fleetd.server.kernel.retention import Retention
 from fleetd.server.kernel.tally import Tally
 from fleetd.server.machines.model import DeviceSummary, Machine
 from fleetd.server.powercycles.model import CycleState, Powercycle
@@ -128,19 +127,20 @@ def test_it_goes_in_batches(store: Any, clock: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(retention, "BATCH", 2)
     before = counts(store)
     clock.forward(86_400 * 1000)
-    assert store.retention.prune(credentials.CAPABILITY.kept[0], clock(), 2) == 2
+    audit = credentials.CAPABILITY.kept[0]
+    assert store.tx.write(lambda connection: audit.prune(connection, clock(), 2)) == 2
     gone = retention_of(store, clock, {"audit": timedelta(days=1), "events": timedelta(days=1)}).prune()
     assert gone == {"audit": before["audit"] - 2, "events": before["events"]}
 
 
 def test_keys_of_requests_are_forgotten(store: Any, clock: Any) -> None:
-    asked = Once("alice", "k", "digest")
-    store.requests.once(asked, clock(), lambda: {"n": 1})
+    asked = ("alice", "k", "digest")
+    store.requests.once(*asked, lambda: {"n": 1})
     keep = retention_of(store, clock, {"answers": timedelta(hours=24)})
     assert keep.prune() == {"answers": 0}
     clock.forward(86_400 + 1)
     assert keep.prune() == {"answers": 1}
-    assert store.requests.once(asked, clock(), lambda: {"n": 2}) == ({"n": 2}, False)
+    assert store.requests.once(*asked, lambda: {"n": 2}) == ({"n": 2}, False)
 
 
 def test_one_server_at_a_time(store: Any, clock: Any) -> None:

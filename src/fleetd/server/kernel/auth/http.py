@@ -99,6 +99,17 @@ def check_same_site(request: Request) -> None:
         raise Forbidden("this came from a page of another site")
 
 
+def check_form(request: Request) -> None:
+    """Refuse a form that was not sent from a page of this host, whatever else a browser says of it.
+
+    :raises Forbidden: it comes from elsewhere.
+    """
+    check_same_site(request)
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden("this came from a page of another site")
+
+
 def check_csrf(who: Principal, sent: str) -> None:
     """:raises Forbidden: the request carries a login's cookie without that login's form token."""
     if who.csrf is not None and not hmac.compare_digest(who.csrf.encode(), sent.encode("utf-8", "replace")):

@@ -19,8 +19,7 @@ from fleetcore.errors import InvalidInput
 
 from fleetd.server.kernel.auth.model import Scope, Token, WebSession
 from fleetd.server.kernel.auth.store import TokenStore
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.ids import new_id
 from fleetd.server.kernel.tally import Count, Tally
 

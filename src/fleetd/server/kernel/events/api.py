@@ -23,7 +23,7 @@ from fleetd.server.kernel.http.answers import Shape, errors, list_of, page_of
 from fleetd.server.kernel.http.fields import Body, Data, EventKind, MachineId, Text
 from fleetd.server.kernel.http.request import Page
 from fleetd.server.kernel.http.streams import EventStream, Feed, News
-from fleetd.server.kernel.idempotency.http import Answer, Once
+from fleetd.server.kernel.idempotency import Answer, Once
 
 router = http.router("events")
 Known = Annotated[Events, http.service(Events)]

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from datetime import datetime
 
-from fleetd.server.kernel.clock import Clock
-from fleetd.server.kernel.engine import Transactions
+from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent, checked_kind
 from fleetd.server.kernel.events.store import EventStore
 from fleetd.server.kernel.tally import Count, Tally

@@ -45,7 +45,7 @@ class EventStore:
         last: int = connection.execute(made.returning(_LOG.c.last)).scalar_one()
         now = self._tx.now(connection)
         first = last - len(events) + 1
-        numbered = [Event(**_fields(item), seq=first + place, at=now) for place, item in enumerate(events)]
+        numbered = [Event(**vars(item), seq=first + place, at=now) for place, item in enumerate(events)]
         connection.execute(insert(_E), [{**asdict(item), "data": codec.dumps(item.data)} for item in numbered])
         return numbered
 
@@ -79,10 +79,6 @@ class EventStore:
         """The greatest number that was pruned, and the last one that was given; 0: none."""
         row = self._tx.read(lambda connection: connection.execute(select(_LOG.c.pruned, _LOG.c.last)).first())
         return (row.pruned, row.last) if row else (0, 0)
-
-
-def _fields(event: NewEvent) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in ("kind", "machine", "actor", "message", "data")}
 
 
 def _event(row: Row[Any]) -> Event:

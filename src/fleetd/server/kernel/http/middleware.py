@@ -130,7 +130,7 @@ class Headers:
 
 
 class EncodedSlashes:
-    """In /api/v1 an id is one path segment: its slashes come as %2F and stay so until :func:`path_id`."""
+    """In /api/v1 an id is one path segment: its slashes come as %2F and stay so until ``fields.PathId``."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -141,11 +141,6 @@ class EncodedSlashes:
             text = raw.decode("ascii", "replace").replace("%2F", "%252F").replace("%2f", "%252F")
             scope["path"] = unquote(text)
         await self.app(scope, receive, send)
-
-
-def path_id(value: str) -> str:
-    """The id of a path segment of /api/v1."""
-    return value.replace("%2F", "/")
 
 
 class Figures:

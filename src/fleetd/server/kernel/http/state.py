@@ -38,11 +38,6 @@ class State:
         return next(item for item in self.live if isinstance(item, kind))
 
 
-def keep(application: FastAPI, state: State) -> None:
-    """Give an application its state."""
-    application.state.fleetd = state
-
-
 def of(where: Request | FastAPI) -> State:
     """The state of an application, or of the one that a request came to."""
     application = where.app if isinstance(where, Request) else where

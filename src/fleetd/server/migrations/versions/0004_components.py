@@ -15,8 +15,6 @@ from fleetd.server.kernel.ids import new_id
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 
 def _key(length: int = 255) -> Any:
