@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Work, waits, history and fencing tokens belong to a subject (kind, id); what is there is about machines."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,7 +83,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_work_session", "work", ["session"])
     op.create_index("ix_work_history_kind_subject_id", "work_history", ["kind", "subject", "id"])
-    _plain_keys(connection)
     # Nothing ever set this state, and this version does not know it.
     op.execute("UPDATE powercycles SET state = 'cancelled' WHERE state = 'expired'")
 
@@ -102,13 +100,3 @@ def _replace(
     names = ", ".join(kept)
     op.execute(f"INSERT INTO {table} (kind, subject, {names}) SELECT 'machine', machine, {names} FROM {old}")  # noqa: S608
     op.drop_table(old)
-
-
-def _plain_keys(connection: sa.Connection) -> None:
-    """Serial numbers are compared by ASCII letters and digits only, as everywhere else."""
-    components = sa.table("components", sa.column("id", sa.String), sa.column("serial_key", sa.String))
-    query = sa.select(components).where(components.c.serial_key.is_not(None))
-    for row in connection.execute(query).fetchall():
-        if not row.serial_key.isascii():
-            plain = re.sub("[^a-z0-9]", "", row.serial_key) or None
-            connection.execute(sa.update(components).where(components.c.id == row.id).values(serial_key=plain))
