@@ -74,7 +74,8 @@ COLUMNS: Mapping[str, Callable[[Part], str]] = {
 
 def _detail(name: str, part: Part) -> str:
     units = part.get(f"{name}_units") or (part.get("units") if name == "reading" else None)
-    return f"{quantity(name, part[name])} {units or ''}".strip()
+    words = name.replace("_", " ") if name.endswith("_at") else ""  # a time alone does not say of what
+    return f"{words} {quantity(name, part[name])} {units or ''}".strip()
 
 
 def _macs(part: Part) -> list[str]:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from fleetcore.document.sections import KINDS
-from fleetd.server.services import Services
-from fleetd.server.store import SqlStore
 
 from fleetd.cli import main
+from fleetd.server.app import CAPABILITIES
+from fleetd.server.kernel.capability import Services
+from fleetd.server.kernel.engine import Transactions, make_engine
 
 DOCUMENT = {
     "vendor": "ACME",
@@ -30,8 +31,8 @@ DOCUMENT = {
 def run(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Any:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLEETD_DATABASE__URL", sqlite_url)
-    store = SqlStore(sqlite_url)
-    services = Services(store, lambda: datetime.now(UTC))
+    store = Transactions(make_engine(sqlite_url))
+    services = Services(CAPABILITIES, store, lambda: datetime.now(UTC))
     for name in ("m1", "m2"):
         services.machines.create(name, {})
     services.devices.publish("m1", "oob", DOCUMENT)
