@@ -17,13 +17,16 @@ ROOT = Path(__file__).resolve().parents[3]
 
 RECORD = '''
 
+@dataclass(frozen=True, repr=False, eq=False)
 class CoolingLoop(Component):
     """A loop of liquid."""
 
     id: Optional[str] = None
     coolant: Optional[str] = None
 '''
-FIELD = """    cooling_loops: tuple[CoolingLoop, ...] = parts("Cooling loops", "cooling", details=("coolant",))
+FIELD = """    cooling_loops: tuple[CoolingLoop, ...] = field(
+        default=(), metadata=parts("Cooling loops", "cooling", details=("coolant",))
+    )
     sensors: """
 TOPIC = '''"""Cooling loops."""
 

@@ -2,13 +2,14 @@
 
 """Declarations of the fields of the device document. Everything that handles fields reads from there what they are.
 
-A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` made by :func:`parts`. It then has its
+A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` with :func:`parts` as metadata. It then has its
 place in coverage, history, merge, the list of components, and the tables of page and command line (``tables.py``).
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 PART = ("place", "model", "serial", "details", "firmware", "health")
@@ -43,19 +44,19 @@ class Kind(NamedTuple):
     parts: bool = False
 
 
-def about(*sections: str, **said: Any) -> Any:
-    """Declare a field with one value; ``said`` as in :class:`Kind`."""
-    return dataclasses.field(default=None, metadata={"kind": Kind(sections=sections, **said)})
+def about(*sections: str, **said: Any) -> Mapping[str, Kind]:
+    """Say what a field with one value is, as its metadata; ``said`` as in :class:`Kind`."""
+    return {"kind": Kind(sections=sections, **said)}
 
 
-def parts(title: str, *sections: str, **said: Any) -> Any:
-    """Declare a field with a list of components; ``said`` as in :class:`Kind`."""
+def parts(title: str, *sections: str, **said: Any) -> Mapping[str, Kind]:
+    """Say what a field with a list of components is, as its metadata; ``said`` as in :class:`Kind`."""
     return rows(title, *sections, parts=True, **said)
 
 
-def rows(title: str, *sections: str, **said: Any) -> Any:
-    """Declare a field with a list of something else: readings, messages."""
-    return dataclasses.field(default=(), metadata={"kind": Kind(title, sections, **said)})
+def rows(title: str, *sections: str, **said: Any) -> Mapping[str, Kind]:
+    """Say what a field with a list of something else is: readings, messages."""
+    return {"kind": Kind(title, sections, **said)}
 
 
 def kind_of(item: dataclasses.Field[Any]) -> Kind:

@@ -17,7 +17,7 @@ import enum
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar, Union
 
 from ..errors import ParseError
@@ -79,6 +79,7 @@ class Verdict(str, enum.Enum):
     SKIPPED = "skipped"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Coverage(Record):
     """Verdict of one section.
 
@@ -92,11 +93,13 @@ class Coverage(Record):
     last_seen: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Collector(Record):
     name: Optional[str] = None
     version: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Attempt(Record):
     """One driver that was tried, in order; ``error`` is absent on success."""
 
@@ -105,6 +108,7 @@ class Attempt(Record):
     reason: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Stats(Record):
     """The cost of the collection."""
 
@@ -114,6 +118,7 @@ class Stats(Record):
     seconds: Optional[float] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Link(Record):
     """A cable, as LLDP tells it: from a port of the machine or of its BMC to a port of a switch.
 
@@ -133,6 +138,7 @@ class Link(Record):
     source: Optional[Source] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Device(Component):
     """The whole machine. ``uuid`` is the SMBIOS UUID in lower case.
 
@@ -151,80 +157,116 @@ class Device(Component):
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     uuid: Optional[str] = None
-    sku: Optional[str] = about("system", bmc_first=True)
-    asset_tag: Optional[str] = about("chassis", bmc_first=True)
+    sku: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
+    asset_tag: Optional[str] = field(default=None, metadata=about("chassis", bmc_first=True))
     hostname: Optional[str] = None
-    system_id: Optional[str] = about("system", bmc_first=True)
-    power_state: Optional[str] = about("power", bmc_first=True, reading=True)
+    system_id: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
+    power_state: Optional[str] = field(default=None, metadata=about("power", bmc_first=True, reading=True))
     hardware_type: Optional[str] = None
-    chassis: Optional[str] = about("chassis")
-    location: Optional[str] = about("chassis", bmc_first=True)
+    chassis: Optional[str] = field(default=None, metadata=about("chassis"))
+    location: Optional[str] = field(default=None, metadata=about("chassis", bmc_first=True))
 
-    bmc: Optional[Bmc] = about("manager", title="BMC", slug="BMC", bmc_first=True)
-    bios: Optional[Bios] = about("bios", "system", title="BIOS", slug="BIOS")
-    mainboard: Optional[Mainboard] = about("system", title="Mainboard", slug="Mainboard")
-    secure_boot: Optional[SecureBoot] = about("secure_boot")
-    boot: Optional[Boot] = about("boot", whole=True)
-    bios_configuration: Optional[BiosConfiguration] = about("bios")
+    bmc: Optional[Bmc] = field(default=None, metadata=about("manager", title="BMC", slug="BMC", bmc_first=True))
+    bios: Optional[Bios] = field(default=None, metadata=about("bios", "system", title="BIOS", slug="BIOS"))
+    mainboard: Optional[Mainboard] = field(default=None, metadata=about("system", title="Mainboard", slug="Mainboard"))
+    secure_boot: Optional[SecureBoot] = field(default=None, metadata=about("secure_boot"))
+    boot: Optional[Boot] = field(default=None, metadata=about("boot", whole=True))
+    bios_configuration: Optional[BiosConfiguration] = field(default=None, metadata=about("bios"))
 
-    cpus: tuple[Cpu, ...] = parts(
-        "CPUs", "processors", details=("cores", "threads", "clock_speed_hz"), slug="CPU", usual=True
+    cpus: tuple[Cpu, ...] = field(
+        default=(),
+        metadata=parts("CPUs", "processors", details=("cores", "threads", "clock_speed_hz"), slug="CPU", usual=True),
     )
-    memory: tuple[Memory, ...] = parts(
-        "Memory", "memory", details=("size_bytes", "type", "clock_speed_hz"), slug="PhysicalMemory", usual=True
+    memory: tuple[Memory, ...] = field(
+        default=(),
+        metadata=parts(
+            "Memory", "memory", details=("size_bytes", "type", "clock_speed_hz"), slug="PhysicalMemory", usual=True
+        ),
     )
-    drives: tuple[Drive, ...] = parts(
-        "Drives", "storage", details=("capacity_bytes", "protocol", "drive_type"), slug="Drive", usual=True
+    drives: tuple[Drive, ...] = field(
+        default=(),
+        metadata=parts(
+            "Drives", "storage", details=("capacity_bytes", "protocol", "drive_type"), slug="Drive", usual=True
+        ),
     )
-    volumes: tuple[Volume, ...] = parts("Volumes", "storage", details=("size_bytes", "raid_type"))
-    storage_controller: tuple[StorageController, ...] = parts(
-        "Storage controllers", "storage", details=("speed_gbps",), slug="StorageController"
+    volumes: tuple[Volume, ...] = field(
+        default=(), metadata=parts("Volumes", "storage", details=("size_bytes", "raid_type"))
     )
-    nics: tuple[Nic, ...] = parts("Network cards", "network", slug="NIC", usual=True)
-    gpus: tuple[Gpu, ...] = parts("GPUs", "processors", "pcie", details=("memory_bytes",), slug="GPU")
-    accelerators: tuple[Accelerator, ...] = parts("Accelerators", "processors")
-    dpus: tuple[Dpu, ...] = parts("DPUs", "network")
-    power_supplies: tuple[PowerSupply, ...] = parts(
-        "Power supplies",
-        "power_supplies",
-        details=("power_capacity_watts",),
-        slug="Power-Supply",
-        usual=True,
-        bmc_first=True,
+    storage_controller: tuple[StorageController, ...] = field(
+        default=(), metadata=parts("Storage controllers", "storage", details=("speed_gbps",), slug="StorageController")
     )
-    fans: tuple[Fan, ...] = parts("Fans", "thermal", details=("reading",), usual=True, bmc_first=True)
-    tpms: tuple[Tpm, ...] = parts("TPMs", "tpm", "system", details=("interface_type",), slug="TPM")
-    enclosures: tuple[Enclosure, ...] = parts(
-        "Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True
+    nics: tuple[Nic, ...] = field(default=(), metadata=parts("Network cards", "network", slug="NIC", usual=True))
+    gpus: tuple[Gpu, ...] = field(
+        default=(), metadata=parts("GPUs", "processors", "pcie", details=("memory_bytes",), slug="GPU")
     )
-    batteries: tuple[Battery, ...] = parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)
-    backplanes: tuple[Backplane, ...] = parts("Backplanes", "chassis", slug="Backplane-Expander", bmc_first=True)
-    cplds: tuple[Cpld, ...] = parts("CPLDs", "firmware", slug="CPLD")
-    transceivers: tuple[Transceiver, ...] = parts("Transceivers", "network")
-    fabric_ports: tuple[FabricPort, ...] = parts("Fabric ports", "network", details=("kind", "wwn", "speed_bits"))
-    pcie_devices: tuple[PcieDevice, ...] = parts("PCIe devices", "pcie", details=("device_class",))
-    licences: tuple[Licence, ...] = parts("Licences", "licences", details=("expires_at",), bmc_first=True)
-    firmware_inventory: tuple[FirmwareEntry, ...] = parts(
-        "Firmware", "firmware", columns=("name", "firmware", "updateable"), bmc_first=True, whole=True
+    accelerators: tuple[Accelerator, ...] = field(default=(), metadata=parts("Accelerators", "processors"))
+    dpus: tuple[Dpu, ...] = field(default=(), metadata=parts("DPUs", "network"))
+    power_supplies: tuple[PowerSupply, ...] = field(
+        default=(),
+        metadata=parts(
+            "Power supplies",
+            "power_supplies",
+            details=("power_capacity_watts",),
+            slug="Power-Supply",
+            usual=True,
+            bmc_first=True,
+        ),
     )
-    sensors: tuple[Sensor, ...] = rows(
-        "Sensors",
-        "sensors",
-        columns=("name", "kind", "reading", "health"),
-        bmc_first=True,
-        whole=True,
-        reading=True,
+    fans: tuple[Fan, ...] = field(
+        default=(), metadata=parts("Fans", "thermal", details=("reading",), usual=True, bmc_first=True)
     )
-    log: tuple[LogEntry, ...] = rows(
-        "Event log",
-        "log",
-        columns=("created_at", "severity", "message", "sensor"),
-        bmc_first=True,
-        whole=True,
-        reading=True,
+    tpms: tuple[Tpm, ...] = field(
+        default=(), metadata=parts("TPMs", "tpm", "system", details=("interface_type",), slug="TPM")
     )
-    efi_variables: tuple[EfiVariable, ...] = rows(
-        "EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True
+    enclosures: tuple[Enclosure, ...] = field(
+        default=(), metadata=parts("Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True)
+    )
+    batteries: tuple[Battery, ...] = field(
+        default=(), metadata=parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)
+    )
+    backplanes: tuple[Backplane, ...] = field(
+        default=(), metadata=parts("Backplanes", "chassis", slug="Backplane-Expander", bmc_first=True)
+    )
+    cplds: tuple[Cpld, ...] = field(default=(), metadata=parts("CPLDs", "firmware", slug="CPLD"))
+    transceivers: tuple[Transceiver, ...] = field(default=(), metadata=parts("Transceivers", "network"))
+    fabric_ports: tuple[FabricPort, ...] = field(
+        default=(), metadata=parts("Fabric ports", "network", details=("kind", "wwn", "speed_bits"))
+    )
+    pcie_devices: tuple[PcieDevice, ...] = field(
+        default=(), metadata=parts("PCIe devices", "pcie", details=("device_class",))
+    )
+    licences: tuple[Licence, ...] = field(
+        default=(), metadata=parts("Licences", "licences", details=("expires_at",), bmc_first=True)
+    )
+    firmware_inventory: tuple[FirmwareEntry, ...] = field(
+        default=(),
+        metadata=parts("Firmware", "firmware", columns=("name", "firmware", "updateable"), bmc_first=True, whole=True),
+    )
+    sensors: tuple[Sensor, ...] = field(
+        default=(),
+        metadata=rows(
+            "Sensors",
+            "sensors",
+            columns=("name", "kind", "reading", "health"),
+            bmc_first=True,
+            whole=True,
+            reading=True,
+        ),
+    )
+    log: tuple[LogEntry, ...] = field(
+        default=(),
+        metadata=rows(
+            "Event log",
+            "log",
+            columns=("created_at", "severity", "message", "sensor"),
+            bmc_first=True,
+            whole=True,
+            reading=True,
+        ),
+    )
+    efi_variables: tuple[EfiVariable, ...] = field(
+        default=(),
+        metadata=rows("EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True),
     )
     links: tuple[Link, ...] = ()
 

@@ -9,19 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Optional
-
-if TYPE_CHECKING:
-    from typing import dataclass_transform
-else:
-
-    def dataclass_transform(**_said: Any) -> Any:  # Python 3.11 has it
-        return lambda cls: cls
+from typing import Any, Optional
 
 
-@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
 class Record:
-    """The base of all records: whatever is derived from it is a frozen dataclass.
+    """The base of all records, which are frozen dataclasses.
 
     ``dataclass`` would write and compile each method anew for each class, which took half of the time of importing
     this module.
@@ -29,7 +21,6 @@ class Record:
 
     def __init_subclass__(cls) -> None:
         cls.__doc__ = cls.__doc__ or f"{cls.__name__}()"  # else ``dataclass`` works out the signature
-        dataclass(frozen=True, repr=False, eq=False)(cls)
 
     def __eq__(self, other: object) -> bool:
         return self.__dict__ == other.__dict__ if other.__class__ is self.__class__ else NotImplemented
@@ -41,6 +32,7 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Firmware(Record):
     installed: Optional[str] = None
     available: Optional[str] = None
@@ -49,6 +41,7 @@ class Firmware(Record):
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Status(Record):
     """Health as the source words it (``OK``, ``Warning``, ``Critical``); the capitals are the inherited
     vocabulary's.
@@ -60,12 +53,14 @@ class Status(Record):
     post_code_status: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Capability(Record):
     name: Optional[str] = None
     description: Optional[str] = None
     enabled: Optional[bool] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Component(Record):
     """Fields that every component has. ``serial`` is never a placeholder: see ``values.clean_serial``."""
 
@@ -84,12 +79,14 @@ class Component(Record):
     status: Optional[Status] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Bios(Component):
     size_bytes: Optional[int] = None
     capacity_bytes: Optional[int] = None
     release_date: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class NicPort(Component):
     id: Optional[str] = None
     speed_bits: Optional[int] = None
@@ -105,6 +102,7 @@ class NicPort(Component):
     neighbor: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Nic(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -113,6 +111,7 @@ class Nic(Component):
     nic_ports: tuple[NicPort, ...] = ()
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Bmc(Component):
     id: Optional[str] = None
     uuid: Optional[str] = None
@@ -120,19 +119,23 @@ class Bmc(Component):
     nic: Optional[Nic] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Mainboard(Component):
     physid: Optional[str] = None
     part_number: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Cpld(Component):
     id: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Tpm(Component):
     interface_type: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Gpu(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -143,17 +146,20 @@ class Gpu(Component):
     memory_type: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Accelerator(Gpu):
     """A processor that is neither CPU nor GPU (FPGA, DSP, AI accelerator); ``kind`` keeps the source's word."""
 
     kind: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Dpu(Component):
     id: Optional[str] = None
     bus_info: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Cpu(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -164,6 +170,7 @@ class Cpu(Component):
     microcode: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Memory(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -176,6 +183,7 @@ class Memory(Component):
     nonvolatile_bytes: Optional[int] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class StorageController(Component):
     id: Optional[str] = None
     supported_controller_protocol: Optional[str] = None
@@ -191,6 +199,7 @@ class StorageController(Component):
     part_number: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Drive(Component):
     id: Optional[str] = None
     oem_id: Optional[str] = None
@@ -214,6 +223,7 @@ class Drive(Component):
     life_left_percent: Optional[float] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Volume(Component):
     """A virtual disk; ``physical_drives`` are serials of drives where known, else their ids."""
 
@@ -226,6 +236,7 @@ class Volume(Component):
     physical_drives: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class PowerSupply(Component):
     id: Optional[str] = None
     power_capacity_watts: Optional[int] = None
@@ -233,6 +244,7 @@ class PowerSupply(Component):
     slot: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Enclosure(Component):
     id: Optional[str] = None
     chassis_type: Optional[str] = None
@@ -241,6 +253,7 @@ class Enclosure(Component):
     location: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class PcieDevice(Component):
     id: Optional[str] = None
     slot: Optional[str] = None
@@ -249,6 +262,7 @@ class PcieDevice(Component):
     part_number: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Fan(Component):
     id: Optional[str] = None
     name: Optional[str] = None
@@ -256,6 +270,7 @@ class Fan(Component):
     reading_units: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Sensor(Record):
     """A reading, not an identity: sensors never take part in a diff."""
 
@@ -267,21 +282,25 @@ class Sensor(Record):
     status: Optional[Status] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Battery(Component):
     id: Optional[str] = None
     charge_percent: Optional[float] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Backplane(Component):
     id: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Transceiver(Component):
     id: Optional[str] = None
     port: Optional[str] = None
     part_number: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class FabricPort(Component):
     """A Fibre Channel or InfiniBand port; ``wwn`` is the WWPN or port GUID."""
 
@@ -292,11 +311,13 @@ class FabricPort(Component):
     link_status: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Licence(Component):
     id: Optional[str] = None
     expires_at: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class FirmwareEntry(Component):
     """One row of the BMC's firmware inventory; the version is ``firmware.installed``."""
 
@@ -305,6 +326,7 @@ class FirmwareEntry(Component):
     updateable: Optional[bool] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class LogEntry(Record):
     id: Optional[str] = None
     created_at: Optional[str] = None
@@ -313,12 +335,14 @@ class LogEntry(Record):
     sensor: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class SecureBoot(Record):
     enabled: Optional[bool] = None
     mode: Optional[str] = None
     current_boot: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class EfiVariable(Record):
     """An EFI variable: its size and what it hashes to, never its content."""
 
@@ -328,6 +352,7 @@ class EfiVariable(Record):
     sha256: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Boot(Record):
     """Boot order and the pending override, in the source's words."""
 
@@ -338,6 +363,7 @@ class Boot(Record):
     override_target: Optional[str] = None
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class BiosConfiguration(Record):
     """``settings`` are normalised keys (``boot_mode``, ``smt``, ``tpm``, ...); ``raw`` every attribute as the source
     has it.
