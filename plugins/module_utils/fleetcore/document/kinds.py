@@ -2,8 +2,9 @@
 
 """Declarations of the fields of the device document. Everything that handles fields reads from there what they are.
 
-A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` with :func:`parts` as metadata. It then has its
-place in coverage, history, merge, the list of components, and the tables of page and command line (``tables.py``).
+A new kind of part is a record in ``parts.py`` and a field of ``model.Device`` with :func:`parts` as metadata. It then
+has its place in coverage, history, merge, the list of components, and the tables of page and command line
+(``tables.py``).
 """
 
 from __future__ import annotations
