@@ -26,8 +26,8 @@ from typing import Any
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import FleetError
 from fleetcore.ports import HttpResponse
+from fleetcore.redfish import capture
 from fleetcore.redfish.answers import outcome_of
-from fleetcore.redfish.capture import load
 from fleetcore.redfish.interpret import interpret
 from fleetcore.redfish.walker import Walker
 from fleetcore.redfish.wants import Outcome, Want
@@ -229,7 +229,7 @@ def sources(captures: Iterable[str]) -> dict[str, dict[str, bytes]]:
     for path in captures:
         found[path] = {
             name: body
-            for name, body in load(path).items()
+            for name, body in capture.read(path).bodies.items()
             if "/JsonSchemas/" not in name and "/Registries/" not in name
         }
     return found

@@ -335,5 +335,5 @@ def test_prune_by_hand(run_fleetd: Any) -> None:
     done = run_fleetd("prune", FLEETD_RETENTION__EVENTS_DAYS="0", FLEETD_RETENTION__ANSWERS_HOURS="1")
     assert done.returncode == 0, done.stderr
     assert [line.split() for line in done.stdout.splitlines()] == [
-        ["0", name] for name in ("device_history", "work_history", "powercycles", "audit", "answers")
+        ["0", name] for name in ("answers", "work_history", "powercycles", "audit", "device_history")
     ]

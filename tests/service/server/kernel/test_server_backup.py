@@ -67,7 +67,7 @@ def fill(url: str) -> tuple[Transactions, Services]:
     held = services.work.take(session, "alice", "onboard", "m2")
     services.work.fail(Lease(held.subject, held.process, held.session, held.token), "alice", "no", Retry())
     services.requests.once("alice", "k", "x", lambda: {"n": 1})
-    services.retention._store.take_duty("prune", "server", 60)
+    services.retention.take_duty("prune", "server", 60)
     return store, services
 
 
