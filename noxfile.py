@@ -334,9 +334,13 @@ def _collections_path(tree: Path) -> dict[str, str]:
 
 
 def _tree(session: nox.Session) -> Path:
-    """What ships, copied to where ansible-test and others want it: .../ansible_collections/baremetal/fleet."""
-    session.run("python", "scripts/collection.py", "tree", str(BUILD / "tree"), external=True, silent=True)
-    tree = BUILD / "tree" / "ansible_collections" / "baremetal" / "fleet"
+    """What ships, copied to where ansible-test and others want it: .../ansible_collections/baremetal/fleet.
+
+    Each session has a copy of its own, because they run at the same time and leave files there.
+    """
+    home = BUILD / "tree" / session.name
+    session.run("python", "scripts/collection.py", "tree", str(home), external=True, silent=True)
+    tree = home / "ansible_collections" / "baremetal" / "fleet"
     if shutil.which("git") and not (tree / ".git").exists():
         # ansible-test asks git for the files; it must not find the checkout around, where build/ is ignored.
         session.run("git", "init", "--quiet", str(tree), external=True)
