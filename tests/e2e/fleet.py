@@ -137,7 +137,7 @@ class Fleet:
 
     def runner(self, **settings: object) -> Child:
         """Return `fleetd runner`, not started, quick and with these settings of its section."""
-        defaults = {"poll_seconds": 0.5, "check_seconds": 5, "state_dir": self.workdir / "runner"}
+        defaults = {"poll_seconds": 0.5, "check_seconds": 20, "state_dir": self.workdir / "runner"}
         env = {f"FLEETD_RUNNER__{key.upper()}": str(value) for key, value in {**defaults, **settings}.items()}
         return self._child("runner", "fleetd", "runner", "--inventory", str(INVENTORY), token=self._runner, **env)
 
