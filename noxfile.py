@@ -322,7 +322,8 @@ def e2e(session: nox.Session) -> None:
         session.run(
             "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
         )
-    _pytest(session, "e2e", "tests/e2e")
+    # Two files at a time, because machines that boot and playbooks that wait for them leave much time over.
+    _pytest(session, "e2e", "--numprocesses=2", "--dist=loadfile", "tests/e2e")
 
 
 @nox.session

@@ -60,7 +60,7 @@ class IpmiSim(Running):
     manufacturer: int = 0x1291
     host: bool = False
     host_port: int = field(default=0, init=False)
-    start_timeout: float = 20.0
+    start_timeout: float = 60.0
 
     def __post_init__(self) -> None:
         self.workdir = Path(self.workdir).absolute()

@@ -4,7 +4,7 @@
 """Machines to power cycle: real boots behind virtual BMCs.
 
 A machine that cannot be had here skips its tests and says what to run; where skips are errors (CI), that is one.
-At most two virtual machines run at once: every fixture stops its own, also after a failed test.
+Each process of the tests runs two virtual machines at most: every fixture stops its own, also after a failed test.
 """
 
 from __future__ import annotations

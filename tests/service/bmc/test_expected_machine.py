@@ -12,7 +12,7 @@ from fleetlab.farm import BmcSpec, running_farm
 
 SECRET = "Tr0ub4dor&3"
 OTHER = {"expected_serial": "ZZ999999", "expected_uuid": "4c4c4544-0035-3410-8050-c6c04f314733"}
-QUICK = {"graceful_timeout": 0, "off_seconds": 0.1, "verify_timeout": 10}
+QUICK = {"graceful_timeout": 0, "off_seconds": 0.1, "verify_timeout": 60}
 
 
 @pytest.mark.parametrize(

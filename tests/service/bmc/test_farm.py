@@ -61,7 +61,7 @@ def farm():
 
 def cycle(bmc, state="cycle", **times):
     driver = open_power(options(bmc), SystemClock()).driver
-    quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=6, poll_seconds=0.05)
+    quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=60, poll_seconds=0.05)
     try:
         return PowerController(driver, SystemClock(), dataclasses.replace(quick, **times)).run(state)
     finally:
@@ -241,7 +241,7 @@ def test_basic_where_there_are_no_sessions(farm, status):
 def test_logout_whatever_goes_wrong(farm, fault):
     bmc = farm(tree="server", faults=(fault,))
     with contextlib.suppress(FleetError):
-        collect(options(bmc, timeout=0.5), SystemClock())
+        collect(options(bmc, timeout=4 if fault.kind == "hang" else 60), SystemClock())
     assert bmc.counters.logins == bmc.counters.logouts == 1
 
 
@@ -338,7 +338,7 @@ def test_a_refused_off_is_no_silent_success(farm):
 def test_off_that_takes_its_time(farm):
     """The BMC says On for a while, as some do for 40 seconds: it is waited for, and not told twice."""
     bmc = farm(tree="server", behaviour=PowerBehaviour(off_seconds=1.5))
-    result = cycle(bmc, verify_timeout=60)
+    result = cycle(bmc, verify_timeout=600)
     assert result.verified
     assert [step.action for step in result.steps if not step.action.startswith("wait")] == ["off", "on"]
 
@@ -347,7 +347,7 @@ def test_a_bmc_that_restarts_in_the_middle_of_a_cycle(farm):
     """It forgets the session and resets connections after the power was cut: the machine still comes back."""
     faults = (Fault("logout", path="*/Systems/1", skip=1, times=1), Fault("reset", path="*/Systems/1", skip=1, times=3))
     bmc = farm(tree="server", expand=0, faults=faults)
-    result = cycle(bmc, verify_timeout=60)
+    result = cycle(bmc, verify_timeout=600)
     assert (result.verified, bmc.power_state()) == (True, "On")
     assert [event["event"] for event in bmc.power_log] == ["off", "on"]
     assert bmc.counters.logins == 2

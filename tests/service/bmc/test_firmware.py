@@ -14,7 +14,7 @@ import pytest
 from fleetlab.farm import BmcSpec, Fault, running_farm
 
 INVENTORY = "/redfish/v1/UpdateService/FirmwareInventory"
-QUICK = {"task_timeout": 10, "verify_timeout": 2}
+QUICK = {"task_timeout": 60, "verify_timeout": 60}
 
 
 def entry(component, version, image=None, **more):
@@ -110,9 +110,9 @@ def test_a_version_without_its_date_is_the_same(module, bmc, login):
 def test_an_update_that_waits_for_a_boot(module, login):
     with running_farm(BmcSpec(tree="server", task_seconds=0.2, firmware_at_boot=True)) as farm:
         bmc = farm.bmcs[0]
-        times = {"task_timeout": 10, "graceful_timeout": 0}
+        times = {"task_timeout": 60, "graceful_timeout": 0}
         done = module(
-            "bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], reboot=True, verify_timeout=10, **times, **login(bmc)
+            "bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], reboot=True, verify_timeout=60, **times, **login(bmc)
         )
         assert (done["updates"][0]["rebooted"], done["updates"][0]["verified"], version(bmc, "BIOS")) == (
             True,
@@ -186,7 +186,7 @@ def test_a_catalogue_for_other_machines(module, bmc, login):
 def test_a_bmc_that_is_busy_with_a_job(module, bmc, login):
     """iDRAC answers 503 while a job runs."""
     bmc.faults.add("status:method=POST,path=*/UpdateService.SimpleUpdate,status=503,times=5")
-    done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], task_timeout=20, verify_timeout=2, **login(bmc))
+    done = module("bmc_firmware", catalogue=[entry("BIOS", "2.8.0")], **QUICK, **login(bmc))
     assert done["updates"][0]["verified"], done
 
 
@@ -222,7 +222,7 @@ def test_an_image_that_the_machine_refuses(module, bmc, login):
 
 def test_an_update_that_changes_nothing(module, bmc, login):
     catalogue = [entry("BIOS", "2.8.0", "https://images.example.org/bios-2.7.1.bin")]
-    result = module("bmc_firmware", catalogue=catalogue, task_timeout=10, verify_timeout=0.2, **login(bmc))
+    result = module("bmc_firmware", catalogue=catalogue, task_timeout=60, verify_timeout=0.2, **login(bmc))
     assert result["failure"]["code"] == "not_verified"
     assert "reboot: true" in result["msg"]
 

@@ -63,7 +63,7 @@ def test_cycle(sim):
     before = len(sim.power_log())
     driver = open_power(options(sim), SystemClock()).driver
     try:
-        quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=6, poll_seconds=0.1)
+        quick = PowerOptions(graceful_timeout=0, off_seconds=0.1, verify_timeout=60, poll_seconds=0.1)
         result = PowerController(driver, SystemClock(), quick).run("cycle")
     finally:
         driver.close()

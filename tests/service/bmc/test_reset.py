@@ -10,7 +10,7 @@ import pytest
 
 from fleetlab.farm import BmcSpec, running_farm
 
-QUICK = {"down_timeout": 1, "wait_timeout": 15}
+QUICK = {"down_timeout": 1, "wait_timeout": 60}
 
 
 @pytest.mark.parametrize("seconds", [0.0, 2.0])

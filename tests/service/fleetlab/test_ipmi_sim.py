@@ -75,7 +75,7 @@ def test_what_it_says_of_the_machine(sim: IpmiSim) -> None:
 def test_power(sim: IpmiSim) -> None:
     assert sim.state() == "on"
     ask(sim, "power", "cycle")
-    wait_until(lambda: actions(sim) == ["off", "on"], 30, "the second half of the cycle")
+    wait_until(lambda: actions(sim) == ["off", "on"], 60, "the second half of the cycle")
     ask(sim, "power", "reset")
     ask(sim, "power", "soft")
     assert sim.state() == "off"

@@ -21,7 +21,7 @@ def script(tmp_path: Path, code: str, **options: object) -> Child:
 def test_stop_ends_the_grandchild_too(tmp_path: Path) -> None:
     code = "import subprocess; p = subprocess.Popen(['sleep', '600']); print('pid', p.pid); p.wait()"
     with script(tmp_path, code) as child:
-        grandchild = int(child.wait_for_line(r"^pid (\d+)$", 30)[1])
+        grandchild = int(child.wait_for_line(r"^pid (\d+)$", 60)[1])
         assert alive(grandchild)
     assert not child.running
     deadline = time.monotonic() + 60
@@ -33,7 +33,7 @@ def test_stop_ends_the_grandchild_too(tmp_path: Path) -> None:
 def test_stop_kills_what_ignores_the_request(tmp_path: Path) -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(600)"
     child = script(tmp_path, code).start()
-    child.wait_for_line("deaf", 30)
+    child.wait_for_line("deaf", 60)
     child.stop(timeout=0.2)
     assert not child.running
     child.stop()
@@ -42,7 +42,7 @@ def test_stop_kills_what_ignores_the_request(tmp_path: Path) -> None:
 def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path) -> None:
     child = script(tmp_path, "import sys; print('no such disk', file=sys.stderr); sys.exit(3)").start()
     with pytest.raises(LabError, match=r"(?s)ended with status 3 before .*ready.*no such disk"):
-        child.wait_for_line("ready", 30)
+        child.wait_for_line("ready", 60)
 
 
 def test_waiting_gives_up(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_wait_for_port(tmp_path: Path) -> None:
     port = free_port()
     code = f"import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
     with script(tmp_path, code) as child:
-        child.wait_for_port(port, 30)
+        child.wait_for_port(port, 60)
         with pytest.raises(LabError, match="still runs after"):
             child.wait(0.1)
 

@@ -48,7 +48,7 @@ def test_login_and_power_log(tmp_path: Path) -> None:
         assert emulator.power_log() == []
         reset(emulator, "ForceOff")
         # The driver takes up to 11 s.
-        wait_until(lambda: power(emulator) == "Off", 40, "the power to go off", 0.5)
+        wait_until(lambda: power(emulator) == "Off", 60, "the power to go off", 0.5)
         (entry,) = emulator.power_log()
         assert (entry["system"], entry["action"]) == ("node-1", "off")
         pid = emulator.pid

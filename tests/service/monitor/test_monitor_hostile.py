@@ -113,7 +113,7 @@ def hostile() -> Iterator[Hostile]:
 
 def test_every_wrong_answer_is_an_error_in_words(hostile: Hostile) -> None:
     """Whatever comes: an error of ours, in time and without what was sent."""
-    http = HttpClient(HttpOptions(hostile.url, timeout=5))
+    http = HttpClient(HttpOptions(hostile.url, timeout=60))
     client = ServerClient(http, SystemClock(), hostile.url, token="t0k3n", attempts=1)
     for _answer in ANSWERS:
         with pytest.raises(FleetError) as caught:

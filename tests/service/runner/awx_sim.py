@@ -12,7 +12,6 @@ import http.server
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +51,7 @@ class Awx:
         self.cancelled: list[int] = []
         self.power: dict[str, list[str]] = {}  # what jobs that run by themselves did to machines
         self.performs, self.queue_seconds = performs, queue_seconds
+        self.hurry = threading.Event()  # ends what takes its time
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -93,6 +93,7 @@ class Awx:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
+        self.hurry.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -163,7 +164,7 @@ class Awx:
     def perform(self, number: int) -> None:
         """A job, from the queue to its end; each machine is off for a while."""
         job = self.jobs[number]
-        time.sleep(self.queue_seconds)
+        self.hurry.wait(self.queue_seconds)
         if job["status"] == "canceled":
             return
         job["status"] = "running"
@@ -173,7 +174,7 @@ class Awx:
             log = self.power.setdefault(host, [])
             if job["job_template"] == 7:
                 log.append("off")
-                time.sleep(self.performs or 0)
+                self.hurry.wait(self.performs or 0)
                 log.append("on")
             power = {"before": "on", "after": "on", "verified": True, "driver": "simulated"}
             self.happen(number, "runner_on_ok", host, action, power=power)

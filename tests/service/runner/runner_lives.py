@@ -118,7 +118,7 @@ def _act(
     given = {k.removeprefix("bmc_"): v for k, v in variables.items()}
     empty = dict.fromkeys(("ca_path", "system", "fingerprint", "redfish_port", "username", "password"))
     stays_off = variables.get("stays_off", 0.2)
-    options = PowerOptions(graceful_timeout=0, off_seconds=stays_off, verify_timeout=10, poll_seconds=0.1)
+    options = PowerOptions(graceful_timeout=0, off_seconds=stays_off, verify_timeout=60, poll_seconds=0.1)
     try:
         driver = open_power(bmc_options({**empty, **defaults, **given}), clock).driver
         controller = PowerController(

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 from awx_sim import Awx
 from runner_line import Line, until
 from runner_lives import AWX_POINTS, Lives
+
+LONG = 250.0  # until the test says that it is over
 
 MACHINES = 30
 
@@ -123,7 +126,7 @@ def test_a_runner_that_dies_while_awx_is_at_work_finds_its_job_again(site: Site,
                 os.kill(life[0], signal.SIGKILL)
 
     awx.on_launch = launched
-    awx.performs, awx.queue_seconds = 1.5, 1.5
+    awx.performs, awx.queue_seconds = LONG, 0 if when == "while it runs" else LONG
     life.append(site.start())
     wanted = {
         "between launch and answer": "pending",
@@ -134,6 +137,7 @@ def test_a_runner_that_dies_while_awx_is_at_work_finds_its_job_again(site: Site,
     with kill:
         os.kill(life[0], signal.SIGKILL)
     assert site.lives.wait(life[0]) == -signal.SIGKILL
+    awx.hurry.set()
     site.ends()
     assert len(awx.of(7)) == 1
     assert awx.power[site.machine] == ["off", "on"]
@@ -142,12 +146,13 @@ def test_a_runner_that_dies_while_awx_is_at_work_finds_its_job_again(site: Site,
 def test_a_runner_of_other_machines_dead_for_a_long_time_is_not_needed_for_the_end(site: Site) -> None:
     """AWX goes away in the middle of the job, the runner is killed, AWX comes back: what was done is told."""
     awx = site.awx
-    awx.performs = 1.0
+    awx.performs = LONG
     life = site.start()
     site.until(lambda: awx.power.get(site.machine) == ["off"], "off")
     awx.refuse = lambda _method, _path: 503
     site.until(lambda: "awx_away" in site.told(), "it is said that AWX is away")
     assert site.lives.stop(life, signal.SIGKILL) == -signal.SIGKILL
+    awx.hurry.set()
     site.until(lambda: awx.power[site.machine] == ["off", "on"], "done")
     awx.refuse = lambda _method, _path: None
     site.ends()
@@ -155,9 +160,10 @@ def test_a_runner_of_other_machines_dead_for_a_long_time_is_not_needed_for_the_e
 
 
 def test_a_stop_waits_for_the_job(site: Site) -> None:
-    site.awx.performs = 2.0
+    site.awx.performs = LONG
     life = site.start()
     site.until(lambda: site.awx.power.get(site.machine) == ["off"], "off")
+    threading.Timer(2, site.awx.hurry.set).start()
     assert site.lives.stop(life) == 0
     assert (site.state(), site.awx.power[site.machine], site.awx.cancelled) == ("verified", ["off", "on"], [])
 
@@ -165,7 +171,7 @@ def test_a_stop_waits_for_the_job(site: Site) -> None:
 def test_a_job_that_awx_cancels_in_the_middle_ends_with_the_machine_on(site: Site) -> None:
     """A person cancels it while the machine is off: a job of its own switches it on and settles the request."""
     awx = site.awx
-    awx.performs = 30.0
+    awx.performs = LONG
     life = site.start()
     site.until(lambda: awx.power.get(site.machine) == ["off"], "off")
     awx.end(awx.of(7)[0]["id"], "canceled")
@@ -178,7 +184,7 @@ def test_a_job_that_awx_cancels_in_the_middle_ends_with_the_machine_on(site: Sit
 
 def test_a_job_without_its_limit_is_cancelled_before_it_runs_and_the_request_says_why(site: Site) -> None:
     awx = site.awx
-    awx.ignore, awx.launch_with, awx.queue_seconds = {"limit": site.machine}, {"limit": "everybody"}, 3.0
+    awx.ignore, awx.launch_with, awx.queue_seconds = {"limit": site.machine}, {"limit": "everybody"}, LONG
     life = site.start()
     site.until(lambda: site.line.client.powercycle(site.request)["error"], "failed")
     failed = site.line.client.powercycle(site.request)
@@ -186,6 +192,7 @@ def test_a_job_without_its_limit_is_cancelled_before_it_runs_and_the_request_say
     assert "AWX ignored limit" in failed["error"]["message"]
     assert awx.of(7)[0]["status"] == "canceled"
     assert site.lives.stop(life) == 0
+    awx.hurry.set()
     for performer in awx.performers:
         performer.join(60)
     assert awx.power == {}, "nothing was switched"

@@ -170,7 +170,7 @@ def test_a_run_whose_runner_is_gone_reports_itself_and_nobody_cycles_again(
 ) -> None:
     machine = next(unused)
     requests = {machine: fleet.request(machine)}
-    assert lives.wait(start(lives, fleet, "absent", "after:start", lease_seconds=5)) == -signal.SIGKILL
+    assert lives.wait(start(lives, fleet, "absent", "after:start", lease_seconds=60)) == -signal.SIGKILL
     until(lambda: verified(fleet, requests), "verified, with no runner there", 90)
     assert fleet.power(machine) == ["off", "on"]
     assert fleet.client.work() == []

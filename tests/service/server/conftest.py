@@ -107,7 +107,7 @@ def postgres_url() -> Iterator[str]:
             yield _wait_for_postgres(f"postgresql+psycopg://fleetd@/postgres?host={directory}", directory / "log")
         finally:
             server.send_signal(signal.SIGINT)
-            server.wait(30)
+            server.wait(60)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

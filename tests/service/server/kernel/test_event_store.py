@@ -253,7 +253,7 @@ def test_a_reader_that_follows_skips_nothing_while_many_write(known: Any) -> Non
 
     def write(number: int) -> None:
         try:
-            left.wait(30)
+            left.wait(60)
             for step in range(each):
                 if number % 2:
                     known.events.append([NewEvent("test.appended", f"w{number}")] * 2)
@@ -266,7 +266,7 @@ def test_a_reader_that_follows_skips_nothing_while_many_write(known: Any) -> Non
     for thread in threads:
         thread.start()
     start = known.events.bounds()[1]
-    left.wait(30)
+    left.wait(60)
     seen: list[int] = []
     place = start
     while True:

@@ -56,7 +56,7 @@ def test_two_at_once_do_it_once(store: Any) -> None:
     answers: list[object] = []
 
     def send() -> None:
-        start.wait(30)
+        start.wait(60)
         try:
             answers.append(
                 store.requests.once(*ASKED, lambda: {"seq": store.events.append([NewEvent("test.x")])[0].seq})

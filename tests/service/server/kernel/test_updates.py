@@ -44,24 +44,24 @@ def test_only_those_who_listen_to_the_machine_are_told(services: Services) -> No
         with contextlib.ExitStack() as stack:
             first, second, other = [await listening(stack, bus, name) for name in ("m1", "m1", "m2")]
             note(services, "look")
-            assert await first.wait(50)
-            assert await second.wait(50)
+            assert await first.wait(60)
+            assert await second.wait(60)
             assert not await other.wait(0.3)
             assert not await first.wait(0.3)
             services.powercycles.request("m2", "alice")
-            assert await other.wait(50)
+            assert await other.wait(60)
 
     asyncio.run(scenario())
 
 
 def test_a_wake_is_quicker_than_the_period(services: Services) -> None:
     async def scenario() -> None:
-        bus = Descriptions(services.of(Machines), period=60)
+        bus = Descriptions(services.of(Machines), period=600)
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus)
             note(services, "look")
             bus.wake()
-            assert await first.wait(50)
+            assert await first.wait(60)
 
     asyncio.run(scenario())
 
@@ -72,16 +72,16 @@ def test_machines_that_appear_and_vanish(services: Services) -> None:
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus, "new")
             services.machines.create("new", {})
-            assert await first.wait(50)
+            assert await first.wait(60)
             services.machines.delete("new")
-            assert await first.wait(50)
+            assert await first.wait(60)
 
     asyncio.run(scenario())
 
 
 def test_a_thousand_listeners_cost_one_look(services: Services) -> None:
     async def scenario() -> None:
-        bus = Descriptions(services.of(Machines), period=60)
+        bus = Descriptions(services.of(Machines), period=600)
         with contextlib.ExitStack() as stack:
             made = [stack.enter_context(bus.subscribe("m1")) for _ in range(1000)]
             await asyncio.gather(*(item.ready() for item in made))
@@ -89,7 +89,7 @@ def test_a_thousand_listeners_cost_one_look(services: Services) -> None:
             assert before <= 2
             note(services, "look")
             bus.wake()
-            assert all(await asyncio.gather(*(item.wait(50) for item in made)))
+            assert all(await asyncio.gather(*(item.wait(60) for item in made)))
             assert bus.looks - before <= 2
 
     asyncio.run(scenario())
@@ -105,7 +105,7 @@ def test_without_listeners_nobody_looks(services: Services) -> None:
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus)
             note(services, "again")
-            assert await first.wait(50)
+            assert await first.wait(60)
 
     asyncio.run(scenario())
 
@@ -125,21 +125,21 @@ def test_a_database_that_is_gone_for_a_while_loses_no_change(
                 patch.setattr(services.machines._store, "some", gone)
                 note(services, "meanwhile")
                 assert not await first.wait(0.3)
-            assert await first.wait(50)
+            assert await first.wait(60)
 
     asyncio.run(scenario())
 
 
 def test_the_end_of_the_server_ends_all_waiting_at_once(services: Services) -> None:
     async def scenario() -> None:
-        bus = Descriptions(services.of(Machines), period=60, gap=60)
+        bus = Descriptions(services.of(Machines), period=600, gap=600)
         with contextlib.ExitStack() as stack:
             first = await listening(stack, bus)
-            late = stack.enter_context(bus.subscribe("m2"))  # the next look is a minute away
+            late = stack.enter_context(bus.subscribe("m2"))  # the next look is minutes away
             bus.close()
             await late.ready()
-            assert await first.wait(50)
-            assert await late.wait(50)
+            assert await first.wait(60)
+            assert await late.wait(60)
             assert bus.closed
 
-    asyncio.run(asyncio.wait_for(scenario(), 40))
+    asyncio.run(asyncio.wait_for(scenario(), 200))

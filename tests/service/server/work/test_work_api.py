@@ -291,8 +291,8 @@ def test_the_keeper_survives_an_outage_shorter_than_the_interval() -> None:
 def test_the_keeper_says_when_the_outage_was_too_long() -> None:
     server, lost = Server(), threading.Event()
     server.error = Busy("the database does not answer")
+    began = time.monotonic()
     with SessionKeeper(server.poke, 0.5, lost.set) as keeper:
-        began = time.monotonic()
         assert lost.wait(60)
         assert time.monotonic() - began > 0.4
         assert keeper.lost
