@@ -33,9 +33,8 @@ if not IN_COLLECTION:
     _link_collection()
 
 # The same examples every time, so that a run says something about the change and not about its luck.
-# Plain pytest and the oldest Python draw all of them; what is left to newer Pythons is that the code runs there.
-AGAIN = IN_COLLECTION and sys.version_info[:2] > (3, 9)
-settings.register_profile("same", derandomize=True, deadline=None, max_examples=15 if AGAIN else 100)
+# Plain pytest draws all of them; what is left to the Pythons of ansible-test is that the code runs there.
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=15 if IN_COLLECTION else 100)
 # FLEET_FUZZ=2000 draws so many, and new ones each time.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("FLEET_FUZZ") or 100), deadline=None)
 settings.load_profile("fuzz" if os.environ.get("FLEET_FUZZ") else "same")

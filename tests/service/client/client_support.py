@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.server
 import json
 import os
-import queue
 import re
 import subprocess
 import sys
@@ -23,7 +22,9 @@ from typing import Any
 from fleetcore.host.clock import SystemClock
 from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
-from warm import warm_fleetd
+from warm import Program, warm_fleetd
+
+from fleetlab.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 60
@@ -45,7 +46,7 @@ class Server:
     listen: str = "127.0.0.1:0"
     url: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
+    process: Program | None = None
 
     def _run(self, *arguments: str) -> str:
         config = str(self.work / "fleetd.yml")
@@ -59,34 +60,31 @@ class Server:
             self.tokens[scope] = self._run("token", "create", "--scope", scope, "--name", scope, "--token-only")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "fleetd", "--config", str(self.work / "fleetd.yml")]
+        command = ("--config", str(self.work / "fleetd.yml"), "serve", "--listen", self.listen)
+        self.log.write_text("")
         env = environment(FLEETD_LOG__FORMAT="json")
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            [*command, "serve", "--listen", self.listen], env=env, stdout=pipe, stderr=subprocess.STDOUT, text=True
-        )
-        found: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, args=(self.process, found), daemon=True).start()
-        self.url = found.get(timeout=START_SECONDS)
-        assert self.url, "the server ended; see its output above"
+        self.process = warm_fleetd().start("fleetd", *command, env=env, out=self.log, err=self.log)
+        self.url = wait_until(self._address, START_SECONDS, "the server's address")
         self.listen = self.url.split("//", 1)[1].rstrip("/")
 
-    @staticmethod
-    def _read(process: subprocess.Popen[str], found: queue.Queue[str]) -> None:
-        """Keep the pipe empty; the first address in it is the server's."""
-        assert process.stdout
-        for line in process.stdout:
-            print(line, end="")  # noqa: T201  (pytest shows it when a test fails)
-            address = re.search(r"http://[0-9.]+:[0-9]+", line)
-            if address:
-                found.put(address.group())
-        found.put("")
+    def _address(self) -> str:
+        """The first address that the server has printed."""
+        said = self.log.read_text()
+        assert self.process
+        assert self.process.poll() is None, said
+        address = re.search(r"http://[0-9.]+:[0-9]+", said)
+        return address.group() if address else ""
+
+    @property
+    def log(self) -> Path:
+        return self.work / "serve.log"
 
     def stop(self) -> None:
         if self.process:
             self.process.terminate()
             self.process.wait(60)
             self.process = None
+            print(self.log.read_text())  # noqa: T201  (pytest shows it when a test fails)
 
     @contextmanager
     def client(self, scope: str = "admin") -> Iterator[ServerClient]:

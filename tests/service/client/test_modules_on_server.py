@@ -121,13 +121,19 @@ def test_server_goes_down_in_mid_run(ansible: Ansible, server: Server) -> None:
     assert server.process
     stop = {
         "name": "Stop the server",
-        "ansible.builtin.shell": f"kill {server.process.pid}; sleep 1",
+        "ansible.builtin.command": f"kill {server.process.pid}",
+        "run_once": True,
+    }
+    port = int(server.url.rpartition(":")[2])
+    stopped = {
+        "name": "Wait for its end",
+        "ansible.builtin.wait_for": {"port": port, "state": "stopped", "timeout": 60},
         "run_once": True,
     }
     needs_it = {"name": "Change", "when": "inventory_hostname == 'd1'", MACHINE: {"name": "d1", "site": "muc2"}}
     after = {"name": "After", "ansible.builtin.debug": {"msg": "went on"}}
     try:
-        done = ansible.play([REGISTER, stop, needs_it, after], "d1,d2")
+        done = ansible.play([REGISTER, stop, stopped, needs_it, after], "d1,d2")
     finally:
         server.stop()
         server.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -66,15 +67,22 @@ class Line:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def child(self, name: str, *arguments: str, **env: str) -> Child:
-        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), name, *arguments]
-        return Child(argv, log=self.directory / f"{name}.log", env={**self.env, **env}, name=name)
-
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
-        with self.child("serve") as server:
-            server.wait_for_port(int(self.url.rpartition(":")[2]), 120)
+        log, address = self.directory / "serve.log", ("127.0.0.1", int(self.url.rpartition(":")[2]))
+        command = ("--config", str(self.config), "serve")
+        with warm_fleetd().start("fleetd", *command, env={**os.environ, **self.env}, out=log, err=log) as server:
+
+            def listens() -> bool:
+                assert server.poll() is None, log.read_text()
+                with contextlib.suppress(OSError), socket.create_connection(address, 60):
+                    return True
+                return False
+
+            until(listens, "the server listens")
             yield
+            server.terminate()
+            server.wait(60)
 
     def runner(self, *arguments: str, **env: str) -> Child:
         given = {
@@ -84,9 +92,10 @@ class Line:
             "FLEETD_RUNNER__STATE_DIR": str(self.directory / "runner"),
             "FLEETD_RUNNER__POLL_SECONDS": "0.5",
             "FLEETD_RUNNER__EXTRA_VARS": '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 2, '
-            '"powercycle_verify_timeout": 3}',
+            '"powercycle_verify_timeout": 60}',
         }
-        return self.child("runner", *arguments, **{**given, **env})
+        argv = [sys.executable, "-m", "fleetd", "--config", str(self.config), "runner", *arguments]
+        return Child(argv, log=self.directory / "runner.log", env={**self.env, **given, **env}, name="runner")
 
     def request(self, machine: str) -> str:
         return str(self.client.request_powercycle(machine, "a test")["id"])

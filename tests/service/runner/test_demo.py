@@ -106,9 +106,9 @@ def test_the_demo_works_without_its_port_and_again_in_its_folder(demos: Demos) -
 @pytest.mark.parametrize(
     ("line", "number"),
     [
+        ("Collect their inventory", signal.SIGINT),
         pytest.param("Start virtual BMCs", signal.SIGINT, marks=pytest.mark.storm),
-        ("Collect their inventory", signal.SIGTERM),
-        ("claimed", signal.SIGINT),
+        pytest.param("claimed", signal.SIGTERM, marks=pytest.mark.storm),
     ],
 )
 def test_nothing_is_left_when_it_is_interrupted(demos: Demos, line: str, number: signal.Signals) -> None:
