@@ -23,13 +23,14 @@ from fleetlab import vm
 from fleetlab.ipmi import IpmiSim
 from fleetlab.process import Child, LabError, Running, free_port, tail, wait_until
 
-TOOLS = ("debootstrap", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU, str(vm.BUSYBOX))
+TOOLS = ("debootstrap", "unshare", "mkfs.ext4", "ssh", "ssh-keygen", vm.QEMU, str(vm.BUSYBOX))
 ADVICE = "scripts/install-test-deps"
 PACKAGES = (
     *("openssh-server", "python3", "iproute2", "kmod", "udev", "linux-image-amd64"),
     *("dmidecode", "lshw", "smartmontools", "nvme-cli", "ethtool", "pciutils", "ipmitool", "lldpd"),
 )
 SUITE = "bookworm"
+UNSHARED = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 INIT = """#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
@@ -135,7 +136,16 @@ def _build(target: Path) -> None:
         log = target.with_suffix(".log")
         with log.open("wb") as out:
             done = subprocess.run(
-                ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), *_mirror()],
+                # What it mounts, and starts, ends with it.
+                [
+                    *UNSHARED,
+                    "debootstrap",
+                    "--variant=minbase",
+                    f"--include={','.join(PACKAGES)}",
+                    SUITE,
+                    str(root),
+                    *_mirror(),
+                ],
                 # Nobody needs Debian's own initramfs, nor each file on the disk before the next.
                 env={**os.environ, "INITRD": "No", "DPKG_FORCE": "unsafe-io"},
                 stdout=out,

@@ -28,7 +28,7 @@ from fleetlab import sushy_emulator
 from fleetlab.sushy_emulator import SushyEmulator
 from fleetlab.vm import Console
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]  # the guest is built once
 
 NAME = "node-v1"
 DISK = 64 << 20

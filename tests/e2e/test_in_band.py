@@ -33,7 +33,7 @@ PASSWORD = "bmc-password"
 BMC_MAC, BMC_ADDRESS = "02:00:5e:20:00:77", "192.0.2.77"
 OTHER_MAC, OTHER_ADDRESS = "02:00:5e:30:00:99", "192.0.2.99"
 SUPERMICRO = 10876
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]  # the guest is built once
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 # The guest has them; they are taken away, and what the repository has can come back.
 REMOVED = ("ethtool", "lshw", "nvme-cli", "smartmontools")
 NOWHERE = ("hdparm", "ipmitool")
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]  # the guest is built once
 
 INTERPRETER = """#!/bin/sh
 # Ansible's way into the root: the module comes on the standard input.
