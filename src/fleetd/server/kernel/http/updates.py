@@ -11,18 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fastapi.concurrency import run_in_threadpool
-from fleetcore.errors import FleetError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleetd.common import logs
+from fleetd.server.kernel.http.watching import Watching
 
 PERIOD = 1.0  # seconds
 GAP = 0.05  # seconds between two looks, however much happens
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_log = logs.get("fleetd.api")
 
 Look = Callable[[Sequence[str]], Mapping[str, object]]
 
@@ -48,25 +46,20 @@ class Subscription:
         return True
 
 
-class Updates:
-    """Use it from one event loop.
+class Updates(Watching):
+    """Tells of subjects; see the module.
 
-    :param look: each subject with what it looks like now, as something with a stable ``repr``.
-    :param period: seconds between two looks when nothing wakes the bus.
-    :param gap: seconds between two looks at least, however often it is woken.
+    :param look: gives each subject with what it looks like now, as something with a stable ``repr``.
     """
 
+    failed = "updates_failed"
+
     def __init__(self, look: Look, period: float = PERIOD, gap: float = GAP) -> None:
-        self._look_at = look
-        self._period = period
-        self._gap = gap
         self._listeners: dict[str, set[Subscription]] = {}
+        super().__init__(self._listeners, period, gap)
+        self._look_at = look
         self._known: dict[str, asyncio.Event] = {}
         self._seen: dict[str, str] = {}
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.looks = 0
-        self.closed = False
 
     @contextlib.contextmanager
     def subscribe(self, subject: str) -> Iterator[Subscription]:
@@ -74,9 +67,7 @@ class Updates:
         known = self._known.setdefault(subject, asyncio.Event())
         made = Subscription(known)
         self._listeners.setdefault(subject, set()).add(made)
-        self.wake()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._heard()
         try:
             yield made
         finally:
@@ -85,10 +76,6 @@ class Updates:
             if not rest:
                 del self._listeners[subject], self._known[subject]
                 self._seen.pop(subject, None)
-
-    def wake(self) -> None:
-        """Something may have changed."""
-        self._wake.set()
 
     def close(self) -> None:
         """The server stops: all listeners end."""
@@ -100,36 +87,22 @@ class Updates:
                 item.changed.set()
         self.wake()
 
-    async def _run(self) -> None:
-        while self._listeners and not self.closed:
-            self._wake.clear()
-            try:
-                self._compare(await run_in_threadpool(self._look, tuple(self._listeners)))
-            except FleetError as exc:
-                _log.warning("updates_failed", code=exc.code, message=exc.message)
-            except Exception:  # noqa: BLE001 - a defect must not silence all listeners
-                _log.exception("updates_failed")
-            await asyncio.sleep(self._gap)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._period)
-
-    def _compare(self, found: Mapping[str, str]) -> None:
+    async def _look(self) -> bool:
+        found = await run_in_threadpool(self._digests, sorted(self._listeners))
         for subject, digest in found.items():
             listeners = self._listeners.get(subject)
             if not listeners:
                 continue
-            if subject in self._seen and self._seen[subject] != digest:
+            if self._seen.setdefault(subject, digest) != digest:
+                self._seen[subject] = digest
                 for item in listeners:
                     item.changed.set()
-            self._seen[subject] = digest
             self._known[subject].set()
+        return False
 
-    def _look(self, subjects: Collection[str]) -> dict[str, str]:
-        self.looks += 1
-        found = self._look_at(sorted(subjects))
-        return {
-            name: hashlib.sha256(repr(it).encode("utf-8", "surrogatepass")).hexdigest() for name, it in found.items()
-        }
+    def _digests(self, subjects: Sequence[str]) -> dict[str, str]:
+        looks = {name: repr(it).encode("utf-8", "surrogatepass") for name, it in self._look_at(subjects).items()}
+        return {name: hashlib.sha256(look).hexdigest() for name, look in looks.items()}
 
 
 class Wake:
