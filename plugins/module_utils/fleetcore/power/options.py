@@ -16,7 +16,7 @@ from ..errors import InvalidInput
 from ..net.http import HttpClient, HttpOptions
 from ..net.http_async import AsyncHttpClient
 from ..net.tls import clean_fingerprint
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 from .expected import Expected, check_machine, expected_machine
 from .names import BMC_DRIVERS, POWER_DRIVERS
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotFound, NotVerified, Unsupported
+from ..option import Options, Params, option
 from ..ports import Clock, PowerAction, PowerDriver, PowerState
 from . import mib, snmp
-from .driver import Driver, Options, Params, option, place
+from .driver import Driver, place
 from .mib import Mib
 from .snmp import Agent, Snmp
 

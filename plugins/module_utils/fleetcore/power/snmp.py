@@ -22,7 +22,7 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 
 T = TypeVar("T")
 _ROWS = 512

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadResponse, InvalidInput, MissingDependency, Unsupported
+from ..option import Options, Params, option
 from ..ports import Clock, PowerAction, PowerState
 from .command import failure, run_command
-from .driver import Driver, Options, Params, option
+from .driver import Driver
 
 ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
 """What a task list may say that it can do."""

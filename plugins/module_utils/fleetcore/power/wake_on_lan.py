@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ..errors import InvalidInput, Unreachable, Unsupported
+from ..option import Options, Params, option
 from ..ports import Clock, PowerAction, PowerState
-from .driver import Driver, Options, Params, option
+from .driver import Driver
 
 _MAC = re.compile(
     r"^([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})$"
