@@ -77,19 +77,18 @@ def wake_plan(params: Mapping[str, Any]) -> Plan:
     driver = WakeOnLanDriver(options, clock)
     before = driver.power_state()
     state = {"power_state": before.value}
-    preview = {
-        "wake": {"mac": options.mac, "before": before.value, "after": before.value, "verified": before is PowerState.ON}
-    }
+
+    def facts(after: PowerState) -> Mapping[str, Any]:
+        verified = after is PowerState.ON
+        wake = {"mac": options["mac"], "before": before.value, "after": after.value, "verified": verified}
+        return {"wake": wake}
 
     def apply() -> Mapping[str, Any]:
-        after = PowerState.UNKNOWN
-        if options.probe is None:
-            driver.set_power(PowerAction.ON)
-        else:
+        if driver.reads_state:
             power = PowerOptions(verify_timeout=seconds(params, "wait_timeout"))
-            after = PowerController(driver, clock, power).run("on").after
-        verified = after is PowerState.ON
-        return {"wake": {"mac": options.mac, "before": before.value, "after": after.value, "verified": verified}}
+            return facts(PowerController(driver, clock, power).run("on").after)
+        driver.set_power(PowerAction.ON)
+        return facts(PowerState.UNKNOWN)
 
     after = state if before is PowerState.ON else {"power_state": "on"}
-    return Plan(before=state, after=after, preview=lambda: preview, apply=apply)
+    return Plan(before=state, after=after, preview=lambda: facts(before), apply=apply)
