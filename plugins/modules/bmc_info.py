@@ -179,7 +179,7 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import info_plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
@@ -188,7 +188,7 @@ SPEC = {
     "capture": {"type": "path"},
     "cache_dir": {"type": "path"},
     "from_capture": {"type": "path"},
-    **BMC,
+    **BMC_OPTIONS,
     "address": {"type": "str"},
 }
 
