@@ -9,27 +9,10 @@ They follow from what ``fleetcore`` says of its options. So do the documentation
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.module_utils.basic import env_fallback
-
+from ._options import argument_spec
 from .fleetcore.power import controllers, expected, options, pdu, wake_on_lan
-from .fleetcore.power.driver import Options
 from .fleetcore.power.names import BMC_DRIVERS
 from .fleetcore.power.registry import DRIVERS
-
-
-def argument_spec(options: Options) -> dict[str, Any]:
-    """Leave out what only the documentation says, and put the fallback to environment variables in."""
-    spec: dict[str, Any] = {}
-    for name, option in options.items():
-        spec[name] = {word: value for word, value in option.items() if word not in ("description", "env", "play")}
-        if "env" in option:
-            spec[name]["fallback"] = (env_fallback, [option["env"]])
-        if "options" in option:
-            spec[name]["options"] = argument_spec(option["options"])
-    return spec
-
 
 BMC_OPTIONS = dict(options.OPTIONS)
 """Of every module that talks to a BMC."""
