@@ -73,6 +73,7 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path, open_stor
         (NotQuarantined(), ["free", "maintained", "recovering"]),
     ):
         process = Process("p", LifecycleNotIn(()), (guard,))
+        store.work.add(process)
         assert [name for name in sorted(descriptions) if store.work.explain(name, process.name).eligible] == expected
     found = store.machines.get("recovering")
     assert found is not None
