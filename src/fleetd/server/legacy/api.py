@@ -23,8 +23,9 @@ from fleetd.server.kernel.errors import BadRequest
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.errors import Json, as_invalid_input
+from fleetd.server.kernel.http.looking import PERIOD
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
-from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
+from fleetd.server.kernel.http.updates import GAP, Updates
 from fleetd.server.legacy import monitor, wire
 from fleetd.server.legacy.monitor import Go, observed, or_default
 from fleetd.server.machines.holds import toggle_maintenance
