@@ -6,16 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-from fleetd.common.settings import Listen, ProgramSettings, Section, ServerAddress
+from fleetd.common.settings import Listen, ProgramSettings, Section, ServerAccess, ServerAddress
 
 
 class WaveSettings(Section):
     """Limits of machines that are power cycled at a time, and of those that may fail."""
 
     size: int = Field(default=20, ge=1, le=1000, description="machines at the same time")
-    limits: dict[str, int] = Field(
+    limits: dict[str, PositiveInt] = Field(
         default_factory=dict,
         description="host variable -> at most that many machines with the same value at the same time",
     )
@@ -24,17 +24,11 @@ class WaveSettings(Section):
     )
     resume_seconds: float = Field(default=3600.0, ge=1, description="a stopped wave goes on after this time")
 
-    @field_validator("limits")
-    @classmethod
-    def _limits(cls, value: dict[str, int]) -> dict[str, int]:
-        for name, limit in value.items():
-            if limit < 1:
-                raise ValueError(f"{name}: must be 1 or more")
-        return value
-
 
 class AwxSettings(Section):
     """AWX, where the playbooks run with ``executor: awx``."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     url: str | None = Field(default=None, description="address of AWX, for example https://awx.example")
     token_file: Path | None = Field(default=None, description="file with an OAuth2 token that may launch the templates")
@@ -46,11 +40,6 @@ class AwxSettings(Section):
         description="jobs ask the machine server whether the claim still holds; "
         "the template needs FLEETD_URL and FLEETD_TOKEN",
     )
-
-    @field_validator("templates", mode="before")
-    @classmethod
-    def _numbers(cls, value: Any) -> Any:
-        return {name: str(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 class ProcessSettings(Section):
@@ -83,7 +72,7 @@ _PROCESSES: dict[str, dict[str, Any]] = {
 }
 
 
-class RunnerSettings(Section):
+class RunnerSettings(ServerAccess):
     """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
 
     inventory: list[str] = Field(
@@ -93,12 +82,6 @@ class RunnerSettings(Section):
         default="all", description="Ansible host pattern that narrows the inventory; empty selects nothing"
     )
     name: str | None = Field(default=None, description="of its session on the server; default: the host's name")
-    server_url: str | None = Field(
-        default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
-    )
-    token: SecretStr | None = Field(default=None, description="token of scope runner; default: $FLEETD_TOKEN")
-    ca_path: str | None = Field(default=None, description="CA certificates for the server; default: the system's")
-    validate_certs: bool = Field(default=True, description="verify the server's certificate")
     state_dir: Path = Field(
         default=Path("fleetd-runner"), description="the journal and the runs; one runner per directory"
     )
