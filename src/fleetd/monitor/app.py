@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from fleetd.monitor.adapters.documents import Collector
 from fleetd.monitor.adapters.follow import Follower
 from fleetd.monitor.adapters.hook import Hook
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
-from fleetd.monitor.adapters.outbox import KINDS, Outboxes, senders
+from fleetd.monitor.adapters.outbox import DEVICE, EVENT, KINDS, Outboxes
 from fleetd.monitor.agent import Agent
 from fleetd.monitor.config import MonitorSettings, Settings
 from fleetd.monitor.core import Host
@@ -70,7 +71,8 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
             state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes
         )
         links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
-        outbox = Outboxes(spool, senders(client, host.name), links)
+        publish = partial(client.publish_device, host.name, source="inband")
+        outbox = Outboxes(spool, {EVENT: client.post_event, DEVICE: publish}, links)
         wake, stop = threading.Event(), threading.Event()
         agent = Agent(
             host,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from fleetd.common.settings import Listen, ProgramSettings, Section, ServerAccess, ServerAddress
 
@@ -15,7 +15,7 @@ class WaveSettings(Section):
     """Limits of machines that are power cycled at a time, and of those that may fail."""
 
     size: int = Field(default=20, ge=1, le=1000, description="machines at the same time")
-    limits: dict[str, PositiveInt] = Field(
+    limits: dict[str, int] = Field(
         default_factory=dict,
         description="host variable -> at most that many machines with the same value at the same time",
     )
@@ -23,6 +23,14 @@ class WaveSettings(Section):
         default=10, ge=0, description="more failed machines stop the wave; null: any number may fail"
     )
     resume_seconds: float = Field(default=3600.0, ge=1, description="a stopped wave goes on after this time")
+
+    @field_validator("limits")
+    @classmethod
+    def _limits(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, limit in value.items():
+            if limit < 1:
+                raise ValueError(f"{name}: must be 1 or more")
+        return value
 
 
 class AwxSettings(Section):

@@ -11,7 +11,7 @@ from typing import Any
 from fleetcore.net.retry import ExponentialWait
 from fleetcore.ports import PowerState, PowerWait
 
-from fleetd.runner.ports import Entry, EntryState, HostOutcome, Wanted, problem
+from fleetd.runner.ports import Entry, EntryState, HostOutcome, RunProgress, Wanted, problem
 
 OWNED = frozenset({EntryState.RUNNING, EntryState.UNKNOWN, EntryState.VERIFIED, EntryState.FAILED})
 """States in which a request is this runner's: nobody else should get it."""
@@ -164,6 +164,18 @@ def steps_of(power: Mapping[str, Any]) -> list[tuple[PowerState, str]]:
     """Off and on with a message, from the steps that the power module returns."""
     found = dict(seen for step in power.get("steps") or [] if (seen := step_seen(step)))
     return [(state, found[state]) for state in _READ_BACK.values() if state in found]
+
+
+def after_run(entry: Entry, outcome: HostOutcome | None, progress: RunProgress, now: float) -> Entry:
+    """The entry once its host has an outcome, or its run has ended without one."""
+    if outcome is None and progress.launched:
+        return replace(entry, state=EntryState.UNKNOWN, changed_at=now)
+    if outcome is None and not progress.problem:
+        # Recorded, never started: nothing was done, so it is as if it had not been taken.
+        untaken = replace(entry, state=EntryState.WAITING, attempts=entry.attempts - 1, not_before=0.0)
+        return replace(untaken, changed_at=now)
+    failed = HostOutcome(entry.machine, False, {}, problem("not_started", progress.problem))
+    return settle(entry, outcome or failed, now)
 
 
 def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:

@@ -8,7 +8,6 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from fleetcore.errors import FleetError, TransportError
 from fleetcore.power.controllers import machines_of_one_bmc
 
 from fleetd.runner import core
@@ -16,7 +15,7 @@ from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.config import RunnerSettings
 from fleetd.runner.cycles import Cycles
 from fleetd.runner.launch import CYCLE, RECOVER, Launcher
-from fleetd.runner.ports import Entry, EntryState, HostOutcome, JournalBroken, RunProgress, Wanted, problem
+from fleetd.runner.ports import Entry, EntryState, JournalBroken, RunProgress, Wanted
 from fleetd.runner.recovery import Recovery
 from fleetd.runner.reports import Reports
 from fleetd.runner.tools import Tools
@@ -106,23 +105,14 @@ class PowercycleDuty:
             self._follow(run, progress)
             outcomes = {o.host: o for o in progress.outcomes}
             now = self.tools.wall()
-            changed: list[Entry] = []
-            for entry in self._cycles.of(EntryState.RUNNING):
-                if entry.run != run:
+            changed = []
+            for entry in [e for e in self._cycles.of(EntryState.RUNNING) if e.run == run]:
+                if entry.machine not in outcomes and not progress.finished:
                     continue
-                if entry.machine in outcomes:
-                    changed.append(core.settle(entry, outcomes[entry.machine], now))
-                elif progress.finished and not progress.launched and progress.problem:
-                    error = problem("not_started", progress.problem)
-                    changed.append(core.settle(entry, HostOutcome(entry.machine, False, {}, error), now))
-                elif progress.finished and not progress.launched:
-                    # Recorded, never started: nothing was done, so it is as if it had not been taken.
-                    untaken = replace(entry, state=EntryState.WAITING, attempts=entry.attempts - 1, not_before=0.0)
-                    changed.append(replace(untaken, changed_at=now))
-                elif progress.finished:
+                ended = core.after_run(entry, outcomes.get(entry.machine), progress, now)
+                if entry.machine not in outcomes and ended.state is EntryState.UNKNOWN:
                     self.tools.log.warning("cycle_lost", machine=entry.machine, run=run, problem=progress.problem)
-                    changed.append(replace(entry, state=EntryState.UNKNOWN, changed_at=now))
-            changed = [self._settled(entry) for entry in changed]
+                changed.append(self._settled(ended))
             self._cycles.save(changed)
             for entry in changed:
                 self._cycles.note(entry)
@@ -166,20 +156,12 @@ class PowercycleDuty:
 
     def _poll(self) -> None:
         served = self.served()
-        if not served:
-            return
-        try:
-            self._take(served)
-            self.tools.link.worked()
-            self.tools.metrics.polls.labels("powercycle", "ok").inc()
-        except JournalBroken:
-            raise
-        except TransportError as error:
-            self.tools.link.failed(error)
-            self.tools.metrics.polls.labels("powercycle", error.code).inc()
-        except FleetError as error:
-            self.tools.log.error("poll_refused", message=error.message)
-            self.tools.metrics.polls.labels("powercycle", error.code).inc()
+        if served:
+            self.tools.ask(
+                self.name,
+                lambda: self._take(served),
+                lambda error: self.tools.log.error("poll_refused", message=error.message),
+            )
 
     def _take(self, served: Mapping[str, Mapping[str, Any]]) -> None:
         wanted = self.server.wanted(frozenset(served), self._cycles.held())

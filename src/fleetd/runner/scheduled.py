@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from fleetcore.errors import ConflictError, FleetError, NotFound, TransportError
+from fleetcore.errors import ConflictError, FleetError
 
 from fleetd.runner.adapters.leases import SessionLeases
 from fleetd.runner.config import RunnerSettings
@@ -70,22 +70,12 @@ class ScheduledDuty:
         served = sorted(self.served())
         if not served:
             return
-        try:
-            known = {m: token for tokens in self._runs.values() for m, token in tokens.items()}
-            claims = self.leases.claim(self.name, self._how.batch, served, known)
-            self.tools.link.worked()
+        known = {m: token for tokens in self._runs.values() for m, token in tokens.items()}
+        claims = self.tools.ask(
+            self.name, lambda: self.leases.claim(self.name, self._how.batch, served, known), self._refused
+        )
+        if claims is not None:
             self._said = ""
-            self.tools.metrics.polls.labels(self.name, "ok").inc()
-        except JournalBroken:
-            raise
-        except FleetError as error:
-            self.tools.metrics.polls.labels(self.name, error.code).inc()
-            if isinstance(error, TransportError) and not isinstance(error, NotFound):
-                self.tools.link.failed(error)
-            elif error.message != self._said:
-                self._said = error.message
-                self.tools.log.error("claim_refused", process=self.name, message=error.message)
-            return
         if not claims:
             return
         if len(claims) == self._how.batch:
@@ -107,6 +97,11 @@ class ScheduledDuty:
         )
         if not self.tools.start(self.name, work):
             self.failures += 1
+
+    def _refused(self, error: FleetError) -> None:
+        if error.message != self._said:
+            self._said = error.message
+            self.tools.log.error("claim_refused", process=self.name, message=error.message)
 
     def _settle(self, run: str) -> None:
         """Tell what has come of a run so far; when it has ended and all is told, it is forgotten."""

@@ -85,7 +85,7 @@ class AwxRunner:
     """Adapter of :class:`fleetd.runner.ports.PlaybookRunner`.
 
     :param http: transport whose base is AWX's address.
-    :param token: gives the OAuth2 token, read again for each request.
+    :param read_token: gives the OAuth2 token, read again for each request.
     :param templates: playbook -> id or name of its job template.
     :param hosts: reads the inventory. AWX has one of its own, with the same names.
     :param timeout: seconds after which a job is cancelled, as a last resort; they begin anew when the runner does.
@@ -94,7 +94,7 @@ class AwxRunner:
 
     root: Path
     http: Http
-    token: Callable[[], str]
+    read_token: Callable[[], str]
     templates: Mapping[str, str]
     hosts: Hosts
     _: KW_ONLY
@@ -304,7 +304,7 @@ class AwxRunner:
             following = answer.get("next")
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token()}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self.read_token()}", "Accept": "application/json"}
         payload = b"" if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/json"
