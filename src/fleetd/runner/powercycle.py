@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -102,8 +102,8 @@ class PowercycleDuty:
         self._ending.update(e.run for e in self._cycles.of(EntryState.RUNNING) if e.run)
         for run in sorted(self._ending - self._recovery.runs.keys()):
             progress = self.tools.runner.progress(run)
-            self._follow(run, progress)
             outcomes = {o.host: o for o in progress.outcomes}
+            self._follow(run, progress, {o.host for o in progress.outcomes if o.ok})
             now = self.tools.wall()
             changed = []
             for entry in [e for e in self._cycles.of(EntryState.RUNNING) if e.run == run]:
@@ -120,8 +120,11 @@ class PowercycleDuty:
                 self.tools.runner.discard(run)
                 self._ending.discard(run)
 
-    def _follow(self, run: str, progress: RunProgress) -> None:
-        """Off and on, while the playbook still works: the journal learns it, then the server, if it can be reached."""
+    def _follow(self, run: str, progress: RunProgress, done: Container[str]) -> None:
+        """Off and on, while the playbook still works: the journal learns it, then the server, if it can be reached.
+
+        Of a host that is ``done`` the outcome has the steps, and the module may have closed its request by now.
+        """
         of_run = {e.machine: e for e in self._cycles.of(EntryState.RUNNING) if e.run == run}
         for step in progress.steps:
             entry = of_run.get(step.host)
@@ -130,10 +133,11 @@ class PowercycleDuty:
             now = self.tools.wall()
             begun = float(entry.detail.get("at") or entry.changed_at)
             self.tools.metrics.stage.labels(step.state.value).observe(max(0.0, now - begun))
-            entry = core.passed(replace(entry, detail={**entry.detail, "at": now}), step.state)
-            of_run[step.host] = entry
-            self._cycles.save([entry])
-            self._reports.step(entry, step.state, step.message)
+            entry = of_run[step.host] = replace(entry, detail={**entry.detail, "at": now})
+            if step.host not in done:
+                entry = of_run[step.host] = core.passed(entry, step.state)
+                self._cycles.save([entry])
+                self._reports.step(entry, step.state, step.message)
 
     def _settled(self, entry: Entry) -> Entry:
         """Count an outcome; when it is one failure too many, the entry's error says so."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fleetcore.errors import FleetError
+from fleetcore.errors import ConflictError, FleetError
 from fleetcore.ports import PowerState
 
 from fleetd.runner import core
@@ -27,10 +27,13 @@ class Reports:
 
     def step(self, entry: Entry, state: PowerState, message: str) -> bool:
         """Whether the server was told that a machine is off, or on again, while its cycle goes on."""
-        return self.tools.link.told(
-            lambda: self.server.step(entry, state, message),
-            lambda error: self.tools.log.info("step_refused", **self._about(entry, error)),
-        )
+
+        def refused(error: FleetError) -> None:
+            # The module has reported the end in the same moment, or the claim is over: the outcome tells which.
+            if not isinstance(error, ConflictError):
+                self.tools.log.info("step_refused", **self._about(entry, error))
+
+        return self.tools.link.told(lambda: self.server.step(entry, state, message), refused)
 
     def trouble(self, entry: Entry) -> Entry:
         """Say at its request that a machine may be off, and why; once for each reason."""
