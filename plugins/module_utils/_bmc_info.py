@@ -19,8 +19,8 @@ from .fleetcore.document.sections import SECTIONS
 from .fleetcore.errors import FleetError
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.files import safe_name, write_private
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Clock, Plan
-from .fleetcore.power.driver import Options, option
 from .fleetcore.power.options import BmcOptions, bmc_options
 from .fleetcore.redfish.cache import Cache
 from .fleetcore.redfish.capture import read as read_capture
