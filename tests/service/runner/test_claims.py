@@ -231,9 +231,12 @@ def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: 
         line = Line(tmp_path, {"m": farm.bmcs[0]})
         with line.serving():
             line.client.create_machine({"id": "m"})
+            away = line.directory / "away"
+            line.write_inventory({"m": {**line.hosts()["m"], "off_until": str(away)}})
             request = line.request("m")
             runner = start(lives, line, "state", lease_seconds=2)
             until(lambda: line.power("m") == ["off"], "off")
+        away.touch()
         until(lambda: line.power("m") == ["off", "on"], "on")
         time.sleep(2.5)  # longer than its session lasts; without a server nothing tells when that is over
         with line.serving():

@@ -156,7 +156,7 @@ def test_faults_of_bmcs_in_one_wave(tmp_path: Path) -> None:
                 line.client.create_machine({"id": name})
             requests = {name: line.request(name) for name in line.bmcs}
             variables = (
-                '{"powercycle_off_seconds": 1, "powercycle_graceful_timeout": 0, "powercycle_verify_timeout": 18}'
+                '{"powercycle_off_seconds": 5, "powercycle_graceful_timeout": 0, "powercycle_verify_timeout": 18}'
             )
             with line.runner(FLEETD_RUNNER__EXTRA_VARS=variables):
                 gone: list[str] = []

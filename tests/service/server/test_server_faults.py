@@ -252,7 +252,7 @@ def test_half_a_body_and_slow_bodies(tmp_path: Path, run_fleetd: Any, serve_flee
     secret = run_fleetd("init", "--token-only").stdout.strip()
     body = b'{"serial": "SLOW"}'
     with (
-        serve_fleetd(tmp_path, FLEETD_SERVER__BODY_SECONDS="3") as (url, _process),
+        serve_fleetd(tmp_path, FLEETD_SERVER__BODY_SECONDS="8") as (url, _process),
         httpx.Client(base_url=url, headers=bearer(secret), timeout=60) as client,
     ):
         client.post("/api/v1/machines", json={"id": "m0"}).raise_for_status()
