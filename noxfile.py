@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import nox
@@ -38,6 +38,9 @@ STRICT = os.environ.get("CI", "").lower() in ("1", "true", "yes") or os.environ.
 TARGET_PYTHONS = ("3.9", "3.11", "3.13")
 REQUIRED_PYTHONS = ("3.9",)
 OWN_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # of .venv
+
+# For pytest: files to processes, in the order in which they are named.
+BY_FILE = ("--dist=loadfile", "--no-loadscope-reorder")
 
 GALAXY_IMPORTER = "0.4.44"
 
@@ -114,6 +117,12 @@ def _alone(name: str) -> Iterator[None]:
 def _present(versions: Iterable[str]) -> list[str]:
     """Which of these versions of Python are here."""
     return [version for version in versions if shutil.which(f"python{version}")]
+
+
+def _in_order(paths: Iterable[Path], first: Sequence[str]) -> list[str]:
+    """These paths, those with the names in `first` before the others."""
+    names = {name: number for number, name in enumerate(first)}
+    return [str(path) for path in sorted(paths, key=lambda path: (names.get(path.name, len(names)), path.name))]
 
 
 def _missing(session: nox.Session, reason: str) -> None:
@@ -198,7 +207,9 @@ def unit(session: nox.Session) -> None:
 def service(session: nox.Session) -> None:
     """Tests of server, runner and virtual BMCs, in processes of this machine: a file on each core."""
     _setup(session)
-    _pytest(session, "service", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "tests/service")
+    # Whole programs and playbooks come before single parts: what is left for the end is short.
+    folders = _in_order((ROOT / "tests/service").glob("[a-z]*/"), ("runner", "client", "recipes"))
+    _pytest(session, "service", "--numprocesses=auto", "--maxprocesses=4", *BY_FILE, *folders)
 
 
 @nox.session
@@ -323,7 +334,8 @@ def e2e(session: nox.Session) -> None:
             "python", "-m", "pip", "install", "--quiet", f"libvirt-python=={found.stdout.strip()}", external=True
         )
     # Two files at a time, because machines that boot and playbooks that wait for them leave much time over.
-    _pytest(session, "e2e", "--numprocesses=2", "--dist=loadfile", "tests/e2e")
+    files = _in_order((ROOT / "tests/e2e").glob("test_*.py"), ("test_power_faults.py", "test_in_band.py"))
+    _pytest(session, "e2e", "--numprocesses=2", *BY_FILE, *files)
 
 
 @nox.session
