@@ -12,8 +12,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Optional
 
 from ..document.model import Device, Stats, Verdict
-from ..errors import AuthenticationFailed, TimedOut, Unreachable
-from ..ports import AsyncHttp, Clock, Http
+from ..errors import FleetError, TimedOut, Unreachable
+from ..ports import AsyncHttp, Clock, Http, HttpResponse
+from .answers import refusal
 from .cache import FRESH, Cache
 from .interpret import interpret
 from .protocol import Protocol
@@ -113,6 +114,7 @@ class _Collection:
         self.end = self._begin + deadline
         self._waiting: deque[Want] = deque()
         self._misses = 0
+        self._refused: Optional[int] = None
 
     def start(self, session: Protocol) -> None:
         """The service root was read before the login."""
@@ -138,6 +140,8 @@ class _Collection:
 
     def took(self, want: Want, outcome: Outcome) -> None:
         self._misses = self._misses + 1 if outcome.status is None else 0
+        if want.section == "system" and outcome.status is not None and outcome.status >= 400:
+            self._refused = outcome.status
         self._walker.took(want, outcome)
 
     def document(self, session: Protocol) -> Device:
@@ -152,15 +156,15 @@ class _Collection:
             seconds=round(self._clock.monotonic() - self._begin, 3),
         )
         if not walker.tree.of("system") and not walker.tree.of("chassis"):
-            raise _nothing(walker, self._address)
+            raise self._nothing()
         return interpret(walker.tree, walker.coverage(), collected_at=self._clock.now(), stats=stats)
 
-
-def _nothing(walker: Walker, address: str) -> Exception:
-    coverage = walker.coverage()["system"]
-    reason = coverage.reason or "no system and no chassis"
-    if coverage.verdict is Verdict.TIMEOUT:
-        return TimedOut(f"{address}: {reason}", address=address)
-    if coverage.verdict is Verdict.DENIED:
-        return AuthenticationFailed(f"{address}: the account may not read the systems ({reason})", address=address)
-    return Unreachable(f"{address}: nothing could be collected ({reason})", address=address)
+    def _nothing(self) -> FleetError:
+        """Why there is neither a system nor a chassis, with the code that the modules which act have for it."""
+        coverage = self._walker.coverage()["system"]
+        reason = coverage.reason or "no system and no chassis"
+        if coverage.verdict is Verdict.TIMEOUT:
+            return TimedOut(f"{self._address}: {reason}", address=self._address)
+        if self._refused is not None and coverage.verdict is not Verdict.ABSENT:
+            return refusal(self._address, HttpResponse(self._refused), reason)
+        return Unreachable(f"{self._address}: nothing could be collected ({reason})", address=self._address)

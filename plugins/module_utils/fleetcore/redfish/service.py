@@ -18,6 +18,8 @@ from .systems import Choice, choose_system
 from .values import at, items, last_part, link, links, text
 
 _PAGES = 50
+REFUSED_INPUT = (400, 415, 422)
+"""Statuses of a service that does not take what it was sent."""
 Member = tuple[str, Mapping[str, Any]]
 """Path and body of a resource."""
 
@@ -231,7 +233,7 @@ class Service:
         """The answer to a write; raises for one that is an error."""
         if response.status < 300:
             return response
-        if response.status in (400, 415, 422):
+        if response.status in REFUSED_INPUT:
             words = message_of(response)[:300] or f"HTTP {response.status}"
             raise Unsupported(f"{self.host}: the BMC refuses this: {words}", status=response.status)
         raise refusal(self.host, response)
