@@ -84,7 +84,7 @@ class Protocol:
 
     Its methods in ``-ing`` are steps for an adapter to perform.
 
-    :ivar root: the service root as it was read before the login.
+    :ivar root: the service root as it was read before the login. ``location``: path of the session.
     :ivar requests: HTTP requests sent; ``logins``: passwords sent; ``received``: bytes of bodies.
     :param cache: of what this BMC said before, for conditional GETs.
     :param end: on the clock's ``monotonic``: no request lasts longer than till then. Only the logout gets a little
@@ -114,7 +114,7 @@ class Protocol:
         self._end = end
         self._lock = threading.Lock()
         self._auth: dict[str, str] = {}
-        self._location: Optional[str] = None
+        self.location: Optional[str] = None
         self._sessions: Optional[str] = None
         self._doubted = False
         self._settled = False
@@ -174,13 +174,13 @@ class Protocol:
             yield from self._log_out()
             raise
         finally:
-            self._location, self._auth = None, {}
+            self.location, self._auth = None, {}
 
     def _log_out(self) -> Steps[None]:
         """End the session, if there is one. A BMC that is busy or breaks the connection is told again."""
-        if self._location is None:
+        if self.location is None:
             return
-        end = partial(self.sending, "DELETE", self._location, timeout=LOGOUT_SECONDS)
+        end = partial(self.sending, "DELETE", self.location, timeout=LOGOUT_SECONDS)
         try:
             yield from self._until_free(end, _READING)
         except (BadResponse, Unreachable):
@@ -199,7 +199,7 @@ class Protocol:
             return False
         with contextlib.suppress(FleetError):
             yield from self._log_out()  # not every 401 means that it is gone
-        self._auth, self._location = {}, None
+        self._auth, self.location = {}, None
         yield from self._login(self._sessions)
         return True
 
@@ -219,7 +219,7 @@ class Protocol:
             )
         if response.status in (200, 201, 202, 204) and token:
             self._auth, self._sessions = {"X-Auth-Token": token}, sessions
-            self._location = place_of_session(response, sessions)
+            self.location = place_of_session(response, sessions)
             return
         if response.status in (404, 405, 501) and not any(word in words.lower() for word in BAD_LOGIN_WORDS):
             self._use_basic()  # the service has no sessions: the password was not looked at
@@ -306,8 +306,8 @@ class Protocol:
             first, self._doubted = not self._doubted, True
         if first:
             try:
-                if self._location is not None:
-                    probe = yield from self.sending("GET", self._location)
+                if self.location is not None:
+                    probe = yield from self.sending("GET", self.location)
                     if probe.status in (401, 404):
                         yield from self._renewing()
             finally:
