@@ -20,11 +20,6 @@ _FACTS = {
     "created_at": "CreatedTime",
     "address": "ClientOriginIPAddress",
 }
-    "username": "UserName",
-    "type": "SessionType",
-    "created_at": "CreatedTime",
-    "address": "ClientOriginIPAddress",
-}
 
 
 def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
