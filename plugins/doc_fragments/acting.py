@@ -13,6 +13,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting i
     log,
     reset,
     secure_boot,
+    session,
     virtual_media,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power import expected
@@ -23,7 +24,7 @@ class ModuleDocFragment:
     """One attribute for each kind of change: ``baremetal.fleet.acting.boot`` is ``BOOT``."""
 
 
-for kind in (account, bios, boot, firmware, led, log, reset, secure_boot, virtual_media):
+for kind in (account, bios, boot, firmware, led, log, reset, secure_boot, session, virtual_media):
     text = documentation(
         {**kind.CHANGE.options, **expected.OPTIONS},
         "bmc",

@@ -29,7 +29,7 @@ attributes:
     support: full
   idempotent:
     description: Does nothing when the values are in effect or staged already; with O(reboot=true), when they are in
-      effect.
+      effect. A BMC that does not show what is staged is told each time.
     support: full
 """
 
@@ -77,6 +77,11 @@ bios:
       description: Values that take effect with the next boot.
       type: dict
       sample: {"LogicalProc": "Disabled"}
+    verified:
+      description: Whether the values were read back, as staged or as in effect. V(false) in check mode, and for a BMC
+        that does not show what is staged, with a warning, where only the next boot tells.
+      type: bool
+      sample: true
     rebooted:
       description: Whether the machine was restarted.
       type: bool

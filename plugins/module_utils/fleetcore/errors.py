@@ -115,6 +115,15 @@ class PermissionDenied(FatalError):
     code = "permission_denied"
 
 
+class PasswordChangeRequired(FatalError):
+    """The login worked, and the BMC allows nothing before the account's password was changed.
+
+    ``details["account"]`` is the path of the account, where the BMC names it.
+    """
+
+    code = "password_change_required"
+
+
 class CertificateInvalid(FatalError):
     """TLS verification failed: self-signed, expired, wrong name, or another fingerprint than the pinned one."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from fleetlab.farm import BmcSpec, Fault, running_farm
 from fleetlab.ipmi import IpmiSim, available
+from fleetlab.replies import error
 
 ACCOUNTS = "/redfish/v1/AccountService/Accounts"
 NEW = "N3w-Passw0rd-1"
@@ -235,6 +236,37 @@ def test_a_new_bmc_that_wants_its_password_changed_first(module, bmc, login):
     done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
     assert (done["changed"], done["password"]["verified"]) == (True, True), done
     assert bmc.access.password == NEW
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bmc_info", {}),
+        ("bmc_power", {"state": "on"}),
+        ("bmc_boot", {"device": "pxe"}),
+        ("bmc_led", {"state": "on"}),
+        ("bmc_session", {}),
+    ],
+)
+def test_every_module_has_one_code_for_a_password_that_has_to_be_changed_first(module, bmc, login, name, options):
+    """The account is in the arguments of the message only."""
+    account = next(item["@odata.id"] for item in bmc.get(ACCOUNTS)["Members"])
+    answer = bmc.answer
+
+    def shut(request, fault=None):
+        free = request.path.rstrip("/") in ("/redfish/v1", account) or "/Sessions/" in request.path
+        if free or request.method == "POST" or bmc.access.password == NEW:
+            return answer(request, fault)
+        return error(403, "PasswordChangeRequired", "The password must be changed.", account)
+
+    bmc.answer = shut
+    refused = module(name, **options, **login(bmc))
+    assert refused["failure"]["code"] == "password_change_required", refused
+    assert refused["failure"]["details"]["account"] == account
+    done = module("bmc_account", name="admin", account_password=NEW, **login(bmc))
+    assert (done.get("changed"), bmc.access.password) == (True, NEW), done
+    assert "failure" not in module(name, **options, **login(bmc, password=NEW))
+    assert bmc.access.sessions() == []
 
 
 # -- IPMI -------------------------------------------------------------------------------------------------------------

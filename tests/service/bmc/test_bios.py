@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from fleetlab.replies import Reply
@@ -105,6 +107,81 @@ def test_a_bmc_whose_task_says_why_nothing_was_staged(module, bmc, login):
     result = module("bios_settings", settings={"smt": "disabled"}, verify_timeout=0.2, **login(bmc))
     assert result["failure"]["code"] == "not_verified"
     assert "its task: Exception; A job is pending." in result["msg"]
+
+
+@pytest.fixture
+def unlinked(bmc):
+    """The BMC links to no settings of its BIOS. What is written to the Bios itself is in effect after a restart."""
+    bios = bmc.get(BIOS)
+    bmc.state.put(BIOS, {name: value for name, value in bios.items() if name != "@Redfish.Settings"})
+    bmc.written = {}
+    answer, boot = bmc.answer, bmc.state._boot
+
+    def answered(request, fault=None):
+        if request.method == "PATCH" and request.path == BIOS:
+            bmc.written.update(json.loads(request.body)["Attributes"])
+            return Reply(202, b'{"Success": {"Message": "Successfully Completed Request."}}')
+        return answer(request, fault)
+
+    def boots(system):
+        bmc.update(BIOS, {"Attributes": bmc.written})
+        return boot(system)
+
+    bmc.answer, bmc.state._boot = answered, boots
+    return bmc
+
+
+def test_without_a_settings_resource_the_restart_tells(module, unlinked, login):
+    want = {"settings": {"smt": "disabled"}, "verify_timeout": 60}
+    staged = module("bios_settings", **want, **login(unlinked))
+    assert (staged["changed"], staged["bios"]["verified"]) == (True, False), staged
+    assert (staged["bios"]["pending"], staged["bios"]["attributes"]) == (
+        {"LogicalProc": "Disabled"},
+        {"LogicalProc": "Enabled"},
+    )
+    assert "only the next boot tells" in str(staged["warnings"])
+    now = module("bios_settings", **want, **NOW, **login(unlinked))
+    assert (now["bios"]["verified"], now["bios"]["rebooted"], now["bios"]["attributes"]) == (
+        True,
+        True,
+        {"LogicalProc": "Disabled"},
+    ), now
+    assert not module("bios_settings", **want, **NOW, **login(unlinked))["changed"]
+
+
+def test_without_a_settings_resource_a_restart_that_brings_nothing_is_a_failure(module, unlinked, login):
+    unlinked.state._boot = lambda _system: None
+    late = {**NOW, "apply_timeout": 0.3}
+    result = module("bios_settings", settings={"smt": "disabled"}, **late, **login(unlinked))
+    assert (result["failure"]["code"], result["failure"]["details"]["staged"]) == ("not_verified", ["LogicalProc"])
+
+
+def test_settings_that_the_bios_does_not_link_to(module, unlinked, login):
+    """AMI's: Bios/SD."""
+    place = f"{BIOS}/SD"
+    unlinked.state.put(place, {"@odata.id": place, "@odata.type": "#Bios.v1_1_0.Bios", "Id": "SD", "Attributes": {}})
+    unlinked.state.settings_of = lambda path: place if path == BIOS else ""
+    staged = module("bios_settings", settings={"smt": "disabled"}, **login(unlinked))
+    assert (staged["changed"], staged["bios"]["verified"], unlinked.written) == (True, True, {}), staged
+    assert attributes(unlinked, place) == {"LogicalProc": "Disabled"}
+    assert not module("bios_settings", settings={"smt": "disabled"}, **login(unlinked))["changed"]
+
+
+def test_settings_that_show_nothing_before_the_restart(module, bmc, login):
+    """The restart is asked for, and tells; without it nobody knows, and the module says so."""
+    put, want = bmc.state.settings_of, {"settings": {"smt": "disabled"}, "verify_timeout": 0.2}
+    answer = bmc.answer
+
+    def hidden(request, fault=None):
+        found = answer(request, fault)
+        if request.method == "GET" and request.path == put(BIOS):
+            found.body = json.dumps({**json.loads(found.body), "Attributes": {}}).encode()
+        return found
+
+    bmc.answer = hidden
+    assert module("bios_settings", **want, **login(bmc))["failure"]["code"] == "not_verified"
+    now = module("bios_settings", **want, **NOW, **login(bmc))
+    assert (now["bios"]["verified"], now["bios"]["attributes"]) == (True, {"LogicalProc": "Disabled"}), now
 
 
 def test_a_machine_that_does_not_apply(module, bmc, login):

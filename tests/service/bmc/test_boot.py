@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fleetcore.acting.boot import plan_ipmi
 from fleetcore.errors import NotVerified
 from fleetcore.host.clock import SystemClock
 
 from fleetlab.farm import BmcSpec, running_farm
+from fleetlab.replies import error, reply
 
 SYSTEM = "/redfish/v1/Systems/1"
 
@@ -70,6 +73,71 @@ def test_a_bmc_that_says_yes_and_does_not(module, bmc, login, fault, code, rever
     assert result["failure"]["code"] == code
     assert result["failure"]["details"].get("reverted") == reverted
     assert result["failure"]["details"]["wanted"]["device"] == "pxe"
+
+
+def watched(bmc, change):
+    """Let `change(request, boot)` answer a PATCH of Boot, or say None: the BMC answers it. Collects what is sent."""
+    answer, sent = bmc.answer, []
+
+    def answered(request, fault=None):
+        boot = json.loads(request.body).get("Boot") if request.method == "PATCH" else None
+        if boot is None:
+            return answer(request, fault)
+        sent.append(boot)
+        return change(boot) or answer(request, fault)
+
+    bmc.answer = answered
+    return sent
+
+
+@pytest.mark.parametrize("said", ["in its arguments", "by its property", "not at all"])
+@pytest.mark.parametrize("options", [{"device": "disk"}, {"device": "disk", "mode": "uefi"}, {"device": "none"}])
+def test_a_bmc_that_always_wants_the_mode(module, bmc, login, options, said):
+    """It is told the present one, whether the options name it or not."""
+    bmc.update(SYSTEM, {"Boot": {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe"}})
+    name = "BootSourceOverrideMode"
+
+    def change(boot):
+        if name in boot:
+            return None
+        if said == "in its arguments":
+            return error(400, "PropertyMissing", "A property is missing.", f"Boot/{name}")
+        refused = {"MessageId": "Base.1.8.GeneralError", "Message": "Refused."}
+        more = {"RelatedProperties": [f"#/Boot/{name}"]} if said == "by its property" else {}
+        return reply(400, {"error": {"@Message.ExtendedInfo": [{**refused, **more}]}})
+
+    sent = watched(bmc, change)
+    result = module("bmc_boot", settle_seconds=0, **options, **login(bmc, drivers=["redfish"]))
+    assert (result.get("changed"), result["boot"]["after"]["device"]) == (True, options["device"]), result
+    assert [name in boot for boot in sent] == [False, True]
+    assert boot_of(bmc)[2] == "UEFI"
+
+
+@pytest.mark.parametrize("options", [{"device": "pxe"}, {"device": "pxe", "mode": "uefi"}, {"device": "http"}])
+def test_a_bmc_that_changes_the_mode_when_it_is_not_named(module, bmc, login, options):
+    def change(boot):
+        if "BootSourceOverrideMode" not in boot:
+            bmc.update(SYSTEM, {"Boot": {"BootSourceOverrideMode": "Legacy"}})
+
+    sent = watched(bmc, change)
+    result = module("bmc_boot", settle_seconds=0, **options, **login(bmc, drivers=["redfish"]))
+    assert (result["boot"]["verified"], result["boot"]["after"]["mode"]) == (True, "uefi"), result
+    assert result["boot"]["after"] == {**result["diff"]["after"]}
+    assert (len(sent), boot_of(bmc)[2]) == (2, "UEFI")
+
+
+def test_a_bmc_whose_mode_can_not_be_kept_is_not_verified(module, bmc, login):
+    def change(boot):
+        if "BootSourceOverrideMode" in boot:
+            return error(400, "PropertyNotWritable", "The mode is read-only.", "BootSourceOverrideMode")
+        bmc.update(SYSTEM, {"Boot": {"BootSourceOverrideMode": "Legacy"}})
+        return None
+
+    watched(bmc, change)
+    options = {"device": "pxe", "settle_seconds": 0, "verify_timeout": 0.3}
+    result = module("bmc_boot", **options, **login(bmc, drivers=["redfish"]))
+    assert result["failure"]["code"] == "not_verified", result
+    assert result["failure"]["details"]["found"]["mode"] == "legacy"
 
 
 def test_what_the_bmc_does_not_offer_is_refused_before_writing(module, bmc, login):

@@ -226,3 +226,23 @@ def test_the_powercycle_playbook(playbook):
         done, _recap = playbook("powercycle_check", hosts)
         assert done.returncode == 0, done.stdout + done.stderr
         assert cycled() == [2, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "authentication_failed"), (403, "permission_denied"), (503, "busy"), (500, "bad_response")],
+)
+def test_reading_and_acting_have_one_code_for_what_the_systems_answer(module, bmc, login, status, code):
+    bmc.faults.add(f"status:path=*/Systems,status={status}")
+    for path in ("*/Chassis", "*/Managers"):
+        bmc.faults.add(f"status:path={path},status={status}")
+    for name, options in (("bmc_info", {}), ("bmc_power", {"state": "on"}), ("bmc_led", {"state": "on"})):
+        result = module(name, **options, **login(bmc, drivers=["redfish"]))
+        assert result["failure"]["code"] == code, (name, result["msg"])
+
+
+def test_a_bmc_that_is_busy_at_the_first_request(module, bmc, login):
+    bmc.faults.add("status:path=/redfish/v1,status=503,times=1")
+    bmc.faults.add("status:path=*/Sessions,method=POST,status=503,times=1")
+    assert module("bmc_power", state="on", **login(bmc, drivers=["redfish"]))["power"]["after"] == "on"
+    assert bmc.counters.logins == bmc.counters.logouts

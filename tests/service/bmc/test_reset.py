@@ -66,6 +66,16 @@ def test_a_bmc_that_offers_other_ways(module, bmc, login):
     assert len(bmc.power_log) == 1
 
 
+def test_a_reset_that_takes_no_parameter(module, bmc, login):
+    """The service names no kinds, and refuses every one."""
+    manager = "/redfish/v1/Managers/BMC"
+    target = bmc.get(manager)["Actions"]["#Manager.Reset"]["target"]
+    bmc.state.put(manager, {**bmc.get(manager), "Actions": {"#Manager.Reset": {"target": target}}})
+    bmc.faults.add("status:method=POST,path=*Manager.Reset,match=ResetType,status=400")
+    result = module("bmc_reset", **QUICK, **login(bmc, drivers=["redfish"]))
+    assert (result.get("changed"), len(bmc.power_log)) == (True, 1), result
+
+
 def test_a_manager_that_is_not_there(module, bmc, login):
     result = module("bmc_reset", manager="other", **login(bmc))
     assert result["failure"]["code"] == "not_found"

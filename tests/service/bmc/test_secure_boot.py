@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 from fleetlab.replies import Reply
 
 PATH = "/redfish/v1/Systems/1/SecureBoot"
@@ -77,3 +79,27 @@ def test_a_bmc_that_does_nothing(module, bmc, login):
 def test_a_bmc_without_it(module, bmc, login):
     bmc.update("/redfish/v1/Systems/1", {"SecureBoot": None})
     assert module("secure_boot", enabled=True, **login(bmc, drivers=["redfish"]))["failure"]["code"] == "unsupported"
+
+
+def test_a_switch_that_shows_after_the_restart_only(module, bmc, login):
+    """Some show what is staged neither in SecureBootEnable, nor in what state the machine was started."""
+    boot, wanted = bmc.state._boot, {}
+    bmc.state.put(PATH, {name: value for name, value in bmc.get(PATH).items() if name != "SecureBootCurrentBoot"})
+    answer = bmc.answer
+
+    def later(request, fault=None):
+        if request.method == "PATCH" and request.path == PATH:
+            wanted.update(json.loads(request.body))
+            return Reply(204)
+        return answer(request, fault)
+
+    def boots(system):
+        bmc.update(PATH, wanted)
+        return boot(system)
+
+    bmc.answer, bmc.state._boot = later, boots
+    short = {"enabled": True, "verify_timeout": 0.2}
+    assert module("secure_boot", **short, **login(bmc))["failure"]["code"] == "not_verified"
+    now = module("secure_boot", **short, **NOW, **login(bmc))
+    assert (now["secure_boot"]["enabled"], now["secure_boot"]["rebooted"]) == (True, True), now
+    assert not module("secure_boot", **short, **NOW, **login(bmc))["changed"]

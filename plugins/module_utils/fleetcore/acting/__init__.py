@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Changes on a BMC, one file for each kind: boot, bios, secure_boot, firmware, account, led, log, virtual_media, reset.
+"""Changes on a BMC, one file for each kind: boot, bios, secure_boot, firmware, account, led, log, virtual_media, reset,
+session.
 
-Each has ``plan_redfish``, and ``plan_ipmi`` where IPMI can do it, which get a connection and the module's options and
-return a :class:`fleetcore.ports.Plan`. All go the same way:
+Each has a ``CHANGE`` (:class:`.base.Change`): its options, ``plan_redfish``, and ``plan_ipmi`` where IPMI can do it,
+which get a connection and the module's options and return a :class:`fleetcore.ports.Plan`. All go the same way:
 
 observe
     read what there is;
@@ -14,6 +15,6 @@ apply
 verify
     read until it is so (:func:`.base.reach`). A write that was accepted and has no effect is a failure.
 
-To add one: a file with ``plan_redfish``, a module that hands it to ``run_acting``, a test on a virtual BMC. What needs
+To add one: a file with a ``CHANGE``, a module that hands it to ``run_acting``, a test on a virtual BMC. What needs
 a restart of the machine goes on with :func:`.reboot.reboot_until`.
 """

@@ -6,19 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ..errors import AuthenticationFailed, InvalidInput, PermissionDenied, Unsupported
+from ..errors import AuthenticationFailed, InvalidInput, PasswordChangeRequired, Unsupported
 from ..power.options import BmcOptions
 from ..power.redfish import open_service
 from ..redfish.service import Service
 from ..redfish.values import integer, link, text
 
-# Where DSP0266 lets somebody in whose password has to be changed: the message names the account.
-_MUST_CHANGE = "passwordchangerequired"
-_ACCOUNT = re.compile(r"/redfish/v1/[^\s'\"]*/Accounts/[^\s'\"]*[^\s'\".,]")
 _PROPERTIES = {"role": "RoleId", "enabled": "Enabled", "locked": "Locked"}
 _NOT_OFFERED = ("actionnotsupported", "operationnotallowed", "notsupported")
 
@@ -41,11 +37,10 @@ class RedfishAccounts:
         try:
             self._home = service.find(home) or {}
             self._collection = link(self._home.get("Accounts"), home)
-        except PermissionDenied as error:
-            place = _ACCOUNT.search(error.message)
-            if _MUST_CHANGE not in error.message.lower() or place is None:
+        except PasswordChangeRequired as error:
+            self.to_change = error.details["account"]
+            if self.to_change is None:
                 raise
-            self.to_change = place.group()
             return
         if self._collection is None:
             raise Unsupported(f"{service.host}: the BMC does not show its accounts")

@@ -13,7 +13,7 @@ from ..errors import FleetError, NotVerified, TimedOut, TransientError, Unreacha
 from ..ipmi.session import Session as Ipmi
 from ..option import Options, Params
 from ..ports import Clock, Plan
-from ..power.attempts import first_driver
+from ..power.attempts import NEXT_DRIVER, first_driver
 from ..power.ipmi import open_session
 from ..power.options import bmc_options, check_system, seconds
 from ..power.redfish import open_service
@@ -38,12 +38,14 @@ class Change:
     :ivar what: it changes, for messages: "<driver> can't do this (<what>)".
     :ivar options: what its module takes besides how to reach the BMC.
     :ivar redfish: plans the change over Redfish. ``ipmi``: over IPMI; None: it can't be done so.
+    :ivar sessionless: it can be made on a BMC that has no session left.
     """
 
     what: str
     options: Options
     redfish: Maker
     ipmi: Optional[Maker] = None
+    sessionless: bool = False
 
     def plan(self, params: Params, clock: Clock) -> Plan:
         """Plan over the first driver that can: they are tried in order, as nothing is written yet.
@@ -55,15 +57,22 @@ class Change:
         options = bmc_options(params)
 
         def attempt(name: str) -> Plan:
+            nonlocal options
             maker = {"redfish": self.redfish, "ipmi": self.ipmi}.get(name)
             if maker is None:
                 raise Unsupported(f"{name} can't do this ({self.what})", driver=name)
-            connection: Any = open_service(options, clock) if name == "redfish" else open_session(options, clock)
+            connection: Any = (
+                open_service(options, clock, sessionless=self.sessionless)
+                if name == "redfish"
+                else open_session(options, clock)
+            )
             try:
                 if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
                     check_system(options, connection.system()[1])
                 return replace(maker(connection, params), close=connection.close)
-            except BaseException:
+            except BaseException as error:
+                if name == "redfish" and isinstance(error, NEXT_DRIVER) and connection.is_alone():
+                    options = replace(options, system=None)  # the next driver has nothing to choose
                 connection.close()
                 raise
 

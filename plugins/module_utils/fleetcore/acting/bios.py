@@ -11,16 +11,17 @@ from ..errors import Unsupported
 from ..option import Options, option
 from ..ports import Plan
 from ..redfish.actions import action_of, action_target
+from ..redfish.quirks import UNLINKED_SETTINGS
 from ..redfish.redact import is_secret
 from ..redfish.service import Service
 from ..redfish.settings import Settings
-from ..redfish.tasks import task_words
 from ..redfish.values import at, items, last_part, link, text
 from . import reboot
-from .base import Change, reach
+from .base import Change
 from .bios_values import Registry, default_values, wanted
 
 _RESET = "Bios.ResetBios"
+_UNSEEN = "the BMC accepted the BIOS configuration and does not show that it is pending; only the next boot tells"
 Values = Mapping[str, Any]
 """Attributes by name."""
 
@@ -46,7 +47,7 @@ class _Bios:
             raise Unsupported(f"{service.host}: the BMC does not show BIOS attributes")
         self.current: Values = self.body["Attributes"]
         self.registry = _read_registry(service, self.body)
-        self.settings = Settings(service, self.path, self.body, "Attributes")
+        self.settings = Settings(service, self.path, self.body, "Attributes", UNLINKED_SETTINGS)
         self.staged = self.settings.staged()
 
     # -- attributes ---------------------------------------------------------------------------------------------------
@@ -62,22 +63,27 @@ class _Bios:
         rebooting = bool(self.params["reboot"] and waiting)
 
         def apply() -> Mapping[str, Any]:
-            if to_stage:
-                self._stage(to_stage)
-            return self._reboot(want, waiting) if rebooting else self._facts(want, self.current, waiting)
+            seen = self._stage(to_stage, rebooting) if to_stage else True
+            if rebooting:
+                return self._reboot(want, waiting)
+            now = self.current if self.settings.separate else self._read(want)
+            left = {name: value for name, value in waiting.items() if now.get(name) != value}
+            return {**self._facts(want, now, left, verified=seen), "warnings": () if seen else (_UNSEEN,)}
 
-        facts = self._facts(want, self.current, waiting)
+        facts = self._facts(want, self.current, waiting, verified=not to_stage)
         return _plan(before, want, facts, apply, rebooting, always=bool(to_stage) or rebooting)
 
-    def _stage(self, values: Values) -> None:
-        reach(
-            self.service.clock,
+    def _stage(self, values: Values, rebooting: bool) -> bool:
+        """Stage attributes. Returns whether the BMC shows them; one without a settings resource has no place to."""
+        return reboot.stage(
             self.params,
+            self.service,
             lambda: self.service.patch(self.settings.path, {"Attributes": values, **self.settings.apply_time}),
             lambda: self._read_staged(values),
             lambda found: found == values,
             "the staged BIOS configuration",
-            why=lambda answer: task_words(self.service, answer),
+            shows=self.settings.separate,
+            reboots=rebooting,
         )
 
     # -- defaults -----------------------------------------------------------------------------------------------------
@@ -102,12 +108,11 @@ class _Bios:
                 self.service.act(self.body, _RESET, _reset_parameters(self.service, self.body))
             if rebooting:
                 return self._reboot(want, want)
-            unseen = (
-                "the BMC accepted the reset to defaults and does not show that it is pending; only the next boot tells"
-            )
-            return {**facts, "warnings": () if self._defaults_pending(want) else (unseen,)}
+            seen = self._defaults_pending(want)
+            shown = self._facts(want, self.current, want, verified=seen)
+            return {**shown, "warnings": () if seen else (_UNSEEN,)}
 
-        facts = self._facts(want, self.current, want)
+        facts = self._facts(want, self.current, want, verified=done or pending)
         before = want if pending else {name: self.staged.get(name, self.current[name]) for name in want}
         return _plan(
             {**before, "defaults": done or pending}, {**want, "defaults": True}, facts, apply, rebooting, always=False
@@ -138,7 +143,7 @@ class _Bios:
             "the BIOS configuration",
             staged=sorted(waiting),
         )
-        return self._facts(want, now, {}, rebooted=True, power=power)
+        return self._facts(want, now, {}, verified=True, rebooted=True, power=power)
 
     def _facts(self, names: Values, now: Values, pending: Values, **more: Any) -> dict[str, Any]:
         shown = {name: now.get(name) for name in names}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from ..errors import FleetError, InvalidInput, Unsupported
 from ..ipmi.session import Session as Ipmi
@@ -15,7 +15,7 @@ from ..ports import Plan
 from ..power.options import seconds
 from ..redfish.actions import allowable, spelt
 from ..redfish.quirks import VIRTUAL_CD_IS_USB
-from ..redfish.service import Service
+from ..redfish.service import REFUSED_INPUT, Service
 from ..redfish.settings import Settings
 from ..redfish.values import at, text
 from .base import Change, Connection, reach
@@ -33,6 +33,7 @@ _DEVICES = {target.lower(): device for device, targets in _TARGETS.items() for t
 _ENABLED = {"once": "Once", "persistent": "Continuous"}
 _DURATIONS = {value.lower(): name for name, value in _ENABLED.items()}
 _MODES = {"uefi": "UEFI", "legacy": "Legacy"}
+_OVERRIDE = ("BootSourceOverrideTarget", "BootSourceOverrideEnabled", "BootSourceOverrideMode")
 
 # Boot flags (IPMI 2.0, table 28-14, parameter 5): data 2, bits 5 to 2.
 _FLAGS = {"none": 0, "pxe": 1, "disk": 2, "cdrom": 5, "bios_setup": 6, "usb": 15}
@@ -81,30 +82,39 @@ def _plan(connection: Connection, boot: Union[RedfishBoot, IpmiBoot], params: Ma
     have = boot.have
     settle = seconds(params, "settle_seconds")
 
-    def right(found: State) -> bool:
+    def right(found: State, want: State) -> bool:
         return all(found[name] == value for name, value in want.items())
 
     def facts(before: State, after: State, verified: bool) -> Mapping[str, Any]:
         shown = {"driver": connection.name, "before": dict(before), "after": dict(after), "verified": verified}
         return {"boot": shown}
 
+    def reached(write: Callable[[], None], good: Callable[[State], bool]) -> State:
+        return reach(connection.clock, params, write, boot.read, good, "the boot device", settle=settle)
+
     def apply() -> Mapping[str, Any]:
+        kept = boot.kept_mode
+        first = want if kept is None else {name: value for name, value in want.items() if name != "mode"}
         try:
-            found = reach(connection.clock, params, boot.write, boot.read, right, "the boot device", settle=settle)
+            found = reached(boot.write, lambda found: right(found, first))
+            if kept not in (None, found["mode"]):  # some change the mode when it is not named
+                found = reached(boot.write_mode, lambda found: right(found, {**want, "mode": kept}))
         except FleetError as error:
             error.details.setdefault("wanted", dict(want))
             raise
         return facts(have, found, boot.sure)
 
     after = {**have, **want}
-    before = after if right(have) else dict(have)
-    return Plan(before, after, lambda: facts(have, after, right(have)), apply)
+    before = after if right(have, want) else dict(have)
+    return Plan(before, after, lambda: facts(have, after, right(have, want)), apply)
 
 
 class RedfishBoot:
     """The boot override of ComputerSystem.Boot; ``have`` is how it was at first.
 
-    Only what differs is sent: some BMCs refuse the whole object.
+    Only what differs is sent: some BMCs refuse the whole object. What a BMC misses then is added, as it is.
+
+    :ivar kept_mode: the mode that is to stay; None: any is right.
     """
 
     sure = True
@@ -121,12 +131,38 @@ class RedfishBoot:
         usb_first = (text(system.get("Manufacturer")) or "").lower() in VIRTUAL_CD_IS_USB
         self.have: State = read_redfish(boot)
         self._payload = redfish_payload(service.host, boot, self.have, want, usb_first)
+        self._boot = boot
+        self.kept_mode: Optional[str] = None
+        only_uefi = want["device"] == "http" and self.have["mode"] != "uefi"
+        if "BootSourceOverrideMode" not in self._payload and want["device"] != "none" and not only_uefi:
+            self.kept_mode = self.have["mode"]
 
     def read(self) -> State:
         return read_redfish({**(at(self._service.system()[1], "Boot") or {}), **self._settings.staged()})
 
     def write(self) -> None:
         payload = self._payload
+        while True:
+            try:
+                return self._patch(payload)
+            except Unsupported as error:
+                refused = error.details.get("status") in REFUSED_INPUT
+                missed = self._missed(payload, error.message) if refused else {}
+                if not missed:
+                    raise
+                payload = {**payload, **missed}
+
+    def write_mode(self) -> None:
+        """Write all that was written, and the mode as it was. Reading back tells whether a refusal matters."""
+        with contextlib.suppress(Unsupported):
+            self._patch({**self._payload, "BootSourceOverrideMode": self._boot["BootSourceOverrideMode"]})
+
+    def _missed(self, payload: Mapping[str, Any], refusal: str) -> dict[str, Any]:
+        """What was not sent and is missed by a refusal, with its present value; all of it if nothing is named."""
+        named = [name for name in _OVERRIDE if name in refusal] or _OVERRIDE
+        return {name: self._boot[name] for name in named if name not in payload and self._boot.get(name) is not None}
+
+    def _patch(self, payload: Mapping[str, Any]) -> None:
         here, there = payload.keys() - self._staged.keys(), payload.keys() & self._staged.keys()
         for path, names in ((self._settings.path, there), (self._path, here)):
             if names:
@@ -194,6 +230,8 @@ class IpmiBoot:
         self._ipmi = ipmi
         self._want = want
         self.sure = True
+        self.kept_mode: Optional[str] = None
+        self.write_mode = self.write  # the mode is one of the flags, which are all written
         self.have: State = _shown(*self._flags())
 
     def read(self) -> State:

@@ -8,15 +8,17 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
 
-from ..errors import FleetError
+from ..errors import FleetError, NotVerified
 from ..host.locks import FileLocks
 from ..option import Options, option
-from ..ports import Clock, Locks
+from ..ports import Clock, HttpResponse, Locks
 from ..power.attempts import open_power
 from ..power.base import PowerController, PowerOptions
 from ..power.controllers import CONTROLLER_TIMEOUT, controllers_of
 from ..power.options import bmc_options, seconds
-from .base import read_back
+from ..redfish.service import Service
+from ..redfish.tasks import has_failed, task_of, task_words
+from .base import carry_out, read_back
 
 T = TypeVar("T")
 
@@ -61,6 +63,42 @@ def reboot(params: Mapping[str, Any], clock: Clock, locks: Optional[Locks] = Non
             return PowerController(driver, clock, power).run("cycle").to_dict()
     finally:
         driver.close()
+
+
+def stage(
+    params: Mapping[str, Any],
+    service: Service,
+    write: Callable[[], HttpResponse],
+    read: Callable[[], T],
+    good: Callable[[T], bool],
+    what: str,
+    *,
+    shows: bool = True,
+    reboots: bool = False,
+) -> bool:
+    """Write what the next boot applies, and read until the BMC shows that it is staged. Returns whether it does.
+
+    :param shows: the BMC has a place where it can be read; without one it is looked at once only.
+    :param reboots: a boot follows, which tells in any case.
+    :raises NotVerified: it does not show, though it could, and no boot follows; or its task has failed.
+    """
+    timeout = seconds(params, "verify_timeout") if shows else 0.0
+    task: Mapping[str, Any] = {}
+
+    def begin() -> None:
+        nonlocal task
+        task = task_of(service, write())
+
+    def look() -> T:
+        return read_back(service.clock, read, good, what, timeout=timeout)
+
+    try:
+        carry_out(begin, look, lambda _answer: task_words(task))
+    except NotVerified:
+        if has_failed(task) or (shows and not reboots):
+            raise
+        return False
+    return True
 
 
 def reboot_until(

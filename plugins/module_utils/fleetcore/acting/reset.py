@@ -24,7 +24,7 @@ from ..ports import Plan
 from ..power.options import bmc_options, seconds
 from ..power.redfish import open_service
 from ..redfish.actions import action_target, spelt
-from ..redfish.service import Member, Service
+from ..redfish.service import REFUSED_INPUT, Member, Service
 from ..redfish.values import id_of, text
 from .base import Change, Connection, carry_out
 
@@ -128,6 +128,7 @@ class RedfishBmc:
         if action_target(self._manager, _RESET) is None:
             raise Unsupported(f"{service.host}: the BMC does not offer to be reset")
         offered = service.action_values(self._manager, _RESET, "ResetType")
+        self._free = not offered
         self._type = spelt(_KINDS[params["kind"]], offered)
         if self._type is None:
             words = ", ".join(offered)
@@ -135,7 +136,13 @@ class RedfishBmc:
         self._last = text(self._manager.get("LastResetTime"))
 
     def restart(self) -> None:
-        self._service.act(self._manager, _RESET, {"ResetType": self._type})
+        """Reset the manager. Where the service does not say what kinds it knows, it may know of no kinds at all."""
+        try:
+            self._service.act(self._manager, _RESET, {"ResetType": self._type})
+        except Unsupported as error:
+            if not self._free or error.details.get("status") not in REFUSED_INPUT:
+                raise
+            self._service.act(self._manager, _RESET, {})
 
     def is_gone(self) -> bool:
         """It refuses to answer, forgot our session, or says that it was reset."""

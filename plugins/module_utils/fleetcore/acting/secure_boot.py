@@ -15,7 +15,7 @@ from ..redfish.actions import action_target
 from ..redfish.service import Service
 from ..redfish.values import link, text
 from . import reboot
-from .base import Change, reach, read_back
+from .base import Change, read_back
 
 KEYS = {"default": "ResetAllKeysToDefault", "deleted": "DeleteAllKeys"}
 _RESET = "SecureBoot.ResetKeys"
@@ -49,7 +49,8 @@ class _SecureBoot:
         self.want_keys = self.keys is not None and self.have["mode"] not in self.modes
         self.want_enabled = self.enabled is not None and self.have["enabled"] != self.enabled
         self.boots_otherwise = self.enabled is not None and self.have["current_boot"] not in (None, self.current)
-        self.rebooting = bool(params["reboot"] and (self.boots_otherwise or self.want_keys))
+        unknown = self.want_enabled and self.have["current_boot"] is None
+        self.rebooting = bool(params["reboot"] and (self.boots_otherwise or self.want_keys or unknown))
 
     def read(self) -> dict[str, Any]:
         return shown(self.service.get(self.path))
@@ -77,26 +78,31 @@ class _SecureBoot:
         if self.keys is not None and self.want_keys:
             self.service.act(self.body, _RESET, {"ResetKeysType": KEYS[self.keys]})
         if self.want_enabled:
-            reach(
-                self.service.clock,
+            reboot.stage(
                 self.params,
+                self.service,
                 lambda: self.service.patch(self.path, {"SecureBootEnable": self.enabled}),
                 self.read,
                 lambda found: bool(found["enabled"] == self.enabled),
                 "Secure Boot",
+                reboots=self.rebooting,
             )
         if self.rebooting:
             reboot.reboot_until(
                 self.params,
                 self.service.clock,
                 self.read,
-                lambda found: not self.boots_otherwise or bool(found["current_boot"] == self.current),
+                self._in_effect,
                 "Secure Boot",
                 staged=self.want_enabled,
             )
         unseen = self.want_keys and not self._keys_show()
         warnings = ("the BMC accepted the change of the keys and does not show it; only the next boot tells",)
         return {**self._facts(self.read(), unseen, self.rebooting), "warnings": warnings if unseen else ()}
+
+    def _in_effect(self, found: Mapping[str, Any]) -> bool:
+        enabled = self.enabled is None or found["enabled"] == self.enabled
+        return enabled and (not self.boots_otherwise or found["current_boot"] == self.current)
 
     def _keys_show(self) -> bool:
         """Tell whether the keys are seen to be changed.

@@ -11,7 +11,7 @@ from ..errors import InvalidInput, NotFound, Unsupported
 from ..option import Options, option
 from ..ports import Plan
 from ..redfish.actions import action_target
-from ..redfish.service import Member, Service
+from ..redfish.service import REFUSED_INPUT, Member, Service
 from ..redfish.values import id_of, link, text, word
 from .base import Change, reach
 
@@ -169,7 +169,7 @@ class _Slot:
             try:
                 return self._act(_INSERT, asked, asked)
             except Unsupported as error:
-                refused = error.details.get("status") in (400, 422)
+                refused = error.details.get("status") in REFUSED_INPUT
                 other = adapted(asked, error.message, self._body) if refused else None
                 if other is None:
                     raise

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar, Union
 
 from ..errors import (
     AuthenticationFailed,
@@ -27,6 +27,8 @@ from .fru import Asking, conducted
 try:
     from pyghmi import exceptions as pyghmi_exceptions
     from pyghmi.ipmi import command as pyghmi_command
+
+    from .timed import TimedSession
 except ImportError:
     pyghmi_command = None
 
@@ -49,7 +51,7 @@ _IDLE_SECONDS = 45.0
 class Session:
     """A session with one BMC, which begins at the first command, and anew when the BMC has forgotten it.
 
-    :param host: name or IP address. :param port: UDP.
+    :param host: name or IP address. :param port: UDP. :param timeout: seconds for each answer.
     :param record: takes down every command.
     :param replay: commands with their answers, out of which is answered; nobody is contacted.
     :param on_login: is called right after the first login, with the session. What it raises ends the session, and it is
@@ -67,6 +69,7 @@ class Session:
         port: int = 623,
         username: Optional[str] = None,
         password: Optional[str] = None,
+        timeout: float = 30.0,
         record: Optional[Transcript] = None,
         replay: Optional[Iterable[Mapping[str, Any]]] = None,
         on_login: Optional[Callable[[Session], None]] = None,
@@ -80,6 +83,7 @@ class Session:
         self._port = port
         self._username = username
         self._password = password
+        self._timeout = timeout
         self._record = record
         self._replayed = None if replay is None else ReplayedSession(replay, pyghmi_exceptions.IpmiException)
         self._on_login = on_login
@@ -121,7 +125,10 @@ class Session:
                 f"{self.host}: IPMI: the answer can't be used ({type(error).__name__}: {str(error)[:200]})"
             ) from error
         except BaseException:  # interrupted in the middle: what follows needs a login of its own
-            self._connection = None
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with contextlib.suppress(Exception):  # a session that can't be closed ends by itself
+                    connection.ipmi_session.abandon()
             raise
 
     def ask(self, asking: Asking[T]) -> T:
@@ -171,7 +178,7 @@ class Session:
         if self._replayed is not None:
             if again:
                 self._replayed.log_in_again()
-            return _over(self._replayed)
+            return _over(self._replayed, "the capture")
         try:
             connection = self._log_in()
         except pyghmi_exceptions.IpmiException as error:
@@ -186,23 +193,18 @@ class Session:
 
     def _log_in(self) -> Any:
         try:
-            return pyghmi_command.Command(
-                bmc=self.host,
-                # As bytes: given text, pyghmi finds its closed session of the same login again, and fails.
-                userid=(self._username or "").encode(),
-                password=(self._password or "").encode(),
-                port=self._port,
-                keepalive=False,
-            )
+            # As bytes: given text, pyghmi finds its closed session of the same login again, and fails.
+            login = ((self._username or "").encode(), (self._password or "").encode())
+            return _over(TimedSession(self.host, *login, self._port, seconds=self._timeout), self.host)
         except OSError as error:
             raise Unreachable(f"{self.host}: IPMI: {error.strerror or error}", address=self.host) from error
 
 
-def _over(session: ReplayedSession) -> Any:
-    """pyghmi's Command over a recording. Its constructor would log in."""
+def _over(session: Union[TimedSession, ReplayedSession], host: str) -> Any:
+    """pyghmi's Command over a session of ours. Its constructor would make one of its own."""
     connection = pyghmi_command.Command.__new__(pyghmi_command.Command)
     unknown = ("onlogon", "_sdrcachedir", "_sdr", "_oem", "_netchannel", "_ipv6support", "certverify")
-    vars(connection).update(dict.fromkeys(unknown), bmc="the capture", _oemknown=False, kwargs={})
+    vars(connection).update(dict.fromkeys(unknown), bmc=host, _oemknown=False, kwargs={})
     connection.ipmi_session = session
     return connection
 

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Callable, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, NamedTuple, Optional, TypeVar
 
 from ..document.model import Attempt
 from ..errors import (
@@ -23,8 +24,10 @@ from ..errors import (
 from ..option import Params
 from ..ports import Clock, PowerDriver, PowerState
 from .base import check_can
+from .driver import Driver
 from .names import BMC_DRIVERS, POWER_DRIVERS
 from .options import BmcOptions
+from .redfish import RedfishDriver
 from .registry import DRIVERS
 
 T = TypeVar("T")
@@ -33,8 +36,11 @@ T = TypeVar("T")
 # again, an untrusted certificate is not answered with a weaker protocol, and a wrong system name stays wrong.
 NEXT_DRIVER = (BadResponse, Busy, MissingDependency, SessionLimit, TimedOut, Unreachable, Unsupported)
 
-Makers = Mapping[str, Callable[[], PowerDriver]]
-"""Makers of the drivers of a machine, by name, in the order in which they are tried."""
+Makers = Mapping[str, Callable[[bool], PowerDriver]]
+"""Makers of the drivers of a machine, by name, in the order in which they are tried.
+
+They are told whether the machine is known to be the only one behind its BMC: then there is no system to choose.
+"""
 
 
 class Opened(NamedTuple):
@@ -48,12 +54,16 @@ class Opened(NamedTuple):
 def open_power(options: BmcOptions, clock: Clock) -> Opened:
     """Open the first driver that answers, of those that need nothing but the BMC; see :func:`open_first`."""
 
-    def make(name: str) -> PowerDriver:
+    def make(name: str, alone: bool) -> PowerDriver:
         if name not in BMC_DRIVERS:
             raise Unsupported(f"{name} is no driver of a BMC", driver=name)
-        return DRIVERS[name].open(options, clock)
+        return _open(DRIVERS[name], options, clock, alone)
 
     return open_first({name: partial(make, name) for name in options.drivers})
+
+
+def _open(driver: Driver, options: Any, clock: Clock, alone: bool) -> PowerDriver:
+    return driver.open(replace(options, system=None) if alone and driver.needs_bmc else options, clock)
 
 
 def open_first(makers: Makers, state: Optional[str] = None) -> Opened:
@@ -63,15 +73,19 @@ def open_first(makers: Makers, state: Optional[str] = None) -> Opened:
     :raises FleetError: none did; the message has every driver's reason, ``details["attempts"]`` too.
     """
 
+    alone = False
+
     def attempt(name: str) -> tuple[PowerDriver, PowerState]:
-        driver = makers[name]()
+        nonlocal alone
+        driver = makers[name](alone)
         try:
             if state is not None:
                 check_can(driver, state)
             found = driver.power_state()
             if state is not None:
                 check_can(driver, state)  # only a BMC that has let in tells what it offers
-        except BaseException:
+        except BaseException as error:
+            alone = isinstance(driver, RedfishDriver) and isinstance(error, NEXT_DRIVER) and driver.is_alone()
             driver.close()
             raise
         return driver, found
@@ -85,7 +99,7 @@ def power_drivers(params: Params, clock: Clock) -> Makers:
 
     :raises InvalidInput: an option is wrong, or is missing for a driver.
     """
-    makers: dict[str, Callable[[], PowerDriver]] = {}
+    makers: dict[str, Callable[[bool], PowerDriver]] = {}
     for name in tuple(params.get("drivers") or BMC_DRIVERS):
         driver = DRIVERS.get(name)
         if driver is None:
@@ -96,7 +110,7 @@ def power_drivers(params: Params, clock: Clock) -> Makers:
             )
         if not driver.needs_bmc and not params.get(name):
             raise InvalidInput.of(name, f"the driver {name} needs the option of this name")
-        makers[name] = partial(driver.open, driver.check(params), clock)
+        makers[name] = partial(_open, driver, driver.check(params), clock)
     return makers
 
 

@@ -76,8 +76,8 @@ def expected_machine(params: Params) -> Expected:
     return Expected(*(None if value is None else str(value).strip() for value in (serial, uuid)))
 
 
-def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]], uuid: Optional[str]) -> None:
-    """Refuse a machine that is another one.
+def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]], uuid: Optional[str]) -> bool:
+    """Refuse a machine that is another one. Returns whether it was found to be the one that is expected.
 
     One identity that agrees is enough: a new mainboard changes the other one at times. Where the controller tells none
     that could be compared, nothing is refused.
@@ -100,6 +100,7 @@ def check_machine(host: str, expected: Expected, serials: Iterable[Optional[str]
             expected={"serial": expected.serial, "uuid": expected.uuid},
             found={"serials": list(keys.values()), "uuid": uuid},
         )
+    return any(agree)
 
 
 def _uuid_key(value: str) -> str:

@@ -37,20 +37,22 @@ def open_session(options: BmcOptions, clock: Clock, record: Optional[Transcript]
 
     :param record: takes down every command.
     :raises MissingDependency: pyghmi is not installed.
-    :raises InvalidInput: a system is named.
+    :raises InvalidInput: a system is named, and nothing that tells whether it is the one that IPMI means.
     """
     from ..ipmi.session import Session
 
-    refuse_system(options.system)
-    expected = options.expected
+    expected, system = options.expected, options.system
+    if not expected:
+        refuse_system(system)
     return Session(
         options.host,
         clock,
         port=options.ipmi_port,
         username=options.username,
         password=options.password,
+        timeout=options.timeout,
         record=record,
-        on_login=(lambda session: _check_machine(session, expected)) if expected else None,
+        on_login=(lambda session: _check_machine(session, expected, system)) if expected else None,
     )
 
 
@@ -61,12 +63,17 @@ def refuse_system(system: Optional[str]) -> None:
     """
     if system is not None:
         raise InvalidInput.of(
-            "system", "IPMI can't choose among several systems: leave out `system`, or use the redfish driver"
+            "system",
+            "IPMI can't choose among several systems, and it is not known that there is one only: leave out `system`, "
+            "say which machine is expected, or use the redfish driver",
         )
 
 
-def _check_machine(session: Session, expected: Expected) -> None:
-    """Compare what the BMC says of the machine. What can't be read is not known."""
+def _check_machine(session: Session, expected: Expected, system: Optional[str]) -> None:
+    """Compare what the BMC says of the machine. What can't be read is not known.
+
+    Where a system is named, only that tells whether IPMI means it.
+    """
     from ..ipmi.collector import read_unit, read_uuid
     from ..ipmi.fru import Fru
 
@@ -76,7 +83,8 @@ def _check_machine(session: Session, expected: Expected) -> None:
         fru = read_unit(session, 0) or fru
     with contextlib.suppress(*unknown):
         uuid = read_uuid(session)
-    check_machine(session.host, expected, [fru.serial, fru.chassis_serial, fru.board_serial], uuid)
+    if not check_machine(session.host, expected, [fru.serial, fru.chassis_serial, fru.board_serial], uuid):
+        refuse_system(system)
 
 
 class IpmiDriver:

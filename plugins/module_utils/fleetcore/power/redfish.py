@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
+from ..errors import AuthenticationFailed, BadResponse, FleetError, MissingDependency, SessionLimit, Unsupported
 from ..option import Options, Params, option
 from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
 from ..redfish.actions import action_target
@@ -37,22 +37,29 @@ _RESETS = {
 _OPTIONAL = (PowerAction.RESET, PowerAction.NMI)
 
 
-def open_service(options: BmcOptions, clock: Clock) -> Service:
+def open_service(options: BmcOptions, clock: Clock, *, sessionless: bool = False) -> Service:
     """Log in over Redfish. The caller closes it.
 
+    :param sessionless: where the BMC has no session left, do without one: by Basic authentication.
     :raises FleetError: as of :class:`fleetcore.redfish.session.Session`.
     """
-    session = Session(
-        options.http(),
-        clock,
-        options.host,
-        username=options.username,
-        password=options.password,
-        timeout=options.timeout,
-    )
-    service = Service(session, clock, options.host, options.system)
-    service.open()
-    return service
+    login = {"username": options.username, "password": options.password, "timeout": options.timeout}
+
+    def opened(**more: Any) -> Service:
+        session = Session(options.http(), clock, options.host, **login, **more)
+        service = Service(session, clock, options.host, options.system)
+        service.open()
+        return service
+
+    try:
+        return opened()
+    except SessionLimit as error:
+        if not sessionless:
+            raise
+        try:
+            return opened(basic=True)
+        except AuthenticationFailed:
+            raise error from None  # the password was not looked at before
 
 
 class RedfishDriver:
@@ -98,6 +105,10 @@ class RedfishDriver:
                 allowed=sorted(offered),
             )
         _reset(service, path, system, value)
+
+    def is_alone(self) -> bool:
+        """Whether the machine is the only one behind its BMC; false while nobody knows."""
+        return self._service is not None and self._service.is_alone()
 
     def close(self) -> None:
         """Log out. Idempotent."""

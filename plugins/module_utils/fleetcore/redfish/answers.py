@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -15,15 +16,27 @@ from ..errors import (
     Busy,
     ConflictError,
     FleetError,
+    PasswordChangeRequired,
     PermissionDenied,
     Unsupported,
 )
 from ..ports import HttpResponse
+from .quirks import SESSION_LIMIT_WORDS
 from .values import at, items, link, text
 from .wants import Outcome
 
+_MUST_CHANGE = "passwordchangerequired"
+# Where DSP0266 lets somebody in whose password has to be changed: the message names the account.
+_ACCOUNT = re.compile(r"/redfish/v1/[^\s'\"(]*/Accounts/[^\s'\"]*[^\s'\".,)]")
 BUSY = (429, 502, 503, 504)
 """Statuses of a service that can't take this now: it is starting, a job runs, too many ask."""
+_REFUSALS: Mapping[int, tuple[type[FleetError], str]] = {
+    401: (AuthenticationFailed, "the BMC does not accept the login any more"),
+    403: (PermissionDenied, "this account may not do this"),
+    **dict.fromkeys((409, *BUSY), (Busy, "the BMC can't do this now")),
+    **dict.fromkeys((412, 428), (ConflictError, "the BMC takes no ETag that it shows, or somebody else changes this")),
+    **dict.fromkeys((404, 405, 501), (Unsupported, "the BMC can't do this")),
+}
 
 
 def outcome_of(response: HttpResponse) -> Outcome:
@@ -68,12 +81,46 @@ def _json(body: bytes) -> Any:
 
 
 def message_of(response: HttpResponse) -> str:
-    """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; empty if there are none."""
+    """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; empty if there are none.
+
+    What a message is about is named at times in its arguments and related properties only.
+    """
     error = at(_json(response.body), "error")
     extended = items(at(error, "@Message.ExtendedInfo"))
     words = [text(item.get(name)) for item in extended[:3] for name in ("MessageId", "Message")]
     words = words or [text(at(error, "code")), text(at(error, "message"))]
-    return " ".join(item for item in words if item)
+    said = " ".join(item for item in words if item)
+    named = [name for item in extended[:3] for name in _named(item) if name not in said]
+    return said + (f" ({', '.join(dict.fromkeys(named))})" if named else "")
+
+
+def _named(message: Mapping[str, Any]) -> list[str]:
+    """What a message is about, by its arguments and related properties. Arguments that are values are left out."""
+    related, arguments = (
+        value if isinstance(value, list) else [] for value in map(message.get, ("RelatedProperties", "MessageArgs"))
+    )
+    missing = "Missing" in str(message.get("MessageId"))
+    names = [*related, *(item for item in arguments if missing or str(item).startswith("/"))]
+    return [name for name in map(text, names) if name]
+
+
+def must_change(response: HttpResponse) -> bool:
+    """Whether the service allows nothing before the password of the account is changed (DSP0266, section 13.6.1)."""
+    return response.status in (401, 403) and _MUST_CHANGE in message_of(response).lower()
+
+
+def no_session_left(response: HttpResponse) -> bool:
+    """Whether a login is refused because the service has no session left."""
+    words = message_of(response).lower()
+    return any(word in words for word in SESSION_LIMIT_WORDS)
+
+
+def place_of_session(response: HttpResponse, sessions: str) -> Optional[str]:
+    """Where the session is that a login has made: by its Location, else by the Session in the body."""
+    body = body_of(response)
+    name = text(body.get("Id"))
+    places = (link(response.headers.get("location", ""), sessions), link(body, sessions), name and f"{sessions}/{name}")
+    return next((place for place in places if place and place != sessions), None)
 
 
 def retry_after(response: HttpResponse) -> float:
@@ -89,16 +136,13 @@ def refusal(host: str, response: HttpResponse, otherwise: str = "") -> FleetErro
     """
     status = response.status
     words = message_of(response)[:300] or otherwise or f"HTTP {status}"
-    if status == 401:
-        return AuthenticationFailed(f"{host}: the BMC does not accept the login any more ({words})", status=status)
-    if status == 403:
-        return PermissionDenied(f"{host}: this account may not do this ({words})", status=status)
-    if status == 409 or status in BUSY:
-        return Busy(f"{host}: the BMC can't do this now ({words})", status=status)
-    if status in (412, 428):
-        return ConflictError(
-            f"{host}: the BMC takes no ETag that it shows, or somebody else changes this ({words})", status=status
+    if must_change(response):
+        account = _ACCOUNT.search(message_of(response))
+        return PasswordChangeRequired(
+            f"{host}: the BMC allows nothing before the password of this account is changed; bmc_account changes it "
+            f"({words})",
+            status=status,
+            account=account.group() if account else None,
         )
-    if status in (404, 405, 501):
-        return Unsupported(f"{host}: the BMC can't do this ({words})", status=status)
-    return BadResponse(f"{host}: HTTP {status} ({words})", status=status)
+    kind, meaning = _REFUSALS.get(status, (BadResponse, f"HTTP {status}"))
+    return kind(f"{host}: {meaning} ({words})", status=status)

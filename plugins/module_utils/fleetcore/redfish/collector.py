@@ -9,8 +9,9 @@ from collections import deque
 from typing import Optional
 
 from ..document.model import Device, Stats, Verdict
-from ..errors import AuthenticationFailed, TimedOut, Unreachable
-from ..ports import AsyncHttp, Clock
+from ..errors import FleetError, TimedOut, Unreachable
+from ..ports import AsyncHttp, Clock, HttpResponse
+from .answers import refusal
 from .cache import FRESH, Cache
 from .interpret import interpret
 from .session import AsyncSession
@@ -50,11 +51,11 @@ async def collect(
     end = begin + deadline
     login = {"username": username, "password": password, "timeout": timeout, "end": end, "cache": cache}
     async with AsyncSession(http, clock, address, **login) as session:
-        await _walk(walker, session, clock, end)
+        refused = await _walk(walker, session, clock, end)
     if walker.problem is not None:
         raise walker.problem
     if not walker.tree.of("system") and not walker.tree.of("chassis"):
-        raise _nothing(walker, address)
+        raise _nothing(walker, address, refused)
     stats = Stats(
         requests=session.requests,
         logins=session.logins,
@@ -64,8 +65,12 @@ async def collect(
     return interpret(walker.tree, walker.coverage(), collected_at=clock.now(), stats=stats)
 
 
-async def _walk(walker: Walker, session: AsyncSession, clock: Clock, end: float) -> None:
-    """Fetch what the walker wants, until it has all, the deadline is reached or the BMC stops answering."""
+async def _walk(walker: Walker, session: AsyncSession, clock: Clock, end: float) -> Optional[int]:
+    """Fetch what the walker wants, until it has all, the deadline is reached or the BMC stops answering.
+
+    Return the status with which a system was refused last.
+    """
+    refused: Optional[int] = None
     if session.root is not None:  # read before the login
         for want in walker.wants():
             walker.took(want, Outcome(Verdict.COLLECTED, session.root, status=200))
@@ -90,17 +95,22 @@ async def _walk(walker: Walker, session: AsyncSession, clock: Clock, end: float)
                 for task in finished:
                     outcome = task.result()
                     misses = misses + 1 if outcome.status is None else 0
-                    walker.took(running.pop(task), outcome)
+                    want = running.pop(task)
+                    if want.section == "system" and outcome.status is not None and outcome.status >= 400:
+                        refused = outcome.status
+                    walker.took(want, outcome)
     finally:
         for task in running:
             task.cancel()
+    return refused
 
 
-def _nothing(walker: Walker, address: str) -> Exception:
+def _nothing(walker: Walker, address: str, refused: Optional[int]) -> FleetError:
+    """Say why there is neither a system nor a chassis, with the code that the modules which act have for it."""
     coverage = walker.coverage()["system"]
     reason = coverage.reason or "no system and no chassis"
     if coverage.verdict is Verdict.TIMEOUT:
         return TimedOut(f"{address}: {reason}", address=address)
-    if coverage.verdict is Verdict.DENIED:
-        return AuthenticationFailed(f"{address}: the account may not read the systems ({reason})", address=address)
+    if refused is not None and coverage.verdict is not Verdict.ABSENT:
+        return refusal(address, HttpResponse(refused), reason)
     return Unreachable(f"{address}: nothing could be collected ({reason})", address=address)

@@ -9,6 +9,7 @@ raises.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Generator, Mapping
@@ -17,12 +18,31 @@ from functools import partial
 from typing import Any, NamedTuple, NoReturn, Optional, TypeVar, Union, cast
 
 from ..document.model import Verdict
-from ..errors import AuthenticationFailed, BadResponse, Busy, FleetError, SessionLimit, TimedOut, Unsupported
+from ..errors import (
+    AuthenticationFailed,
+    BadResponse,
+    Busy,
+    FleetError,
+    SessionLimit,
+    TimedOut,
+    Unreachable,
+    Unsupported,
+)
 from ..net.retry import ExponentialWait
 from ..ports import Clock, HttpRequest, HttpResponse
-from .answers import BUSY, body_of, message_of, outcome_of, redirected, retry_after
+from .answers import (
+    BUSY,
+    message_of,
+    must_change,
+    no_session_left,
+    outcome_of,
+    place_of_session,
+    redirected,
+    refusal,
+    retry_after,
+)
 from .cache import Cache
-from .quirks import BAD_LOGIN_WORDS, SESSION_LIMIT_WORDS
+from .quirks import BAD_LOGIN_WORDS
 from .values import at, link, text
 from .wants import ROOT, Outcome
 
@@ -50,6 +70,10 @@ class Pause:
     seconds: float
 
 
+class LoginRequest(HttpRequest):
+    """A login. It is never left half done: only its answer tells where the session is that has to be ended."""
+
+
 T = TypeVar("T")
 Steps = Generator[Union[HttpRequest, Pause], Optional[HttpResponse], T]
 """Requests and pauses, one by one. A request is answered with its response or the transport's error, a pause: None."""
@@ -60,11 +84,12 @@ class Protocol:
 
     Its methods in ``-ing`` are steps for an adapter to perform.
 
-    :ivar root: the service root as it was read before the login.
+    :ivar root: the service root as it was read before the login. ``location``: path of the session.
     :ivar requests: HTTP requests sent; ``logins``: passwords sent; ``received``: bytes of bodies.
     :param cache: of what this BMC said before, for conditional GETs.
     :param end: on the clock's ``monotonic``: no request lasts longer than till then. Only the logout gets a little
         more.
+    :param basic: use Basic authentication, and no session.
     """
 
     def __init__(
@@ -77,8 +102,10 @@ class Protocol:
         timeout: float = 30.0,
         end: Optional[float] = None,
         cache: Optional[Cache] = None,
+        basic: bool = False,
     ) -> None:
         self._cache = cache
+        self._basic = basic
         self._timeout = timeout
         self._username = username
         self._password = password
@@ -87,7 +114,7 @@ class Protocol:
         self._end = end
         self._lock = threading.Lock()
         self._auth: dict[str, str] = {}
-        self._location: Optional[str] = None
+        self.location: Optional[str] = None
         self._sessions: Optional[str] = None
         self._doubted = False
         self._settled = False
@@ -105,10 +132,11 @@ class Protocol:
         :raises SessionLimit: the service has no session left.
         :raises Unsupported: the address answers, but not as a Redfish service.
         """
-        response = yield from self.sending("GET", ROOT + "/")
+        look = partial(self.sending, "GET", ROOT + "/")
+        response = yield from self._until_free(look, _READING)
         if response.status == 401:
             self._use_basic()
-            response = yield from self.sending("GET", ROOT + "/")
+            response = yield from self._until_free(look, _READING)
         outcome = outcome_of(response)
         if response.status == 401:
             self._refused(response)
@@ -125,6 +153,8 @@ class Protocol:
                 status=outcome.status,
             )
         self.root = outcome.body
+        if self._basic:
+            self._use_basic()
         if self._username is not None and not self._auth:
             sessions = link(at(self.root, "Links.Sessions"))
             if sessions or link(at(self.root, "SessionService")):
@@ -136,15 +166,26 @@ class Protocol:
 
     def closing(self) -> Steps[None]:
         """Log out. Never raises a FleetError: a BMC that can't end a session ends it by its own time-out."""
-        location, self._location = self._location, None
         try:
-            if location:
-                left = LOGOUT_SECONDS if self._end is None else self._end - self._clock.monotonic()
-                yield from self.sending("DELETE", location, timeout=max(2.0, min(LOGOUT_SECONDS, left)))
-        except FleetError:
+            yield from self._log_out()
+        except (FleetError, GeneratorExit):
             pass
+        except BaseException:  # interrupted in the middle: nobody knows whether the BMC was told
+            yield from self._log_out()
+            raise
         finally:
-            self._auth = {}
+            self.location, self._auth = None, {}
+
+    def _log_out(self) -> Steps[None]:
+        """End the session, if there is one. A BMC that is busy or breaks the connection is told again."""
+        if self.location is None:
+            return
+        end = partial(self.sending, "DELETE", self.location, timeout=LOGOUT_SECONDS)
+        try:
+            yield from self._until_free(end, _READING)
+        except (BadResponse, Unreachable):
+            with contextlib.suppress(FleetError):
+                yield from end()
 
     def remember(self, password: str) -> None:
         """From now on log in with this password: it was changed."""
@@ -156,17 +197,21 @@ class Protocol:
         """Log in anew after the service forgot the session. False if there never was one to forget."""
         if self._sessions is None:
             return False
-        self._auth, self._location = {}, None
+        with contextlib.suppress(FleetError):
+            yield from self._log_out()  # not every 401 means that it is gone
+        self._auth, self.location = {}, None
         yield from self._login(self._sessions)
         return True
 
     def _login(self, sessions: str) -> Steps[None]:
         body = json.dumps({"UserName": self._username, "Password": self._password or ""}).encode()
         self.logins += 1
-        response = yield from self.sending("POST", sessions, body)
+        response = yield from self._until_free(
+            partial(self.sending, "POST", sessions, body, kind=LoginRequest), _READING, unless=no_session_left
+        )
         token = response.headers.get("x-auth-token")
         words = message_of(response)
-        if any(word in words.lower() for word in SESSION_LIMIT_WORDS):
+        if no_session_left(response):
             raise SessionLimit(
                 f"{self._address}: the BMC has no session left: log others out or wait until they expire "
                 f"({words[:200]})",
@@ -174,7 +219,7 @@ class Protocol:
             )
         if response.status in (200, 201, 202, 204) and token:
             self._auth, self._sessions = {"X-Auth-Token": token}, sessions
-            self._location = link(response.headers.get("location", "")) or link(body_of(response), sessions)
+            self.location = place_of_session(response, sessions)
             return
         if response.status in (404, 405, 501) and not any(word in words.lower() for word in BAD_LOGIN_WORDS):
             self._use_basic()  # the service has no sessions: the password was not looked at
@@ -183,14 +228,8 @@ class Protocol:
         if response.status == 401 and basic and not link(at(self.root, "Links.Sessions")):
             self._use_basic()  # no sessions either: it asks for Basic authentication before it says 404
             return
-        if response.status in BUSY:
-            raise Busy(
-                f"{self._address}: the BMC is too busy to log in (HTTP {response.status})", address=self._address
-            )
-        if response.status >= 500:
-            raise BadResponse(
-                f"{self._address}: the login failed with HTTP {response.status} ({words[:200]})", address=self._address
-            )
+        if response.status in BUSY or response.status >= 500:
+            raise refusal(self._address, response, f"the login failed with HTTP {response.status}")
         self._refused(response)
 
     def _use_basic(self) -> None:
@@ -211,6 +250,8 @@ class Protocol:
 
     def _refused(self, response: HttpResponse) -> NoReturn:
         self._sessions = None  # a refused password is not sent again
+        if must_change(response):
+            raise refusal(self._address, response)
         words = message_of(response)
         who = f"user {self._username!r}" if self._username is not None else "no user name was given"
         raise AuthenticationFailed(
@@ -227,6 +268,7 @@ class Protocol:
         """Fetch one resource. What is wrong with it is in the outcome.
 
         :param fresh: never from the cache.
+        :raises PasswordChangeRequired: no resource can be read before that.
         """
         cache = None if fresh else self._cache
         etag = cache.etag(url) if cache is not None else None
@@ -244,6 +286,8 @@ class Protocol:
             return Outcome(Verdict.TIMEOUT, reason=error.message)
         except FleetError as error:
             return Outcome(Verdict.FAILED, reason=error.message)
+        if must_change(response):
+            raise refusal(self._address, response, url)
         if cache is not None and response.status == 304 and condition:
             return outcome_of(HttpResponse(200, response.headers, cache.again(url)))
         outcome = outcome_of(response)
@@ -262,8 +306,8 @@ class Protocol:
             first, self._doubted = not self._doubted, True
         if first:
             try:
-                if self._location is not None:
-                    probe = yield from self.sending("GET", self._location)
+                if self.location is not None:
+                    probe = yield from self.sending("GET", self.location)
                     if probe.status in (401, 404):
                         yield from self._renewing()
             finally:
@@ -305,11 +349,19 @@ class Protocol:
 
     # -- one request --------------------------------------------------------------------------------------------------
 
-    def _until_free(self, send: Callable[[], Steps[HttpResponse]], patience: Patience) -> Steps[HttpResponse]:
-        """Send a request, and send it again while the service says that it is busy (429, 503)."""
+    def _until_free(
+        self,
+        send: Callable[[], Steps[HttpResponse]],
+        patience: Patience,
+        unless: Callable[[HttpResponse], bool] = lambda _response: False,
+    ) -> Steps[HttpResponse]:
+        """Send a request, and send it again while the service says that it is busy (429, 503).
+
+        :param unless: tells answers that say busy and mean something else.
+        """
         response = yield from send()
         for failures in range(1, patience.again + 1):
-            if response.status not in (429, 503):
+            if response.status not in (429, 503) or unless(response):
                 break
             pause = min(max(patience.wait.after(failures), retry_after(response)), patience.wait.longest)
             if self._end is not None and self._clock.monotonic() + pause >= self._end:
@@ -326,12 +378,11 @@ class Protocol:
         *,
         timeout: float = 0,
         headers: Optional[Mapping[str, str]] = None,
+        kind: type[HttpRequest] = HttpRequest,
     ) -> Steps[HttpResponse]:
         """Send one request with the login's headers, once, and follow redirects on the same host."""
-        every = {**_HEADERS, **self._auth}
-        if body is not None:
-            every["Content-Type"] = "application/json"
-        every.update(headers or {})
+        content = {} if body is None else {"Content-Type": "application/json"}
+        every = {**_HEADERS, **self._auth, **content, **(headers or {})}
         hops = 2
         while True:
             seconds = timeout or self._timeout
@@ -339,7 +390,7 @@ class Protocol:
                 seconds = max(0.1, min(seconds, self._end - self._clock.monotonic()))
             with self._lock:
                 self.requests += 1
-            response = cast(HttpResponse, (yield HttpRequest(method, url, every, body, seconds)))
+            response = cast(HttpResponse, (yield kind(method, url, every, body, seconds)))
             with self._lock:
                 self.received += len(response.body)
             moved = redirected(response)

@@ -99,6 +99,9 @@ AVAILABLE_PREFIXES = ("Available-",)
 # Dell lists what runs twice: as Current-... and as Installed-...
 DUPLICATE_PREFIXES = ("Current-",)
 
+# Names of the settings resource below a Bios that does not link to it (AMI, GIGABYTE).
+UNLINKED_SETTINGS = ("SD",)
+
 # Words of a refused login that mean "no session left", in the message or its id.
 SESSION_LIMIT_WORDS = ("sessionlimitexceeded", "rac0218", "maximum number of", "too many sessions", "session limit")
 # Message ids by which a login is refused whatever the status.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional, cast
@@ -18,6 +19,8 @@ from .systems import Choice, choose_system
 from .values import at, items, last_part, link, links, text
 
 _PAGES = 50
+REFUSED_INPUT = (400, 415, 422)
+"""Statuses of a service that does not take what it was sent."""
 Member = tuple[str, Mapping[str, Any]]
 """Path and body of a resource."""
 
@@ -34,7 +37,7 @@ class Service:
     name = "redfish"
 
     def __init__(self, session: Session, clock: Clock, host: str, system: Optional[str] = None) -> None:
-        self._session = session
+        self.login = session
         self.clock = clock
         self.host = host
         self.open = session.open
@@ -44,11 +47,12 @@ class Service:
         self._wanted = system
         self._system: Optional[str] = None
         self._choice: Optional[Choice] = None
+        self._listed: Optional[dict[str, Optional[Mapping[str, Any]]]] = None
 
     @property
     def root(self) -> Mapping[str, Any]:
         """The service root as it was read before the login."""
-        return self._session.root or {}
+        return self.login.root or {}
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -117,8 +121,18 @@ class Service:
             self._choose(self._systems())
         return cast(Choice, self._choice)
 
+    def is_alone(self) -> bool:
+        """Whether the system that is meant is known to be the only machine behind the BMC."""
+        if self._listed is None or len(self._listed) == 1:
+            return self._listed is not None
+        with contextlib.suppress(FleetError):
+            choice = self.choice()
+            return not choice.others and not choice.silent
+        return False
+
     def _systems(self) -> dict[str, Optional[Mapping[str, Any]]]:
-        return self._members(link(self.root.get("Systems")) or "/redfish/v1/Systems")
+        self._listed = self._members(link(self.root.get("Systems")) or "/redfish/v1/Systems")
+        return self._listed
 
     def _choose(self, members: Mapping[str, Optional[Mapping[str, Any]]]) -> Member:
         """Read the systems and choose.
@@ -231,7 +245,7 @@ class Service:
         """The answer to a write; raises for one that is an error."""
         if response.status < 300:
             return response
-        if response.status in (400, 415, 422):
+        if response.status in REFUSED_INPUT:
             words = message_of(response)[:300] or f"HTTP {response.status}"
             raise Unsupported(f"{self.host}: the BMC refuses this: {words}", status=response.status)
         raise refusal(self.host, response)

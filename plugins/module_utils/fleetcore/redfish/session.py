@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from typing import Any, Optional, TypeVar, Union
 
+from ..errors import FleetError
 from ..ports import AsyncHttp, Clock, Http, HttpRequest, HttpResponse
-from .protocol import LOGOUT_SECONDS, Pause, Protocol, Steps
+from .protocol import LOGOUT_SECONDS, LoginRequest, Pause, Protocol, Steps
 from .wants import Outcome
 
 T = TypeVar("T")
@@ -25,6 +28,7 @@ class Session(Protocol):
     def __init__(self, http: Http, clock: Clock, address: str, **options: Any) -> None:
         super().__init__(clock, address, **options)
         self._http = http
+        self._interruption: Optional[BaseException] = None
 
     def __enter__(self) -> Session:
         self.open()
@@ -73,19 +77,49 @@ class Session(Protocol):
             step = next(steps)
             while True:
                 try:
+                    self._raise_interruption()
                     answer = self._do(step)
                 except BaseException as error:  # noqa: BLE001  (the steps decide what becomes of it)
                     step = steps.throw(error)
                 else:
                     step = steps.send(answer)
         except StopIteration as done:
+            self._raise_interruption()
             return done.value  # type: ignore[no-any-return]
+
+    def _raise_interruption(self) -> None:
+        """Raise what came during a login, now that it is known where the session is."""
+        error, self._interruption = self._interruption, None
+        if error is not None:
+            raise error
 
     def _do(self, step: Union[HttpRequest, Pause]) -> Optional[HttpResponse]:
         if isinstance(step, Pause):
             self._clock.sleep(step.seconds)
             return None
-        return self._http.send(step)
+        return self._log_in(step) if isinstance(step, LoginRequest) else self._http.send(step)
+
+    def _log_in(self, request: LoginRequest) -> HttpResponse:
+        """Send a login from a thread of its own. Who interrupts it has to wait for its end."""
+        done: Future[HttpResponse] = Future()
+
+        def send() -> None:
+            try:
+                done.set_result(self._http.send(request))
+            except BaseException as error:  # noqa: BLE001  (raised where the result is taken)
+                done.set_exception(error)
+
+        threading.Thread(target=send, name="login", daemon=True).start()
+        try:
+            return done.result()
+        except FleetError:
+            raise
+        except BaseException as error:
+            wait([done], LOGOUT_SECONDS)
+            if not done.done():
+                raise
+            self._interruption = error
+            return done.result()
 
 
 class AsyncSession(Protocol):

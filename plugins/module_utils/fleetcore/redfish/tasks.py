@@ -75,14 +75,23 @@ class Task:
         return body_of(response) or None, self._monitor is not None and response.status != 202
 
 
-def task_words(service: Service, response: Optional[HttpResponse]) -> str:
-    """The words of the task that a write has begun (HTTP 202); empty when there is none, or it says nothing."""
+def task_of(service: Service, response: Optional[HttpResponse]) -> Mapping[str, Any]:
+    """The task that a write has begun (HTTP 202); empty when there is none, or it can't be read."""
     if response is None or response.status != 202:
-        return ""
+        return {}
     try:
-        task = service.find(Task(service, response).path) or {}
+        return service.find(Task(service, response).path) or {}
     except FleetError:
-        return ""
+        return {}
+
+
+def has_failed(task: Mapping[str, Any]) -> bool:
+    """Whether a task is over and did not do what it was for."""
+    return text(task.get("TaskState")) in _BAD
+
+
+def task_words(task: Mapping[str, Any]) -> str:
+    """The words of a task; empty when it says nothing."""
     said = [text(item.get("Message")) for item in items(task.get("Messages"))]
     words = "; ".join(item for item in (text(task.get("TaskState")), *said) if item)
     return f"its task: {words[:300]}" if words else ""
