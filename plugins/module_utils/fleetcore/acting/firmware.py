@@ -12,9 +12,10 @@ from ..ports import HttpResponse, Plan
 from ..power.options import seconds
 from ..redfish.service import Service
 from ..redfish.tasks import Task
+from ..redfish.topics.firmware_inventory import of_another
 from ..redfish.values import at, integer, link, text
 from .base import read_back
-from .firmware_catalogue import Item, check_direction, is_shadow, items_of, of_another
+from .firmware_catalogue import Item, check_direction, is_shadow, items_of
 from .firmware_images import Sender, check_image, check_way
 from .reboot import reboot
 

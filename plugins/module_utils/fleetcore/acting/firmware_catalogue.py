@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,7 +11,7 @@ from typing import Any, Optional
 
 from ..errors import InvalidInput, NotFound
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
-from ..redfish.values import id_of, links, text
+from ..redfish.values import id_of, text
 from .firmware_versions import compare
 
 DIRECTIONS = ("upgrade", "any")
@@ -61,7 +60,8 @@ def items_of(
     """The components of one machine that the catalogue names, in the catalogue's order.
 
     :param catalogue: entries ``{vendor, model, component, version, image, sha256}``. Vendor, model and component are
-        shell patterns in any case. A component is matched with the Id, Name and SoftwareId of the firmware inventory.
+        shell patterns in any case. A component is matched with the Id, Name, SoftwareId and Description of the firmware
+        inventory.
     :param inventory: (path, SoftwareInventory) of each row.
     :param components: only these of the catalogue.
     :raises InvalidInput: an entry without version, or two that want different versions of one component.
@@ -79,7 +79,7 @@ def items_of(
             continue
         named.add(str(entry["component"]))
         for path, body in inventory:
-            names = [text(body.get(name)) for name in ("Id", "Name", "SoftwareId")]
+            names = [text(body.get(name)) for name in ("Id", "Name", "SoftwareId", "Description")]
             if is_shadow(body) or not any(_fits(entry["component"], name) for name in names if name):
                 continue
             item = _item(path, body, entry)
@@ -113,23 +113,6 @@ def _item(path: str, body: Mapping[str, Any], entry: Mapping[str, Any]) -> Item:
 def is_shadow(body: Mapping[str, Any]) -> bool:
     """Is it a row that is not what runs, or that there is twice?"""
     return str(body.get("Id")).strip().startswith((*AVAILABLE_PREFIXES, *PREVIOUS_PREFIXES, *DUPLICATE_PREFIXES))
-
-
-def of_another(path: str, body: Mapping[str, Any], system: str, others: Sequence[tuple[str, str]]) -> bool:
-    """Is it firmware of another system behind the same BMC?
-
-    Its RelatedItem says so, or its Id begins with that system's (``Node1.BIOS``).
-    """
-    related = links(body.get("RelatedItem"), path)
-    name = id_of(path, body)
-
-    def within(place: str) -> bool:
-        return any(item == place or item.startswith(place + "/") for item in related)
-
-    for other, place in others:
-        if (within(place) and not within(system)) or re.match(re.escape(other) + r"[^A-Za-z0-9]", name):
-            return True
-    return False
 
 
 def _fits(pattern: Any, value: Optional[str]) -> bool:

@@ -29,6 +29,7 @@ from .parts import (
     Bios,
     BiosConfiguration,
     Bmc,
+    Board,
     Boot,
     Component,
     Cpld,
@@ -158,6 +159,7 @@ class Device(Component):
 
     uuid: Optional[str] = None
     sku: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
+    part_number: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
     asset_tag: Optional[str] = field(default=None, metadata=about("chassis", bmc_first=True))
     hostname: Optional[str] = None
     system_id: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
@@ -220,6 +222,9 @@ class Device(Component):
     )
     enclosures: tuple[Enclosure, ...] = field(
         default=(), metadata=parts("Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True)
+    )
+    boards: tuple[Board, ...] = field(
+        default=(), metadata=parts("Boards", "chassis", details=("part_number",), bmc_first=True)
     )
     batteries: tuple[Battery, ...] = field(
         default=(), metadata=parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)

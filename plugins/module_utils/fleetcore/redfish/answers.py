@@ -69,7 +69,12 @@ def _json(body: bytes) -> Any:
 
 def message_of(response: HttpResponse) -> str:
     """Message ids and texts of a Redfish error (DSP0266 section 8.6), on one line; empty if there are none."""
-    error = at(_json(response.body), "error")
+    return error_text(_json(response.body))
+
+
+def error_text(body: Any) -> str:
+    """The same of a body."""
+    error = at(body, "error")
     extended = items(at(error, "@Message.ExtendedInfo"))
     words = [text(item.get(name)) for item in extended[:3] for name in ("MessageId", "Message")]
     words = words or [text(at(error, "code")), text(at(error, "message"))]

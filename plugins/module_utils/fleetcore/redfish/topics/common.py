@@ -44,15 +44,15 @@ def related_firmware(tree: Tree) -> Mapping[str, Firmware]:
     found: dict[str, Firmware] = {}
     for path, body in tree.of("firmware"):
         row = firmware(body.get("Version"), software_id=body.get("SoftwareId"))
-        if row is not None and not id_of(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
+        if row is not None and runs(path, body):
             for target in links(body.get("RelatedItem"), path):
                 found.setdefault(target, row)
     return found
 
 
-def is_absent(body: Any) -> bool:
-    """An empty slot: the service lists it and says that nothing is in it."""
-    return bool(at(body, "Status.State") == "Absent")
+def runs(path: str, body: Mapping[str, Any]) -> bool:
+    """Whether a row of the firmware inventory is of what runs now."""
+    return not id_of(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES))
 
 
 def common(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,18 @@ def common(body: Mapping[str, Any]) -> dict[str, Any]:
         "description": word(first(body, "Name", "Description")),
         "firmware": firmware(first(body, "FirmwareVersion", "Revision", "Version")),
         "status": status(body),
+        "metadata": _numbers(body),
     }
+
+
+def _numbers(body: Mapping[str, Any]) -> dict[str, str]:
+    """Further part numbers: by which the part is ordered again, and the vendor's own."""
+    found = {"spare_part_number": clean_serial(body.get("SparePartNumber"))}
+    oem = body.get("Oem")
+    for vendor in oem.values() if isinstance(oem, Mapping) else ():
+        for name in ("FruPartNumber", "SparePartNumber", "PartNumber"):
+            found["oem_part_number"] = found.get("oem_part_number") or clean_serial(at(vendor, name))
+    return {name: number for name, number in found.items() if number and number != part(body)}
 
 
 def part(body: Mapping[str, Any]) -> Optional[str]:

@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from ...document.parts import Cpu
-from ...document.values import word
+from ...document.values import clean_serial, word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, positive, text
-from .common import component, is_absent, slot
+from ..values import at, first, items, positive, text
+from .common import component, slot
 
 MAX_SOCKETS = 64
 _NOT_A_PACKAGE = ("Core", "Thread", "Partition")
@@ -21,18 +21,28 @@ _NOT_A_PACKAGE = ("Core", "Thread", "Partition")
 def packages(tree: Tree) -> list[tuple[str, str, Mapping[str, Any]]]:
     """Type, path and body of every processor that is one by itself, of whatever type."""
     found = [(text(body.get("ProcessorType")) or "CPU", path, body) for path, body in tree.of("processor")]
-    return [item for item in found if item[0] not in _NOT_A_PACKAGE and not is_absent(item[2])]
+    return [item for item in found if item[0] not in _NOT_A_PACKAGE]
 
 
 def read(tree: Tree) -> tuple[Cpu, ...]:
     """CPUs among the processors."""
-    return tuple(_cpu(tree, path, body) for kind, path, body in packages(tree) if kind == "CPU")
+    found = [(path, body) for kind, path, body in packages(tree) if kind == "CPU"]
+    own = {_place(body) for path, body in found if tree.parents.get(path) == tree.system}
+    return tuple(
+        _cpu(tree, path, body)
+        for path, body in found
+        # A board of accelerators may list the host's CPUs once more, without their serial numbers.
+        if tree.parents.get(path) == tree.system or _place(body) not in own or clean_serial(body.get("SerialNumber"))
+    )
+
+
+def _place(body: Mapping[str, Any]) -> tuple[Optional[str], Optional[str]]:
+    return word(body.get("Socket")), word(body.get("Model"))
 
 
 def summarized(tree: Tree) -> tuple[Cpu, ...]:
     """The CPUs of a system that lists no processors of any kind: how many, and what they have in common."""
-    graphics = any(not is_absent(body) for _path, body in tree.of("graphics_controller"))
-    if packages(tree) or graphics or not tree.answered("processors"):
+    if packages(tree) or tree.of("graphics_controller") or not tree.answered("processors"):
         return ()
     system = tree.host
     count = positive(at(system, "ProcessorSummary.Count"))
@@ -44,8 +54,10 @@ def summarized(tree: Tree) -> tuple[Cpu, ...]:
 
 
 def _cpu(tree: Tree, path: str, body: Mapping[str, Any]) -> Cpu:
+    fields = component(tree, path, body, firmware=None)  # Version of a processor is its stepping
+    fields["metadata"].update(_patches(body))
     return Cpu(
-        **component(tree, path, body, firmware=None),  # Version of a processor is its stepping
+        **fields,
         slot=word(body.get("Socket")) or slot(body),
         architecture=word(first(body, "InstructionSet", "ProcessorArchitecture")),
         clock_speed_hz=positive(first(body, "MaxSpeedMHz", "OperatingSpeedMHz"), 1_000_000),
@@ -53,6 +65,16 @@ def _cpu(tree: Tree, path: str, body: Mapping[str, Any]) -> Cpu:
         threads=positive(body.get("TotalThreads")),
         microcode=word(at(body, "ProcessorId.MicrocodeInfo")),
     )
+
+
+def _patches(body: Mapping[str, Any]) -> dict[str, str]:
+    """Microcode patches of HPE's own, by the id of the processors that they are for."""
+    found = {}
+    for item in items(at(body, "Oem.Hpe.MicrocodePatches")):
+        name, patch = word(item.get("CpuId")), word(item.get("PatchId"))
+        if name and patch:
+            found[f"microcode_patch {name}"] = patch
+    return found
 
 
 TOPIC = Topic(

@@ -12,7 +12,7 @@ from ...document.values import clean_serial, word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at
-from .common import component, is_absent, part
+from .common import component, part
 
 
 def read(tree: Tree) -> tuple[Enclosure, ...]:
@@ -26,7 +26,6 @@ def read(tree: Tree) -> tuple[Enclosure, ...]:
             location=location(body),
         )
         for path, body in tree.of("chassis")
-        if not is_absent(body)
     )
 
 

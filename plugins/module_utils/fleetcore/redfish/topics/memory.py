@@ -14,7 +14,7 @@ from ..quirks import module_mebibytes
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, integer, positive
-from .common import component, is_absent, part, slot
+from .common import component, part, slot
 
 
 def read(tree: Tree) -> tuple[Memory, ...]:
@@ -34,7 +34,7 @@ def _module(tree: Tree, path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     mebibytes = positive(first(body, "CapacityMiB", "SizeMB"))
     size = module_mebibytes(mebibytes) << 20 if mebibytes and mebibytes < 1 << 40 else volatile + (lasting or 0) or None
     size = size if size and size < 1 << 62 else None
-    if is_absent(body) or (size is None and clean_serial(body.get("SerialNumber")) is None):
+    if size is None and clean_serial(body.get("SerialNumber")) is None:
         return None
     return Memory(
         **component(tree, path, body, firmware=firmware(body.get("FirmwareRevision"))),

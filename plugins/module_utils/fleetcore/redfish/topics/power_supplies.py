@@ -10,14 +10,14 @@ from ..quirks import POWER_SUPPLY_SLOT_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, items, positive
-from .common import both, component, is_absent, part, slot
+from .common import both, component, part, slot
 
 
 def read(tree: Tree) -> tuple[PowerSupply, ...]:
     """PowerSubsystem's, and those inside of the deprecated Power of chassis that have none."""
     out = []
     for path, body in both(tree, "power_supply", ("power", "PowerSupplies"), "PowerSubsystem"):
-        if is_absent(body) or set(body) <= {"@odata.id", "@odata.type", "MemberId", "Name"}:
+        if set(body) <= {"@odata.id", "@odata.type", "MemberId", "Name"}:
             continue
         ranges = [positive(at(item, "OutputWattage")) or 0 for item in items(body.get("InputRanges"))]
         out.append(

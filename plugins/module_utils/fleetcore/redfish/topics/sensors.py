@@ -12,7 +12,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import id_of, number
-from .common import is_absent, status
+from .common import status
 
 
 def read(tree: Tree) -> tuple[Sensor, ...]:
@@ -21,7 +21,6 @@ def read(tree: Tree) -> tuple[Sensor, ...]:
     out = [
         _sensor(path, body, body.get("ReadingType"), body.get("Reading"), body.get("ReadingUnits"))
         for path, body in tree.of("sensor")
-        if not is_absent(body)
     ]
     kinds = {item.kind for item in out}
     if "Temperature" not in kinds:
