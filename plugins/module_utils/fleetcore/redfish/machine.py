@@ -14,7 +14,8 @@ from .topics.enclosures import location
 from .tree import Body, Tree, once
 from .values import at, id_of, links, text
 
-_AROUND_OR_INSIDE = ("Card", "Module", "Enclosure", "Zone", "Rack", "Expansion", "Sidecar", "StorageEnclosure")
+# What a chassis is when it is not plainly a machine, the likeliest first: a DPU is a card.
+_LESS_LIKELY = ("Enclosure", "Zone", "Expansion", "Sidecar", "Card", "Module", "StorageEnclosure", "Rack")
 _BMC_CARD = re.compile(r"(?<![a-z])bmc(?![a-z])|mezz")
 
 
@@ -23,7 +24,7 @@ def chassis_bodies(tree: Tree) -> list[Body]:
     """All chassis, those that are likely to be the machine itself first."""
     own = text(tree.host.get("Id"))
     bodies = [body for _path, body in tree.of("chassis")]
-    return sorted(bodies, key=lambda body: (_is_part(body), own != text(body.get("Id")), _is_other(body)))
+    return sorted(bodies, key=lambda body: (_is_part(body), own != text(body.get("Id")), _rank(body)))
 
 
 def _is_part(body: Body) -> bool:
@@ -32,8 +33,9 @@ def _is_part(body: Body) -> bool:
     return body.get("ChassisType") == "Component" or bool(_BMC_CARD.search(names.replace("_", " ")))
 
 
-def _is_other(body: Body) -> bool:
-    return body.get("ChassisType") in _AROUND_OR_INSIDE
+def _rank(body: Body) -> int:
+    kind = body.get("ChassisType")
+    return _LESS_LIKELY.index(kind) + 1 if kind in _LESS_LIKELY else 0
 
 
 @once
@@ -43,7 +45,8 @@ def main_chassis(tree: Tree) -> Body:
     What is surely a part is the machine only where the BMC lists nothing else. Empty without any.
     """
     said = links(at(tree.host, "Links.Chassis"), tree.system or "")
-    said += [path for path, body in tree.of("chassis") if tree.system in links(at(body, "Links.ComputerSystems"), path)]
+    own = {tree.system, *tree.system_parts}
+    said += [path for path, body in tree.of("chassis") if own & {*links(at(body, "Links.ComputerSystems"), path)}]
     parts = [path for path in said if _is_part(tree.get(path))]
     said += [around for path in parts for around in links(at(tree.get(path), "Links.ContainedBy"), path)]
     bodies = [body for body in chassis_bodies(tree) if not _is_part(body)] or chassis_bodies(tree)

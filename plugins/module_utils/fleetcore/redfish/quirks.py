@@ -23,7 +23,7 @@ BOARD_SERIAL_PATHS = (
 )
 ASSEMBLY_SERIAL_PATHS = ("Oem.Dell.DellAssembly.SerialNumber",)
 # What the mainboard is called among the assemblies and chassis. Letters only, lower case.
-BOARD_NAMES = ("systemboard", "systemplanar", "motherboard", "mainboard", "baseboard")
+BOARD_NAMES = ("systemboard", "systemplanar", "motherboard", "mainboard", "baseboard", "cpubaseboard")
 BOARD_PART_PATHS = ("Oem.Hpe.PCAPartNumber", "Oem.Hp.PCAPartNumber")
 
 # The BIOS version that was there before, and the date of the present one, in a ComputerSystem.

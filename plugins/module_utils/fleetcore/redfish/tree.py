@@ -25,7 +25,8 @@ _ANSWERED = (Verdict.COLLECTED, Verdict.ABSENT)
 class Tree:
     """The resources that were collected: bodies by path, paths by kind, and who linked to whom.
 
-    :ivar system: path of the chosen system. :ivar others: (id, path) of the other machines.
+    :ivar system: path of the chosen system. :ivar system_parts: those of the boards that belong to
+        it. :ivar others: (id, path) of the other machines.
     :ivar coverage: the verdict of every section, once the walk is over.
     :ivar derived: what topics work out of the whole tree, once (:func:`once`).
     """
@@ -34,6 +35,7 @@ class Tree:
     kinds: dict[str, list[str]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     system: Optional[str] = None
+    system_parts: tuple[str, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     derived: dict[Any, Any] = field(default_factory=dict)

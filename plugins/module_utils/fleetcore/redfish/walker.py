@@ -381,7 +381,7 @@ class Walker:
             except (InvalidInput, NotFound) as error:
                 self.problem = error
                 return
-            self.tree.system, self.tree.others = self._choice.path, self._choice.others
+            self.tree.system, self.tree.system_parts, self.tree.others = self._choice[:3]
         self._follow_all(ROOT, "root", 0, root)
         if self._choice is not None:
             path = self._choice.path

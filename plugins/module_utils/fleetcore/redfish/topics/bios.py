@@ -11,7 +11,7 @@ from ...document.values import firmware, word
 from ..quirks import BIOS_DATE_PATHS, BIOS_FIRMWARE_NAMES, BIOS_PREVIOUS_PATHS
 from ..rules import Topic
 from ..tree import Tree
-from ..values import first, id_of, link, links
+from ..values import first, first_word, id_of, link, links
 from .common import runs
 from .firmware_inventory import named
 
@@ -23,10 +23,10 @@ def read(tree: Tree) -> Optional[Bios]:
     version = version or _related(tree) or named(tree, BIOS_FIRMWARE_NAMES)
     if version is None:
         return None
-    older = word(first(system, *BIOS_PREVIOUS_PATHS))
+    older = first_word(system, *BIOS_PREVIOUS_PATHS)
     if older and older != version.installed:
         version = Firmware(installed=version.installed, previous=(Firmware(installed=older),))
-    date = word(first(system, *BIOS_DATE_PATHS))
+    date = first_word(system, *BIOS_DATE_PATHS)
     return Bios(vendor=word(system.get("Manufacturer")), firmware=version, release_date=date)
 
 

@@ -25,7 +25,7 @@ def read(tree: Tree) -> tuple[Board, ...]:
         # Without a serial number it is the same thing as another part of that number, or as the one it is named after.
         other = {serial} if serial else {number, (text(body.get("Name")) or "").partition("#")[0]}
         if (serial or number) and not is_system_board(body) and not known.intersection(other):
-            known.add(serial or number)
+            known.add(serial or "")
             fields = {**common(body), "serial": serial, "firmware": None}  # Version is that of the board
             own = f"{id_of(*_owner(tree, path))}.{id_of(path, body)}"
             out.append(Board(**fields, id=own, slot=slot(body), part_number=number))

@@ -12,7 +12,7 @@ from ...document.parts import Firmware, Status
 from ...document.values import clean_serial, firmware
 from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
 from ..tree import Tree, once
-from ..values import at, first, id_of, items, links, text, word
+from ..values import at, first, first_word, id_of, items, links, text, word
 
 
 def status(body: Any) -> Optional[Status]:
@@ -58,11 +58,11 @@ def runs(path: str, body: Mapping[str, Any]) -> bool:
 def common(body: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments for any :class:`model.Component`."""
     return {
-        "vendor": word(first(body, "Manufacturer", "Producer", "Vendor")),
+        "vendor": first_word(body, "Manufacturer", "Producer", "Vendor"),
         "model": word(body.get("Model")),
         "serial": clean_serial(body.get("SerialNumber")),
-        "description": word(first(body, "Name", "Description")),
-        "firmware": firmware(first(body, "FirmwareVersion", "Revision", "Version")),
+        "description": first_word(body, "Name", "Description"),
+        "firmware": firmware(first_word(body, "FirmwareVersion", "Revision", "Version")),
         "status": status(body),
         "metadata": _numbers(body),
     }
@@ -131,5 +131,5 @@ def both(tree: Tree, kind: str, deprecated: tuple[str, str], newer: str) -> list
 def _names(body: Mapping[str, Any]) -> list[str]:
     """The serial number, else the name."""
     serial = clean_serial(body.get("SerialNumber"))
-    name = serial or word(first(body, "Name", "FanName"))
+    name = serial or first_word(body, "Name", "FanName")
     return [name] if name else []

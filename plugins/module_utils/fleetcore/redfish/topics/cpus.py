@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ...document.parts import Cpu
 from ...document.values import clean_serial, word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, items, positive, text
+from ..values import at, first, first_word, items, positive, text
 from .common import component, slot
 
 MAX_SOCKETS = 64
+_MODEL = re.compile(r"[A-Za-z].*\d{3}")
 _NOT_A_PACKAGE = ("Core", "Thread", "Partition")
 
 
@@ -27,17 +29,21 @@ def packages(tree: Tree) -> list[tuple[str, str, Mapping[str, Any]]]:
 def read(tree: Tree) -> tuple[Cpu, ...]:
     """CPUs among the processors."""
     found = [(path, body) for kind, path, body in packages(tree) if kind == "CPU"]
-    own = {_place(body) for path, body in found if tree.parents.get(path) == tree.system}
+    own = [body for path, body in found if tree.parents.get(path) == tree.system]
     return tuple(
         _cpu(tree, path, body)
         for path, body in found
-        # A board of accelerators may list the host's CPUs once more, without their serial numbers.
-        if tree.parents.get(path) == tree.system or _place(body) not in own or clean_serial(body.get("SerialNumber"))
+        if tree.parents.get(path) == tree.system or not any(_is_same(body, other) for other in own)
     )
 
 
-def _place(body: Mapping[str, Any]) -> tuple[Optional[str], Optional[str]]:
-    return word(body.get("Socket")), word(body.get("Model"))
+def _is_same(body: Mapping[str, Any], host: Mapping[str, Any]) -> bool:
+    """Whether a CPU that a board of accelerators lists is one of the host's: the board may say less of it."""
+    serial = clean_serial(body.get("SerialNumber"))
+    if serial:
+        return serial == clean_serial(host.get("SerialNumber"))
+    socket, model = word(body.get("Socket")), word(body.get("Model"))
+    return socket is not None and socket == word(host.get("Socket")) and model in (None, word(host.get("Model")))
 
 
 def summarized(tree: Tree) -> tuple[Cpu, ...]:
@@ -56,10 +62,13 @@ def summarized(tree: Tree) -> tuple[Cpu, ...]:
 def _cpu(tree: Tree, path: str, body: Mapping[str, Any]) -> Cpu:
     fields = component(tree, path, body, firmware=None)  # Version of a processor is its stepping
     fields["metadata"].update(_patches(body))
+    # Some write the model where the family belongs.
+    family = word(at(body, "ProcessorId.EffectiveFamily")) or ""
+    fields["model"] = fields["model"] or (family if _MODEL.search(family) else None)
     return Cpu(
         **fields,
         slot=word(body.get("Socket")) or slot(body),
-        architecture=word(first(body, "InstructionSet", "ProcessorArchitecture")),
+        architecture=first_word(body, "InstructionSet", "ProcessorArchitecture"),
         clock_speed_hz=positive(first(body, "MaxSpeedMHz", "OperatingSpeedMHz"), 1_000_000),
         cores=positive(body.get("TotalCores")),
         threads=positive(body.get("TotalThreads")),

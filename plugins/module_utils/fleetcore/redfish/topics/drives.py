@@ -12,7 +12,7 @@ from ...document.values import clean_serial, word
 from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
-from ..values import at, boolean, first, id_of, number, positive
+from ..values import at, boolean, first_word, id_of, number, positive
 from .common import common, component, durable_name, hpe_firmware, part, slot
 
 
@@ -50,8 +50,8 @@ def _drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
         block_size_bytes=positive(body.get("BlockSizeBytes")),
         capable_speed_gbps=number(body.get("CapableSpeedGbs")),
         negotiated_speed_gbps=number(body.get("NegotiatedSpeedGbs")),
-        slot=slot(body) or word(first(body, *DRIVE_SLOT_PATHS)),
-        form_factor=word(first(body, "DriveFormFactor", *DRIVE_FORM_PATHS)),
+        slot=slot(body) or first_word(body, *DRIVE_SLOT_PATHS),
+        form_factor=first_word(body, "DriveFormFactor", *DRIVE_FORM_PATHS),
         part_number=part(body),
         life_left_percent=number(body.get("PredictedMediaLifeLeftPercent")),
     )

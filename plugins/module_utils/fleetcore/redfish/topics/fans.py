@@ -8,7 +8,7 @@ from ...document.parts import Fan
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, id_of, number
+from ..values import at, first, first_word, id_of, number
 from .common import both, component, status
 
 
@@ -24,7 +24,7 @@ def read(tree: Tree) -> tuple[Fan, ...]:
         out.append(
             Fan(
                 **component(tree, path, body),
-                name=word(first(body, "Name", "FanName")),
+                name=first_word(body, "Name", "FanName"),
                 reading=reading,
                 reading_units=units,
             )

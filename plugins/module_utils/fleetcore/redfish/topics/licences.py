@@ -8,7 +8,7 @@ from ...document.parts import Licence
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import first
+from ..values import first, first_word
 from .common import component
 
 
@@ -20,7 +20,7 @@ def read(tree: Tree) -> tuple[Licence, ...]:
         own = ("Description", "Name") if "FoD" in str(body.get("@odata.type")) else ("Name", "Description")
         name = names[0] if isinstance(names, list) and names else first(body, "License", *own)
         fields = component(tree, path, body, firmware=None, serial=None, description=word(name))
-        expiry = word(first(body, "ExpirationDate", "LicenseEndDate", "LicenseExpire", "Expires", "ExpireDate"))
+        expiry = first_word(body, "ExpirationDate", "LicenseEndDate", "LicenseExpire", "Expires", "ExpireDate")
         out.append(Licence(**fields, expires_at=expiry))
     return tuple(out)
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.parts import Mainboard
-from ...document.values import clean_serial, word
+from ...document.values import clean_serial
 from ..machine import chassis_bodies, maker, serial_is_sku
 from ..quirks import BOARD_PART_PATHS, BOARD_SERIAL_PATHS
 from ..rules import Topic
 from ..tree import Tree
-from ..values import at, first, text
+from ..values import at, first_word, text
 from .boards import assembly_serial, is_system_board
 from .common import part
 
@@ -26,7 +26,7 @@ def read(tree: Tree) -> Optional[Mainboard]:
         for path in BOARD_SERIAL_PATHS
     )
     serial = next((item for item in found if item), None)
-    number = word(first(system, *BOARD_PART_PATHS))
+    number = first_word(system, *BOARD_PART_PATHS)
     if serial_is_sku(tree):
         serial = serial or clean_serial(system.get("SerialNumber"))
         number = number or part(system)

@@ -13,7 +13,7 @@ from ...document.values import clean_mac, firmware, word
 from ..quirks import NIC_PRODUCT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
-from ..values import at, boolean, first, id_of, items, links, links_at, positive, text
+from ..values import at, boolean, first, first_word, id_of, items, links, links_at, positive, text
 from .common import component, part, pci_id, slot, status
 from .pcie_devices import completed, hpe_ids
 
@@ -66,7 +66,7 @@ def _adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
 
 def _product(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> Optional[str]:
     for _path, body in functions:
-        name = word(first(body, *NIC_PRODUCT_PATHS))
+        name = first_word(body, *NIC_PRODUCT_PATHS)
         if name:
             start, _dash, end = name.rpartition(" - ")
             return start if start and clean_mac(end) else name
@@ -161,9 +161,9 @@ def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]
         id=id_of(path, body),
         description=word(body.get("Name")),
         status=status(body),
-        physid=word(first(body, "PortId", "PhysicalPortNumber")),
+        physid=first_word(body, "PortId", "PhysicalPortNumber"),
         speed_bits=positive(body.get("CurrentSpeedGbps"), 1e9) or positive(body.get("CurrentLinkSpeedMbps"), 1_000_000),
-        active_link_technology=word(first(body, "LinkNetworkTechnology", "ActiveLinkTechnology")),
+        active_link_technology=first_word(body, "LinkNetworkTechnology", "ActiveLinkTechnology"),
         link_status=word(body.get("LinkStatus")),
         macaddress=next((mac for mac in macs if mac), None),
         wwn=next((wwn for wwn in wwns if wwn), None),
@@ -176,7 +176,7 @@ def _hpe_adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     name = text(body.get("StructuredName"))
     fields = {
         **component(tree, path, body, firmware=firmware(at(body, "Firmware.Current.VersionString"))),
-        "slot": word(first(body, "Location", "StructuredName")),
+        "slot": first_word(body, "Location", "StructuredName"),
         "part_number": part(body),
         **next((ids for _path, found, ids in hpe_ids(tree) if name and name == text(found.get("StructuredName"))), {}),
     }

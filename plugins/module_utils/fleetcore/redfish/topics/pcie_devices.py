@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 from ...document.parts import PcieDevice
 from ...document.values import clean_serial, word
 from ..quirks import EMPTY_SLOT_WORDS, PCIE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
-from ..values import at, first, items, links, text
+from ..values import at, first_word, id_of, items, links, text
 from .common import component, hpe_firmware, part, pci_id, slot
 
 
@@ -40,17 +40,23 @@ def _devices(tree: Tree) -> dict[str, PcieDevice]:
     for path, body in tree.of("pcie_device"):
         function = functions.get(path, {})
         out[path] = PcieDevice(
-            **component(tree, path, body, model=word(first(body, "Model", "Name", "Description"))),
+            **component(tree, path, body, model=_model(path, body)),
             pci_vendor_id=pci_id(function.get("VendorId"), bare_is_decimal=True),
             pci_product_id=pci_id(function.get("DeviceId"), bare_is_decimal=True),
             slot=slot(body)
             or slot(at(body, "Slot") if isinstance(at(body, "Slot"), Mapping) else {})
             or slots.get(path)
-            or word(first(body, *PCIE_SLOT_PATHS)),
+            or first_word(body, *PCIE_SLOT_PATHS),
             device_class=word(function.get("DeviceClass")),
             part_number=part(body),
         )
     return out
+
+
+def _model(path: str, body: Mapping[str, Any]) -> Optional[str]:
+    """The model, else a name that is more than the address by which the device is listed."""
+    found = first_word(body, "Model", "Name", "Description")
+    return None if found == id_of(path, body) else found
 
 
 @once
@@ -114,7 +120,7 @@ def _hpe_devices(tree: Tree, known: list[PcieDevice]) -> list[PcieDevice]:
     pci = {text(body.get("Name")): ids for _path, body, ids in hpe_ids(tree)}
     for path, body in tree.of("hpe_device"):
         serial = clean_serial(body.get("SerialNumber"))
-        name = word(first(body, "Name", "Description"))
+        name = first_word(body, "Name", "Description")
         if not name or name.lower().startswith(EMPTY_SLOT_WORDS) or (serial in serials if serial else name in names):
             continue
         out.append(

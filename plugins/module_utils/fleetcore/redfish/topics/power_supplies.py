@@ -9,7 +9,7 @@ from ...document.values import word
 from ..quirks import POWER_SUPPLY_SLOT_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, items, positive
+from ..values import at, first_word, items, positive
 from .common import both, component, part, slot
 
 
@@ -25,7 +25,7 @@ def read(tree: Tree) -> tuple[PowerSupply, ...]:
                 **component(tree, path, body),
                 power_capacity_watts=positive(body.get("PowerCapacityWatts")) or max(ranges, default=0) or None,
                 part_number=part(body) or word(body.get("SparePartNumber")),
-                slot=slot(body) or word(first(body, *POWER_SUPPLY_SLOT_PATHS)),
+                slot=slot(body) or first_word(body, *POWER_SUPPLY_SLOT_PATHS),
             )
         )
     return tuple(out)
