@@ -72,6 +72,7 @@ def read(tree: Tree) -> dict[str, Any]:
     locations = [location(body) for body in chassis_bodies(tree)]
     return {
         **common(system),
+        "metadata": {},
         "firmware": None,
         "vendor": maker(tree),
         "model": word(system.get("Model")) or word(main.get("Model")),

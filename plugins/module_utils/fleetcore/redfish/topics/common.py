@@ -69,8 +69,8 @@ def common(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(body: Mapping[str, Any]) -> dict[str, str]:
-    """Further part numbers: by which the part is ordered again, and the vendor's own."""
-    found = {"spare_part_number": clean_serial(body.get("SparePartNumber"))}
+    """Further numbers: by which the part is ordered, and the vendor's own."""
+    found = {"spare_part_number": clean_serial(body.get("SparePartNumber")), "sku": clean_serial(body.get("SKU"))}
     oem = body.get("Oem")
     for vendor in oem.values() if isinstance(oem, Mapping) else ():
         for name in ("FruPartNumber", "SparePartNumber", "PartNumber"):

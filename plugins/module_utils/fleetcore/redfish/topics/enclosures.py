@@ -11,7 +11,7 @@ from ...document.parts import Enclosure
 from ...document.values import clean_serial, word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
-from ..values import at, links
+from ..values import at
 from .common import component, part, related_firmware
 
 
@@ -30,12 +30,15 @@ def read(tree: Tree) -> tuple[Enclosure, ...]:
     )
 
 
+_INSIDE = ("Component", "Module")
+
+
 def _again(tree: Tree, path: str, body: Mapping[str, Any]) -> bool:
-    """Whether a chassis is a processor, or what it is contained by, once more, or nothing that anybody could name."""
-    if body.get("ChassisType") not in ("Component", "Module"):
+    """Whether a chassis is a processor or a larger chassis once more, or nothing that anybody could name."""
+    if body.get("ChassisType") not in _INSIDE:
         return False
-    around = links(at(body, "Links.ContainedBy"), path)
-    same = [tree.get(place) for place in around] + [found for _path, found in tree.of("processor")]
+    larger = [found for _path, found in tree.of("chassis") if found.get("ChassisType") not in _INSIDE]
+    same = larger + [found for _path, found in tree.of("processor")]
     serial, number, model = clean_serial(body.get("SerialNumber")), part(body), word(body.get("Model"))
     if serial:
         return any(serial == clean_serial(item.get("SerialNumber")) and number in (None, part(item)) for item in same)

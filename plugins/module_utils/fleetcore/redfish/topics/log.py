@@ -30,7 +30,7 @@ def read(tree: Tree) -> tuple[LogEntry, ...]:
         )
         for path, body in tree.of("log_entry")
     ]
-    entries.sort(key=lambda entry: entry.created_at or "")
+    entries = sorted(dict.fromkeys(entries), key=lambda entry: entry.created_at or "")  # two logs may hold the same one
     return tuple(entries[-LOG_TAIL:])
 
 

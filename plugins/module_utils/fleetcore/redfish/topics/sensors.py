@@ -29,7 +29,9 @@ def read(tree: Tree) -> tuple[Sensor, ...]:
     if "Voltage" not in kinds:
         for path, body in tree.inside("power", "Voltages"):
             out.append(_sensor(path, body, "Voltage", body.get("ReadingVolts"), "V"))
-    return tuple(item for item in out if item.reading is not None or item.status is not None)
+    # A chassis may list what is in it, too: the same sensor has the same reading.
+    once = dict.fromkeys((item, item.reading is None and number) for number, item in enumerate(out))
+    return tuple(item for item, _alone in once if item.reading is not None or item.status is not None)
 
 
 def _sensor(path: str, body: Mapping[str, Any], kind: Any, reading: Any, units: Any) -> Sensor:
