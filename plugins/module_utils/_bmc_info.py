@@ -14,14 +14,13 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from ._options import argument_spec
 from .fleetcore.document.model import Device, to_dict
 from .fleetcore.document.sections import SECTIONS
 from .fleetcore.errors import FleetError
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.files import safe_name, write_private
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Clock, Plan
-from .fleetcore.power.driver import Options, option
 from .fleetcore.power.options import BmcOptions, bmc_options
 from .fleetcore.redfish.cache import Cache
 from .fleetcore.redfish.capture import read as read_capture
@@ -91,8 +90,6 @@ CAPTURE_OPTIONS: Options = {
         """,
     ),
 }
-READING = argument_spec(READING_OPTIONS)
-CAPTURE = argument_spec(CAPTURE_OPTIONS)
 
 
 def info_plan(params: Mapping[str, Any]) -> Plan:

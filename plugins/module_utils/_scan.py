@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from .fleetcore.errors import InvalidInput
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
-from .fleetcore.power.driver import Options, option
 from .fleetcore.scan import ssdp, targets
 from .fleetcore.scan.model import ScanOptions, Service, SsdpOptions
 from .fleetcore.scan.scanner import scan

@@ -13,16 +13,15 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import unquote
 
-from ._bmc_info import READING
+from ._bmc_info import READING_OPTIONS
 from ._bmc_options import BMC_OPTIONS
-from ._options import argument_spec
 from ._sweep_report import counts
 from ._sweep_run import CAPTURE_END, Client, run
 from .fleetcore.errors import FleetError, InvalidInput, NotFound
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.net.client.base import check_id
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
-from .fleetcore.power.driver import Options, option
 from .fleetcore.power.options import BmcOptions, bmc_options
 from .fleetcore.sweep.done import DoneMachines
 from .fleetcore.sweep.dump import dump_options
@@ -163,7 +162,7 @@ OPTIONS: Options = {
     ),
     **SHARED_OPTIONS,
 }
-SPEC = {**READING, **argument_spec(OPTIONS)}
+SPEC: Options = {**READING_OPTIONS, **OPTIONS}
 
 
 def plan(client: Optional[Client], params: Mapping[str, Any]) -> Plan:

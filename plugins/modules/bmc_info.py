@@ -149,11 +149,15 @@ failure:
   sample: {"code": "unreachable", "details": {}}
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import CAPTURE, READING, info_plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import (
+    CAPTURE_OPTIONS,
+    READING_OPTIONS,
+    info_plan,
+)
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
 
-SPEC = {**READING, **CAPTURE, **BMC, "address": {"type": "str"}}
+SPEC = {**READING_OPTIONS, **CAPTURE_OPTIONS, **BMC_OPTIONS, "address": {"type": "str"}}
 
 
 def main() -> None:

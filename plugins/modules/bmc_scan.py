@@ -179,12 +179,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._options import argument_spec
 from ansible_collections.baremetal.fleet.plugins.module_utils._scan import OPTIONS, plan
 
 
 def main() -> None:
-    run(plan, argument_spec(OPTIONS))
+    run(plan, OPTIONS)
 
 
 if __name__ == "__main__":
