@@ -21,7 +21,7 @@ _SAME, _NEWER = 0, 1
 class Item:
     """One component whose version the catalogue names.
 
-    :ivar same: name and software id, by which it is known again where its path has the version in it (Dell).
+    :ivar same: by which it is known again where its path has the version in it (Dell, OpenBMC); see :func:`alike`.
     """
 
     path: str
@@ -105,8 +105,13 @@ def _item(path: str, body: Mapping[str, Any], entry: Mapping[str, Any]) -> Item:
         text(entry.get("image")),
         text(entry.get("sha256")),
         body.get("Updateable") is not False,
-        same=(body.get("Name"), body.get("SoftwareId")),
+        same=alike(body),
     )
+
+
+def alike(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What rows of one component have in common, whatever its version: name, software id, description."""
+    return tuple(body.get(name) for name in ("Name", "SoftwareId", "Description"))
 
 
 def is_shadow(body: Mapping[str, Any]) -> bool:
