@@ -108,7 +108,7 @@ device:
       sample: "on"
     cpus:
       description: Processors. Likewise C(memory), C(drives), C(nics), C(power_supplies), C(storage_controller),
-        C(pcie_devices) and others.
+        C(pcie_devices), C(boards) and others.
       type: list
       elements: dict
     coverage:

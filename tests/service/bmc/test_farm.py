@@ -103,7 +103,7 @@ def test_dell_r750_in_few_requests(farm):
     bmc = farm(tree=str(fixture_dir("redfish", "dell-r750.tar.gz")))
     device = asyncio.run(collect(options(bmc), SystemClock()))
     assert (len(device.cpus), len(device.memory), len(device.drives), len(device.nics)) == (2, 16, 3, 4)
-    assert device.stats.requests == bmc.counters.requests <= 30, "login and logout included"
+    assert device.stats.requests == bmc.counters.requests <= 31, "login and logout included"
     assert max(bmc.counters.by_path.values()) == 1
     assert device.stats.logins == 1
 

@@ -159,7 +159,7 @@ def _plan(before: Values, after: Values, facts: Mapping[str, Any], apply: Any, r
 
 
 def _public(attributes: Values) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if not is_secret(name)}
+    return {name: value for name, value in attributes.items() if not is_secret(name, value)}
 
 
 def _read_registry(service: Service, bios: Mapping[str, Any]) -> Registry:

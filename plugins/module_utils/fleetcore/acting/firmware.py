@@ -13,10 +13,11 @@ from ..ports import HttpResponse, Plan
 from ..power.options import seconds
 from ..redfish.service import Service
 from ..redfish.tasks import Task
+from ..redfish.topics.firmware_inventory import of_another
 from ..redfish.values import at, integer, link, text
 from . import reboot
 from .base import Change, read_back
-from .firmware_catalogue import Item, check_direction, is_shadow, items_of, of_another
+from .firmware_catalogue import Item, alike, check_direction, is_shadow, items_of
 from .firmware_images import Sender, check_image, check_way
 
 
@@ -124,7 +125,7 @@ class _Updater:
         found = [
             body
             for _path, body in self._service.members(self._inventory)
-            if (body.get("Name"), body.get("SoftwareId")) == item.same and not is_shadow(body)
+            if alike(body) == item.same and not is_shadow(body)
         ]
         return next((body for body in found if item.shows(text(body.get("Version")))), found[0] if found else None)
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,7 +11,7 @@ from typing import Any, Optional
 
 from ..errors import InvalidInput, NotFound
 from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
-from ..redfish.values import id_of, links, text
+from ..redfish.values import id_of, text
 from .firmware_versions import compare
 
 _SAME, _NEWER = 0, 1
@@ -22,7 +21,7 @@ _SAME, _NEWER = 0, 1
 class Item:
     """One component whose version the catalogue names.
 
-    :ivar same: name and software id, by which it is known again where its path has the version in it (Dell).
+    :ivar same: by which it is known again where its path has the version in it (Dell, OpenBMC); see :func:`alike`.
     """
 
     path: str
@@ -60,7 +59,8 @@ def items_of(
     """The components of one machine that the catalogue names, in the catalogue's order.
 
     :param catalogue: entries ``{vendor, model, component, version, image, sha256}``. Vendor, model and component are
-        shell patterns in any case. A component is matched with the Id, Name and SoftwareId of the firmware inventory.
+        shell patterns in any case. A component is matched with the Id, Name, SoftwareId and Description of the firmware
+        inventory.
     :param inventory: (path, SoftwareInventory) of each row.
     :param components: only these of the catalogue.
     :raises InvalidInput: an entry without version, or two that want different versions of one component.
@@ -78,7 +78,7 @@ def items_of(
             continue
         named.add(str(entry["component"]))
         for path, body in inventory:
-            names = [text(body.get(name)) for name in ("Id", "Name", "SoftwareId")]
+            names = [text(body.get(name)) for name in ("Id", "Name", "SoftwareId", "Description")]
             if is_shadow(body) or not any(_fits(entry["component"], name) for name in names if name):
                 continue
             item = _item(path, body, entry)
@@ -105,30 +105,18 @@ def _item(path: str, body: Mapping[str, Any], entry: Mapping[str, Any]) -> Item:
         text(entry.get("image")),
         text(entry.get("sha256")),
         body.get("Updateable") is not False,
-        same=(body.get("Name"), body.get("SoftwareId")),
+        same=alike(body),
     )
+
+
+def alike(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What rows of one component have in common, whatever its version: name, software id, description."""
+    return tuple(body.get(name) for name in ("Name", "SoftwareId", "Description"))
 
 
 def is_shadow(body: Mapping[str, Any]) -> bool:
     """Is it a row that is not what runs, or that there is twice?"""
     return str(body.get("Id")).strip().startswith((*AVAILABLE_PREFIXES, *PREVIOUS_PREFIXES, *DUPLICATE_PREFIXES))
-
-
-def of_another(path: str, body: Mapping[str, Any], system: str, others: Sequence[tuple[str, str]]) -> bool:
-    """Is it firmware of another system behind the same BMC?
-
-    Its RelatedItem says so, or its Id begins with that system's (``Node1.BIOS``).
-    """
-    related = links(body.get("RelatedItem"), path)
-    name = id_of(path, body)
-
-    def within(place: str) -> bool:
-        return any(item == place or item.startswith(place + "/") for item in related)
-
-    for other, place in others:
-        if (within(place) and not within(system)) or re.match(re.escape(other) + r"[^A-Za-z0-9]", name):
-            return True
-    return False
 
 
 def _fits(pattern: Any, value: Optional[str]) -> bool:

@@ -126,6 +126,7 @@ class Device(Component):
 
     uuid: Optional[str] = None
     sku: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
+    part_number: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
     asset_tag: Optional[str] = field(default=None, metadata=about("chassis", bmc_first=True))
     hostname: Optional[str] = None
     system_id: Optional[str] = field(default=None, metadata=about("system", bmc_first=True))
@@ -190,6 +191,9 @@ class Device(Component):
     )
     enclosures: tuple[part.Enclosure, ...] = field(
         default=(), metadata=parts("Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True)
+    )
+    boards: tuple[part.Board, ...] = field(
+        default=(), metadata=parts("Boards", "chassis", details=("part_number",), bmc_first=True)
     )
     batteries: tuple[part.Battery, ...] = field(
         default=(), metadata=parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)

@@ -249,6 +249,11 @@ class Enclosure(Identified):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
+class Board(Slotted):
+    """A board or assembly that is swapped as one part and is no part of another kind: a riser, a board of GPUs."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class PcieDevice(Slotted):
     device_class: Optional[str] = None
 

@@ -79,7 +79,8 @@ _NO_NUMBER = listed(
     """
 )
 # One character but letters, and what BIOSes number from slot to slot.
-_NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$")
+# ... or where there is a pattern for a number: 163XXXXXXXXXX, 999WWYY123456.
+_NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$|x{5}|\d(?:wwyy|yyww)\d")
 _MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
@@ -120,7 +121,7 @@ def clean_serial(value: Any) -> Optional[str]:
     "0123456789"."""
     clean = word(value)
     squeezed = _SEPARATORS.sub("", clean or "").lower()
-    return None if squeezed in _NO_NUMBER or _NO_NUMBERS.match(squeezed) else clean
+    return None if squeezed in _NO_NUMBER or _NO_NUMBERS.search(squeezed) else clean
 
 
 def serial_key(value: Any) -> str:

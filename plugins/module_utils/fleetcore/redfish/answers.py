@@ -85,7 +85,12 @@ def message_of(response: HttpResponse) -> str:
 
     What a message is about is named at times in its arguments and related properties only.
     """
-    error = at(_json(response.body), "error")
+    return error_text(_json(response.body))
+
+
+def error_text(body: Any) -> str:
+    """Do as :func:`message_of` does, with a body that has been read."""
+    error = at(body, "error")
     extended = items(at(error, "@Message.ExtendedInfo"))
     words = [text(item.get(name)) for item in extended[:3] for name in ("MessageId", "Message")]
     words = words or [text(at(error, "code")), text(at(error, "message"))]

@@ -19,7 +19,11 @@ BOARD_SERIAL_PATHS = (
     "Oem.GBTChassisOemProperty.Board Serial Number",
     "Oem.Hpe.PCASerialNumber",
     "Oem.Hp.PCASerialNumber",
+    "Oem.Lenovo.SystemBoardSerialNumber",
 )
+ASSEMBLY_SERIAL_PATHS = ("Oem.Dell.DellAssembly.SerialNumber",)
+# What the mainboard is called among the assemblies and chassis. Letters only, lower case.
+BOARD_NAMES = ("systemboard", "systemplanar", "motherboard", "mainboard", "baseboard", "cpubaseboard")
 BOARD_PART_PATHS = ("Oem.Hpe.PCAPartNumber", "Oem.Hp.PCAPartNumber")
 
 # The BIOS version that was there before, and the date of the present one, in a ComputerSystem.
@@ -60,19 +64,24 @@ BATTERY_PATHS = {
     "storage": ("Oem.Dell.DellControllerBattery",),
 }
 
+# How the Description of a row of the firmware inventory begins where it says what the schema is, not what the row is.
+SCHEMA_WORDS = ("Represents ", "This is ", "The ", "Software Inventory", "Firmware Inventory")
+
 # Words in the name of firmware that is programmable logic.
 CPLD_WORDS = ("cpld", "programmable logic device")
 
 # Names of the firmware row that is the BMC's own.
 BMC_FIRMWARE_NAMES = in_order(
     """
-    bmc, ilo, ilo 4, ilo 5, ilo 6, idrac, xcc, irmc, ibmc, cimc, bmc firmware, bmc_active, bmc-primary, systembmc
+    bmc, ilo, ilo 4, ilo 5, ilo 6, idrac, xcc, irmc, ibmc, cimc, bmc firmware, bmc_active, bmc-primary, systembmc,
+    bmc image
     """
 )
 # ... and those of the BIOS's.
 BIOS_FIRMWARE_NAMES = in_order(
     """
-    bios, uefi, bios firmware, bios_active, bios image, host bios, host_bios, system bios, system rom, systemromactive
+    bios, uefi, bios firmware, bios_active, bios image, host bios, host_bios, system bios, system rom, systemromactive,
+    host image
     """
 )
 

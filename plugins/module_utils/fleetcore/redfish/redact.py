@@ -16,11 +16,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..document.values import listed
+
 REDACTED = "REDACTED"
 MAX_DEPTH = 64
 """Deeper JSON is cut off; no real resource comes near."""
 
 # In property names, lower case, letters and digits only.
+_SECRET_NAMES = ("key", "setup001", "setup002")  # AMI numbers its BIOS attributes: these are the two passwords
 _SECRET_PARTS = ("password", "passphrase", "passwd", "secret", "token", "communit")
 _SECRET_ENDS = (
     "accesskey",
@@ -50,6 +53,7 @@ _SECRET_ENDS = (
     "v3key",
 )
 _USER_ENDS = ("username", "accountname", "loginname", "userid")
+_FLAGS = listed("enabled disabled enable disable yes no on off true false set notset installed notinstalled required")
 _LETTERS = re.compile(r"[^a-z0-9]")
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL)
 _LOGIN_IN_URL = re.compile(r"(://)[^/@\s]+@")
@@ -57,12 +61,19 @@ _SESSION_IN_LINK = re.compile(r"(/Sessions/(?:Members/)?)(?!Members\b)[^/?#\s\"]
 _LEAST_KNOWN = 6  # shorter passwords would be found everywhere
 
 
-def is_secret(name: str) -> bool:
+def is_flag(value: Any) -> bool:
+    """Whether a value is a number, or says no more than yes or no. It is no secret, whatever the property is called."""
+    return isinstance(value, (bool, int, float)) or (
+        isinstance(value, str) and _LETTERS.sub("", value.lower()) in _FLAGS
+    )
+
+
+def is_secret(name: str, value: Any = None) -> bool:
     """Tell whether a property of this name holds a secret. Actions (``#...``) and annotations (``...@...``) don't."""
-    if name.startswith("#") or "@" in name:
+    if name.startswith("#") or "@" in name or is_flag(value):
         return False
     plain = _LETTERS.sub("", name.lower())
-    return plain == "key" or plain.endswith(_SECRET_ENDS) or any(part in plain for part in _SECRET_PARTS)
+    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS) or any(part in plain for part in _SECRET_PARTS)
 
 
 class Redactor:
@@ -102,6 +113,7 @@ class Redactor:
             return [self._value(name, item, secret, depth + 1) for item in value] if depth < MAX_DEPTH else None
         if not isinstance(value, str) or not value:
             return value
+        secret = secret and not is_flag(value)
         if secret or _is_user(name):
             self.count += 1
             return REDACTED if secret else self._pseudonym(value)

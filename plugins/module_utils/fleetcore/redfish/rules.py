@@ -29,6 +29,7 @@ class Follow:
     :param kind: what is found there, or what the members of the collection there are.
     :param section: in whose coverage it counts, if not that of the topic; not followed when the section was not asked
         for.
+    :param also: further sections for which it is followed: what is found there completes their parts.
     :param many: the link leads to a collection (worth ``$expand``).
     :param unless: follow only at the end, and only if no resource of this kind was found till then: the deprecated
         second.
@@ -54,6 +55,7 @@ class Follow:
     complete: Optional[tuple[str, tuple[str, ...]]] = None
     having: Optional[tuple[str, str]] = None
     newer: Optional[str] = None
+    also: tuple[str, ...] = ()
 
     def left_out(self, body: Mapping[str, Any], path: str) -> bool:
         """Whether the resource itself says that nothing new is to be found here."""
@@ -123,7 +125,9 @@ class Rules:
         if found is None:
             every = self._rules.get(kind, ())
             found = self._asked[kind] = [
-                item for item in every if item.section in self._sections or self._below(item.kind) & self._sections
+                item
+                for item in every
+                if self._sections.intersection([item.section, *item.also]) or self._below(item.kind) & self._sections
             ]
         return found
 
@@ -133,4 +137,6 @@ class Rules:
         while todo:
             kinds.add(todo.pop())
             todo += [item.kind for name in kinds for item in self._rules.get(name, ()) if item.kind not in kinds]
-        return {item.section for name in kinds for item in self._rules.get(name, ())}
+        return {
+            section for name in kinds for item in self._rules.get(name, ()) for section in (item.section, *item.also)
+        }

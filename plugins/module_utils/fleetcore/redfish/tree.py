@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
 
 from ..document.model import Coverage, Verdict
-from .values import items
+from .values import at, items
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -25,7 +25,9 @@ _ANSWERED = (Verdict.COLLECTED, Verdict.ABSENT)
 class Tree:
     """The resources that were collected: bodies by path, paths by kind, and who linked to whom.
 
-    :ivar system: path of the chosen system. :ivar coverage: the verdict of every section, once the walk is over.
+    :ivar system: path of the chosen system. :ivar system_parts: those of the boards that belong to
+        it. :ivar others: (id, path) of the other machines.
+    :ivar coverage: the verdict of every section, once the walk is over.
     :ivar derived: what topics work out of the whole tree, once (:func:`once`).
     """
 
@@ -33,6 +35,8 @@ class Tree:
     kinds: dict[str, list[str]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     system: Optional[str] = None
+    system_parts: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     derived: dict[Any, Any] = field(default_factory=dict)
 
@@ -40,12 +44,14 @@ class Tree:
         """Path and body of every resource of a kind, of one parent if named; in the order of their paths, DIMM2
         before DIMM10.
 
-        The order in which answers came must not show in the document.
+        The order in which answers came must not show in the document. What is listed as absent is nothing, but for
+        systems: which of those are meant is decided elsewhere.
         """
         return [
             (path, self.bodies[path])
             for path in sorted(self.kinds.get(kind, []), key=natural)
-            if parent is None or self.parents.get(path) == parent
+            if (parent is None or self.parents.get(path) == parent)
+            and (kind == "system" or not is_absent(self.bodies[path]))
         ]
 
     def inside(self, kind: str, name: str) -> Found:
@@ -54,6 +60,7 @@ class Tree:
             (f"{path}/{name}/{index}", item)
             for path, body in self.of(kind)
             for index, item in enumerate(items(body.get(name)))
+            if not is_absent(item)
         ]
 
     def get(self, path: Optional[str]) -> Body:
@@ -65,9 +72,18 @@ class Tree:
         """The chosen system; empty without one."""
         return self.get(self.system)
 
+    def asked(self, section: str) -> bool:
+        """Whether a section was to be read."""
+        return section not in self.coverage or self.coverage[section].verdict is not Verdict.SKIPPED
+
     def answered(self, section: str) -> bool:
         """Whether the BMC has said all of a section, even if that is nothing."""
         return self.coverage[section].verdict in _ANSWERED if section in self.coverage else True
+
+
+def is_absent(body: Any) -> bool:
+    """An empty slot: the service lists it and says that nothing is in it."""
+    return bool(at(body, "Status.State") == "Absent")
 
 
 def once(read: Callable[[Tree], T]) -> Callable[[Tree], T]:

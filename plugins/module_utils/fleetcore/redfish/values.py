@@ -21,6 +21,7 @@ __all__ = [
     "at",
     "boolean",
     "first",
+    "first_word",
     "id_of",
     "integer",
     "is_resource",
@@ -65,6 +66,11 @@ def first(body: Any, *paths: str) -> Any:
         if value is not None and value not in ("", [], {}):
             return value
     return None
+
+
+def first_word(body: Any, *paths: str) -> Optional[str]:
+    """The first of these dotted paths whose text says something."""
+    return next((said for path in paths if (said := word(at(body, path)))), None)
 
 
 def number(value: Any) -> Optional[float]:

@@ -20,6 +20,7 @@ from typing import Any, Optional
 
 from ..document.model import Coverage, Verdict
 from ..errors import InvalidInput, NotFound
+from .answers import error_text
 from .queries import Queries
 from .quirks import is_event_log
 from .report import Report
@@ -150,6 +151,8 @@ class Walker:
             apart = sorted(apart, key=natural, reverse=True)[: want.limit]
         for path in apart:
             self._want(path, follow, want.parent, want.depth + 1)
+        if "error" in body:
+            self._report.failed(want.section, f"{want.path}: the list is incomplete ({error_text(body)[:200]})")
         if len(members) > self._limits.members:
             self._report.exceeded(want.section, f"{want.path}: more than {self._limits.members} members")
         if want.expanded and apart and not inline:
@@ -174,9 +177,7 @@ class Walker:
             return
         if url not in self._seen and self._room(want.section):
             self._seen.add(url)
-            self._queue.append(
-                Want(url, url, want.kind, want.section, want.parent, want.depth, limit=want.limit, page_of=collection)
-            )
+            self._queue.append(want.plain()._replace(url=url, path=url, page_of=collection))
 
     def _keep(self, want: Want, body: Mapping[str, Any]) -> None:
         if self._store(want, body) and want.kind != "system":  # what hangs below systems waits until one is chosen
@@ -380,7 +381,7 @@ class Walker:
             except (InvalidInput, NotFound) as error:
                 self.problem = error
                 return
-            self.tree.system = self._choice.path
+            self.tree.system, self.tree.system_parts, self.tree.others = self._choice[:3]
         self._follow_all(ROOT, "root", 0, root)
         if self._choice is not None:
             path = self._choice.path
@@ -390,8 +391,7 @@ class Walker:
 
     def _concerns(self, kind: str, body: Mapping[str, Any]) -> bool:
         """Whether a chassis or manager belongs to the chosen system, or to nobody else in particular."""
-        property_name = "Links.ComputerSystems" if kind == "chassis" else "Links.ManagerForServers"
-        systems = links(at(body, property_name))
+        systems = links(at(body, "Links.ComputerSystems" if kind == "chassis" else "Links.ManagerForServers"))
         if self._choice is None:
             return True
         if systems:

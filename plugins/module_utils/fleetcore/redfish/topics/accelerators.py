@@ -14,6 +14,7 @@ from ..tree import Tree
 from ..values import at, first, links_at, positive
 from .common import component, part, slot
 from .cpus import packages
+from .pcie_devices import completed
 
 
 def read(tree: Tree) -> tuple[Accelerator, ...]:
@@ -24,7 +25,7 @@ def read(tree: Tree) -> tuple[Accelerator, ...]:
 
 def fields(tree: Tree, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments for a GPU or an accelerator."""
-    return {
+    found = {
         **component(tree, path, body),
         "slot": word(body.get("Socket")) or slot(body),
         "uuid": (word(body.get("UUID")) or "").lower() or None,
@@ -32,6 +33,9 @@ def fields(tree: Tree, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         "memory_bytes": _memory(tree, path, body),
         "memory_type": word(at(body, "ProcessorMemory.MemoryType")),
     }
+    return completed(
+        tree, found, [path, *links_at(body, "Links.PCIeDevice", path), *links_at(body, "Links.PCIeFunctions", path)]
+    )
 
 
 def _memory(tree: Tree, path: str, body: Mapping[str, Any]) -> Optional[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from ...document.parts import Backplane
 from ..rules import Topic
 from ..tree import Tree
-from .common import component, is_absent
+from .common import component
 
 
 def read(tree: Tree) -> tuple[Backplane, ...]:
@@ -15,7 +15,7 @@ def read(tree: Tree) -> tuple[Backplane, ...]:
     return tuple(
         Backplane(**component(tree, path, body))
         for path, body in tree.of("chassis")
-        if "backplane" in f"{body.get('Name')} {body.get('Model')}".lower() and not is_absent(body)
+        if "backplane" in f"{body.get('Name')} {body.get('Model')}".lower()
     )
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 from ...document.parts import Battery
 from ..quirks import BATTERY_PATHS
 from ..rules import Follow, Topic
-from ..tree import Tree
+from ..tree import Tree, is_absent
 from ..values import at, first, id_of, items, number, text
-from .common import common, is_absent
+from .common import common
 
 
 def read(tree: Tree) -> tuple[Battery, ...]:

@@ -24,7 +24,8 @@ def read(tree: Tree) -> Optional[BiosConfiguration]:
     raw = _attributes(found[0][1])
     pending: dict[str, Any] = {}
     for _path, body in tree.of("bios_settings"):
-        pending.update({name: value for name, value in _attributes(body).items() if raw.get(name) != value})
+        # What is empty there is not set to anything.
+        pending.update({name: value for name, value in _attributes(body).items() if value not in (raw.get(name), "")})
     return BiosConfiguration(settings=normalised(raw), raw=raw, pending=pending) if raw or pending else None
 
 
@@ -40,11 +41,10 @@ def _attributes(body: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in attributes.items():
             inner = value
             if isinstance(value, Mapping):
-                inner = next((value[key] for key in ATTRIBUTE_VALUE_NAMES if key in value), None)
-            clean = text(inner) if isinstance(inner, str) else inner
-            if not is_secret(str(name)) and (
-                isinstance(clean, (bool, str)) or (isinstance(clean, int) and abs(clean) < 2**63)
-            ):
+                inner = next((value[key] for key in ATTRIBUTE_VALUE_NAMES if key in value), value)
+            clean = text(inner) or "" if inner is None or isinstance(inner, str) else inner
+            fits = isinstance(clean, (bool, str)) or (isinstance(clean, (int, float)) and abs(clean) < 2**63)
+            if fits and not is_secret(str(name), clean):
                 out[str(name)[:200]] = clean
     return out
 

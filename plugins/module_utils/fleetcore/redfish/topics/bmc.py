@@ -7,11 +7,10 @@ from __future__ import annotations
 from typing import Optional
 
 from ...document.parts import Bmc, Nic
-from ...document.values import word
 from ..quirks import BMC_FIRMWARE_NAMES
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
-from ..values import at, first, links, text
+from ..values import at, first, first_word, links, text
 from .common import component
 from .firmware_inventory import named
 from .nics import interface
@@ -37,7 +36,7 @@ def read(tree: Tree) -> Optional[Bmc]:
     fields["firmware"] = fields["firmware"] or named(tree, BMC_FIRMWARE_NAMES)
     return Bmc(
         **fields,
-        uuid=(word(first(body, "UUID", "ServiceEntryPointUUID")) or "").lower() or None,
+        uuid=(first_word(body, "UUID", "ServiceEntryPointUUID") or "").lower() or None,
         hostname=next((name for name in names if name), None),
         nic=_nic(tree, path),
     )

@@ -10,7 +10,7 @@ from ...document.parts import Boot
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, id_of, text
+from ..values import at, first, first_word, id_of, text
 
 
 def read(tree: Tree) -> Optional[Boot]:
@@ -21,7 +21,7 @@ def read(tree: Tree) -> Optional[Boot]:
     options = {}
     for path, body in tree.of("boot_option"):
         reference = word(body.get("BootOptionReference")) or id_of(path, body)
-        options[reference] = word(first(body, "DisplayName", "UefiDevicePath", "Name")) or ""
+        options[reference] = first_word(body, "DisplayName", "UefiDevicePath", "Name") or ""
     found = Boot(
         order=names,
         options=options,

@@ -12,7 +12,7 @@ from ...document.parts import Firmware, Status
 from ...document.values import clean_serial, firmware
 from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
 from ..tree import Tree, once
-from ..values import at, first, id_of, items, links, text, word
+from ..values import at, first, first_word, id_of, items, links, text, word
 
 
 def status(body: Any) -> Optional[Status]:
@@ -44,27 +44,38 @@ def related_firmware(tree: Tree) -> Mapping[str, Firmware]:
     found: dict[str, Firmware] = {}
     for path, body in tree.of("firmware"):
         row = firmware(body.get("Version"), software_id=body.get("SoftwareId"))
-        if row is not None and not id_of(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
+        if row is not None and runs(path, body):
             for target in links(body.get("RelatedItem"), path):
                 found.setdefault(target, row)
     return found
 
 
-def is_absent(body: Any) -> bool:
-    """An empty slot: the service lists it and says that nothing is in it."""
-    return bool(at(body, "Status.State") == "Absent")
+def runs(path: str, body: Mapping[str, Any]) -> bool:
+    """Whether a row of the firmware inventory is of what runs now."""
+    return not id_of(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES))
 
 
 def common(body: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments for any :class:`model.Component`."""
     return {
-        "vendor": word(first(body, "Manufacturer", "Producer", "Vendor")),
+        "vendor": first_word(body, "Manufacturer", "Producer", "Vendor"),
         "model": word(body.get("Model")),
         "serial": clean_serial(body.get("SerialNumber")),
-        "description": word(first(body, "Name", "Description")),
-        "firmware": firmware(first(body, "FirmwareVersion", "Revision", "Version")),
+        "description": first_word(body, "Name", "Description"),
+        "firmware": firmware(first_word(body, "FirmwareVersion", "Revision", "Version")),
         "status": status(body),
+        "metadata": _numbers(body),
     }
+
+
+def _numbers(body: Mapping[str, Any]) -> dict[str, str]:
+    """Further numbers: by which the part is ordered, and the vendor's own."""
+    found = {"spare_part_number": clean_serial(body.get("SparePartNumber")), "sku": clean_serial(body.get("SKU"))}
+    oem = body.get("Oem")
+    for vendor in oem.values() if isinstance(oem, Mapping) else ():
+        for name in ("FruPartNumber", "SparePartNumber", "PartNumber"):
+            found["oem_part_number"] = found.get("oem_part_number") or clean_serial(at(vendor, name))
+    return {name: number for name, number in found.items() if number and number != part(body)}
 
 
 def part(body: Mapping[str, Any]) -> Optional[str]:
@@ -120,5 +131,5 @@ def both(tree: Tree, kind: str, deprecated: tuple[str, str], newer: str) -> list
 def _names(body: Mapping[str, Any]) -> list[str]:
     """The serial number, else the name."""
     serial = clean_serial(body.get("SerialNumber"))
-    name = serial or word(first(body, "Name", "FanName"))
+    name = serial or first_word(body, "Name", "FanName")
     return [name] if name else []

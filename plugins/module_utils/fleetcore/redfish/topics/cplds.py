@@ -12,11 +12,11 @@ from . import firmware_inventory
 
 
 def read(tree: Tree) -> tuple[Cpld, ...]:
-    """CPLDs by the words in the names of the rows."""
+    """CPLDs by the words in the names, ids and descriptions of the rows."""
     return tuple(
         Cpld(id=row.id, description=row.name, firmware=row.firmware, status=row.status)
         for row in firmware_inventory.read(tree)
-        if any(item in (row.name or "").lower() for item in CPLD_WORDS)
+        if any(item in f"{row.name} {row.id} {row.description}".lower() for item in CPLD_WORDS)
     )
 
 

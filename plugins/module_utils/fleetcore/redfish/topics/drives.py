@@ -12,14 +12,14 @@ from ...document.values import clean_serial, word
 from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
-from ..values import at, boolean, first, id_of, items, number, positive
-from .common import common, component, durable_name, hpe_firmware, is_absent, part, slot
+from ..values import at, boolean, first_word, id_of, number, positive
+from .common import common, component, durable_name, hpe_firmware, part, slot
 
 
 def read(tree: Tree) -> tuple[Drive, ...]:
     """Each once: a chassis may list by another address what a Storage has."""
     out: list[Drive] = []
-    found = [(path, body) for path, body in tree.of("drive") if not is_absent(body)]
+    found = tree.of("drive")
     storages = tree.kinds.get("storage", [])
     of_storage = {
         serial
@@ -32,8 +32,7 @@ def read(tree: Tree) -> tuple[Drive, ...]:
     for path, body in tree.of("hpe_drive"):
         out.append(_hpe_drive(path, body, tree))
     if not out:
-        for _path, simple in tree.of("simple_storage"):
-            out += [_simple_drive(device) for device in items(simple.get("Devices")) if not is_absent(device)]
+        out += [_simple_drive(device) for _path, device in tree.inside("simple_storage", "Devices")]
     return tuple(out)
 
 
@@ -51,8 +50,8 @@ def _drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
         block_size_bytes=positive(body.get("BlockSizeBytes")),
         capable_speed_gbps=number(body.get("CapableSpeedGbs")),
         negotiated_speed_gbps=number(body.get("NegotiatedSpeedGbs")),
-        slot=slot(body) or word(first(body, *DRIVE_SLOT_PATHS)),
-        form_factor=word(first(body, "DriveFormFactor", *DRIVE_FORM_PATHS)),
+        slot=slot(body) or first_word(body, *DRIVE_SLOT_PATHS),
+        form_factor=first_word(body, "DriveFormFactor", *DRIVE_FORM_PATHS),
         part_number=part(body),
         life_left_percent=number(body.get("PredictedMediaLifeLeftPercent")),
     )

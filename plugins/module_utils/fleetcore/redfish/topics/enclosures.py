@@ -12,7 +12,7 @@ from ...document.values import clean_serial, word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at
-from .common import component, is_absent, part
+from .common import component, part, related_firmware
 
 
 def read(tree: Tree) -> tuple[Enclosure, ...]:
@@ -26,7 +26,26 @@ def read(tree: Tree) -> tuple[Enclosure, ...]:
             location=location(body),
         )
         for path, body in tree.of("chassis")
-        if not is_absent(body)
+        if not _again(tree, path, body)
+    )
+
+
+_INSIDE = ("Component", "Module")
+
+
+def _again(tree: Tree, path: str, body: Mapping[str, Any]) -> bool:
+    """Whether a chassis is a processor or a larger chassis once more, or nothing that anybody could name."""
+    if body.get("ChassisType") not in _INSIDE:
+        return False
+    larger = [found for _path, found in tree.of("chassis") if found.get("ChassisType") not in _INSIDE]
+    same = larger + [found for _path, found in tree.of("processor")]
+    serial, number, model = clean_serial(body.get("SerialNumber")), part(body), word(body.get("Model"))
+    if serial:
+        return any(serial == clean_serial(item.get("SerialNumber")) and number in (None, part(item)) for item in same)
+    if number:
+        return False
+    return (
+        path not in related_firmware(tree) if model is None else any(model == word(item.get("Model")) for item in same)
     )
 
 

@@ -8,15 +8,13 @@ from ...document.parts import Fan
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, number
-from .common import both, component, is_absent
+from ..values import at, first, first_word, id_of, number
+from .common import both, component, status
 
 
 def read(tree: Tree) -> tuple[Fan, ...]:
     out = []
     for path, body in both(tree, "fan", ("thermal", "Fans"), "ThermalSubsystem"):
-        if is_absent(body):
-            continue
         rpm = number(first(body, "SpeedPercent.SpeedRPM", "ReadingRPM"))
         percent = number(at(body, "SpeedPercent.Reading"))
         reading = number(body.get("Reading"))
@@ -26,7 +24,7 @@ def read(tree: Tree) -> tuple[Fan, ...]:
         out.append(
             Fan(
                 **component(tree, path, body),
-                name=word(first(body, "Name", "FanName")),
+                name=first_word(body, "Name", "FanName"),
                 reading=reading,
                 reading_units=units,
             )
@@ -34,9 +32,25 @@ def read(tree: Tree) -> tuple[Fan, ...]:
     return tuple(out)
 
 
+def rotational(tree: Tree) -> tuple[Fan, ...]:
+    """Fans of which there is nothing but a sensor."""
+    return tuple(
+        Fan(
+            id=id_of(path, body),
+            name=word(body.get("Name")),
+            reading=number(body.get("Reading")),
+            reading_units=word(body.get("ReadingUnits")) or "RPM",
+            status=status(body),
+        )
+        for path, body in tree.of("sensor")
+        if body.get("ReadingType") == "Rotational"
+    )
+
+
 TOPIC = Topic(
     "fans",
     read,
+    otherwise=("sensors", rotational),
     rules={
         "chassis": (
             Follow(("ThermalSubsystem",), "thermal_subsystem", many=False),

@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ...document.parts import Firmware, FirmwareEntry
 from ...document.values import firmware, word
-from ..quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
+from ..quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES, SCHEMA_WORDS
 from ..rules import Follow, Topic
 from ..tree import Tree, once
-from ..values import boolean, id_of, items, text
-from .common import is_absent, status
+from ..values import boolean, id_of, items, links, text
+from .common import status
 
 
 @once
@@ -25,11 +26,14 @@ def read(tree: Tree) -> tuple[FirmwareEntry, ...]:
     previous: dict[str, list[Firmware]] = {}
     available: dict[str, str] = {}
     duplicates = []
-    for path, body in tree.of("firmware"):
+    software = tree.of("software")
+    for path, body in [*tree.of("firmware"), *software]:
+        if tree.system and of_another(path, body, tree.system, tree.others):
+            continue
         name = id_of(path, body)
         version = word(body.get("Version"))
         software_id = word(body.get("SoftwareId"))
-        if is_absent(body) or (version is None and software_id is None):
+        if version is None and software_id is None:
             continue
         key = f"{software_id}/{text(body.get('Name'))}"
         if name.startswith(AVAILABLE_PREFIXES):
@@ -38,13 +42,15 @@ def read(tree: Tree) -> tuple[FirmwareEntry, ...]:
         if name.startswith(PREVIOUS_PREFIXES):
             previous.setdefault(key, []).append(Firmware(installed=version, software_id=software_id))
             continue
-        if name.startswith(DUPLICATE_PREFIXES):
+        if name.startswith(DUPLICATE_PREFIXES) or (path, body) in software:
             duplicates.append((path, body))
             continue
         rows[path] = _row(path, body)
     have = {(row.name, row.firmware.installed if row.firmware else None) for row in rows.values()}
     for path, body in duplicates:
         row = _row(path, body)
+        if (path, body) in software:
+            row = dataclasses.replace(row, metadata={"inventory": "software"})
         if (row.name, row.firmware.installed if row.firmware else None) not in have:
             rows[path] = row
     out = []
@@ -73,11 +79,18 @@ def _row(path: str, body: Mapping[str, Any]) -> FirmwareEntry:
     return FirmwareEntry(
         id=id_of(path, body),
         name=word(body.get("Name")),
+        description=_description(body),
         vendor=word(body.get("Manufacturer")),
         updateable=boolean(body.get("Updateable")),
         firmware=Firmware(installed=word(body.get("Version")), software_id=word(body.get("SoftwareId"))),
         status=status(body),
     )
+
+
+def _description(body: Mapping[str, Any]) -> Optional[str]:
+    """What the row says besides its name: OpenBMC calls every row the same. Other services describe the schema."""
+    said = word(body.get("Description"))
+    return None if said is None or said == word(body.get("Name")) or said.startswith(SCHEMA_WORDS) else said
 
 
 def _with_others(row: FirmwareEntry, older: list[Firmware], newer: Optional[str]) -> FirmwareEntry:
@@ -89,10 +102,28 @@ def _with_others(row: FirmwareEntry, older: list[Firmware], newer: Optional[str]
 
 def named(tree: Tree, names: tuple[str, ...]) -> Optional[Firmware]:
     """The firmware of the first row that is called so."""
+    own = f"{text(tree.host.get('Id')) or ''}.".lower()  # Node0.BIOS
     for row in read(tree):
-        if {(row.name or "").lower(), (row.id or "").lower()} & set(names):
+        said = [(item or "").lower() for item in (row.name, row.id, row.description)]
+        if not set(names).isdisjoint([*said, *(item[len(own) :] for item in said if item.startswith(own))]):
             return row.firmware
     return None
+
+
+def of_another(path: str, body: Mapping[str, Any], system: str, others: Iterable[tuple[str, str]]) -> bool:
+    """Whether a row is firmware of another system behind the same BMC.
+
+    Its RelatedItem says so, or its Id begins with that system's (``Node1.BIOS``).
+    """
+    related = links(body.get("RelatedItem"), path)
+
+    def within(place: str) -> bool:
+        return any(item == place or item.startswith(place + "/") for item in related)
+
+    return any(
+        (within(place) and not within(system)) or re.match(re.escape(other) + r"[^A-Za-z0-9]", id_of(path, body))
+        for other, place in others
+    )
 
 
 TOPIC = Topic(
@@ -100,7 +131,10 @@ TOPIC = Topic(
     read,
     rules={
         "root": (Follow(("UpdateService",), "update_service", many=False),),
-        "update_service": (Follow(("FirmwareInventory", "SoftwareInventory"), "firmware"),),
+        "update_service": (
+            Follow(("FirmwareInventory", "SoftwareInventory"), "firmware"),
+            Follow(("SoftwareInventory",), "software"),
+        ),
         "system": (
             Follow(
                 ("Oem.Hp.links.FirmwareInventory", "Oem.Hp.Links.FirmwareInventory"),

@@ -10,15 +10,13 @@ from ..rules import Follow, Topic
 from ..tree import Tree
 from . import pcie_devices
 from .accelerators import fields
-from .common import is_absent
 from .cpus import packages
 
 
 def read(tree: Tree) -> tuple[Gpu, ...]:
     """GPUs among the processors; GraphicsControllers count when there is none."""
     found = [(path, body) for kind, path, body in packages(tree) if kind == "GPU"]
-    found = found or [(path, body) for path, body in tree.of("graphics_controller") if not is_absent(body)]
-    return tuple(Gpu(**fields(tree, path, body)) for path, body in found)
+    return tuple(Gpu(**fields(tree, path, body)) for path, body in found or tree.of("graphics_controller"))
 
 
 def of_pcie(tree: Tree) -> tuple[Gpu, ...]:

@@ -8,7 +8,7 @@ from ...document.parts import Licence
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import first
+from ..values import first, first_word
 from .common import component
 
 
@@ -17,9 +17,10 @@ def read(tree: Tree) -> tuple[Licence, ...]:
     out = []
     for path, body in tree.of("licence"):
         names = body.get("LicenseDescription")
-        name = names[0] if isinstance(names, list) and names else first(body, "License", "Name", "Description")
+        own = ("Description", "Name") if "FoD" in str(body.get("@odata.type")) else ("Name", "Description")
+        name = names[0] if isinstance(names, list) and names else first(body, "License", *own)
         fields = component(tree, path, body, firmware=None, serial=None, description=word(name))
-        expiry = word(first(body, "ExpirationDate", "LicenseEndDate", "LicenseExpire"))
+        expiry = first_word(body, "ExpirationDate", "LicenseEndDate", "LicenseExpire", "Expires", "ExpireDate")
         out.append(Licence(**fields, expires_at=expiry))
     return tuple(out)
 
@@ -30,7 +31,9 @@ TOPIC = Topic(
     rules={
         "root": (Follow(("LicenseService",), "licence_service", many=False),),
         "licence_service": (Follow(("Licenses",), "licence"),),
+        "lenovo_fod": (Follow(("Keys", "FoDKeys"), "licence"),),
         "manager": (
+            Follow(("Oem.Lenovo.FoD", "Oem.Lenovo.FeaturesOnDemand"), "lenovo_fod", many=False, unless="licence"),
             Follow(
                 (
                     "Links.Oem.Dell.DellLicenseCollection",

@@ -12,7 +12,7 @@ from ...document.parts import LogEntry
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import first, id_of, text
+from ..values import first_word, id_of, text
 
 LOG_TAIL = 20
 _HEX = re.compile(r"^(0x)?[0-9a-fA-F]+[hH]?$")
@@ -23,14 +23,14 @@ def read(tree: Tree) -> tuple[LogEntry, ...]:
     entries = [
         LogEntry(
             id=id_of(path, body),
-            created_at=word(first(body, "Created", "EventTimestamp")),
-            severity=word(first(body, "Severity", "MessageSeverity")),
+            created_at=first_word(body, "Created", "EventTimestamp"),
+            severity=first_word(body, "Severity", "MessageSeverity"),
             message=_message(body),
             sensor=word(body.get("SensorType")),
         )
         for path, body in tree.of("log_entry")
     ]
-    entries.sort(key=lambda entry: entry.created_at or "")
+    entries = sorted(dict.fromkeys(entries), key=lambda entry: entry.created_at or "")  # two logs may hold the same one
     return tuple(entries[-LOG_TAIL:])
 
 
@@ -42,9 +42,9 @@ def _message(body: Mapping[str, Any]) -> Optional[str]:
         return message
     number = text(body.get("SensorNumber"))
     facts = [
-        word(first(body, "SensorType", "OemSensorType")),
+        first_word(body, "SensorType", "OemSensorType"),
         f"sensor {number}" if number else None,
-        word(first(body, "EntryCode", "OemLogEntryCode")),
+        first_word(body, "EntryCode", "OemLogEntryCode"),
     ]
     words = ", ".join(fact for fact in facts if fact)
     return f"{words} ({data})" if words and data else words or data

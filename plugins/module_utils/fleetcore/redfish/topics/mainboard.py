@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ...document.parts import Mainboard
-from ...document.values import clean_serial, word
+from ...document.values import clean_serial
 from ..machine import chassis_bodies, maker, serial_is_sku
 from ..quirks import BOARD_PART_PATHS, BOARD_SERIAL_PATHS
-from ..rules import Follow, Topic
+from ..rules import Topic
 from ..tree import Tree
-from ..values import at, first, items, text
+from ..values import at, first_word, text
+from .boards import assembly_serial, is_system_board
 from .common import part
 
 
@@ -23,24 +25,20 @@ def read(tree: Tree) -> Optional[Mainboard]:
         clean_serial(next((said for body in (system, *bodies) if (said := text(at(body, path)))), None))
         for path in BOARD_SERIAL_PATHS
     )
-    serial = next((item for item in found if item), None) or _assembly_serial(tree)
-    if serial is None and serial_is_sku(tree):
-        serial = clean_serial(system.get("SerialNumber"))
-    number = word(first(system, *BOARD_PART_PATHS)) or part(system)
+    serial = next((item for item in found if item), None)
+    number = first_word(system, *BOARD_PART_PATHS)
+    if serial_is_sku(tree):
+        serial = serial or clean_serial(system.get("SerialNumber"))
+        number = number or part(system)
+    board = next(
+        (body for _path, body in [*tree.inside("assembly", "Assemblies"), *tree.of("chassis")] if _is(body)), {}
+    )
+    serial, number = serial or assembly_serial(board), number or part(board)
     return Mainboard(vendor=maker(tree), serial=serial, part_number=number) if serial or number else None
 
 
-def _assembly_serial(tree: Tree) -> Optional[str]:
-    """The serial number of the board among the assemblies, where one is clearly the board."""
-    for _path, body in tree.of("assembly"):
-        for item in items(body.get("Assemblies")):
-            context = text(item.get("PhysicalContext")) or ""
-            name = (text(item.get("Name")) or "").lower()
-            if context == "SystemBoard" or name in ("system board", "motherboard", "mainboard", "baseboard"):
-                serial = clean_serial(item.get("SerialNumber"))
-                if serial:
-                    return serial
-    return None
+def _is(body: Mapping[str, Any]) -> bool:
+    return is_system_board(body) and bool(assembly_serial(body) or part(body))
 
 
-TOPIC = Topic("mainboard", read, rules={"chassis": (Follow(("Assembly",), "assembly", many=False, section="chassis"),)})
+TOPIC = Topic("mainboard", read)

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.parts import Memory
+from ...document.parts import Firmware, Memory
 from ...document.sections import MEMORY_BYTES
-from ...document.values import clean_serial, firmware, word
+from ...document.values import clean_serial, firmware
 from ..quirks import module_mebibytes
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, integer, positive
-from .common import component, is_absent, part, slot
+from ..values import at, first, first_word, integer, positive, text
+from .common import component, part, slot
 
 
 def read(tree: Tree) -> tuple[Memory, ...]:
@@ -34,14 +34,14 @@ def _module(tree: Tree, path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     mebibytes = positive(first(body, "CapacityMiB", "SizeMB"))
     size = module_mebibytes(mebibytes) << 20 if mebibytes and mebibytes < 1 << 40 else volatile + (lasting or 0) or None
     size = size if size and size < 1 << 62 else None
-    if is_absent(body) or (size is None and clean_serial(body.get("SerialNumber")) is None):
+    if size is None and clean_serial(body.get("SerialNumber")) is None:
         return None
     return Memory(
-        **component(tree, path, body, firmware=firmware(body.get("FirmwareRevision"))),
-        slot=word(first(body, "DeviceLocator", "SocketLocator")) or slot(body) or word(first(body, "Name")),
-        type=word(first(body, "MemoryDeviceType", "DIMMType")),
+        **component(tree, path, body, firmware=_revision(body)),
+        slot=first_word(body, "DeviceLocator", "SocketLocator") or slot(body) or first_word(body, "Name"),
+        type=first_word(body, "MemoryDeviceType", "DIMMType"),
         size_bytes=size,
-        form_factor=word(first(body, "BaseModuleType", "FormFactor")),
+        form_factor=first_word(body, "BaseModuleType", "FormFactor"),
         part_number=part(body),
         clock_speed_hz=positive(
             first(body, "OperatingSpeedMhz", "OperatingSpeedMHz", "MaximumFrequencyMHz"), 1_000_000
@@ -49,6 +49,12 @@ def _module(tree: Tree, path: str, body: Mapping[str, Any]) -> Optional[Memory]:
         rank_count=positive(body.get("RankCount")),
         nonvolatile_bytes=lasting,
     )
+
+
+def _revision(body: Mapping[str, Any]) -> Optional[Firmware]:
+    """Firmware of a module that has some; others say 0."""
+    said = text(body.get("FirmwareRevision"))
+    return firmware(said) if said and said.strip("0.") else None
 
 
 TOPIC = Topic(

@@ -8,33 +8,36 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from ...document.parts import Nic, NicPort
+from ...document.parts import Component, Nic, NicPort
 from ...document.values import clean_mac, firmware, word
 from ..quirks import NIC_PRODUCT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
-from ..values import at, boolean, first, id_of, items, links, positive
-from .common import component, is_absent, part, pci_id, slot, status
+from ..values import at, boolean, first, first_word, id_of, items, links, links_at, positive, text
+from .common import component, part, pci_id, slot, status
+from .pcie_devices import completed, hpe_ids
 
 
 @once
 def read(tree: Tree) -> tuple[Nic, ...]:
     """Adapters with ports; an EthernetInterface whose MAC no adapter has becomes a NIC of its own, else it completes
     the port."""
-    out = [_adapter(path, body, tree) for path, body in tree.of("network_adapter") if not is_absent(body)]
+    out = [_adapter(path, body, tree) for path, body in tree.of("network_adapter")]
     if not out:  # interfaces that lead to no adapter
-        out = [_adapter(path, body, tree) for path, body in tree.of("network_interface") if not is_absent(body)]
+        out = [_adapter(path, body, tree) for path, body in tree.of("network_interface")]
         out = [nic for nic in out if nic.nic_ports]
     out += [_hpe_adapter(path, body, tree) for path, body in tree.of("hpe_adapter")]
     interfaces = [interface(path, body) for path, body in tree.of("ethernet")]
     known: dict[str, NicPort] = {port.macaddress: port for port in interfaces if port.macaddress}
     seen: set[str] = set()
-    for index, nic in enumerate(out):
-        ports = []
-        for port in nic.nic_ports:
-            seen.add(port.macaddress or "")
-            ports.append(_complete(port, known.get(port.macaddress or "")))
-        out[index] = dataclasses.replace(nic, nic_ports=tuple(ports))
+    cards = []
+    for nic in sorted(out, key=richness, reverse=True):  # the same card may be listed by two addresses
+        ports = [_complete(port, known.get(port.macaddress or "")) for port in nic.nic_ports]
+        ports = [port for port in ports if port.macaddress not in seen]
+        seen.update(port.macaddress for port in ports if port.macaddress)
+        if ports or not nic.nic_ports:
+            cards.append((out.index(nic), dataclasses.replace(nic, nic_ports=tuple(ports))))
+    out = [nic for _index, nic in sorted(cards, key=lambda item: item[0])]
     for mac, port in known.items():
         if mac not in seen:
             out.append(Nic(id=port.id, description=port.description, status=port.status, nic_ports=(port,)))
@@ -46,20 +49,24 @@ def _adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     version = first(body, "FirmwareVersion") or (controllers[0].get("FirmwarePackageVersion") if controllers else None)
     functions = tree.of("network_function", parent=path)
     vendor_id, device_id = _pci(functions)
-    model = word(body.get("Model")) or _product(functions)
+    fields = {
+        **component(tree, path, {**body, "FirmwareVersion": version}),
+        "pci_vendor_id": vendor_id,
+        "pci_product_id": device_id,
+        "slot": slot(body) or (slot(controllers[0]) if controllers else None),
+        "part_number": part(body),
+    }
+    fields["model"] = fields["model"] or _product(functions)
+    places = [path, *links_at(body, "Controllers[].Links.PCIeDevices", path), *(place for place, _body in functions)]
     return Nic(
-        **component(tree, path, {**body, "FirmwareVersion": version}, model=model),
-        pci_vendor_id=vendor_id,
-        pci_product_id=device_id,
-        slot=slot(body) or (slot(controllers[0]) if controllers else None),
-        part_number=part(body),
+        **completed(tree, fields, places),
         nic_ports=tuple(_ports(tree.of("network_port", parent=path), functions)),
     )
 
 
 def _product(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> Optional[str]:
     for _path, body in functions:
-        name = word(first(body, *NIC_PRODUCT_PATHS))
+        name = first_word(body, *NIC_PRODUCT_PATHS)
         if name:
             start, _dash, end = name.rpartition(" - ")
             return start if start and clean_mac(end) else name
@@ -90,7 +97,7 @@ def _ports(
             by_port.setdefault(target, []).append(body)
         else:
             alone.append((path, body))
-    found = [_port(path, body, by_port.get(path, [])) for path, body in ports if not is_absent(body)]
+    found = [_port(path, body, by_port.get(path, [])) for path, body in ports]
     have = {port.macaddress for port in found if port.macaddress}
     for path, body in alone:
         mac = _function_mac(body)
@@ -101,12 +108,13 @@ def _ports(
     best: dict[Any, NicPort] = {}
     for index, port in enumerate(found):
         key = port.macaddress or index
-        if key not in best or _richness(port) > _richness(best[key]):
+        if key not in best or richness(port) > richness(best[key]):
             best[key] = port
     return best.values()
 
 
-def _richness(port: NicPort) -> int:
+def richness(port: Component) -> int:
+    """How much is known of a part."""
     return sum(1 for item in dataclasses.fields(port) if getattr(port, item.name) not in (None, (), {}))
 
 
@@ -153,9 +161,9 @@ def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]
         id=id_of(path, body),
         description=word(body.get("Name")),
         status=status(body),
-        physid=word(first(body, "PortId", "PhysicalPortNumber")),
+        physid=first_word(body, "PortId", "PhysicalPortNumber"),
         speed_bits=positive(body.get("CurrentSpeedGbps"), 1e9) or positive(body.get("CurrentLinkSpeedMbps"), 1_000_000),
-        active_link_technology=word(first(body, "LinkNetworkTechnology", "ActiveLinkTechnology")),
+        active_link_technology=first_word(body, "LinkNetworkTechnology", "ActiveLinkTechnology"),
         link_status=word(body.get("LinkStatus")),
         macaddress=next((mac for mac in macs if mac), None),
         wwn=next((wwn for wwn in wwns if wwn), None),
@@ -165,7 +173,14 @@ def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]
 
 def _hpe_adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     """HpeBaseNetworkAdapter: ports are inside."""
-    version = firmware(at(body, "Firmware.Current.VersionString"))
+    name = text(body.get("StructuredName"))
+    fields = {
+        **component(tree, path, body, firmware=firmware(at(body, "Firmware.Current.VersionString"))),
+        "slot": first_word(body, "Location", "StructuredName"),
+        "part_number": part(body),
+        **next((ids for _path, found, ids in hpe_ids(tree) if name and name == text(found.get("StructuredName"))), {}),
+    }
+    fields["model"] = fields["model"] or fields["description"]
     ports = []
     for index, port in enumerate(items(body.get("PhysicalPorts"))):
         ports.append(
@@ -179,12 +194,7 @@ def _hpe_adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
                 speed_bits=positive(port.get("SpeedMbps"), 1_000_000),
             )
         )
-    return Nic(
-        **component(tree, path, body, firmware=version, model=word(first(body, "Model", "Name", "Description"))),
-        slot=word(first(body, "Location", "StructuredName")),
-        part_number=part(body),
-        nic_ports=tuple(ports),
-    )
+    return Nic(**completed(tree, fields, [path]), nic_ports=tuple(ports))
 
 
 def interface(path: str, body: Mapping[str, Any]) -> NicPort:

@@ -12,7 +12,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import id_of, number
-from .common import is_absent, status
+from .common import status
 
 
 def read(tree: Tree) -> tuple[Sensor, ...]:
@@ -21,7 +21,6 @@ def read(tree: Tree) -> tuple[Sensor, ...]:
     out = [
         _sensor(path, body, body.get("ReadingType"), body.get("Reading"), body.get("ReadingUnits"))
         for path, body in tree.of("sensor")
-        if not is_absent(body)
     ]
     kinds = {item.kind for item in out}
     if "Temperature" not in kinds:
@@ -30,7 +29,9 @@ def read(tree: Tree) -> tuple[Sensor, ...]:
     if "Voltage" not in kinds:
         for path, body in tree.inside("power", "Voltages"):
             out.append(_sensor(path, body, "Voltage", body.get("ReadingVolts"), "V"))
-    return tuple(item for item in out if item.reading is not None or item.status is not None)
+    # A chassis may list what is in it, too: the same sensor has the same reading.
+    once = dict.fromkeys((item, item.reading is None and number) for number, item in enumerate(out))
+    return tuple(item for item, _alone in once if item.reading is not None or item.status is not None)
 
 
 def _sensor(path: str, body: Mapping[str, Any], kind: Any, reading: Any, units: Any) -> Sensor:

@@ -11,8 +11,9 @@ from ...document.parts import StorageController
 from ...document.values import in_order, word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, id_of, items, number, positive, text
-from .common import component, durable_name, hpe_firmware, is_absent, part, slot
+from ..values import at, first, id_of, links, number, positive, text
+from .common import component, durable_name, hpe_firmware, part, slot
+from .pcie_devices import completed
 
 _WHOLE = in_order(
     """
@@ -26,11 +27,12 @@ _WHOLE = in_order(
 def read(tree: Tree) -> tuple[StorageController, ...]:
     """From Storage's Controllers where there are any, else from the deprecated StorageControllers inside of Storage."""
     out = []
-    for path, storage in tree.of("storage"):
+    inside = tree.inside("storage", "StorageControllers")
+    for path, _storage in tree.of("storage"):
         found = tree.of("storage_controller", parent=path)
         if not found:
-            found = [(path, body) for body in items(storage.get("StorageControllers"))]
-        out += [_controller(tree, path, where, body) for where, body in found if not is_absent(body)]
+            found = [(path, body) for where, body in inside if where.rsplit("/", 2)[0] == path]
+        out += [_controller(tree, path, where, body) for where, body in found]
     for path, body in tree.of("hpe_array_controller"):
         out.append(
             StorageController(
@@ -42,17 +44,21 @@ def read(tree: Tree) -> tuple[StorageController, ...]:
 
 
 def _controller(tree: Tree, storage: str, path: str, body: Mapping[str, Any]) -> StorageController:
-    return StorageController(
+    fields = {
         **component(tree, path, body, id=id_of(path, body if path != storage else tree.get(storage))),
-        supported_controller_protocol=_joined(body.get("SupportedControllerProtocols")),
-        supported_device_protocol=_joined(body.get("SupportedDeviceProtocols")),
-        supported_raid_types=_joined(first(body, "SupportedRAIDTypes")),
-        physid=slot(body),
-        speed_gbps=number(body.get("SpeedGbps")),
-        cache_bytes=positive(at(body, "CacheSummary.TotalCacheSizeMiB"), 1 << 20),
-        wwn=durable_name(body),
-        part_number=part(body),
-    )
+        "supported_controller_protocol": _joined(body.get("SupportedControllerProtocols")),
+        "supported_device_protocol": _joined(body.get("SupportedDeviceProtocols")),
+        "supported_raid_types": _joined(first(body, "SupportedRAIDTypes")),
+        "speed_gbps": number(body.get("SpeedGbps")),
+        "cache_bytes": positive(at(body, "CacheSummary.TotalCacheSizeMiB"), 1 << 20),
+        "wwn": durable_name(body),
+        "part_number": part(body),
+        "slot": slot(body),
+    }
+    places = [place for name in ("PCIeFunctions", "PCIeDevice") for place in links(at(body, f"Links.{name}"), path)]
+    found = completed(tree, fields, [path, *places] if path != storage else places)
+    physid = found.pop("slot")
+    return StorageController(**found, physid=physid)
 
 
 def _joined(value: Any) -> Optional[str]:

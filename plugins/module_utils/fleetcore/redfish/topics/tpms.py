@@ -7,17 +7,17 @@ from __future__ import annotations
 from ...document.parts import Tpm
 from ...document.values import word
 from ..rules import Follow, Topic
-from ..tree import Tree
+from ..tree import Tree, is_absent
 from ..values import items
-from .common import common, is_absent
+from .boards import is_tpm
+from .common import common
 
 
 def read(tree: Tree) -> tuple[Tpm, ...]:
     """TrustedComponents of type TPM, else the deprecated TrustedModules of the system."""
     out = []
     for _path, body in tree.of("trusted_component"):
-        kind = " ".join(str(body.get(name, "")) for name in ("Id", "Name", "Model", "Description")).lower()
-        if "tpm" in kind and not is_absent(body):
+        if is_tpm(body):
             out.append(Tpm(**common(body), interface_type=word(body.get("TrustedComponentType"))))
     if not out:
         out = [

@@ -8,7 +8,7 @@ from ...document.parts import Transceiver
 from ...document.values import clean_serial, word
 from ..rules import Topic
 from ..tree import Tree
-from ..values import at, first, id_of
+from ..values import at, first, first_word, id_of
 
 
 def read(tree: Tree) -> tuple[Transceiver, ...]:
@@ -22,8 +22,8 @@ def read(tree: Tree) -> tuple[Transceiver, ...]:
                 Transceiver(
                     id=id_of(path, body),
                     port=id_of(path, body),
-                    vendor=word(first(module, "Manufacturer", "VendorName")),
-                    model=word(first(module, "Type", "IdentifierType")),
+                    vendor=first_word(module, "Manufacturer", "VendorName"),
+                    model=first_word(module, "Type", "IdentifierType"),
                     serial=serial,
                     part_number=word(at(module, "PartNumber")),
                 )

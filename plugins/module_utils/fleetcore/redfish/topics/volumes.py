@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...document.parts import Volume
-from ...document.values import clean_serial, word
+from ...document.values import clean_serial
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, id_of, links, positive, text
+from ..values import at, first, first_word, id_of, links, positive, text
 from .common import component, durable_name
 
 
@@ -25,8 +25,8 @@ def read(tree: Tree) -> tuple[Volume, ...]:
         out.append(
             Volume(
                 **component(tree, path, body, serial=None, firmware=None),
-                name=word(first(body, "DisplayName", "LogicalDriveName", "Name")),
-                raid_type=word(first(body, "RAIDType", "VolumeType", "Raid")),
+                name=first_word(body, "DisplayName", "LogicalDriveName", "Name"),
+                raid_type=first_word(body, "RAIDType", "VolumeType", "Raid"),
                 size_bytes=positive(first(body, "CapacityBytes", "Capacity.Data.AllocatedBytes"))
                 or positive(body.get("CapacityMiB"), 1 << 20),
                 storage_controller=id_of(parent, tree.get(parent)) if parent else None,

@@ -394,7 +394,7 @@ def test_the_bmc_without_interfaces(tree):
     tree[f"{MANAGER}/np"] = {"Id": "np", "HostName": "bmc-2"}
     tree.link(MANAGER, "NetworkProtocol", ref(f"{MANAGER}/np"))
     tree[V1]["UpdateService"] = ref(f"{V1}/US")
-    tree[f"{V1}/US"] = {"Id": "US", "Name": "u"}
+    tree.setdefault(f"{V1}/US", {"Id": "US", "Name": "u"})
     tree.add(f"{V1}/US", "SoftwareInventory", {"Id": "BMC", "Name": "BMC", "Version": "1.2"})
     bmc = read(tree).bmc
     assert (bmc.hostname, bmc.firmware.installed) == ("bmc-2", "1.2")
@@ -531,7 +531,7 @@ def test_what_an_entry_without_text_says(tree):
 
 def test_firmware_rows_of_three_ages(tree):
     tree[V1]["UpdateService"] = ref(f"{V1}/US")
-    tree[f"{V1}/US"] = {"Id": "US", "Name": "u"}
+    tree.setdefault(f"{V1}/US", {"Id": "US", "Name": "u"})
     rows = [("Installed-1-2.0", "2.0"), ("Current-1-2.0", "2.0"), ("Previous-1-1.0", "1.0"), ("Available-1-3.0", "3.0")]
     bodies = [{"Id": name, "Name": "BIOS", "Version": version, "SoftwareId": "1"} for name, version in rows]
     tree.add(f"{V1}/US", "FirmwareInventory", *bodies)
@@ -677,7 +677,7 @@ def test_the_boot_order_where_it_was_first(tree):
 
 def inventory(tree, *rows, name="FirmwareInventory"):
     tree[V1]["UpdateService"] = ref(f"{V1}/US")
-    tree[f"{V1}/US"] = {"Id": "US", "Name": "u"}
+    tree.setdefault(f"{V1}/US", {"Id": "US", "Name": "u"})
     return tree.add(f"{V1}/US", name, *rows)
 
 
@@ -944,3 +944,345 @@ def test_what_nobody_has_filled_in_is_nothing(tree, words):
     device = to_dict(read(tree))
     assert words not in json.dumps(device)
     assert device["memory"][0]["size_bytes"] == GIB
+
+
+# -- what parts say of each other --------------------------------------------------------------------------------------
+
+
+def pcie(tree, number, name, functions=({"VendorId": "0x10de", "DeviceId": "0x1db6"},), **body):
+    """A PCIe device of the chassis, and its functions."""
+    path = f"{CHASSIS}/pcie/{number}"
+    tree[path] = {"Id": f"dev{number}", "Name": name, **body}
+    places = [f"{path}/f{index}" for index in range(len(functions))]
+    tree.link(path, "Links.PCIeFunctions", [ref(place) for place in places])
+    for place, function in zip(places, functions):
+        tree[place] = {"Id": place[-2:], **function}
+    tree[CHASSIS].setdefault("Links", {}).setdefault("PCIeDevices", []).append(ref(path))
+    return path
+
+
+@pytest.mark.parametrize("way", ["link", "serial", "function", "device"])
+def test_a_gpu_is_completed_by_the_pcie_device_that_it_is(tree, way):
+    gpu = {"ProcessorType": "GPU", "SerialNumber": "G77", "Name": "GPU in slot"}
+    (path,) = tree.add(SYSTEM, "Processors", gpu)
+    function = {"VendorId": "0x10de", "DeviceId": "0x1db6"}
+    device = pcie(
+        tree,
+        1,
+        "Tesla V100",
+        [{**function, "Links": {"Processor": ref(path)}} if way == "function" else function],
+        SerialNumber="G77" if way == "serial" else None,
+        PartNumber="900-2G500",
+        Slot={"Location": {"PartLocation": {"ServiceLabel": "Riser 2"}}},
+    )
+    if way == "link":
+        tree.link(path, "Links.PCIeDevice", ref(device))
+    if way == "device":
+        tree.link(device, "Links.Processors", [ref(path)])
+    (found,) = read(tree).gpus
+    assert (found.model, found.slot, found.part_number) == ("Tesla V100", "Riser 2", "900-2G500")
+    assert (found.pci_vendor_id, found.pci_product_id, found.serial) == ("10de", "1db6", "G77")
+
+
+def test_what_a_part_says_itself_is_not_replaced(tree):
+    device = pcie(tree, 1, "of the device", SerialNumber="S2", Model="M2")
+    tree.add(
+        CHASSIS,
+        "NetworkAdapters",
+        {"Model": "M1", "Controllers": [{"Links": {"PCIeDevices": [ref(device)]}, "FirmwarePackageVersion": "7"}]},
+    )
+    (nic,) = read(tree).nics
+    assert (nic.model, nic.serial, nic.firmware.installed, nic.pci_product_id) == ("M1", "S2", "7", "1db6")
+
+
+def test_a_storage_controller_is_completed_by_its_pcie_function(tree):
+    device = pcie(tree, 1, "RAID", [{"VendorId": "0x1000", "DeviceId": "0x10e2"}])
+    (storage,) = tree.add(SYSTEM, "Storage", {})
+    tree.add(storage, "Controllers", {"Model": "R9", "Links": {"PCIeFunctions": [ref(f"{device}/f0")]}})
+    (controller,) = read(tree).storage_controller
+    assert (controller.model, controller.pci_vendor_id, controller.pci_product_id) == ("R9", "1000", "10e2")
+
+
+def test_ids_that_only_the_list_of_pci_devices_of_an_ilo_has(tree):
+    name = {"StructuredName": "NIC.LOM.1.1"}
+    tree.add(SYSTEM, "pci", {**name, "VendorID": 5348, "DeviceID": 5719}, at="Oem.Hpe.Links.PCIDevices")
+    tree.add(SYSTEM, "na", {**name, "PhysicalPorts": []}, at="Oem.Hpe.Links.NetworkAdapters")
+    (nic,) = read(tree).nics
+    assert (nic.pci_vendor_id, nic.pci_product_id) == ("14e4", "1657")
+
+
+def test_one_mac_address_is_one_nic(tree):
+    """A card that two chassis list: the entry that says more stays."""
+    mezzanine = f"{V1}/Chassis/mezz"
+    tree[mezzanine] = {"Id": "mezz", "Name": "m", "ChassisType": "Module"}
+    tree[f"{V1}/Chassis"]["Members"].append(ref(mezzanine))
+    for owner, more in ((mezzanine, {}), (CHASSIS, {"SerialNumber": "N5", "Model": "CX"})):
+        (card,) = tree.add(owner, "NetworkAdapters", {"Name": "card", **more})
+        tree.add(card, "Ports", {"Ethernet": {"AssociatedMACAddresses": ["02:00:00:00:00:01"]}})
+    (nic,) = read(tree).nics
+    assert (nic.serial, nic.model, len(nic.nic_ports)) == ("N5", "CX", 1)
+
+
+# -- which chassis is the machine --------------------------------------------------------------------------------------
+
+
+def chassis(tree, name, **body):
+    path = f"{V1}/Chassis/{name}"
+    tree[path] = {"Id": name, "Name": name, **body}
+    tree[f"{V1}/Chassis"]["Members"].append(ref(path))
+    return path
+
+
+@pytest.mark.parametrize("body", [{"ChassisType": "Component"}, {"ChassisType": "Other", "Model": "BMC card"}])
+def test_the_machine_is_what_contains_the_component_that_is_linked(tree, body):
+    del tree[CHASSIS]
+    tree[f"{V1}/Chassis"]["Members"] = []
+    card = chassis(tree, "aa", Model="Some SmartNIC", ChassisType="Card", SerialNumber="CARD")
+    inside = chassis(tree, "bb", SerialNumber="INSIDE", **{"Model": "Mezz", **body})
+    tree.link(inside, "Links", {"ComputerSystems": [ref(SYSTEM)], "ContainedBy": ref(card)})
+    chassis(tree, "cc", Model="Rack", ChassisType="Rack", SerialNumber="RACK")
+    tree[SYSTEM] = {"Id": "zz", "Name": "s", "PowerState": "On"}
+    device = read(tree)
+    assert (device.model, device.serial, device.chassis) == ("Some SmartNIC", "CARD", "Card")
+
+
+def test_a_component_is_the_machine_where_there_is_nothing_else(tree):
+    tree[CHASSIS].update(ChassisType="Component", Model="Board")
+    assert read(tree).model == "Board"
+
+
+def test_a_card_that_is_a_computer_is_a_dpu_wherever_it_is_listed(tree):
+    pcie(tree, 1, "MT43244 BlueField-3 integrated ConnectX-7", SerialNumber="B3")
+    assert [item.serial for item in read(tree).dpus] == ["B3"]
+    chassis(tree, "card", ChassisType="Card", Model="BlueField-3 DPU", SerialNumber="B3")
+    chassis(tree, "card_part", ChassisType="Component", Model="BlueField-3 mezzanine", SerialNumber="B4")
+    assert [(item.serial, item.model) for item in read(tree).dpus] == [("B3", "BlueField-3 DPU")]
+
+
+# -- boards ------------------------------------------------------------------------------------------------------------
+
+
+def test_assemblies_are_boards_unless_they_are_listed_otherwise(tree):
+    tree.add(SYSTEM, "Memory", {"SerialNumber": "D1", "CapacityMiB": 1024})
+    tree[f"{CHASSIS}/a"] = {
+        "Id": "Assembly",
+        "Assemblies": [
+            {
+                "MemberId": "0",
+                "Name": "Riser 1",
+                "Model": "R1",
+                "Producer": "Maker",
+                "SerialNumber": "RI1",
+                "Version": "B",
+            },
+            {"MemberId": "1", "Name": "DIMM", "SerialNumber": "D1", "PartNumber": "X"},
+            {"MemberId": "2", "Name": "Front panel", "PartNumber": "FP-7"},
+            {"MemberId": "3", "Name": "Motherboard", "SerialNumber": "MB1", "PartNumber": "MB-P"},
+            {"MemberId": "4", "Name": "yy#FRU", "PartNumber": "of the chassis"},
+            {"MemberId": "5", "Name": "Riser 2", "SerialNumber": "RI2", "Status": {"State": "Absent"}},
+            {"MemberId": "6", "Name": "nothing"},
+        ],
+    }
+    tree.link(CHASSIS, "Assembly", ref(f"{CHASSIS}/a"))
+    device = read(tree)
+    assert [(item.description, item.serial, item.part_number, item.vendor) for item in device.boards] == [
+        ("Riser 1", "RI1", None, "Maker"),
+        ("Front panel", None, "FP-7", None),
+    ]
+    assert device.boards[0].firmware is None, "a board's version is not firmware"
+    assert (device.mainboard.serial, device.mainboard.part_number) == ("MB1", "MB-P")
+
+
+def test_a_trusted_component_that_is_no_tpm_is_a_board(tree):
+    tree.add(
+        CHASSIS,
+        "TrustedComponents",
+        {"Name": "ERoT of the baseboard", "FirmwareVersion": "1.4", "TrustedComponentType": "Discrete"},
+        {"Name": "TPM 2.0", "FirmwareVersion": "7.2", "TrustedComponentType": "Discrete"},
+    )
+    device = read(tree)
+    assert [(item.description, item.firmware.installed) for item in device.boards] == [("ERoT of the baseboard", "1.4")]
+    assert [item.firmware.installed for item in device.tpms] == ["7.2"]
+
+
+def test_the_part_number_of_the_system_is_not_that_of_its_board(tree):
+    tree[SYSTEM]["PartNumber"] = "SYS-P"
+    device = read(tree)
+    assert (device.part_number, device.mainboard) == ("SYS-P", None)
+    chassis(tree, "Base_Board", PartNumber="BB-P", SerialNumber="BB-S", ChassisType="Module")
+    device = read(tree)
+    assert (device.mainboard.part_number, device.mainboard.serial) == ("BB-P", "BB-S")
+
+
+def test_further_part_numbers(tree):
+    tree.add(
+        SYSTEM,
+        "Memory",
+        {
+            "SerialNumber": "D1",
+            "PartNumber": "P1",
+            "SparePartNumber": "SP1",
+            "Oem": {"Lenovo": {"FruPartNumber": "F1"}},
+        },
+        {"SerialNumber": "D2", "PartNumber": "P1", "SparePartNumber": "P1", "Oem": {"Hpe": {"PartNumber": ""}}},
+    )
+    first, second = read(tree).memory
+    assert first.metadata == {"spare_part_number": "SP1", "oem_part_number": "F1"}
+    assert second.metadata == {}
+
+
+# -- firmware rows -----------------------------------------------------------------------------------------------------
+
+
+def test_rows_that_say_what_they_are_in_their_description_only(tree):
+    same = {"Name": "Software Inventory"}
+    inventory(
+        tree,
+        {**same, "Id": "a1b2", "Description": "BMC image", "Version": "2.1"},
+        {**same, "Id": "c3d4", "Description": "Host image", "Version": "5.6"},
+        {**same, "Id": "MB_CPLD_0", "Description": "Other image", "Version": "0.9"},
+        {"Name": "NIC", "Id": "N", "Description": "Represents Firmware Inventory", "Version": "1"},
+    )
+    device = read(tree)
+    said = {row.id: row.description for row in device.firmware_inventory}
+    assert said == {"MB_CPLD_0": "Other image", "N": None, "a1b2": "BMC image", "c3d4": "Host image"}
+    assert (device.bmc.firmware.installed, device.bios.firmware.installed) == ("2.1", "5.6")
+    assert [(item.id, item.firmware.installed) for item in device.cplds] == [("MB_CPLD_0", "0.9")]
+
+
+def test_the_bios_version_is_in_the_row_that_is_related_to_the_bios(tree):
+    tree.link(SYSTEM, "Bios", ref(f"{SYSTEM}/b"))
+    inventory(
+        tree,
+        {"Id": "ATF", "Version": "3", "RelatedItem": [ref(f"{SYSTEM}/b")]},
+        {"Id": "Previous-UEFI", "Version": "1", "RelatedItem": [ref(f"{SYSTEM}/b")]},
+        {"Id": "MY_UEFI", "Version": "4.5", "RelatedItem": [ref(f"{SYSTEM}/b/")]},
+        {"Id": "X", "Version": "9", "RelatedItem": [ref(SYSTEM)]},
+    )
+    assert read(tree).bios.firmware.installed == "4.5"
+
+
+def test_rows_of_another_node_stay_out(tree):
+    tree[SYSTEM].update(Id="Blade1", BiosVersion=None, Boot={"BootOrder": ["a"]})
+    other = f"{V1}/Systems/other"
+    tree[other] = {"Id": "Blade2", "Boot": {"BootOrder": ["a"]}}
+    tree[f"{V1}/Systems"]["Members"].append(ref(other))
+    inventory(
+        tree,
+        {"Id": "Blade1.BIOS", "Version": "1.1"},
+        {"Id": "Blade2.BIOS", "Version": "2.2"},
+        {"Id": "chip", "Version": "3", "RelatedItem": [ref(f"{other}/Processors/1")]},
+        {"Id": "BMC", "Version": "4"},
+        {"Id": "Blade20", "Version": "5"},
+    )
+    device = read(tree, system="Blade1")
+    assert [row.id for row in device.firmware_inventory] == ["Blade1.BIOS", "BMC", "Blade20"]
+    assert device.bios.firmware.installed == "1.1"
+
+
+def test_software_stands_beside_firmware(tree):
+    inventory(tree, {"Id": "1", "Name": "BIOS", "Version": "1"})
+    inventory(
+        tree,
+        {"Id": "1", "Name": "BIOS", "Version": "1"},
+        {"Id": "2", "Name": "driver", "Version": "7"},
+        name="SoftwareInventory",
+    )
+    rows = read(tree).firmware_inventory
+    assert [(row.name, dict(row.metadata)) for row in rows] == [("BIOS", {}), ("driver", {"inventory": "software"})]
+
+
+# -- what is there, and what is not ------------------------------------------------------------------------------------
+
+
+def test_what_is_absent_is_in_no_list(tree):
+    gone = {"Status": {"State": "Absent"}, "SerialNumber": "GONE", "Name": "gone"}
+    (storage,) = tree.add(SYSTEM, "Storage", {"StorageControllers": [gone]})
+    tree.add(storage, "Volumes", {**gone, "CapacityBytes": 1})
+    tree.add(SYSTEM, "EthernetInterfaces", {**gone, "MACAddress": "02:00:00:00:00:09"})
+    tree[f"{CHASSIS}/t"] = {"Temperatures": [{**gone, "ReadingCelsius": 0}, {"Name": "in", "ReadingCelsius": 21}]}
+    tree[f"{CHASSIS}/p"] = {"Voltages": [{**gone, "ReadingVolts": 0}], "PowerSupplies": [gone]}
+    tree.link(CHASSIS, "Thermal", ref(f"{CHASSIS}/t"))
+    tree.link(CHASSIS, "Power", ref(f"{CHASSIS}/p"))
+    chassis(tree, "empty bay", **{key: gone[key] for key in ("Status", "SerialNumber")})
+    device = read(tree)
+    assert [item.name for item in device.sensors] == ["in"]
+    assert (device.volumes, device.nics, device.power_supplies, device.storage_controller) == ((), (), (), ())
+    assert [item.id for item in device.enclosures] == ["yy"]
+
+
+def test_fans_of_which_there_are_only_sensors(tree):
+    tree.add(
+        CHASSIS,
+        "Sensors",
+        {"Name": "FAN1_TACH", "ReadingType": "Rotational", "Reading": 5100, "ReadingUnits": "RPM"},
+        {"Name": "inlet", "ReadingType": "Temperature", "Reading": 20, "ReadingUnits": "Cel"},
+    )
+    device = read(tree)
+    assert [(fan.name, fan.reading, fan.reading_units) for fan in device.fans] == [("FAN1_TACH", 5100, "RPM")]
+    assert len(device.sensors) == 2
+
+
+def test_a_board_lists_the_cpus_of_the_host_once_more(tree):
+    board = f"{V1}/Systems/board"
+    tree[board] = {"Id": "board"}
+    tree[SYSTEM]["BiosVersion"] = "1"
+    tree[f"{V1}/Systems"]["Members"].append(ref(board))
+    cpu = {"ProcessorType": "CPU", "Model": "Grace", "Socket": "0"}
+    tree.add(SYSTEM, "Processors", {**cpu, "SerialNumber": "C0"})
+    tree.add(board, "Processors", cpu, {**cpu, "Socket": "1"}, {**cpu, "SerialNumber": "C9"})
+    found = [(item.slot, item.serial) for item in read(tree).cpus]
+    assert sorted(found, key=str) == [("0", "C0"), ("0", "C9"), ("1", None)], "another socket or serial is another one"
+
+
+def test_microcode_patches_that_a_cpu_lists(tree):
+    patches = [{"CpuId": "0x01", "PatchId": "0xA1"}, {"CpuId": "0x02", "PatchId": "0xA2"}, {}]
+    tree.add(
+        SYSTEM, "Processors", {"ProcessorType": "CPU", "Model": "M", "Oem": {"Hpe": {"MicrocodePatches": patches}}}
+    )
+    assert read(tree).cpus[0].metadata == {"microcode_patch 0x01": "0xA1", "microcode_patch 0x02": "0xA2"}
+
+
+def test_features_on_demand_are_licences(tree):
+    tree[f"{MANAGER}/fod"] = {"Id": "FoD"}
+    tree.link(MANAGER, "Oem.Lenovo.FoD", ref(f"{MANAGER}/fod"))
+    key = {"@odata.type": "#LenovoFoDKey.v1_0_0.LenovoFoDKey", "Name": "Key 1", "Description": "Advanced upgrade"}
+    tree.add(f"{MANAGER}/fod", "Keys", {**key, "Expires": "NO CONSTRAINTS"})
+    assert [(item.description, item.expires_at) for item in read(tree).licences] == [
+        ("Advanced upgrade", "NO CONSTRAINTS")
+    ]
+
+
+def test_a_list_with_an_error_in_it_is_incomplete(tree):
+    tree.add(SYSTEM, "Memory", {"SerialNumber": "D1", "CapacityMiB": 1024})
+    message = {"MessageId": "Base.1.0.InternalError", "Message": "one module did not answer"}
+    tree[f"{SYSTEM}/Memory"]["error"] = {"@Message.ExtendedInfo": [message]}
+    tree[f"{SYSTEM}/Memory"]["@odata.id"] = f"{SYSTEM}/Memory"
+    device = replay(Recording({path: json.dumps(body).encode() for path, body in tree.items()}))
+    assert [item.serial for item in device.memory] == ["D1"]
+    verdict = device.coverage["memory"]
+    assert verdict.verdict is Verdict.FAILED
+    assert "incomplete" in verdict.reason
+    assert "one module did not answer" in verdict.reason
+
+
+def test_bios_attributes_are_all_there_but_secrets(tree):
+    attributes = {
+        "AssetText": "",
+        "Unset": None,
+        "Ratio": 1.5,
+        "EnforcedPasswd": "Disabled",
+        "PasswordRetryCount": 3,
+        "AdminPasswd": "geheim",
+        "SETUP001": "",
+        "Odd": {"Name": "no value"},
+    }
+    tree[f"{SYSTEM}/b"] = {"Id": "Bios", "Attributes": attributes}
+    tree.link(SYSTEM, "Bios", ref(f"{SYSTEM}/b"))
+    assert read(tree).bios_configuration.raw == {
+        "AssetText": "",
+        "Unset": "",
+        "Ratio": 1.5,
+        "EnforcedPasswd": "Disabled",
+        "PasswordRetryCount": 3,
+    }
