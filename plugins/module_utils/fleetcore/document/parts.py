@@ -201,6 +201,8 @@ class StorageController(Component):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Drive(Component):
+    """``counters`` are the figures of SMART that people alert on, such as ``pending_sectors``."""
+
     id: Optional[str] = None
     oem_id: Optional[str] = None
     drive_type: Optional[str] = None
@@ -221,6 +223,8 @@ class Drive(Component):
     part_number: Optional[str] = None
     power_on_hours: Optional[int] = None
     life_left_percent: Optional[float] = None
+    temperature_celsius: Optional[float] = None
+    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -50,16 +50,18 @@ CHASSIS_TYPES = in_order(
 """Types of chassis, in the order of their numbers (SMBIOS, section 7.4.1; IPMI's FRU has the same)."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]+")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
+_FILLING = re.compile(r"^[\x00-\x20]+|[\x00-\x20\x7f\xff]+$")
 _SEPARATORS = re.compile(r"[\s_]+")
 
 # What firmware writes in a field that it does not know, without blanks and underscores.
 _NOTHING = listed(
     """
-    n/a na [n/a] none (none) null (null) nil unknown undefined unspecified invalid empty [empty] sku nodimm
+    n/a na none null nil unknown undefined unspecified invalid empty sku nodimm
     defaultstring notavailable notspecified notprovided notpresent notset notdefined notsupport notsupported
-    [notsupported] notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring
-    noassettag noassetinformation freeformassettag unknownerror [unknownerror] insufficientpermissions
-    [insufficientpermissions] [gpuislost] err! requestedfunctionalityhasbeendeprecated
+    notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring
+    noassettag noassetinformation freeformassettag unknownerror insufficientpermissions nopermission notfound
+    functionnotfound gpuislost gpurequiresreset resetrequired err! requestedfunctionalityhasbeendeprecated
     """
 )
 # What stands in a field that nobody has filled: the field's own name, what to do with it, or dots. A percent sign is
@@ -112,13 +114,18 @@ def word(value: Any) -> Optional[str]:
 @functools.lru_cache(maxsize=4096)
 def _is_nothing(clean: str) -> bool:
     lower = clean.lower()
-    return _SEPARATORS.sub("", lower) in _NOTHING or bool(_UNFILLED.search(lower))
+    bare = _SEPARATORS.sub("", lower)
+    return bare in _NOTHING or bare.strip("[]()") in _NOTHING or bool(_UNFILLED.search(lower))
 
 
 def clean_serial(value: Any) -> Optional[str]:
     """A serial number, part number, SKU or asset tag; None also for the figures that stand for none: "0",
-    "0123456789"."""
+    "0123456789", and for bytes that are no text: control characters between others."""
     clean = word(value)
+    if isinstance(value, str) and not value.isprintable():
+        core = _FILLING.sub("", value)
+        if _NO_TEXT.search(core) or (_NO_TEXT.search(value) and not core.isascii()):
+            return None
     squeezed = _SEPARATORS.sub("", clean or "").lower()
     return None if squeezed in _NO_NUMBER or _NO_NUMBERS.match(squeezed) else clean
 

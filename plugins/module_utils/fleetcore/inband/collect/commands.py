@@ -24,19 +24,28 @@ IPMI_LAN: Argv = ("ipmitool", "lan", "print")
 IPMI_FRU: Argv = ("ipmitool", "fru", "print")
 OPENIPMI: Argv = (BMC_DEVICE,)
 IPMICFG: Argv = ("ipmicfg", "-summary")
-SSACLI: Argv = ("ssacli", "ctrl", "all", "show", "config", "detail")
+# By its names, the newest first.
+SSACLI_TOOLS = ("ssacli", "hpssacli", "hpacucli")
+SSACLI_QUESTION: Argv = ("ctrl", "all", "show", "config", "detail")
+SSACLI: Argv = (SSACLI_TOOLS[0], *SSACLI_QUESTION)
+MEGACLI_TOOLS = ("MegaCli64", "MegaCli", "megacli")
+MEGACLI_QUESTIONS = tuple((what, "-aALL", "-NoLog") for what in ("-AdpAllInfo", "-LdPdInfo", "-PDList"))
 ZPOOL: Argv = ("zpool", "list", "-H", "-p", "-v", "-P")
 NVIDIA_SMI: Argv = ("nvidia-smi", "-q", "-x")
 ROCM_SMI: Argv = (
     *("rocm-smi", "--showproductname", "--showserial", "--showuniqueid", "--showvbios", "--showbus"),
     *("--showmeminfo", "vram", "--showid", "--json"),
 )
+AMD_SMI: Argv = ("amd-smi", "static", "--json")
 MSECLI: Argv = ("msecli", "-L")
 DSU_INVENTORY: Argv = ("dsu", "--inventory")
 DSU_PREVIEW: Argv = ("dsu", "--preview")
 RACADM: Argv = ("racadm", "get", "-t", "json", "-f", OUTPUT_FILE, "-c", "BIOS.Setup.1-1")
 # By its path: every Linux has another `sum`.
 SUM: Argv = ("/opt/supermicro/sum/sum", "-c", "GetCurrentBiosCfg", "--overwrite", "--file", OUTPUT_FILE)
+ONECLI: Argv = ("onecli", "config", "show", "--nolog")
+HPE_CONREP: Argv = ("conrep", "-s", "-f", OUTPUT_FILE)
+HPE_ILOREST: Argv = ("ilorest", "--nologo", "rawget", "/redfish/v1/systems/1/bios/")
 ASRR: Argv = ("asrr-bioscontrol", "-w", OUTPUT_FILE)
 
 STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli", "storcli2", "perccli2")
@@ -65,6 +74,14 @@ def ethtool(question: str, name: str) -> Argv:
 
 def mvcli(kind: str) -> Argv:
     return ("mvcli", "info", "-o", kind)
+
+
+def mnv_cli(kind: str) -> Argv:
+    return ("mnv_cli", "info", "-o", kind)
+
+
+def arcconf(number: str) -> Argv:
+    return ("arcconf", "getconfig", number, "al")
 
 
 def mstflint(address: str) -> Argv:

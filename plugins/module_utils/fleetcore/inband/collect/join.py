@@ -345,10 +345,17 @@ def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
     nameless = [item for item in drives if not (item.serial or item.wwn or item.logical_name)]
     known = [item for item in drives if item not in nameless]
     seen = Counter([*map(by_model, known), *map(by_protocol, known)])
-    counts = Counter(map(kind, nameless))
+    counts = Counter(kind(item) for item in nameless if not _broken(item))
     return tuple(
-        item for item in drives if item not in nameless or not kind(item)[1] or seen[kind(item)] < counts[kind(item)]
+        item
+        for item in drives
+        if item not in nameless or _broken(item) or not kind(item)[1] or seen[kind(item)] < counts[kind(item)]
     )
+
+
+def _broken(item: Drive) -> bool:
+    """Only its controller still knows of it: it is none of those that the operating system sees."""
+    return item.status is not None and item.status.Health == "Critical"
 
 
 def _aliases(item: StorageController) -> list[str]:

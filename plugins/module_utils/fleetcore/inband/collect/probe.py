@@ -219,7 +219,8 @@ def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:
         return Verdict.TIMEOUT, reason
     if _DENIED.search(said):
         return Verdict.DENIED, reason
-    return (Verdict.ABSENT if error.details.get("absent") or _ABSENT.search(said) else Verdict.FAILED), reason
+    absent = error.details.get("absent", bool(_ABSENT.search(said)))
+    return (Verdict.ABSENT if absent else Verdict.FAILED), reason
 
 
 def _because(result: CommandResult) -> str:

@@ -78,7 +78,8 @@ def smartctl(probe: Probe) -> None:
     outputs = probe.outputs("smartctl", "-a")
     if scanned is None and not outputs:
         return
-    probe.answered()
+    if scanned is not None:
+        probe.answered()
     listed = [commands.smartctl(item.name, item.type) for item in scanned or ()]
     if not listed and not outputs:
         names = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
@@ -145,9 +146,52 @@ def storcli(probe: Probe) -> None:
             return
 
 
+def ssacli(probe: Probe) -> None:
+    """The first of the tools that is installed and has a controller to answer for."""
+    for tool in commands.SSACLI_TOOLS:
+        if probe.tool((tool, *commands.SSACLI_QUESTION), lazy("ssacli.parse_ssacli")):
+            return
+
+
+def megacli(probe: Probe) -> None:
+    for tool in commands.MEGACLI_TOOLS:
+        found = [probe.tool((tool, *what), lazy("megacli.parse_megacli")) for what in commands.MEGACLI_QUESTIONS]
+        if any(found):
+            return
+
+
+def arcconf(probe: Probe) -> None:
+    """One controller after the other, as many as the first answer counts."""
+    count = 1
+    for number in range(1, 17):
+        if number > count:
+            return
+        argv = commands.arcconf(str(number))
+        result = probe.run(argv)
+        if result is None:
+            return
+        found = re.search(r"^Controllers found: (\d{1,2})", result.stdout, re.MULTILINE)
+        count = max(count, int(found[1])) if found else count
+        probe.tool(argv, lazy("arcconf.parse_arcconf"), number)
+
+
 def mvcli(probe: Probe) -> None:
     for kind in ("hba", "pd", "vd"):
         probe.tool(commands.mvcli(kind), lazy(f"mvcli.parse_mvcli_{kind}"))
+
+
+def mnv_cli(probe: Probe) -> None:
+    for kind in ("hba", "pd", "vd"):
+        probe.tool(commands.mnv_cli(kind), lazy("mnv_cli.parse_mnv_cli"))
+
+
+def hpe_bios(probe: Probe) -> None:
+    """``ilorest`` knows today's machines, ``conrep`` those before Gen10."""
+    for argv in (commands.HPE_ILOREST, commands.HPE_CONREP):
+        piece = probe.ask(argv, lazy("hpe_bios.parse_hpe_bios"))
+        if piece is not None:
+            probe.add(piece if probe.options.full else _lean(piece))
+            return
 
 
 def mdadm(probe: Probe) -> None:
@@ -172,7 +216,9 @@ def ipmi(probe: Probe) -> None:
         said.append(probe.tool(argv, parse))
         if probe.timed_out:
             return
-    if not all(said[:2]):
+    ports = [port for piece in probe.pieces if piece.bmc and piece.bmc.nic for port in piece.bmc.nic.nic_ports]
+    # The first channel may be one that is not in use.
+    if not all(said[:2]) or not any(port.ip_addresses for port in ports):
         probe.tool(commands.OPENIPMI, lazy("...ipmi.answers.parse_openipmi"))
 
 
@@ -207,8 +253,11 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "devlink": _simple(commands.DEVLINK, lazy("devlink.parse_devlink")),
     "mellanox": mellanox,
     "storcli": storcli,
-    "ssacli": _simple(commands.SSACLI, lazy("ssacli.parse_ssacli")),
+    "ssacli": ssacli,
+    "megacli": megacli,
+    "arcconf": arcconf,
     "mvcli": mvcli,
+    "mnv_cli": mnv_cli,
     "mdadm": mdadm,
     "zpool": _simple(commands.ZPOOL, lazy("zpool.parse_zpool")),
     "msecli": _simple(commands.MSECLI, lazy("msecli.parse_msecli")),
@@ -216,10 +265,13 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "ipmicfg": _simple(commands.IPMICFG, lazy("ipmicfg.parse_ipmicfg")),
     "lldpctl": _simple(commands.LLDPCTL, lazy("lldpctl.parse_lldpctl")),
     "nvidia-smi": _simple(commands.NVIDIA_SMI, lazy("nvidia_smi.parse_nvidia_smi")),
+    "amd-smi": _simple(commands.AMD_SMI, lazy("amd_smi.parse_amd_smi")),
     "rocm-smi": _simple(commands.ROCM_SMI, lazy("rocm_smi.parse_rocm_smi")),
     "dsu": dsu,
     "racadm": _simple(commands.RACADM, lazy("racadm.parse_racadm")),
     "sum": _simple(commands.SUM, lazy("supermicro_sum.parse_sum")),
+    "onecli": _simple(commands.ONECLI, lazy("onecli.parse_onecli")),
+    "hpe-bios": hpe_bios,
     "asrr-bioscontrol": _simple(commands.ASRR, lazy("asrr_bioscontrol.parse_asrr_bios")),
 }
 """In the order of starting, the slowest tool first; the order of merging is in :mod:`precedence`."""

@@ -11,24 +11,34 @@ from typing import Any, Optional
 from ...document.parts import Drive
 from ...document.values import text, word
 
+# Makers' names, which may stand anywhere in a model or a family.
+_MAKERS: Mapping[str, str] = {
+    **{
+        name.lower(): name for name in ("Intel", "Micron", "Crucial", "Samsung", "Toshiba", "KIOXIA", "HGST", "Hitachi")
+    },
+    **{name.lower(): name for name in ("Western Digital", "Seagate", "SanDisk", "Kingston", "SK hynix", "Solidigm")},
+    **{
+        name.lower(): name
+        for name in ("ADATA", "QEMU", "Fujitsu", "Maxtor", "Transcend", "Innodisk", "Apacer", "LITEON")
+    },
+    "wdc": "Western Digital",
+    "hynix": "SK hynix",
+}
 # Beginnings of model numbers.
-_DRIVE_VENDORS: Mapping[str, tuple[str, ...]] = {
-    "Intel": ("intel", "ssdsc", "ssdpe"),
-    "Micron": ("micron", "mtfd"),
-    "Crucial": ("crucial", "ct"),
-    "Samsung": ("samsung", "mz"),
-    "Toshiba": ("toshiba", "kxg"),
-    "KIOXIA": ("kioxia", "kcd", "kcm", "kpm"),
-    "HGST": ("hgst", "hus", "huh", "huc"),
-    "Hitachi": ("hitachi",),
-    "Western Digital": ("wdc", "wd", "wus", "wuh"),
-    "Seagate": ("seagate", "st"),
-    "SanDisk": ("sandisk",),
-    "Kingston": ("kingston",),
-    "SK hynix": ("sk hynix", "hynix", "hfs"),
-    "Solidigm": ("solidigm",),
-    "ADATA": ("adata",),
-    "QEMU": ("qemu",),
+_MODELS: Mapping[str, str] = {
+    "Intel": "ssdsc|ssdpe",
+    "Micron": "mtfd",
+    "Crucial": r"ct\d",
+    "Samsung": "mz",
+    "Toshiba": r"kxg|al1[3-5]s|mg0\d|mq0\d|dt01|px0\d|mk\d{4}[a-z]{4}$",
+    "KIOXIA": "kcd|kcm|kpm",
+    "HGST": "hus|huh|huc",
+    "Hitachi": "hua|hds|hdt|hdp|hts|hte|hcc",
+    "Western Digital": "wd|wus|wuh",
+    "Seagate": r"st\d",
+    "SK hynix": "hfs",
+    # HPE gives drives of all makers numbers of its own.
+    "HPE": r"[a-z]{2}\d{4}(\d\d)?[a-z]{5}$",
 }
 # What RAID controllers and BMCs show to the operating system in place of drives.
 _VIRTUAL = re.compile(
@@ -86,15 +96,24 @@ def drive_type(protocol: Optional[str], rotating: Optional[bool]) -> Optional[st
     return {True: "hdd", False: "ssd", None: None}[rotating]
 
 
-def drive_vendor(model: Any) -> Optional[str]:
-    """The maker that a drive's model number begins with (or whose name stands in it), or None."""
-    clean = (text(model) or "").lower()
-    prefixes = [(prefix, vendor) for vendor, found in _DRIVE_VENDORS.items() for prefix in found]
-    for prefix, vendor in prefixes:
-        # Two letters begin many a word; before a number they are a maker's.
-        if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
-            return vendor
-    return next((vendor for prefix, vendor in prefixes if len(prefix) > 4 and prefix in clean), None)
+def drive_vendor(*words: Any) -> Optional[str]:
+    """The maker of a drive, by the first of these words that tells: its model number, what it says of its maker, the
+    family that a tool has found for it. A name counts for more than the beginning of a number."""
+    clean = [(text(item) or "").lower() for item in words]
+    for item in clean:
+        named = [(item.find(sign), name) for sign, name in _MAKERS.items() if _stands(sign, item)]
+        # "Hitachi/HGST ...", "Crucial/Micron ...": a family of two makers does not say which.
+        if named and not ("/" in item and len({name for _place, name in named}) > 1):
+            return min(named)[1]
+    return next((name for item in clean for name, sign in _MODELS.items() if _begins(sign, item)), None)
+
+
+def _begins(signs: str, words: str) -> bool:
+    return re.search(rf"(?<![a-z0-9])(?:{signs})", words) is not None
+
+
+def _stands(sign: str, words: str) -> bool:
+    return sign in words and re.search(rf"(?<![a-z]){sign}", words) is not None
 
 
 def drive(
@@ -109,4 +128,5 @@ def drive(
     :param maker: what the tool calls the vendor, for models that say none.
     """
     kind = drive_type(protocol, rotating)
-    return Drive(vendor=drive_vendor(model) or maker, model=model, protocol=protocol, drive_type=kind, **fields)
+    vendor = drive_vendor(model, maker, fields.get("product_name"))
+    return Drive(vendor=vendor or maker, model=model, protocol=protocol, drive_type=kind, **fields)

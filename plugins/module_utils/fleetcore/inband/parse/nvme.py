@@ -12,7 +12,7 @@ from ...document.outputs import expect, json_object, mapping, parser
 from ...document.parts import Capability, Drive
 from ...document.values import clean_serial, firmware, integer, items, pci_address, pci_id, positive, text, word
 from .drives import device_name, drive
-from .smart import nvme_errors, nvme_hours, nvme_life, nvme_warning
+from .smart import celsius, counted, errors_of, life_left, nvme_counters, nvme_warning, nvme_warnings
 
 
 @parser("nvme")
@@ -102,16 +102,18 @@ def parse_nvme_id_ctrl(raw: str, name: Optional[str] = None) -> Device:
 def parse_nvme_smart_log(raw: str, name: Optional[str] = None) -> Device:
     """Health of the drive ``name``; the log does not name the drive."""
     body = json_object(raw, "nvme", "not a SMART log")
-    log = {**body, "percentage_used": body.get("percent_used", body.get("percentage_used"))}
-    log["critical_warning"] = mapping(body.get("critical_warning")).get("value", body.get("critical_warning"))
-    warning = nvme_warning(log)
+    warnings = body.get("critical_warning")
+    log = {**body, "critical_warning": mapping(warnings).get("value", warnings)}
+    warning, counters = nvme_warning(log), nvme_counters(log)
     expect("nvme", warning is not None, "not a SMART log")
     found = Drive(
         logical_name=device_name(name),
         protocol="nvme",
         smart_status="failed" if warning else "ok",
-        smart_errors=nvme_errors(log),
-        power_on_hours=nvme_hours(log),
-        life_left_percent=nvme_life(log),
+        smart_errors=(*nvme_warnings(log), *errors_of(counters)),
+        power_on_hours=counted(log.get("power_on_hours")),
+        life_left_percent=life_left(body.get("percent_used", body.get("percentage_used"))),
+        temperature_celsius=celsius(log.get("temperature")),
+        counters=counters,
     )
     return Device(drives=(found,))
