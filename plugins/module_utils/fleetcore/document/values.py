@@ -122,9 +122,9 @@ def clean_serial(value: Any) -> Optional[str]:
     """A serial number, part number, SKU or asset tag; None also for the figures that stand for none: "0",
     "0123456789", and for bytes that are no text: control characters between others."""
     clean = word(value)
-    if isinstance(value, str) and not value.isprintable():
+    if isinstance(value, str) and _NO_TEXT.search(value):
         core = _FILLING.sub("", value)
-        if _NO_TEXT.search(core) or (_NO_TEXT.search(value) and not core.isascii()):
+        if _NO_TEXT.search(core) or not core.isascii():
             return None
     squeezed = _SEPARATORS.sub("", clean or "").lower()
     return None if squeezed in _NO_NUMBER or _NO_NUMBERS.match(squeezed) else clean
@@ -231,7 +231,7 @@ def pci_address(value: Any) -> Optional[str]:
 
 def card_of(address: Optional[str]) -> Optional[str]:
     """The address of a PCI card: without the function."""
-    return address.rpartition(".")[0] if address else None
+    return address.rsplit(".", 1)[0] if address else None
 
 
 def size_bytes(value: Any, *, binary: bool) -> Optional[int]:

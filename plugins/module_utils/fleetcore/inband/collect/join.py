@@ -22,6 +22,7 @@ from ...document.parts import Capability, Drive, Firmware, FirmwareEntry, Nic, N
 from ...document.sections import FIELDS
 from ..parse.drives import is_virtual
 from . import precedence
+from .bays import with_bays
 
 Piece = tuple[str, Device]
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def join(pieces: Sequence[Piece]) -> Device:
     for name in FIELDS:
         found = _told(pieces, name)
         if found:
-            parts[name] = _section(name, found, won)
+            parts[name] = _drives(pieces, found, won) if name == "drives" else _section(name, found, won)
     parts = _linked(parts)
     for path, sources in with_rows(parts).items():
         won.setdefault(path, []).extend(sources)
@@ -63,6 +64,21 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
         return _field(name, found, won)
     groups = _positions(listed) if name == "cpus" else _groups(name, listed)
     return tuple(_merged(name, group, won) for group in _allowed(name, groups))
+
+
+def _drives(pieces: Sequence[Piece], found: list[tuple[str, Any]], won: dict[str, list[str]]) -> tuple[Drive, ...]:
+    """Drives that are none of another's repeats. What was said of others won nothing."""
+    listed = [(source, item) for source, values in found for item in values]
+    merged = []
+    for group in with_bays(_groups("drives", listed), pieces):
+        below: dict[str, list[str]] = {}
+        merged.append((_merged("drives", _best_first("drives", group), below), below))
+    kept = _without_repeats(tuple(item for item, _below in merged if not is_virtual(item.model)))
+    for item, below in merged:
+        if any(item is other for other in kept):
+            for path, sources in below.items():
+                won.setdefault(path, []).extend(sources)
+    return kept
 
 
 # -- which pieces are the same component -------------------------------------------------------------------------------
@@ -300,7 +316,7 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
     """Names that tools have for each other's components become their ids; PCI names and slots reach what is in them."""
     controllers: tuple[StorageController, ...] = parts.get("storage_controller", ())
     named = {alias: item.id for item in controllers for alias in _aliases(item) if item.id}
-    drives = _without_repeats(tuple(item for item in parts.get("drives", ()) if not is_virtual(item.model)))
+    drives: tuple[Drive, ...] = parts.get("drives", ())
     serials: dict[str, str] = {}
     for drive in drives:
         for alias in (drive.id, drive.logical_name, drive.slot):

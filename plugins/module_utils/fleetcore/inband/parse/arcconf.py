@@ -62,7 +62,7 @@ def _controller(values: Mapping[str, str], name: str) -> StorageController:
     model = word(values.get("Controller Model"))
     # "PCI Address (Bus:Device:Function) : 0:21:0:0": the domain comes first, all numbers are hexadecimal.
     place = next((value for key, value in values.items() if key.startswith("PCI Address")), "")
-    digits = re.search(r"(?:^|:)([0-9a-fA-F]{1,4}):([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2}):([0-7])$", place)
+    digits = re.search(r"(?:^|[:\s])([0-9a-fA-F]{1,4}):([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2}):([0-7])$", place)
     address = pci_address(":".join(f"{int(part, 16):02x}" for part in digits.groups())) if digits else None
     return StorageController(
         id=address or name,

@@ -105,6 +105,8 @@ _CONVERTED: Mapping[int, Mapping[str, tuple[str, Callable[[Optional[str]], Any]]
         "threads": ("thread_count", positive),
     },
     9: {"in_use": ("current_usage", _is("In Use")), "bus_address": ("bus_address", pci_address)},
+    16: {"maximum_bytes": ("maximum_capacity", _binary)},
+    19: {"size_bytes": ("range_size", _binary)},
     17: {
         "size_bytes": ("size", _binary),
         "speed_hz": ("speed", _mega),

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Optional
 
 from ...document.parts import Drive
@@ -40,11 +41,22 @@ _MODELS: Mapping[str, str] = {
     # HPE gives drives of all makers numbers of its own.
     "HPE": r"[a-z]{2}\d{4}(\d\d)?[a-z]{5}$",
 }
-# What RAID controllers and BMCs show to the operating system in place of drives.
+# What RAID controllers and BMCs show to the operating system in place of drives: words in a vendor or a model, and
+# vendors of controllers and BMCs, which make no drives.
 _VIRTUAL = re.compile(
     r"perc[ _]|m(ega)?raid|praid|\bmr\d{3,4}|serve?raid|logical[ _]?(volume|drv)|del+boss|\bboss-|boot controller"
-    r"|\bvd\b|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid"
-    r"|hpe? smart array",
+    r"|\bvd\b|virtual[ _]?(disk|hdisk|floppy|cdrom|media)|^(avago|lsi|broadcom)$|raid ?\d|idsdm|\bluns?\b|marvell_?raid"
+    r"|hpe? smart array|^r(s|ms)[23bp]\w{4,}$|^smc[23]\d{3}$|^adaptec$|^asr[78]\d{3}|^smartraid|^areca$|^arc-1\d{3}"
+    r"|^3ware$|^amcc$|^(idrac|ami|lcdrive|imm|xcc)$",
+    re.IGNORECASE,
+)
+# Vendors and products of storage arrays, which lend volumes to many machines.
+_REMOTE = re.compile(
+    r"^(3pardata|lio-org|pure|dgc|compelnt|nimble|eqlogic|xtremio|infinidat|datacore|hsv\d+|symmetrix"
+    r"|iet|comstar|synology|qnap|truenas|freenas|scst_\w+|opnfiler|nexenta|violin|tintri|dothill|reduxio|kaminario)$"
+    r"|^(2145|2107\d*|2810xiv|flashsystem.*|open-v.*|df600\w*|msa[ ]?\d.*|p2000.*|md3\d\d\w*|xsg1|s5500t|eternus.*"
+    r"|iscsi (disk|storage)|universal xport|virtual-disk|flasharray|vraid|powerstore|unity|storeserv.*)\b"
+    r"|dellemc-powerstore|netapp ontap controller|pure storage|^linux$|spdk bdev",
     re.IGNORECASE,
 )
 _NAMESPACE = re.compile(r"^(/dev/)?(nvme\d+)(?:c\d+)?(?:n\d+)?$")
@@ -76,6 +88,11 @@ def gbps(value: Any) -> Optional[float]:
 def is_virtual(*names: Optional[str]) -> bool:
     """Do vendor or model say that this is a RAID volume or a BMC's virtual medium, not a drive?"""
     return any(_VIRTUAL.search(name) for name in names if name)
+
+
+def is_remote(*names: Optional[str]) -> bool:
+    """Do vendor or model say that this is a volume of a storage array, which is not the machine's?"""
+    return any(_REMOTE.search(name) for name in names if name)
 
 
 def protocol_of(words: Optional[str]) -> Optional[str]:
@@ -130,3 +147,16 @@ def drive(
     kind = drive_type(protocol, rotating)
     vendor = drive_vendor(model, maker, fields.get("product_name"))
     return Drive(vendor=vendor or maker, model=model, protocol=protocol, drive_type=kind, **fields)
+
+
+def whole(found: Iterable[Optional[Drive]]) -> tuple[Drive, ...]:
+    """Drives, where each namespace of an NVMe drive is listed: their sizes together are that of the drive."""
+    drives: dict[tuple[Optional[str], Optional[str]], Drive] = {}
+    for item in found:
+        if item is not None:
+            key = (item.logical_name, item.serial)
+            other = drives.get(key)
+            if other is not None and item.protocol == "nvme" and item.capacity_bytes and other.capacity_bytes:
+                drives[key] = replace(other, capacity_bytes=other.capacity_bytes + item.capacity_bytes, wwn=None)
+            drives.setdefault(key, item)
+    return tuple(drives.values())

@@ -114,7 +114,7 @@ def _drive(controller: str, place: str, values: Mapping[str, str], lines: list[s
         wwn=wwn(values.get("WWN")),
         firmware=firmware(values.get("Device Firmware Level")),
         capacity_bytes=positive(int(sectors[1], 16), block) if sectors else None,
-        block_size_bytes=block,
+        block_size_bytes=positive(values.get("Sector Size")),
         capable_speed_gbps=gbps(values.get("Device Speed")),
         negotiated_speed_gbps=gbps(values.get("Link Speed")),
         storage_controller=controller,

@@ -13,7 +13,7 @@ from ...document.model import Device
 from ...document.outputs import at, decoded, expect, first_word, json_object, mapping, parser
 from ...document.parts import Capability, Drive
 from ...document.values import clean_serial, firmware, integer, items, positive, text, word, wwn
-from .drives import device_name, drive, is_virtual
+from .drives import device_name, drive, is_remote, is_virtual
 from .smart import ata_counters, celsius, counted, errors_of, life_left, nvme_counters, nvme_warnings
 
 # smartctl(8), EXIT STATUS: a bit mask. Bits 0 to 2 are about the run, the others about the drive.
@@ -81,7 +81,8 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     serial = clean_serial(body.get("serial_number"))
     messages = "; ".join(_messages(body, ("error", "information", "warning")))
     expect("smartctl", model or serial, messages or EXIT_BITS[1], exit_status=status)
-    if is_virtual(first_word(body, "vendor", "scsi_vendor"), model) or not _is_disk(body):
+    names = (first_word(body, "vendor", "scsi_vendor"), model)
+    if is_virtual(*names) or is_remote(*names) or not _is_disk(body):
         return Device()
     return Device(drives=(_drive(body, status, model, serial, full),))
 

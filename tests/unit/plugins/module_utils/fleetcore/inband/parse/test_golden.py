@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.parse import (
+    amd_smi,
+    arcconf,
     asrr_bioscontrol,
     cpuinfo,
     devlink,
@@ -24,6 +26,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.p
     dsu,
     ethtool,
     hdparm,
+    hpe_bios,
     ipmicfg,
     ipmitool,
     lldpctl,
@@ -31,11 +34,14 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.p
     lshw,
     lspci,
     mdadm,
+    megacli,
     mellanox,
+    mnv_cli,
     msecli,
     mvcli,
     nvidia_smi,
     nvme,
+    onecli,
     racadm,
     rocm_smi,
     smartctl,
@@ -48,6 +54,8 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ipmi imp
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 PARSERS = {
+    "amd_smi": amd_smi.parse_amd_smi,
+    "arcconf": arcconf.parse_arcconf,
     "asrr_bioscontrol": asrr_bioscontrol.parse_asrr_bios,
     "cpuinfo": cpuinfo.parse_cpuinfo,
     "devlink": devlink.parse_devlink,
@@ -57,6 +65,7 @@ PARSERS = {
     "ethtool_module": lambda raw: ethtool.parse_ethtool_module(raw, "eno1"),
     "ethtool_permanent": lambda raw: ethtool.parse_ethtool_permanent(raw, "eno1"),
     "hdparm": hdparm.parse_hdparm,
+    "hpe_bios": hpe_bios.parse_hpe_bios,
     "ipmicfg": ipmicfg.parse_ipmicfg,
     "ipmitool_fru": ipmitool.parse_ipmitool_fru,
     "ipmitool_lan": ipmitool.parse_ipmitool_lan,
@@ -66,8 +75,10 @@ PARSERS = {
     "lshw": lshw.parse_lshw,
     "lspci": lspci.parse_lspci,
     "mdadm": mdadm.parse_mdadm,
+    "megacli": megacli.parse_megacli,
     "mlxup": mellanox.parse_mlxup,
     "msecli": msecli.parse_msecli,
+    "mnv_cli": mnv_cli.parse_mnv_cli,
     "mstflint": lambda raw: mellanox.parse_mstflint(raw, "3b:00.0"),
     "mvcli_hba": mvcli.parse_mvcli_hba,
     "mvcli_pd": mvcli.parse_mvcli_pd,
@@ -76,6 +87,7 @@ PARSERS = {
     "nvme_id_ctrl": lambda raw: nvme.parse_nvme_id_ctrl(raw, "/dev/nvme0"),
     "nvme_list": nvme.parse_nvme_list,
     "nvme_smart_log": lambda raw: nvme.parse_nvme_smart_log(raw, "/dev/nvme0"),
+    "onecli": onecli.parse_onecli,
     "openipmi": openipmi.parse_openipmi,
     "racadm": racadm.parse_racadm,
     "rocm_smi": rocm_smi.parse_rocm_smi,
