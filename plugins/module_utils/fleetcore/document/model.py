@@ -29,6 +29,7 @@ from .parts import (
     Bios,
     BiosConfiguration,
     Bmc,
+    Board,
     Boot,
     Component,
     Cpld,
@@ -220,6 +221,9 @@ class Device(Component):
     )
     enclosures: tuple[Enclosure, ...] = field(
         default=(), metadata=parts("Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True)
+    )
+    boards: tuple[Board, ...] = field(
+        default=(), metadata=parts("Boards", "chassis", details=("part_number",), bmc_first=True)
     )
     batteries: tuple[Battery, ...] = field(
         default=(), metadata=parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)

@@ -258,6 +258,15 @@ class Enclosure(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
+class Board(Component):
+    """A board or assembly that is swapped as one part and is no part of another kind: a riser, a board of GPUs."""
+
+    id: Optional[str] = None
+    slot: Optional[str] = None
+    part_number: Optional[str] = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class PcieDevice(Component):
     id: Optional[str] = None
     slot: Optional[str] = None

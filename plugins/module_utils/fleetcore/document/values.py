@@ -84,6 +84,12 @@ _NO_NUMBER = listed(
 _NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$")
 _MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_NO_UUIDS = listed(
+    """
+    03000200-0400-0500-0006-000700080009 00020003-0004-0005-0006-000700080009 01020304-0506-0708-090a-0b0c0d0e0f10
+    12345678-1234-5678-90ab-cddeefaabbcc 10203040-5060-7080-90a0-b0c0d0e0f000
+    """
+)
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
 _PCI = re.compile(r"^(?:pci@)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})[.:]([0-9a-f]{1,2})$", re.IGNORECASE)
@@ -152,9 +158,9 @@ def clean_mac(value: Any) -> Optional[str]:
 
 
 def clean_uuid(value: Any) -> Optional[str]:
-    """A UUID in lower case; None if it is malformed, all zero or all ones."""
+    """A UUID in lower case; None if it is malformed, of one digit only, or one that makers leave in all machines."""
     clean = (text(value) or "").lower()
-    return clean if _UUID.match(clean) and set(clean) - set("-0") and set(clean) - set("-f") else None
+    return clean if _UUID.match(clean) and len(set(clean)) > 2 and clean not in _NO_UUIDS else None
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

@@ -29,7 +29,9 @@ SSACLI_TOOLS = ("ssacli", "hpssacli", "hpacucli")
 SSACLI_QUESTION: Argv = ("ctrl", "all", "show", "config", "detail")
 SSACLI: Argv = (SSACLI_TOOLS[0], *SSACLI_QUESTION)
 MEGACLI_TOOLS = ("MegaCli64", "MegaCli", "megacli")
-MEGACLI_QUESTIONS = tuple((what, "-aALL", "-NoLog") for what in ("-AdpAllInfo", "-LdPdInfo", "-PDList"))
+MEGACLI_QUESTIONS = tuple(
+    (what, "-aALL", "-NoLog") for what in ("-AdpAllInfo", "-LdPdInfo", "-PDList", "-AdpGetPciInfo")
+)
 ZPOOL: Argv = ("zpool", "list", "-H", "-p", "-v", "-P")
 NVIDIA_SMI: Argv = ("nvidia-smi", "-q", "-x")
 ROCM_SMI: Argv = (

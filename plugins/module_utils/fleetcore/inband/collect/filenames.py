@@ -47,6 +47,10 @@ _NAMES: tuple[tuple[str, Argv], ...] = (
         r"(?i:megacli)(?:64)?[/_-]-?(?i:ldpdinfo|ldinfo).{0,20}$",
         (commands.MEGACLI_TOOLS[0], *commands.MEGACLI_QUESTIONS[1]),
     ),
+    (
+        r"(?i:megacli)(?:64)?[/_-]-?(?i:adp(?:get)?pciinfo).{0,20}$",
+        (commands.MEGACLI_TOOLS[0], *commands.MEGACLI_QUESTIONS[3]),
+    ),
     (r"(?i:megacli)(?:64)?[/_-]-?(?i:pdlist).{0,20}$", (commands.MEGACLI_TOOLS[0], *commands.MEGACLI_QUESTIONS[2])),
     (r"arcconf(?:[/_-](?:getconfig)?[/_-]?(?:al)?)?" + _END, commands.arcconf("1")),
     (r"arcconf[/_-](?:getconfig[/_-]?)?(\d{1,2})(?:[/_-]al)?" + _END, commands.arcconf(r"\1")),

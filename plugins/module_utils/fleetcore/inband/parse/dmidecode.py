@@ -16,7 +16,7 @@ from .dmi import Record
 
 Fields = Mapping[str, Optional[str]]
 # Up to version 2.6 the type has a line of its own, and everything behind it is one tab deeper.
-_OLD = re.compile(r"^Handle 0x([0-9A-Fa-f]{1,8})[ \t]*\r?\n\tDMI type (\d{1,3})\b.*", re.MULTILINE)
+_OLD = re.compile(r"^Handle 0x([0-9A-Fa-f]{1,8})[ \t]*\r?\n(?:\t| {8})DMI type (\d{1,3})\b.*", re.MULTILINE)
 _HANDLE = r"^Handle 0x([0-9A-Fa-f]{1,8}), DMI type (\d{1,3})\b"
 
 
@@ -34,7 +34,13 @@ def parse_records(raw: str) -> list[Record]:
     """The structures that the device document knows, as records of :mod:`dmi`."""
     content = decoded(raw)
     if _OLD.search(content):
-        content = _OLD.sub(r"Handle 0x\1, DMI type \2", content).replace("\n\t", "\n")
+        expect(
+            "dmidecode",
+            "Information Block" not in content[:20_000],
+            "text of version 1 is not understood",
+            absent=False,
+        )
+        content = re.sub(r"\n(?:\t| {8})", "\n", _OLD.sub(r"Handle 0x\1, DMI type \2", content))
     found = [(int(head[2]), int(head[1], 16) & 0xFFFF, lines) for head, lines in blocks(content, _HANDLE)]
     none = re.search(r"^#? ?No SMBIOS nor DMI", content[:5000], re.MULTILINE) is not None
     expect("dmidecode", found, "no structure in the output", absent=none)

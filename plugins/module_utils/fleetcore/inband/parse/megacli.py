@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``MegaCli -AdpAllInfo``, ``-PDList`` and ``-LdPdInfo`` (each with ``-aALL``): MegaRAID controllers of the years
-before storcli."""
+"""``MegaCli -AdpGetPciInfo``, ``-AdpAllInfo``, ``-PDList``, ``-LdPdInfo`` (each with ``-aALL``): MegaRAID controllers
+of the years before storcli."""
 
 from __future__ import annotations
 
@@ -13,12 +13,24 @@ from typing import Optional
 from ...document.model import Device
 from ...document.outputs import blocks, expect, health, pairs, parser, said
 from ...document.parts import Drive, StorageController, Volume
-from ...document.values import clean_serial, firmware, integer, pci_id, positive, size_bytes, word, wwn
+from ...document.values import (
+    clean_serial,
+    firmware,
+    hexadecimal,
+    integer,
+    pci_address,
+    pci_id,
+    positive,
+    size_bytes,
+    word,
+    wwn,
+)
 from .drives import drive, gbps, protocol_of
 from .smart import celsius
 
 _PART = (
-    r"^Adapter #(?P<adapter>\d{1,3})\s*$|^Virtual (?:Drive|Disk): (?P<volume>\d{1,4})\b"
+    r"^Adapter (?:#(?P<adapter>\d{1,3})\s*$|(?P<listed>\d{1,3}) -- )|^PCI information for Controller (?P<bus>\d{1,3})"
+    r"|^Virtual (?:Drive|Disk): (?P<volume>\d{1,4})\b"
     r"|^Enclosure Device ID:\s*(?P<enclosure>\d{1,5}|N/A)?\s*$"
 )
 
@@ -35,9 +47,13 @@ def parse_megacli(raw: str) -> Device:
     volumes: list[tuple[Volume, list[str]]] = []
     for head, lines in blocks(raw, _PART):
         values = pairs(lines)
-        if head["adapter"]:
-            adapter = f"c{head['adapter']}"
-            if word(values.get("Product Name")):
+        number = head["adapter"] or head["listed"] or head["bus"]
+        if number:
+            adapter = f"c{number}"
+            place = _address(values)
+            if place:
+                controllers.append(StorageController(id=adapter, bus_info=place, metadata={"controller": adapter}))
+            elif word(values.get("Product Name")):
                 controllers.append(_controller(adapter, values))
         elif head["volume"] and adapter:
             volumes.append((_volume(adapter, head["volume"], values), []))
@@ -54,6 +70,14 @@ def parse_megacli(raw: str) -> Device:
         drives=tuple(drives.values()),
         volumes=tuple(replace(item, physical_drives=tuple(dict.fromkeys(names))) for item, names in volumes),
     )
+
+
+def _address(values: Mapping[str, str]) -> Optional[str]:
+    """Of ``-AdpGetPciInfo``, whose numbers are hexadecimal."""
+    bus, device, function = (hexadecimal(values.get(f"{name} Number")) for name in ("Bus", "Device", "Function"))
+    if bus is None or device is None or function is None:
+        return None
+    return pci_address(f"{bus:02x}:{device:02x}.{function:x}")
 
 
 def _controller(name: str, values: Mapping[str, str]) -> StorageController:

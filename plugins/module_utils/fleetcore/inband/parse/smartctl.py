@@ -49,7 +49,8 @@ def _json(raw: str, problem: str) -> Mapping[str, Any]:
     :raises ParseError: it is none; of text it says the version.
     """
     found = re.match(
-        r"smartctl (pre-)?(\d{1,2}\.\d{1,2})\b|smartctl: invalid option|# ?/dev/|/dev/\S+ -d ", decoded(raw).lstrip()
+        r"smartctl (pre-|version )?(\d{1,2}\.\d{1,2})\b|smartctl: invalid option|# ?/dev/|/dev/\S+ -d ",
+        decoded(raw).lstrip(),
     )
     words = f"text of version {found[2]}" if found and found[2] else "its text"
     expect("smartctl", not found, f"{words} is not understood: it takes the JSON of 7.0 and later (-j)", absent=False)

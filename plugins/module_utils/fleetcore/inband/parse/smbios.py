@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 from ...document.model import Device
 from ...document.outputs import parser
-from ...document.values import CHASSIS_TYPES, in_order, named, text
+from ...document.values import CHASSIS_TYPES, clean_uuid, in_order, named, text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record
@@ -163,14 +163,14 @@ def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2
 def uuid(raw: bytes, version: tuple[int, int] = (3, 0)) -> Optional[str]:
     """16 bytes as a UUID in lower case; since 2.6 the first three fields are little-endian (7.2.1).
 
-    All 0 or FF: None.
+    What :func:`clean_uuid` takes for none, such as all 0 or FF, is None.
     """
-    if len(raw) != 16 or raw in (b"\x00" * 16, b"\xff" * 16):
+    if len(raw) != 16:
         return None
     if version >= (2, 6):
         raw = raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]
     digits = raw.hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return clean_uuid("-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])))
 
 
 _BOARD_TYPES = in_order(
