@@ -80,3 +80,10 @@ def uncollected(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
     if broken or not asked or Verdict.COLLECTED in verdicts.values():
         return broken
     return asked
+
+
+def unanswered(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Parts of field ``name`` that were asked one by one and did not answer, by the entry of the coverage."""
+    coverage = after.get("coverage", {})
+    found = {entry: frozenset(coverage.get(entry, {}).get("parts", ())) for entry in speakers(name, before, after)}
+    return {entry: names for entry, names in found.items() if names}

@@ -40,15 +40,19 @@ NVME_WARNINGS: Mapping[int, str] = {
 _ABOUT_THE_DRIVE = range(4, 8)
 
 
+# Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
+_BEHIND = re.compile(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]")
 _MODELS = ("scsi_product", "product", "model_name", "scsi_model_name")
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``."""
+    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``, ``label`` the drive's own name
+    where it is one of several behind a device."""
 
     name: str
     type: Optional[str] = None
+    label: Optional[str] = None
 
 
 @parser("smartctl")
@@ -61,7 +65,8 @@ def parse_smartctl_scan(raw: str) -> list[Scanned]:
     for item in items(body.get("devices")):
         name = text(item.get("name"))
         if name and name.startswith("/"):
-            out.append(Scanned(name, text(item.get("type"))))
+            behind = _BEHIND.search(text(item.get("info_name")) or "")
+            out.append(Scanned(name, text(item.get("type")), f"{name} {behind[0]}" if behind else None))
     return list(dict.fromkeys(out))
 
 
@@ -94,8 +99,7 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
     rotation = integer(body.get("rotation_rate"))
     rotating = rotation > 0 if rotation is not None else None
     named = text(at(body, "device", "name"))
-    # Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
-    behind = re.search(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]", text(at(body, "device", "info_name")) or "")
+    behind = _BEHIND.search(text(at(body, "device", "info_name")) or "")
     if named and behind:
         named = f"{named} {behind[0]}"
     lunit = body.get("logical_unit_id")
