@@ -50,7 +50,7 @@ def disks(probe: Probe) -> list[Disk]:
         if re.match(r"^nvme\d+n\d+$", name):
             for controller in _controllers(probe, name, target):
                 spaces.setdefault(controller, []).append(name)
-        elif re.match(r"^(sd|vd|hd|mmcblk|xvd)", name) and "/virtual/" not in target and "/usb" not in target:
+        elif re.match(r"^(?:(?:sd|vd|hd|xvd)|mmcblk\d+$)", name) and "/virtual/" not in target and "/usb" not in target:
             out.append(Disk(name, target, (name,), _kind(probe, name, target)))
     known = {name for name in probe.names(NVME, optional=True) if re.match(r"^nvme\d+$", name)}
     for name in sorted({*spaces, *known}):

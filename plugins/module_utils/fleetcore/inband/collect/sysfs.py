@@ -22,7 +22,7 @@ from ...document.parts import (
     PcieDevice,
     StorageController,
 )
-from ...document.values import clean_mac, clean_uuid, firmware, integer, pci_id, positive, text, word, wwn
+from ...document.values import clean_mac, clean_uuid, firmware, hexadecimal, integer, pci_id, positive, text, word, wwn
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo
 from .parsers import lazy
@@ -108,7 +108,7 @@ def kernel(probe: Probe) -> None:
     if machine:
         device = replace(device, cpus=tuple(replace(item, architecture=machine) for item in device.cpus))
     nodes = _numa_nodes(probe)
-    total = _kilobytes(probe.text("/proc/meminfo"))
+    total = _memory(probe, "/sys/devices/system/memory", "/proc/meminfo")
     probe.add(
         replace(
             device,
@@ -127,16 +127,19 @@ def _numa_nodes(probe: Probe) -> tuple[NumaNode, ...]:
         NumaNode(
             id=str(number),
             cpus=text(probe.text(f"{base}/node{number}/cpulist")),
-            memory_bytes=_kilobytes(probe.text(f"{base}/node{number}/meminfo")),
+            memory_bytes=_memory(probe, f"{base}/node{number}", f"{base}/node{number}/meminfo"),
         )
         for number in numbers
     )
 
 
-def _kilobytes(meminfo: Optional[str]) -> Optional[int]:
-    """All memory that the kernel has, of ``/proc/meminfo`` or that of a NUMA node."""
-    found = re.search(r"MemTotal:\s+(\d{1,15}) kB", meminfo or "")
-    return positive(int(found[1]), 1024) if found else None
+def _memory(probe: Probe, folder: str, meminfo: str) -> Optional[int]:
+    """All memory, of the machine or of a node: the blocks in which the kernel manages it; where it has none, what it
+    has left after taking some for itself."""
+    blocks = [name for name in probe.names(folder, optional=True) if re.match(r"^memory\d+$", name)]
+    size = hexadecimal(probe.text("/sys/devices/system/memory/block_size_bytes"))
+    left = re.search(r"MemTotal:\s+(\d{1,15}) kB", probe.text(meminfo) or "")
+    return positive(len(blocks), size or 0) or (positive(left[1], 1024) if left else None)
 
 
 def _system(probe: Probe, machine: Optional[str]) -> Optional[OperatingSystem]:

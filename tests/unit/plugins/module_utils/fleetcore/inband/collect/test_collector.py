@@ -684,6 +684,10 @@ def module(size):
 def test_memory_that_no_module_tells_is_the_kernels():
     host = FakeHost({**MACHINE, "/proc/meminfo": MEMORY})
     assert look(host)[0]["metadata"]["memory_bytes"] == str(32768000 * 1024)
+    blocks = {f"/sys/devices/system/memory/memory{number}/state": "online\n" for number in range(16)}
+    blocks["/sys/devices/system/memory/block_size_bytes"] = "80000000\n"
+    whole, _capture = look(FakeHost({**MACHINE, **blocks, "/proc/meminfo": MEMORY}))
+    assert whole["metadata"]["memory_bytes"] == str(32 * 1024**3)  # what the kernel has taken for itself, too
     tables = {commands.DMIDECODE: "# dmidecode 3.3\n" + module("32 GB")}
     document, _capture = look(FakeHost({**MACHINE, "/proc/meminfo": MEMORY}, tables))
     assert document["memory"][0]["size_bytes"] == 32 * 1024**3
