@@ -123,7 +123,10 @@ def nvme(probe: Probe) -> None:
 
 
 def hdparm(probe: Probe) -> None:
-    for name in _asked(probe, _drives(probe), "hdparm"):
+    """Drives that speak ATA; others answer with an error."""
+    known = storage.disks(probe)
+    listed = [f"/dev/{disk.name}" for disk in known if storage.protocol(probe, disk) == "sata" and not disk.kind]
+    for name in _asked(probe, listed if known else _drives(probe), "hdparm"):
         if name.startswith(("/dev/sd", "/dev/hd")):
             probe.tool(commands.hdparm(name), lazy("hdparm.parse_hdparm"), name, part=name)
 

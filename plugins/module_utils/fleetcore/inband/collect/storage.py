@@ -20,6 +20,8 @@ from .sysfs import ADDRESS
 BLOCK = "/sys/block"
 NVME = "/sys/class/nvme"
 VOLUME = "volume"
+# Transports of NVMe that lead out of the machine.
+_FABRICS = ("tcp", "rdma", "fc", "loop")
 # SCSI channels on which a controller's driver shows the volumes that it makes of drives, by its name.
 _VOLUME_CHANNELS = {"megaraid_sas": (2, 3), "mpt3sas": (1,), "mpt2sas": (1,), "aacraid": (0,)}
 # Virtual disks are the drives of a virtual machine, although their names are those of volumes.
@@ -54,8 +56,8 @@ def disks(probe: Probe) -> list[Disk]:
             out.append(Disk(name, target, (name,), _kind(probe, name, target)))
     known = {name for name in probe.names(NVME, optional=True) if re.match(r"^nvme\d+$", name)}
     for name in sorted({*spaces, *known}):
-        transport = probe.text(f"{NVME}/{name}/transport") or "pcie"
-        kind = "" if transport == "pcie" else f"nvme-{transport}"
+        transport = probe.text(f"{NVME}/{name}/transport")
+        kind = f"nvme-{transport}" if transport in _FABRICS else ""
         if is_virtual(probe.text(f"{NVME}/{name}/model")):
             kind = VOLUME
         target = probe.link(f"{NVME}/{name}") or probe.link(f"{BLOCK}/{(spaces.get(name) or [''])[0]}") or ""
@@ -134,7 +136,7 @@ def _drive(probe: Probe, disk: Disk) -> Drive:
     device = f"{NVME}/{disk.name}" if nvme else f"{BLOCK}/{disk.name}/device"
     base = f"{BLOCK}/{(disk.spaces or (disk.name,))[0]}"
     model = word(probe.text(f"{device}/model"))
-    protocol = "nvme" if nvme else _protocol(probe, base, disk.target)
+    spoken = protocol(probe, disk)
     rotating = {"1": True, "0": False}.get(probe.text(f"{base}/queue/rotational") or "")
     addresses = ADDRESS.findall(disk.target)
     sizes = [_sectors(probe, space) for space in disk.spaces]
@@ -144,8 +146,8 @@ def _drive(probe: Probe, disk: Disk) -> Drive:
         serial=_serial(probe, device, base),
         logical_name=device_name(disk.name),
         firmware=firmware(probe.text(f"{device}/firmware_rev") or probe.text(f"{device}/rev")),
-        protocol=protocol,
-        drive_type=drive_type(protocol, rotating),
+        protocol=spoken,
+        drive_type=drive_type(spoken, rotating),
         wwn=_wwn(probe, device, base),
         capacity_bytes=positive(sum(size or 0 for size in sizes)),
         block_size_bytes=positive(probe.text(f"{base}/queue/logical_block_size")),
@@ -201,14 +203,18 @@ def _sectors(probe: Probe, space: str) -> Optional[int]:
     return positive(integer(probe.text(f"{BLOCK}/{space}/size")), 512)
 
 
-def _protocol(probe: Probe, base: str, target: str) -> Optional[str]:
-    if "/virtio" in target:
+def protocol(probe: Probe, disk: Disk) -> Optional[str]:
+    """``nvme``, ``sata``, ``sas``, ``virtio``; ``scsi`` for what is one of the others behind a controller."""
+    device = f"{BLOCK}/{disk.name}/device"
+    if disk.name.startswith("nvme"):
+        return "nvme"
+    if "/virtio" in disk.target:
         return "virtio"
-    if "/ata" in target or probe.text(f"{base}/device/vendor") == "ATA":
+    if "/ata" in disk.target or probe.text(f"{device}/vendor") == "ATA":
         return "sata"
-    if "/end_device-" in target or probe.text(f"{base}/device/sas_address"):
+    if "/end_device-" in disk.target or probe.text(f"{device}/sas_address"):
         return "sas"
-    return protocol_of("scsi") if "/host" in target else None
+    return protocol_of("scsi") if "/host" in disk.target else None
 
 
 def _serial(probe: Probe, device: str, base: str) -> Optional[str]:

@@ -7,11 +7,16 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import to_dict
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.archive import load
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.capture import Replay
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.collector import replay
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.probe import Options, Probe
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.collect.sources import hdparm
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import CommandResult
 
 FABRIC = "virtual/nvme-subsystem"
 
@@ -196,6 +201,23 @@ def test_volumes_of_raid_controllers_are_no_drives(machine, device, channel, dri
     document = machine.look()
     assert bool(document.get("drives")) is is_drive
     assert "remote_volumes" not in document
+
+
+def test_hdparm_is_asked_about_drives_that_speak_ata(machine):
+    machine.scsi("sda", "pci0000:00/0000:05:00.0/host3/end_device-3:1/target3:0:0/3:0:0:0", 800, model="EX-SAS")
+    machine.scsi("sdb", "pci0000:00/0000:05:00.0/host3/target3:0:1/3:0:1:0", 800, vendor="ATA", model="EX-SATA")
+    hdparm(Probe(Silent(), Replay(load(str(machine.path))), Options()))
+    assert Silent.asked == [("hdparm", "-I", "/dev/sdb")]
+
+
+class Silent:
+    """A runner of tools that print nothing in their time."""
+
+    asked: ClassVar[list] = []
+
+    def run(self, argv, timeout):
+        self.asked.append(tuple(argv))
+        return CommandResult(argv, None, "", "")
 
 
 def test_a_copy_of_sys_in_which_links_have_become_files(machine):
