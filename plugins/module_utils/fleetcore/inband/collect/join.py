@@ -45,7 +45,8 @@ def join(pieces: Sequence[Piece], no_drives: frozenset[str] = frozenset()) -> De
         if found:
             parts[name] = _section(name, found, won)
     parts = _linked(parts)
-    if parts.get("memory") and all(item.size_bytes for item in parts["memory"]):
+    sizes = [item.size_bytes for item in parts.get("memory", ())]
+    if sizes and all(sizes) and "metadata" in parts:  # their sum is more exact
         parts["metadata"] = {key: value for key, value in parts["metadata"].items() if key != MEMORY_BYTES}
     for path, sources in with_rows(parts).items():
         won.setdefault(path, []).extend(sources)
