@@ -19,7 +19,7 @@ from typing import Any, Optional, TypeVar
 
 from ...document.model import Device, Source
 from ...document.parts import Capability, Drive, Firmware, FirmwareEntry, Nic, NicPort, StorageController, Volume
-from ...document.sections import FIELDS
+from ...document.sections import FIELDS, MEMORY_BYTES
 from ...document.values import squeezed
 from ..parse.drives import is_virtual
 from . import precedence
@@ -32,9 +32,13 @@ Key = tuple[str, str]
 _NESTED = ("Firmware", "Bios", "Bmc", "Mainboard", "Boot", "SecureBoot", "Nic")
 
 
-def join(pieces: Sequence[Piece]) -> Device:
+def join(pieces: Sequence[Piece], no_drives: frozenset[str] = frozenset()) -> Device:
     """The document; ``provenance`` maps ``section`` and ``section.field`` to the sources that won, joined by
-    commas; a field that is not in it came from what its section came from."""
+    commas; a field that is not in it came from what its section came from.
+
+    :param no_drives: names, serial numbers and WWNs of what tools take for drives of the machine, and is none.
+    """
+    pieces = _of_the_machine(pieces, no_drives)
     won: dict[str, list[str]] = {}
     parts: dict[str, Any] = {}
     for name in FIELDS:
@@ -42,11 +46,37 @@ def join(pieces: Sequence[Piece]) -> Device:
         if found:
             parts[name] = _drives(pieces, found, won) if name == "drives" else _section(name, found, won)
     parts = _linked(parts)
+    sizes = [item.size_bytes for item in parts.get("memory", ())]
+    if sizes and all(sizes) and "metadata" in parts:  # their sum is more exact
+        parts["metadata"] = {key: value for key, value in parts["metadata"].items() if key != MEMORY_BYTES}
     for path, sources in with_rows(parts).items():
         won.setdefault(path, []).extend(sources)
     named = {path: ",".join(sorted(set(sources))) for path, sources in sorted(won.items()) if sources}
     provenance = {path: sources for path, sources in named.items() if named.get(path.rpartition(".")[0]) != sources}
     return dataclasses.replace(Device(source=Source.INBAND, provenance=provenance), **parts)
+
+
+def _of_the_machine(pieces: Sequence[Piece], no_drives: frozenset[str]) -> list[Piece]:
+    """The pieces without drives that are none of the machine, and with NVMe drives under their controllers' names.
+
+    Many tools know a drive by a namespace. Its number is not that of the controller where there is multipath.
+    """
+    named = {
+        drive.serial: drive.logical_name
+        for source in ("smartctl", "block")
+        for name, piece in pieces
+        for drive in piece.drives
+        if name == source and drive.protocol == "nvme" and drive.serial
+    }
+    out = []
+    for name, piece in pieces:
+        drives = tuple(
+            dataclasses.replace(item, logical_name=named.get(item.serial or "") or item.logical_name)
+            for item in piece.drives
+            if no_drives.isdisjoint((item.logical_name, item.serial, item.wwn))
+        )
+        out.append((name, dataclasses.replace(piece, drives=drives) if piece.drives else piece))
+    return out
 
 
 def _told(pieces: Sequence[tuple[str, Any]], field: str) -> list[tuple[str, Any]]:
@@ -313,6 +343,9 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
     drives: tuple[Drive, ...] = parts.get("drives", ())
     serials: dict[str, str] = {}
     for drive in drives:
+        for space in drive.metadata.get("namespaces", "").split(","):
+            serials[f"/dev/{space}"] = drive.serial or f"/dev/{space}"
+    for drive in drives:
         for alias in (drive.id, drive.logical_name, drive.slot):
             if alias and drive.serial:
                 serials.setdefault(alias, drive.serial)
@@ -371,9 +404,10 @@ def _aliases(item: StorageController) -> list[str]:
 
 
 def _member(name: str, serials: Mapping[str, str]) -> str:
-    whole = re.sub(r"^(/dev/nvme\d+)n\d+(p\d+)?$", r"\1", name)
+    space = re.sub(r"^(/dev/nvme\d+n\d+)p\d+$", r"\1", name)
+    whole = re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", space)
     whole = re.sub(r"^(/dev/[a-z]+)\d+$", r"\1", whole) if not whole.startswith("/dev/nvme") else whole
-    return serials.get(name) or serials.get(whole) or name
+    return serials.get(name) or serials.get(space) or serials.get(whole) or name
 
 
 def _placed(parts: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ...document.values import in_order
 
 DEFAULT: tuple[str, ...] = in_order(
     """
-    smbios, storcli, megacli, ssacli, arcconf, mvcli, mnv_cli, smartctl, nvme, msecli, hdparm, ethtool, mellanox,
+    smbios, storcli, megacli, ssacli, arcconf, mvcli, mnv_cli, smartctl, nvme, msecli, hdparm, ip, ethtool, mellanox,
     devlink, nvidia-smi, amd-smi, rocm-smi, ipmi, ipmicfg, network, block, kernel, lsblk, mdadm, zpool, fabrics, efi,
     tpm, lspci, pci, lldpctl, dsu, dmi_id, racadm, sum, onecli, hpe-bios, asrr-bioscontrol, lshw
     """
@@ -34,6 +34,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "vendor": _IDENTITY,
     "model": _IDENTITY,
     "serial": _IDENTITY,
+    # The kernel does not count what the firmware and itself have taken.
+    "metadata": ("smbios", "lshw", "kernel"),
     "drives": _ON_THE_DRIVE,
     **{f"drives.{field}": _AROUND_THE_DRIVE for field in _OF_ITS_PLACE},
     # msecli rounds to decimal GB, storcli to three digits.

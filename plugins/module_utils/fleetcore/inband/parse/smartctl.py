@@ -32,15 +32,19 @@ _ABOUT_THE_DRIVE = range(4, 8)
 
 
 _NVME_LOG = "nvme_smart_health_information_log"
+# Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
+_BEHIND = re.compile(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]")
 _MODELS = ("scsi_product", "product", "model_name", "scsi_model_name")
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``."""
+    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``, ``label`` the drive's own name
+    where it is one of several behind a device."""
 
     name: str
     type: Optional[str] = None
+    label: Optional[str] = None
 
 
 def _json(raw: str, problem: str) -> Mapping[str, Any]:
@@ -61,8 +65,13 @@ def _json(raw: str, problem: str) -> Mapping[str, Any]:
 def parse_smartctl_scan(raw: str) -> list[Scanned]:
     """Devices of ``--scan`` (or ``--scan-open``), in its order, without repeats."""
     body = _json(raw, "not a scan")
-    found = [(text(item.get("name")), text(item.get("type"))) for item in items(body.get("devices"))]
-    return list(dict.fromkeys(Scanned(name, kind) for name, kind in found if name and name.startswith("/")))
+    out = []
+    for item in items(body.get("devices")):
+        name = text(item.get("name"))
+        if name and name.startswith("/"):
+            behind = _BEHIND.search(text(item.get("info_name")) or "")
+            out.append(Scanned(name, text(item.get("type")), f"{name} {behind[0]}" if behind else None))
+    return list(dict.fromkeys(out))
 
 
 @parser("smartctl")
@@ -93,8 +102,7 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
     rotation = integer(body.get("rotation_rate"))
     rotating = rotation > 0 if rotation is not None else None
     named = text(at(body, "device", "name"))
-    # Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
-    behind = re.search(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]", text(at(body, "device", "info_name")) or "")
+    behind = _BEHIND.search(text(at(body, "device", "info_name")) or "")
     if named and behind:
         named = f"{named} {behind[0]}"
     counters, hours = _counters(body), at(body, "power_on_time", "hours")
