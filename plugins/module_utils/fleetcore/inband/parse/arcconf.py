@@ -20,7 +20,9 @@ _PART = (
     r"^(?P<controllers>Controllers found: )|^(?P<section>[A-Z][\w ]{3,60} [Ii]nformation)\s*$"
     r"|^\s*Logical [Dd]evice number (?P<volume>\d{1,4})\s*$|^\s+Device #(?P<drive>\d{1,5})\s*$"
 )
-_SEGMENT = re.compile(r"^\s+Segment \d{1,4}\s*:\s*(\w+)\s*(?:\(([^)]{0,200})\)\s*(\S{1,60})?)?", re.MULTILINE)
+_SEGMENT = re.compile(
+    r"^\s+(?:Group \d{1,4}, )?Segment \d{1,4}\s*:\s*(\w+)\s*(?:\(([^)]{0,200})\)\s*(\S{1,60})?)?", re.MULTILINE
+)
 _PLACE = re.compile(r"(?:Enclosure|Connector)[: ]\s*(\d{1,4}),\s*(?:Slot|Device)[: ]\s*(\d{1,4})")
 
 
