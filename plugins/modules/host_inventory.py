@@ -135,16 +135,49 @@ device:
       description: Serial number of the machine. Placeholders of makers are no serial numbers and are left out.
       type: str
     drives:
-      description: Drives. Likewise C(cpus), C(memory), C(nics), C(gpus), C(storage_controller), C(power_supplies),
-        C(volumes), C(tpms) and others.
+      description: Drives of the machine. Likewise C(cpus), C(memory), C(nics), C(gpus), C(storage_controller),
+        C(power_supplies), C(volumes), C(tpms) and others.
       type: list
       elements: dict
+    remote_volumes:
+      description: Volumes of arrays that are reached over Fibre Channel, iSCSI or NVMe over a network, with their
+        paths. They are no drives of the machine.
+      type: list
+      elements: dict
+      sample:
+        - {protocol: iscsi, model: disk0, wwn: 6001405aaaaaaaaaaaaaaaaaaaaaaaaa, paths: [/dev/sdc],
+           size_bytes: 1073741824000}
+    interfaces:
+      description: Ports, bonds, bridges and VLANs as the system has set them up.
+      type: list
+      elements: dict
+      sample:
+        - {name: bond0.7, kind: vlan, vlan_id: 7, parent: bond0, ip_addresses: [192.0.2.5/24], gateways: [192.0.2.1]}
+    partitions:
+      description: Partitions, volumes of LVM, RAID, encryption and multipath, and file systems.
+      type: list
+      elements: dict
+      sample:
+        - {name: /dev/sda1, kind: part, parents: [/dev/sda], filesystem: vfat, size_bytes: 536870912,
+           mount_point: /boot/efi}
+    numa_nodes:
+      description: CPUs and memory of each NUMA node.
+      type: list
+      elements: dict
+      sample:
+        - {id: "0", cpus: 0-15, memory_bytes: 137438953472}
+    os:
+      description: The operating system, its kernel, and the command line without secrets.
+      type: dict
+      sample: {name: Debian GNU/Linux 12 (bookworm), id: debian, version: "12", kernel: 6.1.0-28-amd64,
+               architecture: x86_64}
     bmc:
       description: The machine's BMC with its firmware, address and MAC, as its own host sees it.
       type: dict
     coverage:
       description: The verdict of every source, V(collected), V(absent), V(denied), V(failed), V(timeout) or
-        V(skipped), and the reason.
+        V(skipped), and the reason. C(parts) has the verdicts of drives and ports that were asked one by one and did
+        not answer.
       type: dict
     provenance:
       description: The sources that a section came from, and those of fields that came from others.

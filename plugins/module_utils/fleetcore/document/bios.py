@@ -51,14 +51,28 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         """
         logicalproc, hyperthreading, intelhyperthreadingtechonogy, intelhyperthreadingtechnology,
         intelhyperthreadingtech, smtcontrol, hyperthreadingall, smtmode, smt, procsmt, procamdsmt,
-        prochyperthreading, hyperthreadingtechnology
+        prochyperthreading, hyperthreadingtechnology, intelhyperthreadingoptions, hyperthreadingoptions
         """
     ),
     "sr_iov": in_order("sriovglobalenable, sriovsupport, sriov"),
     "tpm": in_order("tpmsecurity, securitydevicesupport, tpmstate, tpmdevice, tpmvisibility, tpmsupport"),
 }
-_ON = frozenset(["enabled", "enable", "on", "yes", "true", "checked", "onwithpbm", "onpbm", "onnopbm", "auto enabled"])
-_OFF = frozenset(["disabled", "disable", "off", "no", "false", "unchecked"])
+_ON = frozenset(
+    [
+        "enabled",
+        "enable",
+        "on",
+        "yes",
+        "true",
+        "checked",
+        "onwithpbm",
+        "onpbm",
+        "onnopbm",
+        "auto enabled",
+        "presentenabled",
+    ]
+)
+_OFF = frozenset(["disabled", "disable", "off", "no", "false", "unchecked", "presentdisabled"])
 _SECRET = re.compile(r"passw|passphrase|secret|pin code|credential|sha256|\bhash\b.*passw|salt", re.IGNORECASE)
 # Not secrets although their names sound like it: how passwords are used, not what they are.
 _POLICY = re.compile(r"status|check|policy|lock|length|mode|enable|state|frozen", re.IGNORECASE)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .match import pair
-from .sections import FIELDS, LISTS, READINGS, Document, plain, uncollected
+from .sections import FIELDS, LISTS, READINGS, Document, plain, unanswered, uncollected
 
 
 def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
@@ -29,18 +29,28 @@ def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
         if name in READINGS or not old.get(name):
             continue
         reasons = uncollected(name, old, new)
-        if not reasons:
+        parts = unanswered(name, old, new) if name in LISTS and not reasons else {}
+        if reasons:
+            whole = _kept(name, old[name], new.get(name))
+        elif parts:
+            whole = _kept_parts(name, old[name], new.get(name) or [], frozenset().union(*parts.values()))
+        else:
             continue
-        whole = _kept(name, old[name], new.get(name))
         if whole == new.get(name):
             continue
         new[name] = whole
         kept = True
         _keep_provenance(name, old, new)
-        for reason in reasons:
-            seen = old.get("coverage", {}).get(reason, {}).get("last_seen") or old.get("collected_at")
-            if seen:
-                coverage[reason]["last_seen"] = seen
+        for entry in (*reasons, *parts):
+            was = old.get("coverage", {}).get(entry, {})
+            seen = was.get("last_seen") or old.get("collected_at")
+            if seen and entry in reasons:
+                coverage[entry]["last_seen"] = seen
+            elif seen:
+                coverage[entry]["parts"] = {
+                    title: {**part, "last_seen": was.get("parts", {}).get(title, {}).get("last_seen") or seen}
+                    for title, part in coverage[entry]["parts"].items()
+                }
     return {**new, "coverage": coverage} if kept or coverage != new.get("coverage", {}) else new
 
 
@@ -58,6 +68,23 @@ def _kept(name: str, old: Any, new: Any) -> Any:
         before = {id(now): was for was, now in pairs.both}
         return [_kept("", before[id(item)], item) if id(item) in before else item for item in new] + list(pairs.left)
     return new
+
+
+def _kept_parts(name: str, old: Any, new: Any, asked: frozenset[str]) -> Any:
+    """``new`` with what ``old`` knew of the parts that were ``asked`` and did not answer. A part whose name another has
+    now is gone."""
+    pairs = pair(old, new, name)
+    before = {id(now): was for was, now in pairs.both}
+    taken = frozenset().union(*map(_names, new))
+    return [
+        _kept("", before[id(item)], item) if id(item) in before and asked & _names(item) else item for item in new
+    ] + [item for item in pairs.left if (asked - taken) & _names(item)]
+
+
+def _names(part: Mapping[str, Any]) -> frozenset[str]:
+    """What a tool may call a part, or a port of it."""
+    own = (part.get(field) for field in ("logical_name", "bus_info", "id", "slot"))
+    return frozenset(name for name in own if name).union(*map(_names, part.get("nic_ports", ())))
 
 
 def _keep_provenance(name: str, old: Mapping[str, Any], new: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ from .values import listed
 _NOISE = listed(
     """
     reading reading_units charge_percent power_on_hours life_left_percent smart_attributes link_status speed_bits
-    active_link_technology negotiated_speed_gbps neighbor status.State status.post_code status.post_code_status
+    active_link_technology negotiated_speed_gbps temperature_celsius counters neighbor status.State status.post_code
+    status.post_code_status
     """
 )
 Change = dict[str, Any]

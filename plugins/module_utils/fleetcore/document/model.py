@@ -53,11 +53,14 @@ class Coverage(Record):
 
     ``reason`` says why when it is not plainly ``collected``; some components may still be there.
 
+    ``parts`` are verdicts of parts that were asked one by one and did not answer, by their names (``/dev/sdb``).
+
     ``last_seen`` is in the last known state only: values of this section are kept from the observation of that time.
     """
 
     verdict: Verdict = Verdict.COLLECTED
     reason: Optional[str] = None
+    parts: Mapping[str, Coverage] = field(default_factory=dict)
     last_seen: Optional[str] = None
 
 
@@ -241,6 +244,39 @@ class Device(Component):
     efi_variables: tuple[part.EfiVariable, ...] = field(
         default=(),
         metadata=rows("EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True),
+    )
+    os: Optional[part.OperatingSystem] = field(
+        default=None, metadata=about("system", title="Operating system", details=("kernel", "architecture"))
+    )
+    interfaces: tuple[part.Interface, ...] = field(
+        default=(),
+        metadata=rows(
+            "Interfaces",
+            "network",
+            columns=("name", "kind", "macaddress", "ip_addresses", "gateways", "vlan_id", "parent", "members", "mode"),
+            whole=True,
+        ),
+    )
+    remote_volumes: tuple[part.RemoteVolume, ...] = field(
+        default=(),
+        metadata=rows(
+            "Remote volumes",
+            "storage",
+            columns=("model", "serial", "protocol", "size_bytes", "targets", "paths", "multipath"),
+            whole=True,
+        ),
+    )
+    partitions: tuple[part.Partition, ...] = field(
+        default=(),
+        metadata=rows(
+            "Partitions",
+            "storage",
+            columns=("name", "kind", "parents", "size_bytes", "filesystem", "mount_point"),
+            whole=True,
+        ),
+    )
+    numa_nodes: tuple[part.NumaNode, ...] = field(
+        default=(), metadata=rows("NUMA nodes", "processors", columns=("id", "cpus", "memory_bytes"), whole=True)
     )
     links: tuple[Link, ...] = ()
 

@@ -46,11 +46,13 @@ def plain(document: Document) -> Mapping[str, Any]:
 
 
 def memory_bytes(document: Mapping[str, Any]) -> int:
-    """The machine's memory: the sum of its modules, else what it is said to have in all; 0 if nobody knows."""
+    """The machine's memory: the sum of its modules, or what it is said to have in all where that is more and nobody
+    knows the size of each module; 0 if nobody knows."""
     modules = document.get("memory") or ()
     said = str((document.get("metadata") or {}).get(MEMORY_BYTES, ""))
-    listed = sum(item.get("size_bytes") or 0 for item in modules)
-    return listed or (int(said) if said.isdecimal() and len(said) < 20 else 0)
+    sizes = [item.get("size_bytes") or 0 for item in modules]
+    whole = int(said) if said.isdecimal() and len(said) < 20 else 0
+    return sum(sizes) if sizes and all(sizes) else max(sum(sizes), whole)
 
 
 def speakers(name: str, *documents: Mapping[str, Any]) -> list[str]:
@@ -80,3 +82,10 @@ def uncollected(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
     if broken or not asked or Verdict.COLLECTED in verdicts.values():
         return broken
     return asked
+
+
+def unanswered(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Parts of field ``name`` that were asked one by one and did not answer, by the entry of the coverage."""
+    coverage = after.get("coverage", {})
+    found = {entry: frozenset(coverage.get(entry, {}).get("parts", ())) for entry in speakers(name, before, after)}
+    return {entry: names for entry, names in found.items() if names}

@@ -41,6 +41,11 @@ _HEADINGS = {
     "size_bytes": "Size",
     "macaddress": "MAC",
     "vlan": "VLAN",
+    "vlan_id": "VLAN",
+    "ip_addresses": "IP addresses",
+    "cpus": "CPUs",
+    "memory_bytes": "Memory",
+    "filesystem": "File system",
     "created_at": "Time",
 }
 

@@ -50,16 +50,18 @@ CHASSIS_TYPES = in_order(
 """Types of chassis, in the order of their numbers (SMBIOS, section 7.4.1; IPMI's FRU has the same)."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]+")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
+_FILLING = re.compile(r"^[\x00-\x20]+|[\x00-\x20\x7f\xff]+$")
 _SEPARATORS = re.compile(r"[\s_]+")
 
 # What firmware writes in a field that it does not know, without blanks and underscores.
 _NOTHING = listed(
     """
-    n/a na [n/a] none (none) null (null) nil unknown undefined unspecified invalid empty [empty] sku nodimm
+    n/a na none null nil unknown undefined unspecified invalid empty sku nodimm
     defaultstring notavailable notspecified notprovided notpresent notset notdefined notsupport notsupported
-    [notsupported] notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring
-    noassettag noassetinformation freeformassettag unknownerror [unknownerror] insufficientpermissions
-    [insufficientpermissions] [gpuislost] err! requestedfunctionalityhasbeendeprecated
+    notapplicable tobefilledbyo.e.m. tobefilledbyo.e.m tobefilledbyoem <outofspec> <badindex> nostring
+    noassettag noassetinformation freeformassettag unknownerror insufficientpermissions nopermission notfound
+    functionnotfound gpuislost gpurequiresreset resetrequired err! requestedfunctionalityhasbeendeprecated
     """
 )
 # What stands in a field that nobody has filled: the field's own name, what to do with it, or dots. A percent sign is
@@ -83,6 +85,12 @@ _NO_NUMBER = listed(
 _NO_NUMBERS = re.compile(r"^(?:([^a-z])\1*|(?:sernum|assettagnum|oemdefine)\d*)$|x{5}|\d(?:wwyy|yyww)\d")
 _MAC = re.compile(r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$|^[0-9a-f]{12}$|^([0-9a-f]{4}\.){2}[0-9a-f]{4}$", re.IGNORECASE)
 _UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_NO_UUIDS = listed(
+    """
+    00010002-0003-0004-0005-000600070008 00020003-0004-0005-0006-000700080009 01020304-0506-0708-090a-0b0c0d0e0f10
+    03000200-0400-0500-0006-000700080009 10203040-5060-7080-90a0-b0c0d0e0f000 12345678-1234-5678-90ab-cddeefaabbcc
+    """
+)
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _SIZE = re.compile(r"([0-9]{1,24}(?:\.[0-9]{1,12})?)\s*([KMGTPE]?)(i?)(B|b(?:ytes)?)?\b", re.IGNORECASE)
 _PCI = re.compile(r"^(?:pci@)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})[.:]([0-9a-f]{1,2})$", re.IGNORECASE)
@@ -113,13 +121,18 @@ def word(value: Any) -> Optional[str]:
 @functools.lru_cache(maxsize=4096)
 def _is_nothing(clean: str) -> bool:
     lower = clean.lower()
-    return _SEPARATORS.sub("", lower) in _NOTHING or bool(_UNFILLED.search(lower))
+    bare = _SEPARATORS.sub("", lower)
+    return bare in _NOTHING or bare.strip("[]()") in _NOTHING or bool(_UNFILLED.search(lower))
 
 
 def clean_serial(value: Any) -> Optional[str]:
     """A serial number, part number, SKU or asset tag; None also for the figures that stand for none: "0",
-    "0123456789"."""
+    "0123456789", and for bytes that are no text: control characters between others."""
     clean = word(value)
+    if isinstance(value, str) and _NO_TEXT.search(value):
+        core = _FILLING.sub("", value)
+        if _NO_TEXT.search(core) or not core.isascii():
+            return None
     squeezed = _SEPARATORS.sub("", clean or "").lower()
     return None if squeezed in _NO_NUMBER or _NO_NUMBERS.search(squeezed) else clean
 
@@ -146,9 +159,9 @@ def clean_mac(value: Any) -> Optional[str]:
 
 
 def clean_uuid(value: Any) -> Optional[str]:
-    """A UUID in lower case; None if it is malformed, all zero or all ones."""
+    """A UUID in lower case; None if it is malformed, of one digit only, or one that makers leave in all machines."""
     clean = (text(value) or "").lower()
-    return clean if _UUID.match(clean) and set(clean) - set("-0") and set(clean) - set("-f") else None
+    return clean if _UUID.match(clean) and len(set(clean)) > 2 and clean not in _NO_UUIDS else None
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -225,7 +238,7 @@ def pci_address(value: Any) -> Optional[str]:
 
 def card_of(address: Optional[str]) -> Optional[str]:
     """The address of a PCI card: without the function."""
-    return address.rpartition(".")[0] if address else None
+    return address.rsplit(".", 1)[0] if address else None
 
 
 def size_bytes(value: Any, *, binary: bool) -> Optional[int]:

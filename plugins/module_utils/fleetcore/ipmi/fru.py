@@ -16,11 +16,11 @@ from typing import Optional, TypeVar
 
 from ..document.model import Device
 from ..document.outputs import parser
-from ..document.parts import Backplane, Enclosure, Mainboard, PowerSupply
+from ..document.parts import Backplane, Board, Enclosure, Mainboard, PowerSupply
 from ..document.values import CHASSIS_TYPES, clean_serial, named, word
 
 T = TypeVar("T")
-C = TypeVar("C", PowerSupply, Backplane)
+C = TypeVar("C", PowerSupply, Backplane, Board)
 
 LIMIT = 4096
 """Bytes of one FRU that are read at most."""
@@ -190,11 +190,18 @@ def _needed(data: bytearray) -> int:
 # Words in the names of FRU devices that tell what they are of; the rest is board or chassis, when it says so.
 _POWER_SUPPLY = re.compile(r"psu|power ?supply|\bps ?\d|\bps\b|pwr", re.IGNORECASE)
 _BACKPLANE = re.compile(r"backplane|^bp ?\d|hdd ?bp", re.IGNORECASE)
+_PART = re.compile(
+    r"riser|mezz|daughter|ndc|perc|boss|gpu|\bnic|\blom\b|\bocp|adpt|adapter|ctlr|cntlr|raid|\bhba|\bsas|expander|\bpdb"
+    r"|distribution|fan|front|\bled\b|i/?o ?(board|module)|interposer|switch",
+    re.IGNORECASE,
+)
+# Modules and processors are known from elsewhere.
+_OTHER = re.compile(r"dimm|memory|\bspd\b|^cpu|processor|^oem fru", re.IGNORECASE)
 _SYSTEM = re.compile(r"system|chassis|board|^mb\b|built-?in|motherboard|baseboard", re.IGNORECASE)
 
 
 def device_of(units: Iterable[tuple[int, str, Fru]]) -> Device:
-    """The machine, its board, enclosure, power supplies and backplanes.
+    """The machine, its board, enclosure, power supplies, backplanes, and boards that are swapped: risers, cards.
 
     :param units: number, name and content of FRU devices. Number 0 is the machine's own; what it does not say, others
         may that by their names are of the board or the chassis.
@@ -203,6 +210,7 @@ def device_of(units: Iterable[tuple[int, str, Fru]]) -> Device:
     more: list[Fru] = []
     supplies: dict[str, PowerSupply] = {}
     backplanes: dict[str, Backplane] = {}
+    boards: dict[str, Board] = {}
     for number, name, fru in units:
         if number == 0:
             main = fru
@@ -210,14 +218,19 @@ def device_of(units: Iterable[tuple[int, str, Fru]]) -> Device:
             supplies.setdefault(name, _common(fru, PowerSupply(id=name, slot=name, part_number=_part_number(fru))))
         elif _BACKPLANE.search(name):
             backplanes.setdefault(name, _common(fru, Backplane(id=name)))
-        elif _SYSTEM.search(name):
+        elif _SYSTEM.search(name) and not _PART.search(name):
             more.append(fru)
+        elif not _OTHER.search(name) and (fru.serial or fru.board_serial):
+            boards.setdefault(name, _common(fru, Board(id=name, slot=name, part_number=_part_number(fru))))
     for fru in more:
         gaps = {
             item.name: getattr(fru, item.name) for item in dataclasses.fields(Fru) if getattr(main, item.name) is None
         }
         main = dataclasses.replace(main, **gaps)
-    return _machine(main, _known(supplies.values()), _known(backplanes.values()))
+    device = _machine(main, _known(supplies.values()), _known(backplanes.values()))
+    # Some BMCs have the machine's own FRU once more, under their name.
+    own = (main.serial, main.board_serial)
+    return dataclasses.replace(device, boards=tuple(item for item in _known(boards.values()) if item.serial not in own))
 
 
 def _common(fru: Fru, empty: C) -> C:

@@ -14,7 +14,7 @@ from typing import Any
 from fleetcore.document.model import Device
 from fleetcore.document.parts import Drive
 from fleetcore.errors import MissingDependency
-from fleetcore.inband.collect import sysfs
+from fleetcore.inband.collect import storage, sysfs
 from fleetcore.inband.collect.probe import Options, Probe
 from fleetcore.ports import CommandResult, FileReader
 
@@ -65,7 +65,7 @@ def server(files: FileReader) -> dict[str, Any]:
         "limits": limits,
         "fans": fans,
         "power_supplies": _power_supplies(probe),
-        "drives": _drives(probe, _pieces(probe, sysfs.block).drives),
+        "drives": _drives(probe, _pieces(probe, storage.block).drives),
         "boot_id": probe.text("/proc/sys/kernel/random/boot_id") or "",
         "uptime": _number((probe.text("/proc/uptime") or "").split(" ")[0]) or 0.0,
     }

@@ -83,6 +83,15 @@ def _origin(name: str, origins: Mapping[str, str]) -> str:
     )
 
 
+def lists(document: Document) -> list[Group]:
+    """What is no component: interfaces, partitions and the like. Readings have a card of their own."""
+    return [
+        Group(name, kind.title, _rows(document, name), columns=[tables.heading(column) for column in kind.columns])
+        for name, kind in KINDS.items()
+        if kind.title and not (kind.parts or kind.reading) and isinstance(document.get(name), list)
+    ]
+
+
 def links(document: Document) -> list[Row]:
     """Cables to switches, as LLDP tells them."""
     return [
@@ -100,7 +109,11 @@ def links(document: Document) -> list[Row]:
 
 def _verdict(document: Document, *sections: str) -> str:
     coverage = document.get("coverage", {})
-    entry: Document = next((coverage[name] for name in sections if name in coverage), {})
+    return _words(next((coverage[name] for name in sections if name in coverage), {}))
+
+
+def _words(entry: Document) -> str:
+    """An entry of the coverage; nothing if all was collected."""
     verdict = str(entry.get("verdict", "collected"))
     if verdict == "collected":
         return ""
@@ -120,10 +133,12 @@ def _verdict(document: Document, *sections: str) -> str:
 
 
 def gaps(document: Document) -> list[tuple[str, str]]:
-    """Sections of the collection that went wrong, with the reason."""
+    """Sections of the collection that went wrong, and parts that did not answer, with the reason."""
+    coverage = sorted(document.get("coverage", {}).items())
+    parts = [(f"{name} {part}", said) for name, entry in coverage for part, said in entry.get("parts", {}).items()]
     return [
-        (name, _verdict(document, name))
-        for name, entry in sorted(document.get("coverage", {}).items())
+        (name, _words(entry))
+        for name, entry in [*coverage, *parts]
         if entry.get("verdict") not in ("collected", "absent", "skipped")
     ]
 

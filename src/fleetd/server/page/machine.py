@@ -130,6 +130,7 @@ CARDS: Mapping[str, Mapping[str, Fill]] = {
     "right": {"identity": _identity, "work": _work},
     "hardware": {
         "components": _components,
+        "lists": _rows("groups", hardware.lists),
         "cables": _rows("links", hardware.links),
         "bios": _bios,
         "firmware": _rows("entries", hardware.firmware),

@@ -342,6 +342,26 @@ def test_no_kind_of_component_is_forgotten(fleet: Any) -> None:
     assert "expires at 2027-01-01" in text
 
 
+def test_what_the_os_has_set_up_and_parts_that_did_not_answer_are_shown(fleet: Any) -> None:
+    silent = {"/dev/sdb": {"verdict": "timeout", "reason": "stopped after 2 s"}}
+    document = {
+        "serial": "S3",
+        "os": {"name": "Exemplar Linux 9", "kernel": "5.14.0-1"},
+        "interfaces": [
+            {"name": "bond0", "kind": "bond", "ip_addresses": ["192.0.2.5/24"], "members": ["eno1", "eno2"]}
+        ],
+        "partitions": [{"name": "/dev/sda1", "kind": "part", "filesystem": "xfs", "size_bytes": 1 << 30}],
+        "remote_volumes": [{"model": "VOL", "protocol": "iscsi", "paths": ["/dev/sdc"]}],
+        "numa_nodes": [{"id": "0", "cpus": "0-7"}],
+        "coverage": {"smartctl": {"verdict": "collected", "parts": silent}},
+    }
+    fleet.services.devices.publish("m3", "inband", document)
+    text = fleet.client("viewer").get("/machine/m3").text
+    for said in ("Exemplar Linux 9", "5.14.0-1", "192.0.2.5/24", "eno1, eno2", "/dev/sda1", "xfs", "iscsi", "0-7"):
+        assert said in text
+    assert "<b>smartctl /dev/sdb</b>: it did not answer in time: stopped after 2 s" in text
+
+
 def test_viewers_can_not_act(fleet: Any) -> None:
     client = login(fleet, "viewer")
     answer = client.post("/actions/powercycle", data={"machine": "m1", "csrf": csrf(client, "/")})

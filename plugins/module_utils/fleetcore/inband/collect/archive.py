@@ -117,6 +117,8 @@ def load(path: str) -> Capture:
 
 
 _OF_THE_MACHINE = re.compile(r"^(?:.*/)?((?:sys|proc)/.*)$")
+# Archives and version control write a link as a file with its target; attributes of the kernel end with a line feed.
+_LINK = re.compile(rb"^\.\./[\x21-\x7e]{1,300}\Z")
 Members = tuple[dict[str, bytes], dict[str, str]]
 """Files, and what links of ``/sys`` and ``/proc`` say, by name."""
 
@@ -219,6 +221,9 @@ def _loose(members: Mapping[str, bytes], links: Mapping[str, str]) -> Capture:
     capture.links = {_OF_THE_MACHINE.sub(r"/\1", name): target for name, target in links.items()}
     for name in sorted(members):
         found = _OF_THE_MACHINE.match(name)
+        if found and _LINK.match(members[name]):
+            capture.links["/" + found[1]] = members[name].decode("ascii", "replace")
+            continue
         if found or re.match(r"^(.*/)?cpuinfo(\.txt)?$", name):
             capture.files["/" + found[1] if found else "/proc/cpuinfo"] = members[name]
             continue

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar, Union
 
+from ...document.outputs import decoded
 from ...errors import FleetError, MissingDependency, NotFound
 from ...ports import CommandResult, CommandRunner, FileReader
 
@@ -25,12 +26,26 @@ _REDACTED = (
     (re.compile(rf'(<Attribute\s+Name="{_HIDDEN}"\s*>)[^<]*(?=<)', re.IGNORECASE), r"\1"),
     (re.compile(r"^(SNMP Community String\s*:).*$", re.MULTILINE), r"\1 -"),
 )
+_COMMAND_LINE = "/proc/cmdline"
+# Values of what is named after a secret, logins and queries in URLs.
+_NAMED_SO = (
+    r"[\w.-]*(?:password|passwd|passphrase|secret|token|credential)[\w.-]*|(?:[\w.-]*[._-])?(?:pass|pwd?|key|auth)"
+)
+_OPTIONS = (
+    (re.compile(rf'(?<!\S)((?:{_NAMED_SO})=)(?:"[^"]*"|\S+)', re.IGNORECASE), r"\1-"),
+    (re.compile(r"(://|iscsi:)[^/\s@]+@"), r"\1-@"),
+    (re.compile(r"(://[^\s?]+\?)\S+"), r"\1-"),
+)
 
 
 def redacted(text: str) -> str:
     """Output of a tool without the passwords, hashes and communities that configuration profiles and ``lan print``
     hold."""
-    for secret, shown in _REDACTED:
+    return _without(_REDACTED, text)
+
+
+def _without(secrets: Sequence[tuple[re.Pattern[str], str]], text: str) -> str:
+    for secret, shown in secrets:
         text = secret.sub(shown, text)
     return text
 
@@ -67,7 +82,11 @@ class Recorder:
         return self._once(self.capture.commands, tuple(argv), ask)
 
     def read(self, path: str, limit: int) -> bytes:
-        return self._once(self.capture.files, path, lambda: self._files.read(path, limit))
+        def ask() -> bytes:
+            content = self._files.read(path, limit)
+            return _without(_OPTIONS, decoded(content)).encode() if path == _COMMAND_LINE else content
+
+        return self._once(self.capture.files, path, ask)
 
     def names(self, path: str) -> Sequence[str]:
         return self._once(self.capture.folders, path, lambda: self._files.names(path))

@@ -114,7 +114,10 @@ def _document(probes: Mapping[str, Probe], options: Options, about: Mapping[str,
     used = {name: probe for name, probe in probes.items() if name not in late}
     too_late = Coverage(Verdict.TIMEOUT, f"not finished {options.deadline:g} s after the start")
     return replace(
-        join([(name, piece) for name, probe in used.items() for piece in probe.pieces]),
+        join(
+            [(name, piece) for name, probe in used.items() for piece in probe.pieces],
+            frozenset().union(*(probe.no_drives for probe in used.values())),
+        ),
         collected_at=about.get("collected_at"),
         collector=Collector(name=NAME, version=about.get("version")),
         coverage={name: probe.coverage() if name in used else too_late for name, probe in probes.items()},

@@ -14,6 +14,10 @@ DMIDECODE: Argv = ("dmidecode",)
 LSHW: Argv = ("lshw", "-json", "-notime", "-numeric")
 LSPCI: Argv = ("lspci", "-Dvmmnnk")
 LSBLK: Argv = ("lsblk", "-J", "-b", "-d", "-o", "NAME,KNAME,TYPE,TRAN,VENDOR,MODEL,SERIAL,REV,WWN,SIZE,ROTA,LOG-SEC")
+LSBLK_TREE: Argv = ("lsblk", "-J", "-b", "-o", "NAME,KNAME,TYPE,SIZE,FSTYPE,MOUNTPOINT")
+IP_ADDRESS: Argv = ("ip", "-d", "-j", "address")
+IP_ROUTE: Argv = ("ip", "-j", "route", "show", "default")
+IP_ROUTE_6: Argv = ("ip", "-6", "-j", "route", "show", "default")
 SMARTCTL_SCAN: Argv = ("smartctl", "--scan", "-j")
 NVME_LIST: Argv = ("nvme", "list", "-o", "json")
 DEVLINK: Argv = ("devlink", "dev", "info", "-j")
@@ -24,19 +28,30 @@ IPMI_LAN: Argv = ("ipmitool", "lan", "print")
 IPMI_FRU: Argv = ("ipmitool", "fru", "print")
 OPENIPMI: Argv = (BMC_DEVICE,)
 IPMICFG: Argv = ("ipmicfg", "-summary")
-SSACLI: Argv = ("ssacli", "ctrl", "all", "show", "config", "detail")
+# By its names, the newest first.
+SSACLI_TOOLS = ("ssacli", "hpssacli", "hpacucli")
+SSACLI_QUESTION: Argv = ("ctrl", "all", "show", "config", "detail")
+SSACLI: Argv = (SSACLI_TOOLS[0], *SSACLI_QUESTION)
+MEGACLI_TOOLS = ("MegaCli64", "MegaCli", "megacli")
+MEGACLI_QUESTIONS = tuple(
+    (what, "-aALL", "-NoLog") for what in ("-AdpAllInfo", "-LdPdInfo", "-PDList", "-AdpGetPciInfo")
+)
 ZPOOL: Argv = ("zpool", "list", "-H", "-p", "-v", "-P")
 NVIDIA_SMI: Argv = ("nvidia-smi", "-q", "-x")
 ROCM_SMI: Argv = (
     *("rocm-smi", "--showproductname", "--showserial", "--showuniqueid", "--showvbios", "--showbus"),
     *("--showmeminfo", "vram", "--showid", "--json"),
 )
+AMD_SMI: Argv = ("amd-smi", "static", "--json")
 MSECLI: Argv = ("msecli", "-L")
 DSU_INVENTORY: Argv = ("dsu", "--inventory")
 DSU_PREVIEW: Argv = ("dsu", "--preview")
 RACADM: Argv = ("racadm", "get", "-t", "json", "-f", OUTPUT_FILE, "-c", "BIOS.Setup.1-1")
 # By its path: every Linux has another `sum`.
 SUM: Argv = ("/opt/supermicro/sum/sum", "-c", "GetCurrentBiosCfg", "--overwrite", "--file", OUTPUT_FILE)
+ONECLI: Argv = ("onecli", "config", "show", "--nolog")
+HPE_CONREP: Argv = ("conrep", "-s", "-f", OUTPUT_FILE)
+HPE_ILOREST: Argv = ("ilorest", "--nologo", "rawget", "/redfish/v1/systems/1/bios/")
 ASRR: Argv = ("asrr-bioscontrol", "-w", OUTPUT_FILE)
 
 STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli", "storcli2", "perccli2")
@@ -66,6 +81,14 @@ def ethtool(question: str, name: str) -> Argv:
 
 def mvcli(kind: str) -> Argv:
     return ("mvcli", "info", "-o", kind)
+
+
+def mnv_cli(kind: str) -> Argv:
+    return ("mnv_cli", "info", "-o", kind)
+
+
+def arcconf(number: str) -> Argv:
+    return ("arcconf", "getconfig", number, "al")
 
 
 def mstflint(address: str) -> Argv:

@@ -33,6 +33,8 @@ _FOLDERS = (
     *(f"/opt/MegaRAID/{tool}" for tool in ("storcli", "perccli", "storcli2", "perccli2")),
     *("/opt/dell/srvadmin/sbin", "/opt/dell/srvadmin/bin"),
     *("/opt/smartstorageadmin/ssacli/bin", "/opt/rocm/bin", "/opt/marvell/bin", "/opt/msecli", "/usr/local/nvidia/bin"),
+    *("/opt/hp/hpssacli/bld", "/opt/MegaRAID/MegaCli", "/opt/StorMan", "/opt/lenovo/lnvgy_utl_lxce_onecli"),
+    *(f"/opt/marvell/mnvcli/{maker}" for maker in ("dell", "lenovo")),
 )
 _GRACE = 2.0
 SEARCH_PATH = os.pathsep.join(

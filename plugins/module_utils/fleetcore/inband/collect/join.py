@@ -19,10 +19,11 @@ from typing import Any, Optional, TypeVar
 
 from ...document.model import Device, Source
 from ...document.parts import Capability, Drive, Firmware, FirmwareEntry, Nic, NicPort, StorageController, Volume
-from ...document.sections import FIELDS
+from ...document.sections import FIELDS, MEMORY_BYTES
 from ...document.values import squeezed
 from ..parse.drives import is_virtual
 from . import precedence
+from .bays import with_bays
 
 Piece = tuple[str, Device]
 T = TypeVar("T")
@@ -31,21 +32,51 @@ Key = tuple[str, str]
 _NESTED = ("Firmware", "Bios", "Bmc", "Mainboard", "Boot", "SecureBoot", "Nic")
 
 
-def join(pieces: Sequence[Piece]) -> Device:
+def join(pieces: Sequence[Piece], no_drives: frozenset[str] = frozenset()) -> Device:
     """The document; ``provenance`` maps ``section`` and ``section.field`` to the sources that won, joined by
-    commas; a field that is not in it came from what its section came from."""
+    commas; a field that is not in it came from what its section came from.
+
+    :param no_drives: names, serial numbers and WWNs of what tools take for drives of the machine, and is none.
+    """
+    pieces = _of_the_machine(pieces, no_drives)
     won: dict[str, list[str]] = {}
     parts: dict[str, Any] = {}
     for name in FIELDS:
         found = _told(pieces, name)
         if found:
-            parts[name] = _section(name, found, won)
+            parts[name] = _drives(pieces, found, won) if name == "drives" else _section(name, found, won)
     parts = _linked(parts)
+    sizes = [item.size_bytes for item in parts.get("memory", ())]
+    if sizes and all(sizes) and "metadata" in parts:  # their sum is more exact
+        parts["metadata"] = {key: value for key, value in parts["metadata"].items() if key != MEMORY_BYTES}
     for path, sources in with_rows(parts).items():
         won.setdefault(path, []).extend(sources)
     named = {path: ",".join(sorted(set(sources))) for path, sources in sorted(won.items()) if sources}
     provenance = {path: sources for path, sources in named.items() if named.get(path.rpartition(".")[0]) != sources}
     return dataclasses.replace(Device(source=Source.INBAND, provenance=provenance), **parts)
+
+
+def _of_the_machine(pieces: Sequence[Piece], no_drives: frozenset[str]) -> list[Piece]:
+    """The pieces without drives that are none of the machine, and with NVMe drives under their controllers' names.
+
+    Many tools know a drive by a namespace. Its number is not that of the controller where there is multipath.
+    """
+    named = {
+        drive.serial: drive.logical_name
+        for source in ("smartctl", "block")
+        for name, piece in pieces
+        for drive in piece.drives
+        if name == source and drive.protocol == "nvme" and drive.serial
+    }
+    out = []
+    for name, piece in pieces:
+        drives = tuple(
+            dataclasses.replace(item, logical_name=named.get(item.serial or "") or item.logical_name)
+            for item in piece.drives
+            if no_drives.isdisjoint((item.logical_name, item.serial, item.wwn))
+        )
+        out.append((name, dataclasses.replace(piece, drives=drives) if piece.drives else piece))
+    return out
 
 
 def _told(pieces: Sequence[tuple[str, Any]], field: str) -> list[tuple[str, Any]]:
@@ -62,6 +93,21 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
     listed = [(source, item) for source, values in found for item in values]
     groups = _positions(listed) if name == "cpus" else _groups(name, listed)
     return tuple(_merged(name, group, won) for group in _allowed(name, groups))
+
+
+def _drives(pieces: Sequence[Piece], found: list[tuple[str, Any]], won: dict[str, list[str]]) -> tuple[Drive, ...]:
+    """Drives that are none of another's repeats. What was said of others won nothing."""
+    listed = [(source, item) for source, values in found for item in values]
+    merged = []
+    for group in with_bays(_groups("drives", listed), pieces):
+        below: dict[str, list[str]] = {}
+        merged.append((_merged("drives", _best_first("drives", group), below), below))
+    kept = _without_repeats(tuple(item for item, _below in merged if not is_virtual(item.model)))
+    for item, below in merged:
+        if any(item is other for other in kept):
+            for path, sources in below.items():
+                won.setdefault(path, []).extend(sources)
+    return kept
 
 
 # -- which pieces are the same component -------------------------------------------------------------------------------
@@ -294,8 +340,11 @@ def _linked(parts: dict[str, Any]) -> dict[str, Any]:
     """Names that tools have for each other's components become their ids; PCI names and slots reach what is in them."""
     controllers: tuple[StorageController, ...] = parts.get("storage_controller", ())
     named = {alias: item.id for item in controllers for alias in _aliases(item) if item.id}
-    drives = _without_repeats(tuple(item for item in parts.get("drives", ()) if not is_virtual(item.model)))
+    drives: tuple[Drive, ...] = parts.get("drives", ())
     serials: dict[str, str] = {}
+    for drive in drives:
+        for space in drive.metadata.get("namespaces", "").split(","):
+            serials[f"/dev/{space}"] = drive.serial or f"/dev/{space}"
     for drive in drives:
         for alias in (drive.id, drive.logical_name, drive.slot):
             if alias and drive.serial:
@@ -336,10 +385,17 @@ def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
     nameless = [item for item in drives if not (item.serial or item.wwn or item.logical_name)]
     known = [item for item in drives if item not in nameless]
     seen = Counter([*map(kind, known), *(protocol(item) for item in known if item.model)])
-    counts = Counter(map(kind, nameless))
+    counts = Counter(kind(item) for item in nameless if not _broken(item))
     return tuple(
-        item for item in drives if item not in nameless or not kind(item)[1] or seen[kind(item)] < counts[kind(item)]
+        item
+        for item in drives
+        if item not in nameless or _broken(item) or not kind(item)[1] or seen[kind(item)] < counts[kind(item)]
     )
+
+
+def _broken(item: Drive) -> bool:
+    """Only its controller still knows of it: it is none of those that the operating system sees."""
+    return item.status is not None and item.status.Health == "Critical"
 
 
 def _aliases(item: StorageController) -> list[str]:
@@ -348,9 +404,10 @@ def _aliases(item: StorageController) -> list[str]:
 
 
 def _member(name: str, serials: Mapping[str, str]) -> str:
-    whole = re.sub(r"^(/dev/nvme\d+)n\d+(p\d+)?$", r"\1", name)
+    space = re.sub(r"^(/dev/nvme\d+n\d+)p\d+$", r"\1", name)
+    whole = re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", space)
     whole = re.sub(r"^(/dev/[a-z]+)\d+$", r"\1", whole) if not whole.startswith("/dev/nvme") else whole
-    return serials.get(name) or serials.get(whole) or name
+    return serials.get(name) or serials.get(space) or serials.get(whole) or name
 
 
 def _placed(parts: dict[str, Any]) -> dict[str, Any]:

@@ -15,16 +15,17 @@ from ...document.values import in_order
 
 DEFAULT: tuple[str, ...] = in_order(
     """
-    smbios, storcli, ssacli, mvcli, smartctl, nvme, msecli, hdparm, ethtool, mellanox, devlink, nvidia-smi,
-    rocm-smi, ipmi, ipmicfg, network, block, kernel, lsblk, mdadm, zpool, fabrics, efi, tpm, lspci, pci, lldpctl,
-    dsu, dmi_id, racadm, sum, asrr-bioscontrol, lshw
+    smbios, storcli, megacli, ssacli, arcconf, mvcli, mnv_cli, smartctl, nvme, msecli, hdparm, ip, ethtool, mellanox,
+    devlink, nvidia-smi, amd-smi, rocm-smi, ipmi, ipmicfg, network, block, kernel, lsblk, mdadm, zpool, fabrics, efi,
+    tpm, lspci, pci, lldpctl, dsu, dmi_id, racadm, sum, onecli, hpe-bios, asrr-bioscontrol, lshw
     """
 )
 
 # A drive's own words are the tools' that talk to it; RAID tools know where it is.
 _ON_THE_DRIVE = ("smartctl", "nvme", "msecli", "hdparm")
 _OF_ITS_PLACE = ("id", "slot", "status", "storage_controller", "storage_controller_drive_id")
-_AROUND_THE_DRIVE = ("storcli", "ssacli", "mvcli", "block", "lshw")
+_RAID_TOOLS = ("storcli", "megacli", "ssacli", "arcconf", "mvcli", "mnv_cli")
+_AROUND_THE_DRIVE = (*_RAID_TOOLS, "block", "lshw")
 
 _IDENTITY = ("smbios", "dmi_id", "lshw", "ipmi")
 
@@ -33,6 +34,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "vendor": _IDENTITY,
     "model": _IDENTITY,
     "serial": _IDENTITY,
+    # The kernel does not count what the firmware and itself have taken.
+    "metadata": ("smbios", "lshw", "kernel"),
     "drives": _ON_THE_DRIVE,
     **{f"drives.{field}": _AROUND_THE_DRIVE for field in _OF_ITS_PLACE},
     # msecli rounds to decimal GB, storcli to three digits.
@@ -41,9 +44,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "drives.block_size_bytes": ("smartctl", "block", "lsblk"),
     "drives.wwn": ("smartctl", "hdparm", "block", "lsblk"),
     "drives.bus_info": ("block", "lshw", "nvme"),
-    "storage_controller": ("storcli", "ssacli"),
+    "storage_controller": _RAID_TOOLS[:4],
     # mvcli knows its controller by numbers only, storcli by a marketing name.
-    "storage_controller.model": ("storcli", "ssacli", "lspci", "lshw", "mvcli"),
+    "storage_controller.model": (*_RAID_TOOLS[:4], "lspci", "lshw", "mvcli"),
     "storage_controller.vendor": ("lspci", "lshw", "pci"),
     "storage_controller.bus_info": ("pci", "lspci", "lshw", "storcli"),
     "storage_controller.id": ("pci", "lspci", "lshw", "storcli"),
@@ -55,7 +58,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "nic_ports.macaddress": ("ethtool", "network", "mellanox", "lshw"),
     "nic_ports.firmware": ("mellanox", "ethtool", "devlink", "lshw"),
     "nic_ports.model": ("lspci", "lshw"),
-    "gpus": ("nvidia-smi", "rocm-smi", "lspci", "lshw", "pci"),
+    "gpus": ("nvidia-smi", "amd-smi", "rocm-smi", "lspci", "lshw", "pci"),
     "gpus.bus_info": ("pci", "lspci", "lshw", "nvidia-smi"),
     "gpus.id": ("pci", "lspci", "lshw", "nvidia-smi"),
     "cpus.architecture": ("kernel", "lshw"),

@@ -58,7 +58,8 @@ _ORDER = (Verdict.DENIED, Verdict.TIMEOUT, Verdict.FAILED, Verdict.SKIPPED, Verd
 
 
 class Probe:
-    """One source's view of the machine. ``pieces`` are the parts of the device document that it found.
+    """One source's view of the machine. ``pieces`` are the parts of the device document that it found, ``no_drives``
+    names, serial numbers and WWNs of what tools take for drives of the machine, and is none.
 
     :param outputs: command lines of which a folder has outputs: nobody may have listed what they were asked about.
     """
@@ -75,9 +76,11 @@ class Probe:
         self.options = options
         self._outputs = outputs
         self.pieces: list[Device] = []
+        self.no_drives: set[str] = set()
         self.commands = 0
         self.bytes = 0
         self._problems: list[tuple[Verdict, str]] = []
+        self._parts: dict[str, Coverage] = {}
         self._answered = False
 
     # -- what came of it
@@ -91,8 +94,11 @@ class Probe:
         """The source was read, although there is nothing for the document in it."""
         self._answered = True
 
-    def problem(self, verdict: Verdict, reason: str) -> None:
+    def problem(self, verdict: Verdict, reason: str, part: Optional[str] = None) -> None:
+        """Note what went wrong; ``part`` is the one of which the document knows nothing, or less, because of it."""
         self._problems.append((verdict, reason))
+        if part is not None and verdict is not Verdict.ABSENT:
+            self._parts.setdefault(part, Coverage(verdict, reason[:_SHORT]))
 
     @property
     def timed_out(self) -> bool:
@@ -100,10 +106,11 @@ class Probe:
         return any(verdict is Verdict.TIMEOUT for verdict, _reason in self._problems)
 
     def coverage(self) -> Coverage:
-        """``collected`` if anything was, with what went wrong beside it; else the most helpful of the verdicts."""
+        """``collected`` if anything was, with what went wrong beside it, and with which part; else the most helpful of
+        the verdicts."""
         if self._answered:
             reasons = list(dict.fromkeys(reason for verdict, reason in self._problems if verdict is not Verdict.ABSENT))
-            return Coverage(Verdict.COLLECTED, _joined(reasons))
+            return Coverage(Verdict.COLLECTED, _joined(reasons), self._parts)
         for verdict in _ORDER:
             reasons = [reason for found, reason in self._problems if found is verdict]
             if reasons:
@@ -127,43 +134,48 @@ class Probe:
         return [argv for argv in self._outputs if argv[: len(begin)] == begin]
 
     def ask(
-        self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, optional: bool = False, **kwargs: Any
+        self,
+        argv: Sequence[str],
+        parse: Callable[..., Any],
+        *args: Any,
+        part: Optional[str] = None,
+        optional: bool = False,
+        **kwargs: Any,
     ) -> Any:
         """Run a tool as :meth:`tool` does, and return the result; None if there is none.
 
+        :param part: what this tool is asked about, where it is asked for each part, by its name in the document.
         :param optional: that it fails is no problem, and what it printed then is nothing.
         """
-        result = self.run(argv)
+        result = self._run(argv, part)
         if result is None or (optional and result.rc != 0):
             return None
         try:
             found = parse(result.stdout, *args, **kwargs)
         except ParseError as error:
             verdict, reason = _verdict(result, error)
-            self.problem(verdict, f"{argv[-1]}: {reason}" if argv[-1].startswith("/dev/") else reason)
+            self.problem(verdict, f"{part}: {reason}" if part else reason, part)
             return None
         if result.rc is None:
-            self.problem(
-                Verdict.TIMEOUT,
-                f"{_shown(argv)} was stopped after {self.options.timeout:g} s; what it had printed was used",
-            )
+            stopped = f"{_shown(argv)} was stopped after {self.options.timeout:g} s; what it had printed was used"
+            self.problem(Verdict.TIMEOUT, stopped, part)
         elif result.rc != 0 and argv[0] != "smartctl":  # whose exit code is about the drive, and in the document
             self.problem(
                 Verdict.FAILED, f"{_shown(argv)} ended with {result.rc}{_because(result)}; its output was used"
             )
         return found
 
-    def run(self, argv: Sequence[str]) -> Optional[CommandResult]:
+    def _run(self, argv: Sequence[str], part: Optional[str]) -> Optional[CommandResult]:
         """The tool's result; None if it is not installed, can't be started, or printed nothing in its time."""
         try:
             result = self._runner.run(argv, self.options.timeout)
         except FleetError as error:
-            self._note(error)
+            self._note(error, part)
             return None
         self.commands += 1
         self.bytes += len(result.stdout)
         if result.rc is None and not result.stdout.strip():
-            self.problem(Verdict.TIMEOUT, f"{_shown(argv)} was stopped after {self.options.timeout:g} s")
+            self.problem(Verdict.TIMEOUT, f"{_shown(argv)} was stopped after {self.options.timeout:g} s", part)
             return None
         return result
 
@@ -208,9 +220,9 @@ class Probe:
         self.bytes += 0 if optional else len(found)
         return found
 
-    def _note(self, error: FleetError) -> None:
+    def _note(self, error: FleetError, part: Optional[str] = None) -> None:
         verdicts = (verdict for kind, verdict in _VERDICTS.items() if isinstance(error, kind))
-        self.problem(next(verdicts, Verdict.FAILED), error.message)
+        self.problem(next(verdicts, Verdict.FAILED), error.message, part)
 
 
 def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:
@@ -221,7 +233,8 @@ def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:
         return Verdict.TIMEOUT, reason
     if _DENIED.search(said):
         return Verdict.DENIED, reason
-    return (Verdict.ABSENT if error.details.get("absent") or _ABSENT.search(said) else Verdict.FAILED), reason
+    absent = error.details.get("absent", bool(_ABSENT.search(said)))
+    return (Verdict.ABSENT if absent else Verdict.FAILED), reason
 
 
 def _because(result: CommandResult) -> str:

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Callable, Optional
 
 from ...document.model import Device, Verdict
+from ...document.parts import Interface
 from ...errors import ParseError
-from . import commands, firmware, sysfs
+from ..parse.drives import device_name
+from . import commands, firmware, storage, sysfs
 from .parsers import lazy
 from .probe import Probe
 
@@ -54,10 +56,30 @@ def _lean(piece: Device) -> Device:
     )
 
 
+def lsblk(probe: Probe) -> None:
+    """Drives, and what is upon them. What a folder has may be either of the two, or both in one."""
+    probe.tool(commands.LSBLK, lazy("lsblk.parse_lsblk"))
+    if not probe.tool(commands.LSBLK_TREE, lazy("lsblk_tree.parse_lsblk_tree")) and probe.outputs("lsblk"):
+        probe.tool(commands.LSBLK, lazy("lsblk_tree.parse_lsblk_tree"))
+
+
+def ip(probe: Probe) -> None:
+    """Interfaces with their addresses, and where the default routes lead."""
+    found: Optional[Device] = probe.ask(commands.IP_ADDRESS, lazy("iproute.parse_ip_address"))
+    parse = lazy("iproute.parse_ip_route")
+    routes = [probe.ask(argv, parse) or {} for argv in (commands.IP_ROUTE, commands.IP_ROUTE_6)]
+    if found is not None:
+
+        def routed(item: Interface) -> Interface:
+            return replace(item, gateways=tuple(hop for each in routes for hop in each.get(item.name, ())))
+
+        probe.add(replace(found, interfaces=tuple(map(routed, found.interfaces))))
+
+
 def _drives(probe: Probe) -> list[str]:
     """Names of drives to ask one by one: the kernel's, or those that ``lsblk`` or ``smartctl`` list in a replay
     without ``/sys``."""
-    names = [f"/dev/{name}" for name in sysfs.disks(probe)]
+    names = storage.drives(probe)
     if not names:
         tools = {commands.LSBLK: lazy("lsblk.parse_lsblk"), commands.NVME_LIST: lazy("nvme.parse_nvme_list")}
         for argv, parse in tools.items():
@@ -79,34 +101,42 @@ def smartctl(probe: Probe) -> None:
     outputs = probe.outputs("smartctl", "-a")
     if scanned is None and not outputs:
         return
-    probe.answered()
-    listed = [commands.smartctl(item.name, item.type) for item in scanned or ()]
+    if scanned is not None:
+        probe.answered()
+    others = {f"/dev/{space}" for disk in storage.disks(probe) if disk.kind for space in (disk.name, *disk.spaces)}
+    # Command lines, with the names under which a drive is in the document.
+    listed = {commands.smartctl(item.name, item.type): item.label or item.name for item in scanned or ()}
     if not listed and not outputs:
         names = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
-        listed = [commands.smartctl(name) for name in names]
-    for argv in dict.fromkeys([*listed, *outputs]):
-        probe.tool(argv, lazy("smartctl.parse_smartctl"), full=probe.options.full)
+        listed = {commands.smartctl(name): name for name in names}
+    for argv, name in {**{argv: argv[-1] for argv in outputs}, **listed}.items():
+        if name not in others:
+            part = device_name(name)
+            probe.tool(argv, lazy("smartctl.parse_smartctl"), full=probe.options.full, part=part)
 
 
 def nvme(probe: Probe) -> None:
     probe.tool(commands.NVME_LIST, lazy("nvme.parse_nvme_list"))
     for name in _asked(probe, _drives(probe), "nvme", place=2):
         if name.startswith("/dev/nvme"):
-            probe.tool(commands.nvme("id-ctrl", name), lazy("nvme.parse_nvme_id_ctrl"), name)
-            probe.tool(commands.nvme("smart-log", name), lazy("nvme.parse_nvme_smart_log"), name)
+            probe.tool(commands.nvme("id-ctrl", name), lazy("nvme.parse_nvme_id_ctrl"), name, part=name)
+            probe.tool(commands.nvme("smart-log", name), lazy("nvme.parse_nvme_smart_log"), name, part=name)
 
 
 def hdparm(probe: Probe) -> None:
-    for name in _asked(probe, _drives(probe), "hdparm"):
+    """Drives that speak ATA; others answer with an error."""
+    known = storage.disks(probe)
+    listed = [f"/dev/{disk.name}" for disk in known if storage.protocol(probe, disk) == "sata" and not disk.kind]
+    for name in _asked(probe, listed if known else _drives(probe), "hdparm"):
         if name.startswith(("/dev/sd", "/dev/hd")):
-            probe.tool(commands.hdparm(name), lazy("hdparm.parse_hdparm"), name)
+            probe.tool(commands.hdparm(name), lazy("hdparm.parse_hdparm"), name, part=name)
 
 
 def ethtool(probe: Probe) -> None:
     """Driver and firmware, the permanent address, and the transceiver of each physical port."""
     for name in _asked(probe, sysfs.interfaces(probe), "ethtool"):
-        probe.tool(commands.ethtool("-i", name), lazy("ethtool.parse_ethtool_driver"), name)
-        probe.tool(commands.ethtool("-P", name), lazy("ethtool.parse_ethtool_permanent"), name)
+        probe.tool(commands.ethtool("-i", name), lazy("ethtool.parse_ethtool_driver"), name, part=name)
+        probe.tool(commands.ethtool("-P", name), lazy("ethtool.parse_ethtool_permanent"), name, part=name)
         # Ports without a cage, and empty ones, are no problem.
         probe.tool(commands.ethtool("-m", name), lazy("ethtool.parse_ethtool_module"), name, optional=True)
 
@@ -118,7 +148,7 @@ def mellanox(probe: Probe) -> None:
     ports = sysfs.interfaces(probe).values()
     cards = [address for address in ports if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3"]
     for address in _asked(probe, cards, "mstflint", place=2):
-        probe.tool(commands.mstflint(address), lazy("mellanox.parse_mstflint"), address)
+        probe.tool(commands.mstflint(address), lazy("mellanox.parse_mstflint"), address, part=address)
 
 
 def storcli(probe: Probe) -> None:
@@ -131,16 +161,52 @@ def storcli(probe: Probe) -> None:
             return
 
 
+def ssacli(probe: Probe) -> None:
+    """The first of the tools that is installed and has a controller to answer for."""
+    for tool in commands.SSACLI_TOOLS:
+        if probe.tool((tool, *commands.SSACLI_QUESTION), lazy("ssacli.parse_ssacli")):
+            return
+
+
+def megacli(probe: Probe) -> None:
+    for tool in commands.MEGACLI_TOOLS:
+        found = [probe.tool((tool, *what), lazy("megacli.parse_megacli")) for what in commands.MEGACLI_QUESTIONS]
+        if any(found):
+            return
+
+
+def arcconf(probe: Probe) -> None:
+    """One controller after the other, until there is none of the number."""
+    for number in range(1, 17):
+        argv = commands.arcconf(str(number))
+        if not probe.tool(argv, lazy("arcconf.parse_arcconf"), number, optional=number > 1):
+            return
+
+
 def mvcli(probe: Probe) -> None:
     for kind in ("hba", "pd", "vd"):
         probe.tool(commands.mvcli(kind), lazy(f"mvcli.parse_mvcli_{kind}"))
 
 
+def mnv_cli(probe: Probe) -> None:
+    for kind in ("hba", "pd", "vd"):
+        probe.tool(commands.mnv_cli(kind), lazy("mnv_cli.parse_mnv_cli"))
+
+
+def hpe_bios(probe: Probe) -> None:
+    """``ilorest`` knows today's machines, ``conrep`` those before Gen10."""
+    for argv in (commands.HPE_ILOREST, commands.HPE_CONREP):
+        piece = probe.ask(argv, lazy("hpe_bios.parse_hpe_bios"))
+        if piece is not None:
+            probe.add(piece if probe.options.full else _lean(piece))
+            return
+
+
 def mdadm(probe: Probe) -> None:
-    names = [name for name in probe.names(sysfs.BLOCK) if re.match(r"^md\d+$", name)]
-    arrays = [f"/dev/{name}" for name in names if probe.has(f"{sysfs.BLOCK}/{name}", "md")]
+    names = [name for name in probe.names(storage.BLOCK) if re.match(r"^md\d+$", name)]
+    arrays = [f"/dev/{name}" for name in names if probe.has(f"{storage.BLOCK}/{name}", "md")]
     for name in _asked(probe, arrays, "mdadm"):
-        probe.tool(commands.mdadm(name), lazy("mdadm.parse_mdadm"))
+        probe.tool(commands.mdadm(name), lazy("mdadm.parse_mdadm"), part=name)
 
 
 def ipmi(probe: Probe) -> None:
@@ -155,7 +221,9 @@ def ipmi(probe: Probe) -> None:
         said.append(probe.tool(argv, parse))
         if probe.timed_out:
             return
-    if not all(said[:2]):
+    ports = [port for piece in probe.pieces if piece.bmc and piece.bmc.nic for port in piece.bmc.nic.nic_ports]
+    # The first channel may be one that is not in use.
+    if not all(said[:2]) or not any(port.ip_addresses for port in ports):
         probe.tool(commands.OPENIPMI, lazy("...ipmi.answers.parse_openipmi"))
 
 
@@ -178,11 +246,12 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "pci": sysfs.pci,
     "network": sysfs.network,
     "fabrics": sysfs.fabrics,
-    "block": sysfs.block,
+    "block": storage.block,
     "efi": firmware.efi,
     "tpm": firmware.tpm,
     "lspci": _simple(commands.LSPCI, lazy("lspci.parse_lspci")),
-    "lsblk": _simple(commands.LSBLK, lazy("lsblk.parse_lsblk")),
+    "lsblk": lsblk,
+    "ip": ip,
     "smartctl": smartctl,
     "nvme": nvme,
     "hdparm": hdparm,
@@ -190,8 +259,11 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "devlink": _simple(commands.DEVLINK, lazy("devlink.parse_devlink")),
     "mellanox": mellanox,
     "storcli": storcli,
-    "ssacli": _simple(commands.SSACLI, lazy("ssacli.parse_ssacli")),
+    "ssacli": ssacli,
+    "megacli": megacli,
+    "arcconf": arcconf,
     "mvcli": mvcli,
+    "mnv_cli": mnv_cli,
     "mdadm": mdadm,
     "zpool": _simple(commands.ZPOOL, lazy("zpool.parse_zpool")),
     "msecli": _simple(commands.MSECLI, lazy("msecli.parse_msecli")),
@@ -199,10 +271,13 @@ SOURCES: Mapping[str, Callable[[Probe], None]] = {
     "ipmicfg": _simple(commands.IPMICFG, lazy("ipmicfg.parse_ipmicfg")),
     "lldpctl": _simple(commands.LLDPCTL, lazy("lldpctl.parse_lldpctl")),
     "nvidia-smi": _simple(commands.NVIDIA_SMI, lazy("nvidia_smi.parse_nvidia_smi")),
+    "amd-smi": _simple(commands.AMD_SMI, lazy("amd_smi.parse_amd_smi")),
     "rocm-smi": _simple(commands.ROCM_SMI, lazy("rocm_smi.parse_rocm_smi")),
     "dsu": dsu,
     "racadm": _simple(commands.RACADM, lazy("racadm.parse_racadm")),
     "sum": _simple(commands.SUM, lazy("supermicro_sum.parse_sum")),
+    "onecli": _simple(commands.ONECLI, lazy("onecli.parse_onecli")),
+    "hpe-bios": hpe_bios,
     "asrr-bioscontrol": _simple(commands.ASRR, lazy("asrr_bioscontrol.parse_asrr_bios")),
 }
 """In the order of starting, the slowest tool first; the order of merging is in :mod:`precedence`."""

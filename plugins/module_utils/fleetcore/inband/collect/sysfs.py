@@ -9,29 +9,28 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from ...document.model import Device, Verdict
-from ...document.outputs import said
+from ...document.outputs import pairs, said
 from ...document.parts import (
     Accelerator,
     Dpu,
-    Drive,
     FabricPort,
     Gpu,
     Nic,
     NicPort,
+    NumaNode,
+    OperatingSystem,
     PcieDevice,
     StorageController,
 )
-from ...document.values import clean_mac, clean_serial, clean_uuid, firmware, integer, pci_id, positive, text, word, wwn
+from ...document.values import clean_mac, clean_uuid, firmware, hexadecimal, integer, pci_id, positive, text, word, wwn
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo
-from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
 from .parsers import lazy
 from .probe import Probe
 
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 PCI = "/sys/bus/pci/devices"
 NET = "/sys/class/net"
-BLOCK = "/sys/block"
 _MAKERS = {
     "8086": "Intel Corporation",
     "1022": "AMD",
@@ -95,7 +94,7 @@ def dmi_id(probe: Probe) -> None:
 
 
 def kernel(probe: Probe) -> None:
-    """CPUs, NUMA nodes, and the host's name."""
+    """CPUs, NUMA nodes and all of the memory; the system, its kernel and the host's name."""
     content = probe.text("/proc/cpuinfo")
     if content is None:
         probe.problem(Verdict.ABSENT, "/proc/cpuinfo cannot be read")
@@ -108,9 +107,53 @@ def kernel(probe: Probe) -> None:
     machine = text(probe.text("/proc/sys/kernel/arch"))
     if machine:
         device = replace(device, cpus=tuple(replace(item, architecture=machine) for item in device.cpus))
-    nodes = [name for name in probe.names("/sys/devices/system/node") if re.match(r"^node\d+$", name)]
-    hostname = text(probe.text("/proc/sys/kernel/hostname"))
-    probe.add(replace(device, hostname=hostname, metadata=said(numa_nodes=len(nodes) or None)))
+    nodes = _numa_nodes(probe)
+    total = _memory(probe, "/sys/devices/system/memory", "/proc/meminfo")
+    probe.add(
+        replace(
+            device,
+            hostname=text(probe.text("/proc/sys/kernel/hostname")),
+            metadata=said(numa_nodes=len(nodes) or None, memory_bytes=total),
+            numa_nodes=nodes,
+            os=_system(probe, machine),
+        )
+    )
+
+
+def _numa_nodes(probe: Probe) -> tuple[NumaNode, ...]:
+    base = "/sys/devices/system/node"
+    numbers = sorted(int(name[4:]) for name in probe.names(base) if re.match(r"^node\d{1,6}$", name))
+    return tuple(
+        NumaNode(
+            id=str(number),
+            cpus=text(probe.text(f"{base}/node{number}/cpulist")),
+            memory_bytes=_memory(probe, f"{base}/node{number}", f"{base}/node{number}/meminfo"),
+        )
+        for number in numbers
+    )
+
+
+def _memory(probe: Probe, folder: str, meminfo: str) -> Optional[int]:
+    """All memory, of the machine or of a node: the blocks in which the kernel manages it; where it has none, what it
+    has left after taking some for itself."""
+    blocks = [name for name in probe.names(folder, optional=True) if re.match(r"^memory\d+$", name)]
+    size = hexadecimal(probe.text("/sys/devices/system/memory/block_size_bytes"))
+    left = re.search(r"MemTotal:\s+(\d{1,15}) kB", probe.text(meminfo) or "")
+    return positive(len(blocks), size or 0) or (positive(left[1], 1024) if left else None)
+
+
+def _system(probe: Probe, machine: Optional[str]) -> Optional[OperatingSystem]:
+    release = probe.text("/etc/os-release") or probe.text("/usr/lib/os-release") or ""
+    values = {key: word(value.strip("\"'")) for key, value in pairs(release.splitlines(), "=").items()}
+    found = OperatingSystem(
+        name=values.get("PRETTY_NAME") or values.get("NAME"),
+        id=values.get("ID"),
+        version=values.get("VERSION_ID"),
+        kernel=word(probe.text("/proc/sys/kernel/osrelease")),
+        architecture=machine,
+        command_line=text(probe.text("/proc/cmdline")),
+    )
+    return found if found != OperatingSystem(architecture=machine) else None
 
 
 # -- PCI ---------------------------------------------------------------------------------------------------------------
@@ -120,7 +163,7 @@ def pci(probe: Probe) -> None:
     """Storage, network and graphics controllers, accelerators, DPUs; with ``full`` every PCI device."""
     lists: dict[str, list[Any]] = {}
     for address in probe.names(PCI):
-        if not _ADDRESS.match(address) or probe.link(f"{PCI}/{address}/physfn"):
+        if not ADDRESS.match(address) or probe.link(f"{PCI}/{address}/physfn"):
             continue  # a virtual function is no device of its own
         kind = (probe.text(f"{PCI}/{address}/class") or "")[2:6].lower()
         if not (probe.options.full or is_listed(kind)):
@@ -182,7 +225,7 @@ def interfaces(probe: Probe) -> dict[str, str]:
     out = {}
     for name in probe.names(NET):
         target = probe.link(f"{NET}/{name}") or ""
-        addresses = _ADDRESS.findall(target)
+        addresses = ADDRESS.findall(target)
         if addresses and "/usb" not in target and not probe.link(f"{NET}/{name}/device/physfn"):
             out[name] = addresses[-1]
     return out
@@ -246,78 +289,3 @@ def fabrics(probe: Probe) -> None:
             )
     if ports:
         probe.add(Device(fabric_ports=tuple(ports)))
-
-
-# -- drives ------------------------------------------------------------------------------------------------------------
-
-
-def disks(probe: Probe) -> dict[str, str]:
-    """Block devices that are hardware, with what their links say of where they hang."""
-    out = {}
-    for name in probe.names(BLOCK):
-        target = probe.link(f"{BLOCK}/{name}") or ""
-        if re.match(r"^(sd|vd|hd|nvme|mmcblk|xvd)", name) and "/virtual/" not in target and "/usb" not in target:
-            out[name] = target
-    # Namespaces of NVMe drives with several paths are virtual devices; their controllers are not.
-    for name in probe.names("/sys/class/nvme", optional=True):
-        out.setdefault(f"{name}n1", probe.link(f"/sys/class/nvme/{name}") or "")
-    return out
-
-
-def block(probe: Probe) -> None:
-    """Drives, as far as the kernel knows them."""
-    drives: dict[str, Drive] = {}
-    for name, target in disks(probe).items():
-        drive = _drive(probe, name, target)
-        if drive is not None and drive.logical_name:
-            drives.setdefault(drive.logical_name, drive)
-    if drives:
-        probe.add(Device(drives=tuple(drives.values())))
-
-
-def _drive(probe: Probe, name: str, target: str) -> Optional[Drive]:
-    base = f"{BLOCK}/{name}"
-    nvme = re.match(r"^(nvme\d+)", name)
-    device = f"/sys/class/nvme/{nvme[1]}" if nvme else f"{base}/device"
-    vendor, model = word(probe.text(f"{device}/vendor")), word(probe.text(f"{device}/model"))
-    if is_virtual(vendor, model):
-        return None
-    vendor = None if vendor in ("ATA", "NVMe") or (vendor or "").startswith("0x") else vendor
-    sectors = _number(probe.text(f"{base}/size"))
-    addresses = _ADDRESS.findall(target)
-    protocol = "nvme" if nvme else _protocol(probe, base, target)
-    rotating = {"1": True, "0": False}.get(probe.text(f"{base}/queue/rotational") or "")
-    serial = probe.text(f"{device}/serial") or probe.text(f"{base}/serial") or _page_80(probe, device)
-    name_ = device_name(name)
-    return Drive(
-        vendor=drive_vendor(model) or vendor,
-        model=model,
-        serial=clean_serial(serial),
-        logical_name=name_,
-        firmware=firmware(probe.text(f"{device}/firmware_rev") or probe.text(f"{device}/rev")),
-        protocol=protocol,
-        drive_type=drive_type(protocol, rotating),
-        wwn=wwn(probe.text(f"{base}/wwid") or probe.text(f"{device}/wwid")),
-        capacity_bytes=positive(sectors, 512),
-        block_size_bytes=positive(_number(probe.text(f"{base}/queue/logical_block_size"))),
-        bus_info=addresses[-1] if nvme and addresses else None,
-        storage_controller=addresses[-1] if addresses and not nvme else None,
-    )
-
-
-def _protocol(probe: Probe, base: str, target: str) -> Optional[str]:
-    if "/virtio" in target:
-        return "virtio"
-    if "/ata" in target or probe.text(f"{base}/device/vendor") == "ATA":
-        return "sata"
-    if "/end_device-" in target or probe.text(f"{base}/device/sas_address"):
-        return "sas"
-    return protocol_of("scsi") if "/host" in target else None
-
-
-def _page_80(probe: Probe, device: str) -> Optional[str]:
-    """SCSI vital product data page 80h: the unit's serial number behind a header of four bytes."""
-    if not probe.has(device, "vpd_pg80"):
-        return None
-    page = probe.bytes_of(f"{device}/vpd_pg80", 4096)
-    return page[4:].split(b"\x00")[0].decode("ascii", "replace") if page and len(page) > 4 else None

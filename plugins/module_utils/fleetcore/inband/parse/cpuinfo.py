@@ -9,9 +9,16 @@ from typing import Optional
 
 from ...document.model import Device
 from ...document.outputs import decoded, expect, pairs, parser, said
-from ...document.parts import Cpu
-from ...document.values import positive, word
+from ...document.parts import Capability, Cpu
+from ...document.values import listed, positive, word
 
+# Of the kernel's flags (x86) and features (ARM): virtualisation, encryption and vectors that people choose machines by,
+# and memory that is encrypted or isolated.
+_FLAGS = listed(
+    """
+    vmx svm hypervisor aes sha_ni avx2 avx512f amx_tile sve sve2 sgx sme sev sev_es sev_snp tdx_host_platform tdx_guest
+    """
+)
 _VENDORS = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon", "0x41": "ARM", "0xc0": "Ampere"}
 
 
@@ -45,5 +52,10 @@ def _cpu(package: str, threads: list[Mapping[str, str]]) -> Cpu:
         cores=len(distinct) or positive(first.get("cpu cores")),
         threads=len(threads),
         microcode=word(first.get("microcode")),
+        capabilities=tuple(
+            Capability(name=flag, enabled=True)
+            for flag in (first.get("flags") or first.get("Features") or "").split()
+            if flag in _FLAGS
+        ),
         metadata=said(**{name.split()[-1]: word(first.get(name)) for name in ("cpu family", "model", "stepping")}),
     )

@@ -8,6 +8,7 @@ text, numbers in the unit of the name, or None.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -29,12 +30,12 @@ class Record:
         return f"0x{self.handle:04X}"
 
 
-KNOWN = frozenset([0, 1, 2, 3, 4, 9, 17, 38, 39, 41, 43])
+KNOWN = frozenset([0, 1, 2, 3, 4, 9, 16, 17, 19, 38, 39, 41, 43, 204])
 """Types of the records that are in the device document."""
 
 # Types of a "memory device" that is the chip with the firmware, not a module.
 _FIRMWARE_CHIPS = ("ROM", "Flash", "EEPROM", "FEPROM", "EPROM")
-_NUMBERS = listed("serial_number part_number model_part_number sku_number asset_tag")
+_NUMBERS = listed("serial_number enclosure_serial part_number model_part_number sku_number asset_tag")
 
 
 def device(records: Iterable[Record]) -> Device:
@@ -51,17 +52,11 @@ def device(records: Iterable[Record]) -> Device:
         **_named(first(1), "vendor=manufacturer model=product_name product_name serial=serial_number sku=sku_number"),
         **_named(first(3), "asset_tag hardware_type=type chassis=serial_number"),
         uuid=first(1).get("uuid"),
-        metadata=said(memory_slots=len(slots) or None),
+        metadata=_sums(by_type, slots),
         bios=_bios(first(0)),
         mainboard=_mainboard(by_type[2]),
         bmc=_bmc(by_type[38]),
-        enclosures=tuple(
-            Enclosure(
-                id=item.id,
-                **_named(item.fields, "vendor=manufacturer chassis_type=type serial=serial_number asset_tag"),
-            )
-            for item in by_type[3]
-        ),
+        enclosures=(*(_chassis(item) for item in by_type[3]), *_blade_enclosures(by_type)),
         cpus=tuple(_cpu(item) for item in by_type[4] if item.fields.get("populated")),
         memory=_memory([item for item in slots if item.fields.get("size_bytes")]),
         power_supplies=tuple(found for item in by_type[39] if item.fields.get("present", True) for found in _psu(item)),
@@ -79,6 +74,45 @@ def _named(fields: Mapping[str, Any], names: str) -> dict[str, Any]:
         if isinstance(value, str):
             value = clean_serial(value) if (source or name) in _NUMBERS else word(value)
         out[name] = firmware(value) if name == "firmware" else value
+    return out
+
+
+def _sums(by_type: Mapping[int, list[Record]], slots: list[Record]) -> dict[str, str]:
+    """How many slots there are, and how much memory they can hold; and how much there is, where no module says it."""
+    arrays = [
+        item.fields.get("maximum_bytes") or 0 for item in by_type[16] if item.fields.get("use") == "System Memory"
+    ]
+    mapped = [item.fields.get("size_bytes") or 0 for item in by_type[19]]
+    sizes = any(item.fields.get("size_bytes") for item in slots)
+    return said(
+        memory_slots=len(slots) or None,
+        memory_max_bytes=sum(arrays) or None,
+        memory_bytes=None if sizes else sum(mapped) or None,
+    )
+
+
+def _chassis(item: Record) -> Enclosure:
+    return Enclosure(
+        id=item.id, **_named(item.fields, "vendor=manufacturer chassis_type=type serial=serial_number asset_tag")
+    )
+
+
+def _blade_enclosures(by_type: Mapping[int, list[Record]]) -> list[Enclosure]:
+    """The enclosure that a blade of HPE is in, and the bay. Other makers have something else in this record."""
+    maker = str(by_type[1][0].fields.get("manufacturer") if by_type[1] else "")
+    out = []
+    for item in by_type[204] if maker.startswith(("HP", "Hewlett")) else ():
+        found = _named(item.fields, "model=enclosure_model serial=enclosure_serial description=enclosure_name")
+        bay, rack = word(item.fields.get("server_bay")), word(item.fields.get("rack_name"))
+        if found["model"] or found["serial"]:
+            place = f"bay {bay}" if bay else None
+            more: dict[str, Any] = {
+                "vendor": "HPE",
+                "chassis_type": "Blade Enclosing",
+                "location": place,
+                "metadata": said(rack=rack),
+            }
+            out.append(Enclosure(id=item.id, **found, **more))
     return out
 
 
@@ -104,8 +138,14 @@ def _mainboard(records: list[Record]) -> Optional[Mainboard]:
     fields = boards[0].fields
     return Mainboard(
         **_named(fields, "vendor=manufacturer model=product_name product_name description=type serial=serial_number"),
-        metadata=said(version=clean_serial(fields.get("version"))),
+        metadata=said(version=clean_serial(fields.get("version")), location_in_chassis=_bay(fields)),
     )
+
+
+def _bay(fields: Mapping[str, Any]) -> Optional[str]:
+    """Where a blade or a node is; most boards say something that is no place."""
+    place = word(fields.get("location_in_chassis"))
+    return place if place and len(place) <= 16 and re.search(r"\d|^(node )?[a-h]$", place, re.IGNORECASE) else None
 
 
 def _bmc(records: list[Record]) -> Optional[Bmc]:

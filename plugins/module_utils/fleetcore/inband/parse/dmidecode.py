@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import blocks, expect, parser
+from ...document.outputs import blocks, decoded, expect, parser
 from ...document.values import clean_uuid, pci_address, positive, size_bytes, text
 from . import dmi
 from .dmi import Record
 
 Fields = Mapping[str, Optional[str]]
+# Up to version 2.6 the type has a line of its own, and everything behind it is one tab deeper.
+_OLD = re.compile(r"^Handle 0x([0-9A-Fa-f]{1,8})[ \t]*\r?\n(?:\t| {8})DMI type (\d{1,3})\b.*", re.MULTILINE)
 _HANDLE = r"^Handle 0x([0-9A-Fa-f]{1,8}), DMI type (\d{1,3})\b"
 
 
@@ -30,8 +32,18 @@ def parse_dmidecode(raw: str) -> Device:
 @parser("dmidecode")
 def parse_records(raw: str) -> list[Record]:
     """The structures that the device document knows, as records of :mod:`dmi`."""
-    found = [(int(head[2]), int(head[1], 16) & 0xFFFF, lines) for head, lines in blocks(raw, _HANDLE)]
-    expect("dmidecode", found or "SMBIOS" in raw[:5000], "no structure in the output")
+    content = decoded(raw)
+    if _OLD.search(content):
+        expect(
+            "dmidecode",
+            "Information Block" not in content[:20_000],
+            "text of version 1 is not understood",
+            absent=False,
+        )
+        content = re.sub(r"\n(?:\t| {8})", "\n", _OLD.sub(r"Handle 0x\1, DMI type \2", content))
+    found = [(int(head[2]), int(head[1], 16) & 0xFFFF, lines) for head, lines in blocks(content, _HANDLE)]
+    none = re.search(r"^#? ?No SMBIOS nor DMI", content[:5000], re.MULTILINE) is not None
+    expect("dmidecode", found, "no structure in the output", absent=none)
     return [Record(kind, handle, _values(kind, _fields(lines))) for kind, handle, lines in found if kind in dmi.KNOWN]
 
 
@@ -99,6 +111,8 @@ _CONVERTED: Mapping[int, Mapping[str, tuple[str, Callable[[Optional[str]], Any]]
         "threads": ("thread_count", positive),
     },
     9: {"in_use": ("current_usage", _is("In Use")), "bus_address": ("bus_address", pci_address)},
+    16: {"maximum_bytes": ("maximum_capacity", _binary)},
+    19: {"size_bytes": ("range_size", _binary)},
     17: {
         "size_bytes": ("size", _binary),
         "speed_hz": ("speed", _mega),

@@ -24,6 +24,8 @@ _FEATURES = {
     "smart": "SMART feature set",
 }
 _LBA28 = "LBA    user addressable sectors"
+# Zero is what drives have that know no checksum of their identity.
+_NO_IDENTITY = re.compile(r"^Integrity word not set \(found 0x(?!0000)", re.MULTILINE)
 _SECURITY = ("enabled", "locked", "frozen")
 
 
@@ -34,12 +36,22 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     :param name: the device that was asked, if the output does not say it.
     :raises ParseError: no ATA identity in the output (a SAS drive, a RAID volume).
     """
-    lines = decoded(raw).splitlines()[:5000]
+    content = decoded(raw)
+    lines = content.split("\n")[:5000]
     values = pairs(lines)
+    named = next((line.strip()[:-1] for line in lines[:10] if re.match(r"^/dev/\S{1,60}:\s*$", line)), name)
     model = word(values.get("Model Number"))
     serial = clean_serial(values.get("Serial Number"))
     expect("hdparm", model or serial, "no identity of an ATA drive in the output")
-    named = next((line.strip()[:-1] for line in lines[:10] if re.match(r"^/dev/\S{1,60}:\s*$", line)), name)
+    # Bridges and RAID volumes answer with bytes of something else.
+    text = "".join(values.get(name, "") for name in ("Model Number", "Serial Number", "Firmware Revision"))
+    valid = text.isascii() and text.replace("\t", " ").isprintable() and not _NO_IDENTITY.search(content)
+    expect(
+        "hdparm",
+        valid,
+        f"the identity of {device_name(named) or 'the device'} is not valid: no ATA drive answered",
+        absent=False,
+    )
     minutes = re.search(r"(\d{1,6})min for SECURITY ERASE UNIT(?:\. (\d{1,6})min for ENHANCED)?", "\n".join(lines))
     rotation = values.get("Nominal Media Rotation Rate", "")
     # LBA has 28 bits, which drives of up to 128 GiB can do with.

@@ -50,6 +50,7 @@ def parse_ipmitool_lan(raw: str) -> Device:
         "vlan": values.get("802.1q VLAN ID"),
     }
     port = lan_port("lan", values.get("MAC Address"), [values.get("IP Address")], details)
+    expect("ipmitool", port.macaddress or port.ip_addresses, "the channel of lan print has no address", absent=False)
     return Device(bmc=Bmc(nic=Nic(id="bmc", nic_ports=(port,))))
 
 

@@ -12,9 +12,11 @@ from ...document.model import Device
 from ...document.outputs import expect, json_object, parser
 from ...document.parts import Drive
 from ...document.values import clean_serial, firmware, items, positive, size_bytes, text, word, wwn
-from .drives import device_name, drive, is_virtual, kernel_vendor, protocol_of
+from .drives import device_name, drive, is_remote, is_virtual, kernel_vendor, protocol_of, whole
 
 _WWN = re.compile(r"^3?(5[0-9a-f]{15})$")
+# Transports that reach volumes of arrays.
+_NETWORKS = ("fc", "fcoe", "iscsi", "nvme-tcp", "nvme-fc", "nvme-rdma")
 _NO_DRIVE = re.compile(r"^/dev/(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mapper)")
 
 
@@ -23,8 +25,7 @@ def parse_lsblk(raw: str) -> Device:
     """Disks; neither partitions, RAID and device mapper volumes, nor loop devices and removable media."""
     body = json_object(raw, "lsblk", "no list of block devices")
     expect("lsblk", isinstance(body.get("blockdevices"), list), "no list of block devices")
-    found = [_drive(row) for row in items(body.get("blockdevices"))]
-    return Device(drives=tuple(item for item in found if item is not None))
+    return Device(drives=whole(map(_drive, items(body.get("blockdevices")))))
 
 
 def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
@@ -36,6 +37,7 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
         or _NO_DRIVE.match(name)
         or text(row.get("type")) not in (None, "disk")
         or is_virtual(vendor, model)
+        or is_remote(vendor, model)
     ):
         return None
     tran = text(row.get("tran"))
@@ -44,7 +46,11 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
     # SAS drives: udev takes the WWN for the serial number, for some with the digit before it that says so.
     named = _WWN.match((serial or "").lower())
     serial = None if named else serial
-    if protocol == "usb" or (model is None and serial is None and named is None and tran is None and protocol is None):
+    if (
+        protocol == "usb"
+        or tran in _NETWORKS
+        or (model is None and serial is None and named is None and tran is None and protocol is None)
+    ):
         return None
     rotating = {"1": True, "true": True, "0": False, "false": False}.get(str(row.get("rota")).lower())
     return drive(

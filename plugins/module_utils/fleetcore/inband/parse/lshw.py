@@ -36,10 +36,15 @@ from ...document.values import (
     word,
     wwn,
 )
-from .drives import device_name, drive, is_virtual, protocol_of
+from .drives import device_name, drive, is_remote, is_virtual, protocol_of
 
 _IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
 _DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
+# Drivers of network cards that are part of the processor's chip, on no bus that has addresses.
+_ON_THE_CHIP = re.compile(
+    r"^(hns|mvneta|mvpp2|fsl|dpaa|fec|bcmgenet|genet|st_gmac|stmmac|dwmac|macb|xgene|cpsw|ravb|netsec|mtk_)",
+    re.IGNORECASE,
+)
 Node = Mapping[str, Any]
 
 
@@ -66,8 +71,10 @@ def parse_lshw(raw: str) -> Device:
             found = make(node, parents) if make else None
             if found is not None:
                 parts[found[0]] = (*parts.get(found[0], ()), found[1])
-    slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
-    return Device(**parts, metadata=said(memory_slots=slots or None))
+    memory = [node for node, _parents in nodes if node.get("class") == "memory"]
+    # Some machines have no modules in their tables, and of some lshw cannot read the sizes.
+    total = 0 if any(item.size_bytes for item in parts.get("memory", ())) else sum(map(_total, memory))
+    return Device(**parts, metadata=said(memory_slots=sum(map(_is_bank, memory)) or None, memory_bytes=total or None))
 
 
 def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
@@ -221,6 +228,12 @@ def _is_bank(node: Node) -> bool:
     return _text(node, "id").startswith("bank") and "FLASH" not in _text(node, "description").upper().split()
 
 
+def _total(node: Node) -> int:
+    """What all modules of an array, or of the machine, have."""
+    whole = _text(node, "description").lower() == "system memory"
+    return (positive(node.get("size")) or 0) if whole else 0
+
+
 def _memory(node: Node, _parents: tuple[Node, ...]) -> Found:
     size = positive(node.get("size"))
     serial, part = clean_serial(node.get("serial")), clean_serial(node.get("product"))
@@ -249,9 +262,11 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
     address = pci_address(node.get("businfo"))
     if _text(node, "businfo").startswith("virtio@") and parents:
         address = pci_address(parents[-1].get("businfo"))
+    name = _first_name(node)
+    if address is None and name and _ON_THE_CHIP.match(text(at(node, "configuration", "driver")) or ""):
+        address = f"platform@{name}"
     if address is None:
         return None  # bonds, bridges, and the BMC's USB network are no NICs of the machine
-    name = _first_name(node)
     link = word(at(node, "configuration", "link"))
     fast = word(at(node, "configuration", "speed"))
     common = _at(node, address)
@@ -324,7 +339,11 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
     controllers = [found for found in (pci_address(item.get("businfo")) for item in reversed(parents)) if found]
     product = _product(node)[0]
     nvme = name.startswith("/dev/nvme")
-    if is_virtual(_vendor(node), product) or (nvme and parents and is_virtual(_product(parents[-1])[0])):
+    if (
+        is_virtual(_vendor(node), product)
+        or is_remote(_vendor(node), product)
+        or (nvme and parents and is_virtual(_product(parents[-1])[0]))
+    ):
         return None
     maker = _vendor(node)
     ata = maker == "ATA"  # what the kernel says in place of a maker that ATA does not know

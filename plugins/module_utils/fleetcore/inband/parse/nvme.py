@@ -11,8 +11,8 @@ from ...document.model import Device
 from ...document.outputs import expect, json_object, mapping, parser
 from ...document.parts import Capability, Drive
 from ...document.values import clean_serial, firmware, integer, items, pci_address, pci_id, positive, text, word
-from .drives import device_name, drive
-from .smart import nvme_errors, nvme_hours, nvme_life, nvme_warning
+from .drives import device_name, drive, is_remote, whole
+from .smart import celsius, counted, errors_of, life_left, nvme_counters, nvme_warning, nvme_warnings
 
 
 @parser("nvme")
@@ -22,14 +22,11 @@ def parse_nvme_list(raw: str) -> Device:
     Controllers that are reached over a network are left out: their drives are in another machine.
     """
     body = json_object(raw, "nvme", "not a list of devices", "Devices")
-    drives: dict[str, Drive] = {}
+    rows: list[Optional[Drive]] = []
     for row in items(body.get("Devices")):
         nested = [found for system in items(row.get("Subsystems")) or [row] for found in _controllers(system)]
-        for item in nested or [row]:
-            found = _listed(item) if item.get("Transport") in (None, "pcie") else None
-            if found is not None and found.logical_name:
-                drives.setdefault(found.logical_name, found)
-    return Device(drives=tuple(drives.values()))
+        rows += [_listed(item) for item in nested or [row] if item.get("Transport") in (None, "pcie")]
+    return Device(drives=whole(rows))
 
 
 def _controllers(system: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -46,7 +43,7 @@ def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
     name = text(row.get("DevicePath")) or text(row.get("Controller"))
     model = word(row.get("ModelNumber"))
     serial = clean_serial(row.get("SerialNumber"))
-    if name is None or (model is None and serial is None):
+    if name is None or (model is None and serial is None) or is_remote(model):
         return None
     spaces = items(row.get("Namespaces")) or [row]
     return drive(
@@ -102,16 +99,18 @@ def parse_nvme_id_ctrl(raw: str, name: Optional[str] = None) -> Device:
 def parse_nvme_smart_log(raw: str, name: Optional[str] = None) -> Device:
     """Health of the drive ``name``; the log does not name the drive."""
     body = json_object(raw, "nvme", "not a SMART log")
-    log = {**body, "percentage_used": body.get("percent_used", body.get("percentage_used"))}
-    log["critical_warning"] = mapping(body.get("critical_warning")).get("value", body.get("critical_warning"))
-    warning = nvme_warning(log)
+    warnings = body.get("critical_warning")
+    log = {**body, "critical_warning": mapping(warnings).get("value", warnings)}
+    warning, counters = nvme_warning(log), nvme_counters(log)
     expect("nvme", warning is not None, "not a SMART log")
     found = Drive(
         logical_name=device_name(name),
         protocol="nvme",
         smart_status="failed" if warning else "ok",
-        smart_errors=nvme_errors(log),
-        power_on_hours=nvme_hours(log),
-        life_left_percent=nvme_life(log),
+        smart_errors=(*nvme_warnings(log), *errors_of(counters)),
+        power_on_hours=counted(log.get("power_on_hours")),
+        life_left_percent=life_left(body.get("percent_used", body.get("percentage_used"))),
+        temperature_celsius=celsius(log.get("temperature")),
+        counters=counters,
     )
     return Device(drives=(found,))

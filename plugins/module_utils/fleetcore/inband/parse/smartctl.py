@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, expect, first_word, json_object, mapping, parser
+from ...document.outputs import at, decoded, expect, first_word, json_object, mapping, parser
 from ...document.parts import Capability, Drive
-from ...document.values import clean_serial, firmware, integer, items, number, positive, text, word, wwn
-from .drives import device_name, drive_type, drive_vendor, is_virtual
-from .smart import life_left, nvme_errors, nvme_hours
+from ...document.values import clean_serial, firmware, integer, items, positive, text, word, wwn
+from .drives import device_name, drive, is_remote, is_virtual
+from .smart import ata_counters, celsius, counted, errors_of, life_left, nvme_counters, nvme_warnings
 
 # smartctl(8), EXIT STATUS: a bit mask. Bits 0 to 2 are about the run, the others about the drive.
 FAILING = 1 << 3
@@ -31,23 +31,47 @@ EXIT_BITS: Mapping[int, str] = {
 _ABOUT_THE_DRIVE = range(4, 8)
 
 
+_NVME_LOG = "nvme_smart_health_information_log"
+# Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
+_BEHIND = re.compile(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]")
 _MODELS = ("scsi_product", "product", "model_name", "scsi_model_name")
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``."""
+    """A device to ask: ``name`` is what smartctl opens, ``type`` what to give to ``-d``, ``label`` the drive's own name
+    where it is one of several behind a device."""
 
     name: str
     type: Optional[str] = None
+    label: Optional[str] = None
+
+
+def _json(raw: str, problem: str) -> Mapping[str, Any]:
+    """The output as JSON, which smartctl has written since version 7.0.
+
+    :raises ParseError: it is none; of text it says the version.
+    """
+    found = re.match(
+        r"smartctl (pre-|version )?(\d{1,2}\.\d{1,2})\b|smartctl: invalid option|# ?/dev/|/dev/\S+ -d ",
+        decoded(raw).lstrip(),
+    )
+    words = f"text of version {found[2]}" if found and found[2] else "its text"
+    expect("smartctl", not found, f"{words} is not understood: it takes the JSON of 7.0 and later (-j)", absent=False)
+    return json_object(raw, "smartctl", problem)
 
 
 @parser("smartctl")
 def parse_smartctl_scan(raw: str) -> list[Scanned]:
     """Devices of ``--scan`` (or ``--scan-open``), in its order, without repeats."""
-    body = json_object(raw, "smartctl", "not a scan")
-    found = [(text(item.get("name")), text(item.get("type"))) for item in items(body.get("devices"))]
-    return list(dict.fromkeys(Scanned(name, kind) for name, kind in found if name and name.startswith("/")))
+    body = _json(raw, "not a scan")
+    out = []
+    for item in items(body.get("devices")):
+        name = text(item.get("name"))
+        if name and name.startswith("/"):
+            behind = _BEHIND.search(text(item.get("info_name")) or "")
+            out.append(Scanned(name, text(item.get("type")), f"{name} {behind[0]}" if behind else None))
+    return list(dict.fromkeys(out))
 
 
 @parser("smartctl")
@@ -58,7 +82,7 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     :param full: with the table of attributes.
     :raises ParseError: not smartctl's JSON; or it could not open the device (its message is in the error).
     """
-    body = json_object(raw, "smartctl", "not its JSON")
+    body = _json(raw, "not its JSON")
     expect("smartctl", isinstance(body.get("smartctl"), Mapping), "not its JSON")
     stated = integer(at(body, "smartctl", "exit_status"))
     status = stated if stated is not None else exit_code or 0
@@ -67,7 +91,8 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     serial = clean_serial(body.get("serial_number"))
     messages = "; ".join(_messages(body, ("error", "information", "warning")))
     expect("smartctl", model or serial, messages or EXIT_BITS[1], exit_status=status)
-    if is_virtual(first_word(body, "vendor", "scsi_vendor"), model) or not _is_disk(body):
+    names = (first_word(body, "vendor", "scsi_vendor"), model)
+    if is_virtual(*names) or is_remote(*names) or not _is_disk(body):
         return Device()
     return Device(drives=(_drive(body, status, model, serial, full),))
 
@@ -77,34 +102,33 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
     rotation = integer(body.get("rotation_rate"))
     rotating = rotation > 0 if rotation is not None else None
     named = text(at(body, "device", "name"))
-    # Several drives behind one device node ([megaraid_disk_03], [areca_disk#03_enc#01]): the node is no name of theirs.
-    behind = re.search(r"\[\w{1,20}_disk[_#][^\]]{1,40}\]", text(at(body, "device", "info_name")) or "")
+    behind = _BEHIND.search(text(at(body, "device", "info_name")) or "")
     if named and behind:
         named = f"{named} {behind[0]}"
-    lunit = body.get("logical_unit_id")
-    used = life_left(next((found for found in (number(at(body, *path)) for path in _USED) if found is not None), None))
-    return Drive(
-        vendor=drive_vendor(body.get("model_family"))
-        or drive_vendor(model)
-        or first_word(body, "vendor", "scsi_vendor"),
-        model=model,
+    counters, hours = _counters(body), at(body, "power_on_time", "hours")
+    used = next((found for found in (life_left(at(body, *path)) for path in _USED) if found is not None), None)
+    return drive(
+        model,
+        protocol,
+        rotating,
+        first_word(body, "vendor", "scsi_vendor"),
         product_name=word(body.get("model_family")),
         serial=serial,
         oem_id=word(body.get("ata_additional_product_id")),
         logical_name=device_name(named),
         firmware=firmware(body.get("firmware_version") or body.get("scsi_revision") or body.get("revision")),
-        protocol=protocol,
-        drive_type=drive_type(protocol, rotating),
-        wwn=_wwn(body) or wwn(lunit),
+        wwn=_wwn(body) or wwn(body.get("logical_unit_id")),
         form_factor=word(at(body, "form_factor", "name")),
         capacity_bytes=positive(at(body, "user_capacity", "bytes")) or positive(body.get("nvme_total_capacity")),
         block_size_bytes=positive(body.get("logical_block_size")),
         capable_speed_gbps=_gbps(at(body, "interface_speed", "max")),
         negotiated_speed_gbps=_gbps(at(body, "interface_speed", "current")),
-        power_on_hours=_hours(body),
+        power_on_hours=counted(hours if integer(hours) is not None else at(body, _NVME_LOG, "power_on_hours")),
+        temperature_celsius=celsius(at(body, "temperature", "current")),
+        counters=counters,
         life_left_percent=used if used is not None else _ata_life(body),
         smart_status=_smart_status(body, status),
-        smart_errors=_smart_errors(body, status),
+        smart_errors=_smart_errors(body, status, counters),
         smart_attributes=_attributes(body) if full else (),
         capabilities=_capabilities(body),
     )
@@ -144,16 +168,23 @@ def _gbps(speed: Any) -> Optional[float]:
     return units * bits / 1e9 if units and bits else None
 
 
-def _hours(body: Mapping[str, Any]) -> Optional[int]:
-    hours = at(body, "power_on_time", "hours")
-    log = body.get("nvme_smart_health_information_log") if integer(hours) is None else {"power_on_hours": hours}
-    return nvme_hours(mapping(log))
+def _counters(body: Mapping[str, Any]) -> dict[str, int]:
+    found: dict[str, Optional[int]] = {
+        "power_cycles": counted(body.get("power_cycle_count")),
+        "grown_defects": counted(body.get("scsi_grown_defect_list")),
+        **ata_counters(items(at(body, "ata_smart_attributes", "table"))),
+        **nvme_counters(mapping(body.get(_NVME_LOG))),
+    }
+    for kind in ("read", "write", "verify"):
+        lost = at(body, "scsi_error_counter_log", kind, "total_uncorrected_errors")
+        found[f"uncorrected_{kind}_errors"] = counted(lost)
+    return {name: count for name, count in found.items() if count is not None}
 
 
 # Where smartctl says how much of a drive's life is used: since 7.5 in one place for all drives.
 _USED = (
     ("endurance_used", "current_percent"),
-    ("nvme_smart_health_information_log", "percentage_used"),
+    (_NVME_LOG, "percentage_used"),
     ("scsi_percentage_used_endurance_indicator",),
 )
 # Attributes by whose normalised value makers of SATA SSDs say how much of their life is left.
@@ -184,17 +215,14 @@ def _smart_status(body: Mapping[str, Any], status: int) -> Optional[str]:
     return "ok" if passed is True else "unknown"
 
 
-def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
-    """The signs against the drive: the exit code's bits, NVMe warnings, failing attributes, and smartctl's own
-    words."""
+def _smart_errors(body: Mapping[str, Any], status: int, counters: Mapping[str, int]) -> tuple[str, ...]:
+    """The signs against the drive: the exit code's bits, NVMe warnings, counters, failing attributes, and smartctl's
+    own words."""
     errors = [EXIT_BITS[3]] if status & FAILING or at(body, "smart_status", "passed") is False else []
     errors += [EXIT_BITS[bit] for bit in _ABOUT_THE_DRIVE if status & 1 << bit]
-    errors += nvme_errors(mapping(body.get("nvme_smart_health_information_log")))
+    errors += [*nvme_warnings(mapping(body.get(_NVME_LOG))), *errors_of(counters)]
     if at(body, "smart_status", "passed") is False:
         errors += [said for said in [word(at(body, "smart_status", "scsi", "ie_string"))] if said]
-    for kind in ("read", "write", "verify"):
-        lost = positive(at(body, "scsi_error_counter_log", kind, "total_uncorrected_errors"))
-        errors += [f"{lost} uncorrected {kind} errors"] if lost else []
     for row in items(at(body, "ata_smart_attributes", "table")):
         failed = text(row.get("when_failed"))
         if failed:
@@ -226,7 +254,7 @@ def _attributes(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     for row in items(at(body, "ata_smart_attributes", "table")):
         fields = {name: read(at(row, *path)) for name, (read, *path) in _ATTRIBUTE.items()}
         out.append({key: value for key, value in fields.items() if value is not None})
-    for key, value in mapping(body.get("nvme_smart_health_information_log")).items():
+    for key, value in mapping(body.get(_NVME_LOG)).items():
         figure = integer(value) if not isinstance(value, list) else None
         if figure is not None:
             out.append({"name": str(key)[:80], "raw": figure})

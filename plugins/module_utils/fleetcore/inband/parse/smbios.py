@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 from ...document.model import Device
 from ...document.outputs import parser
-from ...document.values import CHASSIS_TYPES, in_order, named, text
+from ...document.values import CHASSIS_TYPES, clean_uuid, in_order, named, text
 from ...errors import ParseError
 from . import dmi
 from .dmi import Record
@@ -163,14 +163,14 @@ def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2
 def uuid(raw: bytes, version: tuple[int, int] = (3, 0)) -> Optional[str]:
     """16 bytes as a UUID in lower case; since 2.6 the first three fields are little-endian (7.2.1).
 
-    All 0 or FF: None.
+    What :func:`clean_uuid` takes for none, such as all 0 or FF, is None.
     """
-    if len(raw) != 16 or raw in (b"\x00" * 16, b"\xff" * 16):
+    if len(raw) != 16:
         return None
     if version >= (2, 6):
         raw = raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]
     digits = raw.hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return clean_uuid("-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])))
 
 
 _BOARD_TYPES = in_order(
@@ -287,6 +287,28 @@ def _wide_speed(short: Optional[int], wide: Optional[int]) -> Optional[int]:
     return short * 1_000_000 if short else None
 
 
+_SYSTEM_MEMORY = 3
+
+
+def _array(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.17
+    kilobytes, extended = item.number(0x07, 4), item.number(0x0F, 8)
+    size = extended if kilobytes == 0x80000000 else (kilobytes or 0) * 1024
+    return {"use": "System Memory" if item.number(0x05) == _SYSTEM_MEMORY else None, "maximum_bytes": size or None}
+
+
+def _mapped(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.20
+    """Addresses are in KiB and include the last, or in bytes behind it."""
+    first, last = item.number(0x04, 4), item.number(0x08, 4)
+    if first is None or last is None:
+        return {"size_bytes": None}
+    if first == 0xFFFFFFFF:
+        first, last = item.number(0x0F, 8), item.number(0x17, 8)
+        size = last - first + 1 if first is not None and last is not None else 0
+    else:
+        size = (last - first + 1) * 1024
+    return {"size_bytes": size if size > 0 else None}
+
+
 _IPMI_INTERFACES = {
     0: "Unknown",
     1: "KCS (Keyboard Control Style)",
@@ -343,7 +365,7 @@ def _tpm(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.44
 _STRINGS: Mapping[int, str] = {
     0: "vendor 04, version 05, release_date 08",
     1: "manufacturer 04, product_name 05, serial_number 07, sku_number 19",
-    2: "manufacturer 04, product_name 05, version 06, serial_number 07",
+    2: "manufacturer 04, product_name 05, version 06, serial_number 07, location_in_chassis 0A",
     3: "manufacturer 04, serial_number 07, asset_tag 08",
     4: "socket_designation 04, manufacturer 07, version 10, serial_number 20",
     9: "designation 04",
@@ -351,6 +373,8 @@ _STRINGS: Mapping[int, str] = {
     39: "location 05, name 06, manufacturer 07, serial_number 08, model_part_number 0A, revision 0B",
     41: "reference_designation 04",
     43: "description 12",
+    # Of HPE's blades, as dmidecode knows it.
+    204: "rack_name 04, enclosure_name 05, enclosure_model 06, enclosure_serial 0A, server_bay 0C",
 }
 _DECODERS: dict[int, Callable[[Structure, tuple[int, int]], dict[str, Any]]] = {
     0: _bios,
@@ -359,9 +383,12 @@ _DECODERS: dict[int, Callable[[Structure, tuple[int, int]], dict[str, Any]]] = {
     3: _chassis,
     4: _processor,
     9: _slot,
+    16: _array,
     17: _memory,
+    19: _mapped,
     38: _ipmi,
     39: _psu,
     41: _onboard,
     43: _tpm,
+    204: lambda _item, _version: {},
 }

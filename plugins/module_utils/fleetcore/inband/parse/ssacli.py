@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""``ssacli ctrl all show config detail``: HPE Smart Array controllers, volumes and drives."""
+"""``ssacli ctrl all show config detail`` and that of its elders, ``hpssacli`` and ``hpacucli``: HPE Smart Array
+controllers, volumes and drives."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from ...document.outputs import decoded, expect, health, pairs, parser, said
 from ...document.parts import Battery, Drive, StorageController, Volume
 from ...document.values import clean_serial, firmware, pci_address, percent, positive, size_bytes, speed_gbps, word, wwn
 from .drives import drive, protocol_of
+from .smart import celsius
 
 _CONTROLLER = re.compile(r"^(?P<model>\S[^\n]{0,200}?) in Slot (?P<slot>\S{1,20})(?: \(Embedded\))?(?:\s.*)?$")
 _PART = re.compile(r"^\s+(?P<kind>Logical Drive: \S{1,40}|physicaldrive \S{1,60})\s*$")
@@ -51,7 +53,8 @@ def parse_ssacli(raw: str) -> Device:
             volumes.append(_volume(title.split(": ", 1)[1], slot, values, lines))
         elif title.startswith("physicaldrive ") and controllers:
             listed = _drive(title.split(" ", 1)[1], slot, values)
-            if listed.model or listed.serial:
+            # Of a drive that has failed the controller may know its place only, and sizes that are none.
+            if listed.model or listed.serial or listed.status:
                 drives[str(listed.id)] = listed
                 members += [str(listed.id)] if values.get("Drive Type") == "Data Drive" else []
     volumes[first:] = _with_members(volumes[first:], members)
@@ -137,12 +140,13 @@ def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
         slot=identity,
         serial=clean_serial(values.get("Serial Number")),
         firmware=firmware(values.get("Firmware Revision")),
-        capacity_bytes=size_bytes(values.get("Size"), binary=False),
+        capacity_bytes=size_bytes(values.get("Size"), binary=False) if model else None,
         block_size_bytes=positive(values.get("Logical/Physical Block Size", "").split("/")[0]),
         negotiated_speed_gbps=speed_gbps(values.get("PHY Transfer Rate")),
         storage_controller=f"slot {slot}",
         status=health(values.get("Status")),
         wwn=wwn(values.get("WWID")),
+        temperature_celsius=celsius(values.get("Current Temperature (C)")),
         power_on_hours=positive(values.get("Power On Hours")),
         life_left_percent=percent(values.get("Usage remaining")),
         metadata=said(rpm=word(values.get("Rotational Speed", "")[:20])),

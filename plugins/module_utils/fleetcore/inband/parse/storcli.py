@@ -26,6 +26,7 @@ from ...document.values import (
     wwn,
 )
 from .drives import drive, protocol_of
+from .smart import celsius
 
 _DRIVE_KEY = re.compile(r"^Drive /c(\d{1,4})(?:/e(\d{1,4}))?/s(\d{1,4})$")
 _PACKAGES = ("Firmware Package Build", "FW Package Build", "Firmware Package Version", "Package Version")
@@ -177,6 +178,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         # Where there are both, State says what the drive is used for (Conf, UConf).
         status=health(row.get("Status") or row.get("State")),
         smart_status={"Yes": "failed", "No": "ok"}.get(alert or ""),
+        temperature_celsius=celsius(more.get("Drive Temperature")),
         smart_errors=tuple(f"{count} {name}" for name, count in counts.items() if count),
     )
 

@@ -49,7 +49,8 @@ def parse_zpool(raw: str) -> Device:
 
 
 def _with_members(pool: Volume, names: list[str]) -> Volume:
-    members = tuple(name for name in names if name.startswith("/"))
+    # A device that is gone is known by its number.
+    members = tuple(name for name in names if name.startswith("/") or re.match(r"^\d{8,20}$", name))
     data = names[: next((place for place, name in enumerate(names) if name in _CLASSES), None)]
     kinds = dict.fromkeys(name.split("-")[0] for name in data if _GROUP.match(name))
     return replace(pool, physical_drives=members, raid_type="+".join(kinds) or ("stripe" if members else None))

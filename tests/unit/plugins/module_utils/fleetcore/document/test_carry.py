@@ -113,3 +113,59 @@ def test_a_publisher_can_not_claim_that_something_was_kept():
     new = after("collected", drives=OOB["drives"])
     new["coverage"]["storage"]["last_seen"] = "1999-01-01T00:00:00Z"
     assert "last_seen" not in keep_uncollected(OOB, new)["coverage"]["storage"]
+
+
+# -- tools that are asked about each part ------------------------------------------------------------------------------
+
+SDA = {"serial": "D1", "logical_name": "/dev/sda", "smart_status": "ok", "power_on_hours": 7}
+SDB = {"serial": "D2", "logical_name": "/dev/sdb", "smart_status": "failed"}
+EACH = {
+    "source": "inband",
+    "collected_at": "2026-01-01T00:00:00Z",
+    "drives": [SDA, SDB],
+    "coverage": {"smartctl": {"verdict": "collected"}, "block": {"verdict": "collected"}},
+    "provenance": {"drives": "block,smartctl", "drives.smart_status": "smartctl"},
+}
+
+
+def one_silent(name, *drives, day=2):
+    silent = {"verdict": "collected", "reason": "why", "parts": {name: {"verdict": "timeout", "reason": "why"}}}
+    coverage = {**EACH["coverage"], "smartctl": silent}
+    return {**EACH, "collected_at": f"2026-01-0{day}T00:00:00Z", "drives": list(drives), "coverage": coverage}
+
+
+def test_a_part_that_did_not_answer_stays_and_the_others_do_not():
+    kept = keep_uncollected(EACH, one_silent("/dev/sdb"))
+    assert kept["drives"] == [SDB]
+    assert kept["coverage"]["smartctl"]["parts"]["/dev/sdb"]["last_seen"] == "2026-01-01T00:00:00Z"
+    assert "last_seen" not in kept["coverage"]["smartctl"]
+    assert [(item["op"], item["component"]) for item in diff(EACH, kept)] == [("removed", "drives:serial=D1")]
+    again = keep_uncollected(kept, one_silent("/dev/sdb", day=3))
+    assert again["drives"] == [SDB]
+    assert again["coverage"]["smartctl"]["parts"]["/dev/sdb"]["last_seen"] == "2026-01-01T00:00:00Z"
+    assert to_dict(device_from_dict(again)) == again
+
+
+def test_a_part_of_which_another_tool_tells_keeps_what_the_silent_one_said():
+    seen = [{"serial": "D1", "logical_name": "/dev/sda"}, {"serial": "D2", "logical_name": "/dev/sdb"}]
+    kept = keep_uncollected(EACH, one_silent("/dev/sdb", *seen))
+    assert kept["drives"] == [seen[0], SDB]  # what the first drive does not say any more is gone
+    moved = [{"serial": "D2", "logical_name": "/dev/sda"}, {"serial": "D1", "logical_name": "/dev/sdb"}]
+    kept = keep_uncollected(EACH, one_silent("/dev/sdb", *moved))
+    assert kept["drives"] == [moved[0], {**SDA, "logical_name": "/dev/sdb"}]
+
+
+def test_a_silent_part_in_the_place_of_another_is_not_that_one():
+    new = {"serial": "D9", "logical_name": "/dev/sdb"}
+    assert keep_uncollected(EACH, one_silent("/dev/sdb", SDA, new))["drives"] == [SDA, new]
+
+
+def test_a_card_whose_port_did_not_answer():
+    card = {"bus_info": "0000:3b:00", "nic_ports": [{"logical_name": "eno1", "macaddress": "02:00:00:00:00:01"}]}
+    before = {**EACH, "nics": [{**card, "firmware": {"installed": "1.2"}}], "provenance": {"nics": "ethtool,network"}}
+    coverage = {
+        "network": {"verdict": "collected"},
+        "ethtool": {"verdict": "collected", "parts": {"eno1": {"verdict": "timeout"}}},
+    }
+    kept = keep_uncollected(before, {**before, "nics": [card], "coverage": coverage})
+    assert kept["nics"] == before["nics"]

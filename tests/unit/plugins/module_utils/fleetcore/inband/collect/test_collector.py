@@ -164,6 +164,9 @@ MACHINE = {
     "/proc/cpuinfo": "processor\t: 0\nphysical id\t: 0\ncore id\t: 0\nmodel name\t: Exemplar\nmicrocode\t: 0x1\n",
     "/proc/sys/kernel/hostname": "ex1\n",
 }
+SECOND = disk(
+    "sdb", "pci0000:00/0000:00:17.0/ata2/host1", size="1000", **{"device/model": "EXD-2", "device/vendor": "ATA"}
+)
 TOOLS = {
     commands.SMARTCTL_SCAN: json.dumps(SCAN),
     commands.smartctl("/dev/sda"): json.dumps(SMART),
@@ -384,7 +387,7 @@ def test_one_drive_that_breaks_its_tool_costs_neither_the_others_nor_other_sourc
             {**SMART, "device": {"name": "/dev/sdb"}, "serial_number": "EXD0002"}
         ),
     }
-    document, _capture = look(FakeHost(MACHINE, tools))
+    document, _capture = look(FakeHost({**MACHINE, **SECOND}, tools))
     assert [item.get("serial") for item in document["drives"]] == [None, "EXD0002"]
     assert "Exec format error" in document["coverage"]["smartctl"]["reason"]
     assert document["coverage"]["network"]["verdict"] == "collected"
@@ -392,7 +395,7 @@ def test_one_drive_that_breaks_its_tool_costs_neither_the_others_nor_other_sourc
 
 def test_a_bug_in_a_source_costs_that_source_only():
     tools = {**TOOLS, commands.smartctl("/dev/sdb"): RuntimeError("surprise")}
-    document, _capture = look(FakeHost(MACHINE, tools))
+    document, _capture = look(FakeHost({**MACHINE, **SECOND}, tools))
     assert "bug in the source smartctl: RuntimeError: surprise" in document["coverage"]["smartctl"]["reason"]
     assert document["drives"][0]["serial"] == "EXD0001"  # asked before
     assert document["coverage"]["network"]["verdict"] == "collected"
@@ -626,3 +629,155 @@ def test_what_a_bmc_said_before_it_fell_silent_is_kept():
     document, verdict, _asked = bmc_of({commands.OPENIPMI: silent(commands.OPENIPMI, CONVERSATION + "0a 10 00 > \n")})
     assert document["bmc"]["nic"]["nic_ports"][0]["macaddress"] == "02:00:00:00:00:17"
     assert (verdict["verdict"], "was stopped after 30 s" in verdict["reason"]) == ("collected", True)
+
+
+# -- parts that are asked one by one -----------------------------------------------------------------------------------
+
+
+def test_a_part_that_does_not_answer_is_named_as_it_is_in_the_document():
+    behind = [
+        {"name": "/dev/bus/0", "info_name": f"/dev/bus/0 [megaraid_disk_0{number}]", "type": f"megaraid,{number}"}
+        for number in (0, 1)
+    ]
+    answers = {
+        commands.smartctl("/dev/bus/0", f"megaraid,{number}"): json.dumps(
+            {**SMART, "device": {"name": "/dev/bus/0", **row}, "serial_number": f"EXD000{number}"}
+        )
+        for number, row in enumerate(behind)
+    }
+    tools = {commands.SMARTCTL_SCAN: json.dumps({**SCAN, "devices": behind}), **answers}
+    document, _capture = look(FakeHost({}, tools))
+    names = [drive["logical_name"] for drive in document["drives"]]
+    assert "parts" not in document["coverage"]["smartctl"]
+    hung = commands.smartctl("/dev/bus/0", "megaraid,1")
+    document, capture = look(FakeHost({}, {**tools, hung: silent(hung)}))
+    assert [drive["logical_name"] for drive in document["drives"]] == names[:1]
+    verdict = document["coverage"]["smartctl"]
+    assert (verdict["verdict"], list(verdict["parts"])) == ("collected", names[1:])
+    assert verdict["parts"][names[1]]["verdict"] == "timeout"
+    assert to_dict(replay(capture)) == document
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "argv"),
+    [
+        ("smartctl", "/dev/sda", commands.smartctl("/dev/sda")),
+        ("hdparm", "/dev/sda", commands.hdparm("/dev/sda")),
+        ("ethtool", "eno1", commands.ethtool("-i", "eno1")),
+    ],
+)
+def test_each_tool_that_is_asked_about_parts_names_the_silent_one(source, name, argv):
+    others = {
+        commands.hdparm("/dev/sda"): "/dev/sda:\n\nATA device, with non-removable media\n\tSerial Number: EXD0001\n",
+        commands.ethtool("-i", "eno2"): "driver: ice\nfirmware-version: 1.0\nbus-info: 0000:3b:00.1\n",
+        commands.hdparm("/dev/sdb"): "/dev/sdb:\n\nATA device, with non-removable media\n\tSerial Number: EXD0002\n",
+    }
+    document, _capture = look(FakeHost({**MACHINE, **SECOND}, {**TOOLS, **others, argv: silent(argv)}))
+    assert document["coverage"][source]["parts"][name]["verdict"] == "timeout"
+
+
+# -- the system --------------------------------------------------------------------------------------------------------
+
+MEMORY = "MemTotal:       32768000 kB\nMemFree: 1 kB\n"
+
+
+def module(size):
+    return f"\nHandle 0x0022, DMI type 17, 84 bytes\nMemory Device\n\tSize: {size}\n\tLocator: A1\n\tType: DDR4\n"
+
+
+def test_memory_that_no_module_tells_is_the_kernels():
+    host = FakeHost({**MACHINE, "/proc/meminfo": MEMORY})
+    assert look(host)[0]["metadata"]["memory_bytes"] == str(32768000 * 1024)
+    blocks = {f"/sys/devices/system/memory/memory{number}/state": "online\n" for number in range(16)}
+    blocks["/sys/devices/system/memory/block_size_bytes"] = "80000000\n"
+    whole, _capture = look(FakeHost({**MACHINE, **blocks, "/proc/meminfo": MEMORY}))
+    assert whole["metadata"]["memory_bytes"] == str(32 * 1024**3)  # what the kernel has taken for itself, too
+    tables = {commands.DMIDECODE: "# dmidecode 3.3\n" + module("32 GB")}
+    document, _capture = look(FakeHost({**MACHINE, "/proc/meminfo": MEMORY}, tables))
+    assert document["memory"][0]["size_bytes"] == 32 * 1024**3
+    assert "memory_bytes" not in document.get("metadata", {})
+
+
+def test_numa_nodes_and_what_cpus_can():
+    flags = "flags\t\t: fpu vmx aes avx2 avx512f avx512bw sgx\n"
+    node = "/sys/devices/system/node/node"
+    files = {
+        "/proc/cpuinfo": MACHINE["/proc/cpuinfo"] + flags,
+        f"{node}1/cpulist": "8-15\n",
+        f"{node}0/cpulist": "0-7\n",
+        f"{node}0/meminfo": "Node 0 MemTotal:       16384000 kB\n",
+    }
+    document, _capture = look(FakeHost({**MACHINE, **files}))
+    assert document["numa_nodes"] == [
+        {"id": "0", "cpus": "0-7", "memory_bytes": 16384000 * 1024},
+        {"id": "1", "cpus": "8-15"},
+    ]
+    assert document["metadata"]["numa_nodes"] == "2"
+    names = [item["name"] for item in document["cpus"][0]["capabilities"]]
+    assert names == ["vmx", "aes", "avx2", "avx512f", "sgx"]
+
+
+def test_the_system_and_its_command_line_without_secrets():
+    line = (
+        "BOOT_IMAGE=/vmlinuz root=UUID=1 iommu.passthrough=1 crashkernel=256M@16M vconsole.keymap=de "
+        'rescue_password=hunter2 api.token=hunter2 fleet.key=hunter2 rd.luks.passphrase="hunter2 hunter2" '
+        "netroot=iscsi:user:hunter2@192.0.2.1::::iqn.x ks=https://joe:hunter2@example.net/ks?one=hunter2 quiet"
+    )
+    files = {
+        "/etc/os-release": 'NAME="Exemplar Linux"\nVERSION_ID="9"\nID=exemplar\nPRETTY_NAME="Exemplar Linux 9 (Ex)"\n',
+        "/proc/sys/kernel/osrelease": "5.14.0-1.x86_64\n",
+        "/proc/sys/kernel/arch": "x86_64\n",
+        "/proc/cmdline": line + "\n",
+    }
+    document, capture = look(FakeHost({**MACHINE, **files}))
+    assert document["os"] == {
+        "name": "Exemplar Linux 9 (Ex)",
+        "id": "exemplar",
+        "version": "9",
+        "kernel": "5.14.0-1.x86_64",
+        "architecture": "x86_64",
+        "command_line": "BOOT_IMAGE=/vmlinuz root=UUID=1 iommu.passthrough=1 crashkernel=256M@16M vconsole.keymap=de "
+        "rescue_password=- api.token=- fleet.key=- rd.luks.passphrase=- "
+        "netroot=iscsi:-@192.0.2.1::::iqn.x ks=https://-@example.net/ks?- quiet",
+    }
+    assert b"hunter2" not in captures.packed(capture)
+    assert to_dict(replay(capture)) == document
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+
+def test_interfaces_with_the_gateways_of_default_routes():
+    def link(name, **more):
+        return {"ifindex": 1, "ifname": name, "link_type": "ether", "mtu": 1500, "addr_info": [], **more}
+
+    address = {"family": "inet", "local": "192.0.2.5", "prefixlen": 24, "scope": "global"}
+    vlan = {"info_kind": "vlan", "info_data": {"protocol": "802.1Q", "id": 7}}
+    rows = [link("eno1"), link("eno1.7", link="eno1", linkinfo=vlan, addr_info=[address])]
+    tools = {
+        commands.IP_ADDRESS: json.dumps(rows),
+        commands.IP_ROUTE: json.dumps([{"dst": "default", "gateway": "192.0.2.1", "dev": "eno1.7"}]),
+        commands.IP_ROUTE_6: "",
+    }
+    document, _capture = look(FakeHost(MACHINE, tools))
+    assert document["interfaces"][1] == {
+        "name": "eno1.7",
+        "kind": "vlan",
+        "mtu_size": 1500,
+        "ip_addresses": ["192.0.2.5/24"],
+        "gateways": ["192.0.2.1"],
+        "vlan_id": 7,
+        "parent": "eno1",
+    }
+    assert document["coverage"]["ip"] == {"verdict": "collected"}
+
+
+def test_what_is_upon_the_disks_of_a_listing_in_a_folder(tmp_path):
+    tree = [{"name": "sda", "type": "disk", "size": 9, "children": [{"name": "sda1", "type": "part", "fstype": "xfs"}]}]
+    for name in ("lsblk.json", "lsblk-tree.json"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_text(json.dumps({"blockdevices": tree}))
+        assert to_dict(replay(captures.load(str(folder))))["partitions"] == [
+            {"name": "/dev/sda1", "kind": "part", "parents": ["/dev/sda"], "filesystem": "xfs"}
+        ]

@@ -39,7 +39,7 @@ def test_the_machine(document):
         "asset_tag": "rack 7",
     }
     assert document["hardware_type"] == "Rack Mount Chassis"
-    assert document["metadata"] == {"memory_slots": "4"}
+    assert document["metadata"] == {"memory_slots": "4", "memory_max_bytes": str(4 << 40)}
 
 
 def test_bios_with_a_rom_that_only_the_extended_size_can_say(document):
