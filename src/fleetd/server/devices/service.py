@@ -29,6 +29,8 @@ from fleetd.server.machines.service import Machines
 from fleetd.server.work.process import Process
 from fleetd.server.work.service import WorkService
 
+DEFECTS: tuple[type[Exception], ...] = ()
+
 SOURCES = (Source.OOB, Source.INBAND)
 DOCUMENTS = Count(
     "device_documents_published",

@@ -97,12 +97,17 @@ def seen_at(machine: Machine) -> datetime | None:
     times = [machine.description.last_updated]
     collected = machine.device.collected_at if machine.device else None
     if collected:
-        try:
-            times.append(datetime.fromisoformat(collected))
-        except ValueError:
-            times.append(None)
-    known = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in times if time]
-    return max(known, default=None)
+        times.append(time_of(collected))
+    return max((time for time in times if time), default=None)
+
+
+def time_of(text: str) -> datetime | None:
+    """A time in UTC, which it is without a zone, too; None: the text is none that a calendar has."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
