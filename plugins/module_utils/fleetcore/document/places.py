@@ -8,12 +8,12 @@ Sources name one place in several ways, so another name alone proves nothing: th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Optional
 
 from .match import Part, place_words
 from .sections import speakers
-from .values import serial_key
+from .values import serial_key, time_of
 
 Both = tuple[Part, Part]
 
@@ -61,15 +61,6 @@ def _seen_at(name: str, document: Mapping[str, Any]) -> Optional[datetime]:
 
 def _kept(entry: Optional[Mapping[str, Any]]) -> bool:
     return bool(entry and entry.get("last_seen"))
-
-
-def time_of(text: Any) -> Optional[datetime]:
-    """A time in UTC, which it is without a zone, too; None: the text is none that a calendar has."""
-    try:
-        time = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _by_serial(parts: list[Part]) -> dict[str, Part]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fleetcore.document.findings import CRITICAL
+from fleetcore.document.values import time_of
 
 from fleetd.server.machines.model import ControllerState, Machine
 from fleetd.server.powercycles.model import CycleState, Powercycle
@@ -99,15 +100,6 @@ def seen_at(machine: Machine) -> datetime | None:
     if collected:
         times.append(time_of(collected))
     return max((time for time in times if time), default=None)
-
-
-def time_of(text: str) -> datetime | None:
-    """A time in UTC, which it is without a zone, too; None: the text is none that a calendar has."""
-    try:
-        time = datetime.fromisoformat(text)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -86,7 +86,7 @@ def test_schema_describes_every_field_and_refuses_others():
 )
 def test_a_number_that_others_can_not_hold_is_refused_with_its_place(field, value, path):
     with pytest.raises(ParseError) as caught:
-        device_from_dict({field: value})
+        model.device_from_dict({field: value})
     assert caught.value.details["field"] == path
 
 
@@ -95,7 +95,7 @@ def test_what_is_nested_too_deeply_is_refused_with_its_place():
     for _ in range(300):
         deep = [deep]
     with pytest.raises(ParseError, match="too deeply") as caught:
-        device_from_dict({"bios_configuration": {"raw": {"x": deep}}})
+        model.device_from_dict({"bios_configuration": {"raw": {"x": deep}}})
     assert caught.value.details["field"].startswith("device.bios_configuration.raw.x[0]")
     with pytest.raises(ParseError):
-        device_from_dict({"serial": deep})
+        model.device_from_dict({"serial": deep})
