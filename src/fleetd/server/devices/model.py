@@ -152,6 +152,7 @@ NEVER_SET = datetime(2000, 1, 1, tzinfo=UTC)  # a clock that says less was never
 def observed_at(document: Mapping[str, Any], received: datetime) -> datetime:
     """When it was observed: as it says itself, but not later than it came. A clock that was never set says nothing."""
     said = time_of(document.get("collected_at"))
+    received = received.replace(microsecond=0)  # as precise as they are
     return received if said is None or said < NEVER_SET else min(said, received)
 
 

@@ -120,12 +120,15 @@ class Devices:
         others = self._others(machine, registered, [*self._store.documents(machine).values(), clean])
 
         def change(present: Documents) -> Publication | Filed:
-            before = present.get(kind.value)
-            if before and seen < observed_at(before, self._store.published_at(machine)[kind.value]):
+            before = present.get(kind.value, {})
+            last = observed_at(before, self._store.published_at(machine).get(kind.value, now))
+            if before and seen < last:
                 earlier = self._store.documents_at(machine, seen).get(kind.value) or {}
                 filed = keep_uncollected(earlier, clean)
                 return Filed(filed, tuple(diff(earlier, filed)), seen)
-            after = keep_uncollected(before or {}, clean)
+            # What is kept was seen then, whether or not the document says so itself.
+            known = {"collected_at": last.isoformat().replace("+00:00", "Z"), **before} if before else before
+            after = keep_uncollected(known, clean)
             documents = {**present, kind.value: after}
             found = {finding_id(item): item for item in about(registered, documents, others)}
             return Publication(

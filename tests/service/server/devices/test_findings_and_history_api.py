@@ -320,6 +320,22 @@ def test_an_older_observation_is_filed_at_its_own_time(m1: httpx.Client, clock: 
     assert filed["data"]["observed_at"].startswith("2026-03-01T13:00")
 
 
+@pytest.mark.parametrize("verdict", ["failed", "timeout"])
+def test_drives_that_name_their_controller_outlive_a_tool_that_fails(
+    m1: httpx.Client, clock: Any, verdict: str
+) -> None:
+    drives = [{"serial": "D7", "storage_controller": "0000:5e:00.0", "power_on_hours": 9}]
+    about: dict[str, Any] = {"provenance": {"drives": "block,nvme"}, "storage_controller": [{"id": "0000:5e:00.0"}]}
+    block = {"block": {"verdict": "collected"}}
+    put(m1, "inband", drives=drives, coverage={**block, "nvme": {"verdict": "collected"}}, **about)
+    clock.forward(60)
+    lean = [{"serial": "D7", "storage_controller": "0000:5e:00.0"}]
+    put(m1, "inband", drives=lean, coverage={**block, "nvme": {"verdict": verdict}}, **about)
+    kept = get(m1, f"{MACHINE}/device/inband")
+    assert kept["drives"] == drives
+    assert kept["coverage"]["nvme"] == {"verdict": verdict, "last_seen": "2026-03-01T12:00:00Z"}
+
+
 @pytest.mark.parametrize("said", ["2099-01-01T00:00:00Z", "1970-01-01T00:00:05Z", "yesterday", "2026-03-01T12:00:00Z"])
 def test_a_clock_that_is_wrong_freezes_nothing(m1: httpx.Client, clock: Any, said: str) -> None:
     put(m1, collected_at=said)
