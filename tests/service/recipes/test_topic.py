@@ -36,13 +36,13 @@ from ...document.parts import CoolingLoop
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from .common import common, identity
+from .common import component
 
 
 def read(tree: Tree) -> tuple[CoolingLoop, ...]:
     """Loops, each with its coolant."""
     return tuple(
-        CoolingLoop(**common(body), id=identity(path, body), coolant=word(body.get("CoolantType")))
+        CoolingLoop(**component(tree, path, body), coolant=word(body.get("CoolantType")))
         for path, body in tree.of("cooling_loop")
     )
 

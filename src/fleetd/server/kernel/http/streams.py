@@ -22,12 +22,11 @@ from starlette.types import Message, Send
 from fleetd.common import logs
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter
 from fleetd.server.kernel.events.service import Events
-from fleetd.server.kernel.http.watching import Watching
+from fleetd.server.kernel.http.looking import PERIOD, Looker
 
 KEEP_ALIVE = 15.0  # seconds without anything else to say
 SEND_SECONDS = 60.0  # a client that takes nothing for so long is let go
 ASK_SECONDS = 30.0  # between two looks whether who listens still may
-PERIOD = 1.0  # seconds between two looks when nothing wakes the feed: another server may have written
 GAP = 0.02  # seconds between two looks, however much happens
 PAGE = 500
 _KEPT = 2000  # newest events
@@ -79,22 +78,22 @@ class News:
     missing: tuple[int, int] | None = None
 
 
-class Feed(Watching):
-    """Tells of every event; see the module."""
-
-    failed = "feed_failed"
+class Feed(Looker):
+    """What is new in the log, for all who follow it."""
 
     def __init__(self, events: Events, period: float = PERIOD) -> None:
-        self._bells: set[asyncio.Event] = set()
-        super().__init__(self._bells, period, GAP)
+        super().__init__("feed", period, GAP)
         self._events = events
+        self._bells: set[asyncio.Event] = set()
         self._newest: deque[Event] = deque(maxlen=_KEPT)
         self._last: int | None = None
 
-    def close(self) -> None:
-        """The server stops: all listeners end."""
-        self.closed = True
-        self._ring()
+    def _wanted(self) -> bool:
+        return bool(self._bells)
+
+    def _ring(self) -> None:
+        for bell in self._bells:
+            bell.set()
 
     async def follow(
         self, where: EventFilter = EVERY_EVENT, after: int | None = None, keep_alive: float = KEEP_ALIVE
@@ -150,15 +149,11 @@ class Feed(Watching):
     def _listening(self) -> Iterator[asyncio.Event]:
         bell = asyncio.Event()
         self._bells.add(bell)
-        self._heard()
+        self._listen()
         try:
             yield bell
         finally:
             self._bells.discard(bell)
-
-    def _ring(self) -> None:
-        for bell in self._bells:
-            bell.set()
 
     def _begin(self) -> None:
         self._last = None  # what happened while nobody listened is not among the newest

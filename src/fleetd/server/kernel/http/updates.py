@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleetd.server.kernel.http.watching import Watching
+from fleetd.server.kernel.http.looking import PERIOD, Looker
 
-PERIOD = 1.0  # seconds
 GAP = 0.05  # seconds between two looks, however much happens
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -46,18 +45,16 @@ class Subscription:
         return True
 
 
-class Updates(Watching):
-    """Tells of subjects; see the module.
+class Updates(Looker):
+    """Tells who listens to a subject that it changed.
 
-    :param look: gives each subject with what it looks like now, as something with a stable ``repr``.
+    :param look: each subject with what it looks like now, as something with a stable ``repr``.
     """
 
-    failed = "updates_failed"
-
     def __init__(self, look: Look, period: float = PERIOD, gap: float = GAP) -> None:
-        self._listeners: dict[str, set[Subscription]] = {}
-        super().__init__(self._listeners, period, gap)
+        super().__init__("updates", period, gap)
         self._look_at = look
+        self._listeners: dict[str, set[Subscription]] = {}
         self._known: dict[str, asyncio.Event] = {}
         self._seen: dict[str, str] = {}
 
@@ -67,7 +64,7 @@ class Updates(Watching):
         known = self._known.setdefault(subject, asyncio.Event())
         made = Subscription(known)
         self._listeners.setdefault(subject, set()).add(made)
-        self._heard()
+        self._listen()
         try:
             yield made
         finally:
@@ -77,32 +74,36 @@ class Updates(Watching):
                 del self._listeners[subject], self._known[subject]
                 self._seen.pop(subject, None)
 
-    def close(self) -> None:
-        """The server stops: all listeners end."""
-        self.closed = True
+    def _wanted(self) -> bool:
+        return bool(self._listeners)
+
+    def _ring(self) -> None:
         for known in self._known.values():
             known.set()
         for listeners in self._listeners.values():
             for item in listeners:
                 item.changed.set()
-        self.wake()
 
     async def _look(self) -> bool:
-        found = await run_in_threadpool(self._digests, sorted(self._listeners))
+        self._compare(await run_in_threadpool(self._digests, tuple(self._listeners)))
+        return False
+
+    def _compare(self, found: Mapping[str, str]) -> None:
         for subject, digest in found.items():
             listeners = self._listeners.get(subject)
             if not listeners:
                 continue
-            if self._seen.setdefault(subject, digest) != digest:
-                self._seen[subject] = digest
+            if subject in self._seen and self._seen[subject] != digest:
                 for item in listeners:
                     item.changed.set()
+            self._seen[subject] = digest
             self._known[subject].set()
-        return False
 
-    def _digests(self, subjects: Sequence[str]) -> dict[str, str]:
-        looks = {name: repr(it).encode("utf-8", "surrogatepass") for name, it in self._look_at(subjects).items()}
-        return {name: hashlib.sha256(look).hexdigest() for name, look in looks.items()}
+    def _digests(self, subjects: Collection[str]) -> dict[str, str]:
+        found = self._look_at(sorted(subjects))
+        return {
+            name: hashlib.sha256(repr(it).encode("utf-8", "surrogatepass")).hexdigest() for name, it in found.items()
+        }
 
 
 class Wake:
