@@ -7,30 +7,28 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from fleetd.server.migrations.columns import key, moment, of_machine
+
 revision = "0013"
 down_revision = "0012"
 
 _BATCH = 500
 
 
-def _key(length: int = 255) -> Any:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
-
-
 def upgrade() -> None:
     op.create_table(
         "findings",
-        sa.Column("machine", _key(), nullable=False),
-        sa.Column("id", _key(64), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("accepted_at", sa.DateTime(timezone=True)),
+        sa.Column("machine", key(), nullable=False),
+        sa.Column("id", key(64), nullable=False),
+        sa.Column("since", moment(), nullable=False),
+        sa.Column("accepted_at", moment()),
         sa.Column("accepted_by", sa.String(255)),
         sa.Column("reason", sa.Text),
         sa.PrimaryKeyConstraint("machine", "id", name="pk_findings"),
-        sa.ForeignKeyConstraint(["machine"], ["machines.id"], name="fk_findings_machine", ondelete="CASCADE"),
+        of_machine("findings"),
     )
     for name in ("bmc_address", "bmc_mac"):
-        op.add_column("machines", sa.Column(name, _key(), nullable=False, server_default=""))
+        op.add_column("machines", sa.Column(name, key(), nullable=False, server_default=""))
     _fill()
     for name in ("bmc_address", "bmc_mac"):
         op.create_index(f"ix_machines_{name}", "machines", [name])
