@@ -63,7 +63,7 @@ def _kept(name: str, old: Any, new: Any) -> Any:
         missing = {key: value for key, value in old.items() if key not in new}
         both = {key: _kept(key, old[key], value) if key in old else value for key, value in new.items()}
         return {**both, **missing}
-    if name in LISTS or name == "nic_ports":
+    if isinstance(old, list) and isinstance(new, list) and (name in LISTS or name == "nic_ports"):
         pairs = pair(old, new, name)
         before = {id(now): was for was, now in pairs.both}
         return [_kept("", before[id(item)], item) if id(item) in before else item for item in new] + list(pairs.left)
