@@ -234,6 +234,8 @@ def test_an_event_updates_the_description_and_touches_no_hold_of_people(client: 
         "RunningSwarmingTask": True,
         "LaunchedSwarming": True,
         "IsQuarantined": True,
+        "PowerCycleState": "",  # no runner has said anything
+        "SuppliedDimensions": {},
         "Dimensions": {
             "id": ["m1"],
             "tmm_version": ["v2"],
@@ -241,6 +243,12 @@ def test_an_event_updates_the_description_and_touches_no_hold_of_people(client: 
         },
     }
     assert after == expected
+
+
+def test_the_state_of_the_controller_is_empty_until_a_runner_says_one(client: httpx.Client) -> None:
+    assert send(client)["PowerCycleState"] == ""
+    done(client.post("/json/v1/powercycle/state/update", json=states(("m1", "not_available"))))
+    assert description(client)["PowerCycleState"] == "not_available"
 
 
 def test_only_a_person_lifts_the_quarantine(client: httpx.Client) -> None:
@@ -273,7 +281,7 @@ def test_an_android_event_is_processed(client: httpx.Client) -> None:
     assert after["Dimensions"]["device_type"] == ["sargo"]
     assert after["Dimensions"]["quarantined"] == ["Recovering: Battery low."]
     gone = send(client)
-    assert gone["Recovering"] == "Device sargo has gone missing"
+    assert gone["Recovering"] == 'Device ["sargo"] has gone missing'
     assert gone["Dimensions"]["os"] == ["Android"]
     done(client.post("/_/machine/remove_device/m1"))
     assert send(client)["Recovering"] == ""
@@ -286,8 +294,8 @@ def test_events_of_other_devices_are_processed(client: httpx.Client) -> None:
     )
     assert after["Dimensions"]["gpu"] == ["mali"]
     assert (after["Dimensions"]["release_version"], after["DeviceUptime"]) == (["1.2"], 100_000_000)
-    assert send(client, ios={"version": "13", "device_type": "iPhone", "battery": 29})["Recovering"] == "Battery low."
-    assert send(client, ios={"device_type": "iPhone", "battery": None})["Battery"] == -99
+    assert send(client, ios={"version": "13", "device_type": "iPhone", "battery": 29})["Recovering"] == "Battery low. "
+    assert send(client, ios={"device_type": "iPhone", "battery": None})["Recovering"] == ""
     assert send(client, pyocd={"device_type": "nrf52840"})["Dimensions"]["device_type"] == ["nrf52840"]
     alone = {"cores": 8, "cpus": ["x86"], "gpus": None, "os_versions": ["Linux"], "gce": True, "machine_type": "n1"}
     after = send(client, standalone=alone)
