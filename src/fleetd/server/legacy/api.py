@@ -24,8 +24,9 @@ from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
 from fleetd.server.kernel.http.errors import Json
+from fleetd.server.kernel.http.looking import PERIOD
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
-from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
+from fleetd.server.kernel.http.updates import GAP, Updates
 from fleetd.server.legacy import wire
 from fleetd.server.legacy.event import GO, Go, MonitorEvent, parse
 from fleetd.server.legacy.process import process
