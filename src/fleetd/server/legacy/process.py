@@ -156,13 +156,13 @@ def _missing(previous: Description) -> tuple[Description, str]:
     reason = previous.recovering
     types = previous.dimensions.get("device_type", ())
     if types:
-        reason = f"Device [{' '.join(map(_quoted, types))}] has gone missing"
+        reason = f"Device [{' '.join(map(quoted, types))}] has gone missing"
     if previous.ssh_user_ip:
-        reason = f"Device {_quoted(previous.ssh_user_ip)} has gone missing"
+        reason = f"Device {quoted(previous.ssh_user_ip)} has gone missing"
     return _seen(previous, {}), reason
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """As Go's ``%q``."""
     return json.dumps(text, ensure_ascii=False)
 

@@ -251,6 +251,40 @@ def test_the_state_of_the_controller_is_empty_until_a_runner_says_one(client: ht
     assert description(client)["PowerCycleState"] == "not_available"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Type":"raw_state","HOST":{"Name":"m1","version":"v2"}}',
+        b'{"type":"raw_state","host":{"name":" m1 ","version":"v2"}}',
+        b'\n {"type":"raw_state","host":{"name":"m1","version":"v2"}} and more',
+        b'{"type":"raw_state","host":{"name":"m1","version":"v2"},"ios":null,"new":{"field":[1]}}',
+    ],
+)
+def test_events_are_read_as_go_reads_them(client: httpx.Client, body: bytes) -> None:
+    done(client.post("/json/v1/machine/event/", content=body))
+    assert description(client)["Version"] == "v2"
+    assert len(client.get("/_/machines").json()) == 1
+
+
+def test_names_in_any_case_and_lists_of_nothing(client: httpx.Client) -> None:
+    body = {"sshuserip": "root@h", "SuppliedDimensions": {"gpu": None, "cpu": [], "os": ["x"]}}
+    done(client.post("/_/machine/supply_chromeos/m1", json=body))
+    after = description(client)
+    assert (after["SSHUserIP"], after["SuppliedDimensions"]) == ("root@h", {"os": ["x"]})
+    done(
+        client.post(
+            "/json/v1/powercycle/state/update", json={"machines": [{"machineid": "m1", "PowercycleState": "available"}]}
+        )
+    )
+    assert description(client)["PowerCycleState"] == "available"
+
+
+def test_a_toggle_says_who_wanted_the_power_cycle(client: httpx.Client) -> None:
+    client.post("/_/machine/toggle_powercycle/m1")
+    expected = {"Message": 'Requested powercycle for "m1"', "User": "admin", "Timestamp": NOW}
+    assert description(client)["Annotation"] == expected
+
+
 def test_only_a_person_lifts_the_quarantine(client: httpx.Client) -> None:
     for forced in (True, False):
         client.post(
