@@ -18,7 +18,7 @@ from fleetd.monitor.adapters.documents import Collector
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
 from fleetd.monitor.adapters.outbox import Outboxes
 from fleetd.monitor.config import MonitorSettings
-from fleetd.monitor.core import Flags, Host, Published
+from fleetd.monitor.core import Attached, Flags, Host, Published
 
 _log = logs.get("fleetd.monitor")
 
@@ -49,6 +49,7 @@ class Agent:
 
     def __post_init__(self) -> None:
         self._published = self.memory.load()
+        self._attached = self.memory.attached()
         now = self.clock.monotonic()
         self._event_due = self._look_due = self._poll_due = now
         self._device_due = now + self._until_document()
@@ -56,10 +57,16 @@ class Agent:
     def event(self) -> dict[str, Any]:
         """The event that would be sent now."""
         flags, dropped = self.machine.flags(), self.outbox.spool.dropped
+        return core.event(self.host, self._parts(self._attached or Attached()), flags, dropped)
+
+    def _parts(self, attached: Attached) -> Mapping[str, Any]:
+        """What an event is about: an attached device, else the machine itself."""
+        if attached.device != Attached.device:
+            return self.machine.device(attached)
         server = self.machine.server()
         if self._published is not None:
             server = core.with_failed_drives(server, self._published.failed_drives)
-        return core.event(self.host, self.machine.standalone(), server, flags, dropped)
+        return {"standalone": self.machine.standalone(), "server": server}
 
     def description_changed(self) -> None:
         """Look at the description with the next step. From any thread."""
@@ -68,6 +75,8 @@ class Agent:
     def step(self, stop: Callable[[], bool] = lambda: False) -> float:
         """Do what is due; the seconds until something is due again. A server that is away is no error."""
         self._look()
+        if self._attached is None and self._is_due(self._poll_due):
+            self.poll()  # what an event is about depends on it
         if self._is_due(self._event_due):
             self._event_due = self._after(jittered(self.settings.event_seconds, self.random()))
             self.outbox.offer("event", self.event())
@@ -76,7 +85,7 @@ class Agent:
         if self._is_due(self._poll_due):
             # First the time: a change that is told while the description is on its way is looked at again.
             self._poll_due = self._after(jittered(self.settings.poll_seconds, self.random()))
-            self._poll()
+            self.poll()
         due = [self._event_due, self._look_due, self._poll_due]
         retry = self.outbox.wait()
         if retry is not None:
@@ -117,7 +126,8 @@ class Agent:
         last = None if self._published is None else self._published.at
         return core.next_document(last, self.wall(), own.device_seconds, own.device_splay_seconds, self.random())
 
-    def _poll(self) -> None:
+    def poll(self) -> None:
+        """Look at the description."""
         try:
             found = self.describe()
         except FleetError as error:
@@ -132,6 +142,16 @@ class Agent:
         if changes or self._description is None:
             self.heard(json.dumps(found))  # ASCII: half a surrogate pair could not be written
         self._description = found
+        self._now_attached(Attached.of(found))
+
+    def _now_attached(self, attached: Attached) -> None:
+        """An event is due at once when something else is attached than was known."""
+        if attached == self._attached:
+            return
+        if attached != (self._attached or Attached()):
+            self._event_due = self.clock.monotonic()
+        self._attached = attached
+        self.memory.save_attached(attached)
 
     def _collects(self) -> bool:
         return self.settings.device_seconds > 0 and not self.documents.busy

@@ -34,7 +34,7 @@ from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
 from fleetd.monitor.adapters.outbox import DEVICE, EVENT, KINDS, Outboxes
 from fleetd.monitor.agent import Agent
 from fleetd.monitor.config import MonitorSettings, Settings
-from fleetd.monitor.core import Host
+from fleetd.monitor.core import Attached, Host
 
 _LONGEST_PAUSE = 30.0  # between two attempts to reach the server
 _STOP_SECONDS = 2.0  # a stop waits so long for what is being sent
@@ -44,7 +44,11 @@ def report(settings: Settings, *, device: bool) -> dict[str, Any]:
     """``{"event", "device"}`` as they would be sent; nothing is written or sent."""
     own = settings.monitor
     machine = ThisMachine(own)
-    event = core.event(_host(own), machine.standalone(), machine.server(), machine.flags(), 0)
+    attached = _memory(own).attached() or Attached()
+    parts = {"standalone": machine.standalone(), "server": machine.server()}
+    if attached.device != Attached.device:
+        parts = machine.device(attached)
+    event = core.event(_host(own), parts, machine.flags(), 0)
     return {"event": event} | ({"device": _collector(own).collect()} if device else {})
 
 
@@ -78,8 +82,8 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
             host,
             own,
             machine=ThisMachine(own), documents=_collector(own, wake.set),
-            memory=FileMemory(state_dir / "published.json"), outbox=outbox,
-            describe=lambda: client.description(host.name), heard=Hook(own.on_description).notify,
+            memory=_memory(own), outbox=outbox,
+            describe=lambda: client.description(host.name), heard=Hook([] if once else own.on_description).notify,
             clock=clock, wall=time.time, random=random.random,
         )  # fmt: skip
         if once:
@@ -102,6 +106,7 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
 
 def _once(agent: Agent, *, device: bool) -> bool:
     """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
+    agent.poll()
     arrived = agent.outbox.offer("event", agent.event())
     if device:
         document = agent.documents.collect()
@@ -157,6 +162,10 @@ def _token(own: MonitorSettings) -> str:
         raise InvalidInput(
             f"monitor.token_file: {own.token_file} can't be read ({why})", field="monitor.token_file"
         ) from None
+
+
+def _memory(own: MonitorSettings) -> FileMemory:
+    return FileMemory(own.state_dir.absolute() / "published.json")
 
 
 def _collector(own: MonitorSettings, done: Callable[[], None] = lambda: None) -> Collector:

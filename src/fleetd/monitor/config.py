@@ -39,6 +39,10 @@ class MonitorSettings(ServerAccess):
         default=Path("/etc/fleetd-monitor/quarantine"), description="while it exists, events ask for a quarantine"
     )
     busy_file: Path | None = Field(default=None, description="while it exists, events say that the machine runs a task")
+    pyocd_file: Path = Field(
+        default=Path("/etc/fleetd-monitor/pyocd.json"),
+        description="its device_type is that of a board attached to pyocd; without the file pyocd itself is asked",
+    )
     on_description: list[str] = Field(
         default_factory=list, description="command that gets the description on its input when something in it changed"
     )

@@ -33,15 +33,28 @@ class Flags:
     busy: bool = False
 
 
-def event(
-    host: Host, standalone: Mapping[str, Any], server: Mapping[str, Any], flags: Flags, dropped: int
-) -> dict[str, Any]:
-    """An Event of ``POST /json/v1/machine/event/``; ``server`` and ``monitor`` are ours, other servers ignore them."""
+@dataclass(frozen=True)
+class Attached:
+    """What the description says is attached to the machine. ``nodevice``: nothing, it reports itself."""
+
+    device: str = "nodevice"
+    ssh_user_ip: str = ""
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> Attached:
+        return cls(str(description.get("AttachedDevice") or cls.device), str(description.get("SSHUserIP") or ""))
+
+
+def event(host: Host, parts: Mapping[str, Any], flags: Flags, dropped: int) -> dict[str, Any]:
+    """An Event of ``POST /json/v1/machine/event/``.
+
+    :param parts: what it is about: ``standalone`` and ``server``, or an attached device. ``server`` and ``monitor`` are
+        ours, other servers ignore them.
+    """
     return {
         "type": "raw_state",
         "host": {"name": host.name, "version": host.version, "start_time": host.start_time},
-        "standalone": dict(standalone),
-        "server": dict(server),
+        **parts,
         "monitor": {"dropped": dropped},
         "running_swarming_task": flags.busy,
         "launched_swarming": False,

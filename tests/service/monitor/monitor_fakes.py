@@ -25,7 +25,7 @@ from typing import Any
 import uvicorn
 from fleetcore.errors import NotFound
 
-from fleetd.monitor.core import Flags
+from fleetd.monitor.core import Attached, Flags
 from fleetd.server import api
 from fleetd.server.app import CAPABILITIES
 from fleetd.server.kernel import migrate
@@ -81,6 +81,13 @@ class FakeMachine:
     def __init__(self) -> None:
         self.says = Flags()
         self.drives: Mapping[str, str] = {}
+
+        self.attached: list[Attached] = []
+        self.found: Mapping[str, Any] = {"ios": {"device_type": "iPhone10,1"}}
+
+    def device(self, attached: Attached) -> Mapping[str, Any]:
+        self.attached.append(attached)
+        return self.found
 
     def standalone(self) -> Mapping[str, Any]:
         return {"cores": 2}

@@ -20,7 +20,7 @@ from fleetd.monitor.adapters.machine import FileMemory
 from fleetd.monitor.adapters.outbox import KINDS, Outboxes
 from fleetd.monitor.agent import Agent
 from fleetd.monitor.config import MonitorSettings
-from fleetd.monitor.core import Flags, Host, Published
+from fleetd.monitor.core import Attached, Flags, Host, Published
 
 
 class Documents:
@@ -42,6 +42,13 @@ class Documents:
 class Memory:
     def __init__(self, at: float | None) -> None:
         self.published = None if at is None else Published(at)
+        self.known: Attached | None = Attached()
+
+    def attached(self) -> Attached | None:
+        return self.known
+
+    def save_attached(self, attached: Attached) -> None:
+        self.known = attached
 
     def load(self) -> Published | None:
         return self.published
@@ -53,12 +60,18 @@ class Memory:
 class World:
     """An agent and everything around it."""
 
-    def __init__(self, folder: Path, published: float | None = None, pace: MonitorSettings | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        published: float | None = None,
+        pace: MonitorSettings | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.set_by = 0.0  # how far the wall clock has been set
         self.machine = FakeMachine()
         self.documents = Documents()
-        self.memory = Memory(published)
+        self.memory = memory or Memory(published)
         self.sent: list[tuple[float, str, Any]] = []
         self.heard: list[Any] = []
         self.texts: list[str] = []
@@ -121,6 +134,48 @@ def test_an_event_at_once_when_an_operator_says_something(world: World) -> None:
     world.run(12)
     assert world.times("event") == [0, 15]
     assert world.sent[-1][2]["forced_quarantine"] is True
+
+
+def test_an_event_is_about_the_device_that_the_description_says_is_attached(world: World) -> None:
+    world.run(1)
+    world.description = {"AttachedDevice": "ios"}
+    world.agent.description_changed()
+    world.run(1)
+    assert world.times("event") == [0, 1]  # at once
+    body = world.sent[-1][2]
+    assert body["ios"] == {"device_type": "iPhone10,1"}
+    assert not {"standalone", "server"} & body.keys()
+    world.machine.found = {}  # it is gone
+    world.run(31)
+    body = world.sent[-1][2]
+    assert not {"ios", "standalone", "server"} & body.keys()
+    world.description = {"AttachedDevice": "nodevice"}
+    world.agent.description_changed()
+    world.run(1)
+    assert world.sent[-1][2]["standalone"] == {"cores": 2}
+
+
+def test_a_monitor_that_starts_knows_what_is_attached(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.memory.known = Attached("ssh", "root@h")
+    world.away, world.description = True, Unreachable("gone")
+    again = World(tmp_path, memory=world.memory)
+    again.run(1)
+    assert again.machine.attached == [Attached("ssh", "root@h")]
+
+
+def test_the_first_event_of_all_waits_for_the_description(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.memory.known = None
+    new = World(tmp_path, memory=world.memory)
+    new.description = {"AttachedDevice": "adb"}
+    new.run(1)
+    assert (len(new.sent), new.machine.attached) == (1, [Attached("adb")])
+    unknown = World(tmp_path, memory=Memory(None))
+    unknown.memory.known = None
+    unknown.description = NotFound("no such machine")
+    unknown.run(1)
+    assert unknown.sent[0][2]["standalone"] == {"cores": 2}
 
 
 def test_a_document_when_none_was_published_and_then_every_six_hours(world: World) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fleetcore.errors import PermissionDenied
 from fleetcore.host.clock import SystemClock
@@ -21,6 +23,7 @@ from monitor_fakes import PlainServer, RealServer, eventually
 
 from fleetd.server.kernel.auth.model import Scope
 
+OPERATOR = Scope.OPERATOR
 REPO = Path(__file__).resolve().parents[3]
 
 
@@ -100,6 +103,30 @@ def test_a_change_is_noticed_at_once_and_handed_to_the_hook(server: RealServer, 
     eventually(lambda: '"PowerCycle": true' in (monitor.folder / "heard").read_text())
     (monitor.folder / "quarantine").touch()
     eventually(lambda: server.services.machines.get("m1").machine.description.is_quarantined)
+
+
+def test_an_attached_device_is_asked_once_the_server_says_that_there_is_one(
+    server: RealServer, monitors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "bin" / "ideviceinfo"
+    tool.parent.mkdir()
+    tool.write_text('#!/bin/sh\ncase "$*" in *Type) echo iPhone12,8;; *Version) echo 17.5.1;; *) echo 64;; esac\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+    monitor = monitors(server.url, token=server.token("m1"))
+    monitor.start()
+    eventually(lambda: server.accepted)
+    operator = httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.token(None, OPERATOR)}"})
+    assert operator.post("/_/machine/set_attached_device/m1", json={"AttachedDevice": "ios"}).status_code == 200
+
+    def dimensions() -> Any:
+        return server.services.machines.get("m1").machine.description.dimensions
+
+    eventually(lambda: dimensions().get("os") == ("iOS", "iOS-17.5.1"))
+    tool.unlink()
+    eventually(lambda: server.services.machines.get("m1").machine.description.recovering)
+    assert dimensions()["device_type"] == ("iPhone12,8",)
+    assert [line["code"] for line in monitor.said("device_missing")] == ["missing_dependency"]
 
 
 @pytest.mark.parametrize("with_stream", [True, False])

@@ -63,7 +63,7 @@ class AnsibleRunner:
     """
 
     root: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # has the token
     _: KW_ONLY
     forks: int = 20
     timeout: float = 1800.0

@@ -29,9 +29,9 @@ from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
 from fleetd.server.kernel.http.updates import GAP, Updates
 from fleetd.server.legacy import wire
 from fleetd.server.legacy.event import GO, Go, MonitorEvent, parse
-from fleetd.server.legacy.process import process
+from fleetd.server.legacy.process import process, quoted
 from fleetd.server.machines.holds import toggle_maintenance
-from fleetd.server.machines.model import AttachedDevice, ControllerState
+from fleetd.server.machines.model import Annotation, AttachedDevice, ControllerState
 from fleetd.server.machines.service import Machines, checked_id
 from fleetd.server.machines.service import remove_device as forget_device
 from fleetd.server.machines.service import set_note as write_note
@@ -180,10 +180,11 @@ def event(body: Body, machines: AllMachines, who: Publisher) -> Response:
     parsed = parse(MonitorEvent, body)
     if parsed.type != "raw_state":
         raise InvalidInput(f"type: {parsed.type[:80]!r} is not raw_state", field="type")
-    if not parsed.host.name.strip():
+    name = parsed.host.name.strip()
+    if not name:
         raise InvalidInput("host.name: is blank", field="host.name")
-    ensure(who, May.PUBLISH, parsed.host.name)
-    machines.observe(parsed.host.name, lambda previous, now: process(previous, parsed, now))
+    ensure(who, May.PUBLISH, name)
+    machines.observe(name, lambda previous, now: process(previous, parsed, now))
     return Response()
 
 
@@ -223,9 +224,13 @@ def toggle_mode(machine_id: str, machines: AllMachines, who: Operator) -> Respon
 
 
 @router.post("/_/machine/toggle_powercycle/{machine_id:path}")
-def toggle_powercycle(machine_id: str, cycles: Cycles, who: Operator) -> Response:
+def toggle_powercycle(machine_id: str, cycles: Cycles, machines: AllMachines, who: Operator) -> Response:
     """Request a power cycle, or cancel the open request."""
     cycles.toggle(_id(machine_id), who.actor)
+    words = f"Requested powercycle for {quoted(machine_id)}"
+    machines.describe(
+        _id(machine_id), lambda previous, now: replace(previous, annotation=Annotation(words, who.actor, now))
+    )
     return Response()
 
 
@@ -271,7 +276,7 @@ def supply_chromeos(machine_id: str, body: Body, machines: AllMachines, _who: Op
     parsed = parse(_ChromeOs, body)
     if not _SSH_USER_IP.match(parsed.ssh_user_ip):
         raise InvalidInput(f"SSHUserIP: {parsed.ssh_user_ip[:80]!r} is not user@host", field="SSHUserIP")
-    dimensions = {name: tuple(values or ()) for name, values in parsed.dimensions.items()}
+    dimensions = {name: tuple(values) for name, values in parsed.dimensions.items() if values}
     values: dict[str, Any] = {"ssh_user_ip": parsed.ssh_user_ip, "supplied_dimensions": dimensions}
     machines.describe(
         _id(machine_id), lambda previous, _now: replace(previous, attached_device=AttachedDevice.SSH, **values)

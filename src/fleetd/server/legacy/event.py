@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The event of a machine monitor, as it comes: raw observations, no judgement.
 
-A body is read as Go's decoder reads it: unknown fields are ignored, null is an empty value.
+A body is read as Go's decoder reads it: unknown fields are ignored, names may be in any case, null is an empty value.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any
@@ -26,27 +27,43 @@ _INT32 = 2**31 - 1
 
 
 class Go:
-    """Base of bodies: Go leaves a field alone that is null."""
+    """Base of bodies: Go takes the name of a field in any case, and leaves one alone that is null."""
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
+    def _as_go(cls, data: Any) -> Any:
         if data is None:
             return {}
-        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
+        if not isinstance(data, dict):
+            return data
+        own = [known.alias or name for name, known in cls.__pydantic_fields__.items()]  # type: ignore[attr-defined]
+        names = {name.lower(): name for name in own}
+        return {names.get(name.lower(), name): value for name, value in data.items() if value is not None}
 
 
 def parse(model: type[Any], body: bytes) -> Any:
-    """Read a body.
+    """Read a body: its first JSON value, as Go's decoder does.
 
     :raises BadRequest: not JSON. :raises InvalidInput: a value of the wrong type.
     """
     try:
         return TypeAdapter(model).validate_json(body)
     except ValidationError as exc:
-        if exc.errors()[0]["type"] == "json_invalid":
-            raise BadRequest("the body is not JSON") from None
-        raise as_invalid_input(exc) from None
+        if exc.errors()[0]["type"] != "json_invalid":
+            raise as_invalid_input(exc) from None
+    first = _first(body)
+    if first == body:
+        raise BadRequest("the body is not JSON")
+    return parse(model, first)
+
+
+def _first(body: bytes) -> bytes:
+    """The first JSON value of a body, if there is anything after it."""
+    try:
+        text = body.decode().lstrip()
+        return text[: json.JSONDecoder().raw_decode(text)[1]].encode()
+    except (ValueError, RecursionError):
+        return body
 
 
 @dataclass(frozen=True, config=GO)

@@ -10,6 +10,9 @@ The formats are those of Android's ``getprop``, ``dumpsys battery`` and ``dumpsy
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -54,39 +57,37 @@ def process(previous: Description, event: MonitorEvent, now: datetime) -> Descri
         running_swarming_task=event.running_swarming_task,
         launched_swarming=event.launched_swarming,
         is_quarantined=previous.is_quarantined or event.forced_quarantine,
-        dimensions={**_without(state.dimensions, ("tmm_dropped",)), **_of_the_monitor(event)},
+        dimensions=_of_the_monitor(state.dimensions, event),
     )
     return _recover(general, reason, now)
 
 
-def _of_the_monitor(event: MonitorEvent) -> dict[str, tuple[str, ...]]:
+def _of_the_monitor(dimensions: Dimensions, event: MonitorEvent) -> Dimensions:
+    kept = {name: values for name, values in dimensions.items() if name != "tmm_dropped"}
     dropped = {"tmm_dropped": (str(event.monitor.dropped),)} if event.monitor.dropped else {}
-    return {"tmm_version": (event.host.version,), **dropped}
+    return {**kept, "tmm_version": (event.host.version,), **dropped}
 
 
 def _recover(state: Description, reason: str, now: datetime) -> Description:
-    """Enter recovery, leave it, or go on with another reason."""
+    """Enter recovery, leave it, or go on with another reason. Afterwards its start says when the last one began."""
     if reason and not state.recovering:
         return replace(state, recovering=reason, recovery_start=now, annotation=Annotation(reason, _AUTHOR, now))
     if state.recovering and not reason:
-        left = Annotation("Leaving recovery mode.", _AUTHOR, now)
-        return replace(state, recovering="", recovery_start=None, annotation=left)
+        return replace(state, recovering="", annotation=Annotation("Leaving recovery mode.", _AUTHOR, now))
     return replace(state, recovering=reason)
 
 
-def _seen(previous: Description, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()) -> Description:
-    """A state with these dimensions over the previous ones, less ``gone`` and what only some devices have."""
-    kept = _without(previous.dimensions, gone)
-    return replace(previous, battery=0, temperature=None, device_uptime=0, dimensions={**kept, **dimensions})
+def _seen(previous: Description, dimensions: Dimensions) -> Description:
+    """A state with these dimensions over the previous ones, and without what only some devices have.
+
+    The uptime stays: it is that of the last device that said one.
+    """
+    return replace(previous, battery=0, temperature=None, dimensions={**previous.dimensions, **dimensions})
 
 
 def _seconds(nanoseconds: int) -> int:
     """A Go duration; not more seconds than the description can say."""
     return min(nanoseconds // _NANOSECONDS, _INT32)
-
-
-def _without(dimensions: Dimensions, gone: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    return {name: values for name, values in dimensions.items() if name not in gone}
 
 
 # -- devices
@@ -98,7 +99,7 @@ def _android(previous: Description, device: Android) -> tuple[Description, str]:
     reasons = []
     if battery != BAD_BATTERY and battery < MIN_BATTERY:
         reasons.append("Battery low.")
-    if temperature and max(temperature.values()) > MAX_TEMPERATURE:
+    if any(value > MAX_TEMPERATURE for name, value in temperature.items() if name not in _NOT_A_TEMPERATURE):
         reasons.append("Too hot.")
     state = replace(
         _seen(previous, _android_dimensions(_properties(device.getprop))),
@@ -121,10 +122,12 @@ def _chromeos(previous: Description, device: ChromeOs) -> tuple[Description, str
 
 
 def _ios(previous: Description, device: Ios) -> tuple[Description, str]:
+    """The battery is looked at, but not shown: it and the temperatures stay those of the last device that has them."""
     system = ("iOS", f"iOS-{device.version}") if device.version else ("iOS",)
-    state = _seen(previous, {"os": system, "device_type": (device.device_type,)})
+    dimensions = {**previous.dimensions, "os": system, "device_type": (device.device_type,)}
     low = device.battery != BAD_BATTERY and device.battery < MIN_BATTERY
-    return replace(state, battery=device.battery), "Battery low." if low else ""
+    state = replace(previous, temperature=previous.temperature or {}, dimensions=dimensions)
+    return state, "Battery low. " if low else ""
 
 
 def _pyocd(previous: Description, device: Pyocd) -> tuple[Description, str]:
@@ -137,21 +140,31 @@ def _standalone(previous: Description, machine: Standalone) -> tuple[Description
         "os": machine.os_versions,
         "cpu": machine.cpus,
         "gpu": machine.gpus,
-        "gce": ("1" if machine.gce else "0",),
-        "machine_type": (machine.machine_type,) if machine.machine_type else (),
-        "docker_installed": ("true",) if machine.docker_installed else (),
     }
-    empty = tuple(name for name, values in dimensions.items() if not values)
-    return _seen(previous, {name: values for name, values in dimensions.items() if values}, empty), ""
+    if machine.gce:
+        dimensions |= {"gce": ("1",), "machine_type": (machine.machine_type,)}
+    if machine.docker_installed:
+        dimensions["docker_installed"] = ("true",)
+    return _seen(previous, dimensions), ""
 
 
 def _missing(previous: Description) -> tuple[Description, str]:
-    """Nothing is attached. What the device was is kept, so that it is still expected next time."""
-    expected = [*previous.dimensions.get("device_type", ())[:1]]
+    """Nothing is attached. What the device was is kept, so that it is still expected next time.
+
+    Where nothing is expected, nothing is known of a recovery that goes on either.
+    """
+    reason = previous.recovering
+    types = previous.dimensions.get("device_type", ())
+    if types:
+        reason = f"Device [{' '.join(map(quoted, types))}] has gone missing"
     if previous.ssh_user_ip:
-        expected = [previous.ssh_user_ip]
-    reason = f"Device {expected[0]} has gone missing" if expected else ""
+        reason = f"Device {quoted(previous.ssh_user_ip)} has gone missing"
     return _seen(previous, {}), reason
+
+
+def quoted(text: str) -> str:
+    """As Go's ``%q``."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 # -- servers
@@ -185,11 +198,13 @@ def _server(previous: Description, server: Server, machine: Standalone) -> tuple
 
 # -- Android's texts
 
-_PROPERTY = re.compile(r"^\[(.+?)\]:\s*\[(.*)\]\s*$", re.MULTILINE)
-_BATTERY_LINE = re.compile(r"^\s*(level|scale|temperature):\s+(\d{1,9})\s*$", re.MULTILINE)
-_THERMAL = re.compile(r"Temperature\{mValue=(\d{1,9}(?:\.\d*)?),\s*mType=-?\d+,\s*mName=([^,]+),")
-_THERMAL_HEADING = "Current temperatures from HAL"
-_NOT_A_TEMPERATURE = frozenset({"battery_cycle"})
+_PROPERTY = re.compile(r"^\[(.+)\]:\s*\[(.*)\].*$", re.MULTILINE)
+# Only these lines: others end in the same words, such as "Maximum charging level: 80".
+_BATTERY_LINE = re.compile(r"^\s*(level|scale|temperature):\s+(\d{1,9})\b", re.MULTILINE | re.ASCII)
+_THERMAL_HEADING = re.compile(r"^Current temperatures from HAL.*\n?", re.MULTILINE)
+# A negative value or type does not fit: the sensor measures nothing.
+_THERMAL = re.compile(r"\tTemperature\{mValue=([0-9.]+),\s+mType=[0-9]+,\s+mName=([^,]+),\s+mStatus=[0-9]")
+_NOT_A_TEMPERATURE = frozenset({"battery_cycle"})  # shown, but nothing is judged by it
 
 
 def _properties(text: str) -> dict[str, str]:
@@ -213,16 +228,17 @@ def _battery(text: str) -> int:
 
 
 def _temperatures(device: Android) -> dict[str, float]:
-    """By sensor. Negative values are sensors that measure nothing; large ones are in thousandths of a degree."""
+    """By sensor. Large values are in thousandths of a degree."""
     found = {}
-    _before, heading, current = device.dumpsys_thermal_service.partition(_THERMAL_HEADING)
-    for line in current.split("\n")[1:] if heading else ():
-        if not line.startswith(("\t", " ")):
+    heading = _THERMAL_HEADING.search(device.dumpsys_thermal_service)
+    for line in device.dumpsys_thermal_service[heading.end() :].split("\n") if heading else ():
+        if not line.startswith("\t"):
             break
         match = _THERMAL.search(line)
-        if match and match.group(2) not in _NOT_A_TEMPERATURE:
-            value = float(match.group(1))
-            found[match.group(2)] = value / 1000 if value > 1000 else value
+        with contextlib.suppress(ValueError):
+            value = float(match[1]) if match else math.inf
+            if match and value < math.inf:
+                found[match[2]] = value / 1000 if value > 1000 else value
     tenths = _battery_lines(device.dumpsys_battery).get("temperature")
     if tenths is not None:
         found["dumpsys_battery"] = tenths / 10
@@ -248,5 +264,6 @@ def _android_dimensions(properties: Mapping[str, str]) -> dict[str, tuple[str, .
         "device_type": values("ro.product.device", "ro.build.product", "ro.product.board"),
         "android_devices": ["1"] if builds else [],
         "os": ["Android"] if builds else [],
+        "android_hwasan_build": ["1"] if properties.get("ro.product.name", "").endswith("_hwasan") else [],
     }
     return {name: tuple(items) for name, items in found.items() if items}

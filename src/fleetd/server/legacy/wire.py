@@ -6,15 +6,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fleetd.server.machines.model import Annotation
+from fleetd.server.machines.model import Annotation, ControllerState, Description
 from fleetd.server.machines.service import MachineView
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
 def _time(value: datetime | None) -> str:
-    """RFC 3339 in UTC with a Z, microseconds if there are any."""
-    return _ZERO_TIME if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """RFC 3339 in UTC with a Z, and of the fraction as many digits as it has, as Go writes it."""
+    if value is None:
+        return _ZERO_TIME
+    text = value.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if '.' in text else text}Z"
+
+
+def _controller(value: Description) -> str:
+    """The state of the power controller; empty in the description of a monitor's machine of which no runner spoke."""
+    untold = value.powercycle_state is ControllerState.NOT_AVAILABLE and not value.controller_heard
+    return "" if untold and value.last_updated else value.powercycle_state.value
 
 
 def _annotation(value: Annotation) -> dict[str, Any]:
@@ -30,6 +39,8 @@ def description(view: MachineView) -> dict[str, Any]:
     if held:
         dimensions["quarantined"] = [held]
     supplied = value.supplied_dimensions
+    if supplied is None and value.last_updated:  # a copy of none is an empty table there
+        supplied = {}
     out: dict[str, Any] = {
         "MaintenanceMode": value.maintenance_mode,
         "IsQuarantined": value.is_quarantined,
@@ -39,7 +50,7 @@ def description(view: MachineView) -> dict[str, Any]:
         "Note": _annotation(value.note),
         "Version": value.version,
         "PowerCycle": view.power_cycle,
-        "PowerCycleState": value.powercycle_state.value,
+        "PowerCycleState": _controller(value),
         "LastUpdated": _time(value.last_updated),
         "Battery": value.battery,
         "Temperature": None if value.temperature is None else dict(value.temperature),

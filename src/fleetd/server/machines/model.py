@@ -57,6 +57,7 @@ class Description:
     note: Annotation = Annotation()
     version: str = ""
     powercycle_state: ControllerState = ControllerState.NOT_AVAILABLE
+    controller_heard: bool = False  # a runner has said so
     last_updated: datetime | None = None
     battery: int = 0
     temperature: Mapping[str, float] | None = None

@@ -131,8 +131,7 @@ class MachineStore:
         query = select(_M).where(_M.c.id.in_(list(states))).order_by(_M.c.id)
         known = [rows.machine(row) for row in connection.execute(query.with_for_update())]
         for machine in known:
-            description = replace(machine.description, powercycle_state=states[machine.id])
-            self.write(machine, replace(machine, description=description))
+            self.write(machine, _with_controller(machine, states[machine.id]))
         aside = sorted(states.keys() - {machine.id for machine in known})
         if aside:
             connection.execute(delete(_PENDING).where(_PENDING.c.machine.in_(aside)))
@@ -191,4 +190,8 @@ def _apply_pending(connection: Connection, machine: Machine) -> Machine:
     if state is None:
         return machine
     connection.execute(delete(_PENDING).where(_PENDING.c.machine == machine.id))
-    return replace(machine, description=replace(machine.description, powercycle_state=ControllerState(state)))
+    return _with_controller(machine, ControllerState(state))
+
+
+def _with_controller(machine: Machine, state: ControllerState) -> Machine:
+    return replace(machine, description=replace(machine.description, powercycle_state=state, controller_heard=True))

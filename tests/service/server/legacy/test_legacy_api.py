@@ -234,6 +234,8 @@ def test_an_event_updates_the_description_and_touches_no_hold_of_people(client: 
         "RunningSwarmingTask": True,
         "LaunchedSwarming": True,
         "IsQuarantined": True,
+        "PowerCycleState": "",  # no runner has said anything
+        "SuppliedDimensions": {},
         "Dimensions": {
             "id": ["m1"],
             "tmm_version": ["v2"],
@@ -241,6 +243,46 @@ def test_an_event_updates_the_description_and_touches_no_hold_of_people(client: 
         },
     }
     assert after == expected
+
+
+def test_the_state_of_the_controller_is_empty_until_a_runner_says_one(client: httpx.Client) -> None:
+    assert send(client)["PowerCycleState"] == ""
+    done(client.post("/json/v1/powercycle/state/update", json=states(("m1", "not_available"))))
+    assert description(client)["PowerCycleState"] == "not_available"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Type":"raw_state","HOST":{"Name":"m1","version":"v2"}}',
+        b'{"type":"raw_state","host":{"name":" m1 ","version":"v2"}}',
+        b'\n {"type":"raw_state","host":{"name":"m1","version":"v2"}} and more',
+        b'{"type":"raw_state","host":{"name":"m1","version":"v2"},"ios":null,"new":{"field":[1]}}',
+    ],
+)
+def test_events_are_read_as_go_reads_them(client: httpx.Client, body: bytes) -> None:
+    done(client.post("/json/v1/machine/event/", content=body))
+    assert description(client)["Version"] == "v2"
+    assert len(client.get("/_/machines").json()) == 1
+
+
+def test_names_in_any_case_and_lists_of_nothing(client: httpx.Client) -> None:
+    body = {"sshuserip": "root@h", "SuppliedDimensions": {"gpu": None, "cpu": [], "os": ["x"]}}
+    done(client.post("/_/machine/supply_chromeos/m1", json=body))
+    after = description(client)
+    assert (after["SSHUserIP"], after["SuppliedDimensions"]) == ("root@h", {"os": ["x"]})
+    done(
+        client.post(
+            "/json/v1/powercycle/state/update", json={"machines": [{"machineid": "m1", "PowercycleState": "available"}]}
+        )
+    )
+    assert description(client)["PowerCycleState"] == "available"
+
+
+def test_a_toggle_says_who_wanted_the_power_cycle(client: httpx.Client) -> None:
+    client.post("/_/machine/toggle_powercycle/m1")
+    expected = {"Message": 'Requested powercycle for "m1"', "User": "admin", "Timestamp": NOW}
+    assert description(client)["Annotation"] == expected
 
 
 def test_only_a_person_lifts_the_quarantine(client: httpx.Client) -> None:
@@ -273,7 +315,7 @@ def test_an_android_event_is_processed(client: httpx.Client) -> None:
     assert after["Dimensions"]["device_type"] == ["sargo"]
     assert after["Dimensions"]["quarantined"] == ["Recovering: Battery low."]
     gone = send(client)
-    assert gone["Recovering"] == "Device sargo has gone missing"
+    assert gone["Recovering"] == 'Device ["sargo"] has gone missing'
     assert gone["Dimensions"]["os"] == ["Android"]
     done(client.post("/_/machine/remove_device/m1"))
     assert send(client)["Recovering"] == ""
@@ -286,8 +328,8 @@ def test_events_of_other_devices_are_processed(client: httpx.Client) -> None:
     )
     assert after["Dimensions"]["gpu"] == ["mali"]
     assert (after["Dimensions"]["release_version"], after["DeviceUptime"]) == (["1.2"], 100_000_000)
-    assert send(client, ios={"version": "13", "device_type": "iPhone", "battery": 29})["Recovering"] == "Battery low."
-    assert send(client, ios={"device_type": "iPhone", "battery": None})["Battery"] == -99
+    assert send(client, ios={"version": "13", "device_type": "iPhone", "battery": 29})["Recovering"] == "Battery low. "
+    assert send(client, ios={"device_type": "iPhone", "battery": None})["Recovering"] == ""
     assert send(client, pyocd={"device_type": "nrf52840"})["Dimensions"]["device_type"] == ["nrf52840"]
     alone = {"cores": 8, "cpus": ["x86"], "gpus": None, "os_versions": ["Linux"], "gce": True, "machine_type": "n1"}
     after = send(client, standalone=alone)
