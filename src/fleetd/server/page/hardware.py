@@ -159,7 +159,7 @@ def firmware(document: Document) -> list[Row]:
 
 
 def _rows(document: Document, name: str) -> list[Row]:
-    return tables.rows(KINDS[name], document.get(name, []))
+    return [*tables.rows(KINDS[name], document.get(name, []))]
 
 
 @dataclass(frozen=True)
