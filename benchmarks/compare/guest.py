@@ -4,10 +4,9 @@
 
 """Runs ``in_band.py`` in a virtual machine whose hardware is known: QEMU was told what to show.
 
-    python benchmarks/compare/guest.py [--ipa VENV] [--resources BINARY] [--glpi DIR] [--page docs/comparison.md]
+    python benchmarks/compare/guest.py [--ipa DIR] [--resources BINARY] [--glpi DIR] [--page docs/comparison.md]
 
-The options are those of ``in_band.py``; what they name is copied into the guest (the virtual environment has to be made
-by the same Python as the guest's). The guest is the one of the end-to-end tests (``tests/e2e/inband_guest.py``: Debian
+The options are those of ``in_band.py``; what they name is copied into the guest, whose Python is 3.11. The guest is the one of the end-to-end tests (``tests/e2e/inband_guest.py``: Debian
 with dmidecode, lshw, smartctl, nvme-cli, ethtool, a BMC behind KCS), and the Debian packages that the GLPI agent needs.
 Needs root, QEMU, debootstrap and ipmi_sim; it takes some minutes, because QEMU emulates in software.
 """
@@ -36,7 +35,7 @@ from fleetlab.ipmi_records import SENSORS  # noqa: E402
 PACKAGES = (
     *("libwww-perl", "libxml-libxml-perl", "libxml-treepp-perl", "libxml-xpath-perl", "libcpanel-json-xs-perl"),
     *("libuniversal-require-perl", "libfile-which-perl", "libtext-template-perl", "libdatetime-perl"),
-    *("libparallel-forkmanager-perl", "libproc-daemon-perl", "libnet-ip-perl", "libnet-cups-perl", "hdparm", "mdadm"),
+    *("libparallel-forkmanager-perl", "libproc-daemon-perl", "libnet-ip-perl", "hdparm", "mdadm"),
 )
 FRU = Fru(
     manufacturer=FACTS["vendor"],
@@ -74,16 +73,10 @@ def image(options: argparse.Namespace) -> Path:
         folder = Path(name, "root")
         folder.mkdir()
         inband_guest.root(folder)
-        for file in ("sources.list", "sources.list.d", "apt.conf.d", "trusted.gpg.d"):
-            _copy(Path("/etc/apt", file), folder / "etc/apt" / file)
-        _copy(Path("/etc/resolv.conf"), folder / "etc/resolv.conf")
-        for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *PACKAGES]):
-            words = ["chroot", str(folder), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *command]
-            subprocess.run(words, check=True, stdout=sys.stderr)
         for source, place in (
             (ROOT / "plugins/module_utils", "opt/compare/plugins/module_utils"),
             (ROOT / "benchmarks/compare", "opt/compare/benchmarks/compare"),
-            (options.ipa, str(options.ipa).lstrip("/") if options.ipa else ""),
+            (options.ipa, "opt/compare/ipa"),
             (options.resources, "opt/compare/resources"),
             (options.glpi, "opt/compare/glpi"),
         ):
@@ -113,10 +106,11 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="page that the table is written into")
     parser.add_argument("--keep", type=Path, help="folder for the whole answers")
     options = parser.parse_args()
+    inband_guest.PACKAGES += PACKAGES
     disk = image(options)
     inband_guest.image = lambda: disk
     words = ["python3", "/opt/compare/benchmarks/compare/in_band.py", "--facts", "/opt/compare/facts.json"]
-    words += ["--ipa", f"{options.ipa}/bin/python"] if options.ipa else []
+    words += ["--ipa", "/opt/compare/ipa"] if options.ipa else []
     words += ["--resources", "/opt/compare/resources"] if options.resources else []
     words += ["--glpi", "/opt/compare/glpi"] if options.glpi else []
     with tempfile.TemporaryDirectory() as name:

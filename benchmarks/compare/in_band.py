@@ -4,11 +4,11 @@
 
 """What this collection and other programs say of the machine that they run on. Run it as root, on that machine.
 
-    python benchmarks/compare/in_band.py --facts FILE [--ipa PYTHON] [--resources BINARY] [--glpi DIR] [--keep DIR]
+    python benchmarks/compare/in_band.py --facts FILE [--ipa DIR] [--resources BINARY] [--glpi DIR] [--keep DIR]
 
 - ``--facts``: what the machine is known to have, as JSON: a list of values by the name of the fact (``guest.py`` makes
   one of what QEMU was told);
-- ``--ipa``: the Python of a virtual environment with ``ironic-python-agent``;
+- ``--ipa``: a folder with ironic-python-agent (``pip install --target DIR ironic-python-agent``);
 - ``--resources``: a program that prints ``resources.GetResources()`` of LXD, the library behind MAAS'
   machine-resources, as JSON;
 - ``--glpi``: the folder of a GLPI agent (``bin/glpi-inventory`` and ``lib``).
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -64,7 +65,7 @@ def ours(_options: argparse.Namespace) -> Any:
 
 
 def ironic(options: argparse.Namespace) -> Any:
-    return _json([_given(options.ipa, "--ipa"), "-c", IPA])
+    return _json([sys.executable, "-c", IPA], env={**os.environ, "PYTHONPATH": _given(options.ipa, "--ipa")})
 
 
 def maas(options: argparse.Namespace) -> Any:
@@ -73,7 +74,7 @@ def maas(options: argparse.Namespace) -> Any:
 
 def glpi(options: argparse.Namespace) -> Any:
     folder = Path(_given(options.glpi, "--glpi"))
-    return _json(["perl", "-I", "lib", "bin/glpi-inventory", "--json"], folder)
+    return _json(["perl", "-I", "lib", "bin/glpi-inventory", "--json"], cwd=folder)
 
 
 def _given(value: object, option: str) -> str:
@@ -82,8 +83,8 @@ def _given(value: object, option: str) -> str:
     return str(value)
 
 
-def _json(command: list[str], folder: Path | None = None) -> Any:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+def _json(command: list[str], **more: Any) -> Any:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, **more)
     start = done.stdout.find("{")
     if start < 0:
         raise RuntimeError(f"it ended with {done.returncode}: {done.stderr.strip()[-400:]}")

@@ -21,8 +21,10 @@ knows no other port: run it as root.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,7 +45,6 @@ from fleetcore.sweep.collect import collect  # noqa: E402
 from fleetlab.bmc import Bmc  # noqa: E402
 from fleetlab.farm import BmcSpec, running_farm  # noqa: E402
 
-ADDRESS = "127.77.0.1"
 LIMIT = 600.0  # seconds of one program
 
 
@@ -180,13 +181,14 @@ def play(text: str) -> Callable[[Bmc, argparse.Namespace], Any]:
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder, "answer.json")
             Path(folder, "play.yml").write_text(text)
-            words = {"address": ADDRESS, "username": bmc.username, "password": bmc.password, "into": str(into)}
+            words = {"address": bmc.address, "username": bmc.username, "password": bmc.password, "into": str(into)}
             words["ansible_python_interpreter"] = str(options.ansible / "python")
             command = [str(options.ansible / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"]
             env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "HOME": folder}
             done = _ended([*command, "-e", json.dumps(words)], cwd=folder, env=env)
             if not into.exists():
-                raise RuntimeError(f"it ended with {done.returncode}: {done.stdout[-400:]}")
+                said = re.findall(r'"msg": "(.*?)"', done.stdout)
+                raise RuntimeError(f"it ended with {done.returncode}: {said[-1] if said else done.stderr[-300:]}")
             return json.loads(into.read_text())
 
     return run
@@ -196,7 +198,7 @@ def bmclib(bmc: Bmc, options: argparse.Namespace) -> Any:
     if options.bmclib is None:
         raise FileNotFoundError("not run: no --bmclib")
     login = ["-user", bmc.username, "-password", bmc.password]
-    done = _ended([str(options.bmclib), "-host", ADDRESS, *login])
+    done = _ended([str(options.bmclib), "-host", bmc.address, *login])
     start = done.stdout.find("{")
     if start < 0:
         raise RuntimeError(f"it ended with {done.returncode}: {done.stderr.strip().splitlines()[-1][:300]}")
@@ -219,6 +221,7 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     """The answer of one program, and what it cost the BMC."""
     print(f"{name} ...", file=sys.stderr)
     bmc.counters.reset()
+    checks = _password_checks(bmc)
     started = time.monotonic()
     answer = Answer(name)
     try:
@@ -230,6 +233,7 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     answer.figures = {
         "requests": seen.requests,
         "most requests of one resource": max(seen.by_path.values(), default=0),
+        "times the password is sent": next(checks),
         "sessions opened": seen.logins,
         "sessions left open": seen.logins - seen.logouts,
         "seconds": f"{time.monotonic() - started:.1f}",
@@ -238,9 +242,22 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     return answer
 
 
+def _password_checks(bmc: Bmc) -> itertools.count[int]:
+    """How often the BMC is given a name and a password from now on, as the next number of this."""
+    checks, check = itertools.count(), type(bmc.access).check_password
+
+    def counted(username: object, password: object) -> bool:
+        next(checks)
+        return check(bmc.access, username, password)
+
+    bmc.access.check_password = counted  # type: ignore[method-assign]
+    return checks
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tree", default="server")
+    parser.add_argument("--address", default="127.77.0.1", help="of the virtual BMC")
     parser.add_argument("--ansible", type=Path)
     parser.add_argument("--bmclib", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for the whole answers")
@@ -248,7 +265,7 @@ def main() -> int:
     parser.add_argument("--name", default="built-in", help="name of the table in the page")
     parser.add_argument("--only", nargs="*", default=list(PROGRAMS), choices=list(PROGRAMS))
     options = parser.parse_args()
-    with running_farm(BmcSpec(tree=options.tree, address=ADDRESS, port=443)) as farm:
+    with running_farm(BmcSpec(tree=options.tree, address=options.address, port=443)) as farm:
         bmc = farm.bmcs[0]
         write(options.page, options.name, table(machine(bmc), [asked(bmc, name, options) for name in options.only]))
     return 0
