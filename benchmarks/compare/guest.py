@@ -6,9 +6,10 @@
 
     python benchmarks/compare/guest.py [--ipa DIR] [--resources BINARY] [--glpi DIR] [--page docs/comparison.md]
 
-The options are those of ``in_band.py``; what they name is copied into the guest, whose Python is 3.11. The guest is the one of the end-to-end tests (``tests/e2e/inband_guest.py``: Debian
-with dmidecode, lshw, smartctl, nvme-cli, ethtool, a BMC behind KCS), and the Debian packages that the GLPI agent needs.
-Needs root, QEMU, debootstrap and ipmi_sim; it takes some minutes, because QEMU emulates in software.
+The options are those of ``in_band.py``; what they name is copied into the guest, whose Python is 3.11. The guest is
+that of the end-to-end tests (``tests/e2e/inband_guest.py``: Debian with dmidecode, lshw, smartctl, nvme-cli, ethtool,
+a BMC behind KCS), with the Debian packages that the GLPI agent needs. Needs root, QEMU, debootstrap and ipmi_sim; it
+takes some minutes, because QEMU emulates in software.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def machine(bmc: Bmc) -> list[Fact]:
         Fact.of("GPUs by serial", _each(gpus, "SerialNumber")),
         Fact.of("power supplies by serial", _each(supplies, "SerialNumber")),
         Fact.of("fans by name", [item.get("Name") or item.get("FanName") for item in fans]),
-        Fact.of("sensors by name", _each(readings, "Name")),
+        Fact.of("sensors with a reading, by name", _each(filter(_reads, readings), "Name")),
         Fact.of("firmware versions", _each(firmware, "Version")),
         Fact.of("BIOS settings by name", attributes),
         Fact.of("PCIe devices by name", _each(of("PCIeDevice"), "Name")),
@@ -106,6 +106,10 @@ def machine(bmc: Bmc) -> list[Fact]:
 
 def _present(item: Mapping[str, Any]) -> bool:
     return (item.get("Status") or {}).get("State") != "Absent"
+
+
+def _reads(item: Mapping[str, Any]) -> bool:
+    return any(item.get(name) is not None for name in ("Reading", "ReadingCelsius", "ReadingVolts"))
 
 
 def _each(items: Iterable[Mapping[str, Any]], name: str) -> list[object]:
@@ -125,19 +129,27 @@ def ours(bmc: Bmc, _options: argparse.Namespace) -> Any:
     return to_dict(collect(bmc_options(values), SystemClock()))
 
 
+# Each command by itself: with "all" one that fails takes the others of its category with it.
 REDFISH_INFO = """
 - hosts: localhost
   gather_facts: false
+  vars:
+    commands:
+      Systems: [GetSystemInventory, GetPsuInventory, GetCpuInventory, GetMemoryInventory, GetNicInventory,
+                GetStorageControllerInventory, GetDiskInventory, GetVolumeInventory, GetBiosAttributes, GetBootOrder]
+      Chassis: [GetFanInventory, GetPsuInventory, GetChassisPower, GetChassisThermals, GetChassisInventory]
+      Update: [GetFirmwareInventory, GetSoftwareInventory]
+      Manager: [GetManagerNicInventory, GetManagerInventory]
   tasks:
     - community.general.redfish_info:
-        category: "{{ item }}"
-        command: all
+        category: "{{ item.0.key }}"
+        command: "{{ item.1 }}"
         baseuri: "{{ address }}"
         username: "{{ username }}"
         password: "{{ password }}"
         validate_certs: false
         timeout: 30
-      loop: [Systems, Chassis, Manager, Update, Service]
+      loop: "{{ commands | dict2items | subelements('value') }}"
       register: answers
       ignore_errors: true
     - ansible.builtin.copy:
@@ -148,27 +160,26 @@ REDFISH_INFO = """
 GATHER_FACTS = """
 - hosts: localhost
   gather_facts: false
+  vars:
+    found: [system, bios, controller, cpu, enclosure, fan, firmware, hostnic, idrac, license, memory, nic, power_supply,
+            pcie_device, physical_disk, virtual_disk, voltages, backplane, power_metrics, thermal_metrics, secure_boot]
   tasks:
+    - ansible.builtin.include_tasks: one.yml
+      loop: [IDRAC, System, BIOS, Controller, CPU, Enclosure, Fan, Firmware, HostNIC, License, Memory, NIC,
+             PCIeSSDBackPlane, PowerSupply, Sensors_Voltage, VirtualDisk, PCIeDevice, PhysicalDisk, SystemMetrics,
+             SecureBoot]
+      loop_control: {loop_var: section}
+    - ansible.builtin.copy:
+        content: "{{ query('ansible.builtin.vars', *found, default={}) | to_json }}"
+        dest: "{{ into }}"
+"""
+ONE_SECTION = """
+- block:
     - ansible.builtin.include_role:
         name: dellemc.openmanage.idrac_gather_facts
-      vars:
-        hostname: "{{ address }}"
-        validate_certs: false
-        target: ["{{ item }}"]
-      loop: [System, BIOS, Chassis, Controller, CPU, Enclosure, Fan, Firmware, HostNIC, IDRAC, License, Manager, Memory,
-             NetworkAdapter, NetworkPort, NetworkDeviceFunction, NIC, PowerSupply, PCIeDevice, PhysicalDisk,
-             Sensors_Voltage, SystemMetrics, ThermalSubSystem, VirtualDisk, SecureBoot]
-      ignore_errors: true
-      register: each
-    - ansible.builtin.copy:
-        content: "{{ [system | default({}), bios | default({}), chassis | default({}), controller | default({}),
-          cpu | default({}), enclosure | default({}), fan | default({}), firmware | default({}),
-          host_nic | default({}), idrac_attributes | default({}), license | default({}), manager | default({}),
-          memory | default({}), network_adapter | default({}), network_port | default({}),
-          network_device_function | default({}), nic | default({}), power_supply | default({}),
-          pcie_device | default({}), physical_disk | default({}), voltage | default({}), system_metrics | default({}),
-          thermal_subsystem | default({}), virtual_disk | default({}), secure_boot | default({})] | to_json }}"
-        dest: "{{ into }}"
+      vars: {hostname: "{{ address }}", validate_certs: false, target: ["{{ section }}"]}
+  rescue:
+    - ansible.builtin.debug: {msg: "not read: {{ section }}"}
 """
 
 
@@ -181,6 +192,7 @@ def play(text: str) -> Callable[[Bmc, argparse.Namespace], Any]:
         with tempfile.TemporaryDirectory() as folder:
             into = Path(folder, "answer.json")
             Path(folder, "play.yml").write_text(text)
+            Path(folder, "one.yml").write_text(ONE_SECTION)
             words = {"address": bmc.address, "username": bmc.username, "password": bmc.password, "into": str(into)}
             words["ansible_python_interpreter"] = str(options.ansible / "python")
             command = [str(options.ansible / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"]
