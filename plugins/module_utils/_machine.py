@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -17,12 +17,97 @@ from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
 from .fleetcore.net.client.base import check_id
 from .fleetcore.net.client.machines import Machines
 from .fleetcore.net.tls import clean_fingerprint
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
 
 Machine = Mapping[str, Any]
 
 PLACE = ("site", "rack", "position")
 MANAGED = ("labels", *PLACE, "lifecycle", "bmc")
+
+BMC: Options = {
+    "address": option(
+        "str",
+        """
+            Host name or IP address. Needed when the machine has no BMC yet.
+
+            A URL V(https://host:port) sets O(bmc.redfish_scheme) and O(bmc.redfish_port), too.
+        """,
+    ),
+    "mac": option("str", "MAC address of the BMC's network port, in any of the usual notations."),
+    "drivers": option(
+        "list",
+        """
+            Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from inventory
+            variables.
+        """,
+        elements="str",
+        choices=["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],  # written by scripts/check_docs.py
+    ),
+    "redfish_scheme": option("str", "How Redfish is spoken.", choices=["https", "http"]),
+    "redfish_port": option("int", "TCP port for Redfish."),
+    "ipmi_port": option("int", "UDP port for IPMI."),
+    "system": option("str", "Id of the machine's ComputerSystem, where a BMC has several."),
+    "validate_certs": option("bool", "Whether the BMC's certificate is checked."),
+    "fingerprint": option("str", "SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed."),
+    "credential": option(
+        "str",
+        """
+            Name of the login that the BMC takes, stored with M(baremetal.fleet.credential). An empty string clears it.
+        """,
+    ),
+}
+"""How a machine's BMC is reached."""
+OPTIONS: Options = {
+    "name": option(
+        "str",
+        """
+            Id of the machine. It becomes its name in the inventory.
+
+            Can't be changed later. It may contain slashes.
+        """,
+        required=True,
+        aliases=["id"],
+    ),
+    "state": option(
+        "str",
+        """
+            V(present) creates or changes the machine.
+
+            V(absent) deletes it together with its device documents. A machine that does not exist is fine.
+        """,
+        choices=["present", "absent"],
+        default="present",
+    ),
+    "labels": option(
+        "dict",
+        """
+            All labels of the machine. Labels that are not listed here are removed; V({}) removes all.
+
+            Values are strings. Numbers and booleans are converted, booleans to V(true) and V(false).
+        """,
+    ),
+    "site": option("str", "Where the machine stands."),
+    "rack": option("str", "The rack that it is in."),
+    "position": option("str", "Its position in the rack."),
+    "lifecycle": option(
+        "str",
+        """
+            State of the machine's life, in your words, for example V(active), V(broken) or V(retired). The server
+            starts with V(active).
+        """,
+    ),
+    "bmc": option(
+        "dict",
+        """
+            How to reach the machine's BMC. Settings that are not given stay as they are.
+
+            User name and password are not among them. Playbooks take them from O(bmc.credential), from C(bmc_username)
+            and C(bmc_password), or from the environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
+        """,
+        options=BMC,
+    ),
+}
 
 
 def plan(client: Machines, params: Mapping[str, Any]) -> Plan:
@@ -104,12 +189,9 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     patch: dict[str, Any] = {key: None for key in before if key not in after}
     for key, value in after.items():
         old = before.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            inner = merge_patch(old, value)
-            if inner:
-                patch[key] = inner
-        elif key not in before or value != old:
-            patch[key] = value
+        if key not in before or value != old:
+            both = isinstance(value, Mapping) and isinstance(old, Mapping)
+            patch[key] = merge_patch(old, value) if both else value
     return patch
 
 
@@ -127,7 +209,7 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
         want["labels"] = {_label_key(key): label_value(key, value) for key, value in params["labels"].items()}
     if params["bmc"] is not None:
         given = _split_url({key: value for key, value in params["bmc"].items() if value is not None})
-        want["bmc"] = {key: _CLEAN.get(key, _same)(value) for key, value in given.items()}
+        want["bmc"] = {key: _setting(key, value) for key, value in given.items()}
     return want
 
 
@@ -148,26 +230,33 @@ def label_value(key: Any, value: Any) -> str:
     return str(value)
 
 
-def _same(value: Any) -> Any:
-    return value.strip() or None if isinstance(value, str) else value
-
-
-def _mac(value: str) -> Optional[str]:
-    if not value.strip():
-        return None
-    mac = clean_mac(value)
-    if mac is None:
-        raise InvalidInput.of("bmc.mac", f"{value!r} is not a MAC address such as 00:25:90:ab:cd:ef")
-    return mac
-
-
-def _address(value: str) -> str:
-    address = value.strip()
-    if "@" in address:  # not shown: it is a login
-        raise InvalidInput.of("bmc.address", "must not hold a user name or password")
-    if not address or any(char.isspace() for char in address):
-        raise InvalidInput.of("bmc.address", f"{value!r} is not a host name or IP address")
-    return address.strip("[]")
+def _setting(key: str, value: Any) -> Any:
+    """Clean one setting of the BMC. An empty text clears it."""
+    field = f"bmc.{key}"
+    if key.endswith("_port") and not 1 <= value <= 65535:
+        raise InvalidInput.of(field, f"{value} is not a port (1 to 65535)")
+    if key == "drivers" and (not value or len(set(value)) != len(value)):
+        raise InvalidInput.of(field, "expected at least one driver, each once")
+    if not isinstance(value, str):
+        return value
+    clean = value.strip()
+    if key == "address":
+        if "@" in clean:  # not shown: it is a login
+            raise InvalidInput.of(field, "must not hold a user name or password")
+        if not clean or any(char.isspace() for char in clean):
+            raise InvalidInput.of(field, f"{value!r} is not a host name or IP address")
+        return clean.strip("[]")
+    if key == "mac" and clean:
+        mac = clean_mac(clean)
+        if mac is None:
+            raise InvalidInput.of(field, f"{value!r} is not a MAC address such as 00:25:90:ab:cd:ef")
+        return mac
+    if key == "fingerprint":
+        try:
+            return (clean_fingerprint(value) or "").replace(":", "") or None  # as the server keeps it
+        except InvalidInput as error:
+            raise InvalidInput(f"bmc.{error.message}", field=field) from None
+    return clean or None
 
 
 def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,36 +278,3 @@ def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
         if bmc.get(key, value) != value:
             raise InvalidInput.of(f"bmc.{key}", f"is {bmc[key]}, but bmc.address says {value}")
     return {**bmc, **said, "address": url.hostname}
-
-
-def _port(field: str) -> Callable[[int], int]:
-    def clean(value: int) -> int:
-        if not 1 <= value <= 65535:
-            raise InvalidInput.of(f"bmc.{field}", f"{value} is not a port (1 to 65535)")
-        return value
-
-    return clean
-
-
-def _drivers(value: list[str]) -> list[str]:
-    if not value or len(set(value)) != len(value):
-        raise InvalidInput.of("bmc.drivers", "expected at least one driver, each once")
-    return value
-
-
-def _fingerprint(value: str) -> Optional[str]:
-    try:
-        clean = clean_fingerprint(value)
-        return clean and clean.replace(":", "")  # as the server keeps it
-    except InvalidInput as error:
-        raise InvalidInput(f"bmc.{error.message}", field="bmc.fingerprint") from None
-
-
-_CLEAN: dict[str, Callable[[Any], Any]] = {
-    "address": _address,
-    "mac": _mac,
-    "redfish_port": _port("redfish_port"),
-    "ipmi_port": _port("ipmi_port"),
-    "drivers": _drivers,
-    "fingerprint": _fingerprint,
-}
