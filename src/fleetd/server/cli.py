@@ -158,10 +158,24 @@ def serve(listen: str | None, url: str | None, upgrade: bool) -> None:
     from fleetd.server import app  # noqa: PLC0415
 
     settings = _settings(server={"listen": listen}, database={"url": url})
+    if not url and _nothing_is_set_up():
+        raise Failure(
+            "no configuration file, no FLEETD_ setting in the environment and no database here: "
+            "`fleetd init` makes a configuration and a database, and prints the first token; then serve"
+        )
     if upgrade:
         _upgrade(settings)
     with one_line_errors():
         app.serve(settings, lambda address: click.echo(f"fleetd serves {address}"))
+
+
+def _nothing_is_set_up() -> bool:
+    """Whether a server would begin with defaults alone, in a new database that nobody has a token for."""
+    from fleetd.common.settings import PREFIX, find_file  # noqa: PLC0415
+    from fleetd.server.config import DEFAULT_DATABASE  # noqa: PLC0415
+
+    set_up = find_file(click.get_current_context().find_root().obj) or DEFAULT_DATABASE.exists()
+    return not set_up and not any(name.startswith(PREFIX) and "__" in name for name in os.environ)
 
 
 def _upgrade(settings: Settings) -> tuple[str | None, str]:
@@ -240,6 +254,7 @@ def export(machines: tuple[str, ...], form: str, source: str | None) -> None:
 
     from fleetd.server.export import FORMATS, tables  # noqa: PLC0415
 
+    found = False
     with _services(_settings()) as services:
         for machine in machines or [view.machine.id for view in services.machines.find()]:
             try:
@@ -248,6 +263,7 @@ def export(machines: tuple[str, ...], form: str, source: str | None) -> None:
                 if machines:
                     raise
                 continue
+            found = True
             if form != "table":
                 click.echo(json.dumps({"machine": machine, "device": FORMATS[form](document)}))
                 continue
@@ -255,6 +271,8 @@ def export(machines: tuple[str, ...], form: str, source: str | None) -> None:
             for title, headings, rows in tables(document):
                 click.echo(f"\n{title}")
                 print_table(rows, headings)
+    if not found:
+        click.echo(f"no machine has a document{f' of the source {source}' if source else ''} yet", err=True)
 
 
 @click.group()

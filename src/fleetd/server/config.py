@@ -12,6 +12,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fleetd.common.settings import ProgramSettings, Section, ServerAddress
 
+DEFAULT_DATABASE = Path("fleetd.db")
+
 
 class ServerSettings(ServerAddress, Section):
     """The address that ``fleetd serve`` listens on, and limits of requests."""
@@ -30,7 +32,7 @@ class DatabaseSettings(Section):
     """The database with the state: SQLite, PostgreSQL or CockroachDB."""
 
     url: str = Field(
-        default="sqlite:///fleetd.db",
+        default=f"sqlite:///{DEFAULT_DATABASE}",
         description="SQLAlchemy URL: sqlite:////var/lib/fleetd/fleetd.db, postgresql+psycopg://user@host/name",
     )
     pool_size: int = Field(default=10, ge=1, le=200, description="connections kept to PostgreSQL")

@@ -9,7 +9,7 @@ from typing import Any
 from fleetcore.document.alloy import to_alloy
 from fleetcore.document.model import device_from_dict
 from fleetcore.document.sections import KINDS
-from fleetcore.document.tables import heading, row
+from fleetcore.document.tables import heading, rows
 
 Document = Mapping[str, Any]
 
@@ -29,5 +29,5 @@ def tables(document: Document) -> Iterator[tuple[str, list[str], list[list[str]]
         found = document.get(name)
         parts = found if isinstance(found, list) else [found] if found else []
         if kind.title and parts:
-            cells = [list(row(kind, part).values()) for part in parts]
+            cells = [list(row.values()) for row in rows(kind, parts)]
             yield kind.title, [heading(column).upper() for column in kind.columns], cells

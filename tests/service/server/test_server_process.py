@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import sqlite3
@@ -161,6 +162,33 @@ def test_serve_says_why_it_can_not(home: Any, run_fleetd: Any) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("fleetd: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"FLEETD_URL": "http://127.0.0.1:1"}])
+def test_without_anything_set_up_serve_names_init_and_makes_nothing(
+    tmp_path: Path, run_fleetd: Any, more: dict[str, str]
+) -> None:
+    done = run_fleetd("serve", "--listen", "127.0.0.1:0", **more)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "`fleetd init`" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["setting", "option", "database"])
+def test_what_is_set_up_otherwise_than_by_a_file_is_served(
+    tmp_path: Path, sqlite_url: str, serve_fleetd: Any, how: str
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    env, words = {}, []
+    if how == "setting":
+        env["FLEETD_DATABASE__URL"] = sqlite_url
+    elif how == "option":
+        words = ["--database-url", sqlite_url]
+    else:
+        shutil.copy(sqlite_url.removeprefix("sqlite:///"), folder / "fleetd.db")
+    with serve_fleetd(folder, *words, **env) as (url, _process):
+        assert httpx.get(f"{url}/healthz").status_code == 200
 
 
 def test_another_schema_is_refused(home: Any, run_fleetd: Any) -> None:

@@ -8,6 +8,7 @@ the name of a field of the part.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,31 @@ Row = dict[str, str]
 def row(kind: Kind, part: Part) -> Row:
     """One part: its text by the name of the column; empty where the part does not say it."""
     return {name: cell(kind, name, part) for name in kind.columns}
+
+
+def rows(kind: Kind, parts: Sequence[Part]) -> list[Row]:
+    """The parts of one kind. Where several have one place, as the first volume of each controller has, what tells
+    them apart stands behind it."""
+    found = [row(kind, part) for part in parts]
+    if "place" in kind.columns:
+        shared = Counter(item["place"] for item in found)
+        for place in [place for place, count in shared.items() if count > 1]:
+            alike = [number for number, item in enumerate(found) if item["place"] == place]
+            for number, words in zip(alike, _apart([parts[number] for number in alike])):
+                found[number]["place"] = f"{place} ({words})".strip()
+    return found
+
+
+_TELLING = ("storage_controller", "port", "name", "physid", "bus_info", "model", "serial")
+
+
+def _apart(parts: Sequence[Part]) -> list[str]:
+    """A word for each, from the first field in which all of them differ, else their numbers."""
+    for name in _TELLING:
+        words = [str(part.get(name) or "") for part in parts]
+        if all(words) and len(set(words)) == len(words):
+            return words
+    return [str(number) for number, _part in enumerate(parts, 1)]
 
 
 def cell(kind: Kind, column: str, part: Part) -> str:

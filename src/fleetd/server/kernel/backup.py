@@ -128,7 +128,13 @@ def _prepare(connection: Connection, schema: str) -> None:
     filled = [table.name for table in _reflected(connection).values() if _count(connection, table)]
     if filled or present != schema:
         what = f"has rows in {', '.join(sorted(filled))}" if filled else f"has schema {present}, the backup {schema}"
-        raise ConflictError(f"the database is not empty: it {what}; restore into a new one")
+        path = connection.engine.url.database if connection.dialect.name == "sqlite" else None
+        how = (
+            f"move {path} away (`fleetd init` made it, if it is new) and restore again: that makes a new one"
+            if path
+            else "make an empty one, name it in database.url, and restore into that"
+        )
+        raise ConflictError(f"the database is not empty: it {what}; {how}")
 
 
 def _reflected(connection: Connection) -> dict[str, Table]:

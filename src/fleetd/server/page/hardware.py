@@ -56,8 +56,8 @@ def groups(document: Document) -> list[Group]:
         items = document.get(name, [])
         whole = [f"{name}[{title}]" for title in labels(items)]
         rows = [
-            {**tables.row(kind, item), "origin": SOURCES.get(origins.get(path, ""), "")}
-            for path, item in zip(whole, items, strict=True)
+            {**row, "origin": SOURCES.get(origins.get(path, ""), "")}
+            for path, row in zip(whole, tables.rows(kind, items), strict=True)
         ]
         verdict = _verdict(document, *speakers(name, document))
         if rows or verdict or kind.usual:
@@ -125,11 +125,11 @@ def _words(entry: Document) -> str:
         "skipped": "it was not asked for",
     }
     seen = str(entry.get("last_seen") or "")
-    return (
-        words.get(verdict, verdict)
-        + (f": {entry['reason']}" if entry.get("reason") else "")
-        + (f"; last seen {seen[:16].replace('T', ' ')} UTC" if seen else "")
-    )
+    reason = entry.get("reason")
+    said = words.get(verdict, verdict)
+    if reason:
+        said = f"none ({reason})" if verdict == "absent" else f"{said}: {reason}"
+    return said + (f"; last seen {seen[:16].replace('T', ' ')} UTC" if seen else "")
 
 
 def gaps(document: Document) -> list[tuple[str, str]]:
@@ -174,7 +174,7 @@ def firmware(document: Document) -> list[Row]:
 
 
 def _rows(document: Document, name: str) -> list[Row]:
-    return [tables.row(KINDS[name], item) for item in document.get(name, [])]
+    return [*tables.rows(KINDS[name], document.get(name, []))]
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,10 @@ def test_the_command_line(tmp_path: Path, run_fleetd: Any) -> None:
     assert (done.returncode, "0 machines" in done.stdout) == (0, True), done.stderr
     refused = run_fleetd("restore", "fleet.gz")
     assert (refused.returncode, "not empty" in refused.stderr) == (1, True)
+    assert f"move {tmp_path / 'fleetd.db'} away" in refused.stderr
+    (tmp_path / "fleetd.db").rename(tmp_path / "old.db")
+    done = run_fleetd("restore", "fleet.gz")
+    assert done.returncode == 0, done.stderr
     done = run_fleetd("restore", "fleet.gz", FLEETD_DATABASE__URL=f"sqlite:///{tmp_path / 'new.db'}")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "new.db").stat().st_mode & 0o777 == 0o600

@@ -74,3 +74,10 @@ def test_a_machine_that_is_not_known_or_has_no_document_is_said(run: Any) -> Non
         result = run(name)
         assert result.exit_code == 1
         assert words in result.output
+
+
+def test_no_document_at_all_is_said_apart_from_the_documents(run: Any) -> None:
+    result = run("--source", "inband")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "no machine has a document of the source inband yet\n"
+    assert run("--source", "oob").stderr == ""

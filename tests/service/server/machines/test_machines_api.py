@@ -199,6 +199,20 @@ def test_unknown_parameters_are_refused_with_the_known_ones(admin: httpx.Client,
     error(admin.get(path), 422, "invalid_input", known, field="rcak")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/machines", "/api/v1/inventory", "/api/v1/work", "/api/v1/powercycles"])
+def test_a_parameter_with_one_value_is_not_given_twice(admin: httpx.Client, path: str) -> None:
+    make(admin)
+    name = "machine" if "work" in path or "powercycles" in path else "rack"
+    error(admin.get(f"{path}?{name}=m1&{name}=m2"), 422, "invalid_input", "given 2 times", field=name)
+    error(admin.get(f"{path}?{name}=m1&{name}=m1"), 422, "invalid_input", "given 2 times", field=name)
+
+
+def test_a_parameter_with_several_values_is_given_as_often_as_one_likes(admin: httpx.Client) -> None:
+    make(admin, labels={"a": "1", "b": "2"})
+    answer = admin.get("/api/v1/machines?label=a=1&label=b=2")
+    assert [item["id"] for item in answer.json()["items"]] == ["m1"]
+
+
 def test_unknown_parameters_tell_strangers_nothing_and_the_older_paths_ignore_them(api: Any) -> None:
     error(api.client(None).get("/api/v1/machines?rcak=r1"), 401, "unauthorized")
     admin = api.client("admin")

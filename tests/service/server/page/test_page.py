@@ -162,6 +162,7 @@ def test_why_a_section_is_empty(fleet: Any) -> None:
         "memory": {"verdict": "denied", "reason": "403"},
         "storage": {"verdict": "timeout"},
         "thermal": {"verdict": "absent"},
+        "licences": {"verdict": "absent", "reason": "the BMC does not have it"},
     }
     fleet.client("admin").put("/api/v1/machines/m1/device/oob", json={"cpus": [{"slot": "1"}], "coverage": coverage})
     text = re.sub(r"<[^>]+>", " ", fleet.client("viewer").get("/machine/m1").text)
@@ -170,8 +171,30 @@ def test_why_a_section_is_empty(fleet: Any) -> None:
         "Drives   it did not answer in time",
         "Fans   the machine has none",
         "Power supplies   none was found",
+        "Licences   none (the BMC does not have it)",
     ):
         assert words in text, words
+
+
+def test_parts_that_are_numbered_per_controller_have_a_place_of_their_own(fleet: Any) -> None:
+    document = {
+        "volumes": [{"id": "1", "storage_controller": "A"}, {"id": "1", "storage_controller": "B"}, {"id": "2"}],
+        "storage_controller": [{"id": "1", "model": "X", "serial": "S1"}, {"id": "1", "model": "X", "serial": "S2"}],
+        "transceivers": [{"id": "1", "port": "1"}, {"id": "1", "port": "1"}],
+    }
+    assert fleet.client("admin").put("/api/v1/machines/m1/device/oob", json=document).is_success
+    text = fleet.client("viewer").get("/machine/m1").text
+    places = re.findall(r'<th scope="row">([^<]*)', text)
+    for expected in (["1 (A)", "1 (B)", "2"], ["1 (S1)", "1 (S2)"], ["1 (1)", "1 (2)"]):
+        assert [place for place in places if place in expected] == expected, places
+
+
+def test_what_changes_nothing_is_asked_without_a_red_button(fleet: Any) -> None:
+    client = fleet.client("operator")
+    assert client.post("/api/v1/powercycles", json={"machine": "m2"}).is_success
+    asked = {name: client.get(f"/actions/powercycle?machine={name}").text for name in ("m1", "m2")}
+    assert "this one would be the same" in asked["m2"]
+    assert {name: 'class="danger"' in text for name, text in asked.items()} == {"m1": True, "m2": False}
 
 
 def test_errors_know_who_is_logged_in(fleet: Any) -> None:
