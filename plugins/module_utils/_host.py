@@ -36,7 +36,7 @@ def inventory_plan(params: Mapping[str, Any]) -> Plan:
         from .fleetcore.inband.collect import archive  # noqa: PLC0415
 
         device = to_dict(replay(archive.load(params["from_capture"]), params["full"]))
-        return Plan(before={}, after={}, preview=lambda: {"device": device}, apply=lambda: {"device": device})
+        return Plan({}, {}, lambda: {"device": device}, dict)
     runner = SystemRunner()
     packages = tools.missing() if params["install_tools"] else []
     manager = tools.manager() if packages else ""
@@ -83,9 +83,4 @@ def _options(params: Mapping[str, Any]) -> Options:
     for name in ("timeout", "deadline"):
         if not 0 < float(params[name]) <= 86400:
             raise InvalidInput(f"{name}: {params[name]:g} is not between 0 and 86400 seconds", field=name)
-    return Options(
-        full=bool(params["full"]),
-        timeout=float(params["timeout"]),
-        deadline=float(params["deadline"]),
-        updates=bool(params["updates"]),
-    )
+    return Options(full=bool(params["full"]), **{name: params[name] for name in ("timeout", "deadline", "updates")})

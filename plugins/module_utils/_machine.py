@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -189,12 +189,9 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     patch: dict[str, Any] = {key: None for key in before if key not in after}
     for key, value in after.items():
         old = before.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            inner = merge_patch(old, value)
-            if inner:
-                patch[key] = inner
-        elif key not in before or value != old:
-            patch[key] = value
+        if key not in before or value != old:
+            both = isinstance(value, Mapping) and isinstance(old, Mapping)
+            patch[key] = merge_patch(old, value) if both else value
     return patch
 
 
@@ -212,7 +209,7 @@ def wanted(params: Mapping[str, Any]) -> dict[str, Any]:
         want["labels"] = {_label_key(key): label_value(key, value) for key, value in params["labels"].items()}
     if params["bmc"] is not None:
         given = _split_url({key: value for key, value in params["bmc"].items() if value is not None})
-        want["bmc"] = {key: _CLEAN.get(key, _same)(value) for key, value in given.items()}
+        want["bmc"] = {key: _setting(key, value) for key, value in given.items()}
     return want
 
 
@@ -233,26 +230,33 @@ def label_value(key: Any, value: Any) -> str:
     return str(value)
 
 
-def _same(value: Any) -> Any:
-    return value.strip() or None if isinstance(value, str) else value
-
-
-def _mac(value: str) -> Optional[str]:
-    if not value.strip():
-        return None
-    mac = clean_mac(value)
-    if mac is None:
-        raise InvalidInput.of("bmc.mac", f"{value!r} is not a MAC address such as 00:25:90:ab:cd:ef")
-    return mac
-
-
-def _address(value: str) -> str:
-    address = value.strip()
-    if "@" in address:  # not shown: it is a login
-        raise InvalidInput.of("bmc.address", "must not hold a user name or password")
-    if not address or any(char.isspace() for char in address):
-        raise InvalidInput.of("bmc.address", f"{value!r} is not a host name or IP address")
-    return address.strip("[]")
+def _setting(key: str, value: Any) -> Any:
+    """Clean one setting of the BMC. An empty text clears it."""
+    field = f"bmc.{key}"
+    if key.endswith("_port") and not 1 <= value <= 65535:
+        raise InvalidInput.of(field, f"{value} is not a port (1 to 65535)")
+    if key == "drivers" and (not value or len(set(value)) != len(value)):
+        raise InvalidInput.of(field, "expected at least one driver, each once")
+    if not isinstance(value, str):
+        return value
+    clean = value.strip()
+    if key == "address":
+        if "@" in clean:  # not shown: it is a login
+            raise InvalidInput.of(field, "must not hold a user name or password")
+        if not clean or any(char.isspace() for char in clean):
+            raise InvalidInput.of(field, f"{value!r} is not a host name or IP address")
+        return clean.strip("[]")
+    if key == "mac" and clean:
+        mac = clean_mac(clean)
+        if mac is None:
+            raise InvalidInput.of(field, f"{value!r} is not a MAC address such as 00:25:90:ab:cd:ef")
+        return mac
+    if key == "fingerprint":
+        try:
+            return (clean_fingerprint(value) or "").replace(":", "") or None  # as the server keeps it
+        except InvalidInput as error:
+            raise InvalidInput(f"bmc.{error.message}", field=field) from None
+    return clean or None
 
 
 def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
@@ -274,36 +278,3 @@ def _split_url(bmc: Mapping[str, Any]) -> dict[str, Any]:
         if bmc.get(key, value) != value:
             raise InvalidInput.of(f"bmc.{key}", f"is {bmc[key]}, but bmc.address says {value}")
     return {**bmc, **said, "address": url.hostname}
-
-
-def _port(field: str) -> Callable[[int], int]:
-    def clean(value: int) -> int:
-        if not 1 <= value <= 65535:
-            raise InvalidInput.of(f"bmc.{field}", f"{value} is not a port (1 to 65535)")
-        return value
-
-    return clean
-
-
-def _drivers(value: list[str]) -> list[str]:
-    if not value or len(set(value)) != len(value):
-        raise InvalidInput.of("bmc.drivers", "expected at least one driver, each once")
-    return value
-
-
-def _fingerprint(value: str) -> Optional[str]:
-    try:
-        clean = clean_fingerprint(value)
-        return clean and clean.replace(":", "")  # as the server keeps it
-    except InvalidInput as error:
-        raise InvalidInput(f"bmc.{error.message}", field="bmc.fingerprint") from None
-
-
-_CLEAN: dict[str, Callable[[Any], Any]] = {
-    "address": _address,
-    "mac": _mac,
-    "redfish_port": _port("redfish_port"),
-    "ipmi_port": _port("ipmi_port"),
-    "drivers": _drivers,
-    "fingerprint": _fingerprint,
-}

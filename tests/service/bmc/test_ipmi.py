@@ -6,18 +6,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import time
+
 import pytest
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
-from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
+from fleetcore.errors import (
+    AuthenticationFailed,
+    BadResponse,
+    InvalidInput,
+    PermissionDenied,
+    Unreachable,
+    WrongMachine,
+)
 from fleetcore.host.clock import SystemClock
 from fleetcore.ipmi.sel import read_log
 from fleetcore.ipmi.session import Session
+from fleetcore.ports import PowerState
 from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions
 from fleetcore.power.ipmi import open_session
 from fleetcore.power.options import bmc_options
 from fleetcore.sweep.collect import collect
 
+from fleetlab.farm import BmcSpec, running_farm
 from fleetlab.ipmi import Fru, IpmiSim, available
 
 
@@ -36,7 +49,7 @@ def options(sim, **more):
 
 
 def test_the_device_document(sim):
-    device = collect(options(sim), SystemClock())
+    device = asyncio.run(collect(options(sim), SystemClock()))
     assert (device.vendor, device.model, device.serial) == (sim.fru.manufacturer, sim.fru.product, sim.fru.serial)
     assert device.mainboard.serial == sim.fru.board_serial
     assert device.uuid == str(sim.uuid)
@@ -50,8 +63,10 @@ def test_the_device_document(sim):
 
 
 def test_the_second_driver_is_tried_and_said(sim):
-    device = collect(
-        options(sim, address="http://127.0.0.1:1", drivers=["redfish", "ipmi"], sections=["power"]), SystemClock()
+    device = asyncio.run(
+        collect(
+            options(sim, address="http://127.0.0.1:1", drivers=["redfish", "ipmi"], sections=["power"]), SystemClock()
+        )
     )
     assert [(attempt.driver, attempt.error) for attempt in device.attempts] == [
         ("redfish", "unreachable"),
@@ -81,9 +96,51 @@ def test_nobody_answers(sim):
         open_power(options(sim, ipmi_port=1), SystemClock())
 
 
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_the_time_out_holds(seconds):
+    """Nothing answers there. By itself pyghmi gives up after some ten seconds."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        options = {"address": "127.0.0.1", "ipmi_port": silent.getsockname()[1], "username": "a", "password": "b"}
+        begin = time.monotonic()
+        with pytest.raises(Unreachable):
+            open_power(bmc_options({**options, "drivers": ["ipmi"], "timeout": seconds}), SystemClock())
+        assert seconds - 0.1 <= time.monotonic() - begin < 9
+
+
 def test_a_system_can_not_be_chosen(sim):
     with pytest.raises(InvalidInput, match="can't choose"):
         open_power(options(sim, system="Node0"), SystemClock())
+
+
+def test_a_system_is_known_by_what_is_expected_of_it(sim):
+    known = {"system": "Node0", "expected_serial": sim.fru.serial}
+    opened = open_power(options(sim, **known), SystemClock())
+    opened.driver.close()
+    assert opened.state is PowerState.ON
+    with pytest.raises(WrongMachine):
+        open_power(options(sim, system="Node0", expected_serial="ZZ999999"), SystemClock())
+
+
+@pytest.mark.parametrize("tree", ["server", "multinode"])
+def test_ipmi_is_the_next_driver_for_a_named_system_that_is_alone(module, sim, tree):
+    """Redfish can do nothing with it, and has shown how many there are."""
+    with running_farm(BmcSpec(tree=tree, username="admin", password="password", tls=False)) as farm:
+        bmc = farm.bmcs[0]
+        path = bmc.systems[0]
+        system = path.rpartition("/")[2]
+        gone = ("Actions", "IndicatorLED", "LocationIndicatorActive")
+        bmc.state.put(path, {name: value for name, value in bmc.get(path).items() if name not in gone})
+        for chassis in bmc.get("/redfish/v1/Chassis")["Members"]:
+            place = chassis["@odata.id"]
+            bmc.state.put(place, {name: value for name, value in bmc.get(place).items() if name not in gone})
+        reach = {"address": bmc.url, "username": "admin", "password": "password", "ipmi_port": sim.port}
+        for name, options in (("bmc_power", {"state": "on"}), ("bmc_led", {"state": "on"})):
+            result = module(name, system=system, **options, **reach)
+            if tree == "server":
+                assert [item.get("error") for item in result["attempts"]] == ["unsupported", None], result
+            else:
+                assert "can't choose" in result["msg"], result
 
 
 # -- more than one FRU -------------------------------------------------------------------------------------------------
@@ -146,7 +203,7 @@ def test_power_supplies_backplanes_fans_and_boot(tmp_path, kind):
     if not usable:
         pytest.skip(f"ipmi_sim is not installed: {advice}")
     with kind(tmp_path, 0, "admin", "password") as sim:
-        device = collect(options(sim), SystemClock())
+        device = asyncio.run(collect(options(sim), SystemClock()))
     assert device_from_dict(to_dict(device)) == device
     if kind is LargerSim:
         assert [(item.vendor, item.model, item.serial) for item in device.power_supplies] == [
@@ -173,7 +230,7 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
         return real(self, **request)
 
     monkeypatch.setattr(Session, "raw", raw)
-    device = collect(options(sim), SystemClock())
+    device = asyncio.run(collect(options(sim), SystemClock()))
     assert device.coverage["manager"].verdict is Verdict.DENIED
     assert device.coverage["sensors"].verdict is Verdict.COLLECTED
     assert len(device.sensors) == len(sim.sensors) - 1

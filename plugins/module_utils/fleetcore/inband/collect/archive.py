@@ -8,6 +8,7 @@ read) and ``files/...``, and ``capture.json``: when, with what options, by which
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from ...document.outputs import decoded
@@ -161,12 +163,8 @@ def _unpacked(members: Mapping[str, bytes]) -> dict[str, bytes]:
     out = {}
     for name, content in members.items():
         if name.endswith(".gz"):
-            try:
-                with gzip.open(io.BytesIO(content)) as packed:
-                    out[name[: -len(".gz")]] = packed.read(MAX_MEMBER)
-                    continue
-            except (OSError, EOFError, zlib.error):
-                pass
+            with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(io.BytesIO(content)) as packed_:
+                name, content = name[: -len(".gz")], packed_.read(MAX_MEMBER)  # noqa: PLW2901
         out[name] = content
     return out
 
@@ -243,12 +241,9 @@ def _loose(members: Mapping[str, bytes], links: Mapping[str, str]) -> Capture:
 def _folders(paths: Iterable[str]) -> dict[str, Outcome[Sequence[str]]]:
     """The names in each folder of these paths, sorted."""
     inside: dict[str, set[str]] = {}
-    for path in paths:
-        place = path
-        while place not in ("/", ""):
-            parent, child = posixpath.split(place)
-            inside.setdefault(parent, set()).add(child)
-            place = parent
+    for path in map(PurePosixPath, paths):
+        for place in (path, *path.parents[:-1]):
+            inside.setdefault(str(place.parent), set()).add(place.name)
     return {folder: sorted(names) for folder, names in inside.items()}
 
 

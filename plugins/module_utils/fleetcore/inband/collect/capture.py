@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar, Union
@@ -20,24 +19,20 @@ from ...ports import CommandResult, CommandRunner, FileReader
 T = TypeVar("T")
 Outcome = Union[T, FleetError]
 
-_SECRET_JSON = re.compile(
-    r'("Name"\s*:\s*"[^"]*(?:password|passphrase|sha256|md5|salt|encryptionkey|communityname|secret)[^"]*"\s*,\s*"Value"\s*:\s*")'
-    r'[^"]*(")',
-    re.IGNORECASE,
+_HIDDEN = r'[^"]*(?:password|passphrase|sha256|md5|salt|encryptionkey|communityname|secret)[^"]*'
+_REDACTED = (
+    (re.compile(rf'("Name"\s*:\s*"{_HIDDEN}"\s*,\s*"Value"\s*:\s*")[^"]*(?=")', re.IGNORECASE), r"\1"),
+    (re.compile(rf'(<Attribute\s+Name="{_HIDDEN}"\s*>)[^<]*(?=<)', re.IGNORECASE), r"\1"),
+    (re.compile(r"^(SNMP Community String\s*:).*$", re.MULTILINE), r"\1 -"),
 )
-_SECRET_XML = re.compile(
-    r'(<Attribute\s+Name="[^"]*(?:password|passphrase|sha256|md5|salt|encryptionkey|communityname|secret)[^"]*"\s*>)[^<]*(<)',
-    re.IGNORECASE,
-)
-_SECRET_LAN = re.compile(r"^(SNMP Community String\s*:).*$", re.MULTILINE)
 
 
 def redacted(text: str) -> str:
     """Output of a tool without the passwords, hashes and communities that configuration profiles and ``lan print``
     hold."""
-    text = _SECRET_JSON.sub(r"\g<1>\g<2>", text)
-    text = _SECRET_XML.sub(r"\g<1>\g<2>", text)
-    return _SECRET_LAN.sub(r"\g<1> -", text)
+    for secret, shown in _REDACTED:
+        text = secret.sub(shown, text)
+    return text
 
 
 @dataclass
@@ -63,7 +58,6 @@ class Recorder:
         self._runner = runner
         self._files = files
         self.capture = Capture()
-        self._lock = threading.Lock()
 
     def run(self, argv: Sequence[str], timeout: float) -> CommandResult:
         def ask() -> CommandResult:
@@ -82,17 +76,14 @@ class Recorder:
         return self._once(self.capture.links, path, lambda: self._files.link(path))
 
     def _once(self, memory: dict[Any, Any], key: Any, ask: Callable[[], T]) -> T:
-        with self._lock:
-            known = memory.get(key)
-        if known is None:
+        if key not in memory:
             try:
-                known = ask()
+                answer: Any = ask()
             except FleetError as error:
-                known = error
-            with self._lock:
-                known = memory.setdefault(key, known)
-        answer: T = _answer(known)
-        return answer
+                answer = error
+            memory.setdefault(key, answer)  # of two that asked at once, both get what the first was told
+        known: T = _answer(memory[key])
+        return known
 
 
 _MAX_LINKS = 16

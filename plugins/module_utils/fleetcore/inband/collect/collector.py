@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from queue import Empty, Queue
@@ -39,17 +40,15 @@ def collect(
     recorder = Recorder(runner, files)
     begin = clock.monotonic()
     probes, late = _run(recorder, clock, options)
-    seconds = round(clock.monotonic() - begin, 3)
-    now = clock.now()
     # What is not an answer of the machine but part of the document.
     recorder.capture.about = {
         "options": asdict(options),
-        "collected_at": now,
-        "seconds": seconds,
+        "seconds": round(clock.monotonic() - begin, 3),
+        "collected_at": clock.now(),
         "version": __version__,
         "late": sorted(late),
     }
-    return _document(probes, late, options, now, seconds, __version__), recorder.capture
+    return _document(probes, options, recorder.capture.about), recorder.capture
 
 
 def replay(capture: Capture, full: Optional[bool] = None) -> Device:
@@ -57,21 +56,19 @@ def replay(capture: Capture, full: Optional[bool] = None) -> Device:
 
     :raises InvalidInput: the capture's description of itself is damaged.
     """
-    stored: Mapping[str, Any] = capture.about
+    about = {"late": (), **capture.about}
     try:
-        options = Options(**stored["options"]) if "options" in stored else Options(updates=True)
-        options = options if full is None else replace(options, full=full)
-        late = frozenset(str(name) for name in stored.get("late", ()))
-        now, seconds, version = stored.get("collected_at"), stored.get("seconds"), stored.get("version")
+        options = Options(**about["options"]) if "options" in about else Options(updates=True)
+        about["late"] = [str(name) for name in about["late"]]
     except TypeError as error:
         raise InvalidInput(f"the capture is damaged ({error})", field="from_capture") from None
+    options = options if full is None else replace(options, full=full)
     adapter = Replay(capture)
-    probes = {}
+    probes = {name: Probe(adapter, adapter, options, capture.named) for name in SOURCES}
     for name, source in SOURCES.items():
-        probes[name] = Probe(adapter, adapter, options, capture.named)
-        if name not in late:
+        if name not in about["late"]:
             _guarded(name, source, probes[name])
-    device = _document(probes, late, options, now, seconds, version)
+    device = _document(probes, options, about)
     unused = adapter.unused()
     if unused:
         said = f"neither name nor content say which tool's output it is, or no source asks for it: {', '.join(unused)}"
@@ -81,16 +78,14 @@ def replay(capture: Capture, full: Optional[bool] = None) -> Device:
 
 def _run(recorder: Recorder, clock: Clock, options: Options) -> tuple[dict[str, Probe], frozenset[str]]:
     """Run all sources, a few at a time; those that have not ended at the deadline are left behind, and named."""
-    waiting: Queue[str] = Queue()
+    waiting = deque(SOURCES)
     done: Queue[str] = Queue()
     probes = {name: Probe(recorder, recorder, options) for name in SOURCES}
-    for name in SOURCES:
-        waiting.put(name)
 
     def work() -> None:
-        with contextlib.suppress(Empty):
+        with contextlib.suppress(IndexError):
             while True:
-                name = waiting.get_nowait()
+                name = waiting.popleft()
                 _guarded(name, SOURCES[name], probes[name])
                 done.put(name)
 
@@ -102,9 +97,7 @@ def _run(recorder: Recorder, clock: Clock, options: Options) -> tuple[dict[str, 
     with contextlib.suppress(Empty):
         while missing:
             missing.discard(done.get(timeout=max(0.0, end - clock.monotonic())))
-    with contextlib.suppress(Empty):  # nobody begins with what is too late
-        while True:
-            waiting.get_nowait()
+    waiting.clear()  # nobody begins with what is too late
     return probes, frozenset(missing)
 
 
@@ -115,28 +108,19 @@ def _guarded(name: str, source: Callable[[Probe], None], probe: Probe) -> None:
         probe.problem(Verdict.FAILED, f"bug in the source {name}: {type(error).__name__}: {error}")
 
 
-def _document(
-    probes: Mapping[str, Probe],
-    late: frozenset[str],
-    options: Options,
-    now: Optional[str],
-    seconds: Optional[float],
-    version: Optional[str],
-) -> Device:
-    pieces = [(name, piece) for name, probe in probes.items() if name not in late for piece in probe.pieces]
-    coverage = {
-        name: Coverage(Verdict.TIMEOUT, f"not finished {options.deadline:g} s after the start")
-        if name in late
-        else probe.coverage()
-        for name, probe in probes.items()
-    }
-    used = [probe for name, probe in probes.items() if name not in late]
+def _document(probes: Mapping[str, Probe], options: Options, about: Mapping[str, Any]) -> Device:
+    """The document of what the probes found; ``about`` is that of the capture."""
+    late = about["late"]
+    used = {name: probe for name, probe in probes.items() if name not in late}
+    too_late = Coverage(Verdict.TIMEOUT, f"not finished {options.deadline:g} s after the start")
     return replace(
-        join(pieces),
-        collected_at=now,
-        collector=Collector(name=NAME, version=version),
-        coverage=coverage,
+        join([(name, piece) for name, probe in used.items() for piece in probe.pieces]),
+        collected_at=about.get("collected_at"),
+        collector=Collector(name=NAME, version=about.get("version")),
+        coverage={name: probe.coverage() if name in used else too_late for name, probe in probes.items()},
         stats=Stats(
-            requests=sum(probe.commands for probe in used), bytes=sum(probe.bytes for probe in used), seconds=seconds
+            requests=sum(probe.commands for probe in used.values()),
+            bytes=sum(probe.bytes for probe in used.values()),
+            seconds=about.get("seconds"),
         ),
     )

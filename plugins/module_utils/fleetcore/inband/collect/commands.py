@@ -42,6 +42,7 @@ ASRR: Argv = ("asrr-bioscontrol", "-w", OUTPUT_FILE)
 STORCLI_TOOLS = ("storcli64", "storcli", "perccli64", "perccli", "storcli2", "perccli2")
 # Without `nolog` they leave a log in the working directory, larger with every question.
 STORCLI_QUESTIONS = tuple((what, "show", "all", "nolog", "J") for what in ("/call", "/call/eall/sall", "/call/vall"))
+STORCLI, STORCLI_DRIVES, STORCLI_VOLUMES = ((STORCLI_TOOLS[0], *question) for question in STORCLI_QUESTIONS)
 
 
 def smartctl(name: str, kind: Optional[str] = None) -> Argv:

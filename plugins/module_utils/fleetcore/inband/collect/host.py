@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from ...document.outputs import decoded
@@ -147,38 +147,36 @@ class SystemFiles:
     """:class:`fleetcore.ports.FileReader` of this machine."""
 
     def read(self, path: str, limit: int) -> bytes:
-        try:
-            # Not to wait for a writer, should it be a pipe.
-            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                content = bytearray()
-                while len(content) < limit:
-                    data = os.read(handle, min(1 << 20, limit - len(content)))
-                    if not data:
-                        break
-                    content += data
-                return bytes(content)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise _translated(error, path) from None
+        content = bytearray()
+        with _translated(path), open(path, "rb", buffering=0, opener=_without_waiting) as handle:
+            while len(content) < limit:
+                data = handle.read(min(1 << 20, limit - len(content)))
+                if not data:
+                    break
+                content += data
+        return bytes(content)
 
     def names(self, path: str) -> Sequence[str]:
-        try:
+        with _translated(path):
             return sorted(os.listdir(path))
-        except OSError as error:
-            raise _translated(error, path) from None
 
     def link(self, path: str) -> str:
-        try:
+        with _translated(path):
             return os.readlink(path)
-        except OSError as error:
-            raise _translated(error, path) from None
 
 
-def _translated(error: OSError, path: str) -> Exception:
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return NotFound(f"{path}: no such file", path=path)
-    if isinstance(error, PermissionError):
-        return PermissionDenied(f"{path}: permission denied (only root may read it)", path=path)
-    return TransientError(f"{path}: {error.strerror}", path=path)
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; not to wait for a writer, should it be a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+@contextlib.contextmanager
+def _translated(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"{path}: no such file", path=path) from None
+    except PermissionError:
+        raise PermissionDenied(f"{path}: permission denied (only root may read it)", path=path) from None
+    except OSError as error:
+        raise TransientError(f"{path}: {error.strerror}", path=path) from None

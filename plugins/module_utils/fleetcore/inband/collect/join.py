@@ -20,6 +20,7 @@ from typing import Any, Optional, TypeVar
 from ...document.model import Device, Source
 from ...document.parts import Capability, Drive, Firmware, FirmwareEntry, Nic, NicPort, StorageController, Volume
 from ...document.sections import FIELDS
+from ...document.values import squeezed
 from ..parse.drives import is_virtual
 from . import precedence
 
@@ -59,8 +60,6 @@ def _section(name: str, found: list[tuple[str, Any]], won: dict[str, list[str]])
     if not isinstance(found[0][1], tuple):
         return _field(name, found, won)
     listed = [(source, item) for source, values in found for item in values]
-    if not dataclasses.is_dataclass(listed[0][1]):
-        return _field(name, found, won)
     groups = _positions(listed) if name == "cpus" else _groups(name, listed)
     return tuple(_merged(name, group, won) for group in _allowed(name, groups))
 
@@ -89,8 +88,6 @@ _IDENTITIES: Mapping[str, tuple[str, ...]] = {
     "fabric_ports": ("wwn", "id"),
     "nic_ports": ("bus_info", "logical_name"),
 }
-# Two pieces that differ in one of these are two components, whatever else they share.
-_APART = ("serial", "bus_info")
 
 
 def _groups(name: str, listed: Iterable[tuple[str, T]]) -> list[list[tuple[str, T]]]:
@@ -120,14 +117,11 @@ def _best_first(path: str, found: Iterable[tuple[str, T]]) -> list[tuple[str, T]
 
 
 def _compatible(source: str, item: Any, group: Sequence[tuple[str, Any]]) -> bool:
+    # SAS drives: lshw and block write the place on the bus in words of their own.
+    apart = ("serial",) if isinstance(item, Drive) else ("serial", "bus_info")
     for other, piece in group:
-        for kind in _APART:
-            mine, theirs = getattr(item, kind, None), getattr(piece, kind, None)
-            if mine and theirs and not _alike(str(mine), str(theirs)):
-                # SAS drives: lshw and block write the place on the bus in words of their own.
-                if kind == "bus_info" and isinstance(item, Drive):
-                    continue
-                return False
+        if any(_differ(item, piece, kind) and not _alike(item, piece, kind) for kind in apart):
+            return False
         # One tool does not list one thing under two ids, or in two slots.
         if source == other and any(_differ(item, piece, kind) for kind in ("id", "slot")):
             return False
@@ -139,9 +133,9 @@ def _differ(item: Any, piece: Any, kind: str) -> bool:
     return bool(mine and theirs and mine != theirs)
 
 
-def _alike(mine: str, theirs: str) -> bool:
-    """Equal, or one cut short: some tools truncate serial numbers."""
-    first, second = sorted((re.sub(r"\W", "", mine.lower()), re.sub(r"\W", "", theirs.lower())), key=len)
+def _alike(item: Any, piece: Any, kind: str) -> bool:
+    """Equal but for punctuation, or one cut short: some tools truncate serial numbers."""
+    first, second = sorted((squeezed(str(getattr(each, kind))) for each in (item, piece)), key=len)
     return first == second or (len(first) >= 8 and (second.startswith(first) or second.endswith(first)))
 
 
@@ -332,19 +326,16 @@ def _without_repeats(drives: tuple[Drive, ...]) -> tuple[Drive, ...]:
     is which. Old versions of ``lshw`` see NVMe drives as controllers.
     """
 
-    def by_model(item: Drive) -> tuple[str, str]:
-        # The kernel's name for it ends after 16 characters: SCSI has no more.
-        return ("model", re.sub(r"[^a-z0-9]", "", (item.model or "")[:16].lower()))
-
-    def by_protocol(item: Drive) -> tuple[str, str]:
+    def protocol(item: Drive) -> tuple[str, str]:
         return ("protocol", item.protocol or "")
 
     def kind(item: Drive) -> tuple[str, str]:
-        return by_model(item) if item.model else by_protocol(item)
+        # The kernel's name for it ends after 16 characters: SCSI has no more.
+        return ("model", squeezed((item.model or "")[:16])) if item.model else protocol(item)
 
     nameless = [item for item in drives if not (item.serial or item.wwn or item.logical_name)]
     known = [item for item in drives if item not in nameless]
-    seen = Counter([*map(by_model, known), *map(by_protocol, known)])
+    seen = Counter([*map(kind, known), *(protocol(item) for item in known if item.model)])
     counts = Counter(map(kind, nameless))
     return tuple(
         item for item in drives if item not in nameless or not kind(item)[1] or seen[kind(item)] < counts[kind(item)]
@@ -364,13 +355,12 @@ def _member(name: str, serials: Mapping[str, str]) -> str:
 
 def _placed(parts: dict[str, Any]) -> dict[str, Any]:
     devices = parts.get("pcie_devices", ())
-    known = {item.bus_info: item for item in devices}
-    cards: dict[str, Any] = {}
-    for item in devices:
-        cards.setdefault(str(item.bus_info).rsplit(".", 1)[0], item)
+    # By their addresses, and by those of their cards, which are these without the function.
+    places = {str(item.bus_info).rsplit(".", 1)[0]: item for item in reversed(devices)}
+    places.update({item.bus_info: item for item in devices})
 
     def fill(item: Any) -> Any:
-        listed = known.get(item.bus_info) or cards.get(item.bus_info)
+        listed = places.get(item.bus_info)
         if listed is None:
             return item
         values = {
@@ -393,14 +383,14 @@ def _placed(parts: dict[str, Any]) -> dict[str, Any]:
 
 # Only where it is certain: the rows of a kind agree on one version, and for cards only one controller carries the chip.
 # A card's name in Dell's inventory -> its chip, as PCI names it.
-_CARDS: tuple[tuple[str, str], ...] = (
-    (r"^BOSS$|^BOSS-S1", r"88SE9230"),
-    (r"\bHBA330\b", r"SAS3008"),
-    (r"\bHBA350i?\b", r"SAS34\d\d"),
-    (r"\bPERC H330\b", r"SAS(?:-3 )?3008"),
-    (r"\bPERC H730P?\b", r"SAS(?:-3 )?3108"),
-    (r"\bPERC H740P?\b", r"SAS3508"),
-    (r"\bPERC H755", r"SAS39(?:\d\d|xx)"),
+_CARDS: tuple[tuple[str, str, str], ...] = (
+    ("storage_controller", r"^BOSS$|^BOSS-S1", r"88SE9230"),
+    ("storage_controller", r"\bHBA330\b", r"SAS3008"),
+    ("storage_controller", r"\bHBA350i?\b", r"SAS34\d\d"),
+    ("storage_controller", r"\bPERC H330\b", r"SAS(?:-3 )?3008"),
+    ("storage_controller", r"\bPERC H730P?\b", r"SAS(?:-3 )?3108"),
+    ("storage_controller", r"\bPERC H740P?\b", r"SAS3508"),
+    ("storage_controller", r"\bPERC H755", r"SAS39(?:\d\d|xx)"),
 )
 
 
@@ -408,24 +398,17 @@ def with_rows(parts: dict[str, Any]) -> dict[str, list[str]]:
     """Fill ``firmware`` of power supplies and storage controllers in ``parts`` that have none; what was filled, as
     provenance."""
     rows: Sequence[FirmwareEntry] = parts.get("firmware_inventory", ())
-    before = {name: parts.get(name, ()) for name in ("power_supplies", "storage_controller")}
-    _fill(parts, "power_supplies", _of_rows(rows, r"^Power Supply\b"), range(len(before["power_supplies"])))
-    for name, chip in _CARDS:
-        controllers = before["storage_controller"]
-        meant = [place for place, item in enumerate(controllers) if re.search(chip, item.model or "")]
-        if len(meant) == 1:
-            _fill(parts, "storage_controller", _of_rows(rows, name), meant)
-    return {f"{name}.firmware": ["dsu"] for name, items in before.items() if parts.get(name, ()) != items}
-
-
-def _fill(parts: dict[str, Any], section: str, version: Optional[Firmware], places: Sequence[int]) -> None:
-    if version is not None and places:
+    filled = {}
+    for section, name, chip in (("power_supplies", r"^Power Supply\b", ""), *_CARDS):
+        before = parts.get(section, ())
+        meant = [item for item in before if re.search(chip, item.model or "")]
+        version = _only([row.firmware for row in rows if row.firmware and re.search(name, row.name or "")])
+        if version is None or not meant or (chip and len(meant) > 1):
+            continue
         parts[section] = tuple(
-            dataclasses.replace(item, firmware=version) if place in places and item.firmware is None else item
-            for place, item in enumerate(parts[section])
+            dataclasses.replace(item, firmware=version) if item in meant and item.firmware is None else item
+            for item in before
         )
-
-
-def _of_rows(rows: Sequence[FirmwareEntry], name: str) -> Optional[Firmware]:
-    """The version that all rows of a name have."""
-    return _only([row.firmware for row in rows if row.firmware and re.search(name, row.name or "")])
+        if parts[section] != before:
+            filled[f"{section}.firmware"] = ["dsu"]
+    return filled

@@ -23,6 +23,7 @@ DEFAULT: tuple[str, ...] = in_order(
 
 # A drive's own words are the tools' that talk to it; RAID tools know where it is.
 _ON_THE_DRIVE = ("smartctl", "nvme", "msecli", "hdparm")
+_OF_ITS_PLACE = ("id", "slot", "status", "storage_controller", "storage_controller_drive_id")
 _AROUND_THE_DRIVE = ("storcli", "ssacli", "mvcli", "block", "lshw")
 
 _IDENTITY = ("smbios", "dmi_id", "lshw", "ipmi")
@@ -33,11 +34,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "model": _IDENTITY,
     "serial": _IDENTITY,
     "drives": _ON_THE_DRIVE,
-    "drives.status": _AROUND_THE_DRIVE,
-    "drives.slot": _AROUND_THE_DRIVE,
-    "drives.storage_controller": _AROUND_THE_DRIVE,
-    "drives.storage_controller_drive_id": _AROUND_THE_DRIVE,
-    "drives.id": _AROUND_THE_DRIVE,
+    **{f"drives.{field}": _AROUND_THE_DRIVE for field in _OF_ITS_PLACE},
     # msecli rounds to decimal GB, storcli to three digits.
     "drives.capacity_bytes": ("smartctl", "nvme", "block", "lsblk", "hdparm", "lshw"),
     # NVMe: the namespace's, not the controller's total.

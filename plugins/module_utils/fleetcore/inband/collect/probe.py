@@ -113,7 +113,10 @@ class Probe:
     # -- tools
 
     def tool(self, argv: Sequence[str], parse: Callable[..., Device], *args: Any, **kwargs: Any) -> bool:
-        """Run a tool, parse its output, keep the piece. Output that can be used counts, whatever the exit code."""
+        """Run a tool, parse its output, keep the piece. Output that can be used counts, whatever the exit code.
+
+        Parameters as of :meth:`ask`.
+        """
         piece = self.ask(argv, parse, *args, **kwargs)
         if piece is not None:
             self.add(piece)
@@ -123,15 +126,21 @@ class Probe:
         """Command lines that begin so, of which a folder of outputs has one. None on a machine, and of its capture."""
         return [argv for argv in self._outputs if argv[: len(begin)] == begin]
 
-    def ask(self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run a tool as :meth:`tool` does, and return the result; None if there is none."""
+    def ask(
+        self, argv: Sequence[str], parse: Callable[..., Any], *args: Any, optional: bool = False, **kwargs: Any
+    ) -> Any:
+        """Run a tool as :meth:`tool` does, and return the result; None if there is none.
+
+        :param optional: that it fails is no problem, and what it printed then is nothing.
+        """
         result = self.run(argv)
-        if result is None:
+        if result is None or (optional and result.rc != 0):
             return None
         try:
             found = parse(result.stdout, *args, **kwargs)
         except ParseError as error:
-            self.problem(*_verdict(result, error))
+            verdict, reason = _verdict(result, error)
+            self.problem(verdict, f"{argv[-1]}: {reason}" if argv[-1].startswith("/dev/") else reason)
             return None
         if result.rc is None:
             self.problem(
@@ -162,7 +171,7 @@ class Probe:
 
     def bytes_of(self, path: str, limit: int = MAX_FILE) -> Optional[bytes]:
         """A file's content; None if it is not there or cannot be read, which is noted unless it is simply not there."""
-        found: Optional[bytes] = self._kept(lambda: self._files.read(path, limit))
+        found: Optional[bytes] = self._read(self._files.read, path, limit)
         return found
 
     def text(self, path: str) -> Optional[str]:
@@ -173,37 +182,30 @@ class Probe:
 
     def attribute(self, path: str) -> Optional[bytes]:
         """The bytes of the file that :meth:`text` reads."""
-        try:
-            return self._files.read(path, MAX_FILE)
-        except FleetError:
-            return None
+        found: Optional[bytes] = self._read(self._files.read, path, MAX_FILE, optional=True)
+        return found
 
     def names(self, path: str, *, optional: bool = False) -> Sequence[str]:
         """The names in a folder; nothing if it is not there or cannot be read, which is noted unless it is
         ``optional``."""
-        if optional:
-            try:
-                return self._files.names(path)
-            except FleetError:
-                return ()
-        return self._kept(lambda: self._files.names(path)) or ()
+        return self._read(self._files.names, path, optional=optional) or ()
 
     def link(self, path: str) -> Optional[str]:
-        try:
-            return self._files.link(path)
-        except FleetError:
-            return None
+        found: Optional[str] = self._read(self._files.link, path, optional=True)
+        return found
 
     def has(self, folder: str, name: str) -> bool:
         return name in self.names(folder, optional=True)
 
-    def _kept(self, read: Callable[[], Any]) -> Any:
+    def _read(self, read: Callable[..., Any], *args: Any, optional: bool = False) -> Any:
+        """What ``read`` returns, counted; None if it fails, which is noted. Neither if it is ``optional``."""
         try:
-            found = read()
+            found = read(*args)
         except FleetError as error:
-            self._note(error)
+            if not optional:
+                self._note(error)
             return None
-        self.bytes += len(found)
+        self.bytes += 0 if optional else len(found)
         return found
 
     def _note(self, error: FleetError) -> None:

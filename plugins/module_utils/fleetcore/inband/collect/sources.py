@@ -68,8 +68,9 @@ def _drives(probe: Probe) -> list[str]:
     return sorted({re.sub(r"^(/dev/nvme\d+)n\d+$", r"\1", name) for name in names})
 
 
-def _also(listed: Iterable[str], others: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([*listed, *others]))
+def _asked(probe: Probe, listed: Iterable[str], *begin: str, place: int = -1) -> list[str]:
+    """Those that are listed, and those of which a folder has an output of such a command, at a place in it."""
+    return list(dict.fromkeys([*listed, *(argv[place] for argv in probe.outputs(*begin))]))
 
 
 def smartctl(probe: Probe) -> None:
@@ -84,54 +85,39 @@ def smartctl(probe: Probe) -> None:
         names = [name for name in _drives(probe) if not name.startswith(("/dev/vd", "/dev/xvd", "/dev/mmc"))]
         listed = [commands.smartctl(name) for name in names]
     for argv in dict.fromkeys([*listed, *outputs]):
-        name = argv[-1]
-        result = probe.run(argv)
-        if result is None:
-            continue
-        try:
-            probe.add(lazy("smartctl.parse_smartctl")(result.stdout, result.rc, probe.options.full))
-        except ParseError as error:
-            denied = "ermission denied" in error.message or "ermission denied" in result.stderr
-            probe.problem(Verdict.DENIED if denied else Verdict.FAILED, f"{name}: {error.message}")
+        probe.tool(argv, lazy("smartctl.parse_smartctl"), full=probe.options.full)
 
 
 def nvme(probe: Probe) -> None:
     probe.tool(commands.NVME_LIST, lazy("nvme.parse_nvme_list"))
-    for name in _also(_drives(probe), [argv[2] for argv in probe.outputs("nvme") if argv != commands.NVME_LIST]):
+    for name in _asked(probe, _drives(probe), "nvme", place=2):
         if name.startswith("/dev/nvme"):
             probe.tool(commands.nvme("id-ctrl", name), lazy("nvme.parse_nvme_id_ctrl"), name)
             probe.tool(commands.nvme("smart-log", name), lazy("nvme.parse_nvme_smart_log"), name)
 
 
 def hdparm(probe: Probe) -> None:
-    for name in _also(_drives(probe), [argv[-1] for argv in probe.outputs("hdparm")]):
+    for name in _asked(probe, _drives(probe), "hdparm"):
         if name.startswith(("/dev/sd", "/dev/hd")):
             probe.tool(commands.hdparm(name), lazy("hdparm.parse_hdparm"), name)
 
 
 def ethtool(probe: Probe) -> None:
     """Driver and firmware, the permanent address, and the transceiver of each physical port."""
-    for name in _also(sysfs.interfaces(probe), [argv[-1] for argv in probe.outputs("ethtool")]):
+    for name in _asked(probe, sysfs.interfaces(probe), "ethtool"):
         probe.tool(commands.ethtool("-i", name), lazy("ethtool.parse_ethtool_driver"), name)
         probe.tool(commands.ethtool("-P", name), lazy("ethtool.parse_ethtool_permanent"), name)
-        result = probe.run(commands.ethtool("-m", name))
-        if result is not None and result.rc == 0:  # ports without a cage, and empty ones, are no problem
-            try:
-                probe.add(lazy("ethtool.parse_ethtool_module")(result.stdout, name))
-            except ParseError as error:
-                probe.problem(Verdict.FAILED, f"{name}: {error.message}")
+        # Ports without a cage, and empty ones, are no problem.
+        probe.tool(commands.ethtool("-m", name), lazy("ethtool.parse_ethtool_module"), name, optional=True)
 
 
 def mellanox(probe: Probe) -> None:
     """``mlxup`` knows the newest firmware; ``mstflint`` is in distributions."""
     if probe.tool(commands.MLXUP, lazy("mellanox.parse_mlxup")):
         return
-    cards = [
-        address
-        for address in sysfs.interfaces(probe).values()
-        if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3"
-    ]
-    for address in _also(cards, [argv[2] for argv in probe.outputs("mstflint")]):
+    ports = sysfs.interfaces(probe).values()
+    cards = [address for address in ports if probe.text(f"{sysfs.PCI}/{address}/vendor") == "0x15b3"]
+    for address in _asked(probe, cards, "mstflint", place=2):
         probe.tool(commands.mstflint(address), lazy("mellanox.parse_mstflint"), address)
 
 
@@ -151,12 +137,9 @@ def mvcli(probe: Probe) -> None:
 
 
 def mdadm(probe: Probe) -> None:
-    arrays = [
-        f"/dev/{name}"
-        for name in probe.names(sysfs.BLOCK)
-        if re.match(r"^md\d+$", name) and probe.has(f"{sysfs.BLOCK}/{name}", "md")
-    ]
-    for name in _also(arrays, [argv[-1] for argv in probe.outputs("mdadm")]):
+    names = [name for name in probe.names(sysfs.BLOCK) if re.match(r"^md\d+$", name)]
+    arrays = [f"/dev/{name}" for name in names if probe.has(f"{sysfs.BLOCK}/{name}", "md")]
+    for name in _asked(probe, arrays, "mdadm"):
         probe.tool(commands.mdadm(name), lazy("mdadm.parse_mdadm"))
 
 

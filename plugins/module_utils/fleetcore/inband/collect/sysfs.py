@@ -12,12 +12,10 @@ from ...document.model import Device, Verdict
 from ...document.outputs import said
 from ...document.parts import (
     Accelerator,
-    Bios,
     Dpu,
     Drive,
     FabricPort,
     Gpu,
-    Mainboard,
     Nic,
     NicPort,
     PcieDevice,
@@ -27,6 +25,7 @@ from ...document.values import clean_mac, clean_serial, clean_uuid, firmware, in
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo
 from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
+from .parsers import lazy
 from .probe import Probe
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -73,43 +72,26 @@ def _number(value: Optional[str]) -> Optional[int]:
 # -- identity of the machine, readable without root --------------------------------------------------------------------
 
 
+# Beginnings of the names in ``/sys/class/dmi/id`` with the types of SMBIOS records, and what those call some fields.
+_DMI_TABLES = {"bios": 0, "product": 1, "sys": 1, "board": 2, "chassis": 3}
+_DMI_FIELDS = {"name": "product_name", "serial": "serial_number", "sku": "sku_number", "date": "release_date"}
+
+
 def dmi_id(probe: Probe) -> None:
     """``/sys/class/dmi/id``: the kernel's reading of SMBIOS, for users who may not read the tables."""
     base = "/sys/class/dmi/id"
-    names = probe.names(base)
-    if not names:
-        return
-    values = {
-        name: probe.text(f"{base}/{name}") for name in names if re.match(r"^(bios|board|chassis|product|sys)_", name)
-    }
-    found = {name: word(value) for name, value in values.items()}
-    release = found.get("bios_date")
-    probe.add(
-        Device(
-            vendor=found.get("sys_vendor"),
-            model=found.get("product_name"),
-            product_name=found.get("product_name"),
-            serial=clean_serial(found.get("product_serial")),
-            uuid=clean_uuid(found.get("product_uuid")),
-            sku=clean_serial(found.get("product_sku")),
-            chassis=clean_serial(found.get("chassis_serial")),
-            asset_tag=clean_serial(found.get("chassis_asset_tag")),
-            bios=Bios(
-                vendor=found.get("bios_vendor"), firmware=firmware(found.get("bios_version")), release_date=release
-            )
-            if found.get("bios_version")
-            else None,
-            mainboard=Mainboard(
-                vendor=found.get("board_vendor"),
-                model=found.get("board_name"),
-                product_name=found.get("board_name"),
-                serial=clean_serial(found.get("board_serial")),
-                metadata=said(version=clean_serial(found.get("board_version"))),
-            )
-            if found.get("board_name")
-            else None,
-        )
-    )
+    tables: dict[int, dict[str, str]] = {}
+    for name in probe.names(base):
+        table, _underscore, field = name.partition("_")
+        if table in _DMI_TABLES and field != "type":  # the number of the chassis' type
+            field = "manufacturer" if field == "vendor" and table != "bios" else _DMI_FIELDS.get(field, field)
+            value = probe.text(f"{base}/{name}")
+            if value:
+                tables.setdefault(_DMI_TABLES[table], {})[field] = value
+    if tables:
+        record = lazy("dmi.Record")
+        found: Device = lazy("dmi.device")([record(table, 0, fields) for table, fields in tables.items()])
+        probe.add(replace(found, uuid=clean_uuid(found.uuid), enclosures=()))
 
 
 def kernel(probe: Probe) -> None:
@@ -182,11 +164,14 @@ def _by_class(kind: str, fields: dict[str, Any], address: str) -> Optional[tuple
     if kind[:2] == "12" or kind == "0b40":
         return "accelerators", Accelerator(**common, kind="Accelerator")
     if kind[:2] == "02":  # also without a driver, or with one that takes it from the kernel's network
-        card = address.rsplit(".", 1)[0]
-        return "nics", Nic(
-            **{**common, "id": card, "bus_info": card}, nic_ports=(NicPort(id=address, bus_info=address),)
-        )
+        return "nics", _card(fields, NicPort(id=address, bus_info=address))
     return None
+
+
+def _card(fields: dict[str, Any], port: NicPort) -> Nic:
+    """The network card of a port: its PCI device without the function."""
+    address = str(port.bus_info).rsplit(".", 1)[0]
+    return Nic(**fields, id=address, bus_info=address, nic_ports=(port,))
 
 
 # -- network -----------------------------------------------------------------------------------------------------------
@@ -221,9 +206,7 @@ def network(probe: Probe) -> None:
             mtu_size=positive(_number(probe.text(f"{base}/mtu"))),
             link_status={"1": "up", "0": "down"}.get(carrier or "", "down" if state == "down" else None),
         )
-        card = address.rsplit(".", 1)[0]
-        fields = _pci_fields(probe, address)
-        nics.append(Nic(**fields, id=card, bus_info=card, nic_ports=(port,)))
+        nics.append(_card(_pci_fields(probe, address), port))
     if nics:
         probe.add(Device(nics=tuple(nics)))
 
