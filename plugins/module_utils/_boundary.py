@@ -80,9 +80,10 @@ def run(main: Callable[[Mapping[str, Any]], Plan], options: Options, **kwargs: A
             failure={"code": "bug", "details": {}},
         )
     else:
-        result = {**plan.besides, **result}
-        for warning in result.pop("warnings", ()):
+        for warning in (*plan.besides.get("warnings", ()), *result.get("warnings", ())):
             module.warn(warning)
+        result = {**plan.besides, **result}
+        result.pop("warnings", None)
         diff: dict[str, Any] = {"before": plan.before, "after": plan.after}
         where = module.params.get("address")
         if where:  # whose diff it is: Ansible shows it before the name of the host
