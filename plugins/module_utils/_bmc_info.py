@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
+from ._loop import run_in_loop
 from .fleetcore.document.model import Device, to_dict
 from .fleetcore.document.sections import SECTIONS
 from .fleetcore.errors import FleetError
@@ -100,7 +101,7 @@ def info_plan(params: Mapping[str, Any]) -> Plan:
     options = bmc_options(params)
 
     def read(**keep: Any) -> Mapping[str, Any]:
-        return _found(*asyncio.run(read_bmc(options, SystemClock(), params, **keep)))
+        return _found(*run_in_loop(read_bmc(options, SystemClock(), params, **keep)))
 
     return Plan({}, {}, preview=partial(read, cached=False), apply=partial(read, path=params["capture"]), always=True)
 

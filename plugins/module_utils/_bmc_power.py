@@ -27,6 +27,7 @@ from .fleetcore.power.attempts import open_first, power_drivers
 from .fleetcore.power.base import STATES, PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.power.controllers import CONTROLLER_TIMEOUT, controllers_of
 from .fleetcore.power.options import seconds
+from .fleetcore.power.redfish import RedfishDriver
 
 OPTIONS: Options = {
     "state": option(
@@ -145,7 +146,9 @@ def power_plan(params: Mapping[str, Any]) -> Plan:
         notify=_progress(params.get("progress_file")),
         permit=_permit(params),
     )
-    planned = replace(planned, besides={"attempts": [to_dict(attempt) for attempt in opened.attempts]})
+    warnings = opened.driver.left_out() if isinstance(opened.driver, RedfishDriver) else ()
+    attempts = [to_dict(attempt) for attempt in opened.attempts]
+    planned = replace(planned, besides={"attempts": attempts, "warnings": warnings})
     if params.get("claim") is not None:
         planned = _reported(planned, params, clock)
     return planned if params.get("final") is not False else _left_to_others(planned)

@@ -23,12 +23,16 @@ class Interrupted(BaseException):
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+stopping: list[Callable[[BaseException], bool]] = []
+"""What is told of an interruption before it is raised, and says whether it takes care of it."""
 
 
 def _interrupted(number: int, _frame: Any) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)  # what follows is short, and must not be interrupted again
-    raise Interrupted(signal.Signals(number).name)
+    interruption = Interrupted(signal.Signals(number).name)
+    if not any(stop(interruption) for stop in stopping):
+        raise interruption
 
 
 def argument_spec(options: Options) -> dict[str, Any]:
@@ -76,9 +80,10 @@ def run(main: Callable[[Mapping[str, Any]], Plan], options: Options, **kwargs: A
             failure={"code": "bug", "details": {}},
         )
     else:
-        result = {**plan.besides, **result}
-        for warning in result.pop("warnings", ()):
+        for warning in (*plan.besides.get("warnings", ()), *result.get("warnings", ())):
             module.warn(warning)
+        result = {**plan.besides, **result}
+        result.pop("warnings", None)
         diff: dict[str, Any] = {"before": plan.before, "after": plan.after}
         where = module.params.get("address")
         if where:  # whose diff it is: Ansible shows it before the name of the host

@@ -156,7 +156,7 @@ async def _supervised(sweep: Sweep, progress: Progress) -> None:
         loop.remove_signal_handler(number)  # the second time it is not asked
         sweep.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, interrupted, number)
     reporting = asyncio.ensure_future(progress.watch(sweep))
     try:

@@ -94,21 +94,24 @@ def test_a_login_whose_answer_names_the_session_by_its_id_only(module, bmc, logi
 
 
 @pytest.mark.parametrize(
-    ("number", "method", "path"),
+    ("number", "name", "method", "path"),
     [
-        (signal.SIGTERM, "POST", "*/Sessions"),
-        (signal.SIGINT, "POST", "*/Sessions"),
-        (signal.SIGHUP, "GET", "*/Systems/1"),
-        (signal.SIGTERM, "DELETE", "*/Sessions/*"),
+        (signal.SIGTERM, "bmc_power", "POST", "*/Sessions"),
+        (signal.SIGINT, "bmc_power", "POST", "*/Sessions"),
+        (signal.SIGHUP, "bmc_power", "GET", "*/Systems/1"),
+        (signal.SIGTERM, "bmc_power", "DELETE", "*/Sessions/*"),
+        (signal.SIGTERM, "bmc_info", "POST", "*/Sessions"),
+        (signal.SIGINT, "bmc_info", "GET", "*/Systems/1"),
+        (signal.SIGTERM, "bmc_info", "DELETE", "*/Sessions/*"),
     ],
 )
-def test_a_module_that_is_stopped_leaves_no_session(collections, bmc, login, tmp_path, number, method, path):
+def test_a_module_that_is_stopped_leaves_no_session(collections, bmc, login, tmp_path, number, name, method, path):
     """During the login nobody knows yet where the session is; during the logout, whether the BMC was told."""
     slow = bmc.faults.add(Fault("slow", method=method, path=path, seconds=1.5))
     arguments = tmp_path / "stopped.json"
-    options = {"state": "on", **login(bmc, drivers=["redfish"])}
+    options = {**({"state": "on"} if name == "bmc_power" else {}), **login(bmc, drivers=["redfish"])}
     arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
-    module = "ansible_collections.baremetal.fleet.plugins.modules.bmc_power"
+    module = f"ansible_collections.baremetal.fleet.plugins.modules.{name}"
     running = subprocess.Popen(
         [sys.executable, "-m", module, str(arguments)],
         env={**os.environ, "PYTHONPATH": str(collections)},

@@ -7,19 +7,30 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 
 import pytest
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
-from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
+from fleetcore.errors import (
+    AuthenticationFailed,
+    BadResponse,
+    InvalidInput,
+    PermissionDenied,
+    Unreachable,
+    WrongMachine,
+)
 from fleetcore.host.clock import SystemClock
 from fleetcore.ipmi.sel import read_log
 from fleetcore.ipmi.session import Session
+from fleetcore.ports import PowerState
 from fleetcore.power.attempts import open_power
 from fleetcore.power.base import PowerController, PowerOptions
 from fleetcore.power.ipmi import open_session
 from fleetcore.power.options import bmc_options
 from fleetcore.sweep.collect import collect
 
+from fleetlab.farm import BmcSpec, running_farm
 from fleetlab.ipmi import Fru, IpmiSim, available
 
 
@@ -85,9 +96,51 @@ def test_nobody_answers(sim):
         open_power(options(sim, ipmi_port=1), SystemClock())
 
 
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_the_time_out_holds(seconds):
+    """Nothing answers there. By itself pyghmi gives up after some ten seconds."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        options = {"address": "127.0.0.1", "ipmi_port": silent.getsockname()[1], "username": "a", "password": "b"}
+        begin = time.monotonic()
+        with pytest.raises(Unreachable):
+            open_power(bmc_options({**options, "drivers": ["ipmi"], "timeout": seconds}), SystemClock())
+        assert seconds - 0.1 <= time.monotonic() - begin < 9
+
+
 def test_a_system_can_not_be_chosen(sim):
     with pytest.raises(InvalidInput, match="can't choose"):
         open_power(options(sim, system="Node0"), SystemClock())
+
+
+def test_a_system_is_known_by_what_is_expected_of_it(sim):
+    known = {"system": "Node0", "expected_serial": sim.fru.serial}
+    opened = open_power(options(sim, **known), SystemClock())
+    opened.driver.close()
+    assert opened.state is PowerState.ON
+    with pytest.raises(WrongMachine):
+        open_power(options(sim, system="Node0", expected_serial="ZZ999999"), SystemClock())
+
+
+@pytest.mark.parametrize("tree", ["server", "multinode"])
+def test_ipmi_is_the_next_driver_for_a_named_system_that_is_alone(module, sim, tree):
+    """Redfish can do nothing with it, and has shown how many there are."""
+    with running_farm(BmcSpec(tree=tree, username="admin", password="password", tls=False)) as farm:
+        bmc = farm.bmcs[0]
+        path = bmc.systems[0]
+        system = path.rpartition("/")[2]
+        gone = ("Actions", "IndicatorLED", "LocationIndicatorActive")
+        bmc.state.put(path, {name: value for name, value in bmc.get(path).items() if name not in gone})
+        for chassis in bmc.get("/redfish/v1/Chassis")["Members"]:
+            place = chassis["@odata.id"]
+            bmc.state.put(place, {name: value for name, value in bmc.get(place).items() if name not in gone})
+        reach = {"address": bmc.url, "username": "admin", "password": "password", "ipmi_port": sim.port}
+        for name, options in (("bmc_power", {"state": "on"}), ("bmc_led", {"state": "on"})):
+            result = module(name, system=system, **options, **reach)
+            if tree == "server":
+                assert [item.get("error") for item in result["attempts"]] == ["unsupported", None], result
+            else:
+                assert "can't choose" in result["msg"], result
 
 
 # -- more than one FRU -------------------------------------------------------------------------------------------------

@@ -228,6 +228,25 @@ def test_the_powercycle_playbook(playbook):
         assert cycled() == [2, 2, 0]
 
 
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_system_that_does_not_answer_is_left_out_and_said(module, bmc, login, status):
+    """A GPU board of a machine that is off."""
+    path = "/redfish/v1/Systems/Baseboard_0"
+    systems = bmc.get("/redfish/v1/Systems")
+    bmc.update("/redfish/v1/Systems", {"Members": [{"@odata.id": path}, *systems["Members"]]})
+    bmc.faults.add(f"status:path={path},status={status}")
+    for name, options in (
+        ("bmc_power", {"state": "on"}),
+        ("bmc_led", {"state": "on"}),
+        ("bmc_boot", {"device": "pxe"}),
+    ):
+        result = module(name, check=True, **options, **login(bmc, drivers=["redfish"]))
+        assert "failure" not in result, result
+        assert "Baseboard_0" in str(result["warnings"])
+        named = module(name, check=True, system="1", **options, **login(bmc, drivers=["redfish"]))
+        assert "warnings" not in named, "nobody else was asked"
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [(401, "authentication_failed"), (403, "permission_denied"), (503, "busy"), (500, "bad_response")],

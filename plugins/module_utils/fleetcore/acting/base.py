@@ -69,7 +69,9 @@ class Change:
             try:
                 if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
                     check_system(options, connection.system()[1])
-                return replace(maker(connection, params), close=connection.close)
+                plan = maker(connection, params)
+                warnings = connection.left_out() if name == "redfish" else ()
+                return replace(plan, close=connection.close, besides={"warnings": warnings})
             except BaseException as error:
                 if name == "redfish" and isinstance(error, NEXT_DRIVER) and connection.is_alone():
                     options = replace(options, system=None)  # the next driver has nothing to choose
@@ -77,7 +79,7 @@ class Change:
                 raise
 
         plan, attempts = first_driver(options.drivers, attempt)
-        return replace(plan, besides={"attempts": [to_dict(item) for item in attempts]})
+        return replace(plan, besides={**plan.besides, "attempts": [to_dict(item) for item in attempts]})
 
 
 def reach(

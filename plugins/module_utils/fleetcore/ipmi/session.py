@@ -23,12 +23,11 @@ from ..errors import (
 from ..ports import Clock
 from .capture import RecordingSession, ReplayedSession, Transcript, record_late, record_login
 from .fru import Asking, conducted
+from .timed import TimedSession
 
 try:
     from pyghmi import exceptions as pyghmi_exceptions
     from pyghmi.ipmi import command as pyghmi_command
-
-    from .timed import TimedSession
 except ImportError:
     pyghmi_command = None
 

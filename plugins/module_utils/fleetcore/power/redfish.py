@@ -106,6 +106,10 @@ class RedfishDriver:
             )
         _reset(service, path, system, value)
 
+    def left_out(self) -> tuple[str, ...]:
+        """Words for the systems that did not answer, and were left out when one was chosen."""
+        return self._service.left_out() if self._service is not None else ()
+
     def is_alone(self) -> bool:
         """Whether the machine is the only one behind its BMC; false while nobody knows."""
         return self._service is not None and self._service.is_alone()

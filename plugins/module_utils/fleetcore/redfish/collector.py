@@ -68,15 +68,15 @@ async def collect(
 async def _walk(walker: Walker, session: AsyncSession, clock: Clock, end: float) -> Optional[int]:
     """Fetch what the walker wants, until it has all, the deadline is reached or the BMC stops answering.
 
-    Return the status with which a system was refused last.
+    Returns the last status by which the systems were refused.
     """
-    refused: Optional[int] = None
     if session.root is not None:  # read before the login
         for want in walker.wants():
             walker.took(want, Outcome(Verdict.COLLECTED, session.root, status=200))
     waiting: deque[Want] = deque()
     running: dict[asyncio.Task[Outcome], Want] = {}
     misses = 0
+    refused = None
     try:
         while not walker.done:
             waiting.extend(walker.wants())

@@ -121,6 +121,11 @@ class Service:
             self._choose(self._systems())
         return cast(Choice, self._choice)
 
+    def left_out(self) -> tuple[str, ...]:
+        """Words for the systems that did not answer, and were left out when one was chosen."""
+        silent = self._choice.silent if self._choice is not None else ()
+        return (f"{self.host}: left out, as the BMC gave no answer for it: {', '.join(silent)}",) if silent else ()
+
     def is_alone(self) -> bool:
         """Whether the system that is meant is known to be the only machine behind the BMC."""
         if self._listed is None or len(self._listed) == 1:

@@ -104,17 +104,24 @@ def _meant(systems: Sequence[System]) -> list[str]:
 
 
 def _hosts(systems: Sequence[System]) -> list[str]:
-    """Those that can boot; where the BMC says that of none, those that can be reset."""
+    """Those that can boot; where the BMC says that of none, those that can be reset.
+
+    What can't be reset and has no firmware counts for nothing beside one that does, though its Boot has values.
+    """
     computers = [(path, body) for path, body in systems if body.get("SystemType") in _COMPUTERS]
-    booting = [path for path, body in computers if _boots(body)]
-    return booting or [path for path, body in computers if action_target(body, RESET)]
+    booting = [(path, body) for path, body in computers if _boots(body)]
+    able = [(path, body) for path, body in booting if _has_firmware(body) or action_target(body, RESET)]
+    resettable = [(path, body) for path, body in computers if action_target(body, RESET)]
+    return [path for path, _body in able or booting or resettable]
+
+
+def _has_firmware(system: Mapping[str, Any]) -> bool:
+    return any(system.get(name) for name in ("Bios", "BiosVersion", "HostName"))
 
 
 def _boots(system: Mapping[str, Any]) -> bool:
     boot = system.get("Boot")
-    return any(system.get(name) for name in ("Bios", "BiosVersion", "HostName")) or (
-        isinstance(boot, Mapping) and any(name in boot for name in _BOOTING)
-    )
+    return _has_firmware(system) or (isinstance(boot, Mapping) and any(boot.get(name) is not None for name in _BOOTING))
 
 
 def _alike(one: str, other: str) -> bool:

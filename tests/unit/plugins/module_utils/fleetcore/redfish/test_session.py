@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -15,13 +16,14 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors i
     AuthenticationFailed,
     BadResponse,
     Busy,
+    PasswordChangeRequired,
     SessionLimit,
     TimedOut,
     Unreachable,
     Unsupported,
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports import HttpResponse
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import message_of, outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.collector import collect
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import Session
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
@@ -73,7 +75,7 @@ class Script:
         found = self.answers.get((request.method, request.url), reply(404))
         if isinstance(found, list):
             found = found.pop(0) if len(found) > 1 else found[0]
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             raise found
         return found
 
@@ -315,3 +317,85 @@ def test_the_deadline_ends_it():
 
     device = document(Slow(answers), clock, deadline=40)
     assert device.coverage["memory"].verdict is Verdict.TIMEOUT
+
+
+def test_a_service_that_is_busy_at_first_is_asked_again():
+    script = Script(
+        {
+            ("GET", "/redfish/v1/"): [reply(503), reply(body=ROOT)],
+            LOGIN: [reply(503), HttpResponse(201, TOKEN, b"{}")],
+            LOGOUT: [reply(503), reply(204)],
+        }
+    )
+    with session(script) as bmc:
+        assert bmc.logins == 1
+    assert script.log() == [("GET", "/redfish/v1/")] * 2 + [LOGIN] * 2 + [LOGOUT] * 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"location": "/redfish/v1/SessionService/Sessions/7"}, {}),
+        ({"location": "/redfish/v1/SessionService/Sessions"}, {"Id": "7"}),
+        ({}, {"@odata.id": "https://bmc/redfish/v1/SessionService/Sessions/7/"}),
+        ({}, {"Id": "7", "Name": "Session"}),
+    ],
+)
+def test_the_place_of_a_session(headers, body):
+    script = Script({LOGIN: HttpResponse(201, {"x-auth-token": "t0", **headers}, _bytes(body))})
+    with session(script):
+        pass
+    assert script.log()[-1] == LOGOUT
+
+
+@pytest.mark.parametrize("trouble", [Unreachable("reset"), BadResponse("half an answer"), KeyboardInterrupt()])
+def test_a_logout_that_nobody_knows_of_is_done_again(trouble):
+    script = Script({LOGIN: HttpResponse(201, TOKEN, b"{}"), LOGOUT: [trouble, reply(204)]})
+    with contextlib.suppress(KeyboardInterrupt), session(script):
+        pass
+    assert script.log()[-2:] == [LOGOUT, LOGOUT]
+    assert script.closed
+
+
+def test_an_answer_as_if_the_session_had_expired_does_not_leave_it_behind():
+    other = LOGOUT[1][:-1] + "8"
+    script = Script(
+        {
+            LOGIN: [HttpResponse(201, TOKEN, b"{}"), HttpResponse(201, {**TOKEN, "location": other}, b"{}")],
+            SYSTEMS: [reply(401), reply(body={"Members": []})],
+        }
+    )
+    with session(script) as bmc:
+        assert bmc.send("GET", SYSTEMS[1]).status == 200
+    assert [item for item in script.log() if item[0] == "DELETE"] == [LOGOUT, ("DELETE", other)]
+
+
+def test_basic_authentication_where_it_is_asked_for():
+    script = Script({SYSTEMS: reply(body={"Members": []})})
+    with Session(script, Clock(), "bmc1", username="root", password="calvin", basic=True) as bmc:
+        assert bmc.get(SYSTEMS[1]).verdict is Verdict.COLLECTED
+    assert [item[0] for item in script.log()] == ["GET"] * 3
+    assert script.sent[-1].headers["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_password_that_has_to_be_changed_first(status):
+    account = "/redfish/v1/Managers/1/RemoteAccountService/Accounts/3"
+    said = {"MessageId": "Base.1.8.PasswordChangeRequired", "Message": "Change it.", "MessageArgs": [account]}
+    refused = reply(status, {"error": {"@Message.ExtendedInfo": [said]}})
+    script = Script({LOGIN: HttpResponse(201, TOKEN, b"{}"), SYSTEMS: refused})
+    with session(script) as bmc, pytest.raises(PasswordChangeRequired) as caught:
+        bmc.get(SYSTEMS[1])
+    assert caught.value.details["account"] == account
+    assert script.log()[-1] == LOGOUT
+
+
+def test_words_of_a_refusal_name_what_is_missed_and_no_values():
+    messages = [
+        {"MessageId": "Base.1.8.PropertyMissing", "Message": "Missing.", "MessageArgs": ["BootSourceOverrideMode"]},
+        {"MessageId": "Base.1.8.PropertyValueFormatError", "Message": "Wrong.", "MessageArgs": ["s3cret", "Password"]},
+        {"MessageId": "Base.1.8.GeneralError", "RelatedProperties": ["#/Boot"], "MessageArgs": 7},
+    ]
+    words = message_of(reply(400, {"error": {"@Message.ExtendedInfo": messages}}))
+    assert "BootSourceOverrideMode, #/Boot" in words
+    assert "s3cret" not in words

@@ -114,3 +114,16 @@ def test_a_board_is_not_taken_for_the_host_that_does_not_answer():
 def test_nobody_answers():
     with pytest.raises(NotFound, match="n1, n2 did not answer"):
         choose({}, silent=[HOME + "n1", HOME + "n2"])
+
+
+@pytest.mark.parametrize(
+    "boot",
+    [
+        {"BootSourceOverrideEnabled": None, "BootOrder": None},
+        {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None", "BootOrder": []},
+    ],
+)
+def test_a_board_whose_boot_has_values_that_lead_nowhere(boot):
+    """It has no firmware and can't be reset, and the host has both."""
+    found = choose({"Host_0": HOST, "Baseboard_0": {"SystemType": "Physical", "HostName": "", "Boot": boot}})
+    assert (found.path, found.parts, found.others) == (HOME + "Host_0", (HOME + "Baseboard_0",), ())
