@@ -18,9 +18,10 @@ from .common import common, component, part, slot
 
 def read(tree: Tree) -> tuple[Board, ...]:
     """Assemblies with a number of their own that no other resource has."""
-    known = set(_known(tree))
+    assemblies = tree.inside("assembly", "Assemblies")
+    known = set(_known(tree)) if assemblies else set()
     out: list[Board] = []
-    for path, body in tree.inside("assembly", "Assemblies"):
+    for path, body in assemblies:
         serial, number = assembly_serial(body), part(body)
         # Without a serial number it is the same thing as another part of that number, or as the one it is named after.
         other = {serial} if serial else {number, (text(body.get("Name")) or "").partition("#")[0]}
