@@ -151,7 +151,9 @@ OPTIONS: Options = {
             "vendor": option("str", "Maker of the machine. Without it the entry is for all."),
             "model": option("str", "Model of the machine. Without it the entry is for all."),
             "component": option(
-                "str", "Id, name or software id of the component in the firmware inventory.", required=True
+                "str",
+                "Id, name, software id or description of the component in the firmware inventory.",
+                required=True,
             ),
             "version": option(
                 "str",

@@ -12,21 +12,24 @@ from ...document.values import clean_serial, word
 from ..quirks import ASSEMBLY_SERIAL_PATHS, BOARD_NAMES
 from ..rules import Follow, Topic
 from ..tree import Found, Tree
-from ..values import first, id_of, text
+from ..values import at, first, id_of, text
 from .common import common, component, part, slot
 
 
 def read(tree: Tree) -> tuple[Board, ...]:
     """Assemblies with a number of their own that no other resource has."""
-    known = set(_known(tree))
+    assemblies = tree.inside("assembly", "Assemblies")
+    known = set(_known(tree)) if assemblies else set()
     out: list[Board] = []
-    for path, body in tree.inside("assembly", "Assemblies"):
+    for path, body in assemblies:
         serial, number = assembly_serial(body), part(body)
         # Without a serial number it is the same thing as another part of that number, or as the one it is named after.
         other = {serial} if serial else {number, (text(body.get("Name")) or "").partition("#")[0]}
         if (serial or number) and not is_system_board(body) and not known.intersection(other):
             known.add(serial or "")
             fields = {**common(body), "serial": serial, "firmware": None}  # Version is that of the board
+            pcb = clean_serial(at(body, "Oem.PCBSerialNumber"))
+            fields["metadata"].update({"pcb_serial_number": pcb} if pcb and pcb != serial else {})
             own = f"{id_of(*_owner(tree, path))}.{id_of(path, body)}"
             out.append(Board(**fields, id=own, slot=slot(body), part_number=number))
     for path, body in tree.of("trusted_component"):

@@ -18,8 +18,9 @@ _WORDS = re.compile("|".join(rf"(?<![a-z]){item}" + ("" if len(item) > 4 else "(
 def read(tree: Tree) -> tuple[Dpu, ...]:
     """Adapters that are computers of their own; else the cards that are listed as chassis or PCIe devices only."""
     cards = [item for item in enclosures.read(tree) if item.chassis_type != "Component"]
-    for kind in (nics.read(tree), cards, pcie_devices.read(tree)):
-        found = {_key(item): item for item in kind if _is_dpu(item)}
+    devices = [item for item in pcie_devices.read(tree) if item.serial or item.device_class == "NetworkController"]
+    for kind in (nics.read(tree), cards, devices):
+        found = {item.serial or item: item for item in kind if _is_dpu(item)}
         if found:
             return tuple(
                 Dpu(id=item.id, vendor=item.vendor, model=item.model, serial=item.serial, firmware=item.firmware)
@@ -30,10 +31,6 @@ def read(tree: Tree) -> tuple[Dpu, ...]:
 
 def _is_dpu(item: Component) -> bool:
     return bool(_WORDS.search(f"{item.model or ''} {item.description or ''}".lower()))
-
-
-def _key(item: Component) -> object:
-    return item.serial or item
 
 
 TOPIC = Topic("dpus", read)

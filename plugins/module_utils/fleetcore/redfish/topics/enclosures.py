@@ -34,15 +34,16 @@ _INSIDE = ("Component", "Module")
 
 
 def _again(tree: Tree, path: str, body: Mapping[str, Any]) -> bool:
-    """Whether a chassis is a processor or a larger chassis once more, or nothing that anybody could name."""
-    if body.get("ChassisType") not in _INSIDE:
-        return False
-    larger = [found for _path, found in tree.of("chassis") if found.get("ChassisType") not in _INSIDE]
-    same = larger + [found for _path, found in tree.of("processor")]
+    """Whether a chassis is a processor, a power supply or a larger chassis once more, or nothing that has a name."""
     serial, number, model = clean_serial(body.get("SerialNumber")), part(body), word(body.get("Model"))
+    inside = body.get("ChassisType") in _INSIDE
+    parts = [*tree.of("processor"), *tree.of("power_supply"), *tree.inside("power", "PowerSupplies")]
+    same = [found for _path, found in parts]
+    if inside:
+        same += [found for _path, found in tree.of("chassis") if found.get("ChassisType") not in _INSIDE]
     if serial:
         return any(serial == clean_serial(item.get("SerialNumber")) and number in (None, part(item)) for item in same)
-    if number:
+    if number or not inside:
         return False
     return (
         path not in related_firmware(tree) if model is None else any(model == word(item.get("Model")) for item in same)

@@ -26,7 +26,9 @@ def read(tree: Tree) -> tuple[Nic, ...]:
     if not out:  # interfaces that lead to no adapter
         out = [_adapter(path, body, tree) for path, body in tree.of("network_interface")]
         out = [nic for nic in out if nic.nic_ports]
-    out += [_hpe_adapter(path, body, tree) for path, body in tree.of("hpe_adapter")]
+    serials = {nic.serial for nic in out if nic.serial}
+    hpe = (_hpe_adapter(path, body, tree) for path, body in tree.of("hpe_adapter"))
+    out += [nic for nic in hpe if nic.serial not in serials]
     interfaces = [interface(path, body) for path, body in tree.of("ethernet")]
     known: dict[str, NicPort] = {port.macaddress: port for port in interfaces if port.macaddress}
     seen: set[str] = set()
@@ -235,7 +237,6 @@ TOPIC = Topic(
             Follow(
                 ("Oem.Hpe.Links.NetworkAdapters", "Oem.Hp.Links.NetworkAdapters", "Oem.Hp.links.NetworkAdapters"),
                 "hpe_adapter",
-                unless="network_adapter",
             ),
         ),
         "chassis": (Follow(("NetworkAdapters",), "network_adapter"),),

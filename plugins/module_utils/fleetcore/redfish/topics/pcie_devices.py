@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
@@ -16,11 +17,14 @@ from ..values import at, first_word, id_of, items, links, text
 from .common import component, hpe_firmware, part, pci_id, slot
 
 
-@once
 def read(tree: Tree) -> tuple[PcieDevice, ...]:
+    """Devices. Without their section those that were read only complete other parts."""
+    return _every(tree) if tree.asked("pcie") else ()
+
+
+@once
+def _every(tree: Tree) -> tuple[PcieDevice, ...]:
     """Devices; one that a system and a chassis list by two addresses counts once."""
-    if not tree.asked("pcie"):
-        return ()  # those that were read complete other parts
     out = []
     seen: dict[Any, str] = {}
     for path, device in _devices(tree).items():
@@ -28,7 +32,19 @@ def read(tree: Tree) -> tuple[PcieDevice, ...]:
         key = (device.id, text(body.get("Name")), text(body.get("SerialNumber")))
         if seen.setdefault(key, owner) == owner or tree.system not in (owner, seen[key]):
             out.append(device)
-    return (*out, *_hpe_devices(tree, out))
+    return tuple(_with_number(tree, device) for device in (*out, *_hpe_devices(tree, out)))
+
+
+def _with_number(tree: Tree, device: PcieDevice) -> PcieDevice:
+    """A device with the part number that only HpeServerDevice has of it."""
+    number = next((part(body) for _path, body in tree.of("hpe_device") if _serial(body) == device.serial), None)
+    if device.serial is None or number in (None, device.part_number):
+        return device
+    return dataclasses.replace(device, metadata={"oem_part_number": number, **device.metadata})
+
+
+def _serial(body: Mapping[str, Any]) -> Optional[str]:
+    return clean_serial(body.get("SerialNumber"))
 
 
 @once
@@ -88,7 +104,7 @@ def completed(tree: Tree, fields: dict[str, Any], paths: Iterable[str]) -> dict[
     device = next((found[path] for path in paths if path in found), None)
     serial = fields.get("serial")
     if device is None and serial:
-        device = next((item for item in _devices(tree).values() if item.serial == serial), None)
+        device = next((item for item in _every(tree) if item.serial == serial), None)
     if device is None:
         return fields
     new = {name: getattr(device, name) for name in _SHARED if fields.get(name) is None}
@@ -119,7 +135,7 @@ def _hpe_devices(tree: Tree, known: list[PcieDevice]) -> list[PcieDevice]:
     out = []
     pci = {text(body.get("Name")): ids for _path, body, ids in hpe_ids(tree)}
     for path, body in tree.of("hpe_device"):
-        serial = clean_serial(body.get("SerialNumber"))
+        serial = _serial(body)
         name = first_word(body, "Name", "Description")
         if not name or name.lower().startswith(EMPTY_SLOT_WORDS) or (serial in serials if serial else name in names):
             continue
@@ -176,7 +192,9 @@ TOPIC = Topic(
             # At the end: systems list the same devices, and then nothing is left to read here.
             Follow(("PCIeDevices", "Links.PCIeDevices"), "pcie_device", unless=LAST, also=_COMPLETED),
             Follow(("PCIeSlots",), "pcie_slots", many=False, also=_COMPLETED),
-            Follow(("Oem.Hpe.Links.Devices", "Oem.Hp.Links.Devices", "Oem.Hp.links.Devices"), "hpe_device"),
+            Follow(
+                ("Oem.Hpe.Links.Devices", "Oem.Hp.Links.Devices", "Oem.Hp.links.Devices"), "hpe_device", also=_COMPLETED
+            ),
         ),
         "processor": (Follow(("Links.PCIeDevice",), "pcie_device", many=False, unless=LAST, also=_COMPLETED),),
         "network_adapter": (

@@ -80,6 +80,9 @@ def test_serial_numbers_are_compared_without_case_and_punctuation():
         "AssetTagNum12",
         "OEM Define 3",
         "No Asset Tag",
+        "77AXXXXXXX",
+        "40WWYY000012",
+        "1YYWW2",
     ],
 )
 def test_placeholder_is_no_serial(text):
@@ -88,7 +91,14 @@ def test_placeholder_is_no_serial(text):
 
 @pytest.mark.parametrize(
     ("text", "clean"),
-    [(" ABC123 ", "ABC123"), ("SN\x00", "SN"), ("00000001", "00000001"), ("AAAA", "AAAA"), ("SerNum0A1", "SerNum0A1")],
+    [
+        (" ABC123 ", "ABC123"),
+        ("SN\x00", "SN"),
+        ("00000001", "00000001"),
+        ("AAAA", "AAAA"),
+        ("SerNum0A1", "SerNum0A1"),
+        ("XXX4YYWW", "XXX4YYWW"),
+    ],
 )
 def test_real_serial_is_kept(text, clean):
     assert clean_serial(text) == clean

@@ -1286,3 +1286,106 @@ def test_bios_attributes_are_all_there_but_secrets(tree):
         "EnforcedPasswd": "Disabled",
         "PasswordRetryCount": 3,
     }
+
+
+# -- what is listed twice ----------------------------------------------------------------------------------------------
+
+
+def test_a_cpu_of_a_board_is_the_host_s_by_its_serial_number(tree):
+    board = f"{V1}/Systems/board"
+    tree[board] = {"Id": "board"}
+    tree[SYSTEM]["BiosVersion"] = "1"
+    tree[f"{V1}/Systems"]["Members"].append(ref(board))
+    tree.add(SYSTEM, "Processors", {"ProcessorType": "CPU", "Model": "Grace", "Socket": "0", "SerialNumber": "C0"})
+    tree.add(board, "Processors", {"ProcessorType": "CPU", "Socket": "A", "SerialNumber": "C0"})
+    assert [(item.model, item.slot) for item in read(tree).cpus] == [("Grace", "0")]
+
+
+def test_a_chassis_that_is_something_else_once_more_is_no_enclosure(tree):
+    tree.add(SYSTEM, "Processors", {"ProcessorType": "GPU", "Model": "G", "SerialNumber": "G1", "PartNumber": "P1"})
+    tree[CHASSIS].update(SerialNumber="C1", PartNumber="CP")
+    chassis(tree, "gpu", ChassisType="Module", Model="G", SerialNumber="G1", PartNumber="P1")
+    chassis(tree, "gpu without numbers", ChassisType="Component", Model="G")
+    chassis(tree, "carrier", ChassisType="Module", Model="G carrier", SerialNumber="G1", PartNumber="P2")
+    chassis(tree, "mezzanine", ChassisType="Component", Model="M", SerialNumber="C1", PartNumber="CP")
+    chassis(tree, "nothing", ChassisType="Component")
+    chassis(tree, "root of trust", ChassisType="Component")
+    inventory(tree, {"Id": "r", "Version": "1.4", "RelatedItem": [ref(f"{V1}/Chassis/root of trust")]})
+    found = {item.id: item.firmware.installed if item.firmware else None for item in read(tree).enclosures}
+    assert found == {"carrier": None, "root of trust": "1.4", "yy": None}
+
+
+def test_a_log_entry_and_a_sensor_in_two_lists_are_one(tree):
+    entry = {"Id": "7", "Created": "2026-01-01T00:00:00Z", "Message": "Fan 1 failed", "Severity": "Critical"}
+    for name in ("SEL", "EventLog"):
+        tree[f"{SYSTEM}/{name}"] = {"Id": name, "LogEntryType": "SEL", "Entries": ref(f"{SYSTEM}/{name}/e")}
+        tree[f"{SYSTEM}/{name}/e"] = members(f"{SYSTEM}/{name}/e/7")
+        tree[f"{SYSTEM}/{name}/e/7"] = entry
+    tree[f"{SYSTEM}/logs"] = members(f"{SYSTEM}/SEL", f"{SYSTEM}/EventLog")
+    tree.link(SYSTEM, "LogServices", ref(f"{SYSTEM}/logs"))
+    silent = {"Name": "slot", "Status": {"State": "Enabled"}}
+    for owner in (CHASSIS, chassis(tree, "board")):
+        tree.add(owner, "Sensors", {"Name": "inlet", "ReadingType": "Temperature", "Reading": 21.5}, silent)
+    device = read(tree)
+    assert [item.message for item in device.log] == ["Fan 1 failed"]
+    assert sorted(item.name for item in device.sensors) == ["inlet", "slot", "slot"], "nobody knows that of silent ones"
+
+
+def test_names_that_are_addresses_are_no_models(tree):
+    device = pcie(tree, 1, "dev1")
+    tree.add(CHASSIS, "NetworkAdapters", {"Name": "n", "Controllers": [{"Links": {"PCIeDevices": [ref(device)]}}]})
+    found = read(tree)
+    assert (found.nics[0].model, found.nics[0].pci_vendor_id, found.pcie_devices[0].model) == (None, "10de", None)
+
+
+def test_words_that_say_nothing_do_not_hide_those_that_do(tree):
+    pcie(tree, 1, "Accelerator 9000", Model="N/A", Manufacturer="", FirmwareVersion="Not Available", Version="3")
+    (device,) = read(tree).pcie_devices
+    assert (device.model, device.firmware.installed) == ("Accelerator 9000", "3")
+
+
+@pytest.mark.parametrize(
+    ("family", "model"), [("Xeon Platinum 8480CL", "Xeon Platinum 8480CL"), ("0x6", None), ("Zen", None)]
+)
+def test_the_model_of_a_cpu_where_its_family_belongs(tree, family, model):
+    tree.add(SYSTEM, "Processors", {"ProcessorType": "CPU", "ProcessorId": {"EffectiveFamily": family}})
+    assert read(tree).cpus[0].model == model
+
+
+def test_firmware_of_memory(tree):
+    tree.add(
+        SYSTEM,
+        "Memory",
+        {"SerialNumber": "D1", "CapacityMiB": 1024, "FirmwareRevision": "0"},
+        {"SerialNumber": "D2", "CapacityMiB": 1024, "FirmwareRevision": "02.2.0.1553", "SKU": "S-1"},
+    )
+    first, second = read(tree).memory
+    assert (first.firmware, second.firmware.installed, dict(second.metadata)) == (None, "02.2.0.1553", {"sku": "S-1"})
+
+
+def test_a_chassis_that_is_a_power_supply_is_no_enclosure(tree):
+    supply = {"SerialNumber": "PS1", "PartNumber": "PP", "Model": "PSU"}
+    tree[f"{CHASSIS}/p"] = {"PowerSupplies": [{"Name": "bay 1", **supply}]}
+    tree.link(CHASSIS, "Power", ref(f"{CHASSIS}/p"))
+    chassis(tree, "FRU of the supply", ChassisType="Card", **supply)
+    chassis(tree, "riser", ChassisType="Card", SerialNumber="RI")
+    device = read(tree)
+    assert sorted(item.id for item in device.enclosures) == ["riser", "yy"]
+    assert [item.serial for item in device.power_supplies] == ["PS1"]
+
+
+def test_cards_that_an_ilo_lists_in_one_of_two_places(tree):
+    """Some are NetworkAdapters, all are among the iLO's own adapters and devices."""
+    tree.add(CHASSIS, "NetworkAdapters", {"Name": "A", "Model": "A", "SerialNumber": "N1"})
+    tree.add(
+        SYSTEM, "own", {"SerialNumber": "N1"}, {"SerialNumber": "N2", "Name": "B"}, at="Oem.Hpe.Links.NetworkAdapters"
+    )
+    tree.add(
+        CHASSIS,
+        "devices",
+        {"Name": "B", "SerialNumber": "N2", "ProductPartNumber": "PPN", "PartNumber": "SPARE", "Location": "Slot 2"},
+        at="Oem.Hpe.Links.Devices",
+    )
+    device = read(tree)
+    assert [(nic.model, nic.serial, nic.part_number) for nic in device.nics] == [("A", "N1", None), ("B", "N2", "PPN")]
+    assert dict(device.pcie_devices[0].metadata) == {"oem_part_number": "SPARE"}
