@@ -134,13 +134,15 @@ STRINGS = {
 }
 WORDS = ("Exemplar", "  padded  ", "Not Specified", "0", "None", "To Be Filled By O.E.M.", "x" * 64)
 # What the text cannot say: digits that dmidecode rounds away, bytes that it shows as dots, an empty slot's other
-# fields, names that came after it, and numbers that stand for "unknown" there and in the specification only.
+# fields, names that came after it, numbers that stand for "unknown" there and in the specification only, and places of
+# boards whose structure ends behind it.
 UNSAID = {
     (17, "nonvolatile_bytes"),
     (43, "vendor_id"),
     (4, "max_speed_hz"),
     (4, "current_speed_hz"),
     (0, "rom_size_bytes"),
+    (2, "location_in_chassis"),
     (16, "maximum_bytes"),
     (19, "size_bytes"),
 }
