@@ -9,11 +9,14 @@ Arguments after `--` go to the tool: `nox -s unit -- -k power -x`.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nox
@@ -21,6 +24,9 @@ import nox
 ROOT = Path(__file__).resolve().parent
 BIN = ROOT / ".venv" / "bin"
 CACHE = ROOT / ".cache"
+# What costs minutes to make and serves every checkout: environments of tools, and what the virtual machines boot.
+_USER_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+SHARED = Path(os.environ.get("FLEET_CACHE") or _USER_CACHE / "baremetal-fleet")
 BUILD = ROOT / "build"
 RESULTS = BUILD / "results"
 STRICT = os.environ.get("CI", "").lower() in ("1", "true", "yes") or os.environ.get("FLEET_REQUIRE_E2E", "0") not in (
@@ -31,6 +37,7 @@ STRICT = os.environ.get("CI", "").lower() in ("1", "true", "yes") or os.environ.
 # What is shipped to targets must run there: the oldest Python is a promise, the others are tested where installed.
 TARGET_PYTHONS = ("3.9", "3.11", "3.13")
 REQUIRED_PYTHONS = ("3.9",)
+OWN_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # of .venv
 
 GALAXY_IMPORTER = "0.4.44"
 
@@ -93,6 +100,20 @@ def _numbers(text: str) -> list[int]:
 def _pytest(session: nox.Session, name: str, *arguments: str) -> None:
     """Run pytest with the session's own arguments and leave a report that the summary counts."""
     session.run("pytest", *arguments, f"--junit-xml={RESULTS / f'{name}.xml'}", *session.posargs, external=True)
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Wait until no other session, of whatever checkout, does this."""
+    SHARED.mkdir(parents=True, exist_ok=True)
+    with (SHARED / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _present(versions: Iterable[str]) -> list[str]:
+    """Which of these versions of Python are here."""
+    return [version for version in versions if shutil.which(f"python{version}")]
 
 
 def _missing(session: nox.Session, reason: str) -> None:
@@ -186,15 +207,20 @@ def sanity(session: nox.Session) -> None:
     _setup(session)
     if not shutil.which("shellcheck"):
         session.warn("shellcheck is not installed: ansible-test passes that check without looking")
-    _ansible_test(session, "sanity", "--venv", "--color", "no", *session.posargs)
+    # The oldest Python for what targets run, that of .venv for the rest; `units` runs it with the newest.
+    versions = _present(dict.fromkeys((*REQUIRED_PYTHONS, OWN_PYTHON)))
+    pythons = ["--controller=origin:python=venv/default", *(f"--target-python={version}" for version in versions)]
+    with _alone("ansible-test"):  # it makes environments there
+        _ansible_test(session, "sanity", *pythons, "--color", "no", *session.posargs)
 
 
 @nox.session
 def units(session: nox.Session) -> None:
-    """ansible-test units: the unit tests with every Python that targets may have, the oldest first."""
+    """ansible-test units: the unit tests with the other Pythons that targets may have, the oldest first."""
     _setup(session)
-    present = [version for version in TARGET_PYTHONS if shutil.which(f"python{version}")]
-    absent = [version for version in TARGET_PYTHONS if version not in present]
+    others = [version for version in TARGET_PYTHONS if version != OWN_PYTHON]
+    present = _present(others)
+    absent = [version for version in others if version not in present]
     shutil.rmtree(_tree(session) / "tests/output/junit", ignore_errors=True)
     for version in present:
         tree = _ansible_test(session, "units", "--venv", "--python", version, "--color", "no", *session.posargs)
@@ -243,12 +269,13 @@ def collection(session: nox.Session) -> None:
     tarball = session.run(
         "python", "scripts/collection.py", "build", str(BUILD / "tarball"), external=True, silent=True
     )
-    importer = CACHE / f"galaxy-importer-{GALAXY_IMPORTER}"
-    if not (importer / "ready").exists():  # an environment of its own: it wants other versions of what .venv holds
-        session.run("python", "-m", "venv", "--clear", str(importer), external=True)
-        pinned = [f"galaxy-importer=={GALAXY_IMPORTER}", "ansible-core>=2.19,<2.20"]
-        session.run(str(importer / "bin/pip"), "install", "--quiet", *pinned, external=True)
-        (importer / "ready").touch()
+    importer = SHARED / f"galaxy-importer-{GALAXY_IMPORTER}-python{OWN_PYTHON}"
+    with _alone(importer.name):
+        if not (importer / "ready").exists():  # an environment of its own: it wants other versions of what .venv holds
+            session.run("python", "-m", "venv", "--clear", str(importer), external=True)
+            pinned = [f"galaxy-importer=={GALAXY_IMPORTER}", "ansible-core>=2.19,<2.20"]
+            session.run(str(importer / "bin/pip"), "install", "--quiet", *pinned, external=True)
+            (importer / "ready").touch()
     scratch = Path(session.create_tmp()).resolve()
     settings = scratch / "galaxy-importer.cfg"
     # ansible-test and ansible-lint have sessions of their own; the importer's need docker or the network.
@@ -334,9 +361,13 @@ def _collections_path(tree: Path) -> dict[str, str]:
 
 
 def _tree(session: nox.Session) -> Path:
-    """What ships, copied to where ansible-test and others want it: .../ansible_collections/baremetal/fleet."""
-    session.run("python", "scripts/collection.py", "tree", str(BUILD / "tree"), external=True, silent=True)
-    tree = BUILD / "tree" / "ansible_collections" / "baremetal" / "fleet"
+    """What ships, copied to where ansible-test and others want it: .../ansible_collections/baremetal/fleet.
+
+    Each session has a copy of its own, because they run at the same time and leave files there.
+    """
+    home = BUILD / "tree" / session.name
+    session.run("python", "scripts/collection.py", "tree", str(home), external=True, silent=True)
+    tree = home / "ansible_collections" / "baremetal" / "fleet"
     if shutil.which("git") and not (tree / ".git").exists():
         # ansible-test asks git for the files; it must not find the checkout around, where build/ is ignored.
         session.run("git", "init", "--quiet", str(tree), external=True)
@@ -378,14 +409,16 @@ subprocess.check_call([sys.executable, "-m", "pip", "install"] + arguments)
 
 def _ansible_test_home() -> Path:
     """Make a home folder for ansible-test, which passes only HOME and PATH on: the user's own stays as it is."""
-    home = CACHE / "ansible-test-home"
+    home = SHARED / "ansible-test-home"
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     code = next(BIN.parent.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py")).read_text(
         encoding="utf-8"
     )
     for version in re.findall(r"\bpip='([\d.]+)'", code):
-        (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP, encoding="utf-8")
+        script = cache / f"get_pip_{version.replace('.', '_')}.py"
+        if not script.exists() or script.read_text(encoding="utf-8") != GET_PIP:
+            script.write_text(GET_PIP, encoding="utf-8")
     for name in (".config/pip", ".pip", ".cache/pip"):  # the user's settings and downloads of pip
         link, real = home / name, Path.home() / name
         if real.exists() and not link.is_symlink():

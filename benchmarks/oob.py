@@ -378,7 +378,7 @@ def bench_requests(options: argparse.Namespace, _work: Path) -> dict[str, Any]:
         for name, bmc in zip(("$expand", "no $expand"), farm.bmcs, strict=True):
             farm.counters()
             values = {"address": bmc["url"], "drivers": ["redfish"], **bmc}
-            device = collect(bmc_options(values), SystemClock())
+            device = asyncio.run(collect(bmc_options(values), SystemClock()))
             count = farm.counters()[0 if name == "$expand" else 1]
             parts = {kind: len(getattr(device, kind)) for kind in ("cpus", "memory", "drives", "nics", "pcie_devices")}
             rows.append({"case": name, **count, "sections": _verdicts(device), **parts})

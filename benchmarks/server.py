@@ -24,6 +24,7 @@ database; for reading, one that sends prepared bytes of the same size. ``times f
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import http.client
 import itertools
@@ -351,8 +352,10 @@ def sample_document(tree: Path | None) -> dict[str, Any]:
     """What a virtual BMC with that tree gives: the R750 of the captures if it is here, else our own server."""
     found = tree or next((path for path in captures() if path.exists()), Path("server"))
     with virtual_bmcs({"tree": str(found)}) as farm:
-        device = collect(
-            bmc_options({"drivers": ["redfish"], "address": farm.bmcs[0]["url"], **farm.bmcs[0]}), SystemClock()
+        device = asyncio.run(
+            collect(
+                bmc_options({"drivers": ["redfish"], "address": farm.bmcs[0]["url"], **farm.bmcs[0]}), SystemClock()
+            )
         )
     document: dict[str, Any] = to_dict(device)
     return document

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))  # tests say `from fixtures_dir import fixture_dir`
+sys.path.insert(0, str(HERE))  # tests say `from fixtures_dir import ...` and `from warm import ...`
 
 
 def _strict():

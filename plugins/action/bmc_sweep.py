@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Optional, TextIO
 
 from ansible.plugins.action import ActionBase
@@ -36,14 +37,12 @@ class ActionModule(ActionBase):
             descriptor, own = tempfile.mkstemp(prefix="bmc_sweep-", suffix=".progress")
             os.close(descriptor)
             arguments["progress_file"] = own
-        follower = Follower(os.path.expanduser(str(arguments["progress_file"])), display.display) if here else None
+        showing = following(os.path.expanduser(str(arguments["progress_file"])), display.display) if here else None
         try:
-            if follower is not None:
-                follower.start()
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars or {}, wrap_async=background))
+            with showing or contextlib.nullcontext():
+                done = self._execute_module(module_args=arguments, task_vars=task_vars or {}, wrap_async=background)
+            result.update(done)
         finally:
-            if follower is not None:
-                follower.stop()
             if own is not None:
                 os.unlink(own)
             if not background:
@@ -53,45 +52,34 @@ class ActionModule(ActionBase):
         return result
 
 
-class Follower:
-    """Shows, in a thread, what is added to a progress file from now on."""
+@contextlib.contextmanager
+def following(path: str, show: Callable[[str], None]) -> Iterator[None]:
+    """Show, in a thread, what is added to a progress file from now on; at the end the rest."""
+    begin = os.path.getsize(path) if os.path.exists(path) else 0
+    over = threading.Event()
+    thread = threading.Thread(target=_follow, args=(path, begin, over, show), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(10)
 
-    def __init__(self, path: str, show: Callable[[str], None]) -> None:
-        self._path = path
-        self._show = show
-        self._begin = os.path.getsize(path) if os.path.exists(path) else 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Show the rest, then end."""
-        self._over.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        file: Optional[TextIO] = None
-        rest = ""
-        try:
-            last = False
-            while not last:
-                last = self._over.wait(POLL_SECONDS)
-                if file is None and os.path.exists(self._path):
-                    file = open(self._path, encoding="utf-8", errors="replace")  # noqa: SIM115  (closed below)
-                    file.seek(self._begin)
-                if file is not None:
-                    *lines, rest = (rest + file.read()).split("\n")
-                    for line in lines:
-                        text = sentence(line)
-                        if text:
-                            self._show(text)
-        except OSError:
-            pass
-        finally:
+def _follow(path: str, begin: int, over: threading.Event, show: Callable[[str], None]) -> None:
+    file: Optional[TextIO] = None
+    rest = ""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        last = False
+        while not last:
+            last = over.wait(POLL_SECONDS)
+            if file is None and os.path.exists(path):
+                file = stack.enter_context(open(path, encoding="utf-8", errors="replace"))
+                file.seek(begin)
             if file is not None:
-                file.close()
+                *lines, rest = (rest + file.read()).split("\n")
+                for words in filter(None, map(sentence, lines)):
+                    show(words)
 
 
 def sentence(line: str) -> str:

@@ -4,9 +4,30 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.expected import OPTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting import (
+    account,
+    bios,
+    boot,
+    firmware,
+    led,
+    log,
+    reset,
+    secure_boot,
+    virtual_media,
+)
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power import expected
 from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation
 
 
 class ModuleDocFragment:
-    DOCUMENTATION: str = documentation(OPTIONS, "bmc", "acting")
+    """One attribute for each kind of change: ``baremetal.fleet.acting.boot`` is ``BOOT``."""
+
+
+for kind in (account, bios, boot, firmware, led, log, reset, secure_boot, virtual_media):
+    text = documentation(
+        {**kind.CHANGE.options, **expected.OPTIONS},
+        "bmc",
+        "acting",
+        seealso=[{"module": "baremetal.fleet.bmc_power"}],
+    )
+    setattr(ModuleDocFragment, kind.__name__.rpartition(".")[2].upper(), text)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.registry import DRIVERS
-from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation
+from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation, paragraphs
 
 NOTE = """
 The module talks to the BMC and not to the machine's operating system. In a play over the machines themselves use
@@ -27,5 +27,5 @@ class ModuleDocFragment:
             }
         },
         requirements=[driver.requires for driver in DRIVERS.values() if driver.needs_bmc and driver.requires],
-        notes=[" ".join(NOTE.split())],
+        notes=paragraphs(NOTE),
     )

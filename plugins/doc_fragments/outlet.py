@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.pdu import OUTLET
+from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import OUTLET_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation
 
 
 class ModuleDocFragment:
-    DOCUMENTATION: str = documentation(OUTLET)
+    DOCUMENTATION: str = documentation(OUTLET_OPTIONS)

@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import POWER_OPTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_power import OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.registry import DRIVERS
 from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation
 
 
 class ModuleDocFragment:
     DOCUMENTATION: str = documentation(
-        POWER_OPTIONS,
+        OPTIONS,
         "bmc",
         "acting",
         "power",
+        "server",
         requirements=[driver.requires for driver in DRIVERS.values() if not driver.needs_bmc and driver.requires],
     )

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import BMCS_OPTION, SHARED_OPTIONS
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import OPTIONS
 from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation
 
 
 class ModuleDocFragment:
-    DOCUMENTATION: str = documentation({**BMCS_OPTION, **SHARED_OPTIONS})
+    DOCUMENTATION: str = documentation(OPTIONS)

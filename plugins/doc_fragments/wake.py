@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.wake_on_lan import WAKE
+from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import WAKE_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.plugin_utils._documentation import documentation
 
 
 class ModuleDocFragment:
-    DOCUMENTATION: str = documentation(WAKE)
+    DOCUMENTATION: str = documentation(WAKE_OPTIONS)

@@ -6,40 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any
 
-from ._bmc_options import BMC, EXPECTED
+from ._bmc_options import BMC_OPTIONS
 from ._boundary import run
-from .fleetcore.acting.base import plan_over
+from .fleetcore.acting.base import Change
 from .fleetcore.host.clock import SystemClock
-from .fleetcore.ports import Plan
-from .fleetcore.power.options import bmc_options
-
-Maker = Callable[[Any, Mapping[str, Any]], Plan]
-"""What plans a change, of the connection and the module's options."""
+from .fleetcore.power import expected
 
 
-def run_acting(
-    what: str,
-    argument_spec: Mapping[str, Any],
-    redfish: Optional[Maker] = None,
-    ipmi: Optional[Maker] = None,
-    **kwargs: Any,
-) -> None:
-    """Run a module.
-
-    :param what: it changes, for messages.
-    :param redfish: plans the change over Redfish; ``ipmi``: over IPMI. None: it can't be done so.
-    """
-
-    def plan(params: Mapping[str, Any]) -> Plan:
-        return plan_over(
-            bmc_options(params),
-            SystemClock(),
-            what,
-            redfish and (lambda service: redfish(service, params)),
-            ipmi and (lambda driver: ipmi(driver, params)),
-        )
-
-    run(plan, {**argument_spec, **BMC, **EXPECTED}, **kwargs)
+def run_acting(change: Change, **kwargs: Any) -> None:
+    """Run a module that makes this kind of change."""
+    options = {**change.options, **BMC_OPTIONS, **expected.OPTIONS}
+    run(lambda params: change.plan(params, SystemClock()), options, **kwargs)

@@ -2,34 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the argument specifications of the modules that talk to BMCs. Private to this collection.
-
-They follow from what ``fleetcore`` says of its options. So do the documentation fragments.
-"""
+"""Gathers the options of the modules that talk to BMCs, those of all drivers. Private to this collection."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.module_utils.basic import env_fallback
-
-from .fleetcore.power import controllers, expected, options, pdu, wake_on_lan
-from .fleetcore.power.driver import Options
+from .fleetcore.power import controllers, options
 from .fleetcore.power.names import BMC_DRIVERS
 from .fleetcore.power.registry import DRIVERS
-
-
-def argument_spec(options: Options) -> dict[str, Any]:
-    """Leave out what only the documentation says, and put the fallback to environment variables in."""
-    spec: dict[str, Any] = {}
-    for name, option in options.items():
-        spec[name] = {word: value for word, value in option.items() if word not in ("description", "env", "play")}
-        if "env" in option:
-            spec[name]["fallback"] = (env_fallback, [option["env"]])
-        if "options" in option:
-            spec[name]["options"] = argument_spec(option["options"])
-    return spec
-
 
 BMC_OPTIONS = dict(options.OPTIONS)
 """Of every module that talks to a BMC."""
@@ -42,12 +21,3 @@ POWER_OPTIONS = {
 """What switches power has besides: the drivers that are no BMC."""
 for driver in DRIVERS.values():
     (BMC_OPTIONS if driver.needs_bmc else POWER_OPTIONS).update(driver.options)
-
-BMC = argument_spec(BMC_OPTIONS)
-POWER = argument_spec(POWER_OPTIONS)
-EXPECTED = argument_spec(expected.OPTIONS)
-"""Of the modules that change something over a BMC."""
-OUTLET = argument_spec(pdu.OUTLET)
-"""One outlet, without its number."""
-WAKE = argument_spec(wake_on_lan.WAKE)
-"""A machine to be woken."""

@@ -12,28 +12,116 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
-from ._server import server_client
+from ._bmc_options import POWER_OPTIONS
+from ._server import SERVER_OPTIONS, server_client
 from .fleetcore.document.model import to_dict
 from .fleetcore.errors import NotVerified
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.locks import FileLocks
 from .fleetcore.net.claim import Claim, summary
 from .fleetcore.net.client.server import ServerClient
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Clock, Plan, PowerDriver, PowerState
+from .fleetcore.power import expected
 from .fleetcore.power.attempts import open_first, power_drivers
-from .fleetcore.power.base import PowerController, PowerOptions, PowerResult, PowerStep, plan
+from .fleetcore.power.base import STATES, PowerController, PowerOptions, PowerResult, PowerStep, plan
 from .fleetcore.power.controllers import CONTROLLER_TIMEOUT, controllers_of
 from .fleetcore.power.options import seconds
 
-# Of bmc_power, for a runner.
-CLAIM: dict[str, Any] = {
-    "machine": {"type": "str", "required": True},
-    "request": {"type": "str", "required": True},
-    "session": {"type": "str", "required": True},
-    "fencing_token": {"type": "int", "required": True, "no_log": False},
-    "runner": {"type": "str"},
-    "event_timeout": {"type": "float", "default": 0},
+OPTIONS: Options = {
+    "state": option(
+        "str",
+        """
+            V(on) and V(off) do nothing to a machine that is already on or off.
+
+            V(off) asks the operating system to shut down, and fails when it does not within O(graceful_timeout); with
+            O(force=true) the power is then cut.
+
+            V(cycle) switches off (asks the operating system first, cuts the power after O(graceful_timeout)), waits
+            O(off_seconds), and switches on. A machine that is off is switched on.
+
+            V(reset) restarts without asking the operating system and without cutting the power. V(nmi) sends a
+            diagnostic interrupt.
+        """,
+        choices=list(STATES),
+        required=True,
+    ),
+    "graceful_timeout": option(
+        "float",
+        "Seconds that the operating system has to shut down. With V(0) it is not asked and the power is cut at once.",
+        default=60,
+    ),
+    "force": option(
+        "bool",
+        "Whether O(state=off) cuts the power when the operating system did not shut down in time. A cycle always does.",
+        default=False,
+    ),
+    "off_seconds": option("float", "Seconds that a power cycle leaves the machine without power.", default=5),
+    "verify_timeout": option(
+        "float",
+        """
+            Seconds that the BMC has, after an action, to report the state that was asked for.
+
+            A BMC that does not is told again before, and has all of them after the last time.
+        """,
+        default=60,
+    ),
+    "progress_file": option(
+        "path",
+        """
+            A file to which each step is appended as it happens, one JSON object per line, as in RV(power.steps). It is
+            created when it is not there.
+
+            For a program that watches. What can't be written there is only in the result.
+        """,
+    ),
+    "claim": option(
+        "dict",
+        """
+            The claim of a power cycle request at the machine server, under which this is done. For a runner.
+
+            The server is asked, just before the power is taken away, whether the claim still holds, which renews it. If
+            not, or if the server does not answer, nothing is done and the module fails. A power cycle that was verified
+            is reported to the server.
+
+            Needs O(server_url), and a token of scope runner.
+        """,
+        options={
+            "machine": option("str", "Id of the machine.", required=True),
+            "request": option("str", "Id of the power cycle request.", required=True),
+            "session": option("str", "The session that holds the claim.", required=True),
+            "fencing_token": option("int", "The claim's fencing token.", required=True, no_log=False),
+            "runner": option("str", "Who reports it, for people to see."),
+            "event_timeout": option(
+                "float",
+                """
+                    Seconds in which the machine server has to hear of the machine again, from the monitor on it, once
+                    it is on. A power cycle is verified only then.
+
+                    With V(0) the power state is all that counts.
+                """,
+                default=0,
+            ),
+        },
+    ),
+    "final": option(
+        "bool",
+        """
+            Whether this task decides that the machine was power cycled. With V(false) the tasks that follow on the
+            machine do, when none of them fails.
+
+            For a runner, which takes it from RV(power.final); nothing is reported to the machine server then.
+        """,
+        default=True,
+    ),
+    "server_url": {
+        **SERVER_OPTIONS["server_url"],
+        "description": f"{SERVER_OPTIONS['server_url']['description']} Needed with O(claim) only.",
+    },
+    **expected.OPTIONS,
+    **POWER_OPTIONS,
 }
+"""Of ``bmc_power``, beside those of the BMC and of the machine server."""
 
 
 def power_plan(params: Mapping[str, Any]) -> Plan:

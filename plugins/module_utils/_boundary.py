@@ -11,9 +11,10 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from .fleetcore.errors import FleetError
+from .fleetcore.option import Options
 from .fleetcore.ports import Plan
 
 
@@ -30,13 +31,27 @@ def _interrupted(number: int, _frame: Any) -> None:
     raise Interrupted(signal.Signals(number).name)
 
 
-def run(main: Callable[[Mapping[str, Any]], Plan], argument_spec: Mapping[str, Any], **kwargs: Any) -> None:
-    """Run a module: ``main`` gets the options and returns the plan. A FleetError, from either, fails the module.
+def argument_spec(options: Options) -> dict[str, Any]:
+    """Leave out what only the documentation says, and put the fallback to environment variables in."""
+    spec: dict[str, Any] = {}
+    for name, option in options.items():
+        spec[name] = {word: value for word, value in option.items() if word not in ("description", "env", "play")}
+        if "env" in option:
+            spec[name]["fallback"] = (env_fallback, [option["env"]])
+        if "options" in option:
+            spec[name]["options"] = argument_spec(option["options"])
+    return spec
+
+
+def run(main: Callable[[Mapping[str, Any]], Plan], options: Options, **kwargs: Any) -> None:
+    """Run a module that takes ``options``: ``main`` gets them and returns the plan.
+
+    A FleetError, from either, fails the module.
 
     A module that is told to stop puts right what it has begun: a machine that is off is switched on again, a session is
     closed.
     """
-    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **kwargs)
+    module = AnsibleModule(argument_spec=argument_spec(options), supports_check_mode=True, **kwargs)
     for number in _SIGNALS:
         signal.signal(number, _interrupted)
     try:

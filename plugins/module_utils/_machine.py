@@ -17,12 +17,97 @@ from .fleetcore.errors import ConflictError, InvalidInput, NotFound, NotVerified
 from .fleetcore.net.client.base import check_id
 from .fleetcore.net.client.machines import Machines
 from .fleetcore.net.tls import clean_fingerprint
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
 
 Machine = Mapping[str, Any]
 
 PLACE = ("site", "rack", "position")
 MANAGED = ("labels", *PLACE, "lifecycle", "bmc")
+
+BMC: Options = {
+    "address": option(
+        "str",
+        """
+            Host name or IP address. Needed when the machine has no BMC yet.
+
+            A URL V(https://host:port) sets O(bmc.redfish_scheme) and O(bmc.redfish_port), too.
+        """,
+    ),
+    "mac": option("str", "MAC address of the BMC's network port, in any of the usual notations."),
+    "drivers": option(
+        "list",
+        """
+            Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from inventory
+            variables.
+        """,
+        elements="str",
+        choices=["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],  # written by scripts/check_docs.py
+    ),
+    "redfish_scheme": option("str", "How Redfish is spoken.", choices=["https", "http"]),
+    "redfish_port": option("int", "TCP port for Redfish."),
+    "ipmi_port": option("int", "UDP port for IPMI."),
+    "system": option("str", "Id of the machine's ComputerSystem, where a BMC has several."),
+    "validate_certs": option("bool", "Whether the BMC's certificate is checked."),
+    "fingerprint": option("str", "SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed."),
+    "credential": option(
+        "str",
+        """
+            Name of the login that the BMC takes, stored with M(baremetal.fleet.credential). An empty string clears it.
+        """,
+    ),
+}
+"""How a machine's BMC is reached."""
+OPTIONS: Options = {
+    "name": option(
+        "str",
+        """
+            Id of the machine. It becomes its name in the inventory.
+
+            Can't be changed later. It may contain slashes.
+        """,
+        required=True,
+        aliases=["id"],
+    ),
+    "state": option(
+        "str",
+        """
+            V(present) creates or changes the machine.
+
+            V(absent) deletes it together with its device documents. A machine that does not exist is fine.
+        """,
+        choices=["present", "absent"],
+        default="present",
+    ),
+    "labels": option(
+        "dict",
+        """
+            All labels of the machine. Labels that are not listed here are removed; V({}) removes all.
+
+            Values are strings. Numbers and booleans are converted, booleans to V(true) and V(false).
+        """,
+    ),
+    "site": option("str", "Where the machine stands."),
+    "rack": option("str", "The rack that it is in."),
+    "position": option("str", "Its position in the rack."),
+    "lifecycle": option(
+        "str",
+        """
+            State of the machine's life, in your words, for example V(active), V(broken) or V(retired). The server
+            starts with V(active).
+        """,
+    ),
+    "bmc": option(
+        "dict",
+        """
+            How to reach the machine's BMC. Settings that are not given stay as they are.
+
+            User name and password are not among them. Playbooks take them from O(bmc.credential), from C(bmc_username)
+            and C(bmc_password), or from the environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
+        """,
+        options=BMC,
+    ),
+}
 
 
 def plan(client: Machines, params: Mapping[str, Any]) -> Plan:

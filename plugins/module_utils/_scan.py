@@ -11,10 +11,76 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from .fleetcore.errors import InvalidInput
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
 from .fleetcore.scan import ssdp, targets
 from .fleetcore.scan.model import ScanOptions, Service, SsdpOptions
 from .fleetcore.scan.scanner import scan
+
+OPTIONS: Options = {
+    "networks": option(
+        "list",
+        """
+            What to scan. Networks, V(192.0.2.0/24), without their network and broadcast address; ranges,
+            V(192.0.2.10-192.0.2.20) or V(192.0.2.10-20); addresses, of IPv4 and IPv6. Host names are not looked up.
+
+            Nothing else is contacted. An empty list is an error.
+        """,
+        elements="str",
+        required=True,
+    ),
+    "max_addresses": option(
+        "int",
+        """
+            Most addresses that O(networks) may name. More is an error, before anything is sent. Raise it for larger
+            networks.
+        """,
+        default=4096,
+    ),
+    "protocols": option(
+        "list", "What to look for.", elements="str", choices=["redfish", "ipmi"], default=["redfish", "ipmi"]
+    ),
+    "redfish_ports": option("list", "TCP ports to try.", elements="int", default=[443]),
+    "redfish_schemes": option(
+        "list",
+        "How to speak on each port, in this order until one works.",
+        elements="str",
+        choices=["https", "http"],
+        default=["https"],
+    ),
+    "ipmi_ports": option("list", "UDP ports to try.", elements="int", default=[623]),
+    "rate": option("float", "Most connections and datagrams per second, all protocols together.", default=100),
+    "concurrency": option("int", "Most addresses and ports that are waited for at once.", default=256),
+    "timeout": option("float", "Seconds to wait for each answer.", default=3),
+    "attempts": option("int", "How often a datagram that got no answer is sent, within O(timeout).", default=2),
+    "ssdp": option(
+        "bool",
+        """
+            Search for Redfish services with SSDP, too. It finds those on unusual ports. Many BMCs have it switched off.
+
+            Answers from outside of O(networks) are not contacted; RV(elsewhere) names their addresses.
+        """,
+        default=False,
+    ),
+    "ssdp_address": option(
+        "str",
+        """
+            Where to send the search. Default is the multicast group of IPv4, V(239.255.255.250). For IPv6 it is
+            V(ff02::c).
+
+            The address of one host is possible too.
+        """,
+    ),
+    "ssdp_port": option("int", "UDP port to send the search to.", default=1900),
+    "ssdp_interface": option(
+        "str",
+        """
+            Local address of the interface to search from, or for IPv6 the name of the interface. Default is what the
+            system chooses.
+        """,
+    ),
+    "ssdp_wait": option("float", "Seconds to wait for answers.", default=3),
+}
 
 
 def plan(params: Mapping[str, Any]) -> Plan:

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Callable, Optional, TypeVar
 
-from ansible.module_utils.basic import env_fallback
-
 from ._boundary import run
 from .fleetcore.errors import InvalidInput, NotFound
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.net.client.base import Api
 from .fleetcore.net.http import HttpClient, HttpOptions
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
 
 A = TypeVar("A", bound=Api)
@@ -24,23 +23,45 @@ T = TypeVar("T")
 
 MAX_BODY_BYTES = 512 * 1024 * 1024  # the inventory of 10,000 machines has about 10 MB
 
-# Documented by doc_fragments/server.py.
-SERVER: dict[str, Any] = {
-    "server_url": {"type": "str", "required": True, "fallback": (env_fallback, ["FLEETD_URL"])},
-    "server_token": {"type": "str", "no_log": True, "fallback": (env_fallback, ["FLEETD_TOKEN"])},
-    "server_ca_path": {"type": "path"},
-    "server_fingerprint": {"type": "str"},
-    "server_validate_certs": {"type": "bool", "default": True},
-    "server_timeout": {"type": "float", "default": 30},
+SERVER: Options = {
+    "server_url": option(
+        "str", "Address of the machine server, V(https://host[:port]).", required=True, env="FLEETD_URL"
+    ),
+    "server_token": option(
+        "str",
+        "Token for the machine server. C(fleetd token create) on the server makes one.",
+        no_log=True,
+        env="FLEETD_TOKEN",
+    ),
+    "server_ca_path": option(
+        "path",
+        """
+            File or directory with the CA certificates, in PEM format, that the server's certificate is checked against.
+            Default is the system's.
+        """,
+    ),
+    "server_fingerprint": option(
+        "str",
+        """
+            SHA-256 fingerprint of the server's certificate in hexadecimal, colons allowed. It is then trusted without a
+            CA.
+        """,
+    ),
+    "server_validate_certs": option(
+        "bool",
+        "Whether the server's certificate is checked. V(false) accepts any certificate, also an attacker's.",
+        default=True,
+    ),
+    "server_timeout": option("float", "Seconds to wait for each answer.", default=30),
 }
-# For modules that do without a server, too.
-SERVER_OPTIONS: dict[str, Any] = {**SERVER, "server_url": {**SERVER["server_url"], "required": False}}
+SERVER_OPTIONS: Options = {**SERVER, "server_url": {**SERVER["server_url"], "required": False}}
+"""Of modules that do without a server, too."""
 
 
 def run_on_server(
     plan: Callable[[Any, Mapping[str, Any]], Plan],
     api: type[A],
-    argument_spec: Mapping[str, Any],
+    options: Options,
     *,
     required: bool = True,
     **kwargs: Any,
@@ -61,7 +82,7 @@ def run_on_server(
             client.close()
             raise
 
-    run(planned, {**argument_spec, **(SERVER if required else SERVER_OPTIONS)}, **kwargs)
+    run(planned, {**options, **(SERVER if required else SERVER_OPTIONS)}, **kwargs)
 
 
 def if_there(read: Callable[[], T]) -> Optional[T]:

@@ -13,14 +13,15 @@ from functools import partial
 from typing import Any, Optional
 from urllib.parse import unquote
 
-from ._bmc_options import BMC_OPTIONS, argument_spec
+from ._bmc_info import READING_OPTIONS
+from ._bmc_options import BMC_OPTIONS
 from ._sweep_report import counts
 from ._sweep_run import CAPTURE_END, Client, run
 from .fleetcore.errors import FleetError, InvalidInput, NotFound
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.net.client.base import check_id
+from .fleetcore.option import Options, option
 from .fleetcore.ports import Plan
-from .fleetcore.power.driver import Options, option
 from .fleetcore.power.options import BmcOptions, bmc_options
 from .fleetcore.sweep.done import DoneMachines
 from .fleetcore.sweep.dump import dump_options
@@ -39,7 +40,7 @@ def _shared(option: Mapping[str, Any]) -> dict[str, Any]:
 
 SHARED_OPTIONS: Options = {name: _shared(BMC_OPTIONS[name]) for name in BMC_FIELDS}
 """The options of a BMC, once for all machines."""
-BMCS_OPTION: Options = {
+OPTIONS: Options = {
     "bmcs": option(
         "list",
         """
@@ -68,17 +69,100 @@ BMCS_OPTION: Options = {
                 for name in BMC_FIELDS
             },
         },
-    )
+    ),
+    "select": option(
+        "dict",
+        """
+            Read the machines of the machine server that match every filter, and use the addresses and drivers that the
+            server knows.
+
+            Where the server knows the name of a login for a machine's BMC, that is used in place of O(username) and
+            O(password), as with O(bmcs[].credential).
+
+            A selection that is empty or names unknown machines is an error.
+        """,
+        options={
+            "all": option("bool", "Say V(true) to read every machine."),
+            "machines": option("list", "Names of machines.", elements="str"),
+            "site": option("str", "All machines of this site."),
+            "rack": option("str", "All machines of this rack."),
+            "labels": option("dict", "All machines that have these labels."),
+        },
+    ),
+    "concurrency": option("int", "How many BMCs are read at once.", default=64),
+    "ipmi_threads": option("int", "How many of them over IPMI.", default=8),
+    "directory": option("path", "Write each document as C(<machine>.json) into this directory, too."),
+    "capture_dir": option(
+        "path",
+        """
+            Write what each BMC said into this directory as C(<machine>.capture.tar.gz), with its secrets taken out, as
+            O(baremetal.fleet.bmc_info#module:capture) does. Also of a BMC that fails, as far as it came.
+        """,
+    ),
+    "from_captures": option(
+        "path",
+        """
+            Read the files C(<machine>.capture.tar.gz) of this directory instead of BMCs. No BMC is contacted.
+
+            A machine's document is the one of its capture, interpreted by this version of the collection.
+        """,
+    ),
+    "dump_dir": option(
+        "path",
+        """
+            Write what is compared with the machine server into this directory before each document is published, as
+            O(baremetal.fleet.device_publish#module:dump_dir) does. The environment variables E(DEBUG_DUMP_FIXTURES)
+            and E(DEBUG_DUMP_DIFFERS) work as there.
+        """,
+    ),
+    "return_documents": option(
+        "bool",
+        """
+            Return all documents. They are then all held in memory, and crossing Ansible they take much more. For small
+            fleets.
+        """,
+        default=False,
+    ),
+    "state_file": option(
+        "path",
+        """
+            File that notes which machines are done. If the sweep is interrupted, the next one with the same file
+            leaves them out.
+
+            After a sweep that came to its end the next one begins anew. Machines that failed are not noted as done.
+        """,
+    ),
+    "spool": option(
+        "path",
+        """
+            Directory for documents that could not be brought to the machine server. The next sweep sends what is in it
+            first.
+
+            Default is C(baremetal.fleet/spool) in E(XDG_STATE_HOME), or in C(~/.local/state).
+        """,
+    ),
+    "progress_file": option(
+        "path",
+        """
+            File that gets a JSON line for every failure and, every O(progress_seconds), for how far the sweep is.
+
+            Ansible shows the same lines while the task runs.
+        """,
+    ),
+    "progress_seconds": option("float", "Seconds between two lines about the progress.", default=10),
+    "failure_budget": option(
+        "float",
+        """
+            Percentage of machines that may fail before the task counts as failed. Failures are returned as
+            RV(failures) in any case.
+
+            When every machine fails the task always fails.
+        """,
+        default=100,
+    ),
+    **SHARED_OPTIONS,
 }
-SHARED = argument_spec(SHARED_OPTIONS)
-BMCS = argument_spec(BMCS_OPTION)
-SELECT: dict[str, Any] = {
-    "all": {"type": "bool"},
-    "machines": {"type": "list", "elements": "str"},
-    "site": {"type": "str"},
-    "rack": {"type": "str"},
-    "labels": {"type": "dict"},
-}
+SPEC: Options = {**READING_OPTIONS, **OPTIONS}
 
 
 def plan(client: Optional[Client], params: Mapping[str, Any]) -> Plan:

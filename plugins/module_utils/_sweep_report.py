@@ -109,27 +109,22 @@ def result(summary: Summary, params: Mapping[str, Any], spool: str) -> dict[str,
         result["warnings"] = warnings
     attempted = summary.total - summary.skipped
     again = "run it again with the same state_file to go on" if params["state_file"] else "there was no state_file"
+    msg, details = "", {}
     if summary.problem is not None:
-        problem = summary.problem
-        result.update(
-            failed=True,
-            msg=f"The machine server takes no documents: {problem.message} {summary.spooled} wait in the spool, "
-            f"{summary.done} of {summary.total} machines are done; {again}",
-            failure={"code": problem.code, "details": problem.details},
+        code, details = summary.problem.code, summary.problem.details
+        msg = (
+            f"The machine server takes no documents: {summary.problem.message} {summary.spooled} wait in the spool, "
+            f"{summary.done} of {summary.total} machines are done; {again}"
         )
     elif summary.interrupted:
-        result.update(
-            failed=True,
-            msg=f"The sweep was interrupted: {summary.done} of {summary.total} machines are done; {again}",
-            failure={"code": "interrupted", "details": {}},
-        )
+        code = "interrupted"
+        msg = f"The sweep was interrupted: {summary.done} of {summary.total} machines are done; {again}"
     elif attempted and (bad == attempted or 100 * bad > params["failure_budget"] * attempted):
+        code, details = summary.by_error.most_common(1)[0][0], {"by_error": dict(summary.by_error)}
         first = summary.failures[0]
-        result.update(
-            failed=True,
-            msg=f"{bad} of {attempted} machines failed. {first['machine']}: {first['message']}",
-            failure={"code": summary.by_error.most_common(1)[0][0], "details": {"by_error": dict(summary.by_error)}},
-        )
+        msg = f"{bad} of {attempted} machines failed. {first['machine']}: {first['message']}"
+    if msg:
+        result.update(failed=True, msg=msg, failure={"code": code, "details": details})
     return result
 
 

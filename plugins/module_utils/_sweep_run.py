@@ -16,10 +16,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Callable, Optional
 
-from ._bmc_info import cache_of, capture_facts, document_facts, new_record, write_capture
+from ._bmc_info import read_bmc
 from ._server import if_there, server_client
 from ._sweep_report import Progress, result
-from .fleetcore.document.model import Device, Source, device_from_dict, to_dict
+from .fleetcore.document.model import Device, Source, device_from_dict
 from .fleetcore.errors import FleetError, InvalidInput, TransientError
 from .fleetcore.host.clock import SystemClock
 from .fleetcore.host.files import safe_name
@@ -28,7 +28,7 @@ from .fleetcore.net.client.devices import Devices
 from .fleetcore.net.client.machines import Machines
 from .fleetcore.ports import Clock
 from .fleetcore.redfish.capture import read as read_capture
-from .fleetcore.sweep.collect import collect_async, replay
+from .fleetcore.sweep.collect import replay
 from .fleetcore.sweep.delivery import sweep_spool
 from .fleetcore.sweep.done import DoneMachines
 from .fleetcore.sweep.dump import DumpOptions, write_dump
@@ -123,36 +123,18 @@ class Logins:
 async def _collect(params: Mapping[str, Any], clock: Clock, pool: Executor, logins: Logins, target: Target) -> Device:
     """Read a BMC, or a capture of one. With ``capture_dir`` what a BMC says is kept, also when it fails."""
     source = target.source()
-    loop = asyncio.get_running_loop()
     if isinstance(source, str):
-        return await loop.run_in_executor(None, _replayed, source, params["sections"], params["system"])
+        return await asyncio.get_running_loop().run_in_executor(None, _replayed, source, params)
     if target.credential is not None:
         source = dataclasses.replace(source, **await logins.login(target.credential))
-    cache = await loop.run_in_executor(None, cache_of, params, source)
-    if not params["capture_dir"]:
-        device = await collect_async(source, clock, params["sections"], pool, cache=cache)
-        if cache is not None:
-            await loop.run_in_executor(None, cache.save)
-        return device
-    record = new_record(source)
-    path = os.path.join(params["capture_dir"], safe_name(target.machine) + CAPTURE_END)
-    facts = capture_facts(source, params["sections"])
-    try:
-        device = await collect_async(source, clock, params["sections"], pool, record, cache)
-    except FleetError as error:
-        await loop.run_in_executor(
-            None, write_capture, path, record, {**facts, "error": error.to_dict()}, "capture_dir"
-        )
-        raise
-    if cache is not None:
-        await loop.run_in_executor(None, cache.save)
-    facts.update(document_facts(to_dict(device)))
-    await loop.run_in_executor(None, write_capture, path, record, facts, "capture_dir")
+    folder = params["capture_dir"]
+    path = os.path.join(folder, safe_name(target.machine) + CAPTURE_END) if folder else None
+    device, _written = await read_bmc(source, clock, params, path=path, field="capture_dir", pool=pool)
     return device
 
 
-def _replayed(path: str, sections: Optional[list[str]], system: Optional[str]) -> Device:
-    return replay(read_capture(path), sections, system)
+def _replayed(path: str, params: Mapping[str, Any]) -> Device:
+    return replay(read_capture(path), params["sections"], params["system"])
 
 
 def _publish(

@@ -17,46 +17,8 @@ description:
   - An unknown attribute, or a value that it can't have, is refused before anything is written. The BIOS's attribute
     registry says what can be, where the BMC has one.
   - Needs Redfish.
-options:
-  attributes:
-    description: Attributes by the names that this BIOS has for them, with their values.
-    type: dict
-  settings:
-    description:
-      - Settings by names that are the same for all vendors. They are V(amd_sev), V(boot_mode), V(intel_sgx),
-        V(intel_txt), V(secure_boot), V(smt), V(sr_iov) and V(tpm).
-      - The values V(enabled) and V(disabled), and for C(boot_mode) V(uefi) and V(legacy), are written in this BIOS's
-        own words. Another value is written as it is.
-    type: dict
-  defaults:
-    description:
-      - Resets the whole BIOS configuration to its defaults, at the next boot. Passwords are left as the BIOS leaves
-        them.
-      - What the defaults are, and whether they are in effect already, is known where the BMC has an attribute registry.
-        Elsewhere it is done each time.
-    type: bool
-  reboot:
-    description:
-      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until
-        they are.
-      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine
-        that is off is switched on.
-    type: bool
-    default: false
-  graceful_timeout:
-    description: With O(reboot=true), seconds that the operating system has to shut down. With V(0) it is not asked.
-    type: float
-    default: 300
-  verify_timeout:
-    description: Seconds that the BMC has to show what was staged.
-    type: float
-    default: 60
-  apply_timeout:
-    description: With O(reboot=true), seconds that the machine has to apply it and the BMC to show it.
-    type: float
-    default: 1200
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.bios
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -69,8 +31,6 @@ attributes:
     description: Does nothing when the values are in effect or staged already; with O(reboot=true), when they are in
       effect.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -143,24 +103,12 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios import plan_redfish
-
-SPEC = {
-    "attributes": {"type": "dict"},
-    "settings": {"type": "dict"},
-    "defaults": {"type": "bool"},
-    "reboot": {"type": "bool", "default": False},
-    "graceful_timeout": {"type": "float", "default": 300},
-    "verify_timeout": {"type": "float", "default": 60},
-    "apply_timeout": {"type": "float", "default": 1200},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.bios import CHANGE
 
 
 def main() -> None:
     run_acting(
-        "BIOS settings",
-        SPEC,
-        plan_redfish,
+        CHANGE,
         required_one_of=[["attributes", "settings", "defaults"]],
         mutually_exclusive=[["attributes", "defaults"], ["settings", "defaults"]],
     )

@@ -28,42 +28,8 @@ description:
     channel that is used, and nobody can tell whether an account is locked.
   - On a new BMC that lets nobody in before the password is changed, give O(name) as O(username), and
     O(account_password).
-options:
-  name:
-    description: Name of the account.
-    type: str
-    required: true
-  state:
-    description: Whether the account exists.
-    type: str
-    choices: [present, absent]
-    default: present
-  account_password:
-    description:
-      - Password that the account is to have. Required for a new account.
-      - The password of another account than O(username) is looked at by one login with it. BMCs count logins that fail.
-    type: str
-  current_password:
-    description: Password that another account than O(username) has now, to be put back when the new one does not work.
-    type: str
-  update_password:
-    description: With V(on_create) the password of an account that exists is left as it is.
-    type: str
-    choices: [always, on_create]
-    default: always
-  role:
-    description: Role of the account, for example V(Administrator), V(Operator) or V(ReadOnly). Required for a new
-      account.
-    type: str
-  enabled:
-    description: Whether the account can log in. A new one can by default.
-    type: bool
-  verify_timeout:
-    description: Seconds that the BMC has to show the change.
-    type: float
-    default: 30
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.account
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -75,8 +41,6 @@ attributes:
   idempotent:
     description: Does nothing when the account is so already.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -136,25 +100,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import (
-    plan_ipmi,
-    plan_redfish,
-)
-
-SPEC = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "account_password": {"type": "str", "no_log": True},
-    "current_password": {"type": "str", "no_log": True},
-    "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
-    "role": {"type": "str"},
-    "enabled": {"type": "bool"},
-    "verify_timeout": {"type": "float", "default": 30},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.account import CHANGE
 
 
 def main() -> None:
-    run_acting("accounts", SPEC, plan_redfish, plan_ipmi)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

@@ -16,37 +16,8 @@ description:
   - Sets the boot device of a machine through its BMC, for the next boot or for all, and reads it back.
   - The setting is read twice, O(settle_seconds) apart, because some BMCs accept it and take it back. That is a failure.
   - The machine is not restarted. Use M(baremetal.fleet.bmc_power) for that.
-options:
-  device:
-    description:
-      - What to boot from. V(none) removes the choice, so that the machine boots as its firmware says.
-      - V(http) is UEFI HTTP boot and needs Redfish.
-    type: str
-    choices: [pxe, disk, cdrom, usb, bios_setup, http, none]
-    required: true
-  duration:
-    description: Whether the choice is for the next boot only, or for every boot from now on.
-    type: str
-    choices: [once, persistent]
-    default: once
-  mode:
-    description: Whether to boot by UEFI or as a PC of old. Without it that stays as it is.
-    type: str
-    choices: [uefi, legacy]
-  http_boot_uri:
-    description: With O(device=http), the URI to boot from. Without it the machine asks DHCP, and a URI of before is
-      removed.
-    type: str
-  verify_timeout:
-    description: Seconds that the BMC has to show what was set.
-    type: float
-    default: 30
-  settle_seconds:
-    description: Seconds after which it is read once more. With V(0) it is read once.
-    type: float
-    default: 3
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.boot
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -58,8 +29,6 @@ attributes:
   idempotent:
     description: Does nothing when the device is already chosen.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -130,26 +99,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.boot import (
-    DEVICES,
-    DURATIONS,
-    MODES,
-    plan_ipmi,
-    plan_redfish,
-)
-
-SPEC = {
-    "device": {"type": "str", "choices": list(DEVICES), "required": True},
-    "duration": {"type": "str", "choices": list(DURATIONS), "default": "once"},
-    "mode": {"type": "str", "choices": list(MODES)},
-    "http_boot_uri": {"type": "str"},
-    "verify_timeout": {"type": "float", "default": 30},
-    "settle_seconds": {"type": "float", "default": 3},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.boot import CHANGE
 
 
 def main() -> None:
-    run_acting("boot device", SPEC, plan_redfish, plan_ipmi)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

@@ -22,76 +22,8 @@ description:
   - A catalogue that names nothing of the machine is a warning. Firmware that the BMC says to be of another system
     behind it is left alone.
   - Needs Redfish. Check mode is the plan.
-options:
-  catalogue:
-    description:
-      - What is to be installed where. It is usually kept as a YAML file and read with C(vars_files).
-      - O(catalogue[].vendor), O(catalogue[].model) and O(catalogue[].component) may hold shell patterns. Case does not
-        matter.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      vendor:
-        description: Maker of the machine. Without it the entry is for all.
-        type: str
-      model:
-        description: Model of the machine. Without it the entry is for all.
-        type: str
-      component:
-        description: Id, name or software id of the component in the firmware inventory.
-        type: str
-        required: true
-      version:
-        description: Version as the inventory shows it once installed. A date behind it may be left out.
-        type: str
-        required: true
-      image:
-        description: URI from which the BMC pulls the image, or a file of the host that runs the module, which is
-          pushed.
-        type: str
-      sha256:
-        description: SHA-256 checksum of a file, in hexadecimal. Another file is refused before anything is sent.
-        type: str
-  components:
-    description: Only these components of the catalogue, as they are written there.
-    type: list
-    elements: str
-  direction:
-    description:
-      - With V(upgrade) a version that would be a downgrade, or of which nobody can tell whether it is one, is refused
-        before anything is changed.
-      - With V(any) the version of the catalogue is installed wherever another one is.
-    type: str
-    choices: [upgrade, any]
-    default: upgrade
-  method:
-    description: V(pull) insists on URIs and V(push) on files.
-    type: str
-    choices: [auto, pull, push]
-    default: auto
-  reboot:
-    description: Whether to restart the machine when an update is over and the new version is not in effect yet.
-    type: bool
-    default: false
-  graceful_timeout:
-    description: With O(reboot=true), seconds that the operating system has to shut down.
-    type: float
-    default: 300
-  upload_timeout:
-    description: Seconds for sending one image.
-    type: float
-    default: 900
-  task_timeout:
-    description: Seconds for one update.
-    type: float
-    default: 3600
-  verify_timeout:
-    description: Seconds, after an update, until the inventory has to show the new version.
-    type: float
-    default: 300
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.firmware
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -103,8 +35,6 @@ attributes:
   idempotent:
     description: Does nothing when the versions are those of the catalogue.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -204,33 +134,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import plan_redfish
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware_catalogue import DIRECTIONS
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware_images import METHODS
-
-ENTRY = {
-    "vendor": {"type": "str"},
-    "model": {"type": "str"},
-    "component": {"type": "str", "required": True},
-    "version": {"type": "str", "required": True},
-    "image": {"type": "str"},
-    "sha256": {"type": "str"},
-}
-SPEC = {
-    "catalogue": {"type": "list", "elements": "dict", "required": True, "options": ENTRY},
-    "components": {"type": "list", "elements": "str"},
-    "direction": {"type": "str", "choices": list(DIRECTIONS), "default": "upgrade"},
-    "method": {"type": "str", "choices": list(METHODS), "default": "auto"},
-    "reboot": {"type": "bool", "default": False},
-    "graceful_timeout": {"type": "float", "default": 300},
-    "upload_timeout": {"type": "float", "default": 900},
-    "task_timeout": {"type": "float", "default": 3600},
-    "verify_timeout": {"type": "float", "default": 300},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.firmware import CHANGE
 
 
 def main() -> None:
-    run_acting("firmware", SPEC, plan_redfish)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

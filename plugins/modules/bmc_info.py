@@ -25,38 +25,9 @@ options:
       - Needed unless O(from_capture) is given.
     type: str
     required: false
-  capture:
-    description:
-      - Write everything that the BMC said to this file, a C(.tar.gz) with a Redfish mockup and a manifest of all
-        requests, for O(from_capture), for other tools, or to report a problem. It is written even when the module
-        fails, as far as it came.
-      - Over IPMI it holds each command with its answer.
-      - Passwords, tokens, keys, community strings and session ids are replaced, user names are hashed. Serial numbers,
-        addresses and the texts of log messages stay. See C(docs/capture.md).
-      - The file is replaced atomically, with mode V(0600). Its folder must exist. Writing it does not count as a
-        change.
-      - With O(sections) it holds those sections only.
-    type: path
-  cache_dir:
-    description:
-      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a
-        BMC whether it has changed, and is not sent again what has not. It saves bytes and the BMC's time, not requests.
-      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs
-        are always read anew. A BMC whose ETags don't change when something does gives an old document.
-      - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
-      - It must exist. In check mode it is used and not written.
-    type: path
-  from_capture:
-    description:
-      - Read this capture instead of a BMC. It gives the document that the BMC gave, interpreted by this version of the
-        collection.
-      - It is a file that O(capture) wrote, or any DMTF Redfish mockup, as a directory or C(.tar.gz). One of IPMI needs
-        pyghmi.
-      - Nothing is contacted, and options of the BMC other than O(system) are not used. O(system) and O(sections)
-        default to those of the capture.
-    type: path
 extends_documentation_fragment:
-  - baremetal.fleet.sections
+  - baremetal.fleet.capture
+  - baremetal.fleet.reading
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -178,19 +149,15 @@ failure:
   sample: {"code": "unreachable", "details": {}}
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import info_plan
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_info import (
+    CAPTURE_OPTIONS,
+    READING_OPTIONS,
+    info_plan,
+)
+from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import BMC_OPTIONS
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
 
-SPEC = {
-    "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
-    "capture": {"type": "path"},
-    "cache_dir": {"type": "path"},
-    "from_capture": {"type": "path"},
-    **BMC,
-    "address": {"type": "str"},
-}
+SPEC = {**READING_OPTIONS, **CAPTURE_OPTIONS, **BMC_OPTIONS, "address": {"type": "str"}}
 
 
 def main() -> None:

@@ -14,18 +14,8 @@ author:
   - The baremetal.fleet authors (@baremetal-fleet)
 description:
   - Switches the light by which a technician finds the machine, over Redfish or IPMI, and reads it back.
-options:
-  state:
-    description: Whether the light is on. Whether it then blinks is the machine's.
-    type: str
-    choices: ["on", "off"]
-    required: true
-  verify_timeout:
-    description: Seconds that the BMC has to show it.
-    type: float
-    default: 30
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.led
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -37,8 +27,6 @@ attributes:
   idempotent:
     description: Unless the BMC can't tell the state of the light, which some can't over IPMI.
     support: partial
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -89,20 +77,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.led import (
-    STATES,
-    plan_ipmi,
-    plan_redfish,
-)
-
-SPEC = {
-    "state": {"type": "str", "choices": list(STATES), "required": True},
-    "verify_timeout": {"type": "float", "default": 30},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.led import CHANGE
 
 
 def main() -> None:
-    run_acting("identify light", SPEC, plan_redfish, plan_ipmi)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

@@ -15,25 +15,8 @@ author:
 description:
   - Reads the system event log (SEL) that the BMC keeps, over Redfish or IPMI, and clears it on request.
   - What was in the log is returned by the run that clears it.
-options:
-  state:
-    description: V(read) only reads. V(cleared) reads, clears, and checks that it is clear.
-    type: str
-    choices: [read, cleared]
-    default: read
-  log:
-    description: Id or path of another log of the BMC, over Redfish. Without it the log of hardware events is meant.
-    type: str
-  limit:
-    description: How many of the newest entries are returned. V(0) means all.
-    type: int
-    default: 100
-  verify_timeout:
-    description: Seconds that the BMC has to clear the log.
-    type: float
-    default: 60
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.log
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -45,8 +28,6 @@ attributes:
   idempotent:
     description: Does nothing when the log is empty, or holds only the note that it was cleared.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -111,18 +92,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.log import plan_ipmi, plan_redfish
-
-SPEC = {
-    "state": {"type": "str", "choices": ["read", "cleared"], "default": "read"},
-    "log": {"type": "str"},
-    "limit": {"type": "int", "default": 100},
-    "verify_timeout": {"type": "float", "default": 60},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.log import CHANGE
 
 
 def main() -> None:
-    run_acting("event log", SPEC, plan_redfish, plan_ipmi)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

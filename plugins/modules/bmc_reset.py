@@ -16,29 +16,8 @@ description:
   - Restarts the BMC. The machine goes on running.
   - Waits until the BMC was seen to go away, and then until a new login works. A BMC that accepts the reset and goes on
     as before is a failure.
-options:
-  kind:
-    description: How to restart. Over IPMI V(graceful) is a warm reset and V(forced) a cold one.
-    type: str
-    choices: [graceful, forced]
-    default: graceful
-  manager:
-    description: Id of the manager, where the machine has several.
-    type: str
-  wait:
-    description: Whether to wait until it answers again.
-    type: bool
-    default: true
-  down_timeout:
-    description: Seconds that the BMC has to go away.
-    type: float
-    default: 60
-  wait_timeout:
-    description: Seconds that the BMC has until it answers again.
-    type: float
-    default: 600
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.reset
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -50,8 +29,6 @@ attributes:
   idempotent:
     description: It restarts the BMC each time.
     support: none
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -102,22 +79,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.reset import (
-    plan_ipmi,
-    plan_redfish,
-)
-
-SPEC = {
-    "kind": {"type": "str", "choices": ["graceful", "forced"], "default": "graceful"},
-    "manager": {"type": "str"},
-    "wait": {"type": "bool", "default": True},
-    "down_timeout": {"type": "float", "default": 60},
-    "wait_timeout": {"type": "float", "default": 600},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.reset import CHANGE
 
 
 def main() -> None:
-    run_acting("BMC reset", SPEC, plan_redfish, plan_ipmi)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

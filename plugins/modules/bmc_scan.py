@@ -21,82 +21,8 @@ description:
     DSP0266.
   - No user name and no password is sent to anybody. Certificates are not checked, their fingerprint is returned.
   - Only use it in networks that are yours to scan. Some BMCs log each connection.
-options:
-  networks:
-    description:
-      - >-
-        What to scan. Networks, V(192.0.2.0/24), without their network and broadcast address; ranges,
-        V(192.0.2.10-192.0.2.20) or V(192.0.2.10-20); addresses, of IPv4 and IPv6. Host names are not looked up.
-      - Nothing else is contacted. An empty list is an error.
-    type: list
-    elements: str
-    required: true
-  max_addresses:
-    description: Most addresses that O(networks) may name. More is an error, before anything is sent. Raise it for
-      larger networks.
-    type: int
-    default: 4096
-  protocols:
-    description: What to look for.
-    type: list
-    elements: str
-    choices: [redfish, ipmi]
-    default: [redfish, ipmi]
-  redfish_ports:
-    description: TCP ports to try.
-    type: list
-    elements: int
-    default: [443]
-  redfish_schemes:
-    description: How to speak on each port, in this order until one works.
-    type: list
-    elements: str
-    choices: [https, http]
-    default: [https]
-  ipmi_ports:
-    description: UDP ports to try.
-    type: list
-    elements: int
-    default: [623]
-  rate:
-    description: Most connections and datagrams per second, all protocols together.
-    type: float
-    default: 100
-  concurrency:
-    description: Most addresses and ports that are waited for at once.
-    type: int
-    default: 256
-  timeout:
-    description: Seconds to wait for each answer.
-    type: float
-    default: 3
-  attempts:
-    description: How often a datagram that got no answer is sent, within O(timeout).
-    type: int
-    default: 2
-  ssdp:
-    description:
-      - Search for Redfish services with SSDP, too. It finds those on unusual ports. Many BMCs have it switched off.
-      - Answers from outside of O(networks) are not contacted; RV(elsewhere) names their addresses.
-    type: bool
-    default: false
-  ssdp_address:
-    description:
-      - Where to send the search. Default is the multicast group of IPv4, V(239.255.255.250). For IPv6 it is V(ff02::c).
-      - The address of one host is possible too.
-    type: str
-  ssdp_port:
-    description: UDP port to send the search to.
-    type: int
-    default: 1900
-  ssdp_interface:
-    description: Local address of the interface to search from, or for IPv6 the name of the interface. Default is what
-      the system chooses.
-    type: str
-  ssdp_wait:
-    description: Seconds to wait for answers.
-    type: float
-    default: 3
+extends_documentation_fragment:
+  - baremetal.fleet.scan
 attributes:
   check_mode:
     description: Sends nothing. RV(most_probes) says how much it would be.
@@ -253,29 +179,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._scan import plan
-
-SPEC = {
-    "networks": {"type": "list", "elements": "str", "required": True},
-    "max_addresses": {"type": "int", "default": 4096},
-    "protocols": {"type": "list", "elements": "str", "choices": ["redfish", "ipmi"], "default": ["redfish", "ipmi"]},
-    "redfish_ports": {"type": "list", "elements": "int", "default": [443]},
-    "redfish_schemes": {"type": "list", "elements": "str", "choices": ["https", "http"], "default": ["https"]},
-    "ipmi_ports": {"type": "list", "elements": "int", "default": [623]},
-    "rate": {"type": "float", "default": 100},
-    "concurrency": {"type": "int", "default": 256},
-    "timeout": {"type": "float", "default": 3},
-    "attempts": {"type": "int", "default": 2},
-    "ssdp": {"type": "bool", "default": False},
-    "ssdp_address": {"type": "str"},
-    "ssdp_port": {"type": "int", "default": 1900},
-    "ssdp_interface": {"type": "str"},
-    "ssdp_wait": {"type": "float", "default": 3},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils._scan import OPTIONS, plan
 
 
 def main() -> None:
-    run(plan, SPEC)
+    run(plan, OPTIONS)
 
 
 if __name__ == "__main__":

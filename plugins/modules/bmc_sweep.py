@@ -22,109 +22,15 @@ description:
   - Stopped by C(SIGINT) or C(SIGTERM) it begins no more, logs out of all BMCs, and delivers what it has. With
     O(state_file) the next run goes on from there.
 options:
-  select:
-    description:
-      - Read the machines of the machine server that match every filter, and use the addresses and drivers that the
-        server knows.
-      - Where the server knows the name of a login for a machine's BMC, that is used in place of O(username) and
-        O(password), as with O(bmcs[].credential).
-      - A selection that is empty or names unknown machines is an error.
-    type: dict
-    suboptions:
-      all:
-        description: Say V(true) to read every machine.
-        type: bool
-      machines:
-        description: Names of machines.
-        type: list
-        elements: str
-      site:
-        description: All machines of this site.
-        type: str
-      rack:
-        description: All machines of this rack.
-        type: str
-      labels:
-        description: All machines that have these labels.
-        type: dict
   server_url:
     description:
       - Address of the machine server, V(https://host[:port]). Without one nothing is published.
       - Without it, the environment variable E(FLEETD_URL) of the host that runs the module is used.
     type: str
     required: false
-  concurrency:
-    description: How many BMCs are read at once.
-    type: int
-    default: 64
-  ipmi_threads:
-    description: How many of them over IPMI.
-    type: int
-    default: 8
-  directory:
-    description: Write each document as C(<machine>.json) into this directory, too.
-    type: path
-  capture_dir:
-    description:
-      - Write what each BMC said into this directory as C(<machine>.capture.tar.gz), with its secrets taken out, as
-        O(baremetal.fleet.bmc_info#module:capture) does. Also of a BMC that fails, as far as it came.
-    type: path
-  cache_dir:
-    description:
-      - Directory that keeps, in one file for each BMC, what the BMC said and the ETags of it. The next run asks such a
-        BMC whether it has changed, and is not sent again what has not. It saves bytes and the BMC's time, not
-        requests.
-      - Only for BMCs that send ETags, and only for what is not fetched with C($expand). Power state, readings and logs
-        are always read anew. A BMC whose ETags don't change when something does gives an old document.
-      - The files are readable by their owner only. They hold all that the BMC said, nothing is taken out.
-    type: path
-  from_captures:
-    description:
-      - Read the files C(<machine>.capture.tar.gz) of this directory instead of BMCs. No BMC is contacted.
-      - A machine's document is the one of its capture, interpreted by this version of the collection.
-    type: path
-  dump_dir:
-    description:
-      - Write what is compared with the machine server into this directory before each document is published, as
-        O(baremetal.fleet.device_publish#module:dump_dir) does. The environment variables E(DEBUG_DUMP_FIXTURES) and
-        E(DEBUG_DUMP_DIFFERS) work as there.
-    type: path
-  return_documents:
-    description: Return all documents. They are then all held in memory, and crossing Ansible they take much more. For
-      small fleets.
-    type: bool
-    default: false
-  state_file:
-    description:
-      - File that notes which machines are done. If the sweep is interrupted, the next one with the same file leaves
-        them out.
-      - After a sweep that came to its end the next one begins anew. Machines that failed are not noted as done.
-    type: path
-  spool:
-    description:
-      - Directory for documents that could not be brought to the machine server. The next sweep sends what is in it
-        first.
-      - Default is C(baremetal.fleet/spool) in E(XDG_STATE_HOME), or in C(~/.local/state).
-    type: path
-  progress_file:
-    description:
-      - File that gets a JSON line for every failure and, every O(progress_seconds), for how far the sweep is.
-      - Ansible shows the same lines while the task runs.
-    type: path
-  progress_seconds:
-    description: Seconds between two lines about the progress.
-    type: float
-    default: 10
-  failure_budget:
-    description:
-      - Percentage of machines that may fail before the task counts as failed. Failures are returned as RV(failures) in
-        any case.
-      - When every machine fails the task always fails.
-    type: float
-    default: 100
 extends_documentation_fragment:
   - baremetal.fleet.sweep
-  - baremetal.fleet.sections
+  - baremetal.fleet.reading
   - baremetal.fleet.server
 attributes:
   action_group:
@@ -298,29 +204,8 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
-from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import BMCS, SELECT, SHARED, plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._sweep import SPEC, plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._sweep_run import Client
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import SECTIONS
-
-SPEC = {
-    **BMCS,
-    "select": {"type": "dict", "options": SELECT},
-    "sections": {"type": "list", "elements": "str", "choices": list(SECTIONS)},
-    "concurrency": {"type": "int", "default": 64},
-    "ipmi_threads": {"type": "int", "default": 8},
-    "directory": {"type": "path"},
-    "capture_dir": {"type": "path"},
-    "cache_dir": {"type": "path"},
-    "from_captures": {"type": "path"},
-    "dump_dir": {"type": "path"},
-    "return_documents": {"type": "bool", "default": False},
-    "state_file": {"type": "path"},
-    "spool": {"type": "path"},
-    "progress_file": {"type": "path"},
-    "progress_seconds": {"type": "float", "default": 10},
-    "failure_budget": {"type": "float", "default": 100},
-    **SHARED,
-}
 
 
 def main() -> None:

@@ -16,45 +16,8 @@ description:
   - Makes an image on the network a drive of the machine, through the BMC, and reads back that it is there.
   - A BMC that refuses is asked once more, with the parameters that it says it misses, or with the least.
   - The machine is not told to boot from it. Use M(baremetal.fleet.bmc_boot) with V(cdrom) or V(usb) for that.
-options:
-  state:
-    description:
-      - V(inserted) puts O(image) into one drive. Another image in that drive is ejected first.
-      - >-
-        V(ejected) empties the drive O(slot), or without it the drives of the kind O(media) that hold O(image), or
-        without O(image) all of that
-        kind.
-    type: str
-    choices: [inserted, ejected]
-    default: inserted
-  image:
-    description: URI of the image as the BMC reaches it, for example V(https://server/install.iso). Required for
-      O(state=inserted).
-    type: str
-  media:
-    description: Kind of drive. The first free one is used.
-    type: str
-    choices: [cd, usb, floppy]
-    default: cd
-  slot:
-    description: Id of the virtual medium, where it has to be a certain one.
-    type: str
-  write_protected:
-    description: Whether the machine may not write to the image.
-    type: bool
-    default: true
-  image_username:
-    description: User of the server with the image.
-    type: str
-  image_password:
-    description: Password of O(image_username).
-    type: str
-  verify_timeout:
-    description: Seconds that the BMC has to show the image.
-    type: float
-    default: 60
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.virtual_media
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -66,8 +29,6 @@ attributes:
   idempotent:
     description: Does nothing when the image is there, or the drives are empty, already.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -110,22 +71,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.virtual_media import MEDIA, plan_redfish
-
-SPEC = {
-    "state": {"type": "str", "choices": ["inserted", "ejected"], "default": "inserted"},
-    "image": {"type": "str"},
-    "media": {"type": "str", "choices": list(MEDIA), "default": "cd"},
-    "slot": {"type": "str"},
-    "write_protected": {"type": "bool", "default": True},
-    "image_username": {"type": "str"},
-    "image_password": {"type": "str", "no_log": True},
-    "verify_timeout": {"type": "float", "default": 60},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.virtual_media import CHANGE
 
 
 def main() -> None:
-    run_acting("virtual media", SPEC, plan_redfish)
+    run_acting(CHANGE)
 
 
 if __name__ == "__main__":

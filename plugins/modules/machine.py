@@ -16,84 +16,8 @@ description:
   - Makes a machine's entry in the machine server (C(fleetd)) what the task says it is. The machine itself is not
     touched.
   - Fields that the task does not mention stay as they are. An empty string clears a field.
-options:
-  name:
-    description:
-      - Id of the machine. It becomes its name in the inventory.
-      - Can't be changed later. It may contain slashes.
-    type: str
-    required: true
-    aliases: [id]
-  state:
-    description:
-      - V(present) creates or changes the machine.
-      - V(absent) deletes it together with its device documents. A machine that does not exist is fine.
-    type: str
-    choices: [present, absent]
-    default: present
-  labels:
-    description:
-      - All labels of the machine. Labels that are not listed here are removed; V({}) removes all.
-      - Values are strings. Numbers and booleans are converted, booleans to V(true) and V(false).
-    type: dict
-  site:
-    description: Where the machine stands.
-    type: str
-  rack:
-    description: The rack that it is in.
-    type: str
-  position:
-    description: Its position in the rack.
-    type: str
-  lifecycle:
-    description: State of the machine's life, in your words, for example V(active), V(broken) or V(retired). The server
-      starts with V(active).
-    type: str
-  bmc:
-    description:
-      - How to reach the machine's BMC. Settings that are not given stay as they are.
-      - User name and password are not among them. Playbooks take them from O(bmc.credential), from C(bmc_username) and
-        C(bmc_password), or from the environment variables E(BMC_USERNAME) and E(BMC_PASSWORD).
-    type: dict
-    suboptions:
-      address:
-        description:
-          - Host name or IP address. Needed when the machine has no BMC yet.
-          - A URL V(https://host:port) sets O(bmc.redfish_scheme) and O(bmc.redfish_port), too.
-        type: str
-      mac:
-        description: MAC address of the BMC's network port, in any of the usual notations.
-        type: str
-      drivers:
-        description: Drivers to try, in this order. Those other than V(redfish) and V(ipmi) get their options from
-          inventory variables.
-        type: list
-        elements: str
-        choices: [redfish, ipmi, pdu, wake_on_lan, command, tasks] # written by scripts/check_docs.py
-      redfish_scheme:
-        description: How Redfish is spoken.
-        type: str
-        choices: [https, http]
-      redfish_port:
-        description: TCP port for Redfish.
-        type: int
-      ipmi_port:
-        description: UDP port for IPMI.
-        type: int
-      system:
-        description: Id of the machine's ComputerSystem, where a BMC has several.
-        type: str
-      validate_certs:
-        description: Whether the BMC's certificate is checked.
-        type: bool
-      fingerprint:
-        description: SHA-256 fingerprint of the BMC's certificate in hexadecimal, colons allowed.
-        type: str
-      credential:
-        description: Name of the login that the BMC takes, stored with M(baremetal.fleet.credential). An empty string
-          clears it.
-        type: str
 extends_documentation_fragment:
+  - baremetal.fleet.machine
   - baremetal.fleet.server
 attributes:
   check_mode:
@@ -209,41 +133,13 @@ failure:
       type: dict
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._machine import plan
+from ansible_collections.baremetal.fleet.plugins.module_utils._machine import OPTIONS, plan
 from ansible_collections.baremetal.fleet.plugins.module_utils._server import run_on_server
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.net.client.machines import Machines
 
-BMC = {
-    "address": {"type": "str"},
-    "mac": {"type": "str"},
-    "drivers": {
-        "type": "list",
-        "elements": "str",
-        "choices": ["redfish", "ipmi", "pdu", "wake_on_lan", "command", "tasks"],  # written by scripts/check_docs.py
-    },
-    "redfish_scheme": {"type": "str", "choices": ["https", "http"]},
-    "redfish_port": {"type": "int"},
-    "ipmi_port": {"type": "int"},
-    "system": {"type": "str"},
-    "validate_certs": {"type": "bool"},
-    "fingerprint": {"type": "str"},
-    "credential": {"type": "str"},
-}
-
-SPEC = {
-    "name": {"type": "str", "required": True, "aliases": ["id"]},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "labels": {"type": "dict"},
-    "site": {"type": "str"},
-    "rack": {"type": "str"},
-    "position": {"type": "str"},
-    "lifecycle": {"type": "str"},
-    "bmc": {"type": "dict", "options": BMC},
-}
-
 
 def main() -> None:
-    run_on_server(plan, Machines, SPEC)
+    run_on_server(plan, Machines, OPTIONS)
 
 
 if __name__ == "__main__":

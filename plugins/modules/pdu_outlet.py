@@ -17,33 +17,6 @@ description:
     they are switched.
   - A cycle guarantees power-on. Once the outlet is off, switching on is tried again and again, and if that fails the
     message says so.
-options:
-  outlet:
-    description:
-      - Number of the outlet, as printed on the PDU, or its name, which has to be that of exactly one outlet.
-      - Several are switched one after the other, as the supplies of one machine. It counts as on when all are on, as
-        off when all are off. If one can't be switched off, those before it are switched on again.
-    type: list
-    elements: str
-    required: true
-  state:
-    description: V(on) and V(off) do nothing to an outlet that is so already. V(cycle) switches off, waits
-      O(off_seconds), and switches on.
-    type: str
-    choices: ["on", "off", cycle]
-    required: true
-  outlet_delay:
-    description: Seconds between one outlet and the next.
-    type: float
-    default: 0
-  off_seconds:
-    description: Seconds that O(state=cycle) leaves the outlet off.
-    type: float
-    default: 5
-  verify_timeout:
-    description: Seconds that the PDU has to show the state.
-    type: float
-    default: 30
 extends_documentation_fragment:
   - baremetal.fleet.outlet
 attributes:
@@ -130,22 +103,12 @@ failure:
   sample: {"code": "not_verified", "details": {}}
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import OUTLET
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import outlet_plan
-
-SPEC = {
-    **OUTLET,
-    "outlet": {"type": "list", "elements": "str", "required": True},
-    "state": {"type": "str", "choices": ["on", "off", "cycle"], "required": True},
-    "outlet_delay": {"type": "float", "default": 0},
-    "off_seconds": {"type": "float", "default": 5},
-    "verify_timeout": {"type": "float", "default": 30},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import OUTLET_OPTIONS, outlet_plan
 
 
 def main() -> None:
-    run(outlet_plan, SPEC)
+    run(outlet_plan, OUTLET_OPTIONS)
 
 
 if __name__ == "__main__":

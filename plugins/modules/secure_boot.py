@@ -16,41 +16,8 @@ description:
   - Sets UEFI Secure Boot through the BMC for the next boot, and on request restarts the machine and reads back that it
     took effect.
   - Needs Redfish.
-options:
-  enabled:
-    description: Whether the firmware starts signed software only. Without it that stays as it is.
-    type: bool
-  keys:
-    description:
-      - V(default) enrols the keys that the maker delivers, V(deleted) deletes all. Without it the keys stay as they
-        are.
-      - Secure Boot without keys can't be enabled. That is refused before anything is written.
-      - Many machines change their keys at the next boot only. Without O(reboot=true) that is C(pending), with a
-        warning, and asked for again by the next run.
-    type: str
-    choices: [default, deleted]
-  reboot:
-    description:
-      - Whether to restart the machine when that is needed, so that the settings get effective now, and to wait until
-        they are.
-      - The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A machine
-        that is off is switched on.
-    type: bool
-    default: false
-  graceful_timeout:
-    description: With O(reboot=true), seconds that the operating system has to shut down. With V(0) it is not asked.
-    type: float
-    default: 300
-  verify_timeout:
-    description: Seconds that the BMC has to show what was staged.
-    type: float
-    default: 60
-  apply_timeout:
-    description: With O(reboot=true), seconds that the machine has to apply it and the BMC to show it.
-    type: float
-    default: 1200
 extends_documentation_fragment:
-  - baremetal.fleet.acting
+  - baremetal.fleet.acting.secure_boot
   - baremetal.fleet.bmc
 attributes:
   check_mode:
@@ -62,8 +29,6 @@ attributes:
   idempotent:
     description: Does nothing when it is set already; with O(reboot=true), when it is in effect.
     support: full
-seealso:
-  - module: baremetal.fleet.bmc_power
 """
 
 EXAMPLES = r"""
@@ -127,23 +92,11 @@ failure:
 """
 
 from ansible_collections.baremetal.fleet.plugins.module_utils._acting import run_acting
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.secure_boot import (
-    KEYS,
-    plan_redfish,
-)
-
-SPEC = {
-    "enabled": {"type": "bool"},
-    "keys": {"type": "str", "choices": list(KEYS), "no_log": False},
-    "reboot": {"type": "bool", "default": False},
-    "graceful_timeout": {"type": "float", "default": 300},
-    "verify_timeout": {"type": "float", "default": 60},
-    "apply_timeout": {"type": "float", "default": 1200},
-}
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.acting.secure_boot import CHANGE
 
 
 def main() -> None:
-    run_acting("Secure Boot", SPEC, plan_redfish, required_one_of=[["enabled", "keys"]])
+    run_acting(CHANGE, required_one_of=[["enabled", "keys"]])
 
 
 if __name__ == "__main__":

@@ -16,12 +16,6 @@ description:
   - Sends the magic packet that wakes a machine, as the last resort for one that has no BMC.
   - Nothing answers the packet. With O(probe_host) the module waits until the machine itself answers, and does nothing
     to one that answers already.
-options:
-  wait_timeout:
-    description: With O(probe_host), seconds that the machine has to answer. The packets are sent up to three times in
-      them.
-    type: float
-    default: 300
 extends_documentation_fragment:
   - baremetal.fleet.wake
 attributes:
@@ -81,15 +75,12 @@ failure:
   sample: {"code": "not_verified", "details": {}}
 """
 
-from ansible_collections.baremetal.fleet.plugins.module_utils._bmc_options import WAKE
 from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import run
-from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import wake_plan
-
-SPEC = {**WAKE, "wait_timeout": {"type": "float", "default": 300}}
+from ansible_collections.baremetal.fleet.plugins.module_utils._outlet import WAKE_OPTIONS, wake_plan
 
 
 def main() -> None:
-    run(wake_plan, SPEC)
+    run(wake_plan, WAKE_OPTIONS)
 
 
 if __name__ == "__main__":

@@ -7,26 +7,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.option import Options
 
+_WORDS = ("type", "elements", "required", "choices", "default", "aliases")
 _GROUPS = {
     "bmc": "the options of the BMC",
     "acting": "the machine that is expected",
     "power": "the drivers that are no BMC",
+    "server": "the machine server",
 }
 
 
-def documentation(options: Mapping[str, Any], *groups: str, **more: Any) -> str:
+def documentation(options: Options, *groups: str, plugin: bool = False, **more: Any) -> str:
     """Make the text of a fragment.
 
-    :param options: as ``fleetcore/power/driver.py`` has them.
+    :param options: as ``fleetcore/option.py`` has them, and with ``variable``: one of Ansible's, for a plugin.
     :param groups: of ``module_defaults``, for these options.
+    :param plugin: it runs where Ansible does, and Ansible looks its environment variables up.
     :param more: other parts of the documentation.
     """
-    out: dict[str, Any] = {"options": _documented(options), **more}
+    out: dict[str, Any] = {"options": _documented(options, plugin), **more}
     if groups:
         uses = [f"C(group/baremetal.fleet.{name}) for {_GROUPS[name]}" for name in groups]
         listed = ", ".join(uses[:-1]) + (" and " if len(uses) > 1 else "") + uses[-1]
@@ -38,18 +41,26 @@ def documentation(options: Mapping[str, Any], *groups: str, **more: Any) -> str:
     return str(yaml.safe_dump(out))
 
 
-def _documented(options: Mapping[str, Any]) -> dict[str, Any]:
+def paragraphs(text: str) -> list[str]:
+    """Split a text at its blank lines."""
+    return [" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n")]
+
+
+def _documented(options: Options, plugin: bool) -> dict[str, Any]:
     """Options as Ansible documents them. What only the module itself needs is left out."""
     out: dict[str, Any] = {}
     for name, option in options.items():
-        said = {word: option[word] for word in ("type", "elements", "required", "choices", "default") if word in option}
-        paragraphs = [" ".join(text.split()) for text in inspect.cleandoc(option["description"]).split("\n\n")]
-        if "env" in option:
-            paragraphs.append(
+        said = {word: option[word] for word in _WORDS if word in option}
+        description = paragraphs(option["description"])
+        if plugin:
+            names = {"env": option.get("env"), "vars": option.get("variable")}
+            said.update({source: [{"name": name}] for source, name in names.items() if name})
+        elif "env" in option:
+            description.append(
                 f"Without it, the environment variable E({option['env']}) of the host that runs the module is used."
             )
-        said["description"] = paragraphs if len(paragraphs) > 1 else paragraphs[0]
+        said["description"] = description if len(description) > 1 else description[0]
         if "options" in option:
-            said["suboptions"] = _documented(option["options"])
+            said["suboptions"] = _documented(option["options"], plugin)
         out[name] = said
     return out

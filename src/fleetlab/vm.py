@@ -41,8 +41,9 @@ while :; do /bin/busybox sleep 1000; done
 
 
 def cache_dir() -> Path:
-    """The folder of the kernel from scripts/fetch-guest-kernel: $FLEET_CACHE, or .cache in the repository."""
-    return Path(os.environ.get("FLEET_CACHE") or Path(__file__).parents[2] / ".cache") / "guest"
+    """The folder of the kernel from scripts/fetch-guest-kernel: it is of use to every checkout."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("FLEET_CACHE") or Path(home) / "baremetal-fleet") / "guest"
 
 
 def available() -> tuple[bool, str]:

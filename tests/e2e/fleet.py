@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from warm import warm_fleetd
+
 from fleetlab.process import Child, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -94,7 +96,9 @@ class Fleet:
         return done.stdout
 
     def fleetd(self, *words: str) -> str:
-        return self.run(sys.executable, "-m", "fleetd", *words)
+        done = warm_fleetd().run("fleetd", *words, env={**os.environ, **self.environment()}, cwd=self.workdir)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def module(self, name: str, /, **options: Any) -> dict[str, Any]:
         """Run one module of the collection as the admin, on this host, and return its result."""
@@ -137,7 +141,7 @@ class Fleet:
 
     def runner(self, **settings: object) -> Child:
         """Return `fleetd runner`, not started, quick and with these settings of its section."""
-        defaults = {"poll_seconds": 0.5, "check_seconds": 5, "state_dir": self.workdir / "runner"}
+        defaults = {"poll_seconds": 0.5, "check_seconds": 20, "state_dir": self.workdir / "runner"}
         env = {f"FLEETD_RUNNER__{key.upper()}": str(value) for key, value in {**defaults, **settings}.items()}
         return self._child("runner", "fleetd", "runner", "--inventory", str(INVENTORY), token=self._runner, **env)
 

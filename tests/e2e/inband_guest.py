@@ -9,6 +9,7 @@ of it. QEMU emulates in software, without a display; it is stopped by its own pr
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -119,9 +120,15 @@ def image() -> Path:
 def build() -> Path:
     """Return the guest's disk, with its kernel, initramfs and key beside it; made if it is not there."""
     target = image()
-    if target.exists():
-        return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_suffix(".lock").open("w") as lock:  # another checkout may be making it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            _build(target)
+    return target
+
+
+def _build(target: Path) -> None:
     root = target.with_suffix(".rootfs")
     shutil.rmtree(root, ignore_errors=True)
     try:
@@ -129,8 +136,8 @@ def build() -> Path:
         with log.open("wb") as out:
             done = subprocess.run(
                 ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), *_mirror()],
-                # Nobody needs Debian's own initramfs.
-                env={**os.environ, "INITRD": "No"},
+                # Nobody needs Debian's own initramfs, nor each file on the disk before the next.
+                env={**os.environ, "INITRD": "No", "DPKG_FORCE": "unsafe-io"},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 check=False,
@@ -155,7 +162,6 @@ def build() -> Path:
         fresh.rename(target)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    return target
 
 
 def root(folder: Path) -> None:
@@ -234,7 +240,7 @@ class Login:
         argv = ["ssh", "-p", str(self.port), *self.options.split(), "root@127.0.0.1", command]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
 
-    def wait(self, console: Path, timeout: float = 180.0) -> None:
+    def wait(self, console: Path, timeout: float = 300.0) -> None:
         """Wait for the guest to answer; LabError with the end of its console if it does not."""
         try:
             wait_until(lambda: self.ssh("true") == 0, timeout, "the guest to answer", 0.5)

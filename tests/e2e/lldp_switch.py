@@ -60,7 +60,7 @@ class Switch(Running):
         (self.workdir / "lldpd.conf").write_text(SETTINGS)
         command = ["unshare", "--net", "--uts", "sh", "-c", SCRIPT]
         self._child = Child(command, log=self.workdir / "lldpd.log", cwd=self.workdir, name="lldpd").start()
-        self._child.wait_for((self.workdir / "socket").exists, 20, "it listens")
+        self._child.wait_for((self.workdir / "socket").exists, 60, "it listens")
 
     def plugged(self, command: list[str], mac: str) -> list[str]:
         """`command`, which is QEMU, with one network card more, of that address, in this switch."""

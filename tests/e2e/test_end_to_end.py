@@ -123,7 +123,7 @@ def walk_the_line(fleet: Fleet, machine: Machine, ask: Callable[[Fleet, str], No
         fleet.wait_for(
             DESCRIPTION.format(name),
             lambda answer: answer["PowerCycleState"] == "available",
-            60,
+            120,
             "the runner's word that it can power cycle the machine",
         )
         # Asked to stop, it ends in order.

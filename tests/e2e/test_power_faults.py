@@ -41,7 +41,7 @@ class Site:
         fleet.module("machine", name=name, bmc=bmc)
 
     def runner(self, **variables: float) -> Child:
-        times = {"powercycle_graceful_timeout": 0, "powercycle_off_seconds": 6, "powercycle_verify_timeout": 15}
+        times = {"powercycle_graceful_timeout": 0, "powercycle_off_seconds": 6, "powercycle_verify_timeout": 60}
         return self.fleet.runner(check_seconds=600, extra_vars=json.dumps({**times, **variables}))
 
     def ask(self, why: str) -> str:
@@ -99,7 +99,7 @@ def test_over_redfish_and_libvirt(libvirt: LibvirtLab, libvirt_vm: Machine, doma
         history = libvirt.switched(domain)  # other tests have used it, too
         assert history[-1] == "on"
 
-        with site.runner(powercycle_graceful_timeout=8):
+        with site.runner(powercycle_graceful_timeout=60):
             # The operating system follows the button; then the BMC dies while the machine is off, and comes back.
             request = site.ask("the BMC dies")
             site.until_off(request)
@@ -111,6 +111,7 @@ def test_over_redfish_and_libvirt(libvirt: LibvirtLab, libvirt_vm: Machine, doma
             assert libvirt.switched(domain) == history
             assert "the operating system shut down" in done["steps"][-1]["message"]
 
+        with site.runner(powercycle_graceful_timeout=4):
             # The guest hangs: asked first, then the plug, and both are written down. libvirtd dies while it is off.
             libvirt.suspend(domain)
             request = site.ask("the guest hangs, and libvirtd dies")
@@ -198,7 +199,7 @@ def test_over_ipmi(faulty: tuple[QemuMachine, IpmiSim, Path], tmp_path: Path) ->
             assert pids[-1] is not None, "the machine is on"
             assert pids[-1] != pids[-2], "and has been off"
 
-        with site.runner(powercycle_verify_timeout=12, powercycle_off_seconds=1):
+        with site.runner(powercycle_verify_timeout=20, powercycle_off_seconds=1):
             # The BMC takes six seconds for off, and answers nobody meanwhile.
             (faults / "slow").write_text("1")
             cycled(site.ask("off is slow"), "the power was cut")

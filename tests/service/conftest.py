@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The baremetal.fleet authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all folders below share: they can import `warm`, and their HTTP clients are patient."""
+"""What all folders below share: their HTTP clients are patient."""
 
 from __future__ import annotations
 

@@ -34,6 +34,16 @@ class ConfigError(Failure):
 
 
 @contextlib.contextmanager
+def errors_of(program: str) -> Iterator[None]:
+    """End a program that can't go on with one line; exit code 2 if its settings are the reason."""
+    try:
+        yield
+    except FleetError as error:
+        click.echo(f"fleetd {program}: {error.message}", err=True)
+        sys.exit(2 if error.code == "invalid_input" else 1)
+
+
+@contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn known problems, of the fleet and of the system, into a :class:`Failure`."""
     try:

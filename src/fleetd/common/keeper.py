@@ -6,11 +6,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from fleetcore.errors import ConflictError, FleetError
 
 
+@dataclass
 class SessionKeeper:
     """A thread of heartbeats.
 
@@ -23,37 +25,32 @@ class SessionKeeper:
     :param on_lost: called once, in the thread: stop what is going on.
     """
 
-    def __init__(
-        self,
-        poke: Callable[[], object],
-        interval: float,
-        on_lost: Callable[[], object] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._poke = poke
-        self._interval = interval
-        self._on_lost = on_lost
-        self._clock = clock
-        self._stop = threading.Event()
-        self._lost = threading.Event()
+    poke: Callable[[], object]
+    interval: float
+    on_lost: Callable[[], object] = lambda: None
+    clock: Callable[[], float] = time.monotonic
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _lost: threading.Event = field(default_factory=threading.Event, init=False)
+    _deadline: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
         self._thread = threading.Thread(target=self._loop, name="session-keeper", daemon=True)
-        self._deadline = 0.0
 
     @property
     def lost(self) -> bool:
         """Whether the session is lost: also when the thread has not noticed yet, because the machine slept."""
-        return self._lost.is_set() or self._clock() >= self._deadline
+        return self._lost.is_set() or self.clock() >= self._deadline
 
     def start(self) -> None:
         """Begin; the deadline is ``interval`` from now."""
-        self._deadline = self._clock() + self._interval
+        self._deadline = self.clock() + self.interval
         self._thread.start()
 
     def stop(self) -> None:
         """No more heartbeats. Safe to call twice."""
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(self._interval)
+            self._thread.join(self.interval)
 
     def __enter__(self) -> SessionKeeper:
         self.start()
@@ -65,21 +62,21 @@ class SessionKeeper:
         self.stop()
 
     def _loop(self) -> None:
-        wait = self._interval / 2
+        wait = self.interval / 2
         while not self._stop.wait(wait):
-            sent = self._clock()
+            sent = self.clock()
             if sent >= self._deadline:
                 break
             try:
-                self._poke()
+                self.poke()
             except ConflictError:
                 break
             except FleetError:
                 # The deadline stands; more often than otherwise, but not in a hurry.
-                wait = max(0.0, min(self._interval / 10, self._deadline - self._clock()))
+                wait = max(0.0, min(self.interval / 10, self._deadline - self.clock()))
             else:
-                self._deadline = sent + self._interval
-                wait = self._interval / 2
+                self._deadline = sent + self.interval
+                wait = self.interval / 2
         if not self._stop.is_set():
             self._lost.set()
-            self._on_lost()
+            self.on_lost()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 
 from fleetcore.errors import FatalError, FleetError, TransportError
 from fleetcore.net.retry import ExponentialWait
@@ -17,6 +18,7 @@ def jittered(seconds: float, random: float) -> float:
     return seconds * (0.9 + random / 5)
 
 
+@dataclass
 class Link:
     """Whether the server can be reached: when to try again, and one clear line when that changes.
 
@@ -24,31 +26,23 @@ class Link:
     :param log: name of the logger.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        random: Callable[[], float],
-        *,
-        initial: float = 1.0,
-        maximum: float = 60.0,
-        log: str = "fleetd.runner",
-    ) -> None:
-        self._clock = clock
-        self._random = random
-        self._wait = ExponentialWait(initial, maximum)
-        self._longest = ExponentialWait(maximum, maximum)
-        self._failures = 0
-        self._until = 0.0
-        self._said = ""
-        self._log = logs.get(log)
+    clock: Clock
+    random: Callable[[], float]
+    _: KW_ONLY
+    initial: float = 1.0
+    maximum: float = 60.0
+    log: str = "fleetd.runner"
+    _failures: int = field(default=0, init=False)
+    _until: float = field(default=0.0, init=False)
+    _said: str = field(default="", init=False)
 
     def wait(self) -> float:
         """Seconds until the server may be asked again; 0 when it is up."""
-        return max(0.0, self._until - self._clock.monotonic())
+        return max(0.0, self._until - self.clock.monotonic())
 
     def worked(self) -> None:
         if self._failures:
-            self._log.info("server_back", message="the machine server answers again", failures=self._failures)
+            logs.get(self.log).info("server_back", message="the machine server answers again", failures=self._failures)
         self._failures = 0
         self._until = 0.0
         self._said = ""
@@ -56,11 +50,13 @@ class Link:
     def failed(self, error: FleetError) -> None:
         """Wait longer each time, up to the maximum; at once the maximum when trying again can't help by itself."""
         self._failures += 1
-        wait = self._longest if isinstance(error, FatalError) else self._wait
-        self._until = self._clock.monotonic() + wait.after(self._failures, self._random())
+        wait = ExponentialWait(self.maximum if isinstance(error, FatalError) else self.initial, self.maximum)
+        self._until = self.clock.monotonic() + wait.after(self._failures, self.random())
         if error.code != self._said:
             self._said = error.code
-            self._log.warning("server_down", message=f"{error.message}; going on, and trying again", code=error.code)
+            logs.get(self.log).warning(
+                "server_down", message=f"{error.message}; going on, and trying again", code=error.code
+            )
 
     def told(self, say: Callable[[], object], refused: Callable[[FleetError], object]) -> bool:
         """Say something to the server unless it is down; whether it has heard it.

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -100,6 +100,17 @@ class ServerAddress(BaseModel):
         return explicit or os.environ.get("FLEETD_URL") or self.url or f"http://{self.listen}"
 
 
+class ServerAccess(Section):
+    """How a program reaches the machine server."""
+
+    server_url: str | None = Field(
+        default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
+    )
+    token: SecretStr | None = Field(default=None, description="token of the program's scope; default: $FLEETD_TOKEN")
+    ca_path: str | None = Field(default=None, description="CA certificates for the server; default: the system's")
+    validate_certs: bool = Field(default=True, description="verify the server's certificate")
+
+
 class ProgramSettings(BaseSettings):
     """The sections that one program reads, as attributes."""
 
@@ -158,12 +169,12 @@ def load(
     """Read, merge and check the sections that ``model`` has.
 
     :param file: the file, or None to look for it.
-    :param overrides: from the command line: ``{section: {key: value}}``; values that are None are not given.
+    :param overrides: from the command line: ``{section: {key: value}}``; values that are None or () are not given.
     :raises ConfigError: see there.
     """
     path = find_file(file)
     given = {
-        section: {key: value for key, value in values.items() if value is not None}
+        section: {key: value for key, value in values.items() if value not in (None, ())}
         for section, values in (overrides or {}).items()
     }
     given = {section: values for section, values in given.items() if values}

@@ -31,8 +31,9 @@ from fleetcore.net.http import HttpClient, HttpOptions
 from rich.console import Console
 from rich.markup import escape
 
+from fleetd.common.commandline import print_table
 from fleetd.demo.guard import DemoError, guarded, own_directory
-from fleetd.demo.members import Member, VirtualBmcs, fleet_table
+from fleetd.demo.members import FLEET, Member, VirtualBmcs, fleet_rows
 
 COLLECTION = Path("ansible_collections", "baremetal", "fleet")
 _TOKEN = "admin.token"  # noqa: S105 (a file's name)
@@ -194,7 +195,7 @@ class Demo:
             raise DemoError(f"no device document of {', '.join(missing)} arrived", self.directory / "collect.log")
 
     def _show(self) -> None:
-        self.console.print(fleet_table(self._server))
+        print_table(fleet_rows(self._server), FLEET, right=range(4, 8))
 
     def _request(self) -> None:
         for member in self.members:

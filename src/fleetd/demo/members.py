@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fleetcore.errors import NotFound
 from fleetcore.net.client.server import ServerClient
 from rich.markup import escape
-from rich.table import Table
 
 from fleetd.demo.guard import DemoError
 
@@ -124,26 +122,15 @@ def _redfish(bmc: Any) -> dict[str, Any]:
     return data | ({"fingerprint": bmc.fingerprint} if bmc.spec.tls else {})
 
 
-def fleet_table(server: ServerClient) -> Table:
-    """Show what the server knows of each machine."""
-    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-    for heading, justify in (
-        ("Machine", "left"), ("Vendor", "left"), ("Model", "left"), ("Serial", "left"), ("CPUs", "right"),
-        ("Memory", "right"), ("Drives", "right"), ("NICs", "right"), ("BMC", "left"), ("Power", "left"),
-    ):  # fmt: skip
-        table.add_column(heading, justify=justify, no_wrap=heading not in ("Vendor", "Model"))  # type: ignore[arg-type]
+FLEET = ("Machine", "Vendor", "Model", "Serial", "CPUs", "Memory", "Drives", "NICs", "BMC", "Power")
+
+
+def fleet_rows(server: ServerClient) -> Iterator[list[object]]:
+    """What the server knows of each machine, in the columns of ``FLEET``."""
     for machine in server.machines():
-        device = machine["device"] or {}
-        bmc = machine["bmc"] or {}
-        try:
-            power = str(server.device(machine["id"]).get("power_state") or "-")
-        except NotFound:
-            power = "-"
-        memory = device.get("memory_bytes")
-        table.add_row(
-            machine["id"], *(str(device.get(key) or "-") for key in ("vendor", "model", "serial", "cpus")),
-            f"{memory / 2**30:.0f} GiB" if memory else "-",
-            *(str(device.get(key) or "-") for key in ("drives", "nics")),
-            str((bmc.get("drivers") or ["?"])[0]), power,
-        )  # fmt: skip
-    return table
+        device, bmc = machine["device"] or {}, machine["bmc"] or {}
+        known = [str(device.get(name) or "-") for name in ("vendor", "model", "serial", "cpus")]
+        memory = f"{device['memory_bytes'] / 2**30:.0f} GiB" if device.get("memory_bytes") else "-"
+        counts = [str(device.get(name) or "-") for name in ("drives", "nics")]
+        driver, power = (bmc.get("drivers") or ["?"])[0], device.get("power_state") or "-"
+        yield [machine["id"], *known, memory, *counts, driver, power]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from fleetcore.errors import FleetError
@@ -19,7 +20,10 @@ from fleetd.monitor.adapters.outbox import Outboxes
 from fleetd.monitor.config import MonitorSettings
 from fleetd.monitor.core import Flags, Host, Published
 
+_log = logs.get("fleetd.monitor")
 
+
+@dataclass
 class Agent:
     """Reports the machine and notices what becomes of its description.
 
@@ -27,120 +31,113 @@ class Agent:
     :param wall: seconds since the epoch.
     """
 
-    def __init__(
-        self,
-        host: Host,
-        settings: MonitorSettings,
-        *,
-        machine: ThisMachine,
-        documents: Collector,
-        memory: FileMemory,
-        outbox: Outboxes,
-        describe: Callable[[], Mapping[str, Any]],
-        heard: Callable[[str], None],
-        clock: Clock,
-        wall: Callable[[], float],
-        random: Callable[[], float],
-    ) -> None:
-        self._host = host
-        self._settings = settings
-        self._machine = machine
-        self._documents = documents
-        self._memory = memory
-        self._outbox = outbox
-        self._describe = describe
-        self._heard = heard
-        self._clock = clock
-        self._wall = wall
-        self._random = random
-        self._log = logs.get("fleetd.monitor")
-        self._published = memory.load()
-        self._flags: Flags | None = None
-        self._description: Mapping[str, Any] | None = None
-        self._said = ""
-        now = clock.monotonic()
+    host: Host
+    settings: MonitorSettings
+    _: KW_ONLY
+    machine: ThisMachine
+    documents: Collector
+    memory: FileMemory
+    outbox: Outboxes
+    describe: Callable[[], Mapping[str, Any]]
+    heard: Callable[[str], None]
+    clock: Clock
+    wall: Callable[[], float]
+    random: Callable[[], float]
+    _flags: Flags | None = field(default=None, init=False)
+    _description: Mapping[str, Any] | None = field(default=None, init=False)
+    _said: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        self._published = self.memory.load()
+        now = self.clock.monotonic()
         self._event_due = self._look_due = self._poll_due = now
         self._device_due = now + self._until_document()
 
     def event(self) -> dict[str, Any]:
         """The event that would be sent now."""
-        flags, dropped = self._machine.flags(), self._outbox.spool.dropped
-        server = self._machine.server()
+        flags, dropped = self.machine.flags(), self.outbox.spool.dropped
+        server = self.machine.server()
         if self._published is not None:
             server = core.with_failed_drives(server, self._published.failed_drives)
-        return core.event(self._host, self._machine.standalone(), server, flags, dropped)
+        return core.event(self.host, self.machine.standalone(), server, flags, dropped)
 
     def description_changed(self) -> None:
         """Look at the description with the next step. From any thread."""
-        self._poll_due = self._clock.monotonic()
+        self._poll_due = self.clock.monotonic()
 
     def step(self, stop: Callable[[], bool] = lambda: False) -> float:
         """Do what is due; the seconds until something is due again. A server that is away is no error."""
         self._look()
         if self._is_due(self._event_due):
-            self._event_due = self._after(jittered(self._settings.event_seconds, self._random()))
-            self._outbox.offer("event", self.event())
+            self._event_due = self._after(jittered(self.settings.event_seconds, self.random()))
+            self.outbox.offer("event", self.event())
         self._document()
-        self._outbox.flush(stop)
+        self.outbox.flush(stop)
         if self._is_due(self._poll_due):
             # First the time: a change that is told while the description is on its way is looked at again.
-            self._poll_due = self._after(jittered(self._settings.poll_seconds, self._random()))
+            self._poll_due = self._after(jittered(self.settings.poll_seconds, self.random()))
             self._poll()
         due = [self._event_due, self._look_due, self._poll_due]
-        retry = self._outbox.wait()
+        retry = self.outbox.wait()
         if retry is not None:
             due.append(self._after(retry))
-        if self._settings.device_seconds and not self._documents.busy:
+        if self._collects():
             due.append(self._device_due)
-        return max(0.0, min(due) - self._clock.monotonic())
+        return max(0.0, min(due) - self.clock.monotonic())
 
     def _look(self) -> None:
         """An event is due at once when an operator or the machine's software says something else than before."""
         if not self._is_due(self._look_due):
             return
-        self._look_due = self._after(self._settings.look_seconds)
-        flags = self._machine.flags()
+        self._look_due = self._after(self.settings.look_seconds)
+        flags = self.machine.flags()
         if self._flags is not None and flags != self._flags:
-            self._log.info("flags_changed", forced_quarantine=flags.forced_quarantine, busy=flags.busy)
-            self._event_due = self._clock.monotonic()
+            _log.info("flags_changed", forced_quarantine=flags.forced_quarantine, busy=flags.busy)
+            self._event_due = self.clock.monotonic()
         self._flags = flags
 
+    def publish(self, document: Mapping[str, Any]) -> bool:
+        """Hand a device document over. True if it has left."""
+        self._published = Published(self.wall(), core.failed_drives(document))
+        self.memory.save(self._published)
+        return self.outbox.offer("device", document)
+
     def _document(self) -> None:
-        ready = self._documents.take()
-        if ready is not None:
-            self._published = Published(self._wall(), core.failed_drives(ready))
-            self._memory.save(self._published)
-            if self._outbox.offer("device", ready):
-                self._log.info("device_published", seconds=(ready.get("stats") or {}).get("seconds"))
-        if self._settings.device_seconds and not self._documents.busy and self._is_due(self._device_due):
+        ready = self.documents.take()
+        if ready is not None and self.publish(ready):
+            _log.info("device_published", seconds=(ready.get("stats") or {}).get("seconds"))
+        if self._collects() and self._is_due(self._device_due):
             self._device_due = self._after(
-                max(1.0, self._settings.device_seconds + self._settings.device_splay_seconds * self._random())
+                max(1.0, self.settings.device_seconds + self.settings.device_splay_seconds * self.random())
             )
-            self._documents.start()
+            self.documents.start()
 
     def _until_document(self) -> float:
-        own = self._settings
+        own = self.settings
         last = None if self._published is None else self._published.at
-        return core.next_document(last, self._wall(), own.device_seconds, own.device_splay_seconds, self._random())
+        return core.next_document(last, self.wall(), own.device_seconds, own.device_splay_seconds, self.random())
 
     def _poll(self) -> None:
         try:
-            found = self._describe()
+            found = self.describe()
         except FleetError as error:
             if error.code != self._said:
                 self._said = error.code
-                self._log.info("description_unknown", code=error.code, message=error.message)
+                _log.info("description_unknown", code=error.code, message=error.message)
             return
         self._said = ""
         changes = core.description_changes(self._description, found)
         for name, value in changes:
-            self._log.info("description_changed", what=name, value=value)
+            _log.info("description_changed", what=name, value=value)
         if changes or self._description is None:
-            self._heard(json.dumps(found))  # ASCII: half a surrogate pair could not be written
+            self.heard(json.dumps(found))  # ASCII: half a surrogate pair could not be written
         self._description = found
 
+    def _collects(self) -> bool:
+        return self.settings.device_seconds > 0 and not self.documents.busy
+
     def _is_due(self, at: float) -> bool:
-        return at <= self._clock.monotonic()
+        return at <= self.clock.monotonic()
 
     def _after(self, seconds: float) -> float:
-        return self._clock.monotonic() + seconds
+        return self.clock.monotonic() + seconds

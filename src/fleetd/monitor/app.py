@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from fleetcore.host.spool import Spool
 from fleetcore.net.client.base import check_id
 from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
-from fleetcore.ports import Clock
 
 import fleetd
 from fleetd.common import logs
@@ -31,10 +31,10 @@ from fleetd.monitor.adapters.documents import Collector
 from fleetd.monitor.adapters.follow import Follower
 from fleetd.monitor.adapters.hook import Hook
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
-from fleetd.monitor.adapters.outbox import KINDS, Outboxes, senders
+from fleetd.monitor.adapters.outbox import DEVICE, EVENT, KINDS, Outboxes
 from fleetd.monitor.agent import Agent
 from fleetd.monitor.config import MonitorSettings, Settings
-from fleetd.monitor.core import Host, Published
+from fleetd.monitor.core import Host
 
 _LONGEST_PAUSE = 30.0  # between two attempts to reach the server
 _STOP_SECONDS = 2.0  # a stop waits so long for what is being sent
@@ -71,22 +71,21 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
             state_dir / "spool", "monitor.state_dir", kinds=KINDS, max_items=own.spool_items, max_bytes=own.spool_bytes
         )
         links = {kind: Link(clock, random.random, log="fleetd.monitor", maximum=_LONGEST_PAUSE) for kind in KINDS}
-        outbox = Outboxes(spool, senders(client, host.name), links)
-        memory = FileMemory(state_dir / "published.json")
-        machine = ThisMachine(own)
-        if once:
-            return _once(own, host, machine, memory, outbox, device=device)
+        publish = partial(client.publish_device, host.name, source="inband")
+        outbox = Outboxes(spool, {EVENT: client.post_event, DEVICE: publish}, links)
         wake, stop = threading.Event(), threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        collector = _collector(own, wake.set)
         agent = Agent(
             host,
             own,
-            machine=machine, documents=collector, memory=memory, outbox=outbox,
+            machine=ThisMachine(own), documents=_collector(own, wake.set),
+            memory=FileMemory(state_dir / "published.json"), outbox=outbox,
             describe=lambda: client.description(host.name), heard=Hook(own.on_description).notify,
             clock=clock, wall=time.time, random=random.random,
         )  # fmt: skip
+        if once:
+            return _once(agent, device=device)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
 
         def told() -> None:
             agent.description_changed()
@@ -95,30 +94,22 @@ def run(settings: Settings, *, once: bool = False, device: bool = False) -> bool
         follower = Follower(lambda: client.description_updates(host.name, http, own.quiet_seconds), told, random.random)
         log.info("monitor_started", server=url, machine=host.name, spooled=len(spool), dropped=spool.dropped)
         follower.start()
-        _work(agent, outbox, collector, clock, wake=wake, stop=stop)
+        _work(agent, wake, stop)
         follower.stop()
         log.info("monitor_stopped", spooled=len(spool), dropped=spool.dropped)
         return True
 
 
-def _once(
-    own: MonitorSettings, host: Host, machine: ThisMachine, memory: FileMemory, outbox: Outboxes, *, device: bool
-) -> bool:
+def _once(agent: Agent, *, device: bool) -> bool:
     """Send what waits, an event, and if wanted a device document; True if all of it arrived."""
-    last = memory.load()
-    server = core.with_failed_drives(machine.server(), last.failed_drives if last else {})
-    event = core.event(host, machine.standalone(), server, machine.flags(), outbox.spool.dropped)
-    arrived = outbox.offer("event", event)
-    document = _collector(own).collect() if device else None
-    if document is not None:
-        memory.save(Published(time.time(), core.failed_drives(document)))
-        arrived = outbox.offer("device", document) and arrived
-    return arrived and not outbox.refused and (document is not None or not device)
+    arrived = agent.outbox.offer("event", agent.event())
+    if device:
+        document = agent.documents.collect()
+        arrived = document is not None and agent.publish(document) and arrived
+    return arrived and not agent.outbox.refused
 
 
-def _work(
-    agent: Agent, outbox: Outboxes, collector: Collector, clock: Clock, *, wake: threading.Event, stop: threading.Event
-) -> None:
+def _work(agent: Agent, wake: threading.Event, stop: threading.Event) -> None:
     """Step by step in a thread until ``stop``, which a request that is under way must not hold up."""
     crashed: list[BaseException] = []
 
@@ -127,8 +118,8 @@ def _work(
             while not stop.is_set():
                 wake.wait(agent.step(stop.is_set))
                 wake.clear()
-            end = clock.monotonic() + _STOP_SECONDS
-            outbox.flush(lambda: clock.monotonic() > end)
+            end = agent.clock.monotonic() + _STOP_SECONDS
+            agent.outbox.flush(lambda: agent.clock.monotonic() > end)
         except BaseException as error:  # noqa: BLE001 - told to the main thread, which ends the process
             crashed.append(error)
             stop.set()
@@ -137,10 +128,10 @@ def _work(
     worker.start()
     stop.wait()
     wake.set()
-    collector.close()
+    agent.documents.close()
     worker.join(_STOP_SECONDS)
     if worker.is_alive():
-        outbox.keep_flying()
+        agent.outbox.keep_flying()
     if crashed:
         raise crashed[0]
 

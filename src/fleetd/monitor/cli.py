@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
-from fleetcore.errors import FleetError
 
-from fleetd.common.commandline import load_settings
+from fleetd.common.commandline import errors_of, load_settings
 
 
 @click.command("monitor")
@@ -22,17 +22,7 @@ from fleetd.common.commandline import load_settings
 @click.option("--print", "show", is_flag=True, help="Print what would be sent, send nothing.")
 @click.option("--device", is_flag=True, help="With --once or --print: a device document, too.")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    *,
-    machine: str | None,
-    server_url: str | None,
-    token_file: Path | None,
-    state_dir: Path | None,
-    once: bool,
-    show: bool,
-    device: bool,
-) -> None:
+def command(ctx: click.Context, /, *, once: bool, show: bool, device: bool, **given: Any) -> None:
     """Report this machine to the machine server: events, device documents, and what becomes of its description.
 
     The token comes from a file (--token-file, monitor.token_file), the configuration (monitor.token) or $FLEETD_TOKEN,
@@ -41,19 +31,15 @@ def command(
 
     SIGTERM: send what is on its way, keep the rest in the spool, exit.
     """
-    given = {"machine": machine, "server_url": server_url, "token_file": token_file, "state_dir": state_dir}
     from fleetd.monitor import app  # noqa: PLC0415
     from fleetd.monitor.config import Settings  # noqa: PLC0415
 
     settings = load_settings(ctx, Settings, monitor=given)
     if device and not (once or show):
         raise click.UsageError("--device needs --once or --print; otherwise monitor.device_seconds says when")
-    try:
+    with errors_of("monitor"):
         if show:
             click.echo(json.dumps(app.report(settings, device=device), indent=2, ensure_ascii=False))
             return
         done = app.run(settings, once=once, device=device)
-    except FleetError as error:
-        click.echo(f"fleetd monitor: {error.message}", err=True)
-        sys.exit(2 if error.code == "invalid_input" else 1)
     sys.exit(0 if done else 1)

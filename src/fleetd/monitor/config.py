@@ -5,24 +5,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from fleetd.common.settings import ProgramSettings, Section, ServerAddress
+from fleetd.common.settings import ProgramSettings, ServerAccess, ServerAddress
 
 
-class MonitorSettings(Section):
+class MonitorSettings(ServerAccess):
     """Options of ``fleetd monitor``: which machine this is, where the server is, how often it reports."""
 
     machine: str | None = Field(default=None, description="id of this machine; default: its host name")
-    server_url: str | None = Field(
-        default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
-    )
-    token: SecretStr | None = Field(
-        default=None, description="token of scope agent for this machine; default: token_file, else $FLEETD_TOKEN"
-    )
-    token_file: Path | None = Field(default=None, description="file that holds the token")
-    ca_path: str | None = Field(default=None, description="CA certificates for the server; default: the system's")
-    validate_certs: bool = Field(default=True, description="verify the server's certificate")
+    token_file: Path | None = Field(default=None, description="file that holds the token, if `token` does not")
     request_seconds: float = Field(default=10.0, ge=0.1, le=600, description="time-out of one request")
     state_dir: Path = Field(default=Path("fleetd-monitor"), description="the spool; one monitor per directory")
     event_seconds: float = Field(default=30.0, ge=0.1, le=86400, description="time between two events")

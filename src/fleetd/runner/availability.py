@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.errors import FleetError
@@ -21,6 +22,7 @@ RUN_PREFIX = "check-"
 RETRY_SECONDS = 15.0
 
 
+@dataclass
 class AvailabilityDuty:
     """See :class:`fleetd.runner.loop.Duty`.
 
@@ -34,19 +36,20 @@ class AvailabilityDuty:
     name = "availability"
     finish_before_stop = False
 
-    def __init__(self, settings: RunnerSettings, tools: Tools, server: HttpWorkServer) -> None:
-        self._tools = tools
-        self._settings = settings
-        self._server = server
-        self._next_check = 0.0
-        self._run: str | None = None
-        self._ending = {run for run in tools.runner.known() if run.startswith(RUN_PREFIX)}  # of earlier lives
-        self._states: dict[str, str] = {}
-        self._untold: dict[str, str] = {}
-        self._said = ""
-        self._doubted: frozenset[str] = frozenset()  # what was gone at the last look, if it was too much to be believed
-        self.served: Mapping[str, Mapping[str, Any]] = {}  # with their host variables
-        self.failures = 0
+    settings: RunnerSettings
+    tools: Tools
+    server: HttpWorkServer
+    served: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, init=False)  # with their host variables
+    failures: int = field(default=0, init=False)
+    _next_check: float = field(default=0.0, init=False)
+    _run: str | None = field(default=None, init=False)
+    _states: dict[str, str] = field(default_factory=dict, init=False)
+    _untold: dict[str, str] = field(default_factory=dict, init=False)
+    _said: str = field(default="", init=False)
+    _doubted: frozenset[str] = field(default=frozenset(), init=False)  # gone at the last look, too many to believe
+
+    def __post_init__(self) -> None:
+        self._ending = {run for run in self.tools.runner.known() if run.startswith(RUN_PREFIX)}  # of earlier lives
 
     @property
     def busy(self) -> bool:
@@ -55,36 +58,36 @@ class AvailabilityDuty:
     def step(self, *, accept_work: bool) -> float:
         if self._run is not None:
             self._collect(self._run)
-        elif accept_work and self._tools.clock.monotonic() >= self._next_check:
+        elif accept_work and self.tools.clock.monotonic() >= self._next_check:
             self._check()
         self._tell()
         if self._run is not None:
             return 0.3
         return (
-            max(self._tools.link.wait(), 0.3)
+            max(self.tools.link.wait(), 0.3)
             if self._untold
-            else max(0.0, self._next_check - self._tools.clock.monotonic())
+            else max(0.0, self._next_check - self.tools.clock.monotonic())
         )
 
     def _check(self) -> None:
-        settings = self._settings
-        for old in [run for run in self._ending if self._tools.runner.progress(run).finished]:
-            self._tools.runner.discard(old)
+        settings = self.settings
+        for old in [run for run in self._ending if self.tools.runner.progress(run).finished]:
+            self.tools.runner.discard(old)
             self._ending.discard(old)
         served = self._select()
-        self._next_check = self._tools.in_about(settings.check_seconds if served else RETRY_SECONDS)
+        self._next_check = self.tools.in_about(settings.check_seconds if served else RETRY_SECONDS)
         if not served:
             self.failures += 1
             return
         if "powercycle" not in settings.processes:
             self.served = served
             return
-        known = set(self._tools.journal.served()) | self.served.keys()
+        known = set(self.tools.journal.served()) | self.served.keys()
         gone = frozenset(known - served.keys())
         doubtful = len(gone) > len(known) / 2 and gone != self._doubted
         self._doubted = gone if doubtful else frozenset()
         if doubtful:
-            self._tools.log.error(
+            self.tools.log.error(
                 "inventory_shrunk", gone=len(gone), left=len(served),
                 message="more than half of the machines left the inventory: nothing is told of them before the next "
                 "look finds the same",
@@ -92,29 +95,29 @@ class AvailabilityDuty:
         else:
             self._untold.update(dict.fromkeys(sorted(gone), "not_available"))
         if served.keys() != self.served.keys():
-            self._tools.log.info("serving", machines=len(served), gone=sorted(gone)[:100])
+            self.tools.log.info("serving", machines=len(served), gone=sorted(gone)[:100])
         self.served = served
         self._untold = {m: s for m, s in self._untold.items() if s != "not_available" or m not in served}
         self._states = {m: s for m, s in self._states.items() if m in served}
-        self._tools.journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
-        run = f"{RUN_PREFIX}{self._tools.new_id()}"
+        self.tools.journal.save_served(sorted(served.keys() | self._untold.keys() | self._doubted))
+        run = f"{RUN_PREFIX}{self.tools.new_id()}"
         hosts = tuple(sorted(served))
         check = PlaybookRun(
             run, settings.check_playbook, tuple(settings.inventory), hosts, CHECK_MODULES, settings.extra_vars
         )
-        if self._tools.start(self.name, check):
+        if self.tools.start(self.name, check):
             self._run = run
 
     def _select(self) -> dict[str, Mapping[str, Any]]:
-        settings = self._settings
+        settings = self.settings
         try:
-            hosts = self._tools.runner.hosts(settings.inventory, settings.pattern, variables_of(settings.waves))
+            hosts = self.tools.runner.hosts(settings.inventory, settings.pattern, variables_of(settings.waves))
         except FleetError as error:
             self._say("inventory_failed", error.message)
             return {}
         names, inexact = core.exact_names(hosts)
         if inexact:
-            self._tools.log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
+            self.tools.log.warning("names_refused", machines=inexact, message="these names can't be targeted exactly")
         if not names:
             self._say(
                 "nothing_selected", f"pattern {settings.pattern!r} selects no host of {', '.join(settings.inventory)}"
@@ -126,10 +129,10 @@ class AvailabilityDuty:
     def _say(self, event: str, message: str) -> None:
         if message != self._said:
             self._said = message
-            self._tools.log.error(event, message=message, served=len(self.served))
+            self.tools.log.error(event, message=message, served=len(self.served))
 
     def _collect(self, run: str) -> None:
-        progress = self._tools.runner.progress(run)
+        progress = self.tools.runner.progress(run)
         ambiguous = machines_of_one_bmc(self.served)
         for outcome in progress.outcomes:
             if outcome.host in ambiguous:
@@ -143,24 +146,24 @@ class AvailabilityDuty:
                 self._note(machine, "in_error", progress.problem or "the check gave no result")
             # All of them once per check, so that a server that lost its state learns it again.
             self._untold.update({m: s for m, s in self._states.items() if m in self.served})
-            self._tools.runner.discard(run)
+            self.tools.runner.discard(run)
             self._run = None
             for state in ("available", "in_error"):
-                self._tools.metrics.controllers.labels(state).set(list(self._states.values()).count(state))
+                self.tools.metrics.controllers.labels(state).set(list(self._states.values()).count(state))
 
     def _note(self, machine: str, state: str, why: Any) -> None:
         if self._states.get(machine) == state:
             return
         self._states[machine] = self._untold[machine] = state
         if state == "available":
-            self._tools.log.info("controller_available", machine=machine)
+            self.tools.log.info("controller_available", machine=machine)
         else:
-            self._tools.log.warning("controller_in_error", machine=machine, message=why)
+            self.tools.log.warning("controller_in_error", machine=machine, message=why)
 
     def _tell(self) -> None:
-        if self._untold and self._tools.link.told(
-            lambda: self._server.availability(self._untold),
-            lambda error: self._tools.log.error("report_refused", message=error.message),
+        if self._untold and self.tools.link.told(
+            lambda: self.server.availability(self._untold),
+            lambda error: self.tools.log.error("report_refused", message=error.message),
         ):
             self._untold.clear()
-            self._tools.journal.save_served(sorted(self.served.keys() | self._doubted))
+            self.tools.journal.save_served(sorted(self.served.keys() | self._doubted))

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
-from fleetcore.errors import FleetError
 
-from fleetd.common.commandline import load_settings
+from fleetd.common.commandline import errors_of, load_settings
 
 
 @click.command("runner")
@@ -24,15 +24,7 @@ from fleetd.common.commandline import load_settings
     "--once", is_flag=True, help="Check, poll once, finish what that started, then exit (1 if anything failed)."
 )
 @click.pass_context
-def command(
-    ctx: click.Context,
-    inventory: tuple[str, ...],
-    pattern: str | None,
-    server_url: str | None,
-    state_dir: Path | None,
-    processes: str | None,
-    once: bool,
-) -> None:
+def command(ctx: click.Context, /, *, once: bool, **given: Any) -> None:
     """Do the work that the server has for the machines of an inventory, with the playbooks of baremetal.fleet.
 
     Without --process that is power cycles; collect_oob, collect_inband and processes of your own (runner.definitions)
@@ -44,20 +36,10 @@ def command(
     SIGTERM: take no new work, finish running cycles, exit. A second one: exit at once; running cycles finish by
     themselves and are picked up at the next start.
     """
-    given = {
-        "inventory": list(inventory) or None,
-        "pattern": pattern,
-        "server_url": server_url,
-        "state_dir": state_dir,
-        "processes": processes,
-    }
     from fleetd.runner import app  # noqa: PLC0415
     from fleetd.runner.config import Settings  # noqa: PLC0415
 
     settings = load_settings(ctx, Settings, runner=given)
-    try:
+    with errors_of("runner"):
         done = app.run(settings, once=once)
-    except FleetError as error:
-        click.echo(f"fleetd runner: {error.message}", err=True)
-        sys.exit(2 if error.code == "invalid_input" else 1)
     sys.exit(0 if done else 1)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from fleetd.common.settings import Listen, ProgramSettings, Section, ServerAddress
+from fleetd.common.settings import Listen, ProgramSettings, Section, ServerAccess, ServerAddress
 
 
 class WaveSettings(Section):
@@ -36,6 +36,8 @@ class WaveSettings(Section):
 class AwxSettings(Section):
     """AWX, where the playbooks run with ``executor: awx``."""
 
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     url: str | None = Field(default=None, description="address of AWX, for example https://awx.example")
     token_file: Path | None = Field(default=None, description="file with an OAuth2 token that may launch the templates")
     ca_path: str | None = Field(default=None, description="CA certificates for AWX; default: the system's")
@@ -46,11 +48,6 @@ class AwxSettings(Section):
         description="jobs ask the machine server whether the claim still holds; "
         "the template needs FLEETD_URL and FLEETD_TOKEN",
     )
-
-    @field_validator("templates", mode="before")
-    @classmethod
-    def _numbers(cls, value: Any) -> Any:
-        return {name: str(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 class ProcessSettings(Section):
@@ -83,7 +80,7 @@ _PROCESSES: dict[str, dict[str, Any]] = {
 }
 
 
-class RunnerSettings(Section):
+class RunnerSettings(ServerAccess):
     """Options of ``fleetd runner``: which machines it serves, where the server is, how often and how patiently."""
 
     inventory: list[str] = Field(
@@ -93,12 +90,6 @@ class RunnerSettings(Section):
         default="all", description="Ansible host pattern that narrows the inventory; empty selects nothing"
     )
     name: str | None = Field(default=None, description="of its session on the server; default: the host's name")
-    server_url: str | None = Field(
-        default=None, description="the machine server; default: $FLEETD_URL, else server.url or .listen"
-    )
-    token: SecretStr | None = Field(default=None, description="token of scope runner; default: $FLEETD_TOKEN")
-    ca_path: str | None = Field(default=None, description="CA certificates for the server; default: the system's")
-    validate_certs: bool = Field(default=True, description="verify the server's certificate")
     state_dir: Path = Field(
         default=Path("fleetd-runner"), description="the journal and the runs; one runner per directory"
     )

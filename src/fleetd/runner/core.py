@@ -11,7 +11,7 @@ from typing import Any
 from fleetcore.net.retry import ExponentialWait
 from fleetcore.ports import PowerState, PowerWait
 
-from fleetd.runner.ports import Entry, EntryState, HostOutcome, Wanted
+from fleetd.runner.ports import Entry, EntryState, HostOutcome, RunProgress, Wanted, problem
 
 OWNED = frozenset({EntryState.RUNNING, EntryState.UNKNOWN, EntryState.VERIFIED, EntryState.FAILED})
 """States in which a request is this runner's: nobody else should get it."""
@@ -166,22 +166,32 @@ def steps_of(power: Mapping[str, Any]) -> list[tuple[PowerState, str]]:
     return [(state, found[state]) for state in _READ_BACK.values() if state in found]
 
 
+def after_run(entry: Entry, outcome: HostOutcome | None, progress: RunProgress, now: float) -> Entry:
+    """The entry once its host has an outcome, or its run has ended without one."""
+    if outcome is None and progress.launched:
+        return replace(entry, state=EntryState.UNKNOWN, changed_at=now)
+    if outcome is None and not progress.problem:
+        # Recorded, never started: nothing was done, so it is as if it had not been taken.
+        untaken = replace(entry, state=EntryState.WAITING, attempts=entry.attempts - 1, not_before=0.0)
+        return replace(untaken, changed_at=now)
+    failed = HostOutcome(entry.machine, False, {}, problem("not_started", progress.problem))
+    return settle(entry, outcome or failed, now)
+
+
 def settle(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
     """The entry after its host's outcome: verified, failed, or unknown if the machine may be off."""
+    power = dict(outcome.result.get("power") or {})
+    if outcome.ok and power.get("verified"):
+        return _ended(entry, EntryState.VERIFIED, now, power=power)
     if outcome.ok:
-        power = dict(outcome.result.get("power") or {})
-        if power.get("verified"):
-            return replace(entry, state=EntryState.VERIFIED, changed_at=now, detail={**_steps(entry), "power": power})
-        error: Mapping[str, Any] = {
-            "code": "not_verified",
-            "message": "the playbook ended without a verified power cycle",
-            "details": {},
-        }
-        return replace(entry, state=EntryState.FAILED, changed_at=now, detail={**_steps(entry), "error": dict(error)})
-    detail = {**_steps(entry), "error": dict(outcome.error)}
-    if _may_be_off(outcome):
-        return replace(entry, state=EntryState.UNKNOWN, changed_at=now, detail=detail)
-    return replace(entry, state=EntryState.FAILED, changed_at=now, detail=detail)
+        error = problem("not_verified", "the playbook ended without a verified power cycle")
+        return _ended(entry, EntryState.FAILED, now, error=error)
+    state = EntryState.UNKNOWN if _may_be_off(outcome) else EntryState.FAILED
+    return _ended(entry, state, now, error=dict(outcome.error))
+
+
+def _ended(entry: Entry, state: EntryState, now: float, **detail: Any) -> Entry:
+    return replace(entry, state=state, changed_at=now, detail={**_steps(entry), **detail})
 
 
 def _steps(entry: Entry) -> dict[str, Any]:
@@ -203,7 +213,7 @@ def refuse(entry: Entry, others: Sequence[str], now: float) -> Entry:
         f"its power controller is, by the inventory, also that of {', '.join(others)}: nothing was done. "
         "Correct the inventory; where one BMC has several systems, bmc_system says which is which"
     )
-    error = {"code": "conflict", "message": message, "details": {"machines": list(others)}}
+    error = problem("conflict", message, machines=list(others))
     return replace(entry, state=EntryState.FAILED, changed_at=now, detail={"error": error})
 
 
@@ -218,16 +228,9 @@ def resolve(entry: Entry, outcome: HostOutcome, now: float) -> Entry:
     power = dict(outcome.result.get("power") or {})
     error = dict(entry.detail.get("error") or {})
     if power.get("before") == "off" or (PowerState.OFF in steps_told(entry) and not error):
-        detail = {**_steps(entry), "power": {**power, "recovered": True}}
-        return replace(entry, state=EntryState.VERIFIED, changed_at=now, detail=detail)
-    error = error or {
-        "code": "interrupted",
-        "message": "the run was interrupted; the machine is on, whether it was power cycled is not known",
-        "details": {},
-    }
-    return replace(
-        entry, state=EntryState.FAILED, changed_at=now, detail={**_steps(entry), "error": error, "power": power}
-    )
+        return _ended(entry, EntryState.VERIFIED, now, power={**power, "recovered": True})
+    unknown = "the run was interrupted; the machine is on, whether it was power cycled is not known"
+    return _ended(entry, EntryState.FAILED, now, error=error or problem("interrupted", unknown), power=power)
 
 
 def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -> Entry:
@@ -241,9 +244,5 @@ def after_report(entry: Entry, now: float, policy: RetryPolicy, jitter: float) -
         return replace(entry, state=EntryState.WAITING, changed_at=now, not_before=now, token=None)
     if entry.attempts >= policy.attempts:
         return replace(entry, state=EntryState.GIVEN_UP, changed_at=now)
-    return replace(
-        entry,
-        state=EntryState.WAITING,
-        changed_at=now,
-        not_before=now + policy.delay(entry.attempts) * (1 + jitter / 4),
-    )
+    later = now + policy.delay(entry.attempts) * (1 + jitter / 4)
+    return replace(entry, state=EntryState.WAITING, changed_at=now, not_before=later)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fleetd.runner.adapters.server import HttpWorkServer
@@ -19,17 +20,17 @@ CYCLE = "cycle-"
 RECOVER = "recover-"
 
 
+@dataclass
 class Launcher:
     """Starts runs that cycle machines, and runs that make sure that machines are on."""
 
-    def __init__(self, settings: RunnerSettings, tools: Tools, server: HttpWorkServer) -> None:
-        self._settings = settings
-        self._tools = tools
-        self._server = server
+    settings: RunnerSettings
+    tools: Tools
+    server: HttpWorkServer
 
     def cycle_id(self) -> str:
         """The id of a run that cycles: the journal knows it before the run is started."""
-        return f"{CYCLE}{self._tools.new_id()}"
+        return f"{CYCLE}{self.tools.new_id()}"
 
     def cycle(self, run: str, entries: Sequence[Entry]) -> bool:
         """Start the playbook that cycles. False: nothing was started, and a log line says why.
@@ -37,22 +38,22 @@ class Launcher:
         With the claims the playbook asks the server, just before it takes the power away, whether they still hold.
         """
         variables: dict[str, Any] = {}
-        if self._settings.executor != "awx" or self._settings.awx.fence:
-            claims = {e.machine: self._server.claim_of(e) for e in entries}
+        if self.settings.executor != "awx" or self.settings.awx.fence:
+            claims = {e.machine: self.server.claim_of(e) for e in entries}
             variables[CLAIMS] = {machine: claim for machine, claim in claims.items() if claim is not None}
-        return self._start(run, self._settings.playbook, entries, variables)
+        return self._start(run, self.settings.playbook, entries, variables)
 
     def power_on(self, entries: Sequence[Entry]) -> str | None:
         """Start the playbook that makes sure that machines are on, and return its run; None as in :meth:`cycle`."""
-        run = f"{RECOVER}{self._tools.new_id()}"
-        self._tools.log.info("recovering", machines=[e.machine for e in entries], run=run)
-        return run if self._start(run, self._settings.recover_playbook, entries, {}, urgent=True) else None
+        run = f"{RECOVER}{self.tools.new_id()}"
+        self.tools.log.info("recovering", machines=[e.machine for e in entries], run=run)
+        return run if self._start(run, self.settings.recover_playbook, entries, {}, urgent=True) else None
 
     def _start(
         self, run: str, playbook: str, entries: Sequence[Entry], variables: dict[str, Any], *, urgent: bool = False
     ) -> bool:
         hosts = tuple(sorted(e.machine for e in entries))
-        extra_vars = {**self._settings.extra_vars, MACHINES: list(hosts), **variables}
-        inventories = tuple(self._settings.inventory)
+        extra_vars = {**self.settings.extra_vars, MACHINES: list(hosts), **variables}
+        inventories = tuple(self.settings.inventory)
         started = PlaybookRun(run, playbook, inventories, hosts, (POWER_MODULE,), extra_vars, urgent=urgent)
-        return self._tools.start("power_on" if urgent else "powercycle", started)
+        return self.tools.start("power_on" if urgent else "powercycle", started)

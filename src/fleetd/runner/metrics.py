@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
@@ -13,40 +15,22 @@ class RunnerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        own = self.registry
-        self.polls = Counter(
-            "fleet_runner_polls", "Looks for work, by process and result", ["process", "result"], registry=own
-        )
-        self.cycles = Counter(
-            "fleet_runner_cycles", "Power cycle attempts that ended, by outcome", ["outcome"], registry=own
-        )
-        self.failures = Counter(
-            "fleet_runner_failures", "Failed machines, by process and error code", ["process", "code"], registry=own
-        )
-        self.stage = Histogram(
-            "fleet_runner_stage_seconds",
+        own: dict[str, Any] = {"namespace": "fleet_runner", "registry": self.registry}
+        self.polls = Counter("polls", "Looks for work, by process and result", ["process", "result"], **own)
+        self.cycles = Counter("cycles", "Power cycle attempts that ended, by outcome", ["outcome"], **own)
+        self.failures = Counter("failures", "Failed machines, by process and error code", ["process", "code"], **own)
+        stages = (
             "Seconds of a power cycle: queue (request to start), off (start to off), on (off to on), "
-            "report (outcome to the server's answer)",
-            ["stage"], buckets=_SECONDS, registry=own,
-        )  # fmt: skip
-        self.queue_age = Gauge(
-            "fleet_runner_queue_age_seconds", "Age of the oldest request that waits for this runner", registry=own
+            "report (outcome to the server's answer)"
         )
-        self.queue = Gauge("fleet_runner_queue", "Requests that wait for this runner", registry=own)
-        self.in_flight = Gauge("fleet_runner_in_flight", "Machines in work, by process", ["process"], registry=own)
-        self.controllers = Gauge(
-            "fleet_runner_controllers", "Power controllers, by state at the last check", ["state"], registry=own
-        )
-        self.waves_stopped = Counter(
-            "fleet_runner_waves_stopped", "Waves that the failure budget has stopped", registry=own
-        )
-        self.wave_stopped = Gauge(
-            "fleet_runner_wave_stopped", "1 while no power cycle is begun because a wave was stopped", registry=own
-        )
-        self.runs = Counter("fleet_runner_runs", "Playbook runs started, by process", ["process"], registry=own)
-        self.work = Counter(
-            "fleet_runner_work",
-            "Machines done by the other processes, by outcome",
-            ["process", "outcome"],
-            registry=own,
-        )
+        self.stage = Histogram("stage_seconds", stages, ["stage"], buckets=_SECONDS, **own)
+        self.queue_age = Gauge("queue_age_seconds", "Age of the oldest request that waits for this runner", **own)
+        self.queue = Gauge("queue", "Requests that wait for this runner", **own)
+        self.in_flight = Gauge("in_flight", "Machines in work, by process", ["process"], **own)
+        self.controllers = Gauge("controllers", "Power controllers, by state at the last check", ["state"], **own)
+        self.waves_stopped = Counter("waves_stopped", "Waves that the failure budget has stopped", **own)
+        stopped = "1 while no power cycle is begun because a wave was stopped"
+        self.wave_stopped = Gauge("wave_stopped", stopped, **own)
+        self.runs = Counter("runs", "Playbook runs started, by process", ["process"], **own)
+        outcomes = "Machines done by the other processes, by outcome"
+        self.work = Counter("work", outcomes, ["process", "outcome"], **own)

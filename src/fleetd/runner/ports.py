@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,11 +32,16 @@ class PlaybookRun:
     urgent: bool = False
 
 
+def problem(code: str, message: str, **details: Any) -> dict[str, Any]:
+    """An error as outcomes, the journal and the server have it."""
+    return {"code": code, "message": message, "details": details}
+
+
 @dataclass(frozen=True)
 class HostOutcome:
     """The outcome of one host. ``result`` is the part of the module's result that was asked for; never an argument.
 
-    ``error`` is ``{"code", "message", "details"}``, empty when ``ok``.
+    ``error`` is a :func:`problem`, empty when ``ok``.
     """
 
     host: str
@@ -69,13 +74,16 @@ class RunProgress:
     steps: Sequence[HostStep] = ()
 
 
+Hosts = Callable[[Sequence[str], str, Sequence[str]], dict[str, dict[str, Any]]]
+"""Takes inventories, a pattern and names of variables; see :class:`PlaybookRunner`."""
+
+
 class PlaybookRunner(Protocol):
     """Runs playbooks in processes that outlive the caller: what was started ends, and is found again by its id."""
 
-    def hosts(
-        self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
-    ) -> dict[str, dict[str, Any]]:
-        """The hosts that an inventory and a pattern select, with those of the named variables that they have.
+    @property
+    def hosts(self) -> Hosts:
+        """Function that reads an inventory: the hosts of a pattern, with those of the named variables that they have.
 
         :raises InvalidInput: an inventory can't be read or parsed, or there is none.
         """

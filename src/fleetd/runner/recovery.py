@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from fleetcore.net.retry import ExponentialWait
 
 from fleetd.runner import core
 from fleetd.runner.cycles import Cycles
 from fleetd.runner.launch import Launcher
-from fleetd.runner.ports import Entry, EntryState, HostOutcome
+from fleetd.runner.ports import Entry, EntryState, HostOutcome, problem
 from fleetd.runner.reports import Reports
 from fleetd.runner.tools import Tools
 
@@ -19,15 +19,15 @@ RECOVER_MAXIMUM = 300.0
 _WAIT = ExponentialWait(10.0, RECOVER_MAXIMUM)
 
 
+@dataclass
 class Recovery:
     """Switches machines of unknown state on, and settles their entries; tries again as long as it fails."""
 
-    def __init__(self, tools: Tools, cycles: Cycles, launcher: Launcher, reports: Reports) -> None:
-        self._tools = tools
-        self._cycles = cycles
-        self._launcher = launcher
-        self._reports = reports
-        self.runs: dict[str, list[str]] = {}  # run -> keys of its entries
+    tools: Tools
+    cycles: Cycles
+    launcher: Launcher
+    reports: Reports
+    runs: dict[str, list[str]] = field(default_factory=dict, init=False)  # run -> keys of its entries
 
     def step(self) -> None:
         """Settle what has ended, and begin what is due."""
@@ -36,47 +36,45 @@ class Recovery:
         under_way = {k for keys in self.runs.values() for k in keys}
         todo = [
             e
-            for e in self._cycles.of(EntryState.UNKNOWN)
-            if e.key not in under_way and core.due(e.not_before, self._tools.wall(), RECOVER_MAXIMUM)
+            for e in self.cycles.of(EntryState.UNKNOWN)
+            if e.key not in under_way and core.due(e.not_before, self.tools.wall(), RECOVER_MAXIMUM)
         ]
         if not todo:
             return
-        started = self._launcher.power_on(todo)
+        started = self.launcher.power_on(todo)
         if started is None:
-            self._cycles.save([replace(e, not_before=self._tools.wall() + RECOVER_MAXIMUM) for e in todo])
+            self.cycles.save([replace(e, not_before=self.tools.wall() + RECOVER_MAXIMUM) for e in todo])
         else:
             self.runs[started] = [e.key for e in todo]
 
     def waits(self) -> list[float]:
         """Seconds until each machine that may be off is tried again."""
-        return [min(e.not_before - self._tools.wall(), RECOVER_MAXIMUM) for e in self._cycles.of(EntryState.UNKNOWN)]
+        return [min(e.not_before - self.tools.wall(), RECOVER_MAXIMUM) for e in self.cycles.of(EntryState.UNKNOWN)]
 
     def _settle(self, run: str) -> None:
-        progress = self._tools.runner.progress(run)
+        progress = self.tools.runner.progress(run)
         if not progress.finished:
             return
         outcomes = {o.host: o for o in progress.outcomes}
         changed = []
-        for entry in (self._cycles[k] for k in self.runs[run]):
-            lost = HostOutcome(entry.machine, False, {}, {"code": "interrupted", "message": progress.problem})
-            settled = core.resolve(entry, outcomes.get(entry.machine, lost), self._tools.wall())
+        for entry in (self.cycles[k] for k in self.runs[run]):
+            lost = HostOutcome(entry.machine, False, {}, problem("interrupted", progress.problem))
+            settled = core.resolve(entry, outcomes.get(entry.machine, lost), self.tools.wall())
             if settled.state is EntryState.UNKNOWN:
                 settled = self._again_later(entry, settled)
             changed.append(settled)
-            self._cycles.note(settled)
-        self._cycles.save(changed)
-        self._tools.runner.discard(run)
+            self.cycles.note(settled)
+        self.cycles.save(changed)
+        self.tools.runner.discard(run)
         del self.runs[run]
 
     def _again_later(self, entry: Entry, settled: Entry) -> Entry:
         tries = int(entry.detail.get("recoveries", 0)) + 1
         delay = _WAIT.after(tries)
-        settled = replace(
-            settled, not_before=self._tools.wall() + delay, detail={**settled.detail, "recoveries": tries}
-        )
-        self._cycles.failures += 1
+        settled = replace(settled, not_before=self.tools.wall() + delay, detail={**settled.detail, "recoveries": tries})
+        self.cycles.failures += 1
         error = settled.detail.get("recovery")
-        self._tools.log.error(
+        self.tools.log.error(
             "power_unknown", machine=entry.machine, message="the machine may be off", retry_seconds=delay, error=error
         )
-        return self._reports.trouble(settled)
+        return self.reports.trouble(settled)

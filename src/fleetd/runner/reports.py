@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from fleetcore.errors import FleetError
+from fleetcore.errors import ConflictError, FleetError
 from fleetcore.ports import PowerState
 
 from fleetd.runner import core
@@ -16,21 +16,24 @@ from fleetd.runner.ports import Entry, EntryState
 from fleetd.runner.tools import Tools
 
 
+@dataclass
 class Reports:
     """Reports to the server. What it does not take while it can't be reached stays in the journal."""
 
-    def __init__(self, tools: Tools, cycles: Cycles, server: HttpWorkServer, retry: core.RetryPolicy) -> None:
-        self._tools = tools
-        self._cycles = cycles
-        self._server = server
-        self._retry = retry
+    tools: Tools
+    cycles: Cycles
+    server: HttpWorkServer
+    retry: core.RetryPolicy
 
     def step(self, entry: Entry, state: PowerState, message: str) -> bool:
         """Whether the server was told that a machine is off, or on again, while its cycle goes on."""
-        return self._tools.link.told(
-            lambda: self._server.step(entry, state, message),
-            lambda error: self._tools.log.info("step_refused", **self._about(entry, error)),
-        )
+
+        def refused(error: FleetError) -> None:
+            # The module has reported the end in the same moment, or the claim is over: the outcome tells which.
+            if not isinstance(error, ConflictError):
+                self.tools.log.info("step_refused", **self._about(entry, error))
+
+        return self.tools.link.told(lambda: self.server.step(entry, state, message), refused)
 
     def trouble(self, entry: Entry) -> Entry:
         """Say at its request that a machine may be off, and why; once for each reason."""
@@ -42,25 +45,25 @@ class Reports:
 
     def outcomes(self) -> None:
         """Report the outcomes that the server does not know, and give back claims under which nothing was done."""
-        for entry in sorted(self._cycles.of(EntryState.VERIFIED, EntryState.FAILED), key=lambda e: e.changed_at):
+        for entry in sorted(self.cycles.of(EntryState.VERIFIED, EntryState.FAILED), key=lambda e: e.changed_at):
             # A refusal is for good: telling it again would not help. If the claim was lost, the server offers the
             # request again, and what was done is told under a new claim.
             if not self._told(entry, self._report, "report_refused"):
                 return
-            after = core.after_report(entry, self._tools.wall(), self._retry, self._tools.random())
-            self._cycles.save([after])
-            self._tools.metrics.stage.labels("report").observe(max(0.0, self._tools.wall() - entry.changed_at))
-            self._tools.log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
+            after = core.after_report(entry, self.tools.wall(), self.retry, self.tools.random())
+            self.cycles.save([after])
+            self.tools.metrics.stage.labels("report").observe(max(0.0, self.tools.wall() - entry.changed_at))
+            self.tools.log.info("reported", machine=entry.machine, request=entry.request, outcome=entry.state.value,
                            next=after.state.value)  # fmt: skip
-        for entry in [e for e in self._cycles.of(EntryState.WAITING) if e.token is not None]:
-            if not self._told(entry, lambda e: self._server.release(e.machine), "release_refused"):
+        for entry in [e for e in self.cycles.of(EntryState.WAITING) if e.token is not None]:
+            if not self._told(entry, lambda e: self.server.release(e.machine), "release_refused"):
                 return
-            self._cycles.save([replace(entry, token=None)])
+            self.cycles.save([replace(entry, token=None)])
 
     def _told(self, entry: Entry, say: Callable[[Entry], None], refused: str) -> bool:
         """Whether the server has answered, a refusal included."""
-        return self._tools.link.told(
-            lambda: say(entry), lambda error: self._tools.log.error(refused, **self._about(entry, error))
+        return self.tools.link.told(
+            lambda: say(entry), lambda error: self.tools.log.error(refused, **self._about(entry, error))
         )
 
     def _about(self, entry: Entry, error: FleetError) -> dict[str, object]:
@@ -68,11 +71,11 @@ class Reports:
 
     def _report(self, entry: Entry) -> None:
         if entry.state is EntryState.FAILED:
-            self._server.failed(entry)
+            self.server.failed(entry)
             return
         power = entry.detail.get("power") or {}
         told = core.steps_told(entry)
         for state, message in core.steps_of(power):
             if state not in told and not power.get("reported"):  # reported by the module: the request is closed
-                self._server.step(entry, state, message)
-        self._server.verified(entry)
+                self.server.step(entry, state, message)
+        self.server.verified(entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.power.controllers import BMC_VARIABLES
@@ -68,36 +69,36 @@ def _shares(variables: Mapping[str, Any], options: WaveSettings) -> list[tuple[s
     return [*shares, (CONTROLLER, controller)] if controller else shares
 
 
+@dataclass
 class Budget:
     """Counts the failed machines of a wave and pulls the brake.
 
     A wave begins with the first machine when none is in flight, and ends when nothing is left.
     """
 
-    def __init__(self, options: WaveSettings, brake: FileBrake) -> None:
-        self._options = options
-        self._brake = brake
-        self._failed: set[str] = set()
-        self._was_stopped = False
+    options: WaveSettings
+    brake: FileBrake
+    _failed: set[str] = field(default_factory=set, init=False)
+    _was_stopped: bool = field(default=False, init=False)
 
     def failed(self, machine: str, now: float) -> bool:
         """A machine of the wave failed; True when that was one too many."""
         self._failed.add(machine)
-        budget = self._options.failure_budget
-        if budget is None or len(self._failed) <= budget or self._brake.engaged() is not None:
+        budget = self.options.failure_budget
+        if budget is None or len(self._failed) <= budget or self.brake.engaged() is not None:
             return False
-        self._brake.engage({"at": now, "machines": sorted(self._failed)})
+        self.brake.engage({"at": now, "machines": sorted(self._failed)})
         self._was_stopped = True
         return True
 
     def may_begin(self, now: float) -> bool:
         """Whether machines may begin. After the time, or when a person took the brake off, counting begins anew."""
-        why = self._brake.engaged()
-        if why is not None and now - float(why.get("at") or 0) < self._options.resume_seconds:
+        why = self.brake.engaged()
+        if why is not None and now - float(why.get("at") or 0) < self.options.resume_seconds:
             self._was_stopped = True
             return False
         if why is not None:
-            self._brake.release()
+            self.brake.release()
         if self._was_stopped:
             self._was_stopped = False
             self._failed.clear()

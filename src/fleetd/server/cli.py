@@ -29,10 +29,10 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _SCOPES = click.Choice([scope.value for scope in Scope])
 
 
-def _settings(ctx: click.Context, **overrides: dict[str, Any]) -> Settings:
+def _settings(**overrides: dict[str, Any]) -> Settings:
     from fleetd.server.config import Settings  # noqa: PLC0415
 
-    return load_settings(ctx, Settings, **overrides)
+    return load_settings(click.get_current_context(), Settings, **overrides)
 
 
 @contextlib.contextmanager
@@ -60,8 +60,7 @@ def _services(settings: Settings) -> Iterator[Services]:
 @click.option("--database-url", help="Another database than SQLite in that directory.")
 @click.option("--listen", help="host:port to serve on.", show_default="127.0.0.1:8480")
 @click.option("--token-only", is_flag=True, help="Print nothing but the token.")
-@click.pass_context
-def init(ctx: click.Context, directory: Path, database_url: str | None, listen: str | None, token_only: bool) -> None:
+def init(directory: Path, database_url: str | None, listen: str | None, token_only: bool) -> None:
     """Write a configuration and a key for credentials, make the database, print the first admin token once.
 
     \b
@@ -80,7 +79,7 @@ def init(ctx: click.Context, directory: Path, database_url: str | None, listen: 
     from fleetd.server.credentials.cipher import new_key  # noqa: PLC0415
     from fleetd.server.kernel import migrate  # noqa: PLC0415
 
-    root: Path | None = ctx.find_root().obj
+    root: Path | None = click.get_current_context().find_root().obj
     file = root or directory / "fleetd.yml"
     keys = file.with_suffix(".key").absolute() if find_spec("cryptography") else None
     url = database_url or f"sqlite:///{(file.parent / 'fleetd.db').absolute()}"
@@ -147,8 +146,7 @@ credentials:
 @click.option(
     "--migrate/--no-migrate", "upgrade", default=True, show_default=True, help="Bring the schema up to date first."
 )
-@click.pass_context
-def serve(ctx: click.Context, listen: str | None, url: str | None, upgrade: bool) -> None:
+def serve(listen: str | None, url: str | None, upgrade: bool) -> None:
     """Run the machine server until SIGTERM or Ctrl-C.
 
     \b
@@ -159,7 +157,7 @@ def serve(ctx: click.Context, listen: str | None, url: str | None, upgrade: bool
     """
     from fleetd.server import app  # noqa: PLC0415
 
-    settings = _settings(ctx, server={"listen": listen}, database={"url": url})
+    settings = _settings(server={"listen": listen}, database={"url": url})
     if upgrade:
         _upgrade(settings)
     with one_line_errors():
@@ -175,17 +173,15 @@ def _upgrade(settings: Settings) -> tuple[str | None, str]:
 
 
 @click.command("migrate")
-@click.pass_context
-def make_migrate(ctx: click.Context) -> None:
+def make_migrate() -> None:
     """Bring the database's schema to this version. Repeating it does nothing."""
-    before, after = _upgrade(_settings(ctx))
+    before, after = _upgrade(_settings())
     click.echo(f"schema {after}" if before == after else f"schema {before or 'empty'} -> {after}")
 
 
 @click.command("backup")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-@click.pass_context
-def make_backup(ctx: click.Context, path: Path) -> None:
+def make_backup(path: Path) -> None:
     """Write all that the database has to PATH, while servers go on.
 
     \b
@@ -195,29 +191,27 @@ def make_backup(ctx: click.Context, path: Path) -> None:
     """
     from fleetd.server.kernel.backup import backup  # noqa: PLC0415
 
-    with _store(_settings(ctx)) as store:
+    with _store(_settings()) as store:
         counts = backup(store.engine, path)
     click.echo(f"{path}: {sum(counts.values())} rows of {len(counts)} tables, {counts['machines']} machines")
 
 
 @click.command("restore")
 @click.argument("path", type=click.Path(dir_okay=False, exists=True, path_type=Path))
-@click.pass_context
-def make_restore(ctx: click.Context, path: Path) -> None:
+def make_restore(path: Path) -> None:
     """Put a backup into an empty database, of whatever kind, and bring its schema to this version."""
     from fleetd.server.kernel.backup import restore  # noqa: PLC0415
 
-    with _store(_settings(ctx)) as store, _private_files():
+    with _store(_settings()) as store, _private_files():
         schema, counts = restore(store.engine, path)
     rows, machines = sum(counts.values()), counts["machines"]
     click.echo(f"restored {rows} rows of {len(counts)} tables (schema {schema}), {machines} machines")
 
 
 @click.command()
-@click.pass_context
-def prune(ctx: click.Context) -> None:
+def prune() -> None:
     """Forget now what is older than `retention` says; servers do it by themselves."""
-    with _services(_settings(ctx)) as services:
+    with _services(_settings()) as services:
         gone = services.retention.prune()
     print_table(([count, what] for what, count in gone.items()), right=[0])
 
@@ -233,8 +227,7 @@ def prune(ctx: click.Context) -> None:
     help="alloy: as FleetDB takes it from Alloy. device: as the API has it. table: for reading.",
 )
 @click.option("--source", type=click.Choice(["oob", "inband"]), help="What one source says. Default: the merged view.")
-@click.pass_context
-def export(ctx: click.Context, machines: tuple[str, ...], form: str, source: str | None) -> None:
+def export(machines: tuple[str, ...], form: str, source: str | None) -> None:
     """Print device documents, one line of JSON for each machine: {"machine": ..., "device": ...}.
 
     \b
@@ -247,7 +240,7 @@ def export(ctx: click.Context, machines: tuple[str, ...], form: str, source: str
 
     from fleetd.server.export import FORMATS, tables  # noqa: PLC0415
 
-    with _services(_settings(ctx)) as services:
+    with _services(_settings()) as services:
         for machine in machines or [view.machine.id for view in services.machines.find()]:
             try:
                 document = services.devices.get(machine, source)
@@ -283,12 +276,11 @@ def credential_key() -> None:
 
 
 @credential.command("rotate")
-@click.pass_context
-def credential_rotate(ctx: click.Context) -> None:
+def credential_rotate() -> None:
     """Encrypt all credentials with the first key."""
     from fleetd.common import logs  # noqa: PLC0415
 
-    settings = _settings(ctx)
+    settings = _settings()
     logs.configure(settings.log.format, "warning")
     with _services(settings) as services:
         changed = services.credentials.rotate()
@@ -306,29 +298,25 @@ def token() -> None:
 @click.option("--machine", help="The machine of an agent's token.")
 @click.option("--days", type=click.IntRange(1, 36500), help="Valid so long. Default: until revoked.")
 @click.option("--token-only", is_flag=True, help="Print nothing but the token.")
-@click.pass_context
-def token_create(
-    ctx: click.Context, *, name: str, scope: str, machine: str | None, days: int | None, token_only: bool
-) -> None:
+def token_create(*, name: str, scope: str, machine: str | None, days: int | None, token_only: bool) -> None:
     """Print a new token, once.
 
     \b
       fleetd token create --name rack1-runner --scope runner
       fleetd token create --name alice --scope operator --days 90
     """
-    with _services(_settings(ctx)) as services:
+    with _services(_settings()) as services:
         expires_in = timedelta(days=days) if days else None
         _created, secret = services.tokens.create(name, Scope(scope), expires_in, machine)
     click.echo(secret if token_only else f"Token {name} ({scope}), shown only this once:\n\n  {secret}")
 
 
 @token.command("list")
-@click.pass_context
-def token_list(ctx: click.Context) -> None:
+def token_list() -> None:
     """Print all tokens, without their secrets."""
     from fleetd.server import app  # noqa: PLC0415
 
-    with _services(_settings(ctx)) as services:
+    with _services(_settings()) as services:
         found = services.tokens.list()
     now = app.utc_now()
     rows = []
@@ -341,9 +329,8 @@ def token_list(ctx: click.Context) -> None:
 
 @token.command("revoke")
 @click.argument("id_or_name")
-@click.pass_context
-def token_revoke(ctx: click.Context, id_or_name: str) -> None:
+def token_revoke(id_or_name: str) -> None:
     """Revoke a token by its id or name. Logins of the page that were made with it end."""
-    with _services(_settings(ctx)) as services:
+    with _services(_settings()) as services:
         found = services.tokens.revoke(id_or_name)
     click.echo(f"revoked {found.name} ({found.id})")

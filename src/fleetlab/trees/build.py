@@ -8,6 +8,8 @@ from typing import Any
 from fleetlab.tree import ROOT, Resource
 
 OK: Resource = {"State": "Enabled", "Health": "OK"}
+# Resources that are found through a property of another name.
+_LINKED_ELSEWHERE = frozenset({"BootOptions", "Settings", "TaskService"})
 
 
 def ref(path: str) -> Resource:
@@ -42,6 +44,10 @@ class Builder:
         }
         return path
 
+    def part(self, path: str, kind: str, name: str, **properties: Any) -> str:
+        """A resource that has a status: all is well."""
+        return self.add(path, kind, name, **properties, Status=OK)
+
     def collection(self, path: str, kind: str, name: str) -> str:
         """A collection of `kind`; its members are all resources right below it, in the order they were added."""
         self.resources[path] = {
@@ -52,20 +58,23 @@ class Builder:
         }
         return path
 
-    def link_from(self, path: str, **properties: Any) -> None:
-        """Add properties to a resource made before, and to its Links where it has some."""
-        resource = self.resources[path]
-        for name, value in properties.items():
-            if name == "Links":
-                resource.setdefault("Links", {}).update(value)
-            else:
-                resource[name] = value
-
     def build(self) -> dict[str, Resource]:
-        for path in self.resources:
-            above = self.resources.get(path.rpartition("/")[0])
-            if above is not None and "Members" in above:
+        """All resources, completed by what follows from their places.
+
+        What stands right below a collection is its member, below another resource it is linked. Parts with a name that
+        a resource holds itself get an address in it, and are well.
+        """
+        for path, resource in self.resources.items():
+            for kind, held in resource.items():
+                for number, item in enumerate(held if isinstance(held, list) else []):
+                    if isinstance(item, dict) and "Name" in item:
+                        item.update({"@odata.id": f"{path}#/{kind}/{number}", "MemberId": str(number), "Status": OK})
+            parent, _slash, name = path.rpartition("/")
+            above = self.resources.get(parent, {})
+            if "Members" in above:
                 above["Members"].append(ref(path))
+            elif above and name not in _LINKED_ELSEWHERE and not name.endswith(".json"):
+                above[name] = ref(path)
         for resource in self.resources.values():
             if "Members" in resource:
                 resource["Members@odata.count"] = len(resource["Members"])
@@ -93,39 +102,28 @@ def add_services(tree: Builder, product: str, vendor: str, bmc_firmware: str) ->
             "ExpandQuery": {"ExpandAll": True, "Levels": True, "Links": True, "MaxLevels": 3, "NoLinks": True},
             "DeepOperations": {"DeepPATCH": False, "DeepPOST": False},
         },
-        Systems=ref(f"{ROOT}/Systems"),
-        Chassis=ref(f"{ROOT}/Chassis"),
-        Managers=ref(f"{ROOT}/Managers"),
-        SessionService=ref(f"{ROOT}/SessionService"),
-        AccountService=ref(f"{ROOT}/AccountService"),
-        UpdateService=ref(f"{ROOT}/UpdateService"),
         Tasks=ref(f"{ROOT}/TaskService"),
         Links={
             "Sessions": ref(f"{ROOT}/SessionService/Sessions"),
             "ManagerProvidingService": ref(f"{ROOT}/Managers/BMC"),
         },
     )
-    tree.add(
+    tree.part(
         f"{ROOT}/SessionService",
         "SessionService.v1_1_9",
         "Session Service",
         ServiceEnabled=True,
         SessionTimeout=1800,
-        Status=OK,
-        Sessions=ref(f"{ROOT}/SessionService/Sessions"),
     )
     tree.collection(f"{ROOT}/SessionService/Sessions", "Session", "Sessions")
     accounts = f"{ROOT}/AccountService"
-    tree.add(
+    tree.part(
         accounts,
         "AccountService.v1_15_1",
         "Account Service",
         ServiceEnabled=True,
         MinPasswordLength=8,
         MaxPasswordLength=40,
-        Status=OK,
-        Accounts=ref(f"{accounts}/Accounts"),
-        Roles=ref(f"{accounts}/Roles"),
     )
     tree.collection(f"{accounts}/Accounts", "ManagerAccount", "Accounts")
     tree.add(
@@ -153,18 +151,16 @@ def add_services(tree: Builder, product: str, vendor: str, bmc_firmware: str) ->
             AssignedPrivileges=privileges,
         )
     tasks = f"{ROOT}/TaskService"
-    tree.add(tasks, "TaskService.v1_2_1", "Task Service", ServiceEnabled=True, Status=OK, Tasks=ref(f"{tasks}/Tasks"))
+    tree.part(tasks, "TaskService.v1_2_1", "Task Service", ServiceEnabled=True)
     tree.collection(f"{tasks}/Tasks", "Task", "Tasks")
     update = f"{ROOT}/UpdateService"
-    tree.add(
+    tree.part(
         update,
         "UpdateService.v1_14_0",
         "Update Service",
         ServiceEnabled=True,
-        Status=OK,
         HttpPushUri=f"{update}/update",
         MultipartHttpPushUri=f"{update}/update-multipart",
-        FirmwareInventory=ref(f"{update}/FirmwareInventory"),
         Actions=action(update, "UpdateService.SimpleUpdate", TransferProtocol=["HTTP", "HTTPS", "TFTP"]),
     )
     tree.collection(f"{update}/FirmwareInventory", "SoftwareInventory", "Firmware Inventory")
@@ -175,7 +171,7 @@ def add_services(tree: Builder, product: str, vendor: str, bmc_firmware: str) ->
 
 
 def add_firmware(tree: Builder, name: str, title: str, version: str, vendor: str, items: list[str]) -> None:
-    tree.add(
+    tree.part(
         f"{ROOT}/UpdateService/FirmwareInventory/{name}",
         "SoftwareInventory.v1_10_2",
         title,
@@ -183,7 +179,6 @@ def add_firmware(tree: Builder, name: str, title: str, version: str, vendor: str
         Manufacturer=vendor,
         SoftwareId=f"FL-{name}",
         Updateable=True,
-        Status=OK,
         RelatedItem=refs(*items),
     )
 
@@ -191,7 +186,7 @@ def add_firmware(tree: Builder, name: str, title: str, version: str, vendor: str
 def add_manager(tree: Builder, model: str, firmware: str, mac: str, systems: list[str], chassis: list[str]) -> str:
     """The BMC itself at Managers/BMC, with network, protocols, log and virtual media."""
     path = f"{ROOT}/Managers/BMC"
-    tree.add(
+    tree.part(
         path,
         "Manager.v1_19_1",
         "Manager",
@@ -203,16 +198,11 @@ def add_manager(tree: Builder, model: str, firmware: str, mac: str, systems: lis
         PowerState="On",
         DateTime="2026-01-01T00:00:00Z",
         DateTimeLocalOffset="+00:00",
-        Status=OK,
-        EthernetInterfaces=ref(f"{path}/EthernetInterfaces"),
-        NetworkProtocol=ref(f"{path}/NetworkProtocol"),
-        LogServices=ref(f"{path}/LogServices"),
-        VirtualMedia=ref(f"{path}/VirtualMedia"),
         Links={"ManagerForServers": refs(*systems), "ManagerForChassis": refs(*chassis)},
         Actions=action(path, "Manager.Reset", ResetType=["GracefulRestart", "ForceRestart"]),
     )
     tree.collection(f"{path}/EthernetInterfaces", "EthernetInterface", "Manager Ethernet Interfaces")
-    tree.add(
+    tree.part(
         f"{path}/EthernetInterfaces/eth0",
         "EthernetInterface.v1_12_2",
         "Manager Ethernet Interface",
@@ -232,9 +222,8 @@ def add_manager(tree: Builder, model: str, firmware: str, mac: str, systems: lis
         IPv6Addresses=[],
         NameServers=["192.0.2.53"],
         VLAN={"VLANEnable": False},
-        Status=OK,
     )
-    tree.add(
+    tree.part(
         f"{path}/NetworkProtocol",
         "ManagerNetworkProtocol.v1_10_1",
         "Manager Network Protocol",
@@ -243,7 +232,6 @@ def add_manager(tree: Builder, model: str, firmware: str, mac: str, systems: lis
         SSH={"ProtocolEnabled": True, "Port": 22},
         IPMI={"ProtocolEnabled": True, "Port": 623},
         NTP={"ProtocolEnabled": True, "NTPServers": ["192.0.2.123"]},
-        Status=OK,
     )
     add_log(tree, path, "BMC", "Manager event log", ["BMC started", "Network link up on eth0"])
     tree.collection(f"{path}/VirtualMedia", "VirtualMedia", "Virtual Media")
@@ -268,7 +256,7 @@ def add_log(tree: Builder, owner: str, log: str, name: str, messages: list[str])
     """LogServices with one log and its entries, below a system or a manager."""
     path = f"{owner}/LogServices/{log}"
     tree.collection(f"{owner}/LogServices", "LogService", "Log Services")
-    tree.add(
+    tree.part(
         path,
         "LogService.v1_5_1",
         name,
@@ -276,8 +264,6 @@ def add_log(tree: Builder, owner: str, log: str, name: str, messages: list[str])
         LogEntryType="SEL" if log == "SEL" else "Event",
         MaxNumberOfRecords=1000,
         OverWritePolicy="WrapsWhenFull",
-        Status=OK,
-        Entries=ref(f"{path}/Entries"),
         Actions=action(path, "LogService.ClearLog"),
     )
     tree.collection(f"{path}/Entries", "LogEntry", f"{name} entries")

@@ -36,7 +36,7 @@ def multinode() -> dict[str, Resource]:
 
 
 def _enclosure(tree: Builder) -> None:
-    tree.add(
+    tree.part(
         ENCLOSURE,
         "Chassis.v1_9_0",
         "Enclosure",
@@ -48,9 +48,6 @@ def _enclosure(tree: Builder) -> None:
         AssetTag=None,
         PowerState="On",
         IndicatorLED="Off",
-        Status=OK,
-        Power=ref(f"{ENCLOSURE}/Power"),
-        Thermal=ref(f"{ENCLOSURE}/Thermal"),
         Links={
             "Contains": refs(*(f"{ROOT}/Chassis/{name}" for name in NODES)),
             "ManagedBy": refs(f"{ROOT}/Managers/BMC"),
@@ -61,30 +58,10 @@ def _enclosure(tree: Builder) -> None:
         power,
         "Power.v1_5_0",
         "Power",
-        PowerControl=[
-            {
-                "@odata.id": f"{power}#/PowerControl/0",
-                "MemberId": "0",
-                "Name": "Enclosure power",
-                "PowerConsumedWatts": 412,
-                "PowerCapacityWatts": 2200,
-                "Status": OK,
-            }
-        ],
-        Voltages=[
-            {
-                "@odata.id": f"{power}#/Voltages/0",
-                "MemberId": "0",
-                "Name": "12V rail",
-                "ReadingVolts": 12.1,
-                "UpperThresholdCritical": 13.2,
-                "Status": OK,
-            }
-        ],
+        PowerControl=[{"Name": "Enclosure power", "PowerConsumedWatts": 412, "PowerCapacityWatts": 2200}],
+        Voltages=[{"Name": "12V rail", "ReadingVolts": 12.1, "UpperThresholdCritical": 13.2}],
         PowerSupplies=[
             {
-                "@odata.id": f"{power}#/PowerSupplies/{number}",
-                "MemberId": str(number),
                 "Name": f"PSU{number + 1}",
                 "Manufacturer": "Volta Supply",
                 "Model": "VS-2200P",
@@ -95,7 +72,6 @@ def _enclosure(tree: Builder) -> None:
                 "LineInputVoltage": 230,
                 "PowerCapacityWatts": 2200,
                 "LastPowerOutputWatts": 205,
-                "Status": OK,
             }
             for number in range(2)
         ],
@@ -105,26 +81,10 @@ def _enclosure(tree: Builder) -> None:
         "Thermal.v1_6_2",
         "Thermal",
         Fans=[
-            {
-                "@odata.id": f"{thermal}#/Fans/{number}",
-                "MemberId": str(number),
-                "Name": f"Fan{number + 1}",
-                "Reading": 6400 + 100 * number,
-                "ReadingUnits": "RPM",
-                "Status": OK,
-            }
-            for number in range(2)
+            {"Name": f"Fan{number + 1}", "Reading": 6400 + 100 * number, "ReadingUnits": "RPM"} for number in range(2)
         ],
         Temperatures=[
-            {
-                "@odata.id": f"{thermal}#/Temperatures/0",
-                "MemberId": "0",
-                "Name": "Inlet",
-                "ReadingCelsius": 23,
-                "UpperThresholdCritical": 45,
-                "PhysicalContext": "Intake",
-                "Status": OK,
-            }
+            {"Name": "Inlet", "ReadingCelsius": 23, "UpperThresholdCritical": 45, "PhysicalContext": "Intake"}
         ],
     )
 
@@ -133,7 +93,7 @@ def _node(tree: Builder, number: int, name: str) -> None:
     system, chassis, serial = f"{ROOT}/Systems/{name}", f"{ROOT}/Chassis/{name}", f"@{{serial}}-{number + 1}"
     macs = [f"@{{mac}}:{16 * (number + 1) + port:02x}" for port in range(2)]
     disks = [f"{system}/Storage/1/Drives/{disk}" for disk in (1, 2)]
-    tree.add(
+    tree.part(
         chassis,
         "Chassis.v1_9_0",
         f"Sled of {name}",
@@ -141,14 +101,13 @@ def _node(tree: Builder, number: int, name: str) -> None:
         Manufacturer=VENDOR,
         Model="HT-4200 sled",
         SerialNumber=serial,
-        Status=OK,
         Links={
             "ContainedBy": ref(ENCLOSURE),
             "ComputerSystems": refs(system),
             "ManagedBy": refs(f"{ROOT}/Managers/BMC"),
         },
     )
-    tree.add(
+    tree.part(
         system,
         "ComputerSystem.v1_5_0",
         name,
@@ -162,15 +121,10 @@ def _node(tree: Builder, number: int, name: str) -> None:
         PowerState="On",
         BiosVersion="1.9",
         IndicatorLED="Off",
-        Status=OK,
         ProcessorSummary={"Count": 1, "Model": "Kestrel K9 9354P"},
         MemorySummary={"TotalSystemMemoryGiB": 256},
         Boot={key: value for key, value in settings.boot(system).items() if key != "HttpBootUri"},
         TrustedModules=[{"InterfaceType": "TPM2_0", "FirmwareVersion": "7.2", "Status": OK}],
-        **{
-            item: ref(f"{system}/{item}")
-            for item in ("Processors", "Memory", "Storage", "EthernetInterfaces", "Bios", "SecureBoot", "LogServices")
-        },
         Links={"Chassis": refs(chassis), "ManagedBy": refs(f"{ROOT}/Managers/BMC")},
         Actions=settings.reset(system),
     )
@@ -183,27 +137,23 @@ def _node(tree: Builder, number: int, name: str) -> None:
     add_log(tree, system, "SEL", "System event log", ["System power on"])
     tree.collection(f"{system}/EthernetInterfaces", "EthernetInterface", "Ethernet Interfaces")
     for port, mac in enumerate(macs, 1):
-        tree.add(
+        tree.part(
             f"{system}/EthernetInterfaces/{port}",
             "EthernetInterface.v1_4_1",
             f"Port {port}",
             MACAddress=mac,
             SpeedMbps=10000,
             LinkStatus="LinkUp",
-            Status=OK,
         )
     tree.collection(f"{system}/Storage", "Storage", "Storage")
-    tree.add(
+    tree.part(
         f"{system}/Storage/1",
         "Storage.v1_7_0",
         "SAS storage",
-        Status=OK,
         Drives=refs(*disks),
         Volumes=ref(f"{system}/Storage/1/Volumes"),
         StorageControllers=[
             {
-                "@odata.id": f"{system}/Storage/1#/StorageControllers/0",
-                "MemberId": "0",
                 "Name": "SAS HBA",
                 "Manufacturer": "Fjord Storage",
                 "Model": "FH9400-8i",
@@ -211,7 +161,6 @@ def _node(tree: Builder, number: int, name: str) -> None:
                 "FirmwareVersion": "16.00.12",
                 "SpeedGbps": 12,
                 "SupportedDeviceProtocols": ["SAS", "SATA"],
-                "Status": OK,
             }
         ],
     )

@@ -18,7 +18,7 @@ def slot(label: str, kind: str = "Slot", number: int = 0) -> Resource:
 def add_cpus(tree: Builder, system: str, serial: str, count: int, cores: int) -> None:
     tree.collection(f"{system}/Processors", "Processor", "Processors")
     for number in range(1, count + 1):
-        tree.add(
+        tree.part(
             f"{system}/Processors/CPU{number}",
             "Processor.v1_20_1",
             f"Processor {number}",
@@ -38,12 +38,11 @@ def add_cpus(tree: Builder, system: str, serial: str, count: int, cores: int) ->
             TDPWatts=280,
             ProcessorId={"VendorId": "KestrelSemi", "EffectiveFamily": "25", "Step": "1", "MicrocodeInfo": "0xA101148"},
             Location=slot(f"CPU {number}", "Socket", number),
-            Status=OK,
         )
 
 
 def add_gpu(tree: Builder, system: str, serial: str, device: str) -> str:
-    return tree.add(
+    return tree.part(
         f"{system}/Processors/GPU1",
         "Processor.v1_20_1",
         "GPU 1",
@@ -60,7 +59,6 @@ def add_gpu(tree: Builder, system: str, serial: str, device: str) -> str:
         SystemInterface={"InterfaceType": "PCIe", "PCIe": {"MaxPCIeType": "Gen4", "PCIeType": "Gen4", "MaxLanes": 16}},
         Location=slot("PCIe Slot 3", "Slot", 3),
         Links={"PCIeDevice": ref(device)},
-        Status=OK,
     )
 
 
@@ -103,7 +101,7 @@ def add_drive(tree: Builder, path: str, serial: str, number: int, protocol: str,
         "SATA": (480_103_981_056, "SSD", "FS450 480GB"),
         "SAS": (18_000_207_937_536, "HDD", "FH18 18TB"),
     }[protocol]
-    return tree.add(
+    return tree.part(
         path,
         "Drive.v1_20_1",
         f"{protocol} drive {number}",
@@ -127,7 +125,6 @@ def add_drive(tree: Builder, path: str, serial: str, number: int, protocol: str,
         Identifiers=[{"DurableName": f"5000F1@{{hex}}{number:04X}", "DurableNameFormat": "NAA"}],
         PhysicalLocation=slot(f"Bay {number}", "Bay", number),
         LocationIndicatorActive=False,
-        Status=OK,
         **more,
     )
 
@@ -137,7 +134,7 @@ def add_nic(tree: Builder, system: str, chassis: str, serial: str, name: str, de
     adapter = f"{chassis}/NetworkAdapters/{name}"
     interface = f"{system}/NetworkInterfaces/{name}"
     numbers = range(1, len(ports) + 1)
-    tree.add(
+    tree.part(
         adapter,
         "NetworkAdapter.v1_11_0",
         f"Network adapter {name}",
@@ -145,9 +142,6 @@ def add_nic(tree: Builder, system: str, chassis: str, serial: str, name: str, de
         Model="BN-E8 2x25G",
         PartNumber="BN-E8-25G2",
         SerialNumber=f"{serial}-{name}",
-        Status=OK,
-        Ports=ref(f"{adapter}/Ports"),
-        NetworkDeviceFunctions=ref(f"{adapter}/NetworkDeviceFunctions"),
         Controllers=[
             {
                 "FirmwarePackageVersion": "22.36.1010",
@@ -168,7 +162,7 @@ def add_nic(tree: Builder, system: str, chassis: str, serial: str, name: str, de
     tree.collection(f"{adapter}/NetworkDeviceFunctions", "NetworkDeviceFunction", "Network Device Functions")
     for number, mac in enumerate(ports, 1):
         up = number == 1
-        tree.add(
+        tree.part(
             f"{adapter}/Ports/{number}",
             "Port.v1_14_0",
             f"Port {number}",
@@ -187,9 +181,8 @@ def add_nic(tree: Builder, system: str, chassis: str, serial: str, name: str, de
                 "SerialNumber": f"{serial}-{name}-SFP{number}",
                 "Status": OK,
             },
-            Status=OK,
         )
-        tree.add(
+        tree.part(
             f"{adapter}/NetworkDeviceFunctions/{number}",
             "NetworkDeviceFunction.v1_9_2",
             f"Function {number}",
@@ -199,9 +192,8 @@ def add_nic(tree: Builder, system: str, chassis: str, serial: str, name: str, de
             Ethernet={"MACAddress": mac, "PermanentMACAddress": mac, "MTUSize": 1500},
             AssignablePhysicalNetworkPorts=refs(f"{adapter}/Ports/{number}"),
             Links={"PhysicalNetworkPortAssignment": ref(f"{adapter}/Ports/{number}")},
-            Status=OK,
         )
-        tree.add(
+        tree.part(
             f"{system}/EthernetInterfaces/{name}-{number}",
             "EthernetInterface.v1_12_2",
             f"Ethernet interface {name} port {number}",
@@ -212,22 +204,20 @@ def add_nic(tree: Builder, system: str, chassis: str, serial: str, name: str, de
             SpeedMbps=25000 if up else None,
             MTUSize=1500,
             UefiDevicePath=f"PciRoot(0x0)/Pci(0x1,0x0)/Pci(0x0,0x{number - 1})/MAC({mac.replace(':', '')},0x1)",
-            Status=OK,
         )
-    tree.add(
+    tree.part(
         interface,
         "NetworkInterface.v1_2_2",
         f"Network interface {name}",
         Ports=ref(f"{adapter}/Ports"),
         NetworkDeviceFunctions=ref(f"{adapter}/NetworkDeviceFunctions"),
         Links={"NetworkAdapter": ref(adapter)},
-        Status=OK,
     )
 
 
 def add_pcie(tree: Builder, path: str, name: str, vendor: str, model: str, serial: str, ids: tuple[int, ...]) -> str:
     """A PCIe device with one function. `ids`: vendor, device, subsystem vendor, subsystem, class code."""
-    tree.add(
+    tree.part(
         path,
         "PCIeDevice.v1_14_0",
         name,
@@ -238,12 +228,10 @@ def add_pcie(tree: Builder, path: str, name: str, vendor: str, model: str, seria
         FirmwareVersion="1.0.2",
         PCIeInterface={"PCIeType": "Gen4", "MaxPCIeType": "Gen4", "LanesInUse": 8, "MaxLanes": 16},
         Slot={"SlotType": "FullLength", "PCIeType": "Gen5", "Lanes": 16, "Location": slot(name)},
-        PCIeFunctions=ref(f"{path}/PCIeFunctions"),
-        Status=OK,
     )
     vendor_id, device_id, sub_vendor, sub_id, class_code = ids
     tree.collection(f"{path}/PCIeFunctions", "PCIeFunction", "PCIe Functions")
-    tree.add(
+    tree.part(
         f"{path}/PCIeFunctions/0",
         "PCIeFunction.v1_5_0",
         f"{name} function 0",
@@ -258,6 +246,5 @@ def add_pcie(tree: Builder, path: str, name: str, vendor: str, model: str, seria
         SubsystemVendorId=f"0x{sub_vendor:04x}",
         SubsystemId=f"0x{sub_id:04x}",
         Links={"PCIeDevice": ref(path)},
-        Status=OK,
     )
     return path

@@ -62,13 +62,6 @@ def _system(tree: Builder) -> None:
         ProcessorSummary={"Count": 2, "CoreCount": 64, "LogicalProcessorCount": 128, "Model": "Kestrel K9 9354P"},
         MemorySummary={"TotalSystemMemoryGiB": 768, "MemoryMirroring": "None"},
         Boot=settings.boot(SYSTEM),
-        **{
-            name: ref(f"{SYSTEM}/{name}")
-            for name in (
-                *("Processors", "Memory", "Storage", "NetworkInterfaces", "EthernetInterfaces"),
-                *("Bios", "SecureBoot", "LogServices"),
-            )
-        },
         PCIeDevices=refs(*(f"{CHASSIS}/PCIeDevices/{name}" for name in ("NIC1", "NIC2", "RAID1", "GPU1"))),
         Links={
             "Chassis": refs(CHASSIS),
@@ -98,7 +91,7 @@ def _system(tree: Builder) -> None:
 
 
 def _chassis(tree: Builder) -> None:
-    tree.add(
+    tree.part(
         CHASSIS,
         "Chassis.v1_25_2",
         "Rack chassis",
@@ -115,18 +108,10 @@ def _chassis(tree: Builder) -> None:
         LocationIndicatorActive=False,
         HeightMm=43.6,
         Location={"Placement": {"Row": "", "Rack": "", "RackOffsetUnits": "EIA_310"}},
-        Status=OK,
-        **{
-            name: ref(f"{CHASSIS}/{name}")
-            for name in (
-                *("PowerSubsystem", "ThermalSubsystem", "Sensors", "EnvironmentMetrics", "NetworkAdapters"),
-                *("PCIeDevices", "Drives", "TrustedComponents", "Assembly"),
-            )
-        },
         Links={"ComputerSystems": refs(SYSTEM), "ManagedBy": refs(f"{ROOT}/Managers/BMC")},
     )
     tree.collection(f"{CHASSIS}/TrustedComponents", "TrustedComponent", "Trusted Components")
-    tree.add(
+    tree.part(
         f"{CHASSIS}/TrustedComponents/TPM",
         "TrustedComponent.v1_3_2",
         "TPM",
@@ -137,7 +122,6 @@ def _chassis(tree: Builder) -> None:
         FirmwareVersion="7.85",
         TPM={"CapabilitiesVendorID": "SGL"},
         Links={"IntegratedInto": ref(SYSTEM)},
-        Status=OK,
     )
     tree.add(
         f"{CHASSIS}/Assembly",
@@ -145,15 +129,12 @@ def _chassis(tree: Builder) -> None:
         "Assemblies",
         Assemblies=[
             {
-                "@odata.id": f"{CHASSIS}/Assembly#/Assemblies/0",
-                "MemberId": "0",
                 "Name": "Mainboard",
                 "Producer": VENDOR,
                 "Model": "HS-2210 mainboard",
                 "PartNumber": "HS-2210-MB",
                 "SerialNumber": f"{SERIAL}-MB",
                 "PhysicalContext": "SystemBoard",
-                "Status": OK,
             }
         ],
     )
@@ -186,19 +167,16 @@ def _storage(tree: Builder) -> None:
         for number, drive in enumerate(drives, first):
             links = {"Chassis": ref(CHASSIS), "Volumes": refs(volume)}
             parts.add_drive(tree, drive, SERIAL, number, protocol, Links=links)
-        tree.add(
+        tree.part(
             path,
             "Storage.v1_17_1",
             f"Storage {name}",
-            Status=OK,
             Drives=refs(*drives),
-            Controllers=ref(f"{path}/Controllers"),
-            Volumes=ref(f"{path}/Volumes"),
             Links={"Enclosures": refs(CHASSIS)},
             **{"Drives@odata.count": len(drives)},
         )
         tree.collection(f"{path}/Controllers", "StorageController", "Storage Controllers")
-        tree.add(
+        tree.part(
             f"{path}/Controllers/1",
             "StorageController.v1_8_0",
             f"Storage controller {name}",
@@ -211,11 +189,10 @@ def _storage(tree: Builder) -> None:
             SupportedDeviceProtocols=["NVMe", "SAS", "SATA"] if name == "RAID1" else ["SATA"],
             SupportedRAIDTypes=["RAID0", "RAID1", "RAID5", "RAID6"] if name == "RAID1" else ["RAID1"],
             CacheSummary={"TotalCacheSizeMiB": 8192, "Status": OK},
-            Status=OK,
         )
         tree.collection(f"{path}/Volumes", "Volume", "Volumes")
         size = tree.resources[drives[0]]["CapacityBytes"] * (count - 1)
-        tree.add(
+        tree.part(
             volume,
             "Volume.v1_10_1",
             f"Volume {name}",
@@ -224,7 +201,6 @@ def _storage(tree: Builder) -> None:
             BlockSizeBytes=512,
             Identifiers=[{"DurableName": f"6000F1@{{hex}}{first:04X}", "DurableNameFormat": "NAA"}],
             Links={"Drives": refs(*drives)},
-            Status=OK,
         )
 
 
@@ -233,7 +209,7 @@ def _power_and_cooling(tree: Builder) -> None:
     tree.collection(sensors, "Sensor", "Sensors")
 
     def sensor(name: str, kind: str, units: str, reading: float, upper: float) -> Resource:
-        path = tree.add(
+        path = tree.part(
             f"{sensors}/{name}",
             "Sensor.v1_9_1",
             name,
@@ -241,17 +217,16 @@ def _power_and_cooling(tree: Builder) -> None:
             ReadingUnits=units,
             Reading=reading,
             Thresholds={"UpperCritical": {"Reading": upper}},
-            Status=OK,
         )
         return {"DataSourceUri": path, "Reading": reading}
 
     power = f"{CHASSIS}/PowerSubsystem"
-    tree.add(power, "PowerSubsystem.v1_1_2", "Power Subsystem", Status=OK, PowerSupplies=ref(f"{power}/PowerSupplies"))
+    tree.part(power, "PowerSubsystem.v1_1_2", "Power Subsystem")
     tree.collection(f"{power}/PowerSupplies", "PowerSupply", "Power Supplies")
     for number in (1, 2):
         path = f"{power}/PowerSupplies/PSU{number}"
         watts = 180.0 + number
-        tree.add(
+        tree.part(
             path,
             "PowerSupply.v1_6_0",
             f"Power supply {number}",
@@ -265,29 +240,23 @@ def _power_and_cooling(tree: Builder) -> None:
             EfficiencyRatings=[{"LoadPercent": 50, "EfficiencyPercent": 96}],
             HotPluggable=True,
             Location=parts.slot(f"PSU {number}", "Bay", number),
-            Metrics=ref(f"{path}/Metrics"),
-            Status=OK,
         )
-        tree.add(
+        tree.part(
             f"{path}/Metrics",
             "PowerSupplyMetrics.v1_1_1",
             f"Power supply {number} metrics",
             InputPowerWatts=sensor(f"PSU{number}Input", "Power", "W", watts, 1500),
             InputVoltage=sensor(f"PSU{number}Voltage", "Voltage", "V", 231.0, 264),
-            Status=OK,
         )
     thermal = f"{CHASSIS}/ThermalSubsystem"
-    tree.add(
+    tree.part(
         thermal,
         "ThermalSubsystem.v1_3_2",
         "Thermal Subsystem",
-        Fans=ref(f"{thermal}/Fans"),
-        ThermalMetrics=ref(f"{thermal}/ThermalMetrics"),
-        Status=OK,
     )
     tree.collection(f"{thermal}/Fans", "Fan", "Fans")
     for number in range(1, 7):
-        tree.add(
+        tree.part(
             f"{thermal}/Fans/Fan{number}",
             "Fan.v1_5_2",
             f"Fan {number}",
@@ -298,7 +267,6 @@ def _power_and_cooling(tree: Builder) -> None:
             Location=parts.slot(f"Fan {number}", "Bay", number),
             SpeedPercent=sensor(f"Fan{number}Speed", "Percent", "%", 30.0 + number, 100)
             | {"SpeedRPM": 5200 + 40 * number},
-            Status=OK,
         )
     readings = [
         {**sensor(f"{name}Temp", "Temperature", "Cel", celsius, upper), "DeviceName": name}

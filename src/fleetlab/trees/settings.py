@@ -40,7 +40,6 @@ CHOICES = {
 def add_registry(tree: Builder) -> None:
     """Add the attribute registry of `ATTRIBUTES`, and the collection that leads to it."""
     registries = f"{ROOT}/Registries"
-    tree.link_from(ROOT, Registries=ref(registries))
     tree.collection(registries, "MessageRegistryFile", "Registries")
     location = f"{registries}/{REGISTRY}/{REGISTRY}.json"
     tree.add(

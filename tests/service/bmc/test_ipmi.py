@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fleetcore.document.model import Verdict, device_from_dict, to_dict
 from fleetcore.errors import AuthenticationFailed, BadResponse, InvalidInput, PermissionDenied, Unreachable
@@ -36,7 +38,7 @@ def options(sim, **more):
 
 
 def test_the_device_document(sim):
-    device = collect(options(sim), SystemClock())
+    device = asyncio.run(collect(options(sim), SystemClock()))
     assert (device.vendor, device.model, device.serial) == (sim.fru.manufacturer, sim.fru.product, sim.fru.serial)
     assert device.mainboard.serial == sim.fru.board_serial
     assert device.uuid == str(sim.uuid)
@@ -50,8 +52,10 @@ def test_the_device_document(sim):
 
 
 def test_the_second_driver_is_tried_and_said(sim):
-    device = collect(
-        options(sim, address="http://127.0.0.1:1", drivers=["redfish", "ipmi"], sections=["power"]), SystemClock()
+    device = asyncio.run(
+        collect(
+            options(sim, address="http://127.0.0.1:1", drivers=["redfish", "ipmi"], sections=["power"]), SystemClock()
+        )
     )
     assert [(attempt.driver, attempt.error) for attempt in device.attempts] == [
         ("redfish", "unreachable"),
@@ -146,7 +150,7 @@ def test_power_supplies_backplanes_fans_and_boot(tmp_path, kind):
     if not usable:
         pytest.skip(f"ipmi_sim is not installed: {advice}")
     with kind(tmp_path, 0, "admin", "password") as sim:
-        device = collect(options(sim), SystemClock())
+        device = asyncio.run(collect(options(sim), SystemClock()))
     assert device_from_dict(to_dict(device)) == device
     if kind is LargerSim:
         assert [(item.vendor, item.model, item.serial) for item in device.power_supplies] == [
@@ -173,7 +177,7 @@ def test_a_command_that_is_refused_costs_its_section(sim, monkeypatch):
         return real(self, **request)
 
     monkeypatch.setattr(Session, "raw", raw)
-    device = collect(options(sim), SystemClock())
+    device = asyncio.run(collect(options(sim), SystemClock()))
     assert device.coverage["manager"].verdict is Verdict.DENIED
     assert device.coverage["sensors"].verdict is Verdict.COLLECTED
     assert len(device.sensors) == len(sim.sensors) - 1

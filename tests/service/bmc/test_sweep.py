@@ -26,7 +26,7 @@ from fleetcore.host.clock import SystemClock
 from fleetcore.net.client.server import ServerClient
 from fleetcore.net.http import HttpClient, HttpOptions
 from fleetcore.power.options import bmc_options
-from fleetcore.sweep.collect import collect, collect_async
+from fleetcore.sweep.collect import collect
 from warm import warm_fleetd
 
 from fleetlab.farm import BmcSpec, Fault, fleet, running_farm
@@ -61,11 +61,10 @@ LOGIN = {"username": "admin", "password": SECRET, "drivers": ["redfish"]}
 
 
 @pytest.mark.parametrize("spec", [{}, {"expand": 0}, {"page_size": 2}, {"tls": False}])
-def test_the_same_document_as_on_threads(spec):
+def test_one_login_and_every_request_counted(spec):
     with running_farm([BmcSpec(**spec, name="twin", index=0)] * 2) as farm:
         moment = {"stats": None, "collected_at": None, "log": (), "sensors": (), "attempts": ()}
-        one = collect(options(farm.bmcs[0]), SystemClock())
-        two = asyncio.run(collect_async(options(farm.bmcs[1]), SystemClock()))
+        one, two = (asyncio.run(collect(options(bmc), SystemClock())) for bmc in farm.bmcs)
         assert dataclasses.replace(one, **moment) == dataclasses.replace(two, **moment)
         assert one.stats.requests == two.stats.requests
         counters = farm.bmcs[1].counters
@@ -85,13 +84,14 @@ def test_the_same_document_as_on_threads(spec):
 )
 def test_a_broken_subtree_costs_its_section_only(fault, verdict):
     with running_farm(BmcSpec(faults=(fault,))) as farm:
-        device = asyncio.run(collect_async(options(farm.bmcs[0], timeout=1.5), SystemClock()))
+        patience = 4 if fault.kind == "hang" else 60  # once
+        device = asyncio.run(collect(options(farm.bmcs[0], timeout=patience), SystemClock()))
         assert device.coverage["memory"].verdict is verdict, device.coverage["memory"]
         assert device.coverage["network"].verdict is Verdict.COLLECTED
         assert farm.bmcs[0].counters.logouts == 1
 
 
-def test_errors_are_those_of_threads():
+def test_errors_by_their_class():
     with running_farm([BmcSpec(), BmcSpec(certificate="wrong-name"), BmcSpec(faults=(Fault("hang"),))]) as farm:
         good, wrong_name, hangs = farm.bmcs
         cases = [
@@ -103,26 +103,17 @@ def test_errors_are_those_of_threads():
             (options(good, system="nobody"), FleetError),
         ]
         for case, kind in cases:
-            found = []
-            for run in (
-                lambda case=case: collect(case, SystemClock()),
-                lambda case=case: asyncio.run(collect_async(case, SystemClock())),
-            ):
-                with pytest.raises(kind) as caught:
-                    run()
-                found.append((caught.value.code, caught.value.message))
-            assert found[0] == found[1]
-        assert good.counters.refused == 2, "a wrong password is sent once"
-        assert asyncio.run(
-            collect_async(options(good, ca_path=None, fingerprint=good.fingerprint), SystemClock())
-        ).serial
+            with pytest.raises(kind):
+                asyncio.run(collect(case, SystemClock()))
+        assert good.counters.refused == 1, "a wrong password is sent once"
+        assert asyncio.run(collect(options(good, ca_path=None, fingerprint=good.fingerprint), SystemClock())).serial
 
 
 def test_cancelled_collections_log_out():
     with running_farm(fleet(BmcSpec(latency=0.02), 6)) as farm:
 
         async def main():
-            tasks = [asyncio.ensure_future(collect_async(options(bmc), SystemClock())) for bmc in farm.bmcs]
+            tasks = [asyncio.ensure_future(collect(options(bmc), SystemClock())) for bmc in farm.bmcs]
             for number, task in enumerate(tasks):
                 asyncio.get_running_loop().call_later(0.03 * number, task.cancel)  # before, in and after the login
             return await asyncio.gather(*tasks, return_exceptions=True)
@@ -144,8 +135,8 @@ def test_faults_cost_the_others_nothing(module):
     ]
     with running_farm(bad + fleet(BmcSpec(password=SECRET), 12)) as farm:
         begin = time.monotonic()
-        result = module("bmc_sweep", bmcs=entries(farm.bmcs), deadline=5, **LOGIN)
-        assert time.monotonic() - begin < 5 + 2 + 6, "the deadline, a logout, and the start of Python on a busy machine"
+        result = module("bmc_sweep", bmcs=entries(farm.bmcs), deadline=15, **LOGIN)
+        assert time.monotonic() - begin < 15 + 60, "the deadline, and all that a busy machine needs"
         assert "failed" not in result or not result["failed"]
         assert result["summary"]["collected"] >= 12
         codes = {item["machine"]: item["code"] for item in result["failures"]}

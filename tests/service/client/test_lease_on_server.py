@@ -52,9 +52,9 @@ def test_a_play_that_dies_leaves_nothing_locked_for_long(ansible: Ansible, serve
         fails = {"name": "Die", "ansible.builtin.fail": {"msg": "out of power"}}
         assert ansible.play([lease(seconds=2), fails], "l2").rc == 2
         taken = time.monotonic()
-        done = ansible.play([lease(wait=30, register="held"), lease(session=SESSION, state="released")], "l2")
+        done = ansible.play([lease(wait=60, register="held"), lease(session=SESSION, state="released")], "l2")
         assert done.rc == 0
-        assert time.monotonic() - taken < 20
+        assert time.monotonic() - taken < 60
         outcomes = [item["outcome"] for item in client.work_history("l2")]
         assert outcomes == ["cancelled", "started", "cancelled", "started"]
         client.delete_machine("l2")

@@ -45,20 +45,20 @@ def gone(pid, seconds=60.0):
 
 
 def test_output_and_exit_code(tool):
-    result = tool.runner.run([tool("echo out; echo err >&2; exit 5")], 5)
+    result = tool.runner.run([tool("echo out; echo err >&2; exit 5")], 60)
     assert (result.rc, result.stdout, result.stderr) == (5, "out\n", "err\n")
 
 
 def test_a_tool_that_is_not_there(tool):
     with pytest.raises(MissingDependency):
-        tool.runner.run(["no-such-tool"], 5)
+        tool.runner.run(["no-such-tool"], 60)
 
 
 def test_a_tool_that_cannot_start(tmp_path, tool):
     (tmp_path / "broken").write_bytes(b"\x7fELF nonsense")
     (tmp_path / "broken").chmod(0o755)
     with pytest.raises(FatalError):
-        tool.runner.run(["broken"], 5)
+        tool.runner.run(["broken"], 60)
 
 
 def test_a_hung_tool_is_killed_with_its_children_and_its_words_are_kept(tool, tmp_path):
@@ -66,8 +66,8 @@ def test_a_hung_tool_is_killed_with_its_children_and_its_words_are_kept(tool, tm
         f"sleep 300 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/self; echo started; trap '' TERM; sleep 300"
     )
     begin = time.monotonic()
-    result = tool.runner.run([name], 0.7)
-    assert 0.6 < time.monotonic() - begin < 15
+    result = tool.runner.run([name], 3)
+    assert 2.9 < time.monotonic() - begin < 60
     assert (result.rc, result.stdout) == (None, "started\n")
     assert gone(int((tmp_path / "child").read_text()))
     assert gone(int((tmp_path / "self").read_text()))
@@ -76,15 +76,15 @@ def test_a_hung_tool_is_killed_with_its_children_and_its_words_are_kept(tool, tm
 def test_a_child_that_keeps_the_pipe_open_holds_nothing_up(tool, tmp_path):
     name = tool(f"setsid sleep 300 & echo $! > {tmp_path}/child; echo done")
     begin = time.monotonic()
-    result = tool.runner.run([name], 30)
-    assert time.monotonic() - begin < 20
+    result = tool.runner.run([name], 200)
+    assert time.monotonic() - begin < 60
     assert (result.rc, result.stdout) == (0, "done\n")
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 
 def test_a_tool_that_floods_is_stopped(tool, monkeypatch):
     monkeypatch.setattr(host, "MAX_OUTPUT", 1 << 20)
-    result = tool.runner.run([tool("yes")], 20)
+    result = tool.runner.run([tool("yes")], 60)
     assert result.rc is None
     assert 1 << 20 <= len(result.stdout) < 1 << 22
 
@@ -93,16 +93,16 @@ def test_the_locale_is_c_and_there_is_no_input(tool, monkeypatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("LANG", "ja_JP.UTF-8")
     monkeypatch.setenv("SECRET_TOKEN", "x")
-    result = tool.runner.run([tool('cat; echo "$LC_ALL/$LANG/$LANGUAGE/$SECRET_TOKEN/$(tty)"')], 5)
+    result = tool.runner.run([tool('cat; echo "$LC_ALL/$LANG/$LANGUAGE/$SECRET_TOKEN/$(tty)"')], 60)
     assert result.stdout == "C//C//not a tty\n"
 
 
 def test_output_that_is_not_utf_8(tool):
-    assert tool.runner.run([tool(r"printf 'Gr\374n'")], 5).stdout == "Gr\u00fcn"
+    assert tool.runner.run([tool(r"printf 'Gr\374n'")], 60).stdout == "Gr\u00fcn"
 
 
 def test_a_tool_that_writes_to_a_file(tool):
-    result = tool.runner.run([tool('echo profile > "$1"; echo chatter'), OUTPUT_FILE], 5)
+    result = tool.runner.run([tool('echo profile > "$1"; echo chatter'), OUTPUT_FILE], 60)
     assert result.stdout == "profile\n"
     assert list(result.argv) == ["tool", OUTPUT_FILE]
 

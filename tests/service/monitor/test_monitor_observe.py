@@ -9,7 +9,7 @@ from fleetcore.inband.collect.host import SystemFiles
 from monitor_fakes import Files
 
 from fleetd.monitor.adapters import observe
-from fleetd.server.legacy import process
+from fleetd.server.legacy import event
 
 CPU = "processor\t: {}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC 7313P\nphysical id\t: 0\ncore id\t: {}\n"
 HW = "/sys/class/hwmon"
@@ -61,7 +61,7 @@ def test_a_server() -> None:
         "boot_id": "5db6f0c5-aa04",
         "uptime": 61.25,
     }
-    assert process.Server(**found).present
+    assert event.Server(**found).present
 
 
 def test_a_machine() -> None:
@@ -75,7 +75,7 @@ def test_a_machine() -> None:
         "machine_type": "PowerEdge R6515",
         "docker_installed": True,
     }
-    process.Standalone(**found)
+    event.Standalone(**found)
 
 
 def test_a_machine_that_says_nothing() -> None:

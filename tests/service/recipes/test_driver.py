@@ -75,6 +75,7 @@ DRIVER = Driver(
 LOOK = """
 import json
 from ansible_collections.baremetal.fleet.plugins.module_utils import _bmc_options
+from ansible_collections.baremetal.fleet.plugins.module_utils._boundary import argument_spec
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power import names
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.controllers import controllers_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.registry import DRIVERS
@@ -83,8 +84,8 @@ print(json.dumps({
     "registry": list(DRIVERS),
     "names": names.POWER_DRIVERS,
     "tried without a name": names.BMC_DRIVERS,
-    "choices": _bmc_options.BMC["drivers"]["choices"],
-    "option": _bmc_options.POWER["relay"],
+    "choices": _bmc_options.BMC_OPTIONS["drivers"]["choices"],
+    "option": argument_spec(_bmc_options.POWER_OPTIONS)["relay"],
     "controllers": controllers_of("relay", {"relay": {"path": "/dev/relay1"}}),
 }))
 """

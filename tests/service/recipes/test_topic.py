@@ -24,7 +24,7 @@ class CoolingLoop(Component):
     id: Optional[str] = None
     coolant: Optional[str] = None
 '''
-FIELD = """    cooling_loops: tuple[CoolingLoop, ...] = field(
+FIELD = """    cooling_loops: tuple[part.CoolingLoop, ...] = field(
         default=(), metadata=parts("Cooling loops", "cooling", details=("coolant",))
     )
     sensors: """
@@ -36,13 +36,13 @@ from ...document.parts import CoolingLoop
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from .common import common, identity
+from .common import component
 
 
 def read(tree: Tree) -> tuple[CoolingLoop, ...]:
     """Loops, each with its coolant."""
     return tuple(
-        CoolingLoop(**common(body), id=identity(path, body), coolant=word(body.get("CoolantType")))
+        CoolingLoop(**component(tree, path, body), coolant=word(body.get("CoolantType")))
         for path, body in tree.of("cooling_loop")
     )
 
@@ -144,7 +144,6 @@ def test_a_record_a_field_and_a_topic_are_a_new_kind(copy):
     assert run(copy, "scripts/check_docs.py").returncode == 0
     with (core / "document" / "parts.py").open("a", encoding="utf-8") as file:
         file.write(RECORD)
-    put(core / "document" / "model.py", "    Component,\n", "    Component,\n    CoolingLoop,\n")
     put(core / "document" / "model.py", "    sensors: ", FIELD)
     (core / "redfish" / "topics" / "cooling_loops.py").write_text(TOPIC, encoding="utf-8")
 

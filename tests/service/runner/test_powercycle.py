@@ -10,6 +10,7 @@ from fleetcore.errors import FatalError
 from fleetcore.ports import PowerState
 from runner_fakes import broken, cycled
 from runner_world import World
+from structlog.testing import capture_logs
 
 from fleetd.runner.config import WaveSettings
 from fleetd.runner.ports import EntryState, HostOutcome, HostStep, RunProgress, Wanted
@@ -150,6 +151,19 @@ def test_a_machine_that_somebody_else_claimed_is_not_cycled(world: World) -> Non
     world.step()
     assert [r.hosts for r in world.runner.runs.values()] == [("a",)]
     assert set(world.states()) == {"q1"}
+
+
+def test_steps_of_a_cycle_that_the_module_has_reported_are_not_told_to_a_closed_request(world: World) -> None:
+    world.server.open = [Wanted("a", "r-a"), Wanted("b", "r-b")]
+    world.step()
+    steps = [HostStep(host, state) for host in "ab" for state in (PowerState.OFF, PowerState.ON)]
+    world.server.over = set(world.server.held.values())  # their requests are closed, and the claims with them
+    done = HostOutcome("a", True, {"power": {"after": "on", "verified": True, "reported": True}})
+    with capture_logs() as lines:
+        world.runner.results["cycle-1"] = RunProgress([done], steps=steps)  # of b the outcome is not read yet
+        world.step()
+        assert not [call for call in world.server.calls if call[0] in (PowerState.OFF, PowerState.ON)]
+    assert "step_refused" not in [line["event"] for line in lines]
 
 
 def test_steps_are_told_while_they_happen_and_once(world: World) -> None:

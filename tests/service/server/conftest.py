@@ -199,10 +199,10 @@ class Stores:
         self.services = services
         self.machines = services.machines._store
         self.powercycles = services.powercycles._store
-        self.work = services.work._store
+        self.work = services.work
         self.devices = services.devices._store
         self.credentials = services.credentials._store
-        self.events = services.events._store
+        self.events = services.events
         self.tokens = services.tokens._store
         self.requests = services.requests
         self.retention = services.retention

@@ -11,7 +11,6 @@ import socket
 import sqlite3
 import stat
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +120,7 @@ def test_changes_are_streamed(home: Any, serve_fleetd: Any) -> None:
             lines = answer.iter_lines()
             assert next(lines) == ": connected"
             httpx.post(f"{url}/_/machine/toggle_powercycle/m1", auth=auth)
-            sent = time.monotonic()
             assert next(line for line in lines if line.startswith("data:")) == "data: update"
-            assert 0 <= time.monotonic() - sent < 10
             process.terminate()
             assert process.wait(60) == 0
 

@@ -10,13 +10,14 @@ from typing import Any, Callable, Optional, Union
 
 from ..errors import FleetError, InvalidInput
 from ..ipmi.session import Session as Ipmi
+from ..option import Options, option
 from ..ports import Plan
 from ..power.options import bmc_options, seconds
 from ..redfish.service import Service
 from .account_ipmi import IpmiAccounts
 from .account_password import Rotation
 from .account_redfish import RedfishAccounts
-from .base import reach
+from .base import Change, reach
 
 Right = Callable[[Optional[Mapping[str, Any]]], bool]
 """Tells whether an account is as it is to be; it is told None where there is none."""
@@ -196,3 +197,39 @@ class _Account:
     def _facts(self, account: Optional[Mapping[str, Any]], rotate: bool, done: bool) -> dict[str, Any]:
         changed = rotate and self.new is not None
         return {"account": account, "password": {"changed": changed, "verified": changed and done}}
+
+
+OPTIONS: Options = {
+    "name": option("str", "Name of the account.", required=True),
+    "state": option("str", "Whether the account exists.", choices=["present", "absent"], default="present"),
+    "account_password": option(
+        "str",
+        """
+            Password that the account is to have. Required for a new account.
+
+            The password of another account than O(username) is looked at by one login with it. BMCs count logins that
+            fail.
+        """,
+        no_log=True,
+    ),
+    "current_password": option(
+        "str",
+        "Password that another account than O(username) has now, to be put back when the new one does not work.",
+        no_log=True,
+    ),
+    "update_password": option(
+        "str",
+        "With V(on_create) the password of an account that exists is left as it is.",
+        choices=["always", "on_create"],
+        default="always",
+        no_log=False,
+    ),
+    "role": option(
+        "str",
+        "Role of the account, for example V(Administrator), V(Operator) or V(ReadOnly). Required for a new account.",
+    ),
+    "enabled": option("bool", "Whether the account can log in. A new one can by default."),
+    "verify_timeout": option("float", "Seconds that the BMC has to show the change.", default=30),
+}
+
+CHANGE = Change("accounts", OPTIONS, plan_redfish, plan_ipmi)

@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Optional, TypeVar, Union
 
 from ..document.model import to_dict
 from ..errors import FleetError, NotVerified, TimedOut, TransientError, Unreachable, Unsupported
 from ..ipmi.session import Session as Ipmi
+from ..option import Options, Params
 from ..ports import Clock, Plan
 from ..power.attempts import first_driver
 from ..power.ipmi import open_session
-from ..power.options import BmcOptions, check_system, seconds
+from ..power.options import bmc_options, check_system, seconds
 from ..power.redfish import open_service
 from ..redfish.service import Service
 
@@ -26,36 +27,48 @@ Connection = Union[Service, Ipmi]
 """An open way to one BMC. ``name`` is that of the driver."""
 
 
-def plan_over(
-    options: BmcOptions,
-    clock: Clock,
-    what: str,
-    redfish: Optional[Callable[[Service], Plan]] = None,
-    ipmi: Optional[Callable[[Ipmi], Plan]] = None,
-) -> Plan:
-    """Plan a change over the first driver that can: they are tried in order, as nothing is written yet.
+Maker = Callable[[Any, Params], Plan]
+"""What plans a change, of the connection and the module's options."""
 
-    The plan holds the connection open until it is closed, and tells ``attempts`` besides.
 
-    :param what: for messages: "<driver> can't do this (<what>)".
-    :raises FleetError: as of :func:`fleetcore.power.attempts.first_driver`.
+@dataclass(frozen=True)
+class Change:
+    """One kind of change. Each file of this folder exports one, as ``CHANGE``.
+
+    :ivar what: it changes, for messages: "<driver> can't do this (<what>)".
+    :ivar options: what its module takes besides how to reach the BMC.
+    :ivar redfish: plans the change over Redfish. ``ipmi``: over IPMI; None: it can't be done so.
     """
 
-    def attempt(name: str) -> Plan:
-        maker: Optional[Callable[[Any], Plan]] = {"redfish": redfish, "ipmi": ipmi}.get(name)
-        if maker is None:
-            raise Unsupported(f"{name} can't do this ({what})", driver=name)
-        connection: Any = open_service(options, clock) if name == "redfish" else open_session(options, clock)
-        try:
-            if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
-                check_system(options, connection.system()[1])
-            return dataclasses.replace(maker(connection), close=connection.close)
-        except BaseException:
-            connection.close()
-            raise
+    what: str
+    options: Options
+    redfish: Maker
+    ipmi: Optional[Maker] = None
 
-    plan, attempts = first_driver(options.drivers, attempt)
-    return dataclasses.replace(plan, besides={"attempts": [to_dict(item) for item in attempts]})
+    def plan(self, params: Params, clock: Clock) -> Plan:
+        """Plan over the first driver that can: they are tried in order, as nothing is written yet.
+
+        The plan holds the connection open until it is closed, and tells ``attempts`` besides.
+
+        :raises FleetError: as of :func:`fleetcore.power.attempts.first_driver`.
+        """
+        options = bmc_options(params)
+
+        def attempt(name: str) -> Plan:
+            maker = {"redfish": self.redfish, "ipmi": self.ipmi}.get(name)
+            if maker is None:
+                raise Unsupported(f"{name} can't do this ({self.what})", driver=name)
+            connection: Any = open_service(options, clock) if name == "redfish" else open_session(options, clock)
+            try:
+                if name == "redfish" and options.expected:  # over IPMI the driver looks itself, at its login
+                    check_system(options, connection.system()[1])
+                return replace(maker(connection, params), close=connection.close)
+            except BaseException:
+                connection.close()
+                raise
+
+        plan, attempts = first_driver(options.drivers, attempt)
+        return replace(plan, besides={"attempts": [to_dict(item) for item in attempts]})
 
 
 def reach(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Unsupported
+from ..option import Options, option
 from ..ports import Plan
 from ..redfish.actions import action_of, action_target
 from ..redfish.redact import is_secret
@@ -15,9 +16,9 @@ from ..redfish.service import Service
 from ..redfish.settings import Settings
 from ..redfish.tasks import task_words
 from ..redfish.values import at, items, last_part, link, text
-from .base import reach
+from . import reboot
+from .base import Change, reach
 from .bios_values import Registry, default_values, wanted
-from .reboot import reboot_until
 
 _RESET = "Bios.ResetBios"
 Values = Mapping[str, Any]
@@ -129,7 +130,7 @@ class _Bios:
         return {**self._read(names), **{name: value for name, value in self.settings.staged().items() if name in names}}
 
     def _reboot(self, want: Values, waiting: Values) -> Mapping[str, Any]:
-        power, now = reboot_until(
+        power, now = reboot.reboot_until(
             self.params,
             self.service.clock,
             lambda: self._read(want),
@@ -183,3 +184,31 @@ def _reset_parameters(service: Service, bios: Mapping[str, Any]) -> dict[str, An
         if parameter.get("Required") is True and isinstance(values, list) and values:
             found[str(parameter.get("Name"))] = values[0]
     return found
+
+
+OPTIONS: Options = {
+    "attributes": option("dict", "Attributes by the names that this BIOS has for them, with their values."),
+    "settings": option(
+        "dict",
+        """
+            Settings by names that are the same for all vendors. They are V(amd_sev), V(boot_mode), V(intel_sgx),
+            V(intel_txt), V(secure_boot), V(smt), V(sr_iov) and V(tpm).
+
+            The values V(enabled) and V(disabled), and for C(boot_mode) V(uefi) and V(legacy), are written in this
+            BIOS's own words. Another value is written as it is.
+        """,
+    ),
+    "defaults": option(
+        "bool",
+        """
+            Resets the whole BIOS configuration to its defaults, at the next boot. Passwords are left as the BIOS leaves
+            them.
+
+            What the defaults are, and whether they are in effect already, is known where the BMC has an attribute
+            registry. Elsewhere it is done each time.
+        """,
+    ),
+    **reboot.OPTIONS,
+}
+
+CHANGE = Change("BIOS settings", OPTIONS, plan_redfish)

@@ -10,6 +10,7 @@ from typing import Any, Optional, Union
 
 from ..errors import FleetError, InvalidInput, Unsupported
 from ..ipmi.session import Session as Ipmi
+from ..option import Options, option
 from ..ports import Plan
 from ..power.options import seconds
 from ..redfish.actions import allowable, spelt
@@ -17,11 +18,7 @@ from ..redfish.quirks import VIRTUAL_CD_IS_USB
 from ..redfish.service import Service
 from ..redfish.settings import Settings
 from ..redfish.values import at, text
-from .base import Connection, reach
-
-DEVICES = ("pxe", "disk", "cdrom", "usb", "bios_setup", "http", "none")
-DURATIONS = ("once", "persistent")
-MODES = ("uefi", "legacy")
+from .base import Change, Connection, reach
 
 # The first one that the BMC offers is taken; where it does not say what it offers, the first one.
 _TARGETS = {
@@ -235,3 +232,36 @@ def _shown(flags: int, number: int) -> dict[str, Optional[str]]:
         "mode": None if off else "uefi" if flags & _EFI else "legacy",
         "http_boot_uri": None,
     }
+
+
+OPTIONS: Options = {
+    "device": option(
+        "str",
+        """
+            What to boot from. V(none) removes the choice, so that the machine boots as its firmware says.
+
+            V(http) is UEFI HTTP boot and needs Redfish.
+        """,
+        choices=[*_TARGETS, "none"],
+        required=True,
+    ),
+    "duration": option(
+        "str",
+        "Whether the choice is for the next boot only, or for every boot from now on.",
+        choices=list(_ENABLED),
+        default="once",
+    ),
+    "mode": option(
+        "str", "Whether to boot by UEFI or as a PC of old. Without it that stays as it is.", choices=list(_MODES)
+    ),
+    "http_boot_uri": option(
+        "str",
+        "With O(device=http), the URI to boot from. Without it the machine asks DHCP, and a URI of before is removed.",
+    ),
+    "verify_timeout": option("float", "Seconds that the BMC has to show what was set.", default=30),
+    "settle_seconds": option(
+        "float", "Seconds after which it is read once more. With V(0) it is read once.", default=3
+    ),
+}
+
+CHANGE = Change("boot device", OPTIONS, plan_redfish, plan_ipmi)

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import Busy, FleetError, Unsupported
+from ..option import Options, option
 from ..ports import HttpResponse, Plan
 from ..power.options import seconds
 from ..redfish.service import Service
 from ..redfish.tasks import Task
 from ..redfish.values import at, integer, link, text
-from .base import read_back
+from . import reboot
+from .base import Change, read_back
 from .firmware_catalogue import Item, check_direction, is_shadow, items_of, of_another
 from .firmware_images import Sender, check_image, check_way
-from .reboot import reboot
 
 
 def plan_redfish(service: Service, params: Mapping[str, Any]) -> Plan:
@@ -87,7 +88,7 @@ class _Updater:
         task.follow(f"the update of {item.component}", limit, begin + limit, lambda found: self._note(record, found))
         if not self._shows(item):
             if self._params["reboot"]:
-                reboot(self._params, self._clock)
+                reboot.reboot(self._params, self._clock)
                 record["rebooted"] = True
             read_back(
                 self._clock,
@@ -132,3 +133,65 @@ class _Updater:
             return item.shows(self._version(item))
         except FleetError:
             return False
+
+
+OPTIONS: Options = {
+    "catalogue": option(
+        "list",
+        """
+            What is to be installed where. It is usually kept as a YAML file and read with C(vars_files).
+
+            O(catalogue[].vendor), O(catalogue[].model) and O(catalogue[].component) may hold shell patterns. Case does
+            not matter.
+        """,
+        elements="dict",
+        required=True,
+        options={
+            "vendor": option("str", "Maker of the machine. Without it the entry is for all."),
+            "model": option("str", "Model of the machine. Without it the entry is for all."),
+            "component": option(
+                "str", "Id, name or software id of the component in the firmware inventory.", required=True
+            ),
+            "version": option(
+                "str",
+                "Version as the inventory shows it once installed. A date behind it may be left out.",
+                required=True,
+            ),
+            "image": option(
+                "str",
+                "URI from which the BMC pulls the image, or a file of the host that runs the module, which is pushed.",
+            ),
+            "sha256": option(
+                "str", "SHA-256 checksum of a file, in hexadecimal. Another file is refused before anything is sent."
+            ),
+        },
+    ),
+    "components": option("list", "Only these components of the catalogue, as they are written there.", elements="str"),
+    "direction": option(
+        "str",
+        """
+            With V(upgrade) a version that would be a downgrade, or of which nobody can tell whether it is one, is
+            refused before anything is changed.
+
+            With V(any) the version of the catalogue is installed wherever another one is.
+        """,
+        choices=["upgrade", "any"],
+        default="upgrade",
+    ),
+    "method": option(
+        "str", "V(pull) insists on URIs and V(push) on files.", choices=["auto", "pull", "push"], default="auto"
+    ),
+    "reboot": option(
+        "bool",
+        "Whether to restart the machine when an update is over and the new version is not in effect yet.",
+        default=False,
+    ),
+    "graceful_timeout": reboot.OPTIONS["graceful_timeout"],
+    "upload_timeout": option("float", "Seconds for sending one image.", default=900),
+    "task_timeout": option("float", "Seconds for one update.", default=3600),
+    "verify_timeout": option(
+        "float", "Seconds, after an update, until the inventory has to show the new version.", default=300
+    ),
+}
+
+CHANGE = Change("firmware", OPTIONS, plan_redfish)

@@ -15,7 +15,6 @@ from ..redfish.quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PR
 from ..redfish.values import id_of, links, text
 from .firmware_versions import compare
 
-DIRECTIONS = ("upgrade", "any")
 _SAME, _NEWER = 0, 1
 
 

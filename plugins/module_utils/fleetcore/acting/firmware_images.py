@@ -19,7 +19,6 @@ from ..redfish.service import Service
 from ..redfish.values import link
 from .firmware_catalogue import Item
 
-METHODS = ("auto", "pull", "push")
 _PULL = "UpdateService.SimpleUpdate"
 
 

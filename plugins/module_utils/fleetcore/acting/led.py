@@ -10,13 +10,13 @@ from typing import Any, Optional, Union
 
 from ..errors import Unsupported
 from ..ipmi.session import Session as Ipmi
+from ..option import Options, option
 from ..ports import Plan
 from ..redfish.actions import allowable, spelt
 from ..redfish.service import Service
 from ..redfish.values import at, links
-from .base import Connection, reach
+from .base import Change, Connection, reach
 
-STATES = ("on", "off")
 _WORDS = {"lit": "on", "blinking": "on", "off": "off"}
 
 
@@ -110,3 +110,13 @@ class IpmiLight:
 
     def write(self, state: str) -> None:
         self._ipmi.raw(netfn=0, command=4, data=[0, 1] if state == "on" else [0, 0])
+
+
+OPTIONS: Options = {
+    "state": option(
+        "str", "Whether the light is on. Whether it then blinks is the machine's.", choices=["on", "off"], required=True
+    ),
+    "verify_timeout": option("float", "Seconds that the BMC has to show it.", default=30),
+}
+
+CHANGE = Change("identify light", OPTIONS, plan_redfish, plan_ipmi)

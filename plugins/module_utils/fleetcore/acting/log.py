@@ -12,12 +12,13 @@ from ..document.parts import LogEntry
 from ..errors import InvalidInput, NotFound, Unsupported
 from ..ipmi.sel import read_log
 from ..ipmi.session import Session as Ipmi
+from ..option import Options, option
 from ..ports import Plan
 from ..redfish.actions import action_target
 from ..redfish.quirks import is_event_log
 from ..redfish.service import Member, Service
 from ..redfish.values import at, id_of, link, links, text
-from .base import Connection, reach
+from .base import Change, Connection, reach
 
 _CLEAR = "LogService.ClearLog"
 _CLEAR_WORDS = ("clear", "erase")
@@ -156,3 +157,20 @@ class IpmiLog:
                 return
             initiate = 0
             self._ipmi.clock.sleep(_POLL_CLEAR)
+
+
+OPTIONS: Options = {
+    "state": option(
+        "str",
+        "V(read) only reads. V(cleared) reads, clears, and checks that it is clear.",
+        choices=["read", "cleared"],
+        default="read",
+    ),
+    "log": option(
+        "str", "Id or path of another log of the BMC, over Redfish. Without it the log of hardware events is meant."
+    ),
+    "limit": option("int", "How many of the newest entries are returned. V(0) means all.", default=100),
+    "verify_timeout": option("float", "Seconds that the BMC has to clear the log.", default=60),
+}
+
+CHANGE = Change("event log", OPTIONS, plan_redfish, plan_ipmi)

@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 from ..errors import FleetError
 from ..host.locks import FileLocks
+from ..option import Options, option
 from ..ports import Clock, Locks
 from ..power.attempts import open_power
 from ..power.base import PowerController, PowerOptions
@@ -18,6 +19,30 @@ from ..power.options import bmc_options, seconds
 from .base import read_back
 
 T = TypeVar("T")
+
+OPTIONS: Options = {
+    "reboot": option(
+        "bool",
+        """
+            Whether to restart the machine when that is needed, so that the settings get effective now, and to wait
+            until they are.
+
+            The operating system is asked to shut down, for O(graceful_timeout) seconds; then the power is cut. A
+            machine that is off is switched on.
+        """,
+        default=False,
+    ),
+    "graceful_timeout": option(
+        "float",
+        "With O(reboot=true), seconds that the operating system has to shut down. With V(0) it is not asked.",
+        default=300,
+    ),
+    "verify_timeout": option("float", "Seconds that the BMC has to show what was staged.", default=60),
+    "apply_timeout": option(
+        "float", "With O(reboot=true), seconds that the machine has to apply it and the BMC to show it.", default=1200
+    ),
+}
+"""Of changes that are staged for the next boot."""
 
 
 def reboot(params: Mapping[str, Any], clock: Clock, locks: Optional[Locks] = None) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from ..errors import (
     Unsupported,
 )
 from ..ipmi.session import Session as Ipmi
+from ..option import Options, option
 from ..ports import Plan
 from ..power.options import bmc_options, seconds
 from ..power.redfish import open_service
 from ..redfish.actions import action_target, spelt
 from ..redfish.service import Member, Service
 from ..redfish.values import id_of, text
-from .base import Connection, carry_out
+from .base import Change, Connection, carry_out
 
 _RESET = "Manager.Reset"
 _KINDS = {"graceful": ("GracefulRestart", "ForceRestart"), "forced": ("ForceRestart", "GracefulRestart")}
@@ -190,3 +191,19 @@ class IpmiBmc:
 
     def _ask(self) -> None:
         self._ipmi.raw(netfn=6, command=1)  # Get Device ID
+
+
+OPTIONS: Options = {
+    "kind": option(
+        "str",
+        "How to restart. Over IPMI V(graceful) is a warm reset and V(forced) a cold one.",
+        choices=list(_KINDS),
+        default="graceful",
+    ),
+    "manager": option("str", "Id of the manager, where the machine has several."),
+    "wait": option("bool", "Whether to wait until it answers again.", default=True),
+    "down_timeout": option("float", "Seconds that the BMC has to go away.", default=60),
+    "wait_timeout": option("float", "Seconds that the BMC has until it answers again.", default=600),
+}
+
+CHANGE = Change("BMC reset", OPTIONS, plan_redfish, plan_ipmi)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import InvalidInput, NotVerified, Unsupported
+from ..option import Options, option
 from ..ports import Plan
 from ..power.options import seconds
 from ..redfish.actions import action_target
 from ..redfish.service import Service
 from ..redfish.values import link, text
-from .base import reach, read_back
-from .reboot import reboot_until
+from . import reboot
+from .base import Change, reach, read_back
 
 KEYS = {"default": "ResetAllKeysToDefault", "deleted": "DeleteAllKeys"}
 _RESET = "SecureBoot.ResetKeys"
@@ -85,7 +86,7 @@ class _SecureBoot:
                 "Secure Boot",
             )
         if self.rebooting:
-            reboot_until(
+            reboot.reboot_until(
                 self.params,
                 self.service.clock,
                 self.read,
@@ -133,3 +134,25 @@ def _can_reset(service: Service, body: Mapping[str, Any], kind: str) -> None:
     values = service.action_values(body, _RESET, "ResetKeysType")
     if action_target(body, _RESET) is None or (values and kind not in values):
         raise Unsupported(f"{service.host}: the BMC can't do {kind} with the keys", allowed=values)
+
+
+OPTIONS: Options = {
+    "enabled": option("bool", "Whether the firmware starts signed software only. Without it that stays as it is."),
+    "keys": option(
+        "str",
+        """
+            V(default) enrols the keys that the maker delivers, V(deleted) deletes all. Without it the keys stay as they
+            are.
+
+            Secure Boot without keys can't be enabled. That is refused before anything is written.
+
+            Many machines change their keys at the next boot only. Without O(reboot=true) that is C(pending), with a
+            warning, and asked for again by the next run.
+        """,
+        choices=list(KEYS),
+        no_log=False,
+    ),
+    **reboot.OPTIONS,
+}
+
+CHANGE = Change("Secure Boot", OPTIONS, plan_redfish)

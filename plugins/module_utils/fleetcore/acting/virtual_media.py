@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..errors import InvalidInput, NotFound, Unsupported
+from ..option import Options, option
 from ..ports import Plan
 from ..redfish.actions import action_target
 from ..redfish.service import Member, Service
 from ..redfish.values import id_of, link, text, word
-from .base import reach
+from .base import Change, reach
 
 MEDIA = {"cd": ("CD", "DVD"), "usb": ("USBStick",), "floppy": ("Floppy",)}
 # Where a slot does not say what it takes: how its name begins.
@@ -161,9 +162,9 @@ class _Slot:
         """Insert the image of the options. After a refusal it is asked for in another way (:func:`adapted`)."""
         protected = bool(self._params["write_protected"])
         asked = {"Image": text(self._params["image"]), "Inserted": True, "WriteProtected": protected}
-        for name, option in (("UserName", "image_username"), ("Password", "image_password")):
-            if self._params.get(option) is not None:
-                asked[name] = self._params[option]
+        for name, given in (("UserName", "image_username"), ("Password", "image_password")):
+            if self._params.get(given) is not None:
+                asked[name] = self._params[given]
         while True:
             try:
                 return self._act(_INSERT, asked, asked)
@@ -184,3 +185,33 @@ class _Slot:
             self._service.act(self._body, action, parameters)
         else:
             self._service.patch(self._path, changes)
+
+
+OPTIONS: Options = {
+    "state": option(
+        "str",
+        """
+            V(inserted) puts O(image) into one drive. Another image in that drive is ejected first.
+
+            V(ejected) empties the drive O(slot), or without it the drives of the kind O(media) that hold O(image), or
+            without O(image) all of that kind.
+        """,
+        choices=["inserted", "ejected"],
+        default="inserted",
+    ),
+    "image": option(
+        "str",
+        """
+            URI of the image as the BMC reaches it, for example V(https://server/install.iso). Required for
+            O(state=inserted).
+        """,
+    ),
+    "media": option("str", "Kind of drive. The first free one is used.", choices=list(MEDIA), default="cd"),
+    "slot": option("str", "Id of the virtual medium, where it has to be a certain one."),
+    "write_protected": option("bool", "Whether the machine may not write to the image.", default=True),
+    "image_username": option("str", "User of the server with the image."),
+    "image_password": option("str", "Password of O(image_username).", no_log=True),
+    "verify_timeout": option("float", "Seconds that the BMC has to show the image.", default=60),
+}
+
+CHANGE = Change("virtual media", OPTIONS, plan_redfish)

@@ -9,13 +9,14 @@ Their spelling (``clock_speeed_hz``), their types (whole gigabits) and their alw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from .model import Device, to_dict
 from .values import in_order
 
 _COMMON = in_order(
-    "description, vendor, model, serial, product_name, logical_name, pci_vendor_id, pci_product_id, metadata"
+    "description, vendor, model, serial, product_name, logical_name, pci_vendor_id, pci_product_id, metadata, "
+    "firmware, status"
 )
 # Own fields by kind; ``ours=theirs`` where the names differ.
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -56,24 +57,18 @@ _DRIVE_TYPES = {
     ("sata", "hdd"): "Sata-HDD",
 }
 _ATTRIBUTE = {"name": "name", "value": "normalized_value", "worst": "worst", "threshold": "threshold"}
-_LISTS = ("tpms", "gpus", "cpus", "memory", "nics", "drives", "storage_controller", "power_supplies", "enclosures")
-_ONE = ("bios", "bmc", "mainboard")
 
 
 def to_alloy(device: Device) -> dict[str, Any]:
     """Their JSON of a device document; plain data."""
     data = to_dict(device)
-    out = _common(data)
-    for name in ("hardware_type", "chassis"):
-        if data.get(name):
-            out[name] = data[name]
-    for name in _ONE:
-        if data.get(name):
-            out[name] = _component(name, data[name])
-    out["cplds"] = [_component("cplds", item) for item in data.get("cplds", [])]
-    for name in _LISTS:
-        if data.get(name):
-            out[name] = [_component(name, item) for item in data[name]]
+    out: dict[str, Any] = {"cplds": [], **_common(data)}
+    for name in ("hardware_type", "chassis", *_FIELDS):
+        found = data.get(name)
+        if isinstance(found, list):
+            out[name] = [_component(name, item) for item in found]
+        elif found:
+            out[name] = found if isinstance(found, str) else _component(name, found)
     return out
 
 
@@ -127,8 +122,4 @@ def _common(data: Mapping[str, Any]) -> dict[str, Any]:
             }
             for item in data["capabilities"]
         ]
-    for name in ("firmware", "status"):
-        value: Optional[Any] = data.get(name)
-        if value:
-            out[name] = value
     return out

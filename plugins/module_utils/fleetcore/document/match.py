@@ -193,7 +193,7 @@ def pair(left: Iterable[Part], right: Iterable[Part], kind: str = "", likely: bo
     """
     ours, theirs = [_Known(part) for part in left], [_Known(part) for part in right]
     found: dict[int, tuple[_Known, _Known]] = {}
-    for match in (_by_identity, _by_place, _by_being_equal, *(_LIKELY if likely else ())):
+    for match in (*_SURE, *(_LIKELY if likely else ())):
         open_left = [item for item in ours if id(item) not in found]
         taken = {id(other) for _item, other in found.values()}
         open_right = [item for item in theirs if id(item) not in taken]
@@ -210,73 +210,75 @@ def pair(left: Iterable[Part], right: Iterable[Part], kind: str = "", likely: bo
 
 
 _Matches = Iterable[tuple[_Known, _Known]]
+_Rule = Callable[[list[_Known], list[_Known], str], _Matches]
 
 
-def _by_identity(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
-    """By the best identity that both have. Of several with one identity those in one place come first."""
-    pairs: list[tuple[_Known, _Known]] = []
-    for kind in ("serial", "wwn", "mac", "uuid"):
-        for placed in (True, False):
-            waiting: dict[str, list[_Known]] = {}
-            gone = {id(item) for match in pairs for item in match}
-            for item in right:
-                if id(item) not in gone:
-                    for value in item.strong.get(kind, ()):
-                        waiting.setdefault(value, []).append(item)
-            for mine in left:
-                if id(mine) in gone or kind not in mine.strong:
-                    continue
-                candidates = [item for value in sorted(mine.strong[kind]) for item in waiting.get(value, ())]
-                for other in candidates:
-                    if (
-                        id(other) in gone
-                        or mine.denies(other, kind)
-                        or (placed and not same_place(mine.part, other.part))
-                    ):
-                        continue
-                    pairs.append((mine, other))
-                    gone |= {id(mine), id(other)}
-                    break
-    return pairs
-
-
-def _by_place(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
-    """By all they say of where they are, then by the first of it that both have."""
-    pairs: list[tuple[_Known, _Known]] = []
+def _first_come(
+    left: list[_Known],
+    right: list[_Known],
+    keys: Callable[[_Known], Iterable[Any]],
+    fits: Callable[[_Known, _Known], bool],
+) -> list[tuple[_Known, _Known]]:
+    """Pairs that have a key in common and fit: for each on the left the first on the right that is still alone."""
+    pairs = []
     gone: set[int] = set()
-    for whole in (True, False):
-        for name in PLACES[:1] if whole else PLACES:
-            waiting: dict[Any, list[_Known]] = {}
-            for item in right:
-                key = tuple(item.places) if whole else dict(item.places).get(name)
-                if key and id(item) not in gone:
-                    waiting.setdefault(key, []).append(item)
-            for mine in left:
-                key = tuple(mine.places) if whole else dict(mine.places).get(name)
-                for other in waiting.get(key, ()) if key and id(mine) not in gone else ():
-                    if id(other) not in gone and not mine.denies(other) and same_place(mine.part, other.part):
-                        pairs.append((mine, other))
-                        gone |= {id(mine), id(other)}
-                        break
+    waiting: dict[Any, list[_Known]] = {}
+    for item in right:
+        for key in keys(item):
+            waiting.setdefault(key, []).append(item)
+    for mine in left:
+        for other in (item for key in keys(mine) for item in waiting.get(key, ())):
+            if id(other) not in gone and fits(mine, other):
+                pairs.append((mine, other))
+                gone.add(id(other))
+                break
     return pairs
 
 
-def _by_being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+def _identity(kind: str, placed: bool) -> _Rule:
+    """By one kind of identity; ``placed``: only what is in one place, too."""
+    return lambda left, right, _kind: _first_come(
+        left,
+        right,
+        lambda item: sorted(item.strong.get(kind, ())),
+        lambda mine, other: not mine.denies(other, kind) and (not placed or same_place(mine.part, other.part)),
+    )
+
+
+def _place(name: Optional[str]) -> _Rule:
+    """By one field that says where it is; None: by all of them."""
+
+    def keys(item: _Known) -> Iterable[Any]:
+        whole = [tuple(item.places)] if item.places else []
+        return whole if name is None else [place for place in item.places if place[0] == name]
+
+    return lambda left, right, _kind: _first_come(
+        left, right, keys, lambda mine, other: not mine.denies(other) and same_place(mine.part, other.part)
+    )
+
+
+def _being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
     """Components that have nothing to know them by, if they are equal."""
-    waiting: dict[str, list[_Known]] = {}
-    for item in right:
-        if not item.strong and not item.places:
-            waiting.setdefault(json.dumps(item.part, sort_keys=True, default=str), []).append(item)
-    for mine in left:
-        same = waiting.get(json.dumps(mine.part, sort_keys=True, default=str)) if waiting else None
-        if same:
-            yield mine, same.pop()
+    return _first_come(
+        left,
+        right,
+        lambda item: [] if item.strong or item.places else [json.dumps(item.part, sort_keys=True, default=str)],
+        lambda _mine, _other: True,
+    )
+
+
+_SURE = (
+    # Of several with one identity those in one place come first.
+    *(_identity(kind, placed) for kind in ("serial", "wwn", "mac", "uuid") for placed in (True, False)),
+    *(_place(name) for name in (None, *PLACES)),
+    _being_equal,
+)
 
 
 # -- two sources -------------------------------------------------------------------------------------------------------
 
 
-def _only(read: Callable[[Part], Iterable[Any]]) -> Callable[[list[_Known], list[_Known], str], _Matches]:
+def _only(read: Callable[[Part], Iterable[Any]]) -> _Rule:
     """Pairs of which ``read`` gives a value that no other component on either side has."""
 
     def match(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:

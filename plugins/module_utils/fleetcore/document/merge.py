@@ -104,9 +104,12 @@ def _coverage(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 _Sources = Any
 
 
-def _field(kind: str, field: str, oob: Any, inband: Any) -> tuple[Any, _Sources]:
-    """The value of a field from what both sources have there, and its sources; ``(None, None)`` if neither has it."""
-    name = field or kind
+def _field(kind: str, field: str, oob: Any, inband: Any, name: str = "") -> tuple[Any, _Sources]:
+    """The value of a field from what both sources have there, and its sources; ``(None, None)`` if neither has it.
+
+    :param name: of what is inside of ``field``.
+    """
+    name = name or field or kind
     if name == "nic_ports" or (not field and kind in LISTS and kind not in _WHOLE):
         return _list(name, oob or [], inband or [])
     if oob in _NOTHING or inband in _NOTHING:
@@ -148,27 +151,12 @@ def _object(kind: str, field: str, oob: Mapping[str, Any], inband: Mapping[str, 
     out: dict[str, Any] = {}
     sources: dict[str, _Sources] = {}
     for name in dict.fromkeys([*inband, *oob]):
-        if field:  # inside of a field one entry of the table holds for all
-            value, source = _inside(kind, field, name, oob.get(name), inband.get(name))
-        else:
-            value, source = _field(kind, name, oob.get(name), inband.get(name))
+        # Inside of a field one entry of the table holds for all.
+        value, source = _field(kind, field or name, oob.get(name), inband.get(name), name)
         if value is not None:
             out[name] = value
             sources[name] = source
     return out, (_joined(sources.values()) if field else sources)
-
-
-def _inside(kind: str, field: str, name: str, oob: Any, inband: Any) -> tuple[Any, _Sources]:
-    if name == "nic_ports" or (isinstance(oob, Mapping) and isinstance(inband, Mapping) and name not in _WHOLE):
-        value, sources = (
-            _list(name, oob or [], inband or []) if name == "nic_ports" else _object(kind, field, oob, inband)
-        )
-        return value, _joined([sources])
-    if oob in _NOTHING:
-        return inband, INBAND
-    if inband in _NOTHING:
-        return oob, OOB
-    return (oob, OOB) if bmc_first(kind, field) else (inband, INBAND)
 
 
 def _joined(sources: Iterable[_Sources]) -> str:

@@ -21,46 +21,9 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar, Union
 
 from ..errors import ParseError
+from . import parts as part
 from .kinds import about, parts, rows
-from .parts import (
-    Accelerator,
-    Backplane,
-    Battery,
-    Bios,
-    BiosConfiguration,
-    Bmc,
-    Boot,
-    Component,
-    Cpld,
-    Cpu,
-    Dpu,
-    Drive,
-    EfiVariable,
-    Enclosure,
-    FabricPort,
-    Fan,
-    FirmwareEntry,
-    Gpu,
-    Interface,
-    Licence,
-    LogEntry,
-    Mainboard,
-    Memory,
-    Nic,
-    NumaNode,
-    OperatingSystem,
-    Partition,
-    PcieDevice,
-    PowerSupply,
-    Record,
-    RemoteVolume,
-    SecureBoot,
-    Sensor,
-    StorageController,
-    Tpm,
-    Transceiver,
-    Volume,
-)
+from .parts import Component, Record
 
 T = TypeVar("T")
 
@@ -174,42 +137,44 @@ class Device(Component):
     chassis: Optional[str] = field(default=None, metadata=about("chassis"))
     location: Optional[str] = field(default=None, metadata=about("chassis", bmc_first=True))
 
-    bmc: Optional[Bmc] = field(default=None, metadata=about("manager", title="BMC", slug="BMC", bmc_first=True))
-    bios: Optional[Bios] = field(default=None, metadata=about("bios", "system", title="BIOS", slug="BIOS"))
-    mainboard: Optional[Mainboard] = field(default=None, metadata=about("system", title="Mainboard", slug="Mainboard"))
-    secure_boot: Optional[SecureBoot] = field(default=None, metadata=about("secure_boot"))
-    boot: Optional[Boot] = field(default=None, metadata=about("boot", whole=True))
-    bios_configuration: Optional[BiosConfiguration] = field(default=None, metadata=about("bios"))
+    bmc: Optional[part.Bmc] = field(default=None, metadata=about("manager", title="BMC", slug="BMC", bmc_first=True))
+    bios: Optional[part.Bios] = field(default=None, metadata=about("bios", "system", title="BIOS", slug="BIOS"))
+    mainboard: Optional[part.Mainboard] = field(
+        default=None, metadata=about("system", title="Mainboard", slug="Mainboard")
+    )
+    secure_boot: Optional[part.SecureBoot] = field(default=None, metadata=about("secure_boot"))
+    boot: Optional[part.Boot] = field(default=None, metadata=about("boot", whole=True))
+    bios_configuration: Optional[part.BiosConfiguration] = field(default=None, metadata=about("bios"))
 
-    cpus: tuple[Cpu, ...] = field(
+    cpus: tuple[part.Cpu, ...] = field(
         default=(),
         metadata=parts("CPUs", "processors", details=("cores", "threads", "clock_speed_hz"), slug="CPU", usual=True),
     )
-    memory: tuple[Memory, ...] = field(
+    memory: tuple[part.Memory, ...] = field(
         default=(),
         metadata=parts(
             "Memory", "memory", details=("size_bytes", "type", "clock_speed_hz"), slug="PhysicalMemory", usual=True
         ),
     )
-    drives: tuple[Drive, ...] = field(
+    drives: tuple[part.Drive, ...] = field(
         default=(),
         metadata=parts(
             "Drives", "storage", details=("capacity_bytes", "protocol", "drive_type"), slug="Drive", usual=True
         ),
     )
-    volumes: tuple[Volume, ...] = field(
+    volumes: tuple[part.Volume, ...] = field(
         default=(), metadata=parts("Volumes", "storage", details=("size_bytes", "raid_type"))
     )
-    storage_controller: tuple[StorageController, ...] = field(
+    storage_controller: tuple[part.StorageController, ...] = field(
         default=(), metadata=parts("Storage controllers", "storage", details=("speed_gbps",), slug="StorageController")
     )
-    nics: tuple[Nic, ...] = field(default=(), metadata=parts("Network cards", "network", slug="NIC", usual=True))
-    gpus: tuple[Gpu, ...] = field(
+    nics: tuple[part.Nic, ...] = field(default=(), metadata=parts("Network cards", "network", slug="NIC", usual=True))
+    gpus: tuple[part.Gpu, ...] = field(
         default=(), metadata=parts("GPUs", "processors", "pcie", details=("memory_bytes",), slug="GPU")
     )
-    accelerators: tuple[Accelerator, ...] = field(default=(), metadata=parts("Accelerators", "processors"))
-    dpus: tuple[Dpu, ...] = field(default=(), metadata=parts("DPUs", "network"))
-    power_supplies: tuple[PowerSupply, ...] = field(
+    accelerators: tuple[part.Accelerator, ...] = field(default=(), metadata=parts("Accelerators", "processors"))
+    dpus: tuple[part.Dpu, ...] = field(default=(), metadata=parts("DPUs", "network"))
+    power_supplies: tuple[part.PowerSupply, ...] = field(
         default=(),
         metadata=parts(
             "Power supplies",
@@ -220,37 +185,37 @@ class Device(Component):
             bmc_first=True,
         ),
     )
-    fans: tuple[Fan, ...] = field(
+    fans: tuple[part.Fan, ...] = field(
         default=(), metadata=parts("Fans", "thermal", details=("reading",), usual=True, bmc_first=True)
     )
-    tpms: tuple[Tpm, ...] = field(
+    tpms: tuple[part.Tpm, ...] = field(
         default=(), metadata=parts("TPMs", "tpm", "system", details=("interface_type",), slug="TPM")
     )
-    enclosures: tuple[Enclosure, ...] = field(
+    enclosures: tuple[part.Enclosure, ...] = field(
         default=(), metadata=parts("Enclosures", "chassis", details=("chassis_type",), slug="Enclosure", bmc_first=True)
     )
-    batteries: tuple[Battery, ...] = field(
+    batteries: tuple[part.Battery, ...] = field(
         default=(), metadata=parts("Batteries", "power_supplies", details=("charge_percent",), bmc_first=True)
     )
-    backplanes: tuple[Backplane, ...] = field(
+    backplanes: tuple[part.Backplane, ...] = field(
         default=(), metadata=parts("Backplanes", "chassis", slug="Backplane-Expander", bmc_first=True)
     )
-    cplds: tuple[Cpld, ...] = field(default=(), metadata=parts("CPLDs", "firmware", slug="CPLD"))
-    transceivers: tuple[Transceiver, ...] = field(default=(), metadata=parts("Transceivers", "network"))
-    fabric_ports: tuple[FabricPort, ...] = field(
+    cplds: tuple[part.Cpld, ...] = field(default=(), metadata=parts("CPLDs", "firmware", slug="CPLD"))
+    transceivers: tuple[part.Transceiver, ...] = field(default=(), metadata=parts("Transceivers", "network"))
+    fabric_ports: tuple[part.FabricPort, ...] = field(
         default=(), metadata=parts("Fabric ports", "network", details=("kind", "wwn", "speed_bits"))
     )
-    pcie_devices: tuple[PcieDevice, ...] = field(
+    pcie_devices: tuple[part.PcieDevice, ...] = field(
         default=(), metadata=parts("PCIe devices", "pcie", details=("device_class",))
     )
-    licences: tuple[Licence, ...] = field(
+    licences: tuple[part.Licence, ...] = field(
         default=(), metadata=parts("Licences", "licences", details=("expires_at",), bmc_first=True)
     )
-    firmware_inventory: tuple[FirmwareEntry, ...] = field(
+    firmware_inventory: tuple[part.FirmwareEntry, ...] = field(
         default=(),
         metadata=parts("Firmware", "firmware", columns=("name", "firmware", "updateable"), bmc_first=True, whole=True),
     )
-    sensors: tuple[Sensor, ...] = field(
+    sensors: tuple[part.Sensor, ...] = field(
         default=(),
         metadata=rows(
             "Sensors",
@@ -261,7 +226,7 @@ class Device(Component):
             reading=True,
         ),
     )
-    log: tuple[LogEntry, ...] = field(
+    log: tuple[part.LogEntry, ...] = field(
         default=(),
         metadata=rows(
             "Event log",
@@ -272,14 +237,14 @@ class Device(Component):
             reading=True,
         ),
     )
-    efi_variables: tuple[EfiVariable, ...] = field(
+    efi_variables: tuple[part.EfiVariable, ...] = field(
         default=(),
         metadata=rows("EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True),
     )
-    os: Optional[OperatingSystem] = field(
+    os: Optional[part.OperatingSystem] = field(
         default=None, metadata=about("system", title="Operating system", details=("kernel", "architecture"))
     )
-    interfaces: tuple[Interface, ...] = field(
+    interfaces: tuple[part.Interface, ...] = field(
         default=(),
         metadata=rows(
             "Interfaces",
@@ -288,7 +253,7 @@ class Device(Component):
             whole=True,
         ),
     )
-    remote_volumes: tuple[RemoteVolume, ...] = field(
+    remote_volumes: tuple[part.RemoteVolume, ...] = field(
         default=(),
         metadata=rows(
             "Remote volumes",
@@ -297,7 +262,7 @@ class Device(Component):
             whole=True,
         ),
     )
-    partitions: tuple[Partition, ...] = field(
+    partitions: tuple[part.Partition, ...] = field(
         default=(),
         metadata=rows(
             "Partitions",
@@ -306,7 +271,7 @@ class Device(Component):
             whole=True,
         ),
     )
-    numa_nodes: tuple[NumaNode, ...] = field(
+    numa_nodes: tuple[part.NumaNode, ...] = field(
         default=(), metadata=rows("NUMA nodes", "processors", columns=("id", "cpus", "memory_bytes"), whole=True)
     )
     links: tuple[Link, ...] = ()

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from ..errors import ParseError
-from .parts import Firmware, Status
-from .values import MAX_ITEMS, firmware, text, word
+from .parts import Firmware, Nic, NicPort, Status
+from .values import MAX_ITEMS, card_of, firmware, text, word
 
 MAX_INPUT = 64 * 1024 * 1024
 """Characters of one tool's output; more is not the output of a tool."""
@@ -51,6 +51,15 @@ def parser(tool: str) -> Callable[[F], F]:
     return decorate
 
 
+def expect(tool: str, found: Any, problem: str, **details: Any) -> None:
+    """Go on if something was found.
+
+    :raises ParseError: nothing was; ``problem`` says of what.
+    """
+    if not found:
+        raise ParseError(f"{tool}: {problem}", field=tool, **details)
+
+
 def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
@@ -76,6 +85,16 @@ def document(raw: Any, tool: str) -> Any:
         except (ValueError, RecursionError):
             continue
     raise ParseError(f"{tool}: the output is not JSON: {_excerpt(content)}", field=tool)
+
+
+def json_object(raw: Any, tool: str, problem: str, *needed: str) -> Mapping[str, Any]:
+    """Tool output as a JSON object that has one of the keys ``needed``.
+
+    :raises ParseError: it is none; ``problem`` says what it is not.
+    """
+    body = document(raw, tool)
+    expect(tool, isinstance(body, Mapping) and (not needed or any(name in body for name in needed)), problem)
+    return mapping(body)
 
 
 def _excerpt(content: str) -> str:
@@ -137,6 +156,16 @@ def pairs(lines: Iterable[str], separator: str = ":") -> dict[str, str]:
     return out
 
 
+def keyed(raw: Any, tool: str, problem: str, *needed: str) -> dict[str, str]:
+    """Tool output of ``Key : value`` lines, with one of the keys ``needed``.
+
+    :raises ParseError: it has none of them; ``problem`` says what is missing.
+    """
+    values = pairs(decoded(raw).splitlines()[:2000])
+    expect(tool, any(name in values for name in needed), problem)
+    return values
+
+
 def blocks(raw: Any, starts: str) -> Iterator[tuple[re.Match[str], list[str]]]:
     """Split output at lines that match ``starts``: the match, and the lines up to the next one."""
     begin = re.compile(starts)
@@ -158,6 +187,11 @@ def blocks(raw: Any, starts: str) -> Iterator[tuple[re.Match[str], list[str]]]:
         yield head, lines
 
 
+def first(value: Any) -> Any:
+    """The first of a list; what is none as it is."""
+    return value[0] if isinstance(value, list) and value else value
+
+
 def first_word(fields: Mapping[str, Any], *names: str) -> Optional[str]:
     """The first of these fields that says something (:func:`word`)."""
     return next((found for found in (word(fields.get(name)) for name in names) if found), None)
@@ -166,6 +200,12 @@ def first_word(fields: Mapping[str, Any], *names: str) -> Optional[str]:
 def said(**values: Any) -> dict[str, str]:
     """Metadata of what there is, as text: without what is None or empty."""
     return {name: str(value) for name, value in values.items() if value not in (None, "")}
+
+
+def one_port(port: NicPort, **fields: Any) -> Nic:
+    """The card of a port, by the PCI address of both; of a port without one the name is all that is known."""
+    card = card_of(port.bus_info)
+    return Nic(id=card or port.logical_name, bus_info=card, nic_ports=(port,), **fields)
 
 
 def nic_firmware(words: Any) -> Optional[Firmware]:

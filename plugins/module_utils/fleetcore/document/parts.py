@@ -80,6 +80,22 @@ class Component(Record):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
+class Identified(Component):
+    """A component that its source has an id for."""
+
+    id: Optional[str] = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Slotted(Identified):
+    """A part in a slot, with an address on its bus."""
+
+    slot: Optional[str] = None
+    bus_info: Optional[str] = None
+    part_number: Optional[str] = None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Bios(Component):
     size_bytes: Optional[int] = None
     capacity_bytes: Optional[int] = None
@@ -87,8 +103,7 @@ class Bios(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class NicPort(Component):
-    id: Optional[str] = None
+class NicPort(Identified):
     speed_bits: Optional[int] = None
     physid: Optional[str] = None
     bus_info: Optional[str] = None
@@ -103,17 +118,12 @@ class NicPort(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Nic(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    bus_info: Optional[str] = None
-    part_number: Optional[str] = None
+class Nic(Slotted):
     nic_ports: tuple[NicPort, ...] = ()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Bmc(Component):
-    id: Optional[str] = None
+class Bmc(Identified):
     uuid: Optional[str] = None
     hostname: Optional[str] = None
     nic: Optional[Nic] = None
@@ -126,8 +136,8 @@ class Mainboard(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Cpld(Component):
-    id: Optional[str] = None
+class Cpld(Identified):
+    """A programmable logic device."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -136,12 +146,8 @@ class Tpm(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Gpu(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    bus_info: Optional[str] = None
+class Gpu(Slotted):
     uuid: Optional[str] = None
-    part_number: Optional[str] = None
     memory_bytes: Optional[int] = None
     memory_type: Optional[str] = None
 
@@ -154,14 +160,12 @@ class Accelerator(Gpu):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Dpu(Component):
-    id: Optional[str] = None
+class Dpu(Identified):
     bus_info: Optional[str] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Cpu(Component):
-    id: Optional[str] = None
+class Cpu(Identified):
     slot: Optional[str] = None
     architecture: Optional[str] = None
     clock_speed_hz: Optional[int] = None
@@ -171,8 +175,7 @@ class Cpu(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Memory(Component):
-    id: Optional[str] = None
+class Memory(Identified):
     slot: Optional[str] = None
     type: Optional[str] = None
     size_bytes: Optional[int] = None
@@ -184,8 +187,7 @@ class Memory(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class StorageController(Component):
-    id: Optional[str] = None
+class StorageController(Identified):
     supported_controller_protocol: Optional[str] = None
     supported_device_protocol: Optional[str] = None
     supported_raid_types: Optional[str] = None
@@ -200,12 +202,10 @@ class StorageController(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Drive(Component):
-    id: Optional[str] = None
+class Drive(Slotted):
     oem_id: Optional[str] = None
     drive_type: Optional[str] = None
     storage_controller: Optional[str] = None
-    bus_info: Optional[str] = None
     wwn: Optional[str] = None
     protocol: Optional[str] = None
     smart_status: Optional[str] = None
@@ -216,18 +216,15 @@ class Drive(Component):
     capable_speed_gbps: Optional[float] = None
     negotiated_speed_gbps: Optional[float] = None
     storage_controller_drive_id: Optional[int] = None
-    slot: Optional[str] = None
     form_factor: Optional[str] = None
-    part_number: Optional[str] = None
     power_on_hours: Optional[int] = None
     life_left_percent: Optional[float] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Volume(Component):
+class Volume(Identified):
     """A virtual disk; ``physical_drives`` are serials of drives where known, else their ids."""
 
-    id: Optional[str] = None
     name: Optional[str] = None
     raid_type: Optional[str] = None
     size_bytes: Optional[int] = None
@@ -237,16 +234,14 @@ class Volume(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PowerSupply(Component):
-    id: Optional[str] = None
+class PowerSupply(Identified):
     power_capacity_watts: Optional[int] = None
     part_number: Optional[str] = None
     slot: Optional[str] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Enclosure(Component):
-    id: Optional[str] = None
+class Enclosure(Identified):
     chassis_type: Optional[str] = None
     part_number: Optional[str] = None
     asset_tag: Optional[str] = None
@@ -254,17 +249,12 @@ class Enclosure(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class PcieDevice(Component):
-    id: Optional[str] = None
-    slot: Optional[str] = None
-    bus_info: Optional[str] = None
+class PcieDevice(Slotted):
     device_class: Optional[str] = None
-    part_number: Optional[str] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Fan(Component):
-    id: Optional[str] = None
+class Fan(Identified):
     name: Optional[str] = None
     reading: Optional[float] = None
     reading_units: Optional[str] = None
@@ -283,28 +273,25 @@ class Sensor(Record):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Battery(Component):
-    id: Optional[str] = None
+class Battery(Identified):
     charge_percent: Optional[float] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Backplane(Component):
-    id: Optional[str] = None
+class Backplane(Identified):
+    """A backplane or an expander."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Transceiver(Component):
-    id: Optional[str] = None
+class Transceiver(Identified):
     port: Optional[str] = None
     part_number: Optional[str] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FabricPort(Component):
+class FabricPort(Identified):
     """A Fibre Channel or InfiniBand port; ``wwn`` is the WWPN or port GUID."""
 
-    id: Optional[str] = None
     kind: Optional[str] = None
     wwn: Optional[str] = None
     speed_bits: Optional[int] = None
@@ -312,16 +299,14 @@ class FabricPort(Component):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Licence(Component):
-    id: Optional[str] = None
+class Licence(Identified):
     expires_at: Optional[str] = None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class FirmwareEntry(Component):
+class FirmwareEntry(Identified):
     """One row of the BMC's firmware inventory; the version is ``firmware.installed``."""
 
-    id: Optional[str] = None
     name: Optional[str] = None
     updateable: Optional[bool] = None
 
@@ -400,14 +385,13 @@ class Partition(Record):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RemoteVolume(Component):
+class RemoteVolume(Identified):
     """A volume of an array that the OS reaches over a network: no part of the machine, other hosts may have it, too.
 
     ``protocol`` is ``fc``, ``iscsi``, ``nvme-tcp``, ``nvme-rdma`` or ``nvme-fc``; ``targets`` are port names, IQNs or
     NQNs of the array, ``paths`` the block devices that lead to it, ``multipath`` the device that is put on them.
     """
 
-    id: Optional[str] = None
     protocol: Optional[str] = None
     wwn: Optional[str] = None
     size_bytes: Optional[int] = None

@@ -188,6 +188,11 @@ def positive(value: Any, scale: float = 1) -> Optional[int]:
     return out if out is not None and out > 0 else None
 
 
+def percent(value: Any) -> Optional[float]:
+    found = number(value)
+    return found if found is not None and 0 <= found <= 100 else None
+
+
 def hexadecimal(value: Any) -> Optional[int]:
     """``0x1a2b`` or ``1a2b`` as a number, or a number as it is."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -215,6 +220,11 @@ def pci_address(value: Any) -> Optional[str]:
     if not found:
         return None
     return f"{int(found[1] or '0', 16):04x}:{found[2]}:{found[3]}.{int(found[4], 16):x}".lower()
+
+
+def card_of(address: Optional[str]) -> Optional[str]:
+    """The address of a PCI card: without the function."""
+    return address.rpartition(".")[0] if address else None
 
 
 def size_bytes(value: Any, *, binary: bool) -> Optional[int]:

@@ -10,7 +10,7 @@ to somebody else, and it must tell the server what it did, or somebody else woul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Optional
 
 from ..errors import ConflictError, FleetError, NotFound, TransientError
@@ -57,22 +57,11 @@ class Claim:
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Claim:
         """Read the module option ``claim``."""
-        return cls(
-            options["machine"],
-            options["request"],
-            options["session"],
-            options["fencing_token"],
-            options.get("runner") or "",
-        )
+        said = {item.name: options[item.name] for item in fields(cls) if item.name != "runner"}
+        return cls(**said, runner=options.get("runner") or "")
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "machine": self.machine,
-            "request": self.request,
-            "session": self.session,
-            "fencing_token": self.fencing_token,
-            "runner": self.runner,
-        }
+        return asdict(self)
 
     def renew(self, client: ServerClient) -> None:
         """Make sure that nobody else gets the machine for the session's interval from now. Call it just before the

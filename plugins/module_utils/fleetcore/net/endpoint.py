@@ -116,6 +116,18 @@ class Endpoint:
                 fingerprint=fingerprint_of(sock),
             )
 
+    def refused_fingerprint(self, seconds: float) -> Optional[str]:
+        """Look at a refused certificate once more, sending nothing, so that the message can name its fingerprint.
+
+        None: it does not show it within the time.
+        """
+        try:
+            raw = socket.create_connection((self.host, self.port), timeout=max(0.1, seconds))
+            with raw, tls_context(None, False).wrap_socket(raw, server_hostname=self.host) as sock:
+                return fingerprint_of(sock)
+        except OSError:
+            return None
+
     def seconds(self, request: HttpRequest) -> float:
         """The time-out of a request."""
         return self.options.timeout if request.timeout is None else request.timeout

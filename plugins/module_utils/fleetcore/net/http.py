@@ -24,7 +24,6 @@ from typing import Any, Optional
 from ..errors import InvalidInput
 from ..ports import HttpRequest, HttpResponse, HttpStream
 from .endpoint import CHUNK, IDEMPOTENT, Body, Endpoint, HttpOptions
-from .tls import fingerprint_of, tls_context
 
 __all__ = ["HttpClient", "HttpOptions"]
 
@@ -106,7 +105,7 @@ class HttpClient(Endpoint):
         except socket.timeout as error:
             raise self.timed_out(seconds, request) from error
         except ssl.SSLCertVerificationError as error:
-            raise self.untrusted(error.verify_message, self._refused_fingerprint(deadline)) from error
+            raise self.untrusted(error.verify_message, self.refused_fingerprint(deadline - time.monotonic())) from error
         except OSError as error:
             raise self.failed(error) from error
         except http.client.InvalidURL as error:
@@ -177,15 +176,6 @@ class HttpClient(Endpoint):
         if answer.length:  # read(n) does not notice that the server closed before Content-Length bytes came
             raise http.client.IncompleteRead(b"", answer.length)
         return self.unpacked(headers, body.whole())
-
-    def _refused_fingerprint(self, deadline: float) -> Optional[str]:
-        """Look at the refused certificate once more, sending nothing, so that the message can name its fingerprint."""
-        try:
-            raw = socket.create_connection((self.host, self.port), timeout=_left(deadline))
-            with raw, tls_context(None, False).wrap_socket(raw, server_hostname=self.host) as sock:
-                return fingerprint_of(sock)
-        except OSError:
-            return None
 
 
 # -- time and sockets -------------------------------------------------------------------------------------------------

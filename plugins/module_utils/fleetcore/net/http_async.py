@@ -16,7 +16,6 @@ from typing import Any, Optional
 from ..errors import BadResponse, InvalidInput
 from ..ports import HttpRequest, HttpResponse
 from .endpoint import IDEMPOTENT, Body, Endpoint, HttpOptions
-from .tls import fingerprint_of, tls_context
 
 PATIENCE = 0.5
 """Seconds that a request waits for an open connection before another one is opened."""
@@ -83,7 +82,8 @@ class AsyncHttpClient(Endpoint):
         except (asyncio.TimeoutError, TimeoutError) as error:
             raise self.timed_out(seconds, request) from error
         except ssl.SSLCertVerificationError as error:
-            raise self.untrusted(error.verify_message, await self._refused_fingerprint(deadline)) from error
+            seen = await loop.run_in_executor(None, self.refused_fingerprint, deadline - loop.time())
+            raise self.untrusted(error.verify_message, seen) from error
         except OSError as error:
             raise self.failed(error) from error
         except _Closed as error:
@@ -173,19 +173,6 @@ class AsyncHttpClient(Endpoint):
             self._lose(connection)
             raise
         return connection
-
-    async def _refused_fingerprint(self, deadline: float) -> Optional[str]:
-        """Look at the refused certificate once more, sending nothing, so that the message can name its fingerprint."""
-        try:
-            seconds = max(0.1, deadline - asyncio.get_running_loop().time())
-            opening = asyncio.open_connection(self.host, self.port, ssl=tls_context(None, False))
-            _reader, writer = await asyncio.wait_for(opening, seconds)
-            try:
-                return fingerprint_of(writer.get_extra_info("ssl_object"))
-            finally:
-                writer.transport.abort()
-        except (OSError, asyncio.TimeoutError):
-            return None
 
     # -- one exchange -------------------------------------------------------------------------------------------------
 

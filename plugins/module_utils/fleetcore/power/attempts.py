@@ -20,9 +20,9 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
+from ..option import Params
 from ..ports import Clock, PowerDriver, PowerState
 from .base import check_can
-from .driver import Params
 from .names import BMC_DRIVERS, POWER_DRIVERS
 from .options import BmcOptions
 from .registry import DRIVERS

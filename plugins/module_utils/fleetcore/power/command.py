@@ -25,8 +25,9 @@ from ..errors import (
     TimedOut,
     Unsupported,
 )
+from ..option import Options, Params, option
 from ..ports import Clock, CommandResult, PowerAction, PowerState
-from .driver import Driver, Options, Params, option
+from .driver import Driver
 
 _PLACE = re.compile(r"\{([a-z_]*)\}")
 _ACTIONS = ("on", "off", "shutdown", "reset", "nmi", "cycle")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InvalidInput
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 from .options import bmc_options
 from .registry import DRIVERS
 

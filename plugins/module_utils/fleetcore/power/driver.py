@@ -9,28 +9,11 @@ controller follow from it. ``scripts/check_docs.py --write`` writes what has to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
+from ..option import Options, Params
 from ..ports import Clock, PowerDriver
-
-Params = Mapping[str, Any]
-"""The options that a module was given."""
-
-Options = Mapping[str, Mapping[str, Any]]
-"""Options by name, in the words of an argument specification (``type``, ``default``, ``choices``, ``no_log``,
-``options``), and besides:
-
-- ``description``: in Ansible's markup; a blank line begins a paragraph;
-- ``env``: environment variable that is used without the option;
-- ``play``: Ansible expression that the collection's playbooks give where the inventory says nothing.
-"""
-
-
-def option(kind: str, description: str, **more: Any) -> dict[str, Any]:
-    """Make an option of a type; ``more`` as :data:`Options` has it."""
-    return {"type": kind, **more, "description": description}
 
 
 def _nobody(_params: Params) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Optional
 from ..document.match import same_uuid
 from ..document.values import serial_key
 from ..errors import InvalidInput, WrongMachine
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 
 OPTIONS: Options = {
     "expected_serial": option(

@@ -8,8 +8,9 @@ import contextlib
 from typing import TYPE_CHECKING, Optional
 
 from ..errors import BadResponse, Busy, InvalidInput, PermissionDenied, Unsupported
+from ..option import Params, option
 from ..ports import BMC_ACTIONS, Clock, PowerAction, PowerState
-from .driver import Driver, Params, option, place
+from .driver import Driver, place
 from .expected import Expected, check_machine
 from .options import BmcOptions, bmc_options
 

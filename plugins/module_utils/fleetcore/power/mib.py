@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ..errors import InvalidInput
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv6Address
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from ..errors import InvalidInput
 from ..net.http import HttpClient, HttpOptions
 from ..net.http_async import AsyncHttpClient
 from ..net.tls import clean_fingerprint
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 from .expected import Expected, check_machine, expected_machine
 from .names import BMC_DRIVERS, POWER_DRIVERS
 
@@ -98,7 +97,7 @@ class BmcOptions:
 
     def as_user(self, username: str, password: str) -> BmcOptions:
         """Reach the BMC with another login."""
-        return dataclasses.replace(self, username=username, password=password)
+        return replace(self, username=username, password=password)
 
     def http(self) -> HttpClient:
         """A connection to the BMC's web server."""
@@ -152,22 +151,17 @@ def bmc_options(params: Params) -> BmcOptions:
     for name, value in (("redfish_port", port), ("ipmi_port", params.get("ipmi_port"))):
         if value is not None and not 0 < int(value) < 65536:
             raise InvalidInput.of(name, f"{value} is not a port from 1 to 65535")
-    return BmcOptions(
+    given = {item.name: params[item.name] for item in fields(BmcOptions) if params.get(item.name) is not None}
+    given.update(
         host=host,
-        username=params.get("username"),
-        password=params.get("password"),
         drivers=drivers,
         redfish_scheme=scheme,
         redfish_port=port,
-        ipmi_port=int(params.get("ipmi_port") or 623),
-        validate_certs=params.get("validate_certs") is not False,
-        ca_path=params.get("ca_path"),
         fingerprint=clean_fingerprint(params.get("fingerprint")),
-        timeout=float(params.get("timeout") or 30.0),
-        deadline=float(params.get("deadline") or 300.0),
-        system=str(system).strip() if system is not None else None,
+        system=None if system is None else str(system).strip(),
         expected=expected_machine(params),
     )
+    return BmcOptions(**given)
 
 
 def _endpoint(params: Params) -> tuple[str, str, Optional[int]]:

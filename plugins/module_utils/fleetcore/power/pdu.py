@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotFound, NotVerified, Unsupported
+from ..option import Options, Params, option
 from ..ports import Clock, PowerAction, PowerDriver, PowerState
 from . import mib, snmp
-from .driver import Driver, Options, Params, option, place
+from .driver import Driver, place
 from .mib import Mib
-from .snmp import Agent, Snmp
+from .snmp import Snmp
 
 OUTLET: Options = {**snmp.OPTIONS, **mib.OPTIONS}
 """How to reach an outlet, without its number. Options of the module ``pdu_outlet``, too."""
@@ -23,7 +24,7 @@ OUTLET: Options = {**snmp.OPTIONS, **mib.OPTIONS}
 class PduOptions:
     """One outlet: its number, from 1, or its name."""
 
-    agent: Agent
+    agent: Params
     outlet: str
     mib: Mib
 
@@ -57,7 +58,7 @@ class PduDriver:
     def __init__(self, options: PduOptions) -> None:
         self._options = options
         self._snmp = Snmp(options.agent)
-        self.host = options.agent.host
+        self.host = options.agent["address"]
         self._number: Optional[int] = int(options.outlet) if options.outlet.isdigit() else None
 
     def power_state(self) -> PowerState:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ..errors import BadResponse, FleetError, MissingDependency, Unsupported
+from ..option import Options, Params, option
 from ..ports import BMC_ACTIONS, Clock, HttpResponse, PowerAction, PowerState
 from ..redfish.actions import action_target
 from ..redfish.answers import refusal
@@ -22,7 +23,7 @@ from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
 from ..redfish.wants import ROOT
-from .driver import Driver, Options, Params, option, place
+from .driver import Driver, place
 from .options import BmcOptions, bmc_options, check_system
 
 # The first one that the service allows is used.

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Optional, TypeVar
 
 from ..errors import (
@@ -22,7 +21,7 @@ from ..errors import (
     Unreachable,
     Unsupported,
 )
-from .driver import Options, Params, option
+from ..option import Options, Params, option
 
 T = TypeVar("T")
 _ROWS = 512
@@ -54,24 +53,7 @@ OPTIONS: Options = {
 """How to reach an SNMP agent."""
 
 
-@dataclass(frozen=True)
-class Agent:
-    """How to reach an SNMP agent. ``timeout``: seconds for each request, which is sent up to three times."""
-
-    host: str
-    port: int = 161
-    version: str = "2c"
-    community: str = field(default="", repr=False)
-    username: Optional[str] = None
-    context: str = ""
-    auth_protocol: str = "sha"
-    auth_password: Optional[str] = field(default=None, repr=False)
-    priv_protocol: str = "aes"
-    priv_password: Optional[str] = field(default=None, repr=False)
-    timeout: float = 5.0
-
-
-def agent_of(params: Params) -> Agent:
+def agent_of(params: Params) -> Params:
     """Check :data:`OPTIONS`.
 
     :raises InvalidInput: ``details["field"]`` names the option.
@@ -84,28 +66,16 @@ def agent_of(params: Params) -> Agent:
         raise InvalidInput.of("community", "SNMP before version 3 needs one")
     if params.get("priv_password") and not params.get("auth_password"):
         raise InvalidInput.of("auth_password", "SNMP does not encrypt without authentication")
-    return Agent(
-        host=str(params["address"]).strip(),
-        port=int(params["port"]),
-        version=params["version"],
-        community=params.get("community") or "",
-        username=params.get("username"),
-        context=params.get("context") or "",
-        auth_protocol=params["auth_protocol"],
-        auth_password=params.get("auth_password"),
-        priv_protocol=params["priv_protocol"],
-        priv_password=params.get("priv_password"),
-        timeout=float(params["timeout"]),
-    )
+    return {**params, "address": str(params["address"]).strip()}
 
 
 class Snmp:
-    """A connection to one agent. Nothing is sent before the first question.
+    """A connection to one agent (:func:`agent_of`). Nothing is sent before the first question.
 
     :raises MissingDependency: pysnmp is not installed (from the constructor).
     """
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Params) -> None:
         try:
             from pysnmp.hlapi.v3arch import asyncio as hlapi  # noqa: PLC0415  (costs half a second)
         except ImportError:
@@ -115,7 +85,7 @@ class Snmp:
             ) from None
         self._snmp = hlapi
         self._agent = agent
-        self.host = agent.host
+        self.host: str = agent["address"]
         # Both are kept: to make an engine costs more than to ask.
         self._loop = asyncio.new_event_loop()
         self._engine: Any = None
@@ -155,7 +125,8 @@ class Snmp:
         agent = self._agent
         if self._engine is None:
             self._engine = self._snmp.SnmpEngine()
-        return await self._snmp.UdpTransportTarget.create((agent.host, agent.port), timeout=agent.timeout, retries=2)
+        place = (self.host, int(agent["port"]))
+        return await self._snmp.UdpTransportTarget.create(place, timeout=float(agent["timeout"]), retries=2)
 
     async def _rows(self, column: str) -> list[tuple[int, str]]:
         target, last = await self._target(), column
@@ -165,7 +136,7 @@ class Snmp:
                 self._engine,
                 self._login(),
                 target,
-                self._snmp.ContextData(contextName=self._agent.context.encode()),
+                self._context(),
                 self._snmp.ObjectType(self._snmp.ObjectIdentity(last)),
                 lookupMib=False,
             )
@@ -193,7 +164,7 @@ class Snmp:
             self._engine,
             self._login(),
             target,
-            self._snmp.ContextData(contextName=self._agent.context.encode()),
+            self._context(),
             bound,
             lookupMib=False,
         )
@@ -206,16 +177,19 @@ class Snmp:
             raise self._nothing(oid)
         return int(found)
 
+    def _context(self) -> Any:
+        return self._snmp.ContextData(contextName=(self._agent.get("context") or "").encode())
+
     def _login(self) -> Any:
         agent = self._agent
-        if agent.version != "3":
-            return self._snmp.CommunityData(agent.community, mpModel=0 if agent.version == "1" else 1)
+        if agent["version"] != "3":
+            return self._snmp.CommunityData(agent["community"], mpModel=0 if agent["version"] == "1" else 1)
         keys: dict[str, Any] = {}
-        if agent.auth_password:
-            keys.update(authKey=agent.auth_password, authProtocol=getattr(self._snmp, _AUTH[agent.auth_protocol]))
-        if agent.priv_password:
-            keys.update(privKey=agent.priv_password, privProtocol=getattr(self._snmp, _PRIV[agent.priv_protocol]))
-        return self._snmp.UsmUserData(agent.username, **keys)
+        for kind, protocols in (("auth", _AUTH), ("priv", _PRIV)):
+            if agent.get(f"{kind}_password"):
+                keys[f"{kind}Key"] = agent[f"{kind}_password"]
+                keys[f"{kind}Protocol"] = getattr(self._snmp, protocols[agent[f"{kind}_protocol"]])
+        return self._snmp.UsmUserData(agent["username"], **keys)
 
     def _failure(self, words: str) -> FleetError:
         lower = words.lower()

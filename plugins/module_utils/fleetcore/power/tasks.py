@@ -16,18 +16,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadResponse, InvalidInput, MissingDependency, Unsupported
+from ..option import Options, Params, option
 from ..ports import Clock, PowerAction, PowerState
 from .command import failure, run_command
-from .driver import Driver, Options, Params, option
-
-ACTIONS = ("on", "off", "shutdown", "reset", "cycle")
-"""What a task list may say that it can do."""
+from .driver import Driver
 
 TASKS: Options = {
     "file": option("path", "The task list, a file of the host that runs the module.", required=True),
@@ -39,7 +35,13 @@ TASKS: Options = {
         required=True,
         play="ansible_inventory_sources",
     ),
-    "actions": option("list", "What the tasks can do.", elements="str", choices=list(ACTIONS), default=["on", "off"]),
+    "actions": option(
+        "list",
+        "What the tasks can do.",
+        elements="str",
+        choices=["on", "off", "shutdown", "reset", "cycle"],
+        default=["on", "off"],
+    ),
     "reads_state": option(
         "bool",
         """
@@ -55,27 +57,8 @@ TASKS: Options = {
 }
 
 
-@dataclass(frozen=True)
-class TaskOptions:
-    """The tasks of one machine.
-
-    :ivar file: the task list.
-    :ivar inventory: where the machine's variables come from.
-    :ivar actions: what the tasks can do.
-    :ivar reads_state: the tasks answer the action ``state`` by setting the fact ``power_state``.
-    """
-
-    file: str
-    machine: str
-    inventory: tuple[str, ...]
-    actions: tuple[str, ...] = ("on", "off")
-    reads_state: bool = True
-    timeout: float = 120.0
-    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-
-def task_options(params: Params) -> TaskOptions:
-    """Check the option ``tasks``.
+def task_options(params: Params) -> Params:
+    """Check the option ``tasks``: :data:`TASKS`.
 
     :raises InvalidInput: ``details["field"]`` names the option.
     """
@@ -85,44 +68,30 @@ def task_options(params: Params) -> TaskOptions:
     machine = str(params.get("machine") or "").strip()
     if not machine or any(sign in machine for sign in "*?[]:,!&~ ") or machine.startswith("-"):
         raise _wrong("machine", f"{machine!r} is not the name of one machine of the inventory")
-    inventory = tuple(str(item) for item in params.get("inventory") or ())
-    if not inventory:
+    if not params["inventory"]:
         raise _wrong("inventory", "empty: the tasks would have no machine")
-    actions = tuple(params.get("actions") or ("on", "off"))
-    for name in actions:
-        if name not in ACTIONS:
-            raise _wrong("actions", f"{name!r} is not one of {', '.join(ACTIONS)}")
-    timeout = float(params.get("timeout") or 120.0)
-    if timeout <= 0:
+    if float(params["timeout"]) <= 0:
         raise _wrong("timeout", "must be more than 0 seconds")
-    return TaskOptions(
-        str(path.resolve()),
-        machine,
-        inventory,
-        actions,
-        params.get("reads_state") is not False,
-        timeout,
-        dict(params.get("variables") or {}),
-    )
+    return {**params, "file": str(path.resolve()), "machine": machine}
 
 
 def _wrong(name: str, message: str) -> InvalidInput:
     return InvalidInput.of(f"tasks.{name}", message)
 
 
-def play(options: TaskOptions, answer: str) -> list[dict[str, Any]]:
+def play(options: Params, answer: str) -> list[dict[str, Any]]:
     """The play around the operator's tasks, which leaves the state that they found in the file ``answer``."""
     here = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     state = "{{ power_state | default('unknown') | lower }}"
     return [
         {
             "name": "Power by tasks",
-            "hosts": options.machine,
+            "hosts": options["machine"],
             "gather_facts": False,
             "connection": "local",
-            "vars": {**options.variables, "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+            "vars": {**(options["variables"] or {}), "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
             "tasks": [
-                {"name": "Do it", "ansible.builtin.include_tasks": {"file": options.file}},
+                {"name": "Do it", "ansible.builtin.include_tasks": {"file": options["file"]}},
                 {
                     "name": "Tell the state",
                     "ansible.builtin.copy": {"content": state, "dest": answer, "mode": "0600"},
@@ -142,7 +111,7 @@ class TaskDriver:
 
     name = "tasks"
 
-    def __init__(self, options: TaskOptions, clock: Clock) -> None:
+    def __init__(self, options: Params, clock: Clock) -> None:
         places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         command = shutil.which("ansible-playbook", path=places)
         if command is None:
@@ -150,14 +119,14 @@ class TaskDriver:
                 "ansible-playbook is not installed where the module runs", command="ansible-playbook"
             )
         self.clock = clock
-        self.actions = frozenset(PowerAction(name) for name in options.actions)
-        self.reads_state = options.reads_state
+        self.actions = frozenset(PowerAction(name) for name in options["actions"] or ("on", "off"))
+        self.reads_state = options["reads_state"]
         self._options = options
         self._folder = tempfile.mkdtemp(prefix="baremetal-fleet-")  # mode 0700
         self._answer = Path(self._folder) / "state"
         written = Path(self._folder) / "play.yml"
         written.write_text(json.dumps(play(options, str(self._answer))), encoding="utf-8")  # JSON is YAML
-        self._argv = (command, *(word for item in options.inventory for word in ("-i", item)), str(written), "-e")
+        self._argv = (command, *(word for item in options["inventory"] for word in ("-i", item)), str(written), "-e")
 
     def power_state(self) -> PowerState:
         if not self.reads_state:
@@ -173,13 +142,15 @@ class TaskDriver:
         """Run the tasks; the state that they left."""
         with contextlib.suppress(FileNotFoundError):
             self._answer.unlink()
-        result = run_command((*self._argv, f"power_action={action}"), self._options.timeout)
+        result = run_command((*self._argv, f"power_action={action}"), float(self._options["timeout"]))
         if result.rc:
             raise failure(result)
         try:
             return self._answer.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            raise BadResponse(f"tasks: they ran for no machine: is {self._options.machine} in the inventory?") from None
+            raise BadResponse(
+                f"tasks: they ran for no machine: is {self._options['machine']} in the inventory?"
+            ) from None
 
     def close(self) -> None:
         """Idempotent; the driver is of no use afterwards."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 import errno
 import re
 import socket
-from dataclasses import dataclass
-from typing import Optional
 
 from ..errors import InvalidInput, Unreachable, Unsupported
+from ..option import Options, Params, option
 from ..ports import Clock, PowerAction, PowerState
-from .driver import Driver, Options, Params, option
+from .driver import Driver
 
 _MAC = re.compile(
     r"^([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})[:-]?([0-9a-f]{2})$"
 )
 
+_PROBE_SECONDS = 2.0
 
 WAKE: Options = {
     "mac": option("str", "MAC address of the network port that listens.", required=True),
@@ -45,24 +45,8 @@ WAKE: Options = {
 """How to wake one machine. Options of the module ``wake_on_lan``, too."""
 
 
-@dataclass(frozen=True)
-class WakeOptions:
-    """How to wake one machine.
-
-    :ivar probe: host and TCP port that answer once the machine runs; a refused connection is an answer too.
-    """
-
-    mac: str
-    broadcast: str = "255.255.255.255"
-    port: int = 9
-    source: Optional[str] = None
-    count: int = 3
-    probe: Optional[tuple[str, int]] = None
-    probe_timeout: float = 2.0
-
-
-def wake_options(params: Params) -> WakeOptions:
-    """Check :data:`WAKE`.
+def wake_options(params: Params) -> Params:
+    """Check :data:`WAKE`, and write the MAC address in the usual way.
 
     :raises InvalidInput: ``details["field"]`` names the option.
     """
@@ -77,15 +61,7 @@ def wake_options(params: Params) -> WakeOptions:
             raise InvalidInput.of(name, f"{params[name]} is not a port from 1 to 65535")
     if int(params["count"]) < 1:
         raise InvalidInput.of("count", "at least one packet has to be sent")
-    host = params.get("probe_host")
-    return WakeOptions(
-        mac=mac,
-        broadcast=params["broadcast"],
-        port=int(params["port"]),
-        source=params.get("source_address"),
-        count=int(params["count"]),
-        probe=(host, int(params["probe_port"])) if host else None,
-    )
+    return {**params, "mac": mac}
 
 
 def magic_packet(mac: str) -> bytes:
@@ -99,16 +75,17 @@ class WakeOnLanDriver:
     name = "wake_on_lan"
     actions = frozenset({PowerAction.ON})
 
-    def __init__(self, options: WakeOptions, clock: Clock) -> None:
+    def __init__(self, options: Params, clock: Clock) -> None:
         self._options = options
-        self.reads_state = options.probe is not None
+        self.reads_state = bool(options.get("probe_host"))
         self._clock = clock
 
     def power_state(self) -> PowerState:
-        if self._options.probe is None:
+        if not self.reads_state:
             return PowerState.UNKNOWN
         try:
-            socket.create_connection(self._options.probe, self._options.probe_timeout).close()
+            place = (self._options["probe_host"], int(self._options["probe_port"]))
+            socket.create_connection(place, _PROBE_SECONDS).close()
         except ConnectionRefusedError:
             return PowerState.ON
         except OSError:
@@ -118,22 +95,21 @@ class WakeOnLanDriver:
     def set_power(self, action: PowerAction) -> None:
         if action is not PowerAction.ON:
             raise Unsupported(f"Wake-on-LAN can only switch on, not {action.value}", action=action.value)
-        packet = magic_packet(self._options.mac)
-        target = (self._options.broadcast, self._options.port)
+        packet = magic_packet(self._options["mac"])
+        source = self._options.get("source_address")
+        target = (self._options["broadcast"], int(self._options["port"]))
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-                if self._options.source:
-                    sender.bind((self._options.source, 0))
-                for number in range(self._options.count):
+                if source:
+                    sender.bind((source, 0))
+                for number in range(int(self._options["count"])):
                     if number:
                         self._clock.sleep(0.1)
                     sender.sendto(packet, target)
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise InvalidInput.of(
-                    "source_address", f"{self._options.source} is not an address of this host"
-                ) from error
+                raise InvalidInput.of("source_address", f"{source} is not an address of this host") from error
             raise Unreachable(f"{target[0]}: the packet can't be sent ({error.strerror or error})") from error
 
     def close(self) -> None:

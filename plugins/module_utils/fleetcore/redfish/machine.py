@@ -8,10 +8,10 @@ from typing import Any, Optional
 
 from ..document.values import clean_serial, word
 from .quirks import SERIAL_IS_SKU
-from .topics.common import common, identity
+from .topics.common import common
 from .topics.enclosures import location
 from .tree import Body, Tree, once
-from .values import at, links, text
+from .values import at, id_of, links, text
 
 _NOT_THE_MACHINE = ("Card", "Module", "Enclosure", "Zone", "Rack")
 
@@ -58,7 +58,7 @@ def read(tree: Tree) -> dict[str, Any]:
         "sku": sku,
         "asset_tag": clean_serial(system.get("AssetTag")) or clean_serial(main.get("AssetTag")),
         "hostname": word(system.get("HostName")),
-        "system_id": identity(tree.system, system) if tree.system else None,
+        "system_id": id_of(tree.system, system) if tree.system else None,
         "power_state": (word(system.get("PowerState")) or "").lower() or None,
         "chassis": word(main.get("ChassisType")),
         "location": next((item for item in locations if item), None),

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..document.values import in_order
+
 # The number on the chassis label, that DMI reports as the system's serial, is the SKU here; SerialNumber is the
 # board's.
 SERIAL_IS_SKU = ("dell",)
@@ -62,34 +64,16 @@ BATTERY_PATHS = {
 CPLD_WORDS = ("cpld", "programmable logic device")
 
 # Names of the firmware row that is the BMC's own.
-BMC_FIRMWARE_NAMES = (
-    "bmc",
-    "ilo",
-    "ilo 4",
-    "ilo 5",
-    "ilo 6",
-    "idrac",
-    "xcc",
-    "irmc",
-    "ibmc",
-    "cimc",
-    "bmc firmware",
-    "bmc_active",
-    "bmc-primary",
-    "systembmc",
+BMC_FIRMWARE_NAMES = in_order(
+    """
+    bmc, ilo, ilo 4, ilo 5, ilo 6, idrac, xcc, irmc, ibmc, cimc, bmc firmware, bmc_active, bmc-primary, systembmc
+    """
 )
 # ... and those of the BIOS's.
-BIOS_FIRMWARE_NAMES = (
-    "bios",
-    "uefi",
-    "bios firmware",
-    "bios_active",
-    "bios image",
-    "host bios",
-    "host_bios",
-    "system bios",
-    "system rom",
-    "systemromactive",
+BIOS_FIRMWARE_NAMES = in_order(
+    """
+    bios, uefi, bios firmware, bios_active, bios image, host bios, host_bios, system bios, system rom, systemromactive
+    """
 )
 
 # PCI vendors whose display controllers are part of a BMC, not a GPU: Matrox, ASPEED, Silicon Motion, Nuvoton, XGI,
@@ -118,23 +102,11 @@ DUPLICATE_PREFIXES = ("Current-",)
 # Words of a refused login that mean "no session left", in the message or its id.
 SESSION_LIMIT_WORDS = ("sessionlimitexceeded", "rac0218", "maximum number of", "too many sessions", "session limit")
 # Message ids by which a login is refused whatever the status.
-BAD_LOGIN_WORDS = (
-    "unauthorizedloginattempt",
-    "invalidcredentials",
-    "resourceatUriunauthorized".lower(),
-    "accountlocked",
-)
+BAD_LOGIN_WORDS = ("unauthorizedloginattempt", "invalidcredentials", "resourceaturiunauthorized", "accountlocked")
 
 # Names of the log that holds hardware events, where the service does not say LogEntryType.
-EVENT_LOG_NAMES = (
-    "sel",
-    "iml",
-    "eventlog",
-    "systemevent",
-    "activelog",
-    "platformlog",
-    "standardlog",
-    "integratedmanagementlog",
+EVENT_LOG_NAMES = in_order(
+    "sel, iml, eventlog, systemevent, activelog, platformlog, standardlog, integratedmanagementlog"
 )
 # ... and what such a name may contain. Letters only, lower case, for both.
 EVENT_LOG_WORDS = ("systemlog", "systemeventlog", "healtheventlog", "platformeventlog", "hardwareeventlog")

@@ -21,6 +21,7 @@ __all__ = [
     "at",
     "boolean",
     "first",
+    "id_of",
     "integer",
     "is_resource",
     "items",
@@ -154,5 +155,5 @@ def last_part(path: str) -> str:
 
 
 def id_of(path: str, body: Mapping[str, Any]) -> str:
-    """The name of a resource: its ``Id``, or the last part of its path where it has none."""
-    return text(body.get("Id")) or last_part(path)
+    """The name of a resource: its ``Id``, else its ``MemberId``, else the last part of its path."""
+    return text(body.get("Id")) or text(body.get("MemberId")) or last_part(path)

@@ -61,7 +61,7 @@ class _Scan:
         self._addresses = frozenset(options.addresses)
         self._result = ScanResult()
         self._next_turn = 0.0
-        self._ipmi: dict[int, IpmiSocket] = {}
+        self._ipmi: dict[int, asyncio.Future[IpmiSocket]] = {}
 
     async def run(self) -> ScanResult:
         loop = asyncio.get_running_loop()
@@ -81,8 +81,9 @@ class _Scan:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for sock in self._ipmi.values():
-                sock.close()
+            for sock in await asyncio.gather(*self._ipmi.values(), return_exceptions=True):
+                if isinstance(sock, IpmiSocket):
+                    sock.close()
         self._result.services.sort(key=_order)
         self._result.seconds = round(loop.time() - begin, 3)
         return self._result
@@ -189,14 +190,8 @@ class _Scan:
 
     async def _ipmi_socket(self, family: int) -> IpmiSocket:
         if family not in self._ipmi:
-            sock = IpmiSocket()
-            self._ipmi[family] = sock
-            await sock.open(family)
-        sock = self._ipmi[family]
-        await sock.ready.wait()
-        if sock.error is not None:
-            raise sock.error
-        return sock
+            self._ipmi[family] = asyncio.ensure_future(IpmiSocket().open(family))
+        return await asyncio.shield(self._ipmi[family])
 
     # -- SSDP ---------------------------------------------------------------------------------------------------------
 

@@ -51,19 +51,17 @@ class IpmiSocket(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, int], IpmiAnswer] = {}
         self._transport: Optional[asyncio.DatagramTransport] = None
-        self.ready = asyncio.Event()
-        self.error: Optional[OSError] = None
 
-    async def open(self, family: int) -> None:
+    async def open(self, family: int) -> IpmiSocket:
+        """Open it.
+
+        :raises OSError: this computer can't.
+        """
         any_address = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - a client's port
-        try:
-            self._transport, _protocol = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: self, local_addr=(any_address, 0), family=family
-            )
-        except OSError as error:
-            self.error = error
-        finally:
-            self.ready.set()
+        self._transport, _protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=(any_address, 0), family=family
+        )
+        return self
 
     @contextlib.contextmanager
     def waiting(self, sockaddr: tuple[Any, ...], answer: IpmiAnswer) -> Iterator[None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Union
 
 from ..errors import InvalidInput
@@ -16,12 +15,8 @@ from ..errors import InvalidInput
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
-@dataclass(frozen=True)
-class _Span:
-    """``count`` successive addresses."""
-
-    first: Address
-    count: int
+_Span = tuple[Address, int]
+"""The first address, and how many follow each other."""
 
 
 def expand(networks: Iterable[str], limit: int) -> list[str]:
@@ -36,7 +31,7 @@ def expand(networks: Iterable[str], limit: int) -> list[str]:
     spans = [_span(str(item).strip()) for item in networks]
     if not spans:
         raise _wrong("the list is empty; nothing is scanned unless it is named")
-    total = sum(span.count for span in spans)
+    total = sum(count for _first, count in spans)
     if total > limit:
         raise InvalidInput(
             f"networks: {total} addresses are more than max_addresses ({limit}); name smaller networks, or raise it",
@@ -45,9 +40,9 @@ def expand(networks: Iterable[str], limit: int) -> list[str]:
             limit=limit,
         )
     found: dict[str, None] = {}
-    for span in spans:
-        for number in range(span.count):
-            address = span.first + number if number else span.first  # adding loses an IPv6 zone
+    for first, count in spans:
+        for number in range(count):
+            address = first + number if number else first  # adding loses an IPv6 zone
             if address.is_multicast or address.is_unspecified or address == _BROADCAST:
                 raise _wrong(f"{address} is not the address of one machine")
             found[str(address)] = None
@@ -59,7 +54,7 @@ def _span(item: str) -> _Span:
         return _network(item)
     if "-" in item and "%" not in item:
         return _range(item)
-    return _Span(_address(item), 1)
+    return (_address(item), 1)
 
 
 def _network(item: str) -> _Span:
@@ -74,9 +69,9 @@ def _network(item: str) -> _Span:
         raise _wrong(f"{item!r} is not a network") from None
     count = network.num_addresses
     if count <= 2:
-        return _Span(network.network_address, count)
+        return (network.network_address, count)
     # IPv6 has no broadcast address; its first address is the routers'.
-    return _Span(network.network_address + 1, count - (2 if network.version == 4 else 1))
+    return (network.network_address + 1, count - (2 if network.version == 4 else 1))
 
 
 def _range(item: str) -> _Span:
@@ -87,7 +82,7 @@ def _range(item: str) -> _Span:
     last = _address(end)
     if first.version != last.version or int(last) < int(first):
         raise _wrong(f"{item}: the end of a range comes after its begin")
-    return _Span(first, int(last) - int(first) + 1)
+    return (first, int(last) - int(first) + 1)
 
 
 def _address(item: str) -> Address:

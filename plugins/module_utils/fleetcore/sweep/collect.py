@@ -8,67 +8,26 @@ import asyncio
 import dataclasses
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import Any, Optional
+from typing import Optional
 
 from ..document.model import Device
 from ..errors import FleetError, Unsupported
 from ..ports import Clock
-from ..power.attempts import Tried, first_driver
+from ..power.attempts import Tried
 from ..power.ipmi import open_session, refuse_system
 from ..power.options import BmcOptions
 from ..redfish.cache import Cache
 from ..redfish.capture import Recording
 from ..redfish.collector import collect as collect_redfish
-from ..redfish.collector import collect_async as collect_redfish_async
 from ..redfish.record import Record, RecordingWalker
 from ..redfish.replay import replay as replay_redfish
+from ..redfish.walker import Walker
 
 # pyghmi costs 0.2 s of CPU to import: only where it is used.
 # ruff: noqa: PLC0415
 
-READERS = ("redfish", "ipmi")
-"""Drivers over which hardware can be read."""
 
-
-def check_collects(name: str) -> None:
-    """Check that hardware can be read over a driver.
-
-    :raises Unsupported: it can only switch power.
-    """
-    if name not in READERS:
-        raise Unsupported(f"{name} can only switch power", driver=name)
-
-
-def collect(
-    options: BmcOptions,
-    clock: Clock,
-    sections: Optional[Iterable[str]] = None,
-    record: Optional[Record] = None,
-    cache: Optional[Cache] = None,
-) -> Device:
-    """Make the device document over the first driver that can collect one; ``attempts`` in it says what was tried.
-
-    The deadline of the options is for all drivers together.
-
-    :param record: takes down what the BMC says, also when it ends with an error.
-    :param cache: of what the BMC said before; the caller saves it.
-    :raises FleetError: as of :func:`first_driver`.
-    """
-    asked = None if sections is None else tuple(sections)
-    end = clock.monotonic() + options.deadline
-
-    def attempt(name: str) -> Device:
-        check_collects(name)
-        left = _left(options, clock, end)
-        if name == "ipmi":
-            return _collect_ipmi(left, clock, asked, record)
-        return collect_redfish(left.http(), clock, left.host, **_redfish(left, asked, record), cache=cache)
-
-    device, attempts = first_driver(options.drivers, attempt)
-    return dataclasses.replace(device, attempts=attempts)
-
-
-async def collect_async(
+async def collect(
     options: BmcOptions,
     clock: Clock,
     sections: Optional[Iterable[str]] = None,
@@ -76,24 +35,30 @@ async def collect_async(
     record: Optional[Record] = None,
     cache: Optional[Cache] = None,
 ) -> Device:
-    """:func:`collect` in an event loop.
+    """Make the device document over the first driver that can collect one; ``attempts`` in it says what was tried.
 
-    :param pool: threads for drivers that block (IPMI); None: the loop's own.
+    The deadline of the options is for all drivers together.
+
+    :param pool: threads for drivers that block (IPMI); None: they may block the event loop.
+    :param record: takes down what the BMC says, also when it ends with an error.
+    :param cache: of what the BMC said before; the caller saves it.
+    :raises FleetError: no driver could; ``details["attempts"]`` has the reason of each.
     """
     asked = None if sections is None else tuple(sections)
     end = clock.monotonic() + options.deadline
     tried = Tried()
     for name in options.drivers:
+        left = dataclasses.replace(options, deadline=max(1.0, end - clock.monotonic()))
         try:
-            check_collects(name)
-            left = _left(options, clock, end)
-            if name == "ipmi":
+            if name == "redfish":
+                device = await _collect_redfish(left, clock, asked, record, cache)
+            elif name != "ipmi":
+                raise Unsupported(f"{name} can only switch power", driver=name)
+            elif pool is None:
+                device = _collect_ipmi(left, clock, asked, record)
+            else:
                 loop = asyncio.get_running_loop()
                 device = await loop.run_in_executor(pool, _collect_ipmi, left, clock, asked, record)
-            else:
-                device = await collect_redfish_async(
-                    left.http_async(), clock, left.host, **_redfish(left, asked, record), cache=cache
-                )
         except FleetError as error:
             if not tried.goes_on(name, error):
                 break
@@ -102,21 +67,25 @@ async def collect_async(
     raise tried.error()
 
 
-def _left(options: BmcOptions, clock: Clock, end: float) -> BmcOptions:
-    return dataclasses.replace(options, deadline=max(1.0, end - clock.monotonic()))
-
-
-def _redfish(options: BmcOptions, sections: Optional[tuple[str, ...]], record: Optional[Record]) -> dict[str, Any]:
-    walker = RecordingWalker(record, sections, options.system) if record is not None else None
-    return {
-        "walker": walker,
-        "username": options.username,
-        "password": options.password,
-        "sections": sections,
-        "system": options.system,
-        "timeout": options.timeout,
-        "deadline": options.deadline,
-    }
+async def _collect_redfish(
+    options: BmcOptions,
+    clock: Clock,
+    sections: Optional[tuple[str, ...]],
+    record: Optional[Record],
+    cache: Optional[Cache],
+) -> Device:
+    asked = (sections, options.system)
+    return await collect_redfish(
+        options.http_async(),
+        clock,
+        options.host,
+        Walker(*asked) if record is None else RecordingWalker(record, *asked),
+        username=options.username,
+        password=options.password,
+        timeout=options.timeout,
+        deadline=options.deadline,
+        cache=cache,
+    )
 
 
 def _collect_ipmi(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from fleetcore.errors import FleetError, TransientError
 from fleetcore.net.retry import ExponentialWait
@@ -21,20 +22,17 @@ def pause(failures: int, error: FleetError | None, random: float) -> float:
     return (_WAIT if helps else _REFUSED).after(failures + 1, random)
 
 
+@dataclass
 class Follower:
     """Calls ``told`` when the stream opens and at each change; opens it again when it breaks.
 
     :param updates: a stream; see :meth:`fleetcore.net.client.server.ServerClient.description_updates`.
     """
 
-    def __init__(
-        self, updates: Callable[[], Iterator[None]], told: Callable[[], None], random: Callable[[], float]
-    ) -> None:
-        self._updates = updates
-        self._told = told
-        self._random = random
-        self._stop = threading.Event()
-        self._log = logs.get("fleetd.monitor")
+    updates: Callable[[], Iterator[None]]
+    told: Callable[[], None]
+    random: Callable[[], float]
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
 
     def start(self) -> None:
         threading.Thread(target=self.run, name="follow", daemon=True).start()
@@ -49,15 +47,17 @@ class Follower:
         while not self._stop.is_set():
             error: FleetError | None = None
             try:
-                for _change in self._updates():
+                for _change in self.updates():
                     failures, said = 0, ""
-                    self._told()
+                    self.told()
                     if self._stop.is_set():
                         return
             except FleetError as caught:
                 error = caught
                 if error.code != said and not self._stop.is_set():
                     said = error.code
-                    self._log.info("stream_lost", message=f"{error.message}; polling meanwhile", code=error.code)
-            self._stop.wait(pause(failures, error, self._random()))
+                    logs.get("fleetd.monitor").info(
+                        "stream_lost", message=f"{error.message}; polling meanwhile", code=error.code
+                    )
+            self._stop.wait(pause(failures, error, self.random()))
             failures += 1

@@ -7,6 +7,7 @@ import contextlib
 import json
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,15 @@ def _exists(path: Path) -> bool:
     return False
 
 
+@dataclass
 class FileMemory:
     """Remembers the last device document; on disk when ``save`` returns."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    path: Path
 
     def load(self) -> Published | None:
         try:
-            found = json.loads(self._path.read_bytes())
+            found = json.loads(self.path.read_bytes())
             return Published(float(found["at"]), dict(found["failed_drives"]))
         except (OSError, ValueError, TypeError, LookupError):
             return None
@@ -70,6 +71,6 @@ class FileMemory:
     def save(self, published: Published) -> None:
         data = json.dumps({"at": round(published.at), "failed_drives": dict(published.failed_drives)})
         try:
-            write_private(str(self._path), data.encode(), "monitor.state_dir")
+            write_private(str(self.path), data.encode(), "monitor.state_dir")
         except InvalidInput as error:
             logs.get("fleetd.monitor").error("state_failed", message=error.message)

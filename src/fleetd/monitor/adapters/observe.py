@@ -57,7 +57,7 @@ def standalone(files: FileReader, has_program: Callable[[str], bool]) -> dict[st
 
 
 def server(files: FileReader) -> dict[str, Any]:
-    """Sensors and parts in the shape of :class:`fleetd.server.legacy.process.Server`."""
+    """Sensors and parts in the shape of :class:`fleetd.server.legacy.event.Server`."""
     probe = Probe(_NoTools(), files, Options())
     temperatures, limits, fans = _sensors(probe)
     return {

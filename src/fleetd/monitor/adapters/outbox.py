@@ -9,21 +9,12 @@ from typing import Any
 
 from fleetcore.errors import BadResponse, ConflictError, FleetError, InvalidInput, NotFound, TransportError
 from fleetcore.host.spool import Gate, Outbox, Report, Spool
-from fleetcore.net.client.server import ServerClient
 
 from fleetd.common import logs
 
 EVENT, DEVICE = KINDS = ("event", "device")
 Send = Callable[[Mapping[str, Any]], object]
 _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
-
-
-def senders(server: ServerClient, machine: str) -> dict[str, Send]:
-    """Give the function that sends each kind of report."""
-    return {
-        EVENT: server.post_event,
-        DEVICE: lambda document: server.publish_device(machine, document, "inband"),
-    }
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -50,6 +50,7 @@ _RESERVE = 64 * 1024 * 1024
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
+@dataclass
 class AnsibleRunner:
     """Adapter of :class:`fleetd.runner.ports.PlaybookRunner`.
 
@@ -61,22 +62,16 @@ class AnsibleRunner:
     :param keep: how many ended runs' logs stay for people to read.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        environment: Mapping[str, str] | None = None,
-        *,
-        forks: int = 20,
-        timeout: float = 1800.0,
-        keep: int = 20,
-    ) -> None:
-        self._root = root
-        self._environment = dict(environment or {})
-        self._forks = forks
-        self._timeout = timeout
-        self._keep = keep
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
-        make_private(root)
+    root: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    _: KW_ONLY
+    forks: int = 20
+    timeout: float = 1800.0
+    keep: int = 20
+    _workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        make_private(self.root)
 
     def check(self, inventories: Sequence[str], pattern: str) -> None:
         """:raises InvalidInput: no inventory, one that does not exist, or an empty pattern.
@@ -119,12 +114,12 @@ class AnsibleRunner:
     def start(self, run: PlaybookRun) -> None:
         if not run.hosts or not _SAFE_ID.fullmatch(run.id):
             raise InvalidInput("a run needs a plain id and at least one host: an empty limit would select everything")
-        directory = self._root / run.id
+        directory = self.root / run.id
         try:
-            free = shutil.disk_usage(self._root).free
+            free = shutil.disk_usage(self.root).free
             if free < _RESERVE and not run.urgent:
                 raise FatalError(
-                    f"{self._root}: only {free >> 20} MiB are free on the disk; make room for {_RESERVE >> 20}"
+                    f"{self.root}: only {free >> 20} MiB are free on the disk; make room for {_RESERVE >> 20}"
                 )
             directory.mkdir(mode=0o700)
             (directory / "private" / "project").mkdir(mode=0o700, parents=True)
@@ -132,8 +127,8 @@ class AnsibleRunner:
             _write(directory / "group.yml", json.dumps({GROUP: {"hosts": dict.fromkeys(run.hosts)}}))
             spec = asdict(run) | {
                 "inventories": [_source(i) for i in run.inventories],
-                "forks": self._forks,
-                "timeout": self._timeout,
+                "forks": self.forks,
+                "timeout": self.timeout,
             }
             spec["started_at"] = time.monotonic()  # one clock for all processes since the host has started
             _write(directory / "run.json", json.dumps(spec))
@@ -151,7 +146,7 @@ class AnsibleRunner:
         )  # fmt: skip
 
     def progress(self, run_id: str) -> RunProgress:
-        directory = self._root / run_id
+        directory = self.root / run_id
         alive = self._alive(run_id, directory)  # before reading: what is written by then is seen
         outcomes: dict[str, HostOutcome] = {}
         launched = alive
@@ -166,22 +161,22 @@ class AnsibleRunner:
         return RunProgress(tuple(outcomes.values()), not alive, launched, problem, tuple(_steps(directory / PROGRESS)))
 
     def known(self) -> list[str]:
-        return sorted(p.parent.name for p in self._root.glob("*/run.json"))
+        return sorted(p.parent.name for p in self.root.glob("*/run.json"))
 
     def discard(self, run_id: str) -> None:
-        directory = self._root / run_id
+        directory = self.root / run_id
         for path in (directory / "run.json", directory / "group.yml", directory / "lock"):
             path.unlink(missing_ok=True)
         shutil.rmtree(directory / PROGRESS, ignore_errors=True)
         self._workers.pop(run_id, None)
         ended = sorted(
-            (p for p in self._root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
+            (p for p in self.root.iterdir() if not (p / "run.json").exists()), key=lambda p: p.stat().st_mtime
         )
-        for old in ended[: max(len(ended) - self._keep, 0)]:
+        for old in ended[: max(len(ended) - self.keep, 0)]:
             shutil.rmtree(old, ignore_errors=True)
 
     def _env(self) -> dict[str, str]:
-        env = dict(os.environ) | self._environment
+        env = dict(os.environ) | dict(self.environment)
         env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
         for name in _PATH_LISTS:  # ansible-runner changes the directory
             if env.get(name):

@@ -12,12 +12,13 @@ run::
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,19 @@ from fleetcore.ports import Http, HttpRequest
 from fleetd.common import logs
 from fleetd.runner.adapters.ansible_runner import make_private
 from fleetd.runner.adapters.recorder import Recorder
-from fleetd.runner.ports import HostOutcome, PlaybookRun, RunProgress
+from fleetd.runner.ports import HostOutcome, Hosts, PlaybookRun, RunProgress
 
 MARKER = "fleetd_run"
 """The extra variable that holds a run's id."""
+
+_REFUSALS: dict[int, tuple[type[FleetError], str]] = {
+    401: (AuthenticationFailed, "the token is refused; check runner.awx.token_file"),
+    403: (PermissionDenied, "the token may not do this"),
+    404: (NotFound, "there is none"),
+    **{status: (Busy, f"HTTP {status}") for status in (429, 502, 503, 504)},
+    **dict.fromkeys((400, 405, 409), (InvalidInput, "")),
+}
+"""Class by status, and what to say; empty: AWX says it."""
 
 _ENDED = ("successful", "failed", "error", "canceled")
 _EVENTS = "runner_on_start,runner_on_ok,runner_on_failed,runner_on_unreachable"
@@ -53,7 +63,8 @@ _LATE_SECONDS = (
 _EARLIER_SECONDS = 86400.0  # how far AWX's clock may be behind ours
 _LOOK_SECONDS = 2.0
 
-Hosts = Callable[[Sequence[str], str, Sequence[str]], dict[str, dict[str, Any]]]
+
+_log = logs.get("fleetd.runner")
 
 
 @dataclass
@@ -69,48 +80,33 @@ class _Seen:
     progress: RunProgress = field(default_factory=RunProgress)
 
 
+@dataclass
 class AwxRunner:
     """Adapter of :class:`fleetd.runner.ports.PlaybookRunner`.
 
     :param http: transport whose base is AWX's address.
-    :param token: gives the OAuth2 token, read again for each request.
+    :param read_token: gives the OAuth2 token, read again for each request.
     :param templates: playbook -> id or name of its job template.
     :param hosts: reads the inventory. AWX has one of its own, with the same names.
     :param timeout: seconds after which a job is cancelled, as a last resort; they begin anew when the runner does.
     :param monotonic: seconds that nobody sets: a clock that jumps neither ends a run nor starts it twice.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        http: Http,
-        token: Callable[[], str],
-        templates: Mapping[str, str],
-        hosts: Hosts,
-        *,
-        timeout: float = 1800.0,
-        monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
-        look_seconds: float = _LOOK_SECONDS,
-    ) -> None:
-        self._root = root
-        self._http = http
-        self._token = token
-        self._templates = dict(templates)
-        self._hosts = hosts
-        self._timeout = timeout
-        self._monotonic = monotonic
-        self._wall = wall
-        self._look_seconds = look_seconds
-        self._seen: dict[str, _Seen] = {}
-        self._said = ""
-        self._log = logs.get("fleetd.runner")
-        make_private(root)
+    root: Path
+    http: Http
+    read_token: Callable[[], str]
+    templates: Mapping[str, str]
+    hosts: Hosts
+    _: KW_ONLY
+    timeout: float = 1800.0
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    look_seconds: float = _LOOK_SECONDS
+    _seen: dict[str, _Seen] = field(default_factory=dict, init=False)
+    _said: str = field(default="", init=False)
 
-    def hosts(
-        self, inventories: Sequence[str], pattern: str, variables: Sequence[str] = ()
-    ) -> dict[str, dict[str, Any]]:
-        return self._hosts(inventories, pattern, variables)
+    def __post_init__(self) -> None:
+        make_private(self.root)
 
     def check(self, playbooks: Sequence[str]) -> None:
         """Look at the templates of these playbooks.
@@ -124,10 +120,10 @@ class AwxRunner:
         if not run.hosts:
             raise InvalidInput("a run needs at least one host: an empty limit would select everything")
         template = self._template(run.playbook)
-        directory = self._root / run.id
+        directory = self.root / run.id
         try:
             directory.mkdir(mode=0o700)
-            spec = asdict(run) | {"template": template, "started_at": self._wall()}
+            spec = asdict(run) | {"template": template, "started_at": self.wall()}
             _write(directory / "run.json", spec)
         except OSError as error:
             raise FatalError(f"can't start a playbook run in {directory}: {error}") from error
@@ -147,40 +143,40 @@ class AwxRunner:
             self._remember(directory, spec, answer)
 
     def progress(self, run_id: str) -> RunProgress:
-        directory = self._root / run_id
+        directory = self.root / run_id
         try:
             spec = json.loads((directory / "run.json").read_text())
         except (OSError, ValueError):
             return RunProgress(finished=True, launched=False)
         seen = self._seen.get(run_id) or self._begin(run_id, spec)
-        now = self._monotonic()
-        if seen.progress.finished or (seen.looked_at is not None and now - seen.looked_at < self._look_seconds):
+        now = self.monotonic()
+        if seen.progress.finished or (seen.looked_at is not None and now - seen.looked_at < self.look_seconds):
             return seen.progress
         seen.looked_at = now
         try:
             seen.progress = self._look(directory, spec, seen)
         except FleetError as error:  # AWX is away, or wants no more of us: nothing is known, so nothing is decided
             if error.code != self._said:
-                self._log.warning("awx_away", run=run_id, code=error.code, message=error.message)
+                _log.warning("awx_away", run=run_id, code=error.code, message=error.message)
             self._said = error.code
         else:
             if self._said:
-                self._log.info("awx_back", run=run_id)
+                _log.info("awx_back", run=run_id)
             self._said = ""
         return seen.progress
 
     def known(self) -> list[str]:
-        return sorted(p.parent.name for p in self._root.glob("*/run.json"))
+        return sorted(p.parent.name for p in self.root.glob("*/run.json"))
 
     def discard(self, run_id: str) -> None:
-        shutil.rmtree(self._root / run_id, ignore_errors=True)
+        shutil.rmtree(self.root / run_id, ignore_errors=True)
         self._seen.pop(run_id, None)
 
     def _begin(self, run_id: str, spec: Mapping[str, Any]) -> _Seen:
         outcomes: list[HostOutcome] = []
         together = spec["hosts"] if spec["on_controller"] else None
         recorder = Recorder(lambda line: outcomes.append(HostOutcome(**line)), spec["report"], together)
-        self._seen[run_id] = _Seen(recorder, self._monotonic(), outcomes)
+        self._seen[run_id] = _Seen(recorder, self.monotonic(), outcomes)
         return self._seen[run_id]
 
     def _look(self, directory: Path, spec: Mapping[str, Any], seen: _Seen) -> RunProgress:
@@ -198,7 +194,7 @@ class AwxRunner:
         if not known["refused"] and _wrong(spec, found):
             known = self._remember(directory, spec, found)
         refused = known["refused"]
-        overdue = self._monotonic() - seen.since > self._timeout
+        overdue = self.monotonic() - seen.since > self.timeout
         status = found.get("status")
         ended = status in _ENDED and (found.get("event_processing_finished") is not False or overdue)
         self._read(path, seen)
@@ -213,7 +209,7 @@ class AwxRunner:
             seen.recorder.settle_idle(spec["hosts"], problem)
             others = sorted(seen.recorder.begun - {*spec["hosts"], "localhost"})
             if others:
-                self._log.error(
+                _log.error(
                     "awx_others",
                     job=job,
                     machines=others,
@@ -225,7 +221,7 @@ class AwxRunner:
 
     def _missing(self, seen: _Seen) -> bool:
         """Whether AWX has answered without the job for so long that there is none."""
-        now = self._monotonic()
+        now = self.monotonic()
         if seen.missing_since is None:
             seen.missing_since = now
         return now - seen.missing_since > _LATE_SECONDS
@@ -252,17 +248,14 @@ class AwxRunner:
         known = {"job": number, "kind": kind, "refused": _wrong(spec, job)}
         _write(directory / "job.json", known)
         if known["refused"]:
-            self._log.error("awx_refused", run=spec["id"], job=number, message=f"{known['refused']}; it is cancelled")
+            _log.error("awx_refused", run=spec["id"], job=number, message=f"{known['refused']}; it is cancelled")
             self._cancel(_path(known))
         return known
 
     def _job(self, directory: Path, spec: Mapping[str, Any]) -> dict[str, Any] | None:
         """The run's job, as :meth:`_remember` remembers it; None: AWX shows none."""
-        try:
+        with contextlib.suppress(OSError, ValueError):
             known: dict[str, Any] = json.loads((directory / "job.json").read_text())
-        except (OSError, ValueError):
-            pass
-        else:
             return known
         found: Mapping[str, Any] | None = None
         path = f"/api/v2/job_templates/{spec['template']}/jobs/"
@@ -271,49 +264,35 @@ class AwxRunner:
                 break
             if _marker(job) == spec["id"]:
                 found = job  # the last one is the oldest: those after it were launched again by a person
-        if found is None:
-            return None
-        return self._remember(directory, spec, found)
+        return None if found is None else self._remember(directory, spec, found)
 
     def _template(self, playbook: str) -> int:
         """The id of a playbook's template, if it can be used."""
-        wanted = self._templates.get(playbook)
+        wanted = self.templates.get(playbook)
         if wanted is None:
-            raise InvalidInput(f"runner.awx.templates: no job template for {playbook}", field="runner.awx.templates")
-        if str(wanted).isdigit():
+            raise _unusable(f"runner.awx.templates: no job template for {playbook}")
+        if wanted.isdigit():
             template = self._call("GET", f"/api/v2/job_templates/{wanted}/")
         else:
             found = self._call("GET", f"/api/v2/job_templates/?{urlencode({'name': wanted})}").get("results") or []
             if len(found) != 1:
-                raise InvalidInput(
-                    f"runner.awx.templates: AWX has {len(found)} job templates with the name {wanted!r}: give the id",
-                    field="runner.awx.templates",
-                )
+                many = f"AWX has {len(found)} job templates with the name {wanted!r}"
+                raise _unusable(f"runner.awx.templates: {many}: give the id")
             template = found[0]
         number = int(template["id"])
         if int(template.get("job_slice_count") or 1) > 1:
-            raise InvalidInput(
-                f"job template {wanted}: set job_slice_count to 1 in AWX: the runner follows one job",
-                field="runner.awx.templates",
-            )
+            raise _unusable(f"job template {wanted}: set job_slice_count to 1 in AWX: the runner follows one job")
         how = self._call("GET", f"/api/v2/job_templates/{number}/launch/")
         missing = [n for n in ("ask_limit_on_launch", "ask_variables_on_launch") if not how.get(n)]
         if missing:
-            raise InvalidInput(
-                f"job template {wanted}: set {' and '.join(missing)} (prompt on launch) in AWX",
-                field="runner.awx.templates",
-            )
+            raise _unusable(f"job template {wanted}: set {' and '.join(missing)} (prompt on launch) in AWX")
         if how.get("passwords_needed_to_start") or how.get("variables_needed_to_start"):
-            raise InvalidInput(
-                f"job template {wanted} asks for more than a limit and variables", field="runner.awx.templates"
-            )
+            raise _unusable(f"job template {wanted} asks for more than a limit and variables")
         return number
 
     def _cancel(self, path: str) -> None:
-        try:
+        with contextlib.suppress(FleetError):  # it has ended, or AWX is away: tried again at the next look
             self._call("POST", f"{path}cancel/")
-        except FleetError:
-            return  # it has ended, or AWX is away: tried again at the next look
 
     # -- requests
 
@@ -325,32 +304,26 @@ class AwxRunner:
             following = answer.get("next")
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._token()}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self.read_token()}", "Accept": "application/json"}
         payload = b"" if method == "POST" else None
         if body is not None:
             headers["Content-Type"] = "application/json"
             payload = json.dumps(body).encode()
-        response = self._http.send(HttpRequest(method, path, headers, payload))
+        response = self.http.send(HttpRequest(method, path, headers, payload))
         where = f"AWX: {method} {path.partition('?')[0]}"
-        if response.status == 401:
-            raise AuthenticationFailed(f"{where}: the token is refused; check runner.awx.token_file")
-        if response.status == 403:
-            raise PermissionDenied(f"{where}: the token may not do this")
-        if response.status == 404:
-            raise NotFound(f"{where}: there is none")
-        if response.status in (429, 502, 503, 504):
-            raise Busy(f"{where}: HTTP {response.status}")
-        if response.status in (400, 405, 409):
-            raise InvalidInput(f"{where}: {response.body[:300].decode('utf-8', 'replace')}")
         if not 200 <= response.status < 300:
-            raise BadResponse(f"{where}: HTTP {response.status}", status=response.status)
-        if not response.body:
-            return {}
+            kind, words = _REFUSALS.get(response.status, (BadResponse, f"HTTP {response.status}"))
+            said = response.body[:300].decode("utf-8", "replace")
+            raise kind(f"{where}: {words or said}", status=response.status)
         try:
-            data = json.loads(response.body)
+            data = json.loads(response.body or b"{}")
         except ValueError:
             raise BadResponse(f"{where}: the answer is not JSON. Is this AWX?", status=response.status) from None
         return data if isinstance(data, dict) else {}
+
+
+def _unusable(message: str) -> InvalidInput:
+    return InvalidInput(message, field="runner.awx.templates")
 
 
 def _wrong(spec: Mapping[str, Any], job: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS served (machine TEXT PRIMARY KEY);
 """
 _VERSION = 2
-_COLUMNS = "key, machine, request, state, attempts, run, changed_at, not_before, detail, token"
+_NAMES = [field.name for field in fields(Entry)]
+_COLUMNS, _VALUES = ", ".join(_NAMES), ", ".join(f":{name}" for name in _NAMES)
 
 
 class SqliteJournal:
@@ -76,30 +78,14 @@ class SqliteJournal:
     def entries(self) -> list[Entry]:
         with self._safely():
             rows = self._db.execute(f"SELECT {_COLUMNS} FROM cycle ORDER BY changed_at, key").fetchall()  # noqa: S608 (a constant)
-        return [
-            Entry(k, m, r, EntryState(s), a, run, at, nb, json.loads(d), token)
-            for k, m, r, s, a, run, at, nb, d, token in rows
-        ]
+        found = [dict(zip(_NAMES, row, strict=True)) for row in rows]
+        return [Entry(**{**e, "state": EntryState(e["state"]), "detail": json.loads(e["detail"])}) for e in found]
 
     def save(self, entries: Sequence[Entry]) -> None:
         """Insert or replace by key, all or none; on disk when it returns."""
-        rows = [
-            (
-                e.key,
-                e.machine,
-                e.request,
-                e.state.value,
-                e.attempts,
-                e.run,
-                e.changed_at,
-                e.not_before,
-                json.dumps(dict(e.detail)),
-                e.token,
-            )
-            for e in entries
-        ]
+        rows = [{**vars(e), "detail": json.dumps(dict(e.detail))} for e in entries]
         with self._transaction():
-            self._db.executemany(f"INSERT OR REPLACE INTO cycle ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", rows)  # noqa: S608
+            self._db.executemany(f"INSERT OR REPLACE INTO cycle ({_COLUMNS}) VALUES ({_VALUES})", rows)  # noqa: S608
 
     def forget(self, keys: Sequence[str]) -> None:
         with self._transaction():
@@ -176,30 +162,30 @@ class SqliteJournal:
             ) from error
 
 
+@dataclass
 class FileBrake:
     """Remembers that the wave was stopped: a file that is there as long. Removing it takes the brake off."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    path: Path
 
     def engaged(self) -> Mapping[str, Any] | None:
         """``{"at": seconds since the epoch, "machines": [...]}``, or None."""
         try:
-            found = json.loads(self._path.read_text())
+            found = json.loads(self.path.read_text())
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
             found = None
         # Whatever stands there: somebody wants it stopped.
-        return found if isinstance(found, dict) else {"at": self._path.stat().st_mtime}
+        return found if isinstance(found, dict) else {"at": self.path.stat().st_mtime}
 
     def engage(self, why: Mapping[str, Any]) -> None:
-        temporary = self._path.with_suffix(".tmp")
+        temporary = self.path.with_suffix(".tmp")
         try:
             temporary.write_text(json.dumps(dict(why)) + "\n")
-            temporary.replace(self._path)
+            temporary.replace(self.path)
         except OSError as error:
-            raise JournalBroken(f"{self._path} can't be written: {error.strerror}", path=str(self._path)) from error
+            raise JournalBroken(f"{self.path} can't be written: {error.strerror}", path=str(self.path)) from error
 
     def release(self) -> None:
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fleetcore.errors import ConflictError, FleetError, NotFound
@@ -18,6 +19,7 @@ _MACHINES = 10_000  # what the server takes in one claim
 _COUNT = 1000
 
 
+@dataclass
 class SessionLeases:
     """Work of any process, claimed with one session, which is made at the first claim.
 
@@ -29,23 +31,14 @@ class SessionLeases:
     :param seconds: how long the server waits for a sign of life before others may have the machines.
     """
 
-    def __init__(
-        self,
-        client: ServerClient,
-        component: str,
-        journal: SqliteJournal,
-        seconds: float,
-        info: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._client = client
-        self._component = component
-        self._journal = journal
-        self._seconds = seconds
-        self._info = dict(info or {})
-        self._session: str | None = None
-        self._keeper: SessionKeeper | None = None
-        self._sure: set[str] = set()  # processes of which this runner knows all that its session holds
-        self._log = logs.get("fleetd.runner")
+    client: ServerClient
+    component: str
+    journal: SqliteJournal
+    seconds: float
+    info: Mapping[str, Any] = field(default_factory=dict)
+    _session: str | None = field(default=None, init=False)
+    _keeper: SessionKeeper | None = field(default=None, init=False)
+    _sure: set[str] = field(default_factory=set, init=False)  # processes of which it knows all that its session holds
 
     def resume(self, process: str, known: Mapping[str, int]) -> None:
         """Go on with the session of the life before, if there is one and it still lives: its claims protect what runs.
@@ -64,21 +57,21 @@ class SessionLeases:
     def _resume(self) -> None:
         if self._session is not None:
             return
-        session = self._journal.session()
+        session = self.journal.session()
         if session is None:
             return
         try:
-            self._client.heartbeat(session)
+            self.client.heartbeat(session)
         except (ConflictError, NotFound):
-            self._journal.save_session(None)
+            self.journal.save_session(None)
         else:
             self._keep(session)
 
     def _give_back(self, session: str, process: str, known: Mapping[str, int]) -> None:
         """Give back what the session holds of a process and the caller does not know of."""
-        for work in self._client.heartbeat(session).get("work") or []:
+        for work in self.client.heartbeat(session).get("work") or []:
             if work["process"] == process and known.get(work["machine"]) != work["fencing_token"]:
-                self._client.cancel_work(session, work["machine"], process, "the runner did not begin it")
+                self.client.cancel_work(session, work["machine"], process, "the runner did not begin it")
         self._sure.add(process)
 
     def claim(self, process: str, count: int, machines: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
@@ -103,7 +96,7 @@ class SessionLeases:
         for first in range(0, len(machines), _MACHINES):
             left = min(count - len(found), _COUNT)
             if left > 0:
-                items = self._client.claim_work(session, process, left, machines[first : first + _MACHINES])
+                items = self.client.claim_work(session, process, left, machines[first : first + _MACHINES])
                 found.update((item["machine"], item["fencing_token"]) for item in items)
         self._sure.add(process)
         return found
@@ -113,16 +106,16 @@ class SessionLeases:
 
     def finish(self, process: str, machine: str, token: int) -> None:
         """Done. :raises ConflictError: the claim is over."""
-        self._client.finish_work(self._ready(), machine, process, token)
+        self.client.finish_work(self._ready(), machine, process, token)
 
     def fail(self, process: str, machine: str, token: int, cause: str) -> None:
         """Not done; the server decides when it may be tried again. :raises ConflictError: the claim is over."""
-        self._client.fail_work(self._ready(), machine, process, cause, token)
+        self.client.fail_work(self._ready(), machine, process, cause, token)
 
     def cancel(self, process: str, machine: str) -> None:
         """Give it back as if it had not been claimed. No error if it is not held."""
         with contextlib.suppress(ConflictError, NotFound):
-            self._client.cancel_work(self._ready(), machine, process, "the runner did not begin it")
+            self.client.cancel_work(self._ready(), machine, process, "the runner did not begin it")
 
     def end(self) -> None:
         """Give everything back. For when nothing is held; a session that is left alone ends by itself."""
@@ -130,10 +123,10 @@ class SessionLeases:
         self._drop()
         if session is not None:
             try:
-                self._client.end_session(session)
-                self._journal.save_session(None)
+                self.client.end_session(session)
+                self.journal.save_session(None)
             except FleetError as error:
-                self._log.info("session_left", message=error.message)
+                logs.get("fleetd.runner").info("session_left", message=error.message)
 
     def close(self) -> None:
         """No more heartbeats; the session lives on for the next start."""
@@ -143,21 +136,21 @@ class SessionLeases:
     def _ready(self) -> str:
         """The session; a new one if there is none or it is lost."""
         if self._keeper is not None and self._keeper.lost:
-            self._log.warning(
+            logs.get("fleetd.runner").warning(
                 "session_lost", message="others may have this runner's machines now; what runs is finished"
             )
             self._drop()
         self._resume()
         if self._session is None:
-            made = self._client.start_session(self._component, self._seconds, self._info)
-            self._journal.save_session(made["id"])
+            made = self.client.start_session(self.component, self.seconds, self.info)
+            self.journal.save_session(made["id"])
             self._keep(made["id"])
         assert self._session is not None  # noqa: S101 - _keep has set it
         return self._session
 
     def _keep(self, session: str) -> None:
         self._session = session
-        self._keeper = SessionKeeper(lambda: self._client.heartbeat(session), self._seconds)
+        self._keeper = SessionKeeper(lambda: self.client.heartbeat(session), self.seconds)
         self._keeper.start()
 
     def _drop(self) -> None:
@@ -165,4 +158,4 @@ class SessionLeases:
         self._session = None
         self._keeper = None
         self._sure.clear()
-        self._journal.save_session(None)
+        self.journal.save_session(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fleetd.runner.ports import HostOutcome
+from fleetd.runner.ports import HostOutcome, problem
 
 _RESULT_KEYS = ("power", "changed")
 
@@ -53,14 +53,14 @@ class Recorder:
         error: Mapping[str, Any] = {}
         if not ok:
             message = str(result.get("msg", "the task failed"))[:500]
-            error = {"code": "failed", "message": message, "details": {}, **(result.get("failure") or {})}
+            error = {**problem("failed", message), **(result.get("failure") or {})}
         if self._together is not None:
             for outcome in outcomes_together(self._together, ok, result, error):
                 self.settle(outcome)
             return
         self.settle(HostOutcome(host, ok, {k: result[k] for k in _RESULT_KEYS if k in result}, error))
 
-    def settle_idle(self, hosts: Sequence[str], problem: str) -> None:
+    def settle_idle(self, hosts: Sequence[str], why: str) -> None:
         """Settle the hosts that are left once all events were seen.
 
         Without a start nothing was done on a host; without a failure later tasks have found nothing wrong.
@@ -70,8 +70,8 @@ class Recorder:
                 self._settle(host, True, {**result, "power": {**result["power"], "verified": True}})
         for host in hosts:
             if host not in self.settled and not self.begun & {host, "localhost" if self._together else host}:
-                message = problem or "the playbook did nothing for this host"
-                self.settle(HostOutcome(host, False, {}, {"code": "not_started", "message": message, "details": {}}))
+                error = problem("not_started", why or "the playbook did nothing for this host")
+                self.settle(HostOutcome(host, False, {}, error))
 
     def settle(self, outcome: HostOutcome) -> None:
         self.settled.add(outcome.host)
@@ -85,10 +85,8 @@ def outcomes_together(
     failures = {str(f.get("machine")): f for f in result.get("failures") or []}
     for host in hosts:
         if host in failures:
-            said = failures[host]
-            yield HostOutcome(
-                host, False, {}, {"code": said.get("code"), "message": said.get("message"), "details": {}}
-            )
+            code, message = failures[host].get("code"), failures[host].get("message")
+            yield HostOutcome(host, False, {}, {"code": code, "message": message, "details": {}})
         else:  # a failure that names nobody is everybody's
             fine = ok or bool(failures)
             yield HostOutcome(host, fine, {}, {} if fine else error)

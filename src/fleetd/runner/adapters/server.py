@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fleetcore.errors import BadResponse, ConflictError, NotFound
@@ -20,6 +21,7 @@ _NO_SUCH_API = (200, 404, 405, 501)  # what servers without /api/v1 answer there
 _CLAIM_OVER = ("session_expired", "lease_lost")
 
 
+@dataclass
 class HttpWorkServer:
     """The machine server, as far as power cycles go. Methods raise ``TransportError`` when it can't be reached.
 
@@ -30,18 +32,17 @@ class HttpWorkServer:
     :param name: of this runner, shown at the requests it worked on.
     """
 
-    def __init__(self, client: ServerClient, name: str, leases: SessionLeases) -> None:
-        self._client = client
-        self._name = name
-        self._leases = leases
+    client: ServerClient
+    name: str
+    leases: SessionLeases
 
     def wanted(self, served: frozenset[str], known: Mapping[str, int]) -> list[Wanted]:
         """The machines of ``served`` that are to be power cycled now.
 
         One that was claimed and is not ``known`` is among them.
         """
-        self._leases.resume(PROCESS, known)
-        machines = [m for m in self._client.powercycle_list() if m in served]
+        self.leases.resume(PROCESS, known)
+        machines = [m for m in self.client.powercycle_list() if m in served]
         if not machines:
             return []
         requests = self._requests()
@@ -55,7 +56,7 @@ class HttpWorkServer:
             return {
                 p["machine"]: Wanted(p["machine"], p["id"], p.get("requested_at") or "")
                 for state in OPEN_STATES
-                for p in self._client.powercycles(state=state)
+                for p in self.client.powercycles(state=state)
             }
         except NotFound:
             return None
@@ -73,7 +74,7 @@ class HttpWorkServer:
         plain: dict[str, int | None] = {w.machine: None for w in wanted if w.request is None}
         machines = [w.machine for w in wanted if w.request is not None]
         if machines:
-            plain.update(self._leases.claim(PROCESS, len(machines), machines, known))
+            plain.update(self.leases.claim(PROCESS, len(machines), machines, known))
         return plain
 
     def claim_of(self, entry: Entry) -> Mapping[str, Any] | None:
@@ -81,14 +82,14 @@ class HttpWorkServer:
 
         With it the module asks whether the claim still holds, and reports.
         """
-        session = self._leases.session()
+        session = self.leases.session()
         if session is None or entry.token is None or entry.request is None:
             return None
-        return Claim(entry.machine, entry.request, session, entry.token, self._name).to_dict()
+        return Claim(entry.machine, entry.request, session, entry.token, self.name).to_dict()
 
     def release(self, machine: str) -> None:
         """Give a claim back: nothing was done under it. No error if there is none."""
-        self._leases.cancel(PROCESS, machine)
+        self.leases.cancel(PROCESS, machine)
 
     def step(self, entry: Entry, state: PowerState, message: str) -> None:
         """The machine is off, or on again. For people who watch: nothing depends on it, and it may get lost."""
@@ -102,7 +103,7 @@ class HttpWorkServer:
         """
         if entry.request is None:
             with contextlib.suppress(NotFound):
-                self._client.powercycle_complete(entry.machine)
+                self.client.powercycle_complete(entry.machine)
             return
         self._report(entry, "verified", summary(entry.detail.get("power") or {}))
 
@@ -118,15 +119,15 @@ class HttpWorkServer:
     def _report(self, entry: Entry, state: str, message: str, error: Mapping[str, Any] | None = None) -> None:
         assert entry.request is not None  # noqa: S101 - the callers have looked
         try:
-            self._client.report_powercycle(entry.request, state, message, error, self._name, entry.token)
+            self.client.report_powercycle(entry.request, state, message, error, self.name, entry.token)
         except NotFound:
             return
         except ConflictError as problem:
             if problem.details.get("reason") in _CLAIM_OVER:
                 raise
             if entry.token is not None:  # closed: somebody cancelled it, and the claim is still there
-                self._leases.cancel(PROCESS, entry.machine)
+                self.leases.cancel(PROCESS, entry.machine)
 
     def availability(self, states: Mapping[str, str]) -> None:
         """Machine -> ``available``, ``in_error`` or ``not_available``."""
-        self._client.powercycle_state_update(states)
+        self.client.powercycle_state_update(states)

@@ -58,11 +58,10 @@ class DeviceStore:
             present = _documents(connection, machine)
             publication = change(present)
             document = codec.dumps(publication.document)
+            statement: Any = insert(_D).values(machine=machine, source=source)
             if source in present:
                 statement = update(_D).where(_D.c.machine == machine, _D.c.source == source)
-                connection.execute(statement.values(document=document, updated_at=now))
-            else:
-                connection.execute(insert(_D).values(machine=machine, source=source, document=document, updated_at=now))
+            connection.execute(statement.values(document=document, updated_at=now))
             self._machines.write(previous, replace(previous, device=publication.summary))
             if publication.changes:
                 values = {
@@ -92,12 +91,10 @@ class DeviceStore:
             query = query.where(_H.c.id < after)
 
         def work(connection: Connection) -> list[DeviceChange]:
-            return [
-                DeviceChange(
-                    row.id, row.machine, row.source, row.at, codec.loads(tuple[dict[str, Any], ...], row.changes)
-                )
-                for row in connection.execute(query)
+            kept = [
+                (*row[:4], codec.loads(tuple[dict[str, Any], ...], row.changes)) for row in connection.execute(query)
             ]
+            return [DeviceChange(*values) for values in kept]
 
         return self._tx.read(work)
 
@@ -139,22 +136,10 @@ def unpacked(data: bytes) -> dict[str, Any]:
 
 def stay_row(stay: ComponentStay) -> dict[str, Any]:
     """Values of the table's columns."""
-    component = stay.component
-    return {
-        "id": stay.id,
-        "machine": stay.machine,
-        "source": stay.source,
-        "kind": component.kind,
-        "name": _text(component.name),
-        "slot": _text(component.slot),
-        "serial": _text(component.serial),
-        "serial_key": serial_key(component.serial)[:255] or None,
-        "vendor": _text(component.vendor),
-        "model": _text(component.model),
-        "first_seen": stay.first_seen,
-        "last_seen": stay.last_seen,
-        "current": stay.current,
-    }
+    part = stay.component
+    texts = {name: _text(getattr(part, name)) for name in ("kind", "name", "slot", "serial", "vendor", "model")}
+    own = {name: value for name, value in vars(stay).items() if name != "component"}
+    return {**own, **texts, "serial_key": serial_key(part.serial)[:255] or None}
 
 
 def _text(value: str | None) -> Any:

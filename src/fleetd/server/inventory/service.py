@@ -35,32 +35,14 @@ def host_vars(view: MachineView) -> dict[str, Any]:
     machine = view.machine
     device = machine.device or DeviceSummary()
     values: dict[str, Any] = {
-        "fleet_site": machine.site,
-        "fleet_rack": machine.rack,
-        "fleet_position": machine.position,
-        "fleet_labels": dict(machine.labels),
-        "fleet_lifecycle": machine.lifecycle,
-        "fleet_vendor": device.vendor,
-        "fleet_model": device.model,
-        "fleet_serial": device.serial,
-        "fleet_uuid": device.uuid,
+        **{f"fleet_{name}": getattr(machine, name) for name in ("site", "rack", "position", "labels", "lifecycle")},
+        **{f"fleet_{name}": getattr(device, name) for name in ("vendor", "model", "serial", "uuid")},
         "fleet_powercycle_state": machine.description.powercycle_state.value,
         "fleet_maintenance": bool(machine.description.maintenance_mode),
         "fleet_quarantined": machine.description.is_quarantined,
     }
     if machine.bmc:
-        bmc = machine.bmc
-        values |= {
-            "bmc_address": bmc.address,
-            "bmc_drivers": list(bmc.drivers),
-            "bmc_redfish_scheme": bmc.redfish_scheme,
-            "bmc_redfish_port": bmc.redfish_port,
-            "bmc_ipmi_port": bmc.ipmi_port,
-            "bmc_validate_certs": bmc.validate_certs,
-            "bmc_fingerprint": bmc.fingerprint,
-            "bmc_system": bmc.system,
-            "bmc_credential": bmc.credential,
-        }
+        values |= {f"bmc_{name}": value for name, value in vars(machine.bmc).items() if name != "mac"}
     return {name: value for name, value in values.items() if value is not None}
 
 

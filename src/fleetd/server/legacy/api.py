@@ -11,22 +11,25 @@ import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fleetcore.errors import InvalidInput
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from fleetd.server.kernel.auth.http import Operator, Publisher, Reader, Reporter, Who, ensure, ensure_follower, still
 from fleetd.server.kernel.auth.service import May
-from fleetd.server.kernel.errors import BadRequest
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http import state
-from fleetd.server.kernel.http.errors import Json, as_invalid_input
+from fleetd.server.kernel.http.errors import Json
+from fleetd.server.kernel.http.looking import PERIOD
 from fleetd.server.kernel.http.streams import KEEP_ALIVE, EventStream
-from fleetd.server.kernel.http.updates import GAP, PERIOD, Updates
-from fleetd.server.legacy import monitor, wire
-from fleetd.server.legacy.monitor import Go, observed, or_default
+from fleetd.server.kernel.http.updates import GAP, Updates
+from fleetd.server.legacy import wire
+from fleetd.server.legacy.event import GO, Go, MonitorEvent, parse
+from fleetd.server.legacy.process import process
 from fleetd.server.machines.holds import toggle_maintenance
 from fleetd.server.machines.model import AttachedDevice, ControllerState
 from fleetd.server.machines.service import Machines, checked_id
@@ -51,33 +54,38 @@ router = APIRouter(
 
 _SSH_USER_IP = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9.\-@_]*\Z")
 _CHUNK = 500  # machines of one query
-T = TypeVar("T", bound=BaseModel)
+E = TypeVar("E", bound=StrEnum)
 
 
 def _json(schema: dict[str, Any], words: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": words, "content": {"application/json": {"schema": schema}}}}
 
 
+@dataclass(frozen=True, config=GO)
 class _StateUpdate(Go):
-    machine_id: Annotated[str, or_default("")] = Field(default="", alias="MachineID")
-    state: Annotated[str, or_default("")] = Field(default="", alias="PowerCycleState")
+    machine_id: str = Field(default="", alias="MachineID")
+    state: str = Field(default="", alias="PowerCycleState")
 
 
+@dataclass(frozen=True, config=GO)
 class _StateUpdates(Go):
-    machines: Annotated[list[_StateUpdate], or_default([])] = Field(default=[], alias="Machines")
+    machines: list[_StateUpdate] = Field(default_factory=list, alias="Machines")
 
 
+@dataclass(frozen=True, config=GO)
 class _AttachedDevice(Go):
-    device: Annotated[str, or_default("")] = Field(default="", alias="AttachedDevice")
+    device: str = Field(default="", alias="AttachedDevice")
 
 
+@dataclass(frozen=True, config=GO)
 class _Note(Go):
-    message: Annotated[str, or_default("")] = Field(default="", alias="Message")
+    message: str = Field(default="", alias="Message")
 
 
+@dataclass(frozen=True, config=GO)
 class _ChromeOs(Go):
-    ssh_user_ip: Annotated[str, or_default("")] = Field(default="", alias="SSHUserIP")
-    dimensions: dict[str, list[str] | None] | None = Field(default=None, alias="SuppliedDimensions")
+    ssh_user_ip: str = Field(default="", alias="SSHUserIP")
+    dimensions: dict[str, list[str] | None] = Field(default_factory=dict, alias="SuppliedDimensions")
 
 
 async def _body(request: Request) -> bytes:
@@ -87,24 +95,19 @@ async def _body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(_body)]
 
 
-def _parse(model: type[T], body: bytes) -> T:
-    """:raises BadRequest: not JSON. :raises InvalidInput: a value of the wrong type."""
-    try:
-        data = json.loads(body)
-        json.dumps(data, ensure_ascii=False).encode()  # no lone surrogates, no endless nesting
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON") from None
-    try:
-        return model.model_validate({} if data is None else data)
-    except ValidationError as exc:
-        raise as_invalid_input(exc) from None
-
-
 def _id(machine_id: str) -> str:
     """:raises InvalidInput: blank."""
     if not machine_id.strip():
         raise InvalidInput("the machine id is blank: add it to the path", field="id")
     return checked_id(machine_id)
+
+
+def _one_of(kind: type[E], value: str, field: str) -> E:
+    """:raises InvalidInput: it is none."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidInput(f"{field}: {value[:80]!r} is not one of {', '.join(kind)}", field=field) from None
 
 
 AllMachines = Annotated[Machines, http.service(Machines)]
@@ -148,15 +151,10 @@ def powercycle_complete(machine_id: str, cycles: Cycles, who: Reporter) -> Respo
 @router.post("/json/v1/powercycle/state/update")
 def powercycle_state_update(body: Body, machines: AllMachines, _who: Reporter) -> Response:
     """Which controllers answer. All or nothing; machines that are not known yet get their state when they appear."""
-    states = {}
-    for item in _parse(_StateUpdates, body).machines:
-        try:
-            states[_id(item.machine_id)] = ControllerState(item.state)
-        except ValueError:
-            known = ", ".join(state.value for state in ControllerState)
-            raise InvalidInput(
-                f"PowerCycleState: {item.state[:80]!r} is not one of {known}", field="PowerCycleState"
-            ) from None
+    states = {
+        _id(item.machine_id): _one_of(ControllerState, item.state, "PowerCycleState")
+        for item in parse(_StateUpdates, body).machines
+    }
     machines.set_powercycle_states(states)
     return Response()
 
@@ -179,13 +177,13 @@ def description_of(machine_id: str, machines: AllMachines, who: Who) -> Response
 @router.post("/json/v1/machine/event/")
 def event(body: Body, machines: AllMachines, who: Publisher) -> Response:
     """What a machine monitor saw. Answered when it is stored."""
-    parsed = _parse(monitor.Event, body)
+    parsed = parse(MonitorEvent, body)
     if parsed.type != "raw_state":
         raise InvalidInput(f"type: {parsed.type[:80]!r} is not raw_state", field="type")
     if not parsed.host.name.strip():
         raise InvalidInput("host.name: is blank", field="host.name")
     ensure(who, May.PUBLISH, parsed.host.name)
-    machines.observe(parsed.host.name, observed(parsed.to_model()))
+    machines.observe(parsed.host.name, lambda previous, now: process(previous, parsed, now))
     return Response()
 
 
@@ -255,12 +253,7 @@ def clear_quarantined(machine_id: str, machines: AllMachines, _who: Operator) ->
 @router.post("/_/machine/set_attached_device/{machine_id:path}")
 def set_attached_device(machine_id: str, body: Body, machines: AllMachines, _who: Operator) -> Response:
     """What the monitor should look for."""
-    value = _parse(_AttachedDevice, body).device
-    try:
-        device = AttachedDevice(value)
-    except ValueError:
-        known = ", ".join(item.value for item in AttachedDevice)
-        raise InvalidInput(f"AttachedDevice: {value[:80]!r} is not one of {known}", field="AttachedDevice") from None
+    device = _one_of(AttachedDevice, parse(_AttachedDevice, body).device, "AttachedDevice")
     machines.describe(_id(machine_id), lambda previous, _now: replace(previous, attached_device=device))
     return Response()
 
@@ -268,17 +261,17 @@ def set_attached_device(machine_id: str, body: Body, machines: AllMachines, _who
 @router.post("/_/machine/set_note/{machine_id:path}")
 def set_note(machine_id: str, body: Body, machines: AllMachines, who: Operator) -> Response:
     """A note for people."""
-    machines.describe(_id(machine_id), write_note(_parse(_Note, body).message, who.actor))
+    machines.describe(_id(machine_id), write_note(parse(_Note, body).message, who.actor))
     return Response()
 
 
 @router.post("/_/machine/supply_chromeos/{machine_id:path}")
 def supply_chromeos(machine_id: str, body: Body, machines: AllMachines, _who: Operator) -> Response:
     """How a device is reached over SSH."""
-    parsed = _parse(_ChromeOs, body)
+    parsed = parse(_ChromeOs, body)
     if not _SSH_USER_IP.match(parsed.ssh_user_ip):
         raise InvalidInput(f"SSHUserIP: {parsed.ssh_user_ip[:80]!r} is not user@host", field="SSHUserIP")
-    dimensions = {name: tuple(values or ()) for name, values in (parsed.dimensions or {}).items()}
+    dimensions = {name: tuple(values or ()) for name, values in parsed.dimensions.items()}
     values: dict[str, Any] = {"ssh_user_ip": parsed.ssh_user_ip, "supplied_dimensions": dimensions}
     machines.describe(
         _id(machine_id), lambda previous, _now: replace(previous, attached_device=AttachedDevice.SSH, **values)

@@ -12,128 +12,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
+
+from fleetd.server.legacy.event import BAD_BATTERY, Android, ChromeOs, Ios, MonitorEvent, Pyocd, Server, Standalone
+from fleetd.server.machines.model import Annotation, Description
 
 MIN_BATTERY = 30  # percent
 MAX_TEMPERATURE = 35.0  # of a device with a battery, °C
 MAX_SERVER_TEMPERATURE = 90.0  # °C, where the server names no limit of its own
-BAD_BATTERY = -99
+_NANOSECONDS = 1_000_000_000
+_INT32 = 2**31 - 1
+_AUTHOR = "fleetd"
 
 Dimensions = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True)
-class Android:
-    """``uptime`` in seconds; a device is there if it is not 0."""
+def process(previous: Description, event: MonitorEvent, now: datetime) -> Description:
+    """The description after ``event``. Pure: the same arguments give the same result.
 
-    getprop: str = ""
-    dumpsys_battery: str = ""
-    dumpsys_thermal_service: str = ""
-    uptime: float = 0.0
-
-
-@dataclass(frozen=True)
-class ChromeOs:
-    """``uptime`` in seconds; a device is there if it is not 0."""
-
-    channel: str = ""
-    milestone: str = ""
-    release_version: str = ""
-    uptime: float = 0.0
-
-
-@dataclass(frozen=True)
-class Ios:
-    """A device is there if it has a type. ``battery`` in percent."""
-
-    version: str = ""
-    device_type: str = ""
-    battery: int = BAD_BATTERY
-
-
-@dataclass(frozen=True)
-class Pyocd:
-    """A device is there if it has a type."""
-
-    device_type: str = ""
-
-
-@dataclass(frozen=True)
-class Standalone:
-    """A machine without an attached device, if it has cores."""
-
-    cores: int = 0
-    cpus: tuple[str, ...] = ()
-    gpus: tuple[str, ...] = ()
-    os_versions: tuple[str, ...] = ()
-    gce: bool = False
-    machine_type: str = ""
-    docker_installed: bool = False
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server's sensors: °C by sensor, limits by sensor, and the health (``OK`` or what is wrong) of parts by name.
-
-    ``boot_id`` is another one after each boot; ``uptime`` in seconds.
+    What people set is not touched, the annotation apart.
     """
-
-    temperatures: Mapping[str, float] = field(default_factory=dict)
-    limits: Mapping[str, float] = field(default_factory=dict)
-    fans: Mapping[str, str] = field(default_factory=dict)
-    power_supplies: Mapping[str, str] = field(default_factory=dict)
-    drives: Mapping[str, str] = field(default_factory=dict)
-    boot_id: str = ""
-    uptime: float = 0.0
-
-    @property
-    def present(self) -> bool:
-        return bool(self.temperatures or self.fans or self.power_supplies or self.drives or self.boot_id)
-
-
-@dataclass(frozen=True)
-class MonitorEvent:
-    """What a monitor sent."""
-
-    version: str = ""  # of the monitor
-    dropped: int = 0  # reports that the monitor could neither send nor keep
-    android: Android = Android()
-    chromeos: ChromeOs = ChromeOs()
-    ios: Ios = Ios()
-    pyocd: Pyocd = Pyocd()
-    standalone: Standalone = Standalone()
-    server: Server = Server()
-    running_swarming_task: bool = False
-    launched_swarming: bool = False
-    forced_quarantine: bool = False
-
-
-@dataclass(frozen=True)
-class ObservedState:
-    """The part of a machine's description that events change, and what they look at.
-
-    ``announcement`` is None, or what an event wants written as the description's annotation.
-    """
-
-    is_quarantined: bool = False
-    recovering: str = ""
-    recovery_start: datetime | None = None
-    version: str = ""
-    last_updated: datetime | None = None
-    battery: int = 0  # percent
-    temperature: Mapping[str, float] | None = None  # °C by sensor
-    device_uptime: int = 0  # seconds
-    running_swarming_task: bool = False
-    launched_swarming: bool = False
-    ssh_user_ip: str = ""
-    supplied_dimensions: Dimensions | None = None
-    dimensions: Dimensions = field(default_factory=dict)
-    announcement: str | None = None
-
-
-def process(previous: ObservedState, event: MonitorEvent, now: datetime) -> ObservedState:
-    """The state after ``event``. Pure: the same arguments give the same result, and nothing else is read or changed."""
     if event.android.uptime > 0:
         state, reason = _android(previous, event.android)
     elif event.chromeos.uptime > 0:
@@ -151,36 +50,39 @@ def process(previous: ObservedState, event: MonitorEvent, now: datetime) -> Obse
     general = replace(
         state,
         last_updated=now,
-        version=event.version,
+        version=event.host.version,
         running_swarming_task=event.running_swarming_task,
         launched_swarming=event.launched_swarming,
         is_quarantined=previous.is_quarantined or event.forced_quarantine,
         dimensions={**_without(state.dimensions, ("tmm_dropped",)), **_of_the_monitor(event)},
-        announcement=None,
     )
     return _recover(general, reason, now)
 
 
 def _of_the_monitor(event: MonitorEvent) -> dict[str, tuple[str, ...]]:
-    dropped = {"tmm_dropped": (str(event.dropped),)} if event.dropped else {}
-    return {"tmm_version": (event.version,), **dropped}
+    dropped = {"tmm_dropped": (str(event.monitor.dropped),)} if event.monitor.dropped else {}
+    return {"tmm_version": (event.host.version,), **dropped}
 
 
-def _recover(state: ObservedState, reason: str, now: datetime) -> ObservedState:
+def _recover(state: Description, reason: str, now: datetime) -> Description:
     """Enter recovery, leave it, or go on with another reason."""
     if reason and not state.recovering:
-        return replace(state, recovering=reason, recovery_start=now, announcement=reason)
+        return replace(state, recovering=reason, recovery_start=now, annotation=Annotation(reason, _AUTHOR, now))
     if state.recovering and not reason:
-        return replace(state, recovering="", recovery_start=None, announcement="Leaving recovery mode.")
+        left = Annotation("Leaving recovery mode.", _AUTHOR, now)
+        return replace(state, recovering="", recovery_start=None, annotation=left)
     return replace(state, recovering=reason)
 
 
-def _seen(
-    previous: ObservedState, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()
-) -> ObservedState:
+def _seen(previous: Description, dimensions: Mapping[str, tuple[str, ...]], gone: tuple[str, ...] = ()) -> Description:
     """A state with these dimensions over the previous ones, less ``gone`` and what only some devices have."""
     kept = _without(previous.dimensions, gone)
     return replace(previous, battery=0, temperature=None, device_uptime=0, dimensions={**kept, **dimensions})
+
+
+def _seconds(nanoseconds: int) -> int:
+    """A Go duration; not more seconds than the description can say."""
+    return min(nanoseconds // _NANOSECONDS, _INT32)
 
 
 def _without(dimensions: Dimensions, gone: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -190,7 +92,7 @@ def _without(dimensions: Dimensions, gone: tuple[str, ...]) -> dict[str, tuple[s
 # -- devices
 
 
-def _android(previous: ObservedState, device: Android) -> tuple[ObservedState, str]:
+def _android(previous: Description, device: Android) -> tuple[Description, str]:
     battery = _battery(device.dumpsys_battery)
     temperature = _temperatures(device)
     reasons = []
@@ -202,12 +104,12 @@ def _android(previous: ObservedState, device: Android) -> tuple[ObservedState, s
         _seen(previous, _android_dimensions(_properties(device.getprop))),
         battery=battery,
         temperature=temperature or None,
-        device_uptime=int(device.uptime),
+        device_uptime=_seconds(device.uptime),
     )
     return state, " ".join(reasons)
 
 
-def _chromeos(previous: ObservedState, device: ChromeOs) -> tuple[ObservedState, str]:
+def _chromeos(previous: Description, device: ChromeOs) -> tuple[Description, str]:
     dimensions = {
         **(previous.supplied_dimensions or {}),
         "os": ("ChromeOS",),
@@ -215,21 +117,21 @@ def _chromeos(previous: ObservedState, device: ChromeOs) -> tuple[ObservedState,
         "chromeos_milestone": (device.milestone,),
         "release_version": (device.release_version,),
     }
-    return replace(_seen(previous, dimensions), device_uptime=int(device.uptime)), ""
+    return replace(_seen(previous, dimensions), device_uptime=_seconds(device.uptime)), ""
 
 
-def _ios(previous: ObservedState, device: Ios) -> tuple[ObservedState, str]:
+def _ios(previous: Description, device: Ios) -> tuple[Description, str]:
     system = ("iOS", f"iOS-{device.version}") if device.version else ("iOS",)
     state = _seen(previous, {"os": system, "device_type": (device.device_type,)})
     low = device.battery != BAD_BATTERY and device.battery < MIN_BATTERY
     return replace(state, battery=device.battery), "Battery low." if low else ""
 
 
-def _pyocd(previous: ObservedState, device: Pyocd) -> tuple[ObservedState, str]:
+def _pyocd(previous: Description, device: Pyocd) -> tuple[Description, str]:
     return _seen(previous, {"device_type": (device.device_type,)}), ""
 
 
-def _standalone(previous: ObservedState, machine: Standalone) -> tuple[ObservedState, str]:
+def _standalone(previous: Description, machine: Standalone) -> tuple[Description, str]:
     dimensions = {
         "cores": (str(machine.cores),),
         "os": machine.os_versions,
@@ -243,7 +145,7 @@ def _standalone(previous: ObservedState, machine: Standalone) -> tuple[ObservedS
     return _seen(previous, {name: values for name, values in dimensions.items() if values}, empty), ""
 
 
-def _missing(previous: ObservedState) -> tuple[ObservedState, str]:
+def _missing(previous: Description) -> tuple[Description, str]:
     """Nothing is attached. What the device was is kept, so that it is still expected next time."""
     expected = [*previous.dimensions.get("device_type", ())[:1]]
     if previous.ssh_user_ip:
@@ -255,7 +157,7 @@ def _missing(previous: ObservedState) -> tuple[ObservedState, str]:
 # -- servers
 
 
-def _server(previous: ObservedState, server: Server, machine: Standalone) -> tuple[ObservedState, str]:
+def _server(previous: Description, server: Server, machine: Standalone) -> tuple[Description, str]:
     """Parts that were there once are expected from then on, until a person removes the device."""
     if machine.cores > 0:
         previous, _reason = _standalone(previous, machine)

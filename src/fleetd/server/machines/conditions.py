@@ -43,31 +43,32 @@ class LifecycleNotIn(Simple):
         return _M.c.lifecycle.not_in(self.states)
 
 
-@dataclass(frozen=True)
-class HasBmc(Simple):
+class _Fact(Simple):
+    """A condition that is a column's, whatever the time."""
+
+    text: str
+    column: ColumnElement[bool]
+
+    def holds(self, _kind: Kind, _now: datetime) -> ColumnElement[bool]:
+        return self.column
+
+
+class HasBmc(_Fact):
     """The server knows how its BMC is reached."""
 
-    text: str = "its BMC is known"
-
-    def holds(self, _kind: Kind, _now: datetime) -> ColumnElement[bool]:
-        return _M.c.bmc.is_not(None)
+    text = "its BMC is known"
+    column = _M.c.bmc.is_not(None)
 
 
-@dataclass(frozen=True)
-class NotQuarantined(Simple):
+class NotQuarantined(_Fact):
     """No latched quarantine."""
 
-    text: str = "not quarantined"
-
-    def holds(self, _kind: Kind, _now: datetime) -> ColumnElement[bool]:
-        return ~_M.c.quarantined
+    text = "not quarantined"
+    column = ~_M.c.quarantined
 
 
-@dataclass(frozen=True)
-class NotHeld(Simple):
+class NotHeld(_Fact):
     """No hold at all: maintenance, quarantine, recovery."""
 
-    text: str = "no hold: maintenance, quarantine, recovery"
-
-    def holds(self, _kind: Kind, _now: datetime) -> ColumnElement[bool]:
-        return ~_M.c.held
+    text = "no hold: maintenance, quarantine, recovery"
+    column = ~_M.c.held

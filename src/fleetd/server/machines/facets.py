@@ -31,15 +31,8 @@ class Facet(enum.StrEnum):
     TROUBLE = "trouble"  # any of ``PROBLEMS``
 
 
-PROBLEMS = (
-    Facet.QUARANTINED,
-    Facet.CYCLE_FAILED,
-    Facet.CONTROLLER_ERROR,
-    Facet.FINDINGS,
-    Facet.RECOVERING,
-    Facet.STALE,
-)
-RANKED = (*PROBLEMS, Facet.CYCLE_OPEN, Facet.MAINTENANCE)
+RANKED = tuple(item for item in Facet if item != Facet.TROUBLE)
+PROBLEMS = tuple(item for item in RANKED if item not in (Facet.CYCLE_OPEN, Facet.MAINTENANCE))
 
 
 class Order(enum.StrEnum):

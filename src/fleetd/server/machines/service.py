@@ -110,23 +110,19 @@ class Machines:
         machine = self._store.get(machine_id)
         if machine is None:
             raise NotFound(f"no machine {machine_id}", machine=machine_id)
-        return MachineView(machine, self._powercycles.latest([machine_id]).get(machine_id))
+        return self._views([machine])[0]
 
     def find(
         self, where: MachineFilter = EVERY_MACHINE, limit: int | None = None, after: str | None = None
     ) -> Sequence[MachineView]:
         """Machines by id."""
-        machines = self._store.find(where, limit, after)
-        latest = self._powercycles.latest([item.id for item in machines] if limit else None)
-        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+        return self._views(self._store.find(where, limit, after), every=not limit)
 
     def page(
         self, where: MachineFilter, order: Order, limit: int, offset: int = 0, descending: bool = False
     ) -> Sequence[MachineView]:
         """A part of those that match, in any order."""
-        machines = self._store.page(where, order, limit, offset, descending)
-        latest = self._powercycles.latest([item.id for item in machines])
-        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+        return self._views(self._store.page(where, order, limit, offset, descending))
 
     def count(self, where: MachineFilter = EVERY_MACHINE) -> MachineCounts:
         """How many match."""
@@ -138,9 +134,7 @@ class Machines:
 
     def some(self, machine_ids: Sequence[str]) -> Sequence[MachineView]:
         """Those of these ids that exist."""
-        machines = self._store.some(machine_ids)
-        latest = self._powercycles.latest(machine_ids)
-        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
+        return self._views(self._store.some(machine_ids))
 
     def change(
         self, machine_id: str, change: Callable[[Machine], Mapping[str, Any]], if_match: int | None = None
@@ -158,8 +152,7 @@ class Machines:
                 return previous
             return replace(changed, version=previous.version + 1, updated_at=now)
 
-        machine = self._store.update(machine_id, work)
-        return MachineView(machine, self._powercycles.latest([machine_id]).get(machine_id))
+        return self._views([self._store.update(machine_id, work)])[0]
 
     def set_bmc(self, machine_id: str, bmc: BmcAccess | None, if_match: int | None = None) -> MachineView:
         """Store how its BMC is reached; None forgets it."""
@@ -171,6 +164,11 @@ class Machines:
         :raises NotFound: no such machine. :raises VersionMismatch: see :meth:`change`.
         """
         self._store.delete(machine_id, lambda machine: _check_version(machine, if_match))
+
+    def _views(self, machines: Sequence[Machine], every: bool = False) -> Sequence[MachineView]:
+        """Each with its newest request; ``every``: so many that the requests of all are looked at."""
+        latest = self._powercycles.latest(None if every else [item.id for item in machines])
+        return [MachineView(machine, latest.get(machine.id)) for machine in machines]
 
     # -- for capabilities above
 
@@ -238,16 +236,8 @@ def set_note(message: str, user: str) -> Change:
 
 def remove_device(user: str) -> Change:
     """Forget what was attached: dimensions, temperature, battery; the holds and notes stay."""
-    kept = Description()
+    names = ("dimensions", "supplied_dimensions", "ssh_user_ip", "temperature", "battery", "device_uptime")
+    fresh = {name: getattr(Description(), name) for name in (*names, "recovering", "recovery_start")}
     return lambda previous, now: replace(
-        previous,
-        dimensions=kept.dimensions,
-        supplied_dimensions=None,
-        ssh_user_ip="",
-        temperature=None,
-        battery=kept.battery,
-        device_uptime=0,
-        recovering="",
-        recovery_start=None,
-        annotation=Annotation("Requested device removal", user, now),
+        previous, annotation=Annotation("Requested device removal", user, now), **fresh
     )

@@ -181,7 +181,7 @@ def warnings(action: str, view: MachineView, known: Services) -> list[str]:
         found.append(f"A task runs on it{since}: it will be lost." if action == "powercycle" else "A task runs on it.")
     found += [
         f"Somebody works on it: {item.process}, since {item.started_at:%H:%M:%S} UTC."
-        for item in known.of(WorkService).find(machine=view.machine.id)
+        for item in known.of(WorkService).find(view.machine.id)
     ]
     if action == "powercycle":
         if said.powercycle_state == ControllerState.IN_ERROR:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fleetd.server.kernel.auth.http import Who
 from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http import request as http
-from fleetd.server.machines.facets import Facet, MachineCounts, MachineFilter, Order
+from fleetd.server.machines.facets import RANKED, Facet, MachineCounts, MachineFilter, Order
 from fleetd.server.machines.service import Machines
 from fleetd.server.page.rendering import PAGE_SIZE, login_page, plain, render
 from fleetd.server.page.status import KINDS, findings
@@ -22,17 +22,7 @@ router = APIRouter(include_in_schema=False)
 Known = Annotated[Machines, http.service(Machines)]
 
 # Of the summary at the top of the fleet, in this order.
-TILES = (
-    Facet.TROUBLE,
-    Facet.QUARANTINED,
-    Facet.CYCLE_FAILED,
-    Facet.CONTROLLER_ERROR,
-    Facet.FINDINGS,
-    Facet.RECOVERING,
-    Facet.STALE,
-    Facet.CYCLE_OPEN,
-    Facet.MAINTENANCE,
-)
+TILES = (Facet.TROUBLE, *RANKED)
 ORDERS: Mapping[Order, str] = {
     Order.STATE: "worst first",
     Order.ID: "name",

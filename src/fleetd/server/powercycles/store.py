@@ -15,6 +15,7 @@ from fleetd.server.kernel.engine import Transactions
 from fleetd.server.powercycles import tables
 from fleetd.server.powercycles.conditions import PROCESS, due
 from fleetd.server.powercycles.model import CycleState, CycleStep, Powercycle, of_powercycle
+from fleetd.server.work.model import Subject
 from fleetd.server.work.service import WorkService
 
 _P = tables.powercycles
@@ -39,7 +40,7 @@ class PowercycleStore:
         """
 
         def work(connection: Connection) -> tuple[Powercycle, bool]:
-            self._work.lock(request.machine)
+            self._work.lock(Subject(request.machine))
             present = _open(connection, request.machine)
             return (present, False) if present is not None else (self._insert(connection, request), True)
 
@@ -88,10 +89,10 @@ class PowercycleStore:
             row = connection.execute(query).first()
             if row is None:
                 raise NotFound(f"no power cycle request {request_id}", powercycle=request_id)
-            self._work.lock(row.machine)
+            self._work.lock(Subject(row.machine))
             row = connection.execute(query.with_for_update()).one()
             if unclaimed and row.finished_at is None:
-                self._work.refuse_held(PROCESS, row.machine)
+                self._work.refuse_held(PROCESS, Subject(row.machine))
             return self._write(connection, _powercycle(row), change)
 
         return self._tx.write(work)
@@ -117,11 +118,11 @@ class PowercycleStore:
         """
 
         def work(connection: Connection) -> Powercycle | None:
-            self._work.lock(machine)
+            self._work.lock(Subject(machine))
             present = _open(connection, machine)
             if present is not None:
                 if unclaimed:
-                    self._work.refuse_held(PROCESS, machine)
+                    self._work.refuse_held(PROCESS, Subject(machine))
                 return self._write(connection, present, closed) if closed else None
             return self._insert(connection, opened) if opened is not None else None
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fleetcore.errors import NotFound
+from fleetcore.errors import InvalidInput, NotFound
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, literal, select
 
 from fleetd.server.kernel import codec
@@ -50,7 +51,7 @@ class WorkLooks:
 
         return self._tx.read(work)
 
-    def list_sessions(self) -> Sequence[LeaseSession]:
+    def sessions(self) -> Sequence[LeaseSession]:
         """Those that live, oldest first."""
 
         def work(connection: Connection) -> list[LeaseSession]:
@@ -59,8 +60,8 @@ class WorkLooks:
 
         return self._tx.read(work)
 
-    def list_work(
-        self, subject: Subject | None = None, process: str | None = None, session: str | None = None
+    def find(
+        self, subject: Subject | str | None = None, process: str | None = None, session: str | None = None
     ) -> Sequence[Work]:
         """Work of live sessions, by subject and process."""
 
@@ -74,9 +75,9 @@ class WorkLooks:
 
         return self._tx.read(work)
 
-    def work_history(
+    def history(
         self,
-        subject: Subject | None = None,
+        subject: Subject | str | None = None,
         process: str | None = None,
         limit: int | None = None,
         after: str | None = None,
@@ -89,23 +90,22 @@ class WorkLooks:
             query = query.where(_H.c.id < after)
         return self._tx.read(lambda connection: [event_value(row) for row in connection.execute(query)])
 
-    def list_backoffs(self, subject: Subject | None = None) -> Sequence[Backoff]:
-        """Those that last still."""
+    def process(self, name: str) -> Process:
+        """:raises InvalidInput: none of that name."""
+        found = self.processes.get(name)
+        if found is None:
+            raise InvalidInput(
+                f"process: {name[:80]!r} is not one of {', '.join(sorted(self.processes))}", field="process"
+            )
+        return found
 
-        def work(connection: Connection) -> list[Backoff]:
-            query = select(_B).where(_B.c.until > self._tx.now(connection), *of_subject(_B, subject))
-            return [
-                backoff_value(row) for row in connection.execute(query.order_by(_B.c.kind, _B.c.subject, _B.c.process))
-            ]
+    def explain(self, subject: str, process: str) -> Explanation:
+        """Each condition of the predicate, evaluated by what claims use.
 
-        return self._tx.read(work)
-
-    def explain(self, process: Process, subject: str) -> Explanation:
-        """Each condition of the predicate, evaluated by what :meth:`claim` uses.
-
-        :raises NotFound: no such subject.
+        :raises NotFound: no such subject. :raises InvalidInput: no such process.
         """
-        return self._tx.read(lambda connection: self._explained(connection, process, subject, self._tx.now(connection)))
+        asked = self.process(process)
+        return self._tx.read(lambda connection: self._explained(connection, asked, subject, self._tx.now(connection)))
 
     def _explained(self, connection: Connection, process: Process, subject: str, now: datetime) -> Explanation:
         kind, about = self.kinds[process.kind], Subject(subject, process.kind)
@@ -128,10 +128,10 @@ class WorkLooks:
             kind.name,
         )
 
-    def count_work(self, process: Process) -> WorkCounts:
-        """Eligible by the predicate that :meth:`claim` uses, in work, in backoff."""
+    def counts(self) -> Mapping[str, WorkCounts]:
+        """By process: eligible by the predicate that claims use, in work, in backoff."""
 
-        def work(connection: Connection) -> WorkCounts:
+        def work(connection: Connection, process: Process) -> WorkCounts:
             now = self._tx.now(connection)
 
             def count(query: Select[Any]) -> int:
@@ -144,15 +144,20 @@ class WorkLooks:
                 count(select(_B.c.subject).where(_B.c.process == process.name, _B.c.until > now)),
             )
 
-        return self._tx.read(work)
+        return {
+            name: self._tx.read(functools.partial(work, process=item)) for name, item in sorted(self.processes.items())
+        }
 
 
 # -- predicates
 
 
-def of_subject(table: Any, subject: Subject | None) -> list[ColumnElement[bool]]:
-    """The rows of a subject; None: all."""
-    return [table.c.kind == subject.kind, table.c.subject == subject.id] if subject else []
+def of_subject(table: Any, subject: Subject | str | None) -> list[ColumnElement[bool]]:
+    """The rows of a subject, where an id alone is that of a machine; None: all."""
+    if subject is None:
+        return []
+    about = Subject(subject) if isinstance(subject, str) else subject
+    return [table.c.kind == about.kind, table.c.subject == about.id]
 
 
 def _predicate(kind: Kind, process: Process, now: datetime) -> list[tuple[str, ColumnElement[bool]]]:
@@ -184,15 +189,14 @@ def eligible(kind: Kind, process: Process, now: datetime) -> Select[Any]:
 # -- rows and values
 
 
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    """The columns by the names of the fields."""
+    return {name.removesuffix("_seconds"): value for name, value in row._mapping.items()}
+
+
 def session_value(row: Row[Any], deadline: datetime | None = None) -> LeaseSession:
     return LeaseSession(
-        row.id,
-        row.component,
-        row.actor,
-        codec.loads(dict[str, Any], row.info),
-        row.interval_seconds,
-        row.created_at,
-        deadline or row.deadline,
+        **{**_fields(row), "info": codec.loads(dict[str, Any], row.info), "deadline": deadline or row.deadline}
     )
 
 
@@ -201,7 +205,7 @@ def work_value(row: Row[Any]) -> Work:
 
 
 def backoff_value(row: Row[Any]) -> Backoff:
-    return Backoff(row.subject, row.process, row.until, row.cause, row.interval_seconds, row.failures, row.kind)
+    return Backoff(**_fields(row))
 
 
 def event_value(row: Row[Any]) -> WorkEvent:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from fleetcore.errors import ConflictError, FleetError
 
 from fleetd.server.kernel.events.model import NewEvent
-from fleetd.server.kernel.ids import JsonMap, new_id
+from fleetd.server.kernel.ids import JsonMap
 
 MACHINE = "machine"  # the kind of machines, and the group of processes that need a machine for themselves
 
@@ -174,23 +174,6 @@ class WorkEvent(_About):
     cause: str = ""
     token: int = 0
     kind: str = MACHINE
-
-
-def happened(work: Work, outcome: Outcome, component: str, actor: str, now: datetime, cause: str = "") -> WorkEvent:
-    """The line that tells what happened to ``work``."""
-    return WorkEvent(
-        new_id(now),
-        now,
-        work.subject,
-        work.process,
-        outcome,
-        work.session,
-        component,
-        actor,
-        cause,
-        work.token,
-        work.kind,
-    )
 
 
 def of_work(line: WorkEvent) -> Iterator[NewEvent]:

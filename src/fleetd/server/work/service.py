@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fleetcore.errors import InvalidInput
 
@@ -14,8 +13,6 @@ from fleetd.server.kernel.engine import Transactions
 from fleetd.server.work.model import (
     MACHINE,
     Cancel,
-    Exit,
-    Explanation,
     Fail,
     Finish,
     Lease,
@@ -23,10 +20,7 @@ from fleetd.server.work.model import (
     NothingToDo,
     Retry,
     SessionExpired,
-    Subject,
     Work,
-    WorkCounts,
-    WorkEvent,
 )
 from fleetd.server.work.process import FinishedBefore, Kind, Process
 from fleetd.server.work.store import WorkStore
@@ -35,7 +29,7 @@ T = TypeVar("T")
 Jitter = Callable[[], float]  # a share of the wait, 0 and more
 
 
-class WorkService:
+class WorkService(WorkStore):
     """Use cases around sessions and work.
 
     Who owns a session is whose token made it: for others it does not exist.
@@ -50,7 +44,7 @@ class WorkService:
         intervals: Mapping[str, int] | None = None,
         jitter: Jitter = lambda: random.uniform(0, 0.1),  # noqa: S311 - not a secret
     ) -> None:
-        self._store = WorkStore(tx)
+        super().__init__(tx)
         self._intervals = dict(intervals or {})
         self._jitter = jitter
 
@@ -58,11 +52,11 @@ class WorkService:
 
     def add_kind(self, kind: Kind) -> None:
         """Let there be work about things of this kind."""
-        self._store.kinds[kind.name] = kind
+        self.kinds[kind.name] = kind
 
     def add(self, *processes: Process) -> None:
         """Let there be these processes."""
-        self._store.processes.update({item.name: item for item in processes})
+        self.processes.update({item.name: item for item in processes})
 
     def interval(self, process: str, seconds: int) -> int:
         """After how many seconds the work of ``process`` is due again: what the settings say, else ``seconds``."""
@@ -73,31 +67,13 @@ class WorkService:
 
         :raises InvalidInput: an interval for a process that has none.
         """
-        guards = self._store.kinds[MACHINE].guards
+        guards = self.kinds[MACHINE].guards
         for name, seconds in sorted(self._intervals.items()):
             if name in self.processes:
                 raise InvalidInput(f"leases.intervals: {name} has no interval", field="leases.intervals")
             self.add(Process(name, FinishedBefore(name, seconds), guards))
 
-    @property
-    def processes(self) -> Mapping[str, Process]:
-        """All that there are, by name."""
-        return self._store.processes
-
-    def process(self, name: str) -> Process:
-        """:raises InvalidInput: none of that name."""
-        found = self.processes.get(name)
-        if found is None:
-            raise InvalidInput(
-                f"process: {name[:80]!r} is not one of {', '.join(sorted(self.processes))}", field="process"
-            )
-        return found
-
     # -- sessions
-
-    def start(self, component: str, actor: str, info: Mapping[str, Any], interval: float) -> LeaseSession:
-        """A new session."""
-        return self._store.open_session(component, actor, info, interval)
 
     def heartbeat(self, session: str, actor: str) -> tuple[LeaseSession, Sequence[Work]]:
         """Keep it; with the work that it still holds.
@@ -105,7 +81,7 @@ class WorkService:
         :raises SessionExpired: too late, or it is not ``actor``'s.
         """
         self._own(session, actor)
-        return self._store.poke_session(session), self._store.list_work(session=session)
+        return self.poke_session(session), self.find(session=session)
 
     def end(self, session: str, actor: str) -> None:
         """Give all its work back. Not there: no error."""
@@ -113,18 +89,10 @@ class WorkService:
             self._own(session, actor)
         except SessionExpired:
             return
-        self._store.end_session(session)
-
-    def sessions(self) -> Sequence[LeaseSession]:
-        """Those that live."""
-        return self._store.list_sessions()
-
-    def reap(self) -> int:
-        """Give the work of dead sessions back; how many sessions there were."""
-        return self._store.reap()
+        self.end_session(session)
 
     def _own(self, session: str, actor: str) -> LeaseSession:
-        found = self._store.get_session(session)
+        found = self.get_session(session)
         if found.actor != actor:
             raise SessionExpired(session)
         return found
@@ -141,7 +109,7 @@ class WorkService:
         kind = self.process(process)
         self._own(session, actor)
         try:
-            return self._store.claim(session, kind, count, subjects)
+            return self.claim_for(session, kind, count, subjects)
         except NothingToDo:
             return []
 
@@ -153,7 +121,7 @@ class WorkService:
         """
         kind = self.process(process)
         self._own(session, actor)
-        return self._store.take(session, kind, subject, needed and not kind.by_name)
+        return self.take_for(session, kind, subject, needed and not kind.by_name)
 
     def finish(self, lease: Lease, actor: str) -> None:
         """Done.
@@ -161,7 +129,7 @@ class WorkService:
         :raises LeaseLost: it is not held. :raises SessionExpired: see :meth:`heartbeat`.
         """
         kind = self._check(lease, actor)
-        self._store.transact(lease, lambda held, now: kind.finished(held, "", now), Finish())
+        self.report(lease, lambda held, now: kind.finished(held, "", now), Finish())
 
     def fail(self, lease: Lease, actor: str, cause: str, retry: Retry | None = None) -> None:
         """Not done: again after the backoff of the process, or ``retry``; if its need has one of its own, after that.
@@ -171,7 +139,7 @@ class WorkService:
         kind = self._check(lease, actor)
         chosen = retry or kind.retry if kind.retry else None
         leave = Fail(cause, chosen, max(0.0, self._jitter()))
-        self._store.transact(lease, lambda held, now: kind.failed(held, cause, now), leave)
+        self.report(lease, lambda held, now: kind.failed(held, cause, now), leave)
 
     def cancel(self, lease: Lease, actor: str, cause: str = "") -> None:
         """Give it back; twice is no error.
@@ -179,53 +147,9 @@ class WorkService:
         :raises SessionExpired: see :meth:`heartbeat`.
         """
         kind = self._check(lease, actor)
-        self._store.transact(lease, lambda held, now: kind.lost(held, cause or "cancelled", now), Cancel(cause))
-
-    def report(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None) -> T | None:
-        """Change something under the lock, and leave in the same transaction; for the capability of a process.
-
-        Hooks are not called. :raises LeaseLost: it is not held. :raises SessionExpired: its session died.
-        """
-        return self._store.transact(lease, change, leave)
-
-    def lock(self, machine: str) -> None:
-        """Keep others from writing to the machine until the open transaction ends.
-
-        :raises NotFound: there is none.
-        """
-        self._store.lock(Subject(machine))
-
-    def refuse_held(self, process: str, machine: str) -> None:
-        """:raises WorkConflict: somebody holds it."""
-        self._store.refuse_held(Subject(machine), process)
+        self.report(lease, lambda held, now: kind.lost(held, cause or "cancelled", now), Cancel(cause))
 
     def _check(self, lease: Lease, actor: str) -> Process:
         if lease.session is not None:
             self._own(lease.session, actor)
         return self.process(lease.process)
-
-    # -- looks
-
-    def find(
-        self, machine: str | None = None, process: str | None = None, session: str | None = None
-    ) -> Sequence[Work]:
-        """Live work."""
-        return self._store.list_work(_machine(machine), process, session)
-
-    def history(
-        self, machine: str | None = None, process: str | None = None, limit: int | None = None, after: str | None = None
-    ) -> Sequence[WorkEvent]:
-        """What happened, newest first."""
-        return self._store.work_history(_machine(machine), process, limit, after)
-
-    def explain(self, subject: str, process: str) -> Explanation:
-        """:raises NotFound: no such subject. :raises InvalidInput: no such process."""
-        return self._store.explain(self.process(process), subject)
-
-    def counts(self) -> Mapping[str, WorkCounts]:
-        """By process."""
-        return {name: self._store.count_work(item) for name, item in sorted(self.processes.items())}
-
-
-def _machine(name: str | None) -> Subject | None:
-    return None if name is None else Subject(name)

@@ -57,7 +57,7 @@ from fleetd.server.work.model import (
     SubjectGone,
     Work,
     WorkConflict,
-    happened,
+    WorkEvent,
     of_work,
 )
 from fleetd.server.work.process import Process
@@ -88,17 +88,15 @@ class WorkStore(WorkLooks):
 
     # -- sessions
 
-    def open_session(self, component: str, actor: str, info: Mapping[str, Any], interval: float) -> LeaseSession:
-        """A new session; its deadline is ``interval`` seconds from now."""
+    def start(self, component: str, actor: str, info: Mapping[str, Any], interval: float) -> LeaseSession:
+        """Open a session; its deadline is ``interval`` seconds from now."""
 
         def work(connection: Connection) -> LeaseSession:
             now = self._tx.now(connection)
             made = LeaseSession(
                 new_id(now), component, actor, dict(info), interval, now, now + timedelta(seconds=interval)
             )
-            values = {**asdict(made), "info": codec.dumps(made.info)}
-            values["interval_seconds"] = values.pop("interval")
-            connection.execute(insert(_S).values(values))
+            connection.execute(insert(_S).values({**asdict(made), "info": codec.dumps(made.info)}))
             return made
 
         return self._tx.write(work)
@@ -139,7 +137,7 @@ class WorkStore(WorkLooks):
             """Dead sessions, and those whose deadline is too late, with the latest that can be."""
             now = self._tx.now(connection)
             dead, ahead = [], {}
-            for row in connection.execute(select(_S.c.id, _S.c.deadline, _S.c.interval_seconds)):
+            for row in connection.execute(select(_S.c.id, _S.c.deadline, _S.c.interval)):
                 latest = now + timedelta(seconds=row.interval_seconds)
                 if row.deadline <= now:
                     dead.append(row.id)
@@ -198,7 +196,7 @@ class WorkStore(WorkLooks):
         if self._tx.write(lambda connection: connection.execute(query).first()) is None:
             raise NotFound(f"no {subject.kind} {subject.id}", **subject.details)
 
-    def claim(
+    def claim_for(
         self, session: str, process: Process, count: int, subjects: Sequence[str] | None = None
     ) -> Sequence[Work]:
         """Lock up to ``count`` eligible subjects, oldest need first; ``subjects`` narrows the choice.
@@ -230,7 +228,7 @@ class WorkStore(WorkLooks):
 
         return self._tx.write(work, again_on_conflict=True)
 
-    def take(self, session: str, process: Process, subject: str, needed: bool = True) -> Work:
+    def take_for(self, session: str, process: Process, subject: str, needed: bool = True) -> Work:
         """Lock one subject. ``needed`` False: whatever the predicate and the backoff say.
 
         :raises WorkConflict: it is locked. :raises NotEligible: the predicate does not hold.
@@ -253,8 +251,10 @@ class WorkStore(WorkLooks):
         except IntegrityError:  # two who found it free
             raise WorkConflict(about, process.name) from None
 
-    def transact(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None = None) -> T | None:
+    def report(self, lease: Lease, change: Callable[[Work, datetime], T], leave: Exit | None = None) -> T | None:
         """Leave the work by one of the exits, if any, and call ``change``: in one transaction, under the lock.
+
+        For the capability of a process, too: hooks are not called.
 
         :returns: what ``change`` does; None for ``Cancel`` of work that is not held (any more): then nothing happens.
         :raises LeaseLost: it is not held so.
@@ -283,7 +283,7 @@ class WorkStore(WorkLooks):
 
         return self._tx.write(work)
 
-    def refuse_held(self, subject: Subject, process: str) -> None:
+    def refuse_held(self, process: str, subject: Subject) -> None:
         """:raises WorkConflict: somebody holds it."""
 
         def work(connection: Connection) -> str | None:
@@ -356,9 +356,7 @@ class WorkStore(WorkLooks):
         if following is None:
             self.kinds[held.kind].exhausted(held, leave.cause, now)
             return
-        values = asdict(following)
-        values["interval_seconds"] = values.pop("interval")
-        connection.execute(insert(_B).values(values))
+        connection.execute(insert(_B).values(asdict(following)))
 
     def _delete(self, connection: Connection, held: Work) -> int:
         mine = (*of_subject(_W, Subject(held.subject, held.kind)), _W.c.token == held.token)
@@ -367,7 +365,9 @@ class WorkStore(WorkLooks):
     def _log(
         self, connection: Connection, held: Work, session: Row[Any], outcome: Outcome, now: datetime, cause: str = ""
     ) -> None:
-        line = happened(held, outcome, session.component, session.actor, now, cause)
+        about = {name: getattr(held, name) for name in ("kind", "subject", "process", "session", "token")}
+        by = {"component": session.component, "actor": session.actor}
+        line = WorkEvent(id=new_id(now), at=now, outcome=outcome, cause=cause, **by, **about)
         connection.execute(insert(_H).values({**asdict(line), "outcome": outcome.value}))
         self._tx.tell(of_work(line))
 

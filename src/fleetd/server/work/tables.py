@@ -18,7 +18,7 @@ lease_sessions = Table(
     Column("component", String(255), nullable=False),
     Column("actor", String(255), nullable=False),
     Column("info", Text, nullable=False),
-    Column("interval_seconds", Float, nullable=False),
+    Column("interval_seconds", Float, nullable=False, key="interval"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("deadline", UtcDateTime, nullable=False, index=True),
 )
@@ -54,7 +54,7 @@ backoffs = Table(
     Column("process", key(64), primary_key=True),
     Column("until", UtcDateTime, nullable=False),
     Column("cause", Text, nullable=False),
-    Column("interval_seconds", BigInteger, nullable=False),
+    Column("interval_seconds", BigInteger, nullable=False, key="interval"),
     Column("failures", BigInteger, nullable=False),
 )
 

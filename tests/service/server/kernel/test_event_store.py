@@ -201,9 +201,9 @@ def test_a_document_that_changed_something(known: Any) -> None:
 def test_work_that_failed_and_the_quarantine_after_it(store: Any) -> None:
     store.machines.create(machine(lifecycle="new"))
     start = store.events.bounds()[1]
-    session = store.work.open_session("runner", "rack1", {}, 60).id
-    held = store.work.take(session, store.work.processes["onboard"], "m1")
-    store.work.transact(
+    session = store.work.start("runner", "rack1", {}, 60).id
+    held = store.work.take_for(session, store.work.processes["onboard"], "m1")
+    store.work.report(
         Lease("m1", "onboard", session, held.token), lambda _held, _now: None, Fail("no disk", Retry(attempts=1))
     )
     found = told(store, start)

@@ -244,7 +244,7 @@ def test_a_database_that_is_gone_for_a_while(services: Services, monkeypatch: py
             raise Busy("gone")
 
         with monkeypatch.context() as patch:
-            patch.setattr(services.events._store, "find", gone)
+            patch.setattr(services.events, "find", gone)
             append(services, "test.meanwhile")
             assert await asyncio.wait_for(anext(listener), 60) == News((), 0)
         assert await take(listener, 1) == [1]

@@ -32,9 +32,9 @@ def fill(store: Any, clock: Any, name: str = "m1") -> None:
     """One day of a machine: a document that changed, work, a finished power cycle, an audited write, an event."""
     now = clock()
     store.devices.publish(name, "oob", now, lambda _present: Publication({}, (CHANGE,), DeviceSummary()))
-    session = store.work.open_session("c", "alice", {}, 60).id
-    held = store.work.take(session, store.work.processes["manual"], name, needed=False)
-    store.work.transact(Lease(name, "manual", session, held.token), lambda _held, _now: None, Finish())
+    session = store.work.start("c", "alice", {}, 60).id
+    held = store.work.take_for(session, store.work.processes["manual"], name, needed=False)
+    store.work.report(Lease(name, "manual", session, held.token), lambda _held, _now: None, Finish())
     store.work.end_session(session)
     asked, _created = store.powercycles.open(Powercycle(new_id(now), name, CycleState.QUEUED, now, now))
     store.powercycles.update(asked.id, lambda item: item.to(CycleState.VERIFIED, now, finished_at=now))
@@ -59,7 +59,7 @@ def counts(store: Any) -> dict[str, int]:
     return {
         "events": len(store.events.find()),
         "device_history": len(store.devices.history("m1")),
-        "work_history": len(store.work.work_history(Subject("m1"))),
+        "work_history": len(store.work.history(Subject("m1"))),
         "powercycles": len(store.powercycles.find("m1")),
         "audit": len(store.credentials.audit()),
     }
@@ -95,16 +95,16 @@ def test_what_is_newest_stays_however_old_it_is(store: Any, clock: Any) -> None:
 def test_when_work_was_last_finished_is_known_however_long_ago(store: Any, clock: Any) -> None:
     audit = Process("audit", FinishedBefore("audit", 86_400 * 900))
     store.work.processes["audit"] = audit
-    who = store.work.open_session("c", "alice", {}, 86_400 * 10_000).id
-    (held,) = store.work.claim(who, audit, 1)
-    store.work.transact(Lease("m1", "audit", who, held.token), lambda _held, _now: None, Finish())
+    who = store.work.start("c", "alice", {}, 86_400 * 10_000).id
+    (held,) = store.work.claim_for(who, audit, 1)
+    store.work.report(Lease("m1", "audit", who, held.token), lambda _held, _now: None, Finish())
     clock.forward(86_400 * 400)
-    held = store.work.take(who, audit, "m1", needed=False)
-    store.work.transact(Lease("m1", "audit", who, held.token), lambda _held, _now: None, Fail("no", None))
+    held = store.work.take_for(who, audit, "m1", needed=False)
+    store.work.report(Lease("m1", "audit", who, held.token), lambda _held, _now: None, Fail("no", None))
     retention_of(store, clock, {"work_history": timedelta(days=180)}).prune()
-    assert store.work.explain(audit, "m1").eligible is False
+    assert store.work.explain("m1", audit.name).eligible is False
     clock.forward(86_400 * 501)
-    assert store.work.explain(audit, "m1").eligible is True
+    assert store.work.explain("m1", audit.name).eligible is True
 
 
 def test_an_open_request_stays(store: Any, clock: Any) -> None:

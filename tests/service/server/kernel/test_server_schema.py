@@ -73,7 +73,8 @@ def test_machines_of_the_first_schema_keep_their_holds(tmp_path: Path, open_stor
         (NotQuarantined(), ["free", "maintained", "recovering"]),
     ):
         process = Process("p", LifecycleNotIn(()), (guard,))
-        assert [name for name in sorted(descriptions) if store.work.explain(process, name).eligible] == expected
+        store.work.add(process)
+        assert [name for name in sorted(descriptions) if store.work.explain(name, process.name).eligible] == expected
     found = store.machines.get("recovering")
     assert found is not None
     assert found.description == descriptions["recovering"]
@@ -238,11 +239,11 @@ def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: st
     assert store.machines.find(MachineFilter(hold="none")) == []
     assert store.events.append([NewEvent("test.y")])[0].seq == (10 if revision >= "0006" else 1)
     if revision >= "0002":
-        assert [line.token for line in store.work.work_history(Subject("m1"))] == [7]
+        assert [line.token for line in store.work.history(Subject("m1"))] == [7]
         assert store.work.reap() == 1  # the session of the row is dead: its work is given back
-        assert [line.outcome for line in store.work.work_history(Subject("m1"))] == ["cancelled", "started"]
-        who = store.work.open_session("runner", "alice", {}, 60).id
-        assert store.work.take(who, store.work.processes["powercycle"], "m1", needed=False).token == 8
+        assert [line.outcome for line in store.work.history(Subject("m1"))] == ["cancelled", "started"]
+        who = store.work.start("runner", "alice", {}, 60).id
+        assert store.work.take_for(who, store.work.processes["powercycle"], "m1", needed=False).token == 8
     store.machines.delete("m1")
     with store.tx.engine.begin() as connection:
         for name in ("work", "backoffs", "work_history"):

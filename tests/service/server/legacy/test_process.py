@@ -10,18 +10,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fleetd.server.legacy.process import (
+from fleetd.server.legacy.event import (
     BAD_BATTERY,
     Android,
     ChromeOs,
+    Host,
     Ios,
+    Monitor,
     MonitorEvent,
-    ObservedState,
     Pyocd,
     Server,
     Standalone,
-    process,
 )
+from fleetd.server.legacy.process import process
+from fleetd.server.machines.model import Annotation, Description
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)
@@ -62,11 +64,11 @@ def thermal(**sensors: float) -> str:
 
 
 def android(**values: object) -> MonitorEvent:
-    made = Android(GETPROP, battery(), "", 5.9)
-    return MonitorEvent(version="v1", android=replace(made, **values))  # type: ignore[arg-type]
+    made = Android(GETPROP, battery(), "", 5_900_000_000)
+    return MonitorEvent(host=Host("m1", "v1"), android=replace(made, **values))  # type: ignore[arg-type]
 
 
-def after(event: MonitorEvent, previous: ObservedState = ObservedState()) -> ObservedState:  # noqa: B008 - frozen
+def after(event: MonitorEvent, previous: Description = Description()) -> Description:  # noqa: B008 - frozen
     return process(previous, event, NOW)
 
 
@@ -86,8 +88,8 @@ def after(event: MonitorEvent, previous: ObservedState = ObservedState()) -> Obs
     ],
 )
 def test_every_event_sets_the_general_fields(event: MonitorEvent) -> None:
-    previous = ObservedState(version="old", last_updated=EARLIER, dimensions={"pool": ("a",), "tmm_version": ("old",)})
-    found = after(replace(event, version="v7", running_swarming_task=True, launched_swarming=True), previous)
+    previous = Description(version="old", last_updated=EARLIER, dimensions={"pool": ("a",), "tmm_version": ("old",)})
+    found = after(replace(event, host=Host("m1", "v7"), running_swarming_task=True, launched_swarming=True), previous)
     assert (found.last_updated, found.version) == (NOW, "v7")
     assert (found.running_swarming_task, found.launched_swarming) == (True, True)
     assert found.dimensions["tmm_version"] == ("v7",)
@@ -96,7 +98,7 @@ def test_every_event_sets_the_general_fields(event: MonitorEvent) -> None:
 
 
 def test_it_is_pure() -> None:
-    previous = ObservedState(dimensions={"device_type": ("x",)}, supplied_dimensions={"gpu": ("g",)})
+    previous = Description(dimensions={"device_type": ("x",)}, supplied_dimensions={"gpu": ("g",)})
     kept = replace(previous, dimensions=dict(previous.dimensions))
     assert after(android(), previous) == after(android(), previous)
     assert previous == kept
@@ -129,13 +131,17 @@ def test_dispatch_on_what_the_event_carries(event: MonitorEvent, system: object)
 
 def test_entering_going_on_and_leaving_recovery() -> None:
     entered = after(android(dumpsys_battery=battery(29)))
-    assert (entered.recovering, entered.recovery_start, entered.announcement) == ("Battery low.", NOW, "Battery low.")
+    assert (entered.recovering, entered.recovery_start, entered.annotation.message) == (
+        "Battery low.",
+        NOW,
+        "Battery low.",
+    )
     later = NOW + timedelta(minutes=5)
     hot = process(entered, android(dumpsys_battery=battery(29, tenths=351)), later)
-    assert (hot.recovering, hot.recovery_start, hot.announcement) == ("Battery low. Too hot.", NOW, None)
+    assert (hot.recovering, hot.recovery_start, hot.annotation) == ("Battery low. Too hot.", NOW, entered.annotation)
     left = process(hot, android(), later)
-    assert (left.recovering, left.recovery_start, left.announcement) == ("", None, "Leaving recovery mode.")
-    assert process(left, android(), later).announcement is None
+    assert (left.recovering, left.recovery_start, left.annotation.message) == ("", None, "Leaving recovery mode.")
+    assert process(left, android(), later).annotation == Annotation("Leaving recovery mode.", "fleetd", later)
 
 
 # -- Android
@@ -199,12 +205,12 @@ def test_temperature(sensors: dict[str, float], expected: object, reason: str) -
 
 
 def test_chromeos_overlays_supplied_dimensions() -> None:
-    previous = ObservedState(
+    previous = Description(
         supplied_dimensions={"gpu": ("mali",), "os": ("wrong",)},
         dimensions={"gpu": ("old",), "pool": ("a",)},
         battery=9,
     )
-    found = after(MonitorEvent(chromeos=ChromeOs("beta", "89", "13729.56.0", 7.0)), previous)
+    found = after(MonitorEvent(chromeos=ChromeOs("beta", "89", "13729.56.0", 7_000_000_000)), previous)
     assert dict(found.dimensions) == {
         "gpu": ("mali",),
         "pool": ("a",),
@@ -233,7 +239,7 @@ def test_pyocd() -> None:
 def test_standalone_clears_recovery() -> None:
     machine = Standalone(8, ("x86", "x86-64"), ("none",), ("Linux", "Debian-12"), True, "n1-standard-8", True)
     found = after(
-        MonitorEvent(standalone=machine), ObservedState(recovering="Too hot.", recovery_start=EARLIER, battery=5)
+        MonitorEvent(standalone=machine), Description(recovering="Too hot.", recovery_start=EARLIER, battery=5)
     )
     assert dict(found.dimensions) == {
         "cores": ("8",),
@@ -245,7 +251,7 @@ def test_standalone_clears_recovery() -> None:
         "docker_installed": ("true",),
         "tmm_version": ("",),
     }
-    assert (found.recovering, found.announcement, found.battery) == ("", "Leaving recovery mode.", 0)
+    assert (found.recovering, found.annotation.message, found.battery) == ("", "Leaving recovery mode.", 0)
     less = after(MonitorEvent(standalone=Standalone(4, os_versions=("Linux",))), found)
     assert dict(less.dimensions) == {"cores": ("4",), "os": ("Linux",), "gce": ("0",), "tmm_version": ("",)}
 
@@ -256,12 +262,12 @@ def test_standalone_clears_recovery() -> None:
 @pytest.mark.parametrize(
     ("previous", "reason"),
     [
-        (ObservedState(dimensions={"device_type": ("sargo", "other")}), "Device sargo has gone missing"),
-        (ObservedState(ssh_user_ip="root@h"), "Device root@h has gone missing"),
-        (ObservedState(dimensions={"os": ("Linux",)}), ""),
+        (Description(dimensions={"device_type": ("sargo", "other")}), "Device sargo has gone missing"),
+        (Description(ssh_user_ip="root@h"), "Device root@h has gone missing"),
+        (Description(dimensions={"os": ("Linux",)}), ""),
     ],
 )
-def test_a_device_that_was_expected_is_missing(previous: ObservedState, reason: str) -> None:
+def test_a_device_that_was_expected_is_missing(previous: Description, reason: str) -> None:
     found = after(MonitorEvent(), replace(previous, battery=50, temperature={"CPU": 20.0}))
     assert (found.recovering, found.battery, found.temperature) == (reason, 0, None)
     assert dict(found.dimensions) == {**previous.dimensions, "tmm_version": ("",)}
@@ -310,6 +316,6 @@ def test_a_server_has_the_dimensions_of_a_machine_and_says_that_it_booted() -> N
 
 
 def test_dropped_reports_are_shown_while_there_are_any() -> None:
-    found = after(MonitorEvent(dropped=3))
+    found = after(MonitorEvent(monitor=Monitor(3)))
     assert found.dimensions["tmm_dropped"] == ("3",)
     assert "tmm_dropped" not in after(MonitorEvent(), found).dimensions

@@ -65,29 +65,29 @@ def store(timed_store: Any, clock: Any, exhausted: list[tuple[str, str]]) -> Ite
 
 @pytest.fixture
 def take(store: Any) -> Callable[..., Work]:
-    who = store.work.open_session("syncer", "token", {}, 10_000).id
-    return lambda process, subject: store.work.take(who, store.work.processes[process], subject, needed=False)
+    who = store.work.start("syncer", "token", {}, 10_000).id
+    return lambda process, subject: store.work.take_for(who, store.work.processes[process], subject, needed=False)
 
 
 def test_a_machine_and_a_switch_of_one_name_exclude_each_other_in_nothing(store: Any, take: Any) -> None:
     ours, theirs = take("own", "m1"), take("sync", "m1")
     assert (ours.machine, theirs.machine, theirs.kind) == ("m1", None, "switch")
     assert (ours.token, theirs.token) == (1, 1), "fencing tokens are each subject's own"
-    assert [item.process for item in store.work.list_work(Subject("m1"))] == ["own"]
-    assert [item.process for item in store.work.list_work(Subject("m1", "switch"))] == ["sync"]
+    assert [item.process for item in store.work.find(Subject("m1"))] == ["own"]
+    assert [item.process for item in store.work.find(Subject("m1", "switch"))] == ["sync"]
     assert [item.process for item in store.services.work.find("m1")] == ["own"]
 
 
 def test_its_predicate_is_over_its_own_table(store: Any) -> None:
-    who = store.work.open_session("syncer", "token", {}, 10_000).id
+    who = store.work.start("syncer", "token", {}, 10_000).id
     sync = store.work.processes["sync"]
-    assert store.work.explain(sync, "spine1").unmet == ("it is a leaf",)
-    assert store.work.count_work(sync).eligible == 2
-    assert sorted(item.subject for item in store.work.claim(who, sync, 9)) == ["leaf2", "m1"]
+    assert store.work.explain("spine1", sync.name).unmet == ("it is a leaf",)
+    assert store.work.counts()[sync.name].eligible == 2
+    assert sorted(item.subject for item in store.work.claim_for(who, sync, 9)) == ["leaf2", "m1"]
     with pytest.raises(NothingToDo):
-        store.work.claim(who, sync, 9)
+        store.work.claim_for(who, sync, 9)
     with pytest.raises(NotFound) as missing:
-        store.work.explain(sync, "leaf9")
+        store.work.explain("leaf9", sync.name)
     assert missing.value.details == {"switch": "leaf9"}
 
 
@@ -95,7 +95,7 @@ def test_its_kind_hears_of_too_many_failures(store: Any, take: Any, exhausted: l
     for _attempt in range(2):
         held = take("sync", "m1")
         leave = Fail("no answer", Retry(1, attempts=2))
-        store.work.transact(Lease("m1", "sync", held.session, held.token), lambda _held, _now: None, leave)
+        store.work.report(Lease("m1", "sync", held.session, held.token), lambda _held, _now: None, leave)
     assert exhausted == [("m1", "no answer")]
     machine = store.machines.get("m1")
     assert machine is not None
@@ -106,7 +106,7 @@ def test_its_kind_hears_of_too_many_failures(store: Any, take: Any, exhausted: l
 
 def test_when_it_is_gone_its_work_goes_and_that_of_others_stays(store: Any, take: Any) -> None:
     held = take("own", "m1")
-    store.work.transact(Lease("m1", "own", held.session, held.token), lambda _held, _now: None, Finish())
+    store.work.report(Lease("m1", "own", held.session, held.token), lambda _held, _now: None, Finish())
     take("sync", "m1")
 
     def go(connection: Any) -> None:
@@ -114,6 +114,6 @@ def test_when_it_is_gone_its_work_goes_and_that_of_others_stays(store: Any, take
         store.tx.tell([SubjectGone(Subject("m1", "switch"))])
 
     store.tx.write(go)
-    assert store.work.list_work() == []
-    assert store.work.work_history(Subject("m1", "switch")) == []
-    assert len(store.work.work_history(Subject("m1"))) == 2
+    assert store.work.find() == []
+    assert store.work.history(Subject("m1", "switch")) == []
+    assert len(store.work.history(Subject("m1"))) == 2

@@ -158,7 +158,7 @@ def test_a_session_survives_three_seconds_without_the_database(
     relay = Relay(f"{directory}/.s.PGSQL.5432", str(tmp_path / ".s.PGSQL.5432"))
     relay.up()
     store = open_stores(f"postgresql+psycopg://fleetd@/postgres?host={tmp_path}")
-    session = store.work.open_session("worker", "token", {}, 5).id
+    session = store.work.start("worker", "token", {}, 5).id
     lost = threading.Event()
     with SessionKeeper(lambda: store.work.poke_session(session), 5, lost.set) as keeper:
         time.sleep(2.6)  # one heartbeat

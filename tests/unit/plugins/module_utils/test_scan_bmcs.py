@@ -29,7 +29,7 @@ def test_one_machine_with_both_protocols():
         "ipmi_port": 623,
     }
     assert (found["vendor"], found["product"], found["uuid"]) == (SAID["vendor"], SAID["product"], SAID["uuid"])
-    assert set(found["bmc"]) <= set(machine.SPEC["bmc"]["options"]), "the module machine takes it"
+    assert set(found["bmc"]) <= set(machine.OPTIONS["bmc"]["options"]), "the module machine takes it"
 
 
 def test_several_redfish_services_at_one_address_are_several_bmcs():

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.bios import configuration, is_secret
+from ...document.bios import is_secret
 from ...document.model import Device
-from ...document.outputs import document, parser
+from ...document.outputs import document, expect, parser
 from ...document.values import integer, items, text
-from ...errors import ParseError
+from .bios_settings import of_settings
 
 # Where the setup screen puts a title, and in what colour: ESC { a1 #.
 _LAYOUT = re.compile(r"\x1b\{[a-z0-9]{1,9}#")
@@ -26,8 +26,7 @@ def parse_asrr_bios(raw: str) -> Device:
     """
     found = [item for item in items(document(raw, "asrr-bioscontrol")) if "Title" in item and "Value" in item]
     questions: list[Mapping[str, Any]] = [{**item, "Title": _LAYOUT.sub("", str(item["Title"]))} for item in found]
-    if not questions:
-        raise ParseError("asrr-bioscontrol: no settings in the output", field="asrr-bioscontrol")
+    expect("asrr-bioscontrol", questions, "no settings in the output")
     settings: dict[str, Any] = {}
     count: dict[str, int] = {}
     for item in questions:
@@ -36,10 +35,7 @@ def parse_asrr_bios(raw: str) -> Device:
             continue
         count[title] = count.get(title, 0) + 1
         settings[title if count[title] == 1 else f"{title} #{count[title]}"] = _chosen(item)
-    bios = configuration(_without_the_cpus_boot_mode(settings, questions))
-    if bios is None:
-        raise ParseError("asrr-bioscontrol: no settings in the output", field="asrr-bioscontrol")
-    return Device(bios_configuration=bios)
+    return of_settings("asrr-bioscontrol", _without_the_cpus_boot_mode(settings, questions))
 
 
 def _chosen(item: Mapping[str, Any]) -> Any:

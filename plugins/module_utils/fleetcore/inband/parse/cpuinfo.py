@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, pairs, parser, said
+from ...document.outputs import decoded, expect, pairs, parser, said
 from ...document.parts import Capability, Cpu
 from ...document.values import listed, positive, word
-from ...errors import ParseError
 
 # Of the kernel's flags (x86) and features (ARM): virtualisation, encryption and vectors that people choose machines by,
 # and memory that is encrypted or isolated.
@@ -34,8 +33,7 @@ def parse_cpuinfo(raw: str) -> Device:
         values = pairs(block.splitlines()[:200])
         if "processor" in values:
             packages.setdefault(values.get("physical id", "0"), []).append(values)
-    if not packages:
-        raise ParseError("cpuinfo: no processor in it", field="cpuinfo")
+    expect("cpuinfo", packages, "no processor in it")
     return Device(cpus=tuple(_cpu(key, found) for key, found in sorted(packages.items(), key=_by_number)))
 
 
@@ -59,9 +57,5 @@ def _cpu(package: str, threads: list[Mapping[str, str]]) -> Cpu:
             for flag in (first.get("flags") or first.get("Features") or "").split()
             if flag in _FLAGS
         ),
-        metadata=said(
-            family=word(first.get("cpu family")),
-            model=word(first.get("model")),
-            stepping=word(first.get("stepping")),
-        ),
+        metadata=said(**{name.split()[-1]: word(first.get(name)) for name in ("cpu family", "model", "stepping")}),
     )

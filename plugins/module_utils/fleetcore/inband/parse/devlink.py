@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, mapping, parser, said
+from ...document.outputs import at, document, expect, mapping, parser, said
 from ...document.parts import Firmware, Nic
-from ...document.values import clean_serial, pci_address, text, word
-from ...errors import ParseError
+from ...document.values import card_of, clean_serial, pci_address, text, word
 
 # Names of devlink-info that stand for "the firmware", best first.
 _VERSIONS = ("fw", "fw.bundle_id", "fw.mgmt", "fw.version", "fw.psid")
@@ -20,17 +19,15 @@ _VERSIONS = ("fw", "fw.bundle_id", "fw.mgmt", "fw.version", "fw.psid")
 @parser("devlink")
 def parse_devlink(raw: str) -> Device:
     """Cards, one for all functions of a PCI device."""
-    body = document(raw, "devlink")
-    info = at(body, "info")
-    if not isinstance(info, Mapping):
-        raise ParseError("devlink: no device information in the output", field="devlink")
+    info = at(document(raw, "devlink"), "info")
+    expect("devlink", isinstance(info, Mapping), "no device information in the output")
     cards: dict[str, Nic] = {}
-    for handle, fields in list(info.items())[:1000]:
+    for handle, fields in list(mapping(info).items())[:1000]:
         bus, _slash, place = str(handle).partition("/")
         address = pci_address(place) if bus == "pci" else None
-        if address is None or not isinstance(fields, Mapping):
+        card = card_of(address)
+        if card is None or not isinstance(fields, Mapping):
             continue
-        card = address.rsplit(".", 1)[0]
         cards.setdefault(
             card,
             Nic(

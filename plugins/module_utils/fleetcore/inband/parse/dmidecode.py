@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import blocks, parser
+from ...document.outputs import blocks, expect, parser
 from ...document.values import clean_uuid, pci_address, positive, size_bytes, text
-from ...errors import ParseError
 from . import dmi
 from .dmi import Record
 
@@ -32,14 +31,15 @@ def parse_dmidecode(raw: str) -> Device:
 def parse_records(raw: str) -> list[Record]:
     """The structures that the device document knows, as records of :mod:`dmi`."""
     found = [(int(head[2]), int(head[1], 16) & 0xFFFF, lines) for head, lines in blocks(raw, _HANDLE)]
-    if not found and "SMBIOS" not in raw[:5000]:
-        raise ParseError("dmidecode: no structure in the output", field="dmidecode")
+    expect("dmidecode", found or "SMBIOS" in raw[:5000], "no structure in the output")
     return [Record(kind, handle, _values(kind, _fields(lines))) for kind, handle, lines in found if kind in dmi.KNOWN]
 
 
 def _values(kind: int, fields: Fields) -> dict[str, Any]:
-    convert = _CONVERTED.get(kind)
-    return {**fields, **(convert(fields) if convert else {})}
+    # The word before 3.0.
+    older = {"configured_memory_speed": fields.get("configured_clock_speed"), **fields}
+    converted = _CONVERTED.get(kind, {})
+    return {**fields, **{name: read(older.get(source)) for name, (source, read) in converted.items()}}
 
 
 def _fields(lines: list[str]) -> dict[str, Optional[str]]:
@@ -75,64 +75,41 @@ def _separate(lines: list[str]) -> Iterator[str]:
         yield from (indent + item for item in others)
 
 
-def _bios(fields: Fields) -> dict[str, Any]:
-    return {
-        "runtime_size_bytes": size_bytes(fields.get("runtime_size"), binary=True),
-        "rom_size_bytes": size_bytes(fields.get("rom_size"), binary=True),
-    }
+def _binary(value: Optional[str]) -> Optional[int]:
+    return size_bytes(value, binary=True)
 
 
-def _processor(fields: Fields) -> dict[str, Any]:
-    return {
-        "max_speed_hz": positive(fields.get("max_speed"), 1_000_000),
-        "current_speed_hz": positive(fields.get("current_speed"), 1_000_000),
-        "populated": (fields.get("status") or "").startswith("Populated"),
-        "cores": positive(fields.get("core_count")),
-        "threads": positive(fields.get("thread_count")),
-    }
+def _mega(value: Optional[str]) -> Optional[int]:
+    return positive(value, 1_000_000)
 
 
-def _slot(fields: Fields) -> dict[str, Any]:
-    return {
-        "in_use": fields.get("current_usage") == "In Use",
-        "bus_address": pci_address(fields.get("bus_address")),
-    }
+def _is(state: str) -> Callable[[Optional[str]], bool]:
+    return lambda value: value == state
 
 
-def _memory(fields: Fields) -> dict[str, Any]:
-    configured = fields.get("configured_memory_speed") or fields.get("configured_clock_speed")
-    return {
-        "size_bytes": size_bytes(fields.get("size"), binary=True),
-        "speed_hz": positive(fields.get("speed"), 1_000_000),
-        "configured_speed_hz": positive(configured, 1_000_000),
-        "rank": positive(fields.get("rank")),
-        "nonvolatile_bytes": size_bytes(fields.get("non_volatile_size"), binary=True),
-    }
-
-
-def _psu(fields: Fields) -> dict[str, Any]:
-    present, _comma, state = (fields.get("status") or "").partition(",")
-    return {
-        "max_power_watts": positive(fields.get("max_power_capacity")),
-        "present": present.strip() != "Not Present",
-        "status": text(state),
-    }
-
-
-def _onboard(fields: Fields) -> dict[str, Any]:
-    return {
-        "enabled": fields.get("status") == "Enabled",
-        "bus_address": pci_address(fields.get("bus_address")),
-    }
-
-
-# What is not text as it stands there.
-_CONVERTED: Mapping[int, Callable[[Fields], dict[str, Any]]] = {
-    0: _bios,
-    1: lambda fields: {"uuid": clean_uuid(fields.get("uuid"))},
-    4: _processor,
-    9: _slot,
-    17: _memory,
-    39: _psu,
-    41: _onboard,
+# What is not text as it stands there: the record's field, dmidecode's, and how it is read.
+_CONVERTED: Mapping[int, Mapping[str, tuple[str, Callable[[Optional[str]], Any]]]] = {
+    0: {"runtime_size_bytes": ("runtime_size", _binary), "rom_size_bytes": ("rom_size", _binary)},
+    1: {"uuid": ("uuid", clean_uuid)},
+    4: {
+        "max_speed_hz": ("max_speed", _mega),
+        "current_speed_hz": ("current_speed", _mega),
+        "populated": ("status", lambda status: (status or "").startswith("Populated")),
+        "cores": ("core_count", positive),
+        "threads": ("thread_count", positive),
+    },
+    9: {"in_use": ("current_usage", _is("In Use")), "bus_address": ("bus_address", pci_address)},
+    17: {
+        "size_bytes": ("size", _binary),
+        "speed_hz": ("speed", _mega),
+        "configured_speed_hz": ("configured_memory_speed", _mega),
+        "rank": ("rank", positive),
+        "nonvolatile_bytes": ("non_volatile_size", _binary),
+    },
+    39: {
+        "max_power_watts": ("max_power_capacity", positive),
+        "present": ("status", lambda status: (status or "").partition(",")[0].strip() != "Not Present"),
+        "status": ("status", lambda status: text((status or "").partition(",")[2])),
+    },
+    41: {"enabled": ("status", _is("Enabled")), "bus_address": ("bus_address", pci_address)},
 }

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ...document.values import text
+from ...document.parts import Drive
+from ...document.values import text, word
 
 # Beginnings of model numbers.
 _DRIVE_VENDORS: Mapping[str, tuple[str, ...]] = {
@@ -50,6 +51,18 @@ def device_name(name: Any) -> Optional[str]:
     return clean if clean.startswith("/") else f"/dev/{clean}"
 
 
+def kernel_vendor(value: Any) -> Optional[str]:
+    """The maker that the kernel names; None for what it says where a protocol knows no maker."""
+    vendor = word(value)
+    return None if vendor in ("ATA", "NVMe") or (vendor or "").startswith("0x") else vendor
+
+
+def gbps(value: Any) -> Optional[float]:
+    """The highest of the speeds in a tool's words: ``1.5, 3, 6 Gb/s``, ``Gen3 (6.0 Gbps)``."""
+    speeds = re.findall(r"\b\d{1,3}(?:\.\d{1,3})?\b", str(value or "")[:200])
+    return max(map(float, speeds), default=None) or None
+
+
 def is_virtual(*names: Optional[str]) -> bool:
     """Do vendor or model say that this is a RAID volume or a BMC's virtual medium, not a drive?"""
     return any(_VIRTUAL.search(name) for name in names if name)
@@ -82,3 +95,18 @@ def drive_vendor(model: Any) -> Optional[str]:
         if clean.startswith(prefix) and (prefix not in ("st", "ct") or clean[2:3].isdigit()):
             return vendor
     return next((vendor for prefix, vendor in prefixes if len(prefix) > 4 and prefix in clean), None)
+
+
+def drive(
+    model: Optional[str],
+    protocol: Optional[str],
+    rotating: Optional[bool] = None,
+    maker: Optional[str] = None,
+    **fields: Any,
+) -> Drive:
+    """A drive, with the vendor and type that follow from its model number and its protocol.
+
+    :param maker: what the tool calls the vendor, for models that say none.
+    """
+    kind = drive_type(protocol, rotating)
+    return Drive(vendor=drive_vendor(model) or maker, model=model, protocol=protocol, drive_type=kind, **fields)

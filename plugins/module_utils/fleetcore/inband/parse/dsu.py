@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from dataclasses import replace
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, parser
+from ...document.outputs import decoded, expect, parser
 from ...document.parts import Backplane, Bios, Bmc, Cpld, Firmware, FirmwareEntry
-from ...document.values import text, word
-from ...errors import ParseError
+from ...document.values import firmware, text
 
-_INSTALLED = re.compile(r"^\s*(\d{1,4})\.\s+([^,]{1,40}),\s*(.{1,300}?)\s*\(\s*Version\s*:\s*([^()]{0,100}?)\s*\)\s*$")
+_INSTALLED = re.compile(
+    r"^\s*(?P<row>\d{1,4})\.\s+(?P<kind>[^,]{1,40}),\s*(?P<name>.{1,300}?)"
+    r"\s*\(\s*Version\s*:\s*(?P<installed>[^()]{0,100}?)\s*\)\s*$"
+)
+_UPDATE = re.compile(
+    r"^\s*(?P<row>\d{1,4})\s+:\s+(?P<kind>[^:]{1,40}?)\s+:\s+(?P<name>.{1,300}?)"
+    r"\s+:\s+(?P<available>[^:]{1,100}?)\s+:\s+(?P<software>\S{1,200})\s*$"
+)
 _BACKPLANE = re.compile(r"^(?:SEP Firmware|.{0,40}Backplane.{0,40}), BayID: (\d{1,4})")
-_UPDATE = re.compile(r"^\s*(\d{1,4})\s+:\s+([^:]{1,40}?)\s+:\s+(.{1,300}?)\s+:\s+([^:]{1,100}?)\s+:\s+(\S{1,200})\s*$")
 
 
 @parser("dsu")
@@ -25,24 +30,8 @@ def parse_dsu_inventory(raw: str) -> Device:
 
     :raises ParseError: no row in the output.
     """
-    rows: list[FirmwareEntry] = []
-    for line in decoded(raw).splitlines()[:5000]:
-        if line.startswith("Exiting DSU"):
-            break
-        found = _INSTALLED.match(line[:600])
-        if found:
-            version = word(found[4])
-            rows.append(
-                FirmwareEntry(
-                    id=f"dsu{found[1]}",
-                    name=text(found[3]),
-                    vendor="Dell",
-                    firmware=Firmware(installed=version) if version else None,
-                    description=text(found[2]),
-                )
-            )
-    if not rows:
-        raise ParseError("dsu: no inventory in the output", field="dsu")
+    rows, _ended = _rows(raw, _INSTALLED, "dsu")
+    expect("dsu", rows, "no inventory in the output")
     return _named_parts(rows)
 
 
@@ -52,26 +41,30 @@ def parse_dsu_preview(raw: str) -> Device:
 
     :raises ParseError: not a preview.
     """
+    rows, ended = _rows(raw, _UPDATE, "dsu-update")
+    expect("dsu", rows or ended, "no preview in the output")
+    return _named_parts(rows)
+
+
+def _rows(raw: str, form: re.Pattern[str], prefix: str) -> tuple[list[FirmwareEntry], bool]:
+    """The rows, and whether the tool's last line follows them."""
     rows: list[FirmwareEntry] = []
-    ended = False
     for line in decoded(raw).splitlines()[:5000]:
-        found = _UPDATE.match(line[:900])
+        if line.startswith("Exiting DSU"):
+            return rows, True
+        found = form.match(line[:900])
         if found:
+            said = found.groupdict()
             rows.append(
                 FirmwareEntry(
-                    id=f"dsu-update{found[1]}",
-                    name=text(found[3]),
+                    id=f"{prefix}{said['row']}",
+                    name=text(said["name"]),
                     vendor="Dell",
-                    firmware=Firmware(available=word(found[4]), software_id=text(found[5])),
-                    description=text(found[2]),
+                    firmware=firmware(said.get("installed"), said.get("available"), said.get("software")),
+                    description=text(said["kind"]),
                 )
             )
-        if line.startswith("Exiting DSU"):
-            ended = True
-            break
-    if not rows and not ended:
-        raise ParseError("dsu: no preview in the output", field="dsu")
-    return _named_parts(rows)
+    return rows, False
 
 
 def with_updates(installed: Device, preview: Device) -> Device:
@@ -81,12 +74,12 @@ def with_updates(installed: Device, preview: Device) -> Device:
     rows = []
     for row in installed.firmware_inventory:
         update = newer.pop((row.name or "").lower(), None) if row.firmware else None
-        if update is not None and update.firmware is not None and row.firmware is not None:
-            version = dataclasses.replace(
-                row.firmware, available=update.firmware.available, software_id=update.firmware.software_id
-            )
-            row = dataclasses.replace(row, firmware=version)  # noqa: PLW2901
-        rows.append(row)
+        if row.firmware and update and update.firmware:
+            found = update.firmware
+            version = replace(row.firmware, available=found.available, software_id=found.software_id)
+            rows.append(replace(row, firmware=version))
+        else:
+            rows.append(row)
     return _named_parts([*rows, *newer.values()])
 
 
@@ -95,14 +88,13 @@ def _named_parts(rows: list[FirmwareEntry]) -> Device:
         return next((row.firmware for row in rows if (row.name or "").lower() == name and row.firmware), None)
 
     bios, bmc, cpld = version("bios"), version("idrac"), version("system cpld")
+    bays = [(row, _BACKPLANE.match(row.name or "")) for row in rows]
     return Device(
         firmware_inventory=tuple(rows),
         bios=Bios(firmware=bios) if bios else None,
         bmc=Bmc(vendor="Dell", model="iDRAC", firmware=bmc) if bmc else None,
         cplds=(Cpld(id="System CPLD", vendor="Dell", firmware=cpld),) if cpld else (),
         backplanes=tuple(
-            Backplane(id=f"BayID {bay[1]}", vendor="Dell", firmware=row.firmware)
-            for row, bay in ((row, _BACKPLANE.match(row.name or "")) for row in rows)
-            if bay
+            Backplane(id=f"BayID {bay[1]}", vendor="Dell", firmware=row.firmware) for row, bay in bays if bay
         ),
     )

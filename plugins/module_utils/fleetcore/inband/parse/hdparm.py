@@ -8,11 +8,10 @@ import re
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, pairs, parser, said
-from ...document.parts import Capability, Drive
+from ...document.outputs import decoded, expect, pairs, parser, said
+from ...document.parts import Capability
 from ...document.values import clean_serial, firmware, integer, positive, word, wwn
-from ...errors import ParseError
-from .drives import device_name, drive_vendor
+from .drives import device_name, drive
 
 _FEATURES = {
     "trim": "Data Set Management TRIM supported",
@@ -39,8 +38,7 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     values = pairs(lines)
     model = word(values.get("Model Number"))
     serial = clean_serial(values.get("Serial Number"))
-    if model is None and serial is None:
-        raise ParseError("hdparm: no identity of an ATA drive in the output", field="hdparm")
+    expect("hdparm", model or serial, "no identity of an ATA drive in the output")
     named = next((line.strip()[:-1] for line in lines[:10] if re.match(r"^/dev/\S{1,60}:\s*$", line)), name)
     minutes = re.search(r"(\d{1,6})min for SECURITY ERASE UNIT(?:\. (\d{1,6})min for ENHANCED)?", "\n".join(lines))
     rotation = values.get("Nominal Media Rotation Rate", "")
@@ -48,39 +46,33 @@ def parse_hdparm(raw: str, name: Optional[str] = None) -> Device:
     sectors = re.search(r"(\d{1,18})", values.get("LBA48  user addressable sectors") or values.get(_LBA28, ""))
     block = positive(values.get("Logical  Sector size")) or positive(values.get("Logical/Physical Sector size")) or 512
     usual, enhanced = minutes.groups() if minutes else (None, None)
-    return Device(
-        drives=(
-            Drive(
-                vendor=drive_vendor(model),
-                model=model,
-                serial=serial,
-                logical_name=device_name(named),
-                firmware=firmware(values.get("Firmware Revision")),
-                protocol="sata",
-                drive_type=("ssd" if "Solid State" in rotation else "hdd" if integer(rotation) else None),
-                wwn=wwn(values.get("Logical Unit WWN Device Identifier")),
-                form_factor=word(values.get("Form Factor")),
-                block_size_bytes=block,
-                capacity_bytes=positive(int(sectors[1]), block) if sectors else None,
-                capable_speed_gbps=_speed(lines),
-                capabilities=(*_features(lines), *_security(lines)),
-                metadata=said(secure_erase_minutes=usual, enhanced_secure_erase_minutes=enhanced),
-            ),
-        )
+    found = drive(
+        model,
+        "sata",
+        False if "Solid State" in rotation else True if integer(rotation) else None,
+        serial=serial,
+        logical_name=device_name(named),
+        firmware=firmware(values.get("Firmware Revision")),
+        wwn=wwn(values.get("Logical Unit WWN Device Identifier")),
+        form_factor=word(values.get("Form Factor")),
+        block_size_bytes=block,
+        capacity_bytes=positive(int(sectors[1]), block) if sectors else None,
+        capable_speed_gbps=_speed(lines),
+        capabilities=(*_features(lines), *_security(lines)),
+        metadata=said(secure_erase_minutes=usual, enhanced_secure_erase_minutes=enhanced),
     )
+    return Device(drives=(found,))
 
 
 def _features(lines: list[str]) -> list[Capability]:
     """Features of the list "Commands/features"; a star says that it is enabled."""
-    out = []
-    for name, words in _FEATURES.items():
-        for line in lines:
-            if words in line and (words != "SMART feature set" or line.strip(" *\t") == words):
-                out.append(
-                    Capability(name=name, description=line.strip(" *\t")[:200], enabled=line.strip().startswith("*"))
-                )
-                break
-    return out
+    found: dict[str, Capability] = {}
+    for line in lines:
+        bare = line.strip(" *\t")
+        for name, words in _FEATURES.items():
+            if words in line and (name != "smart" or bare == words):
+                found.setdefault(name, Capability(name, bare[:200], line.strip().startswith("*")))
+    return [found[name] for name in _FEATURES if name in found]
 
 
 def _security(lines: list[str]) -> list[Capability]:
@@ -101,7 +93,5 @@ def _security(lines: list[str]) -> list[Capability]:
 
 
 def _speed(lines: list[str]) -> Optional[float]:
-    found = [
-        float(item[1]) for item in (re.search(r"signaling speed \(([\d.]{1,6})Gb/s\)", line) for line in lines) if item
-    ]
-    return max(found) if found else None
+    found = re.findall(r"signaling speed \(([\d.]{1,6})Gb/s\)", "\n".join(lines))
+    return max(map(float, found), default=None)

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import blocks, decoded, pairs, parser
+from ...document.outputs import blocks, expect, keyed, pairs, parser
 from ...document.parts import Bmc, Nic
 from ...document.values import integer, word
-from ...errors import ParseError
 from ...ipmi.fru import Fru, device_of
 from ...ipmi.values import controller, lan_port
 
@@ -20,9 +19,7 @@ from ...ipmi.values import controller, lan_port
 @parser("ipmitool")
 def parse_ipmitool_mc(raw: str) -> Device:
     """``mc info``: firmware and maker of the BMC."""
-    values = pairs(decoded(raw).splitlines()[:300])
-    if "Firmware Revision" not in values:
-        raise ParseError("ipmitool: no firmware revision in the output of mc info", field="ipmitool")
+    values = keyed(raw, "ipmitool", "no firmware revision in the output of mc info", "Firmware Revision")
     return Device(
         bmc=controller(
             device=integer(values.get("Device ID")),
@@ -45,9 +42,7 @@ def _named(values: Mapping[str, str], name: str) -> Optional[str]:
 @parser("ipmitool")
 def parse_ipmitool_lan(raw: str) -> Device:
     """``lan print``: address and MAC of the BMC. Communities and ciphers are left where they are."""
-    values = pairs(decoded(raw).splitlines()[:300])
-    if "MAC Address" not in values and "IP Address" not in values:
-        raise ParseError("ipmitool: no address in the output of lan print", field="ipmitool")
+    values = keyed(raw, "ipmitool", "no address in the output of lan print", "MAC Address", "IP Address")
     details = {
         "source": values.get("IP Address Source"),
         "netmask": values.get("Subnet Mask"),
@@ -89,6 +84,5 @@ def parse_ipmitool_fru(raw: str) -> Device:
         )
         # A description without a number is that of the machine when it is the first.
         found.setdefault(int(head[2]) if head[2] else 0 if not found else -seen, (head[1].strip(), fru))
-    if not seen:
-        raise ParseError("ipmitool: no FRU in the output", field="ipmitool")
+    expect("ipmitool", seen, "no FRU in the output")
     return device_of((number, name, fru) for number, (name, fru) in found.items())

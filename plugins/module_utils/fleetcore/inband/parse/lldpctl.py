@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import document, mapping, parser
+from ...document.outputs import first, json_object, mapping, parser
 from ...document.parts import Nic, NicPort
 from ...document.values import MAX_ITEMS, items, text
-from ...errors import ParseError
 
 
 @parser("lldpctl")
@@ -22,9 +21,7 @@ def parse_lldpctl(raw: str) -> Device:
     An interface with several neighbours keeps the first that speaks LLDP (others: CDP, EDP, ...), else the first. Of
     several VLANs it is the one of untagged frames. No neighbours is a fine answer.
     """
-    body = document(raw, "lldpctl")
-    if not isinstance(body, Mapping) or "lldp" not in body:
-        raise ParseError("lldpctl: no LLDP in the output", field="lldpctl")
+    body = json_object(raw, "lldpctl", "no LLDP in the output", "lldp")
     ports: dict[str, NicPort] = {}
     # LLDP before other protocols; within them in the tool's order.
     for name, fields in sorted(
@@ -41,29 +38,20 @@ def _interfaces(lldp: Any) -> list[tuple[str, Mapping[str, Any]]]:
     out: list[tuple[str, Mapping[str, Any]]] = []
     for level in items(lldp):
         for entry in items(level.get("interface")):
-            if "name" in entry:
-                name = text(entry.get("name"))
-                if name:
-                    out.append((name, entry))
-                continue
-            out += [
-                (str(key)[:64], value) for key, value in list(entry.items())[:MAX_ITEMS] if isinstance(value, Mapping)
-            ]
+            named = {text(entry["name"]): entry} if "name" in entry else entry
+            found = list(named.items())[:MAX_ITEMS]
+            out += [(str(key)[:64], value) for key, value in found if key and isinstance(value, Mapping)]
     return out
-
-
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and value else value
 
 
 def _value(field: Any) -> Optional[str]:
     """A field as text: plain, ``{"value": ...}``, or the first of a list of these."""
-    found = _first(field)
+    found = first(field)
     return text(found.get("value")) if isinstance(found, Mapping) else text(found)
 
 
 def _neighbor(fields: Mapping[str, Any]) -> dict[str, str]:
-    chassis, port = mapping(_first(fields.get("chassis"))), mapping(_first(fields.get("port")))
+    chassis, port = mapping(first(fields.get("chassis"))), mapping(first(fields.get("port")))
     name = _value(chassis.get("name"))
     if chassis and "id" not in chassis and "name" not in chassis:  # json: keyed by the system's name
         key, inner = next(iter(chassis.items()))

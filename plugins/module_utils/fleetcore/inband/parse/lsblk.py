@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import document, parser
+from ...document.outputs import expect, json_object, parser
 from ...document.parts import Drive
 from ...document.values import clean_serial, firmware, items, positive, size_bytes, text, word, wwn
-from ...errors import ParseError
-from .drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
+from .drives import device_name, drive, is_virtual, kernel_vendor, protocol_of
 
 _WWN = re.compile(r"^3?(5[0-9a-f]{15})$")
 _NO_DRIVE = re.compile(r"^/dev/(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mapper)")
@@ -22,9 +21,8 @@ _NO_DRIVE = re.compile(r"^/dev/(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd|mapper)"
 @parser("lsblk")
 def parse_lsblk(raw: str) -> Device:
     """Disks; neither partitions, RAID and device mapper volumes, nor loop devices and removable media."""
-    body = document(raw, "lsblk")
-    if not isinstance(body, Mapping) or not isinstance(body.get("blockdevices"), list):
-        raise ParseError("lsblk: no list of block devices", field="lsblk")
+    body = json_object(raw, "lsblk", "no list of block devices")
+    expect("lsblk", isinstance(body.get("blockdevices"), list), "no list of block devices")
     found = [_drive(row) for row in items(body.get("blockdevices"))]
     return Device(drives=tuple(item for item in found if item is not None))
 
@@ -32,8 +30,7 @@ def parse_lsblk(raw: str) -> Device:
 def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
     # KNAME tells namespaces apart where NAME repeats itself.
     name = device_name(text(row.get("kname")) or text(row.get("name")))
-    vendor, model = word(row.get("vendor")), word(row.get("model"))
-    vendor = None if vendor in ("ATA", "NVMe") or (vendor or "").startswith("0x") else vendor
+    vendor, model = kernel_vendor(row.get("vendor")), word(row.get("model"))
     if (
         name is None
         or _NO_DRIVE.match(name)
@@ -50,17 +47,16 @@ def _drive(row: Mapping[str, Any]) -> Optional[Drive]:
     if protocol == "usb" or (model is None and serial is None and named is None and tran is None and protocol is None):
         return None
     rotating = {"1": True, "true": True, "0": False, "false": False}.get(str(row.get("rota")).lower())
-    size = row.get("size")
-    return Drive(
-        vendor=drive_vendor(model) or vendor,
-        model=model,
+    return drive(
+        model,
+        protocol,
+        rotating,
+        vendor,
         serial=serial,
         logical_name=name,
         firmware=firmware(row.get("rev")),
-        protocol=protocol,
-        drive_type=drive_type(protocol, rotating),
         wwn=wwn(row.get("wwn")) or (named[1] if named else None),
-        capacity_bytes=_size(size),
+        capacity_bytes=_size(row.get("size")),
         block_size_bytes=positive(row.get("log-sec")),
     )
 

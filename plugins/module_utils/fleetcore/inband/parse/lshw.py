@@ -7,22 +7,19 @@ It is longer than other files: one function for each class of nodes.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, mapping, nic_firmware, parser, said
+from ...document.outputs import at, document, expect, first, mapping, nic_firmware, one_port, parser, said
 from ...document.parts import (
     Bios,
     Capability,
     Cpu,
-    Drive,
     Gpu,
     Mainboard,
     Memory,
-    Nic,
     NicPort,
     PowerSupply,
     StorageController,
@@ -39,8 +36,7 @@ from ...document.values import (
     word,
     wwn,
 )
-from ...errors import ParseError
-from .drives import device_name, drive_vendor, is_virtual, protocol_of
+from .drives import device_name, drive, is_virtual, protocol_of
 
 _IDS = re.compile(r"\s*\[(?:([0-9A-Fa-f]{4}):)?([0-9A-Fa-f]{4})\]\s*$")
 _DISK_NAME = re.compile(r"^/dev/(sd|hd|vd|xvd|nvme\d|mmcblk|dasd)")
@@ -54,29 +50,24 @@ def parse_lshw(raw: str) -> Device:
     :raises ParseError: no tree in it.
     """
     nodes = _nodes(document(raw, "lshw"))
-    if not nodes or not any(node.get("class") for node, _parents in nodes):
-        raise ParseError("lshw: no hardware tree in the output", field="lshw")
-    pieces: dict[str, list[Any]] = {}
-    device = Device()
+    expect("lshw", any(node.get("class") for node, _parents in nodes), "no hardware tree in the output")
+    parts: dict[str, Any] = {}
     for node, parents in nodes:
         kind = text(node.get("class"))
         if not parents and kind == "system":
-            device = _system(node)
+            parts.update(_system(node))
         elif text(node.get("id")) == "core":
             board = _mainboard(node)
-            device = dataclasses.replace(device, mainboard=board if board.model or board.serial else None)
+            parts["mainboard"] = board if board.model or board.serial else None
         elif text(node.get("id")) == "firmware":
-            device = dataclasses.replace(device, bios=_bios(node))
+            parts["bios"] = _bios(node)
         else:
             make = _KINDS.get(kind or "")
             found = make(node, parents) if make else None
             if found is not None:
-                pieces.setdefault(found[0], []).append(found[1])
+                parts[found[0]] = (*parts.get(found[0], ()), found[1])
     slots = sum(1 for node, _parents in nodes if node.get("class") == "memory" and _is_bank(node))
-    if slots:
-        device = dataclasses.replace(device, metadata={"memory_slots": str(slots)})
-    parts: dict[str, Any] = {name: tuple(found) for name, found in pieces.items()}
-    return dataclasses.replace(device, **parts)
+    return Device(**parts, metadata=said(memory_slots=slots or None))
 
 
 def _nodes(tree: Any) -> list[tuple[Node, tuple[Node, ...]]]:
@@ -125,7 +116,12 @@ def _common(node: Node) -> dict[str, Any]:
         "description": word(node.get("description")),
         "pci_vendor_id": vendor_id,
         "pci_product_id": product_id,
+        "metadata": said(driver=word(at(node, "configuration", "driver"))),
     }
+
+
+def _at(node: Node, address: str) -> dict[str, Any]:
+    return {**_common(node), "id": address, "bus_info": address}
 
 
 def _capabilities(node: Node) -> tuple[Capability, ...]:
@@ -142,37 +138,31 @@ def _capabilities(node: Node) -> tuple[Capability, ...]:
 
 
 def _first_name(node: Node) -> Optional[str]:
-    names = node.get("logicalname")
-    return text(names[0] if isinstance(names, list) and names else names)
+    return text(first(node.get("logicalname")))
 
 
-def _driver(node: Node) -> Optional[str]:
-    return word(at(node, "configuration", "driver"))
+def _made(node: Node, product: Optional[str]) -> dict[str, Any]:
+    serial = clean_serial(node.get("serial"))
+    return {"vendor": _vendor(node), "model": product, "product_name": product, "serial": serial}
 
 
-def _system(node: Node) -> Device:
-    product = _product(node)[0] or ""
-    sku = text(at(node, "configuration", "sku"))
+def _system(node: Node) -> dict[str, Any]:
+    product, sku = _product(node)[0] or "", text(at(node, "configuration", "sku"))
+    kind = word(node.get("description"))
     # lshw writes the SKU behind it.
     bare = product[: -len(f"({sku})")] if sku and product.endswith(f"({sku})") else product
-    return Device(
-        vendor=_vendor(node),
-        model=word(bare),
-        product_name=word(bare),
-        serial=clean_serial(node.get("serial")),
-        uuid=clean_uuid(at(node, "configuration", "uuid")),
-        sku=clean_serial(at(node, "configuration", "sku")),
-        hardware_type=kind if (kind := word(node.get("description"))) not in ("Computer", "System") else None,
-    )
+    return {
+        **_made(node, word(bare)),
+        "uuid": clean_uuid(at(node, "configuration", "uuid")),
+        "sku": clean_serial(sku),
+        "hardware_type": kind if kind not in ("Computer", "System") else None,
+    }
 
 
 def _mainboard(node: Node) -> Mainboard:
     return Mainboard(
-        vendor=_vendor(node),
-        model=_product(node)[0],
-        product_name=_product(node)[0],
+        **_made(node, _product(node)[0]),
         description=word(node.get("description")),
-        serial=clean_serial(node.get("serial")),
         physid=text(node.get("physid")),
         metadata=said(version=clean_serial(node.get("version"))),
     )
@@ -264,10 +254,11 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
     name = _first_name(node)
     link = word(at(node, "configuration", "link"))
     fast = word(at(node, "configuration", "speed"))
+    common = _at(node, address)
+    # The speed that the port is made for is known without a link, too.
+    fastest = said(max_speed_bits=positive(node.get("capacity")))
     port = NicPort(
-        **_common(node),
-        id=address,
-        bus_info=address,
+        **{**common, "metadata": {**common["metadata"], **fastest}},
         physid=text(node.get("physid")),
         logical_name=name,
         macaddress=clean_mac(text(node.get("serial"))),
@@ -275,18 +266,8 @@ def _nic(node: Node, parents: tuple[Node, ...]) -> Found:
         link_status={"yes": "up", "no": "down"}.get(link or ""),
         auto_neg={"on": True, "off": False}.get(text(at(node, "configuration", "autonegotiation")) or ""),
         firmware=nic_firmware(at(node, "configuration", "firmware")),
-        # The speed that the port is made for is known without a link, too.
-        metadata=said(driver=_driver(node), max_speed_bits=positive(node.get("capacity"))),
     )
-    card = address.rsplit(".", 1)[0]
-    return "nics", Nic(
-        **_common(node),
-        id=card,
-        bus_info=card,
-        nic_ports=(port,),
-        metadata=said(driver=_driver(node)),
-        capabilities=_capabilities(node),
-    )
+    return "nics", one_port(port, **_common(node), capabilities=_capabilities(node))
 
 
 def _speed(fast: Optional[str]) -> Optional[int]:
@@ -297,14 +278,9 @@ def _speed(fast: Optional[str]) -> Optional[int]:
 
 # How lshw's names and descriptions of storage controllers begin, and what they speak to their drives.
 _PROTOCOLS = {
-    "sata": "SATA",
-    "sas": "SAS",
-    "raid": "RAID",
-    "scsi": "SCSI",
-    "ide": "IDE",
+    **{name.lower(): name for name in ("SATA", "SAS", "RAID", "SCSI", "IDE", "NVMe")},
     "serial attached scsi": "SAS",
     "non-volatile memory": "NVMe",
-    "nvme": "NVMe",
 }
 
 
@@ -321,24 +297,18 @@ def _storage(node: Node, _parents: tuple[Node, ...]) -> Found:
     if (protocol == "NVMe" or (name or "").startswith("/dev/nvme")) and not is_virtual(_product(node)[0]):
         # Older versions know nothing of the drive but the chip that is its controller.
         model = _product(node)[0] if name else None
-        return "drives", Drive(
-            vendor=drive_vendor(model) or _vendor(node),
-            model=model,
+        return "drives", drive(
+            model,
+            "nvme",
+            maker=_vendor(node),
             description=word(node.get("description")),
             serial=clean_serial(node.get("serial")),
             logical_name=name,
             firmware=firmware(node.get("version")) if name else None,
             bus_info=address,
-            protocol="nvme",
-            drive_type="nvme",
         )
     return "storage_controller", StorageController(
-        **_common(node),
-        id=address,
-        bus_info=address,
-        physid=text(node.get("physid")),
-        supported_device_protocol=protocol,
-        metadata=said(driver=_driver(node)),
+        **_at(node, address), physid=text(node.get("physid")), supported_device_protocol=protocol
     )
 
 
@@ -351,18 +321,18 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         return None
     if any(_is_usb(item) for item in (node, *parents)):
         return None
-    controller = next(
-        (found for found in (pci_address(item.get("businfo")) for item in reversed(parents)) if found), None
-    )
+    controllers = [found for found in (pci_address(item.get("businfo")) for item in reversed(parents)) if found]
     product = _product(node)[0]
     nvme = name.startswith("/dev/nvme")
     if is_virtual(_vendor(node), product) or (nvme and parents and is_virtual(_product(parents[-1])[0])):
         return None
     maker = _vendor(node)
     ata = maker == "ATA"  # what the kernel says in place of a maker that ATA does not know
-    return "drives", Drive(
-        vendor=drive_vendor(product) or (None if ata else maker),
-        model=product,
+    return "drives", drive(
+        product,
+        "nvme" if nvme else "sata" if ata else protocol_of(text(node.get("description"))),
+        _rotating(node, product),
+        None if ata else maker,
         description=word(node.get("description")),
         serial=clean_serial(node.get("serial")) if not nvme else None,
         logical_name=name,
@@ -370,10 +340,8 @@ def _disk(node: Node, parents: tuple[Node, ...]) -> Found:
         capacity_bytes=positive(node.get("size")),
         block_size_bytes=positive(at(node, "configuration", "logicalsectorsize")),
         wwn=wwn(at(node, "configuration", "wwid")),
-        storage_controller=None if nvme else controller,
+        storage_controller=None if nvme else next(iter(controllers), None),
         bus_info=None if nvme else word(bus),
-        protocol="nvme" if nvme else "sata" if ata else protocol_of(text(node.get("description"))),
-        drive_type="nvme" if nvme else _drive_type(node, product),
     )
 
 
@@ -381,18 +349,16 @@ def _is_usb(node: Node) -> bool:
     return _text(node, "businfo").startswith("usb") or at(node, "configuration", "driver") == "usb-storage"
 
 
-def _drive_type(node: Node, product: Optional[str]) -> Optional[str]:
-    """``hdd`` where lshw knows a rotation speed, ``ssd`` where the model number says so: lshw does not."""
+def _rotating(node: Node, product: Optional[str]) -> Optional[bool]:
+    """Yes where lshw knows a rotation speed, no where the model number says so: lshw does not."""
     if any(re.match(r"^\d{4,5}rpm$", str(key)) for key in list(mapping(node.get("capabilities")))[:100]):
-        return "hdd"
-    return "ssd" if re.search(r"\bSSD", product or "") else None
+        return True
+    return False if re.search(r"\bSSD", product or "") else None
 
 
 def _display(node: Node, _parents: tuple[Node, ...]) -> Found:
     address = pci_address(node.get("businfo"))
-    if address is None:
-        return None
-    return "gpus", Gpu(**_common(node), id=address, bus_info=address, metadata=said(driver=_driver(node)))
+    return ("gpus", Gpu(**_at(node, address))) if address else None
 
 
 def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
@@ -408,18 +374,15 @@ def _generic(node: Node, parents: tuple[Node, ...]) -> Found:
 
 def _power(node: Node, _parents: tuple[Node, ...]) -> Found:
     """Batteries are of this class, too."""
-    description, part = word(node.get("description")), clean_serial(node.get("product"))
-    serial = clean_serial(node.get("serial"))
-    if not _text(node, "id").startswith("power") or not (serial or part):
+    part = clean_serial(node.get("product"))
+    made = {**_made(node, part), "product_name": word(node.get("description"))}
+    if not _text(node, "id").startswith("power") or not (made["serial"] or part):
         return None
     return "power_supplies", PowerSupply(
+        **made,
         id=text(node.get("physid")),
-        vendor=_vendor(node),
-        model=part,
         part_number=part,
-        description=description,
-        product_name=description,
-        serial=serial,
+        description=made["product_name"],
         firmware=firmware(node.get("version")),
         power_capacity_watts=positive(node.get("capacity")),
     )

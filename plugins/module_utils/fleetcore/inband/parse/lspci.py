@@ -8,10 +8,9 @@ import re
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, parser, said
+from ...document.outputs import decoded, expect, pairs, parser, said
 from ...document.parts import PcieDevice
-from ...document.values import pci_address, word
-from ...errors import ParseError
+from ...document.values import MAX_ITEMS, pci_address, word
 
 _NUMBERED = re.compile(r"^(.{0,300}?)\s*\[([0-9a-fA-F]{4})\]$")
 
@@ -22,20 +21,11 @@ def parse_lspci(raw: str) -> Device:
 
     :raises ParseError: no device in the output.
     """
-    found = []
-    fields: dict[str, str] = {}
-    for line in [*decoded(raw).splitlines()[:200_000], ""]:
-        key, colon, value = line.partition(":\t")
-        if colon:
-            fields.setdefault(key.strip(), value.strip())
-        elif not line.strip() and fields:
-            device = _device(fields)
-            if device is not None:
-                found.append(device)
-            fields = {}
-    if not found:
-        raise ParseError("lspci: no device in the output", field="lspci")
-    return Device(pcie_devices=tuple(found))
+    records = re.split(r"\n[ \t\r]*(?=\n|$)", decoded(raw))[:MAX_ITEMS]
+    found = [_device(pairs(record.splitlines(), ":\t")) for record in records]
+    devices = tuple(item for item in found if item is not None)
+    expect("lspci", devices, "no device in the output")
+    return Device(pcie_devices=devices)
 
 
 def _device(fields: dict[str, str]) -> Optional[PcieDevice]:

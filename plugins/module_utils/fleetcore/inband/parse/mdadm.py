@@ -7,10 +7,9 @@ from __future__ import annotations
 import re
 
 from ...document.model import Device
-from ...document.outputs import blocks, health, pairs, parser
+from ...document.outputs import blocks, expect, health, pairs, parser
 from ...document.parts import Volume
 from ...document.values import integer, word
-from ...errors import ParseError
 
 # Number, major, minor, slot, state (containers of firmware RAID have none), device.
 _MEMBER = re.compile(r"^\s+(?:\d+|-)\s+\d+\s+\d+\s+(?:\d+|-)\s+(?:\S.*\s)?(/dev/\S{1,80})\s*$")
@@ -40,6 +39,5 @@ def parse_mdadm(raw: str) -> Device:
                 metadata={"kind": "mdadm"},
             )
         )
-    if not found:
-        raise ParseError("mdadm: no array in the output", field="mdadm")
+    expect("mdadm", found, "no array in the output")
     return Device(volumes=tuple(found))

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 from ...document.model import Device
-from ...document.outputs import blocks, health, pairs, parser
+from ...document.outputs import blocks, expect, health, pairs, parser
 from ...document.parts import Drive
-from ...document.values import clean_serial, firmware, size_bytes, speed_gbps, word
-from ...errors import ParseError
-from .drives import device_name
+from ...document.values import clean_serial, firmware, size_bytes, word
+from .drives import device_name, gbps
 
 
 @parser("msecli")
@@ -30,16 +29,10 @@ def parse_msecli(raw: str) -> Device:
                 firmware=firmware(values.get("FW-Rev")),
                 protocol="nvme" if "nvme" in head[1] else "sata" if "Sata Link Speed" in values else None,
                 capacity_bytes=size_bytes(values.get("Total Size"), binary=False),
-                negotiated_speed_gbps=_gbps(values.get("Sata Link Speed")),
-                capable_speed_gbps=_gbps(values.get("Sata Link Max Speed")),
+                negotiated_speed_gbps=gbps(values.get("Sata Link Speed")),
+                capable_speed_gbps=gbps(values.get("Sata Link Max Speed")),
                 status=health(values.get("Drive Status")),
             )
         )
-    if not found and "CMD_STATUS" not in raw:
-        raise ParseError("msecli: no drives in the output", field="msecli")
+    expect("msecli", found or "CMD_STATUS" in raw, "no drives in the output")
     return Device(drives=tuple(found))
-
-
-def _gbps(value: object) -> float | None:
-    """``Gen3 (6.0 Gbps)``."""
-    return speed_gbps(str(value).partition("(")[2])

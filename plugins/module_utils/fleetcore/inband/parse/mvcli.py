@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator
 
 from ...document.model import Device
-from ...document.outputs import blocks, health, pairs, parser, said
-from ...document.parts import Drive, StorageController, Volume
+from ...document.outputs import blocks, expect, health, pairs, parser, said
+from ...document.parts import StorageController, Volume
 from ...document.values import clean_serial, firmware, integer, positive, size_bytes, word
-from ...errors import ParseError
-from .drives import drive_vendor, protocol_of
+from .drives import drive, gbps, protocol_of
 
 
 def _objects(raw: str, starts: str, first: str) -> Iterator[dict[str, str]]:
@@ -50,43 +49,32 @@ def parse_mvcli_hba(raw: str) -> Device:
                 ),
             )
         )
-    if not found:
-        raise ParseError("mvcli: no adapter in the output", field="mvcli")
+    expect("mvcli", found, "no adapter in the output")
     return Device(storage_controller=tuple(found))
 
 
 @parser("mvcli")
 def parse_mvcli_pd(raw: str) -> Device:
     """Drives behind the adapters."""
-    found = []
-    for values in _objects(raw, r"^Adapter:\s*(\S{1,20})\s*$", "adapter"):
-        model = word(values.get("model"))
-        protocol = protocol_of(values.get("Type"))
-        found.append(
-            Drive(
-                id=f"mv{values['adapter']}/{values.get('PD ID', '')[:20]}",
-                slot=word(values.get("Linked at")),
-                vendor=drive_vendor(model),
-                model=model,
-                serial=clean_serial(values.get("Serial")),
-                firmware=firmware(values.get("Firmware version")),
-                protocol=protocol,
-                drive_type="ssd" if values.get("SSD Type", "").startswith("SSD") else None,
-                capacity_bytes=size_bytes(values.get("Size"), binary=True),
-                storage_controller=f"mv{values['adapter']}",
-                storage_controller_drive_id=integer(values.get("PD ID")),
-                negotiated_speed_gbps=_gbps(values.get("Current speed")),
-                capable_speed_gbps=_gbps(values.get("supported speed")),
-            )
+    found = [
+        drive(
+            word(values.get("model")),
+            protocol_of(values.get("Type")),
+            False if values.get("SSD Type", "").startswith("SSD") else None,
+            id=f"mv{values['adapter']}/{values.get('PD ID', '')[:20]}",
+            slot=word(values.get("Linked at")),
+            serial=clean_serial(values.get("Serial")),
+            firmware=firmware(values.get("Firmware version")),
+            capacity_bytes=size_bytes(values.get("Size"), binary=True),
+            storage_controller=f"mv{values['adapter']}",
+            storage_controller_drive_id=integer(values.get("PD ID")),
+            negotiated_speed_gbps=gbps(values.get("Current speed")),
+            capable_speed_gbps=gbps(values.get("supported speed")),
         )
-    if not found and "Physical Disk" not in raw:
-        raise ParseError("mvcli: no physical disks in the output", field="mvcli")
+        for values in _objects(raw, r"^Adapter:\s*(\S{1,20})\s*$", "adapter")
+    ]
+    expect("mvcli", found or "Physical Disk" in raw, "no physical disks in the output")
     return Device(drives=tuple(found))
-
-
-def _gbps(value: object) -> float | None:
-    speeds = [float(item) for item in re.findall(r"\b\d{1,3}(?:\.\d{1,3})?\b", str(value or "")[:200])]
-    return max(speeds) if speeds else None
 
 
 @parser("mvcli")
@@ -104,6 +92,5 @@ def parse_mvcli_vd(raw: str) -> Device:
         )
         for values in _objects(raw, r"^id:\s*(\S{1,20})\s*$", "id")
     ]
-    if not found and "Virtual Disk" not in raw:
-        raise ParseError("mvcli: no virtual disks in the output", field="mvcli")
+    expect("mvcli", found or "Virtual Disk" in raw, "no virtual disks in the output")
     return Device(volumes=tuple(found))

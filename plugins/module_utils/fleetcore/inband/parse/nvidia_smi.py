@@ -8,10 +8,9 @@ import xml.etree.ElementTree as ET
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import parser, said, xml
+from ...document.outputs import expect, parser, said, xml
 from ...document.parts import Firmware, Gpu, Status
 from ...document.values import MAX_ITEMS, clean_serial, number, pci_address, pci_id, size_bytes, text, word
-from ...errors import ParseError
 
 # Counters of memory errors and signs of memory that is given up, as generations of GPUs name them.
 _UNCORRECTABLE = (
@@ -36,8 +35,7 @@ def parse_nvidia_smi(raw: str) -> Device:
     :raises ParseError: not the XML of ``nvidia-smi -q -x``.
     """
     root = xml(raw, "nvidia-smi")
-    if root.tag != "nvidia_smi_log":
-        raise ParseError("nvidia-smi: not its log", field="nvidia-smi")
+    expect("nvidia-smi", root.tag == "nvidia_smi_log", "not its log")
     driver = word(root.findtext("driver_version"))
     return Device(gpus=tuple(_gpu(item, driver) for item in root.findall("gpu")[:MAX_ITEMS]))
 

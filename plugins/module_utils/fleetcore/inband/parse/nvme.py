@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, parser
+from ...document.outputs import expect, json_object, mapping, parser
 from ...document.parts import Capability, Drive
-from ...document.values import clean_serial, firmware, integer, items, number, pci_address, pci_id, positive, text, word
-from ...errors import ParseError
-from .drives import device_name, drive_vendor
-from .smartctl import NVME_WARNINGS
+from ...document.values import clean_serial, firmware, integer, items, pci_address, pci_id, positive, text, word
+from .drives import device_name, drive
+from .smart import nvme_errors, nvme_hours, nvme_life, nvme_warning
 
 
 @parser("nvme")
@@ -22,16 +21,14 @@ def parse_nvme_list(raw: str) -> Device:
 
     Controllers that are reached over a network are left out: their drives are in another machine.
     """
-    body = document(raw, "nvme")
-    if not isinstance(body, Mapping) or "Devices" not in body:
-        raise ParseError("nvme: not a list of devices", field="nvme")
+    body = json_object(raw, "nvme", "not a list of devices", "Devices")
     drives: dict[str, Drive] = {}
     for row in items(body.get("Devices")):
         nested = [found for system in items(row.get("Subsystems")) or [row] for found in _controllers(system)]
         for item in nested or [row]:
-            drive = _listed(item) if item.get("Transport") in (None, "pcie") else None
-            if drive is not None and drive.logical_name:
-                drives.setdefault(drive.logical_name, drive)
+            found = _listed(item) if item.get("Transport") in (None, "pcie") else None
+            if found is not None and found.logical_name:
+                drives.setdefault(found.logical_name, found)
     return Device(drives=tuple(drives.values()))
 
 
@@ -52,24 +49,29 @@ def _listed(row: Mapping[str, Any]) -> Optional[Drive]:
     if name is None or (model is None and serial is None):
         return None
     spaces = items(row.get("Namespaces")) or [row]
-    return Drive(
-        vendor=drive_vendor(model),
-        model=model,
+    return drive(
+        model,
+        "nvme",
         serial=serial,
         logical_name=device_name(name),
         bus_info=pci_address(text(row.get("Address"))),
         firmware=firmware(row.get("Firmware")),
-        protocol="nvme",
-        drive_type="nvme",
         capacity_bytes=positive(sum(positive(item.get("PhysicalSize")) or 0 for item in spaces)),
         block_size_bytes=positive(spaces[0].get("SectorSize")),
     )
 
 
-# NVM Express base specification, Identify Controller.
-_FORMAT, _FIRMWARE, _NAMESPACES = 1 << 1, 1 << 2, 1 << 3  # OACS
-_CRYPTO_ERASE = 1 << 2  # FNA
-_SANITIZE = {"sanitize_crypto_erase": 1 << 0, "sanitize_block_erase": 1 << 1, "sanitize_overwrite": 1 << 2}  # SANICAP
+# NVM Express base specification, Identify Controller: a field, and the bits of it that must all be set.
+_FORMAT = ("oacs", 1 << 1)
+_CAPABILITIES: Mapping[str, tuple[tuple[str, int], ...]] = {
+    "format": (_FORMAT,),
+    "format_crypto_erase": (_FORMAT, ("fna", 1 << 2)),
+    "namespace_management": (("oacs", 1 << 3),),
+    "firmware_download": (("oacs", 1 << 2),),
+    "sanitize_crypto_erase": (("sanicap", 1 << 0),),
+    "sanitize_block_erase": (("sanicap", 1 << 1),),
+    "sanitize_overwrite": (("sanicap", 1 << 2),),
+}
 
 
 @parser("nvme")
@@ -78,58 +80,38 @@ def parse_nvme_id_ctrl(raw: str, name: Optional[str] = None) -> Device:
 
     :param name: the device that was asked (``/dev/nvme0``): the output does not say it.
     """
-    body = document(raw, "nvme")
-    if not isinstance(body, Mapping) or not ("sn" in body or "mn" in body):
-        raise ParseError("nvme: not Identify Controller", field="nvme")
-    model = word(body.get("mn"))
-    commands, sanitize = integer(body.get("oacs")) or 0, integer(body.get("sanicap")) or 0
-    flags = integer(body.get("fna")) or 0
-    return Device(
-        drives=(
-            Drive(
-                vendor=drive_vendor(model),
-                model=model,
-                serial=clean_serial(body.get("sn")),
-                logical_name=device_name(name),
-                firmware=firmware(body.get("fr")),
-                pci_vendor_id=pci_id(integer(body.get("vid"))),
-                protocol="nvme",
-                drive_type="nvme",
-                capacity_bytes=positive(body.get("tnvmcap")),
-                capabilities=(
-                    Capability(name="format", enabled=bool(commands & _FORMAT)),
-                    Capability(name="format_crypto_erase", enabled=bool(commands & _FORMAT and flags & _CRYPTO_ERASE)),
-                    Capability(name="namespace_management", enabled=bool(commands & _NAMESPACES)),
-                    Capability(name="firmware_download", enabled=bool(commands & _FIRMWARE)),
-                    *(Capability(name=key, enabled=bool(sanitize & bit)) for key, bit in _SANITIZE.items()),
-                ),
-            ),
-        )
+    body = json_object(raw, "nvme", "not Identify Controller", "sn", "mn")
+
+    def able(bits: tuple[tuple[str, int], ...]) -> bool:
+        return all((integer(body.get(field)) or 0) & bit for field, bit in bits)
+
+    found = drive(
+        word(body.get("mn")),
+        "nvme",
+        serial=clean_serial(body.get("sn")),
+        logical_name=device_name(name),
+        firmware=firmware(body.get("fr")),
+        pci_vendor_id=pci_id(integer(body.get("vid"))),
+        capacity_bytes=positive(body.get("tnvmcap")),
+        capabilities=tuple(Capability(name=key, enabled=able(bits)) for key, bits in _CAPABILITIES.items()),
     )
+    return Device(drives=(found,))
 
 
 @parser("nvme")
 def parse_nvme_smart_log(raw: str, name: Optional[str] = None) -> Device:
     """Health of the drive ``name``; the log does not name the drive."""
-    body = document(raw, "nvme")
-    warning = integer(at(body, "critical_warning", "value"))
-    if warning is None:
-        warning = integer(at(body, "critical_warning"))
-    if not isinstance(body, Mapping) or warning is None or warning < 0:
-        raise ParseError("nvme: not a SMART log", field="nvme")
-    errors = [words for bit, words in NVME_WARNINGS.items() if warning & 1 << bit]
-    media = positive(body.get("media_errors"))
-    used = number(body.get("percent_used") if "percent_used" in body else body.get("percentage_used"))
-    hours = integer(body.get("power_on_hours"))
-    return Device(
-        drives=(
-            Drive(
-                logical_name=device_name(name),
-                protocol="nvme",
-                smart_status="failed" if warning else "ok",
-                smart_errors=(*errors, *([f"{media} media errors"] if media else [])),
-                power_on_hours=hours if hours is not None and hours >= 0 else None,
-                life_left_percent=max(0.0, 100.0 - used) if used is not None and 0 <= used <= 255 else None,
-            ),
-        )
+    body = json_object(raw, "nvme", "not a SMART log")
+    log = {**body, "percentage_used": body.get("percent_used", body.get("percentage_used"))}
+    log["critical_warning"] = mapping(body.get("critical_warning")).get("value", body.get("critical_warning"))
+    warning = nvme_warning(log)
+    expect("nvme", warning is not None, "not a SMART log")
+    found = Drive(
+        logical_name=device_name(name),
+        protocol="nvme",
+        smart_status="failed" if warning else "ok",
+        smart_errors=nvme_errors(log),
+        power_on_hours=nvme_hours(log),
+        life_left_percent=nvme_life(log),
     )
+    return Device(drives=(found,))

@@ -9,11 +9,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import Any
 
-from ...document.bios import configuration
 from ...document.model import Device
-from ...document.outputs import at, decoded, document, parser, xml
+from ...document.outputs import at, decoded, document, expect, mapping, parser, xml
 from ...document.values import MAX_ITEMS, clean_serial, items, text, word
-from ...errors import ParseError
+from .bios_settings import of_settings
 
 _BIOS = "BIOS."
 _COMMENTED = re.compile(r'<Attribute\s+Name="([^"]{1,200})"\s*>([^<]{0,2000})</Attribute>')
@@ -29,9 +28,8 @@ def parse_racadm(raw: str) -> Device:
 
 
 def _of_json(raw: str) -> Device:
-    profile = at(document(raw, "racadm"), "SystemConfiguration")
-    if not isinstance(profile, Mapping):
-        raise ParseError("racadm: no SystemConfiguration in the output", field="racadm")
+    profile = mapping(at(document(raw, "racadm"), "SystemConfiguration"))
+    expect("racadm", profile, "no SystemConfiguration in the output")
     settings: dict[str, Any] = {}
     for component in items(profile.get("Components")):
         if (text(component.get("FQDD")) or "").startswith(_BIOS):
@@ -45,8 +43,7 @@ def _of_json(raw: str) -> Device:
 def _of_xml(raw: str) -> Device:
     """Settings in comments are settings, too: they only cannot be imported."""
     root = xml(raw, "racadm", comments=True)
-    if root.tag != "SystemConfiguration":
-        raise ParseError("racadm: no SystemConfiguration in the output", field="racadm")
+    expect("racadm", root.tag == "SystemConfiguration", "no SystemConfiguration in the output")
     settings: dict[str, Any] = {}
     for component in root.findall("Component")[:MAX_ITEMS]:
         if not (component.get("FQDD") or "").startswith(_BIOS):
@@ -61,7 +58,4 @@ def _of_xml(raw: str) -> Device:
 
 
 def _device(settings: Mapping[str, Any], model: Any, tag: Any) -> Device:
-    bios = configuration(settings)
-    if bios is None:
-        raise ParseError("racadm: no BIOS settings in the profile", field="racadm")
-    return Device(vendor="Dell Inc.", model=word(model), serial=clean_serial(tag), bios_configuration=bios)
+    return of_settings("racadm", settings, vendor="Dell Inc.", model=word(model), serial=clean_serial(tag))

@@ -9,23 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...document.model import Device
-from ...document.outputs import document, first_word, parser
+from ...document.outputs import document, expect, first_word, mapping, parser
 from ...document.parts import Gpu
 from ...document.values import clean_serial, firmware, pci_address, pci_id, positive
-from ...errors import ParseError
 
 
 @parser("rocm-smi")
 def parse_rocm_smi(raw: str) -> Device:
     """GPUs; versions of the tool differ in the spelling of keys, which are compared without case and blanks."""
-    body = document(raw, "rocm-smi")
-    cards = (
-        [(str(key)[:40], value) for key, value in body.items() if str(key).startswith("card")]
-        if isinstance(body, Mapping)
-        else []
-    )
-    if not cards:
-        raise ParseError("rocm-smi: no cards in the output", field="rocm-smi")
+    body = mapping(document(raw, "rocm-smi"))
+    cards = [(str(key)[:40], value) for key, value in body.items() if str(key).startswith("card")]
+    expect("rocm-smi", cards, "no cards in the output")
     return Device(gpus=tuple(_gpu(name, fields) for name, fields in cards[:1000] if isinstance(fields, Mapping)))
 
 

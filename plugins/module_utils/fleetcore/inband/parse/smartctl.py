@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, first_word, mapping, parser
+from ...document.outputs import at, expect, first_word, json_object, mapping, parser
 from ...document.parts import Capability, Drive
-from ...document.values import clean_serial, firmware, integer, items, number, positive, text, word
-from ...errors import ParseError
+from ...document.values import clean_serial, firmware, integer, items, number, positive, text, word, wwn
 from .drives import device_name, drive_type, drive_vendor, is_virtual
+from .smart import life_left, nvme_errors, nvme_hours
 
 # smartctl(8), EXIT STATUS: a bit mask. Bits 0 to 2 are about the run, the others about the drive.
 FAILING = 1 << 3
@@ -27,15 +27,6 @@ EXIT_BITS: Mapping[int, str] = {
     5: "attributes were at or below their threshold in the past",
     6: "the error log contains errors",
     7: "the self-test log contains errors",
-}
-# NVM Express, Get Log Page, SMART / Health Information: critical warning.
-NVME_WARNINGS: Mapping[int, str] = {
-    0: "available spare is below its threshold",
-    1: "the temperature is out of range",
-    2: "the reliability is degraded by media or internal errors",
-    3: "the media are read-only",
-    4: "the backup of volatile memory failed",
-    5: "the persistent memory region is read-only or unreliable",
 }
 _ABOUT_THE_DRIVE = range(4, 8)
 
@@ -58,9 +49,7 @@ class Scanned:
 @parser("smartctl")
 def parse_smartctl_scan(raw: str) -> list[Scanned]:
     """Devices of ``--scan`` (or ``--scan-open``), in its order, without repeats."""
-    body = document(raw, "smartctl")
-    if not isinstance(body, Mapping):
-        raise ParseError("smartctl: not a scan", field="smartctl")
+    body = json_object(raw, "smartctl", "not a scan")
     out = []
     for item in items(body.get("devices")):
         name = text(item.get("name"))
@@ -78,17 +67,15 @@ def parse_smartctl(raw: str, exit_code: Optional[int] = None, full: bool = False
     :param full: with the table of attributes.
     :raises ParseError: not smartctl's JSON; or it could not open the device (its message is in the error).
     """
-    body = document(raw, "smartctl")
-    if not isinstance(body, Mapping) or not isinstance(body.get("smartctl"), Mapping):
-        raise ParseError("smartctl: not its JSON", field="smartctl")
+    body = json_object(raw, "smartctl", "not its JSON")
+    expect("smartctl", isinstance(body.get("smartctl"), Mapping), "not its JSON")
     stated = integer(at(body, "smartctl", "exit_status"))
     status = stated if stated is not None else exit_code or 0
     # SCSI: the model name is vendor and product together; the product alone is what other tools call the model.
     model = first_word(body, *_MODELS)
     serial = clean_serial(body.get("serial_number"))
-    if model is None and serial is None:
-        messages = _messages(body, ("error", "information", "warning"))
-        raise ParseError("smartctl: " + ("; ".join(messages) or EXIT_BITS[1]), field="smartctl", exit_status=status)
+    messages = "; ".join(_messages(body, ("error", "information", "warning")))
+    expect("smartctl", model or serial, messages or EXIT_BITS[1], exit_status=status)
     if is_virtual(first_word(body, "vendor", "scsi_vendor"), model) or not _is_disk(body):
         return Device()
     return Device(drives=(_drive(body, status, model, serial, full),))
@@ -103,7 +90,7 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
     if named and behind:
         named = f"{named} {behind[0]}"
     lunit = body.get("logical_unit_id")
-    used = next((found for found in (number(at(body, *path)) for path in _USED) if found is not None), None)
+    used = life_left(next((found for found in (number(at(body, *path)) for path in _USED) if found is not None), None))
     return Drive(
         vendor=drive_vendor(body.get("model_family"))
         or drive_vendor(model)
@@ -116,14 +103,14 @@ def _drive(body: Mapping[str, Any], status: int, model: Optional[str], serial: O
         firmware=firmware(body.get("firmware_version") or body.get("scsi_revision") or body.get("revision")),
         protocol=protocol,
         drive_type=drive_type(protocol, rotating),
-        wwn=_wwn(body) or _scsi_wwn(lunit),
+        wwn=_wwn(body) or wwn(lunit),
         form_factor=word(at(body, "form_factor", "name")),
         capacity_bytes=positive(at(body, "user_capacity", "bytes")) or positive(body.get("nvme_total_capacity")),
         block_size_bytes=positive(body.get("logical_block_size")),
         capable_speed_gbps=_gbps(at(body, "interface_speed", "max")),
         negotiated_speed_gbps=_gbps(at(body, "interface_speed", "current")),
         power_on_hours=_hours(body),
-        life_left_percent=max(0.0, 100.0 - used) if used is not None and 0 <= used <= 255 else _ata_life(body),
+        life_left_percent=used if used is not None else _ata_life(body),
         smart_status=_smart_status(body, status),
         smart_errors=_smart_errors(body, status),
         smart_attributes=_attributes(body) if full else (),
@@ -160,22 +147,15 @@ def _wwn(body: Mapping[str, Any]) -> Optional[str]:
     return f"{naa:x}{oui:06x}{unique:09x}"
 
 
-def _scsi_wwn(value: Any) -> Optional[str]:
-    clean = (text(value) or "").lower()
-    clean = clean[2:] if clean.startswith("0x") else clean
-    return clean if len(clean) in (16, 32) and all(item in "0123456789abcdef" for item in clean) else None
-
-
 def _gbps(speed: Any) -> Optional[float]:
     units, bits = positive(at(speed, "units_per_second")), positive(at(speed, "bits_per_unit"))
     return units * bits / 1e9 if units and bits else None
 
 
 def _hours(body: Mapping[str, Any]) -> Optional[int]:
-    hours = integer(at(body, "power_on_time", "hours"))
-    if hours is None:
-        hours = integer(at(body, "nvme_smart_health_information_log", "power_on_hours"))
-    return hours if hours is not None and hours >= 0 else None
+    hours = at(body, "power_on_time", "hours")
+    log = body.get("nvme_smart_health_information_log") if integer(hours) is None else {"power_on_hours": hours}
+    return nvme_hours(mapping(log))
 
 
 # Where smartctl says how much of a drive's life is used: since 7.5 in one place for all drives.
@@ -217,11 +197,7 @@ def _smart_errors(body: Mapping[str, Any], status: int) -> tuple[str, ...]:
     words."""
     errors = [EXIT_BITS[3]] if status & FAILING or at(body, "smart_status", "passed") is False else []
     errors += [EXIT_BITS[bit] for bit in _ABOUT_THE_DRIVE if status & 1 << bit]
-    warning = integer(at(body, "nvme_smart_health_information_log", "critical_warning")) or 0
-    errors += [words for bit, words in NVME_WARNINGS.items() if warning >= 0 and warning & 1 << bit]
-    media = positive(at(body, "nvme_smart_health_information_log", "media_errors"))
-    if media:
-        errors.append(f"{media} media errors")
+    errors += nvme_errors(mapping(body.get("nvme_smart_health_information_log")))
     if at(body, "smart_status", "passed") is False:
         errors += [said for said in [word(at(body, "smart_status", "scsi", "ie_string"))] if said]
     for kind in ("read", "write", "verify"):
@@ -244,19 +220,19 @@ def _messages(body: Mapping[str, Any], levels: tuple[str, ...]) -> list[str]:
     return [item for item in found if item]
 
 
+_ATTRIBUTE: Mapping[str, tuple[Any, ...]] = {
+    **{name: (integer, name) for name in ("id", "value", "worst")},
+    **{name: (text, name) for name in ("name", "when_failed")},
+    "threshold": (integer, "thresh"),
+    "raw": (integer, "raw", "value"),
+    "raw_text": (text, "raw", "string"),
+}
+
+
 def _attributes(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     out: list[Mapping[str, Any]] = []
     for row in items(at(body, "ata_smart_attributes", "table")):
-        fields = {
-            "id": integer(row.get("id")),
-            "name": text(row.get("name")),
-            "value": integer(row.get("value")),
-            "worst": integer(row.get("worst")),
-            "threshold": integer(row.get("thresh")),
-            "raw": integer(at(row, "raw", "value")),
-            "raw_text": text(at(row, "raw", "string")),
-            "when_failed": text(row.get("when_failed")),
-        }
+        fields = {name: read(at(row, *path)) for name, (read, *path) in _ATTRIBUTE.items()}
         out.append({key: value for key, value in fields.items() if value is not None})
     for key, value in mapping(body.get("nvme_smart_health_information_log")).items():
         figure = integer(value) if not isinstance(value, list) else None
@@ -267,12 +243,8 @@ def _attributes(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 def _capabilities(body: Mapping[str, Any]) -> tuple[Capability, ...]:
     """Abilities that matter to someone who operates or wipes the drive."""
-    support = mapping(body.get("smart_support"))
-    out = []
-    if isinstance(support.get("available"), bool):
-        enabled = support.get("enabled")
-        out.append(Capability(name="smart", enabled=enabled if isinstance(enabled, bool) else None))
-    trim = at(body, "trim", "supported")
-    if isinstance(trim, bool):
-        out.append(Capability(name="trim", enabled=trim))
-    return tuple(out)
+    support, trim = mapping(body.get("smart_support")), at(body, "trim", "supported")
+    enabled = support.get("enabled")
+    smart = Capability(name="smart", enabled=enabled if isinstance(enabled, bool) else None)
+    found = ((smart, support.get("available")), (Capability(name="trim", enabled=trim), trim))
+    return tuple(able for able, said in found if isinstance(said, bool))

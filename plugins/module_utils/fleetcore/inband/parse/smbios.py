@@ -11,7 +11,7 @@ It is longer than other files: one function for each structure of the specificat
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -54,7 +54,8 @@ def parse_records(table: bytes, entry_point: Optional[bytes] = None) -> list[Rec
         count += 1
         decode = _DECODERS.get(structure.type)
         if decode is not None:
-            out.append(Record(structure.type, structure.handle, decode(structure, version)))
+            fields = {**_strings_of(structure), **decode(structure, version)}
+            out.append(Record(structure.type, structure.handle, fields))
     if not count:
         raise ParseError("smbios: no structure in the table", field="smbios")
     return out
@@ -84,25 +85,14 @@ class Structure:
     data: bytes
     strings: tuple[bytes, ...]
 
-    def u8(self, offset: int) -> Optional[int]:
-        return self.data[offset] if offset < len(self.data) else None
-
-    def u16(self, offset: int) -> Optional[int]:
-        return self._unsigned("<H", offset)
-
-    def u32(self, offset: int) -> Optional[int]:
-        return self._unsigned("<I", offset)
-
-    def u64(self, offset: int) -> Optional[int]:
-        return self._unsigned("<Q", offset)
-
-    def _unsigned(self, form: str, offset: int) -> Optional[int]:
-        size = struct.calcsize(form)
-        return int(struct.unpack_from(form, self.data, offset)[0]) if offset + size <= len(self.data) else None
+    def number(self, offset: int, size: int = 1) -> Optional[int]:
+        """The unsigned number of ``size`` bytes at ``offset``; None if the structure ends before."""
+        raw = self.data[offset : offset + size]
+        return int.from_bytes(raw, "little") if len(raw) == size else None
 
     def string(self, offset: int) -> Optional[str]:
         """The string whose number (from 1) is at ``offset``; None for 0 and for numbers that are not there."""
-        index = self.u8(offset)
+        index = self.number(offset)
         if not index or index > len(self.strings):
             return None
         return text(self.strings[index - 1].decode("utf-8", "replace"))
@@ -125,6 +115,11 @@ def _structures(table: bytes) -> Iterator[Structure]:
         place = after
 
 
+def _strings_of(item: Structure) -> dict[str, Any]:
+    pairs = [pair.split() for pair in in_order(_STRINGS.get(item.type, "")) if pair]
+    return {name: item.string(int(place, 16)) for name, place in pairs}
+
+
 def _strings(table: bytes, place: int) -> tuple[tuple[bytes, ...], int]:
     """Strings from ``place`` to the double NUL, and the place behind it."""
     if table[place : place + 2] == b"\x00\x00":
@@ -139,20 +134,17 @@ def _strings(table: bytes, place: int) -> tuple[tuple[bytes, ...], int]:
 
 
 def _bios(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.1
-    segment, rom = item.u16(0x06), item.u8(0x09)
+    segment, rom = item.number(0x06, 2), item.number(0x09)
     size = (rom + 1) * 64 * 1024 if rom is not None else None
-    extended = item.u16(0x18)
+    extended = item.number(0x18, 2)
     if rom == 0xFF:
         size = 16 * MIB
         if extended is not None:
             unit = {0: MIB, 1: 1024 * MIB}.get(extended >> 14)
             size = (extended & 0x3FFF) * unit if unit else None
     return {
-        "vendor": item.string(0x04),
-        "version": item.string(0x05),
-        "release_date": item.string(0x08),
-        "bios_revision": _revision(item.u8(0x14), item.u8(0x15)),
-        "firmware_revision": _revision(item.u8(0x16), item.u8(0x17)),
+        "bios_revision": _revision(item.number(0x14), item.number(0x15)),
+        "firmware_revision": _revision(item.number(0x16), item.number(0x17)),
         "runtime_size_bytes": (0x10000 - segment) << 4 if segment else None,
         "rom_size_bytes": size,
     }
@@ -164,11 +156,7 @@ def _revision(major: Optional[int], minor: Optional[int]) -> Optional[str]:
 
 def _system(item: Structure, version: tuple[int, int]) -> dict[str, Any]:  # 7.2
     return {
-        "manufacturer": item.string(0x04),
-        "product_name": item.string(0x05),
-        "serial_number": item.string(0x07),
         "uuid": uuid(item.data[0x08:0x18], version),
-        "sku_number": item.string(0x19),
     }
 
 
@@ -195,36 +183,25 @@ _BOARD_TYPES = in_order(
 
 def _board(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.3
     return {
-        "manufacturer": item.string(0x04),
-        "product_name": item.string(0x05),
-        "version": item.string(0x06),
-        "serial_number": item.string(0x07),
-        "type": named(_BOARD_TYPES, item.u8(0x0D)),
+        "type": named(_BOARD_TYPES, item.number(0x0D)),
     }
 
 
 def _chassis(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.4
-    kind = item.u8(0x05)
+    kind = item.number(0x05)
     return {
-        "manufacturer": item.string(0x04),
         "type": named(CHASSIS_TYPES, kind & 0x7F if kind is not None else None),
-        "serial_number": item.string(0x07),
-        "asset_tag": item.string(0x08),
     }
 
 
 def _processor(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.5
-    status = item.u8(0x18) or 0
+    status = item.number(0x18) or 0
     return {
-        "socket_designation": item.string(0x04),
-        "manufacturer": item.string(0x07),
-        "version": item.string(0x10),
-        "max_speed_hz": _mega(item.u16(0x14)),
-        "current_speed_hz": _mega(item.u16(0x16)),
+        "max_speed_hz": _mega(item.number(0x14, 2)),
+        "current_speed_hz": _mega(item.number(0x16, 2)),
         "populated": bool(status & 0x40),
-        "serial_number": item.string(0x20),
-        "cores": _count(item.u8(0x23), item.u16(0x2A)),
-        "threads": _count(item.u8(0x25), item.u16(0x2E)),
+        "cores": _count(item.number(0x23), item.number(0x2A, 2)),
+        "threads": _count(item.number(0x25), item.number(0x2E, 2)),
     }
 
 
@@ -244,9 +221,8 @@ _SLOT_IN_USE = 4
 
 def _slot(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.10
     return {
-        "designation": item.string(0x04),
-        "in_use": item.u8(0x07) == _SLOT_IN_USE,
-        "bus_address": _address(item.u16(0x0D), item.u8(0x0F), item.u8(0x10)),
+        "in_use": item.number(0x07) == _SLOT_IN_USE,
+        "bus_address": _address(item.number(0x0D, 2), item.number(0x0F), item.number(0x10)),
     }
 
 
@@ -279,33 +255,27 @@ _TYPE_DETAILS = in_order(
 
 
 def _memory(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.18
-    detail = item.u16(0x13) or 0
+    detail = item.number(0x13, 2) or 0
     details = [name for bit, name in enumerate(_TYPE_DETAILS, 1) if detail & (1 << bit)]
-    lasting = item.u64(0x34)
-    attributes = item.u8(0x1B)
+    lasting = item.number(0x34, 8)
+    attributes = item.number(0x1B)
     return {
-        "form_factor": named(_FORM_FACTORS, item.u8(0x0E)),
-        "locator": item.string(0x10),
-        "bank_locator": item.string(0x11),
-        "type": named(_MEMORY_TYPES, item.u8(0x12)),
+        "form_factor": named(_FORM_FACTORS, item.number(0x0E)),
+        "type": named(_MEMORY_TYPES, item.number(0x12)),
         "type_detail": " ".join(details) or None,
         "size_bytes": _module_bytes(item),
-        "speed_hz": _wide_speed(item.u16(0x15), item.u32(0x54)),
-        "configured_speed_hz": _wide_speed(item.u16(0x20), item.u32(0x58)),
-        "manufacturer": item.string(0x17),
-        "serial_number": item.string(0x18),
-        "part_number": item.string(0x1A),
+        "speed_hz": _wide_speed(item.number(0x15, 2), item.number(0x54, 4)),
+        "configured_speed_hz": _wide_speed(item.number(0x20, 2), item.number(0x58, 4)),
         "rank": (attributes & 0x0F) or None if attributes is not None else None,
-        "firmware_version": item.string(0x2B),
         "nonvolatile_bytes": lasting if lasting and lasting < 1 << 62 else None,
     }
 
 
 def _module_bytes(item: Structure) -> Optional[int]:
-    size = item.u16(0x0C)
+    size = item.number(0x0C, 2)
     if size is None or size in (0, 0xFFFF):
         return None
-    wide = item.u32(0x1C)
+    wide = item.number(0x1C, 4)
     if size == 0x7FFF and wide is not None:
         return (wide & 0x7FFFFFFF) * MIB or None
     return (size & 0x7FFF) * 1024 if size & 0x8000 else size * MIB
@@ -327,7 +297,7 @@ _IPMI_INTERFACES = {
 
 
 def _ipmi(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.39
-    kind, revision = item.u8(0x04), item.u8(0x05)
+    kind, revision = item.number(0x04), item.number(0x05)
     return {
         "interface_type": None if kind is None else _IPMI_INTERFACES.get(kind),
         "specification_version": f"{revision >> 4}.{revision & 0x0F}" if revision is not None else None,
@@ -338,14 +308,8 @@ _PSU_STATUS = {1: "Other", 2: "Unknown", 3: "OK", 4: "Non-critical", 5: "Critica
 
 
 def _psu(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.40
-    power, traits = item.u16(0x0C), item.u16(0x0E)
+    power, traits = item.number(0x0C, 2), item.number(0x0E, 2)
     return {
-        "location": item.string(0x05),
-        "name": item.string(0x06),
-        "manufacturer": item.string(0x07),
-        "serial_number": item.string(0x08),
-        "model_part_number": item.string(0x0A),
-        "revision": item.string(0x0B),
         "max_power_watts": power if power and power != 0x8000 else None,
         "present": bool(traits & 0x02) if traits is not None else True,
         "status": _PSU_STATUS.get((traits >> 7) & 0x07) if traits is not None and traits & 0x02 else None,
@@ -353,17 +317,16 @@ def _psu(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.40
 
 
 def _onboard(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.42
-    kind = item.u8(0x05) or 0
+    kind = item.number(0x05) or 0
     return {
-        "reference_designation": item.string(0x04),
         "enabled": bool(kind & 0x80),
-        "bus_address": _address(item.u16(0x07), item.u8(0x09), item.u8(0x0A)),
+        "bus_address": _address(item.number(0x07, 2), item.number(0x09), item.number(0x0A)),
     }
 
 
 def _tpm(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.44
-    major, minor = item.u8(0x08), item.u8(0x09)
-    first, second = item.u32(0x0A), item.u32(0x0E)
+    major, minor = item.number(0x08), item.number(0x09)
+    first, second = item.number(0x0A, 4), item.number(0x0E, 4)
     revision = None
     if major == 1 and first is not None:
         revision = f"{(first >> 16) & 0xFF}.{(first >> 24) & 0xFF}"
@@ -373,10 +336,22 @@ def _tpm(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.44
         "vendor_id": text(item.data[0x04:0x08].split(b"\x00")[0].decode("ascii", "replace")),
         "specification_version": f"{major}.{minor}" if major is not None and minor is not None else None,
         "firmware_revision": revision,
-        "description": item.string(0x12),
     }
 
 
+# Names and places of the numbers of strings.
+_STRINGS: Mapping[int, str] = {
+    0: "vendor 04, version 05, release_date 08",
+    1: "manufacturer 04, product_name 05, serial_number 07, sku_number 19",
+    2: "manufacturer 04, product_name 05, version 06, serial_number 07",
+    3: "manufacturer 04, serial_number 07, asset_tag 08",
+    4: "socket_designation 04, manufacturer 07, version 10, serial_number 20",
+    9: "designation 04",
+    17: "locator 10, bank_locator 11, manufacturer 17, serial_number 18, part_number 1A, firmware_version 2B",
+    39: "location 05, name 06, manufacturer 07, serial_number 08, model_part_number 0A, revision 0B",
+    41: "reference_designation 04",
+    43: "description 12",
+}
 _DECODERS: dict[int, Callable[[Structure, tuple[int, int]], dict[str, Any]]] = {
     0: _bios,
     1: _system,

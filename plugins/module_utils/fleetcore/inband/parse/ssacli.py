@@ -10,11 +10,10 @@ from dataclasses import replace
 from typing import Optional
 
 from ...document.model import Device
-from ...document.outputs import decoded, health, pairs, parser, said
+from ...document.outputs import decoded, expect, health, pairs, parser, said
 from ...document.parts import Battery, Drive, StorageController, Volume
-from ...document.values import clean_serial, firmware, number, pci_address, positive, size_bytes, speed_gbps, word, wwn
-from ...errors import ParseError
-from .drives import drive_vendor, protocol_of
+from ...document.values import clean_serial, firmware, pci_address, percent, positive, size_bytes, speed_gbps, word, wwn
+from .drives import drive, protocol_of
 
 _CONTROLLER = re.compile(r"^(?P<model>\S[^\n]{0,200}?) in Slot (?P<slot>\S{1,20})(?: \(Embedded\))?(?:\s.*)?$")
 _PART = re.compile(r"^\s+(?P<kind>Logical Drive: \S{1,40}|physicaldrive \S{1,60})\s*$")
@@ -51,13 +50,12 @@ def parse_ssacli(raw: str) -> Device:
         elif title.startswith("Logical Drive: ") and controllers:
             volumes.append(_volume(title.split(": ", 1)[1], slot, values, lines))
         elif title.startswith("physicaldrive ") and controllers:
-            drive = _drive(title.split(" ", 1)[1], slot, values)
-            if drive.model or drive.serial:
-                drives[str(drive.id)] = drive
-                members += [str(drive.id)] if values.get("Drive Type") == "Data Drive" else []
+            listed = _drive(title.split(" ", 1)[1], slot, values)
+            if listed.model or listed.serial:
+                drives[str(listed.id)] = listed
+                members += [str(listed.id)] if values.get("Drive Type") == "Data Drive" else []
     volumes[first:] = _with_members(volumes[first:], members)
-    if not controllers:
-        raise ParseError("ssacli: no controller in the output", field="ssacli")
+    expect("ssacli", controllers, "no controller in the output")
     return Device(
         storage_controller=tuple(controllers),
         drives=tuple(drives.values()),
@@ -99,26 +97,20 @@ def _controller(model: str, slot: str, values: Mapping[str, str]) -> StorageCont
         serial=clean_serial(values.get("Serial Number")),
         firmware=firmware(values.get("Firmware Version")),
         supported_raid_types=word(values.get("RAID Levels Supported")),
-        cache_bytes=_gb(values.get("Total Cache Size"), binary=True),
+        cache_bytes=size_bytes(_with_unit(values.get("Total Cache Size")), binary=True),
         wwn=wwn(values.get("WWN")),
         status=health(values.get("Controller Status")),
         metadata=said(slot=slot, driver=word(values.get("Driver Name"))),
     )
 
 
-def _gb(value: Optional[str], *, binary: bool) -> Optional[int]:
-    """A size; a number without a unit is in GB, as ssacli writes cache sizes."""
-    if value and re.match(r"^[\d.]{1,12}$", value):
-        value += " GB"
-    return size_bytes(value, binary=binary)
+def _with_unit(size: Optional[str]) -> Optional[str]:
+    """GB behind a number without a unit, as ssacli writes cache sizes."""
+    return f"{size} GB" if size and re.match(r"^[\d.]{1,12}$", size) else size
 
 
 def _volume(identity: str, slot: str, values: Mapping[str, str], lines: list[str]) -> Volume:
-    members = [
-        f"{slot}/{found[1]}"
-        for found in (re.match(r"^\s+physicaldrive (\S{1,60}) \(", line) for line in lines)
-        if found
-    ]
+    members = re.findall(r"^\s+physicaldrive (\S{1,60}) \(", "\n".join(lines), re.MULTILINE)
     return Volume(
         id=f"{slot}/{identity}",
         name=word(values.get("Logical Drive Label")),
@@ -128,29 +120,23 @@ def _volume(identity: str, slot: str, values: Mapping[str, str], lines: list[str
         storage_controller=f"slot {slot}",
         wwn=wwn(values.get("Unique Identifier")),
         logical_name=word(values.get("Disk Name")),
-        physical_drives=tuple(members),
+        physical_drives=tuple(f"{slot}/{name}" for name in members),
     )
-
-
-def _percent(value: Optional[str]) -> Optional[float]:
-    found = number(value)
-    return found if found is not None and 0 <= found <= 100 else None
 
 
 def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
     model = word(re.sub(r"^(ATA|HP|HPE)\s+", "", values.get("Model", "")))
     interface = values.get("Interface Type", "")
     solid = "Solid State" in interface or "SSD" in interface
-    protocol = protocol_of(interface)
-    return Drive(
+    return drive(
+        model,
+        protocol_of(interface),
+        not solid if interface else None,
+        "HPE" if "HP" in values.get("Model", "") else None,
         id=f"{slot}/{identity}",
         slot=identity,
-        vendor=drive_vendor(model) or ("HPE" if "HP" in values.get("Model", "") else None),
-        model=model,
         serial=clean_serial(values.get("Serial Number")),
         firmware=firmware(values.get("Firmware Revision")),
-        drive_type="nvme" if protocol == "nvme" else "ssd" if solid else "hdd" if interface else None,
-        protocol=protocol,
         capacity_bytes=size_bytes(values.get("Size"), binary=False),
         block_size_bytes=positive(values.get("Logical/Physical Block Size", "").split("/")[0]),
         negotiated_speed_gbps=speed_gbps(values.get("PHY Transfer Rate")),
@@ -158,6 +144,6 @@ def _drive(identity: str, slot: str, values: Mapping[str, str]) -> Drive:
         status=health(values.get("Status")),
         wwn=wwn(values.get("WWID")),
         power_on_hours=positive(values.get("Power On Hours")),
-        life_left_percent=_percent(values.get("Usage remaining")),
+        life_left_percent=percent(values.get("Usage remaining")),
         metadata=said(rpm=word(values.get("Rotational Speed", "")[:20])),
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.model import Device
-from ...document.outputs import at, document, first_word, health, mapping, parser, said
+from ...document.outputs import at, document, expect, first_word, health, mapping, parser, said
 from ...document.parts import Battery, Drive, StorageController, Volume
 from ...document.values import (
     clean_serial,
@@ -25,8 +25,7 @@ from ...document.values import (
     word,
     wwn,
 )
-from ...errors import ParseError
-from .drives import drive_vendor, protocol_of
+from .drives import drive, protocol_of
 
 _DRIVE_KEY = re.compile(r"^Drive /c(\d{1,4})(?:/e(\d{1,4}))?/s(\d{1,4})$")
 _PACKAGES = ("Firmware Package Build", "FW Package Build", "Firmware Package Version", "Package Version")
@@ -47,8 +46,7 @@ def parse_storcli(raw: str) -> Device:
     """
     body = document(raw, "storcli")
     answers = items(at(body, "Controllers"))
-    if not answers:
-        raise ParseError("storcli: no controllers in the output", field="storcli")
+    expect("storcli", answers, "no controllers in the output")
     controllers: list[StorageController] = []
     drives: dict[str, Drive] = {}
     volumes: list[Volume] = []
@@ -61,14 +59,11 @@ def parse_storcli(raw: str) -> Device:
         if not isinstance(data, Mapping):
             refused.append(_refusal(status))
             continue
-        controller = _controller(data, number)
-        if controller is not None:
-            controllers.append(controller)
+        controllers += _controllers(data, number)
         drives.update({str(item.id): item for item in _drives(data, number)})
         volumes += _volumes(data, number)
         batteries += _batteries(data, number)
-    if not (controllers or drives or volumes) and refused:
-        raise ParseError("storcli: " + refused[0], field="storcli", absent=True)
+    expect("storcli", controllers or drives or volumes or not refused, "".join(refused[:1]), absent=True)
     return Device(
         storage_controller=tuple(controllers),
         drives=tuple(drives.values()),
@@ -78,21 +73,17 @@ def parse_storcli(raw: str) -> Device:
 
 
 def _refusal(status: Mapping[str, Any]) -> str:
-    detailed = [text(item.get("ErrMsg")) for item in items(status.get("Detailed Status"))]
-    return (
-        next((item for item in detailed if item), None)
-        or text(status.get("Description"))
-        or "the controller did not answer"
-    )
+    words = [*(item.get("ErrMsg") for item in items(status.get("Detailed Status"))), status.get("Description")]
+    return next(filter(None, map(text, words)), "the controller did not answer")
 
 
-def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageController]:
+def _controllers(data: Mapping[str, Any], number: int) -> list[StorageController]:
     """Of the flat answer of IT-mode HBAs, or of the sections Basics, Version, Bus of MegaRAID."""
     basics = mapping(data.get("Basics")) or data
     version, bus = mapping(data.get("Version")) or data, mapping(data.get("Bus")) or data
     model = word(basics.get("Model")) or word(basics.get("Product Name"))
     if model is None:
-        return None
+        return []
     adapter, supported = mapping(data.get("HwCfg")), mapping(data.get("Capabilities"))
     address = pci_address((text(basics.get("PCI Address")) or "").replace("0x", ""))
     metadata = said(
@@ -101,7 +92,7 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         firmware_package=first_word(version, *_PACKAGES),
         controller=f"c{number}",
     )
-    return StorageController(
+    found = StorageController(
         id=address or f"c{number}",
         bus_info=address,
         vendor="Broadcom",
@@ -120,37 +111,34 @@ def _controller(data: Mapping[str, Any], number: int) -> Optional[StorageControl
         status=health(at(data, "Status", "Controller Status")),
         metadata={key: value for key, value in metadata.items() if value.strip("0.")},
     )
+    return [found]
 
 
-def _place(number: int, slot: Any) -> Optional[str]:
+def _place(number: Any, slot: Any) -> Optional[str]:
     """``252:3`` on controller 0 as ``c0/e252/s3``."""
-    found = re.match(r"^\s*(\d{1,4}|\s*)\s*:\s*(\d{1,4})\s*$", text(slot) or "")
-    if not found:
-        return None
-    return f"c{number}/e{found[1]}/s{found[2]}" if found[1].strip() else f"c{number}/s{found[2]}"
+    found = re.match(r"^\s*(\d{1,4})?\s*:\s*(\d{1,4})\s*$", text(slot) or "")
+    return found and f"c{number}/{f'e{found[1]}/' if found[1] else ''}s{found[2]}"
+
+
+Rows = dict[Optional[str], tuple[Mapping[str, Any], Mapping[str, Any]]]
 
 
 def _drives(data: Mapping[str, Any], number: int) -> list[Drive]:
-    rows: dict[str, Mapping[str, Any]] = {}
-    details: dict[str, Mapping[str, Any]] = {}
+    """Rows with details: those of lists have none, unless the list has both."""
+    found: Rows = {}
     for row in items(data.get("PD LIST")) + items(data.get("Drive Information")):
-        place = _place(number, row.get("EID:Slt"))
-        if place:
-            rows[place] = row
+        found[_place(number, row.get("EID:Slt"))] = (row, {})
     keyed = {**data, **mapping(data.get("Physical Device Information"))}
     for key, value in keyed.items():
-        found = _DRIVE_KEY.match(str(key))
-        if found:
-            place = f"c{found[1]}/e{found[2]}/s{found[3]}" if found[2] else f"c{found[1]}/s{found[3]}"
-            rows.setdefault(place, (items(value) or [{}])[0])
-            details[place] = _flattened(keyed.get(f"{key} - Detailed Information"))
+        named = _DRIVE_KEY.match(str(key))
+        if named:
+            place = _place(named[1], f"{named[2] or ''}:{named[3]}")
+            row = found[place][0] if place in found else (items(value) or [{}])[0]
+            found[place] = (row, _flattened(keyed.get(f"{key} - Detailed Information")))
     for entry in items(data.get("Drives List")):
         row = mapping(entry.get("Drive Information"))
-        place = _place(number, row.get("EID:Slt"))
-        if place:
-            rows[place] = row
-            details[place] = mapping(entry.get("Drive Detailed Information"))
-    return [_drive(place, row, details.get(place, {}), number) for place, row in rows.items()]
+        found[_place(number, row.get("EID:Slt"))] = (row, mapping(entry.get("Drive Detailed Information")))
+    return [_drive(place, row, more, number) for place, (row, more) in found.items() if place]
 
 
 def _flattened(detailed: Any) -> Mapping[str, Any]:
@@ -166,27 +154,20 @@ def _flattened(detailed: Any) -> Mapping[str, Any]:
 
 def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: int) -> Drive:
     model = word(more.get("Model Number")) or word(row.get("Model"))
-    kind = text(row.get("Med"))
     alert = text(more.get("S.M.A.R.T alert flagged by drive"))
-    errors = [
-        f"{count} {name.lower()}"
-        for name in ("Media Error Count", "Predictive Failure Count")
-        for count in [positive(more.get(name))]
-        if count
-    ]
-    protocol = protocol_of(text(row.get("Intf")))
+    counts = {name.lower(): positive(more.get(name)) for name in ("Media Error Count", "Predictive Failure Count")}
     block = size_bytes(text(row.get("SeSz")), binary=True)
     maker = word(more.get("Manufacturer Id")) or word(more.get("Vendor"))
-    return Drive(
+    return drive(
+        model,
+        protocol_of(text(row.get("Intf"))),
+        {"HDD": True, "SSD": False}.get(text(row.get("Med")) or ""),
+        maker if protocol_of(maker) is None else None,
         id=place,
         slot=place.split("/", 1)[1],
-        vendor=drive_vendor(model) or (maker if protocol_of(maker) is None else None),
-        model=model,
         serial=clean_serial(more.get("SN") or more.get("Serial Number")),
         wwn=wwn(text(more.get("WWN"))),
         firmware=firmware(more.get("Firmware Revision") or more.get("Firmware Revision Level")),
-        drive_type="nvme" if protocol == "nvme" else {"HDD": "hdd", "SSD": "ssd"}.get(kind or ""),
-        protocol=protocol,
         storage_controller=f"c{number}",
         storage_controller_drive_id=integer(row.get("DID") if "DID" in row else row.get("PID")),
         capacity_bytes=_capacity(text(more.get("Raw size")), block) or size_bytes(text(row.get("Size")), binary=True),
@@ -196,7 +177,7 @@ def _drive(place: str, row: Mapping[str, Any], more: Mapping[str, Any], number: 
         # Where there are both, State says what the drive is used for (Conf, UConf).
         status=health(row.get("Status") or row.get("State")),
         smart_status={"Yes": "failed", "No": "ok"}.get(alert or ""),
-        smart_errors=tuple(errors),
+        smart_errors=tuple(f"{count} {name}" for name, count in counts.items() if count),
     )
 
 

@@ -8,12 +8,11 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any, Optional
 
-from ...document.bios import configuration, is_secret
+from ...document.bios import is_secret
 from ...document.model import Device
-from ...document.outputs import parser, xml
-from ...document.parts import Bios, Cpld
-from ...document.values import MAX_ITEMS, firmware, text
-from ...errors import ParseError
+from ...document.outputs import expect, parser, xml
+from ...document.values import MAX_ITEMS, text
+from .bios_settings import of_settings, supermicro
 
 _VALUES = ("selectedOption", "checkedStatus", "numericValue", "stringValue")
 
@@ -27,8 +26,7 @@ def parse_sum(raw: str) -> Device:
     :raises ParseError: not ``BiosCfg``.
     """
     root = xml(raw, "sum")
-    if root.tag != "BiosCfg":
-        raise ParseError("sum: no BiosCfg in the output", field="sum")
+    expect("sum", root.tag == "BiosCfg", "no BiosCfg in the output")
     settings: dict[str, Any] = {}
     texts: list[str] = []
     waiting: list[tuple[ET.Element, str]] = [(root, "")]
@@ -43,15 +41,8 @@ def parse_sum(raw: str) -> Device:
             texts.append(item.text)
         inside = item.get("name") or menu if item.tag == "Menu" else menu
         waiting += [(child, inside) for child in reversed(list(item)) if isinstance(child.tag, str)]
-    bios = configuration(settings)
-    if bios is None:
-        raise ParseError("sum: no settings in the output", field="sum")
-    version, cpld = firmware(_stated(texts, "BIOS Version")), firmware(_stated(texts, "CPLD Version"))
-    return Device(
-        bios_configuration=bios,
-        bios=Bios(firmware=version, release_date=_stated(texts, "Build Date")) if version else None,
-        cplds=(Cpld(id="cpld", vendor="Supermicro", firmware=cpld),) if cpld else (),
-    )
+    bios, date, cpld = (_stated(texts, name) for name in ("BIOS Version", "Build Date", "CPLD Version"))
+    return of_settings("sum", settings, **supermicro(bios, date, cpld))
 
 
 def _setting(item: ET.Element, menu: str, settings: dict[str, Any]) -> None:

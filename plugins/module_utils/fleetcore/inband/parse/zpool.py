@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Optional
+from dataclasses import replace
 
 from ...document.model import Device
-from ...document.outputs import decoded, health, parser
+from ...document.outputs import decoded, expect, health, parser
 from ...document.parts import Volume
 from ...document.values import positive
-from ...errors import ParseError
 
 _GROUP = re.compile(r"^(mirror|raidz\d?|draid\S*|spares?|logs?|cache|special|dedup|indirect|replacing|stripe)(-\d+)?$")
 
@@ -26,44 +25,31 @@ def parse_zpool(raw: str) -> Device:
 
     :raises ParseError: not a list of pools.
     """
-    pools: list[dict[str, Any]] = []
+    pools: list[tuple[Volume, list[str]]] = []
     for line in decoded(raw).splitlines()[:20_000]:
         if not line.strip() or line.strip() == "no pools available":
             continue
         # Names may have blanks; `-H` separates by tabs.
         fields = line[:1000].strip().split("\t") if "\t" in line.strip() else line[:1000].split()
         if line[:1].isspace() or (_GROUP.match(fields[0]) and fields[1:2] == ["-"]):
-            if not pools:
-                raise ParseError("zpool: a device before the first pool", field="zpool")
-            _member(pools[-1], fields)
-        elif len(fields) >= 9:
-            state = next((item for item in fields[8:] if item.isupper()), None)
-            pools.append(
-                {"name": fields[0], "size": fields[1], "state": state, "members": [], "kinds": [], "data": True}
-            )
-        else:
-            raise ParseError("zpool: not a list of pools", field="zpool")
-    return Device(volumes=tuple(_volume(pool) for pool in pools))
+            expect("zpool", pools, "a device before the first pool")
+            pools[-1][1].append(fields[0])
+            continue
+        expect("zpool", len(fields) >= 9, "not a list of pools")
+        name, size = fields[0][:200], fields[1]
+        pool = Volume(
+            id=name,
+            name=name,
+            size_bytes=positive(size) if size.isdigit() else None,
+            status=health(next((item for item in fields[8:] if item.isupper()), None)),
+            metadata={"kind": "zfs"},
+        )
+        pools.append((pool, []))
+    return Device(volumes=tuple(_with_members(*found) for found in pools))
 
 
-def _member(pool: dict[str, Any], fields: list[str]) -> None:
-    name = fields[0]
-    if name.startswith("/"):
-        pool["members"].append(name)
-    elif name in _CLASSES:
-        pool["data"] = False
-    elif _GROUP.match(name) and pool["data"]:
-        pool["kinds"].append(name.split("-")[0])
-
-
-def _volume(pool: dict[str, Any]) -> Volume:
-    raid: Optional[str] = "+".join(dict.fromkeys(pool["kinds"])) or ("stripe" if pool["members"] else None)
-    return Volume(
-        id=pool["name"][:200],
-        name=pool["name"][:200],
-        raid_type=raid,
-        size_bytes=positive(pool["size"]) if pool["size"].isdigit() else None,
-        status=health(pool["state"]),
-        physical_drives=tuple(pool["members"]),
-        metadata={"kind": "zfs"},
-    )
+def _with_members(pool: Volume, names: list[str]) -> Volume:
+    members = tuple(name for name in names if name.startswith("/"))
+    data = names[: next((place for place, name in enumerate(names) if name in _CLASSES), None)]
+    kinds = dict.fromkeys(name.split("-")[0] for name in data if _GROUP.match(name))
+    return replace(pool, physical_drives=members, raid_type="+".join(kinds) or ("stripe" if members else None))

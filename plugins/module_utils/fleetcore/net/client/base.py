@@ -109,28 +109,18 @@ class Api:
             raise self._not_ours(path, 'an object with "items"')
         return items
 
-    def _object(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Optional[Mapping[str, str]] = None,
-        repeat: bool = False,
-    ) -> dict[str, Any]:
-        data = self._json(method, path, body, headers, repeat)
+    def _list(self, method: str, path: str, body: Any = None) -> list[dict[str, Any]]:
+        return self._items(path, self._object(method, path, body))
+
+    def _object(self, method: str, path: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """The answer to :meth:`_send`, which is an object."""
+        data = self._json(method, path, body, **how)
         if not isinstance(data, dict):
             raise self._not_ours(path, "an object")
         return data
 
-    def _json(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Optional[Mapping[str, str]] = None,
-        repeat: bool = False,
-    ) -> Any:
-        return self._decode(self._send(method, path, body, headers, repeat), path)
+    def _json(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
+        return self._decode(self._send(method, path, body, **how), path)
 
     def _send(
         self,
@@ -290,6 +280,11 @@ def machine_path(machine: str) -> str:
 def given(**query: Optional[str]) -> list[tuple[str, str]]:
     """The parameters of a query that have a value."""
     return [(key, value) for key, value in query.items() if value]
+
+
+def said(**fields: Any) -> dict[str, Any]:
+    """The fields of a body that have a value."""
+    return {name: value for name, value in fields.items() if value not in (None, "", {})}
 
 
 def place(site: Optional[str], rack: Optional[str], labels: Optional[Mapping[str, str]]) -> list[tuple[str, str]]:

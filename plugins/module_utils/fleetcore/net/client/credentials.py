@@ -17,8 +17,7 @@ class Credentials(Api):
 
     def credentials(self) -> list[dict[str, Any]]:
         """All credentials by name, ``[{"name", "username", "created_at", "updated_at"}]``: never a password."""
-        path = "/api/v1/credentials"
-        return self._items(path, self._object("GET", path))
+        return self._list("GET", "/api/v1/credentials")
 
     def read_credential(self, name: str) -> dict[str, Any]:
         """Read a login, ``{"name", "username", "password"}``. The server writes down who read it.

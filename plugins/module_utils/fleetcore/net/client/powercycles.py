@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from .base import PAGE, Api, given, path_of, tail
+from .base import PAGE, Api, given, path_of, said, tail
 
 
 class Powercycles(Api):
@@ -20,9 +20,7 @@ class Powercycles(Api):
 
         Repeated on transient errors, with one idempotency key for all attempts.
         """
-        body = {"machine": machine, "reason": reason}
-        if requester:
-            body["requester"] = requester
+        body = {"machine": machine, "reason": reason, **said(requester=requester)}
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return self._object("POST", "/api/v1/powercycles", body, headers=headers, repeat=True)
 
@@ -53,16 +51,8 @@ class Powercycles(Api):
         :param fencing_token: of the claim under which it was done; then ``verified`` and ``failed`` leave the work too.
         :raises ConflictError: the request is closed; with ``details["reason"]``: the claim of the token is over.
         """
-        body: dict[str, Any] = {"state": state}
-        if message:
-            body["message"] = message
-        if error:
-            body["error"] = dict(error)
-        if runner:
-            body["runner"] = runner
-        if fencing_token is not None:
-            body["fencing_token"] = fencing_token
-        return self._object("POST", _powercycle(request) + "/report", body)
+        about = said(message=message, error=dict(error or {}), runner=runner, fencing_token=fencing_token)
+        return self._object("POST", _powercycle(request) + "/report", {"state": state, **about})
 
     def cancel_powercycle(self, request: str) -> dict[str, Any]:
         """:raises ConflictError: too late, the request is closed or under way."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import quote
 
-from .base import PAGE, Api, check_id, given, path_of, with_query
+from .base import PAGE, Api, check_id, given, path_of, said, with_query
 
 
 class Work(Api):
@@ -47,11 +47,9 @@ class Work(Api):
 
         Sent once: a claim whose answer was lost is in the work of the next heartbeat.
         """
-        path = "/api/v1/work/claim"
-        body: dict[str, Any] = {"session": session, "process": process, "count": count}
-        if machines is not None:
-            body["machines"] = list(machines)
-        return self._items(path, self._object("POST", path, body))
+        chosen = {} if machines is None else {"machines": list(machines)}
+        body = {"session": session, "process": process, "count": count, **chosen}
+        return self._list("POST", "/api/v1/work/claim", body)
 
     def take_work(self, session: str, machine: str, process: str = "manual", needed: bool = True) -> dict[str, Any]:
         """Lock one machine by name.
@@ -79,8 +77,7 @@ class Work(Api):
 
     def work(self, machine: Optional[str] = None, process: Optional[str] = None) -> list[dict[str, Any]]:
         """Who holds what now."""
-        path = with_query("/api/v1/work", given(machine=machine, process=process))
-        return self._items(path, self._object("GET", path))
+        return self._list("GET", with_query("/api/v1/work", given(machine=machine, process=process)))
 
     def work_history(self, machine: Optional[str] = None, page: int = PAGE) -> Iterator[dict[str, Any]]:
         """What was started, finished, failed and cancelled, newest first."""
@@ -98,7 +95,4 @@ def _session(session: str) -> str:
 
 
 def _exit(session: str, machine: str, process: str, fencing_token: Optional[int]) -> dict[str, Any]:
-    body: dict[str, Any] = {"session": session, "machine": machine, "process": process}
-    if fencing_token is not None:
-        body["fencing_token"] = fencing_token
-    return body
+    return {"session": session, "machine": machine, "process": process, **said(fencing_token=fencing_token)}

@@ -12,7 +12,7 @@ from ...document.values import word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at, first, links_at, positive
-from .common import common, identity, part, slot, with_version
+from .common import component, part, slot
 from .cpus import packages
 
 
@@ -25,8 +25,7 @@ def read(tree: Tree) -> tuple[Accelerator, ...]:
 def fields(tree: Tree, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments for a GPU or an accelerator."""
     return {
-        **with_version(common(body), tree, path),
-        "id": identity(path, body),
+        **component(tree, path, body),
         "slot": word(body.get("Socket")) or slot(body),
         "uuid": (word(body.get("UUID")) or "").lower() or None,
         "part_number": part(body),

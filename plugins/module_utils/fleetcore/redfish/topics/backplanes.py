@@ -7,13 +7,13 @@ from __future__ import annotations
 from ...document.parts import Backplane
 from ..rules import Topic
 from ..tree import Tree
-from .common import common, identity, is_absent
+from .common import component, is_absent
 
 
 def read(tree: Tree) -> tuple[Backplane, ...]:
     """Chassis that call themselves backplanes."""
     return tuple(
-        Backplane(**common(body), id=identity(path, body))
+        Backplane(**component(tree, path, body))
         for path, body in tree.of("chassis")
         if "backplane" in f"{body.get('Name')} {body.get('Model')}".lower() and not is_absent(body)
     )

@@ -8,8 +8,8 @@ from ...document.parts import Battery
 from ..quirks import BATTERY_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, items, number, text
-from .common import common, identity, is_absent
+from ..values import at, first, id_of, items, number, text
+from .common import common, is_absent
 
 
 def read(tree: Tree) -> tuple[Battery, ...]:
@@ -21,7 +21,7 @@ def read(tree: Tree) -> tuple[Battery, ...]:
     return tuple(
         Battery(
             **common(body),
-            id=text(body.get("Id")) or text(body.get("Index")) or identity(path, body),
+            id=text(body.get("Id")) or text(body.get("Index")) or id_of(path, body),
             charge_percent=number(first(body, "ChargePercent", "ChargeLevelPercent", "StateOfHealthPercent")),
         )
         for path, body in found

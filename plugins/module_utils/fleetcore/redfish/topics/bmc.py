@@ -12,7 +12,7 @@ from ..quirks import BMC_FIRMWARE_NAMES
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at, first, links, text
-from .common import common, identity, with_version
+from .common import component
 from .firmware_inventory import named
 from .nics import interface
 
@@ -31,18 +31,15 @@ def read(tree: Tree) -> Optional[Bmc]:
     )
     protocols = [body for _path, body in tree.of("manager_protocol", parent=managers[0][0])]
     path, body = managers[0]
-    nic = _nic(tree, path)
     names = [text(item.get("HostName")) for _path, item in tree.of("manager_ethernet", parent=path)]
     names += [text(first(item, "HostName", "FQDN")) for item in protocols]
-    fields = common(body)
-    if fields["firmware"] is None:
-        fields["firmware"] = with_version(fields, tree, path)["firmware"] or named(tree, BMC_FIRMWARE_NAMES)
+    fields = component(tree, path, body)
+    fields["firmware"] = fields["firmware"] or named(tree, BMC_FIRMWARE_NAMES)
     return Bmc(
         **fields,
-        id=identity(path, body),
         uuid=(word(first(body, "UUID", "ServiceEntryPointUUID")) or "").lower() or None,
         hostname=next((name for name in names if name), None),
-        nic=nic,
+        nic=_nic(tree, path),
     )
 
 

@@ -10,8 +10,7 @@ from ...document.parts import Boot
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, text
-from .common import identity
+from ..values import at, first, id_of, text
 
 
 def read(tree: Tree) -> Optional[Boot]:
@@ -21,7 +20,7 @@ def read(tree: Tree) -> Optional[Boot]:
     names = tuple(name for name in (text(item) for item in (order if isinstance(order, list) else [])) if name)
     options = {}
     for path, body in tree.of("boot_option"):
-        reference = word(body.get("BootOptionReference")) or identity(path, body)
+        reference = word(body.get("BootOptionReference")) or id_of(path, body)
         options[reference] = word(first(body, "DisplayName", "UefiDevicePath", "Name")) or ""
     found = Boot(
         order=names,

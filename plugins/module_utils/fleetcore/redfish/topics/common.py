@@ -12,7 +12,7 @@ from ...document.parts import Firmware, Status
 from ...document.values import clean_serial, firmware
 from ..quirks import AVAILABLE_PREFIXES, PREVIOUS_PREFIXES
 from ..tree import Tree, once
-from ..values import at, first, items, links, text, word
+from ..values import at, first, id_of, items, links, text, word
 
 
 def status(body: Any) -> Optional[Status]:
@@ -25,20 +25,26 @@ def hpe_firmware(body: Mapping[str, Any]) -> Optional[Firmware]:
     return firmware(at(body, "FirmwareVersion.Current.VersionString"))
 
 
-def with_version(fields: dict[str, Any], tree: Tree, path: str) -> dict[str, Any]:
-    """Fields whose firmware, where the resource itself says nothing, is that of the inventory's row that names it."""
-    if fields["firmware"] is None:
-        fields["firmware"] = _related(tree).get(path)
-    return fields
+def component(tree: Tree, path: str, body: Mapping[str, Any], **own: Any) -> dict[str, Any]:
+    """Keyword arguments for any component with an id, of a resource of its own.
+
+    A version that the resource does not say is that of the firmware inventory's row that names it.
+
+    :param own: what this kind of resource says elsewhere.
+    """
+    found = {"id": id_of(path, body), **common(body), **own}
+    if "firmware" not in own:
+        found["firmware"] = found["firmware"] or related_firmware(tree).get(path)
+    return found
 
 
 @once
-def _related(tree: Tree) -> Mapping[str, Firmware]:
+def related_firmware(tree: Tree) -> Mapping[str, Firmware]:
     """Firmware by the path of what it runs on (SoftwareInventory's RelatedItem)."""
     found: dict[str, Firmware] = {}
     for path, body in tree.of("firmware"):
         row = firmware(body.get("Version"), software_id=body.get("SoftwareId"))
-        if row is not None and not identity(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
+        if row is not None and not id_of(path, body).startswith((*PREVIOUS_PREFIXES, *AVAILABLE_PREFIXES)):
             for target in links(body.get("RelatedItem"), path):
                 found.setdefault(target, row)
     return found
@@ -59,11 +65,6 @@ def common(body: Mapping[str, Any]) -> dict[str, Any]:
         "firmware": firmware(first(body, "FirmwareVersion", "Revision", "Version")),
         "status": status(body),
     }
-
-
-def identity(path: str, body: Mapping[str, Any]) -> str:
-    """The resource's ``Id``, else ``MemberId``, else the last part of its path."""
-    return text(body.get("Id")) or text(body.get("MemberId")) or path.rsplit("/", 1)[-1]
 
 
 def part(body: Mapping[str, Any]) -> Optional[str]:

@@ -12,7 +12,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, positive, text
-from .common import common, identity, is_absent, slot
+from .common import component, is_absent, slot
 
 MAX_SOCKETS = 64
 _NOT_A_PACKAGE = ("Core", "Thread", "Partition")
@@ -26,7 +26,7 @@ def packages(tree: Tree) -> list[tuple[str, str, Mapping[str, Any]]]:
 
 def read(tree: Tree) -> tuple[Cpu, ...]:
     """CPUs among the processors."""
-    return tuple(_cpu(path, body) for kind, path, body in packages(tree) if kind == "CPU")
+    return tuple(_cpu(tree, path, body) for kind, path, body in packages(tree) if kind == "CPU")
 
 
 def summarized(tree: Tree) -> tuple[Cpu, ...]:
@@ -43,12 +43,9 @@ def summarized(tree: Tree) -> tuple[Cpu, ...]:
     return (Cpu(model=model, cores=cores // count or None if cores % count == 0 else None),) * count
 
 
-def _cpu(path: str, body: Mapping[str, Any]) -> Cpu:
-    fields = common(body)
-    fields["firmware"] = None  # Version of a processor is its stepping
+def _cpu(tree: Tree, path: str, body: Mapping[str, Any]) -> Cpu:
     return Cpu(
-        **fields,
-        id=identity(path, body),
+        **component(tree, path, body, firmware=None),  # Version of a processor is its stepping
         slot=word(body.get("Socket")) or slot(body),
         architecture=word(first(body, "InstructionSet", "ProcessorArchitecture")),
         clock_speed_hz=positive(first(body, "MaxSpeedMHz", "OperatingSpeedMHz"), 1_000_000),

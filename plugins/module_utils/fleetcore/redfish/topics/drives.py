@@ -12,8 +12,8 @@ from ...document.values import clean_serial, word
 from ..quirks import DRIVE_FORM_PATHS, DRIVE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
-from ..values import at, boolean, first, items, number, positive
-from .common import common, durable_name, hpe_firmware, identity, is_absent, part, slot, with_version
+from ..values import at, boolean, first, id_of, items, number, positive
+from .common import common, component, durable_name, hpe_firmware, is_absent, part, slot
 
 
 def read(tree: Tree) -> tuple[Drive, ...]:
@@ -41,11 +41,9 @@ def _drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
     parent = tree.parents.get(path, "")
     failing = boolean(body.get("FailurePredicted"))
     return Drive(
-        **with_version(common(body), tree, path),
-        id=identity(path, body),
-        oem_id=None,
+        **component(tree, path, body),
         drive_type=word(body.get("MediaType")),
-        storage_controller=identity(parent, tree.get(parent)) if parent in tree.kinds.get("storage", []) else None,
+        storage_controller=id_of(parent, tree.get(parent)) if parent in tree.kinds.get("storage", []) else None,
         wwn=durable_name(body),
         protocol=word(body.get("Protocol")),
         smart_status={True: "failed", False: "ok"}.get(failing) if failing is not None else None,
@@ -61,17 +59,15 @@ def _drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
 
 
 def _simple_drive(body: Mapping[str, Any]) -> Drive:
-    fields = common(body)
-    return Drive(**fields, id=word(body.get("Name")), capacity_bytes=positive(body.get("CapacityBytes")))
+    return Drive(**common(body), id=word(body.get("Name")), capacity_bytes=positive(body.get("CapacityBytes")))
 
 
 def _hpe_drive(path: str, body: Mapping[str, Any], tree: Tree) -> Drive:
     parent = tree.parents.get(path, "")
     return Drive(
-        **{**common(body), "firmware": hpe_firmware(body)},
-        id=identity(path, body),
+        **component(tree, path, body, firmware=hpe_firmware(body)),
         drive_type=word(body.get("MediaType")),
-        storage_controller=identity(parent, tree.get(parent)) if parent else None,
+        storage_controller=id_of(parent, tree.get(parent)) if parent else None,
         protocol=word(body.get("InterfaceType")),
         capacity_bytes=positive(body.get("CapacityMiB"), 1 << 20),
         block_size_bytes=positive(body.get("BlockSizeBytes")),

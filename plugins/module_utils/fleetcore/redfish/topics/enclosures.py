@@ -12,26 +12,22 @@ from ...document.values import clean_serial, word
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree
 from ..values import at
-from .common import common, identity, is_absent, part
+from .common import component, is_absent, part
 
 
 def read(tree: Tree) -> tuple[Enclosure, ...]:
     """Every chassis that the machine is, is in, or has in it."""
-    out = []
-    for path, body in tree.of("chassis"):
-        if is_absent(body):
-            continue
-        out.append(
-            Enclosure(
-                **common(body),
-                id=identity(path, body),
-                chassis_type=word(body.get("ChassisType")),
-                part_number=part(body),
-                asset_tag=clean_serial(body.get("AssetTag")),
-                location=location(body),
-            )
+    return tuple(
+        Enclosure(
+            **component(tree, path, body),
+            chassis_type=word(body.get("ChassisType")),
+            part_number=part(body),
+            asset_tag=clean_serial(body.get("AssetTag")),
+            location=location(body),
         )
-    return tuple(out)
+        for path, body in tree.of("chassis")
+        if not is_absent(body)
+    )
 
 
 def location(body: Mapping[str, Any]) -> Optional[str]:

@@ -9,7 +9,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, number
-from .common import both, common, identity, is_absent
+from .common import both, component, is_absent
 
 
 def read(tree: Tree) -> tuple[Fan, ...]:
@@ -25,8 +25,7 @@ def read(tree: Tree) -> tuple[Fan, ...]:
             reading, units = (rpm, "RPM") if rpm is not None else (percent, "Percent" if percent is not None else None)
         out.append(
             Fan(
-                **common(body),
-                id=identity(path, body),
+                **component(tree, path, body),
                 name=word(first(body, "Name", "FanName")),
                 reading=reading,
                 reading_units=units,

@@ -13,8 +13,8 @@ from ...document.values import firmware, word
 from ..quirks import AVAILABLE_PREFIXES, DUPLICATE_PREFIXES, PREVIOUS_PREFIXES
 from ..rules import Follow, Topic
 from ..tree import Tree, once
-from ..values import boolean, items, text
-from .common import identity, is_absent, status
+from ..values import boolean, id_of, items, text
+from .common import is_absent, status
 
 
 @once
@@ -26,7 +26,7 @@ def read(tree: Tree) -> tuple[FirmwareEntry, ...]:
     available: dict[str, str] = {}
     duplicates = []
     for path, body in tree.of("firmware"):
-        name = identity(path, body)
+        name = id_of(path, body)
         version = word(body.get("Version"))
         software_id = word(body.get("SoftwareId"))
         if is_absent(body) or (version is None and software_id is None):
@@ -71,7 +71,7 @@ def _hp_rows(tree: Tree) -> list[FirmwareEntry]:
 
 def _row(path: str, body: Mapping[str, Any]) -> FirmwareEntry:
     return FirmwareEntry(
-        id=identity(path, body),
+        id=id_of(path, body),
         name=word(body.get("Name")),
         vendor=word(body.get("Manufacturer")),
         updateable=boolean(body.get("Updateable")),

@@ -9,7 +9,7 @@ from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import first
-from .common import common, identity
+from .common import component
 
 
 def read(tree: Tree) -> tuple[Licence, ...]:
@@ -18,9 +18,9 @@ def read(tree: Tree) -> tuple[Licence, ...]:
     for path, body in tree.of("licence"):
         names = body.get("LicenseDescription")
         name = names[0] if isinstance(names, list) and names else first(body, "License", "Name", "Description")
-        fields = {**common(body), "firmware": None, "serial": None, "description": word(name)}
+        fields = component(tree, path, body, firmware=None, serial=None, description=word(name))
         expiry = word(first(body, "ExpirationDate", "LicenseEndDate", "LicenseExpire"))
-        out.append(Licence(**fields, id=identity(path, body), expires_at=expiry))
+        out.append(Licence(**fields, expires_at=expiry))
     return tuple(out)
 
 

@@ -12,8 +12,7 @@ from ...document.parts import LogEntry
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import first, text
-from .common import identity
+from ..values import first, id_of, text
 
 LOG_TAIL = 20
 _HEX = re.compile(r"^(0x)?[0-9a-fA-F]+[hH]?$")
@@ -23,7 +22,7 @@ def read(tree: Tree) -> tuple[LogEntry, ...]:
     """The last entries of the hardware event log, oldest first."""
     entries = [
         LogEntry(
-            id=identity(path, body),
+            id=id_of(path, body),
             created_at=word(first(body, "Created", "EventTimestamp")),
             severity=word(first(body, "Severity", "MessageSeverity")),
             message=_message(body),

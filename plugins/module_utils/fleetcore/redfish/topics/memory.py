@@ -9,17 +9,17 @@ from typing import Any, Optional
 
 from ...document.parts import Memory
 from ...document.sections import MEMORY_BYTES
-from ...document.values import clean_serial, word
+from ...document.values import clean_serial, firmware, word
 from ..quirks import module_mebibytes
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, integer, positive
-from .common import common, identity, is_absent, part, slot
+from .common import component, is_absent, part, slot
 
 
 def read(tree: Tree) -> tuple[Memory, ...]:
     """Modules that are there. The size is CapacityMiB, or volatile and non-volatile together."""
-    return tuple(item for item in (_module(path, body) for path, body in tree.of("memory")) if item is not None)
+    return tuple(item for item in (_module(tree, path, body) for path, body in tree.of("memory")) if item is not None)
 
 
 def total(tree: Tree) -> dict[str, str]:
@@ -28,7 +28,7 @@ def total(tree: Tree) -> dict[str, str]:
     return {} if total is None else {MEMORY_BYTES: str(total)}
 
 
-def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:
+def _module(tree: Tree, path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     volatile = integer(body.get("VolatileSizeMiB"), 1 << 20) or 0
     lasting = positive(body.get("NonVolatileSizeMiB"), 1 << 20)
     mebibytes = positive(first(body, "CapacityMiB", "SizeMB"))
@@ -36,11 +36,8 @@ def _module(path: str, body: Mapping[str, Any]) -> Optional[Memory]:
     size = size if size and size < 1 << 62 else None
     if is_absent(body) or (size is None and clean_serial(body.get("SerialNumber")) is None):
         return None
-    fields = common(body)
-    fields["firmware"] = fields["firmware"] if "FirmwareRevision" in body else None
     return Memory(
-        **fields,
-        id=identity(path, body),
+        **component(tree, path, body, firmware=firmware(body.get("FirmwareRevision"))),
         slot=word(first(body, "DeviceLocator", "SocketLocator")) or slot(body) or word(first(body, "Name")),
         type=word(first(body, "MemoryDeviceType", "DIMMType")),
         size_bytes=size,

@@ -13,8 +13,8 @@ from ...document.values import clean_mac, firmware, word
 from ..quirks import NIC_PRODUCT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
-from ..values import at, boolean, first, items, links, positive
-from .common import common, identity, is_absent, part, pci_id, slot, status, with_version
+from ..values import at, boolean, first, id_of, items, links, positive
+from .common import component, is_absent, part, pci_id, slot, status
 
 
 @once
@@ -25,7 +25,7 @@ def read(tree: Tree) -> tuple[Nic, ...]:
     if not out:  # interfaces that lead to no adapter
         out = [_adapter(path, body, tree) for path, body in tree.of("network_interface") if not is_absent(body)]
         out = [nic for nic in out if nic.nic_ports]
-    out += [_hpe_adapter(path, body) for path, body in tree.of("hpe_adapter")]
+    out += [_hpe_adapter(path, body, tree) for path, body in tree.of("hpe_adapter")]
     interfaces = [interface(path, body) for path, body in tree.of("ethernet")]
     known: dict[str, NicPort] = {port.macaddress: port for port in interfaces if port.macaddress}
     seen: set[str] = set()
@@ -45,24 +45,16 @@ def _adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     controllers = items(body.get("Controllers"))
     version = first(body, "FirmwareVersion") or (controllers[0].get("FirmwarePackageVersion") if controllers else None)
     functions = tree.of("network_function", parent=path)
-    fields = common(body)
-    fields["firmware"] = firmware(version)
-    fields = with_version(fields, tree, path)
-    fields["model"] = fields["model"] or _product(functions)
     vendor_id, device_id = _pci(functions)
+    model = word(body.get("Model")) or _product(functions)
     return Nic(
-        **fields,
+        **component(tree, path, {**body, "FirmwareVersion": version}, model=model),
         pci_vendor_id=vendor_id,
         pci_product_id=device_id,
-        id=identity(path, body),
-        slot=slot(body) or _controller_slot(controllers),
+        slot=slot(body) or (slot(controllers[0]) if controllers else None),
         part_number=part(body),
         nic_ports=tuple(_ports(tree.of("network_port", parent=path), functions)),
     )
-
-
-def _controller_slot(controllers: list[Any]) -> Optional[str]:
-    return slot(controllers[0]) if controllers else None
 
 
 def _product(functions: Iterable[tuple[str, Mapping[str, Any]]]) -> Optional[str]:
@@ -104,7 +96,7 @@ def _ports(
         mac = _function_mac(body)
         if mac and mac not in have:
             have.add(mac)
-            found.append(NicPort(id=identity(path, body), macaddress=mac, wwn=_wwn(body), status=status(body)))
+            found.append(NicPort(id=id_of(path, body), macaddress=mac, wwn=_wwn(body), status=status(body)))
     # A service may list a port twice, once for the adapter and once for the port: the one that says more stays.
     best: dict[Any, NicPort] = {}
     for index, port in enumerate(found):
@@ -158,7 +150,7 @@ def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]
     macs = [_function_mac(item) for item in functions] + macs
     wwns = [_wwn(item) for item in functions] + [_wwn(body)]
     return NicPort(
-        id=identity(path, body),
+        id=id_of(path, body),
         description=word(body.get("Name")),
         status=status(body),
         physid=word(first(body, "PortId", "PhysicalPortNumber")),
@@ -171,16 +163,14 @@ def _port(path: str, body: Mapping[str, Any], functions: list[Mapping[str, Any]]
     )
 
 
-def _hpe_adapter(path: str, body: Mapping[str, Any]) -> Nic:
+def _hpe_adapter(path: str, body: Mapping[str, Any], tree: Tree) -> Nic:
     """HpeBaseNetworkAdapter: ports are inside."""
-    fields = common(body)
-    fields["firmware"] = firmware(at(body, "Firmware.Current.VersionString"))
-    fields["model"] = fields["model"] or fields["description"]
+    version = firmware(at(body, "Firmware.Current.VersionString"))
     ports = []
     for index, port in enumerate(items(body.get("PhysicalPorts"))):
         ports.append(
             NicPort(
-                id=f"{identity(path, body)}-{index + 1}",
+                id=f"{id_of(path, body)}-{index + 1}",
                 physid=str(index + 1),
                 description=word(port.get("Name")),
                 status=status(port),
@@ -190,8 +180,7 @@ def _hpe_adapter(path: str, body: Mapping[str, Any]) -> Nic:
             )
         )
     return Nic(
-        **fields,
-        id=identity(path, body),
+        **component(tree, path, body, firmware=version, model=word(first(body, "Model", "Name", "Description"))),
         slot=word(first(body, "Location", "StructuredName")),
         part_number=part(body),
         nic_ports=tuple(ports),
@@ -204,7 +193,7 @@ def interface(path: str, body: Mapping[str, Any]) -> NicPort:
         word(item.get("Address")) for name in ("IPv4Addresses", "IPv6Addresses") for item in items(body.get(name))
     ]
     return NicPort(
-        id=identity(path, body),
+        id=id_of(path, body),
         description=word(body.get("Name")),
         logical_name=None,
         status=status(body),

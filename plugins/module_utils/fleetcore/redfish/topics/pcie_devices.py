@@ -12,8 +12,8 @@ from ...document.values import clean_serial, word
 from ..quirks import EMPTY_SLOT_WORDS, PCIE_SLOT_PATHS
 from ..rules import LAST, Follow, Topic
 from ..tree import Tree, once
-from ..values import at, first, items, links, text
-from .common import common, hpe_firmware, identity, is_absent, part, pci_id, slot, with_version
+from ..values import at, first, id_of, items, links, text
+from .common import component, hpe_firmware, is_absent, part, pci_id, slot
 
 
 @once
@@ -25,18 +25,15 @@ def read(tree: Tree) -> tuple[PcieDevice, ...]:
     seen: dict[Any, str] = {}
     for path, body in tree.of("pcie_device"):
         owner = tree.parents.get(path, "")
-        key = (identity(path, body), text(body.get("Name")), text(body.get("SerialNumber")))
+        key = (id_of(path, body), text(body.get("Name")), text(body.get("SerialNumber")))
         if is_absent(body) or (seen.setdefault(key, owner) != owner and tree.system in (owner, seen[key])):
             continue
         function = functions.get(path, {})
-        fields = with_version(common(body), tree, path)
-        fields["model"] = fields["model"] or fields["description"]
         out.append(
             PcieDevice(
-                **fields,
+                **component(tree, path, body, model=word(first(body, "Model", "Name", "Description"))),
                 pci_vendor_id=pci_id(function.get("VendorId"), bare_is_decimal=True),
                 pci_product_id=pci_id(function.get("DeviceId"), bare_is_decimal=True),
-                id=identity(path, body),
                 slot=slot(body)
                 or slot(at(body, "Slot") if isinstance(at(body, "Slot"), Mapping) else {})
                 or slots.get(path)
@@ -66,23 +63,16 @@ def _hpe_devices(tree: Tree, known: list[PcieDevice]) -> list[PcieDevice]:
     names = {device.description for device in known}
     out = []
     for path, body in tree.of("hpe_device"):
-        fields = common(body)
-        name = (fields["description"] or "").lower()
-        if not name or name.startswith(EMPTY_SLOT_WORDS) or fields["serial"] in serials:
+        serial = clean_serial(body.get("SerialNumber"))
+        name = word(first(body, "Name", "Description"))
+        if not name or name.lower().startswith(EMPTY_SLOT_WORDS) or (serial in serials if serial else name in names):
             continue
-        if fields["serial"] is None and fields["description"] in names:
-            continue
-        fields["firmware"] = hpe_firmware(body)
-        fields["model"] = fields["description"]
-        number = clean_serial(body.get("ProductPartNumber")) or part(body)
-        kind = word(body.get("DeviceType"))
         out.append(
             PcieDevice(
-                **fields,
-                id=identity(path, body),
+                **component(tree, path, body, firmware=hpe_firmware(body), model=name),
                 slot=word(body.get("Location")),
-                device_class=kind,
-                part_number=number,
+                device_class=word(body.get("DeviceType")),
+                part_number=clean_serial(body.get("ProductPartNumber")) or part(body),
             )
         )
     return out

@@ -10,7 +10,7 @@ from ..quirks import POWER_SUPPLY_SLOT_PATHS
 from ..rules import Follow, Topic
 from ..tree import Tree
 from ..values import at, first, items, positive
-from .common import both, common, identity, is_absent, part, slot, with_version
+from .common import both, component, is_absent, part, slot
 
 
 def read(tree: Tree) -> tuple[PowerSupply, ...]:
@@ -22,8 +22,7 @@ def read(tree: Tree) -> tuple[PowerSupply, ...]:
         ranges = [positive(at(item, "OutputWattage")) or 0 for item in items(body.get("InputRanges"))]
         out.append(
             PowerSupply(
-                **with_version(common(body), tree, path),
-                id=identity(path, body),
+                **component(tree, path, body),
                 power_capacity_watts=positive(body.get("PowerCapacityWatts")) or max(ranges, default=0) or None,
                 part_number=part(body) or word(body.get("SparePartNumber")),
                 slot=slot(body) or word(first(body, *POWER_SUPPLY_SLOT_PATHS)),

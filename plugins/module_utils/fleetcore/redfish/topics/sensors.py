@@ -11,8 +11,8 @@ from ...document.parts import Sensor
 from ...document.values import word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import number
-from .common import identity, is_absent, status
+from ..values import id_of, number
+from .common import is_absent, status
 
 
 def read(tree: Tree) -> tuple[Sensor, ...]:
@@ -35,7 +35,7 @@ def read(tree: Tree) -> tuple[Sensor, ...]:
 
 def _sensor(path: str, body: Mapping[str, Any], kind: Any, reading: Any, units: Any) -> Sensor:
     return Sensor(
-        id=identity(path, body),
+        id=id_of(path, body),
         name=word(body.get("Name")),
         kind=word(kind),
         reading=number(reading),

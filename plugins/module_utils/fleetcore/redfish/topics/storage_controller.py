@@ -8,23 +8,17 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ...document.parts import StorageController
-from ...document.values import word
+from ...document.values import in_order, word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, items, number, positive, text
-from .common import common, durable_name, hpe_firmware, identity, is_absent, part, slot, with_version
+from ..values import at, first, id_of, items, number, positive, text
+from .common import component, durable_name, hpe_firmware, is_absent, part, slot
 
-_WHOLE = (
-    "Name",
-    "Manufacturer",
-    "Model",
-    "FirmwareVersion",
-    "Identifiers",
-    "CacheSummary",
-    "SupportedControllerProtocols",
-    "SupportedDeviceProtocols",
-    "SupportedRAIDTypes",
-    "Status",
+_WHOLE = in_order(
+    """
+    Name, Manufacturer, Model, FirmwareVersion, Identifiers, CacheSummary, SupportedControllerProtocols,
+    SupportedDeviceProtocols, SupportedRAIDTypes, Status
+    """
 )
 """Properties of a controller inside of Storage that is complete: the resource of its own says no more."""
 
@@ -40,8 +34,7 @@ def read(tree: Tree) -> tuple[StorageController, ...]:
     for path, body in tree.of("hpe_array_controller"):
         out.append(
             StorageController(
-                **{**common(body), "vendor": "HPE", "firmware": hpe_firmware(body)},
-                id=identity(path, body),
+                **component(tree, path, body, vendor="HPE", firmware=hpe_firmware(body)),
                 physid=word(body.get("Location")),
             )
         )
@@ -49,10 +42,8 @@ def read(tree: Tree) -> tuple[StorageController, ...]:
 
 
 def _controller(tree: Tree, storage: str, path: str, body: Mapping[str, Any]) -> StorageController:
-    own = identity(path, body) if path != storage else identity(storage, tree.get(storage))
     return StorageController(
-        **with_version(common(body), tree, path),
-        id=own,
+        **component(tree, path, body, id=id_of(path, body if path != storage else tree.get(storage))),
         supported_controller_protocol=_joined(body.get("SupportedControllerProtocols")),
         supported_device_protocol=_joined(body.get("SupportedDeviceProtocols")),
         supported_raid_types=_joined(first(body, "SupportedRAIDTypes")),

@@ -8,8 +8,7 @@ from ...document.parts import Transceiver
 from ...document.values import clean_serial, word
 from ..rules import Topic
 from ..tree import Tree
-from ..values import at, first
-from .common import identity
+from ..values import at, first, id_of
 
 
 def read(tree: Tree) -> tuple[Transceiver, ...]:
@@ -21,8 +20,8 @@ def read(tree: Tree) -> tuple[Transceiver, ...]:
         if serial or word(at(module, "PartNumber")):
             out.append(
                 Transceiver(
-                    id=identity(path, body),
-                    port=identity(path, body),
+                    id=id_of(path, body),
+                    port=id_of(path, body),
                     vendor=word(first(module, "Manufacturer", "VendorName")),
                     model=word(first(module, "Type", "IdentifierType")),
                     serial=serial,

@@ -11,8 +11,8 @@ from ...document.parts import Volume
 from ...document.values import clean_serial, word
 from ..rules import Follow, Topic
 from ..tree import Tree
-from ..values import at, first, links, positive, text
-from .common import common, durable_name, identity, status
+from ..values import at, first, id_of, links, positive, text
+from .common import component, durable_name
 
 
 def read(tree: Tree) -> tuple[Volume, ...]:
@@ -22,17 +22,14 @@ def read(tree: Tree) -> tuple[Volume, ...]:
         if body.get("VolumeType") == "RawDevice" and text(body.get("RAIDType")) in (None, "None"):
             continue
         parent = tree.parents.get(path, "")
-        fields = common(body)
-        fields.update(serial=None, firmware=None, status=status(body))
         out.append(
             Volume(
-                **fields,
-                id=identity(path, body),
+                **component(tree, path, body, serial=None, firmware=None),
                 name=word(first(body, "DisplayName", "LogicalDriveName", "Name")),
                 raid_type=word(first(body, "RAIDType", "VolumeType", "Raid")),
                 size_bytes=positive(first(body, "CapacityBytes", "Capacity.Data.AllocatedBytes"))
                 or positive(body.get("CapacityMiB"), 1 << 20),
-                storage_controller=identity(parent, tree.get(parent)) if parent else None,
+                storage_controller=id_of(parent, tree.get(parent)) if parent else None,
                 wwn=durable_name(body),
                 physical_drives=_members(path, body, tree),
             )
@@ -44,7 +41,7 @@ def _members(path: str, body: Mapping[str, Any], tree: Tree) -> tuple[str, ...]:
     names = []
     for target in links(at(body, "Links.Drives"), path):
         drive = tree.get(target)
-        names.append(clean_serial(drive.get("SerialNumber")) or identity(target, drive))
+        names.append(clean_serial(drive.get("SerialNumber")) or id_of(target, drive))
     return tuple(names)
 
 

@@ -7,21 +7,21 @@ from collections.abc import Sequence, Set
 from datetime import datetime
 
 from fleetd.server.kernel.engine import Clock, Transactions
-from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter, NewEvent, checked_kind
+from fleetd.server.kernel.events.model import Event, NewEvent, checked_kind
 from fleetd.server.kernel.events.store import EventStore
 from fleetd.server.kernel.tally import Count, Tally
 
 APPENDED = Count("events_appended", "Events that others appended to the log")
 
 
-class Events:
+class Events(EventStore):
     """Use cases around events. What the server itself changes is in the log already.
 
     :param reserved: first words of the kinds that only the server tells.
     """
 
     def __init__(self, tx: Transactions, clock: Clock, tally: Tally, reserved: Set[str] = frozenset()) -> None:
-        self._store = EventStore(tx)
+        super().__init__(tx)
         self._clock = clock
         self._tally = tally
         self.reserved = reserved
@@ -37,20 +37,6 @@ class Events:
         """
         for item in events:
             checked_kind(item.kind, self.reserved)
-        made = self._store.append(events)
+        made = super().append(events)
         self._tally.add(APPENDED, count=len(made))
         return made
-
-    def find(
-        self,
-        where: EventFilter = EVERY_EVENT,
-        limit: int | None = None,
-        after: int | None = None,
-        before: int | None = None,
-    ) -> Sequence[Event]:
-        """Newest first, those before the number ``before``; with ``after`` oldest first, those after that number."""
-        return self._store.find(where, limit, after, before)
-
-    def bounds(self) -> tuple[int, int]:
-        """The greatest number that was pruned, and the last one that was given."""
-        return self._store.bounds()

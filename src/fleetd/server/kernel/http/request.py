@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_origin
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -23,24 +24,31 @@ from fleetd.server.kernel.ids import is_machine_id
 T = TypeVar("T")
 
 
-def _parameters(dependant: Dependant) -> set[str]:
-    """Names of the query parameters that a route and its dependencies declare."""
-    names = {str(field.alias) for field in dependant.query_params}
-    return names.union(*(_parameters(item) for item in dependant.dependencies))
+def _parameters(dependant: Dependant) -> dict[str, bool]:
+    """Names of the query parameters that a route and its dependencies declare; whether each may be repeated."""
+    found = {str(item.alias): get_origin(item.field_info.annotation) is list for item in dependant.query_params}
+    for below in dependant.dependencies:
+        found |= _parameters(below)
+    return found
 
 
 async def _only_known(request: Request, who: Who) -> None:
     """Refuse query parameters that the route does not declare: a typing mistake must not answer everything.
 
+    One that has a single value and is given twice is refused, too: only one of the two would be heard.
+
     :raises InvalidInput: there is one. Not for who may do nothing here: the route tells them so.
     """
     if not request.query_params or who.may == May.NOTHING:
         return
-    known = sorted(_parameters(request.scope["route"].dependant))
-    unknown = next((name[:80] for name in request.query_params if name not in known), None)
-    if unknown is not None:
-        those = f"known are {', '.join(known)}" if known else "there is none here"
-        raise InvalidInput(f"{unknown}: no such parameter; {those}", field=unknown)
+    known = _parameters(request.scope["route"].dependant)
+    for name, count in Counter(name for name, _value in request.query_params.multi_items()).items():
+        shown = name[:80]
+        if name not in known:
+            those = f"known are {', '.join(sorted(known))}" if known else "there is none here"
+            raise InvalidInput(f"{shown}: no such parameter; {those}", field=shown)
+        if count > 1 and not known[name]:
+            raise InvalidInput(f"{shown}: given {count} times, it has one value", field=shown)
 
 
 def router(*tags: str) -> APIRouter:

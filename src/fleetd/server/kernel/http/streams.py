@@ -22,11 +22,11 @@ from starlette.types import Message, Send
 from fleetd.common import logs
 from fleetd.server.kernel.events.model import EVERY_EVENT, Event, EventFilter
 from fleetd.server.kernel.events.service import Events
+from fleetd.server.kernel.http.looking import PERIOD, Looker
 
 KEEP_ALIVE = 15.0  # seconds without anything else to say
 SEND_SECONDS = 60.0  # a client that takes nothing for so long is let go
 ASK_SECONDS = 30.0  # between two looks whether who listens still may
-PERIOD = 1.0  # seconds between two looks when nothing wakes the feed: another server may have written
 GAP = 0.02  # seconds between two looks, however much happens
 PAGE = 500
 _KEPT = 2000  # newest events
@@ -78,28 +78,22 @@ class News:
     missing: tuple[int, int] | None = None
 
 
-class Feed:
-    """Use it from one event loop."""
+class Feed(Looker):
+    """What is new in the log, for all who follow it."""
 
     def __init__(self, events: Events, period: float = PERIOD) -> None:
+        super().__init__("feed", period, GAP)
         self._events = events
-        self._period = period
         self._bells: set[asyncio.Event] = set()
         self._newest: deque[Event] = deque(maxlen=_KEPT)
         self._last: int | None = None
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._closed = False
-        self.looks = 0
 
-    def wake(self) -> None:
-        """Something may have been written."""
-        self._wake.set()
+    def _wanted(self) -> bool:
+        return bool(self._bells)
 
-    def close(self) -> None:
-        """The server stops: all listeners end."""
-        self._closed = True
-        self._ring()
+    def _ring(self) -> None:
+        for bell in self._bells:
+            bell.set()
 
     async def follow(
         self, where: EventFilter = EVERY_EVENT, after: int | None = None, keep_alive: float = KEEP_ALIVE
@@ -119,7 +113,7 @@ class Feed:
             yield News((), seen, missing)
             time = asyncio.get_running_loop().time
             quiet = time() + keep_alive
-            while not self._closed:
+            while not self.closed:
                 bell.clear()
                 try:
                     news = await self._following(where, seen, max(last, self._last or 0))
@@ -155,38 +149,18 @@ class Feed:
     def _listening(self) -> Iterator[asyncio.Event]:
         bell = asyncio.Event()
         self._bells.add(bell)
-        self.wake()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._listen()
         try:
             yield bell
         finally:
             self._bells.discard(bell)
 
-    def _ring(self) -> None:
-        for bell in self._bells:
-            bell.set()
-
-    async def _run(self) -> None:
+    def _begin(self) -> None:
         self._last = None  # what happened while nobody listened is not among the newest
         self._newest.clear()
-        while self._bells and not self._closed:
-            self._wake.clear()
-            more = False
-            try:
-                more = await self._look()
-            except FleetError as exc:
-                _log.warning("feed_failed", code=exc.code, message=exc.message)
-            except Exception:  # noqa: BLE001 - a defect must not silence all listeners
-                _log.exception("feed_failed")
-            await asyncio.sleep(GAP)
-            if not more:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._period)
 
     async def _look(self) -> bool:
         """Read what is new; whether there may be more."""
-        self.looks += 1
         if self._last is None:
             _pruned, self._last = await run_in_threadpool(self._events.bounds)
             self._ring()  # it may be further than where those who listen already are

@@ -14,15 +14,12 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from fastapi.concurrency import run_in_threadpool
-from fleetcore.errors import FleetError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleetd.common import logs
+from fleetd.server.kernel.http.looking import PERIOD, Looker
 
-PERIOD = 1.0  # seconds
 GAP = 0.05  # seconds between two looks, however much happens
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_log = logs.get("fleetd.api")
 
 Look = Callable[[Sequence[str]], Mapping[str, object]]
 
@@ -48,25 +45,18 @@ class Subscription:
         return True
 
 
-class Updates:
-    """Use it from one event loop.
+class Updates(Looker):
+    """Tells who listens to a subject that it changed.
 
     :param look: each subject with what it looks like now, as something with a stable ``repr``.
-    :param period: seconds between two looks when nothing wakes the bus.
-    :param gap: seconds between two looks at least, however often it is woken.
     """
 
     def __init__(self, look: Look, period: float = PERIOD, gap: float = GAP) -> None:
+        super().__init__("updates", period, gap)
         self._look_at = look
-        self._period = period
-        self._gap = gap
         self._listeners: dict[str, set[Subscription]] = {}
         self._known: dict[str, asyncio.Event] = {}
         self._seen: dict[str, str] = {}
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.looks = 0
-        self.closed = False
 
     @contextlib.contextmanager
     def subscribe(self, subject: str) -> Iterator[Subscription]:
@@ -74,9 +64,7 @@ class Updates:
         known = self._known.setdefault(subject, asyncio.Event())
         made = Subscription(known)
         self._listeners.setdefault(subject, set()).add(made)
-        self.wake()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._listen()
         try:
             yield made
         finally:
@@ -86,32 +74,19 @@ class Updates:
                 del self._listeners[subject], self._known[subject]
                 self._seen.pop(subject, None)
 
-    def wake(self) -> None:
-        """Something may have changed."""
-        self._wake.set()
+    def _wanted(self) -> bool:
+        return bool(self._listeners)
 
-    def close(self) -> None:
-        """The server stops: all listeners end."""
-        self.closed = True
+    def _ring(self) -> None:
         for known in self._known.values():
             known.set()
         for listeners in self._listeners.values():
             for item in listeners:
                 item.changed.set()
-        self.wake()
 
-    async def _run(self) -> None:
-        while self._listeners and not self.closed:
-            self._wake.clear()
-            try:
-                self._compare(await run_in_threadpool(self._look, tuple(self._listeners)))
-            except FleetError as exc:
-                _log.warning("updates_failed", code=exc.code, message=exc.message)
-            except Exception:  # noqa: BLE001 - a defect must not silence all listeners
-                _log.exception("updates_failed")
-            await asyncio.sleep(self._gap)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._period)
+    async def _look(self) -> bool:
+        self._compare(await run_in_threadpool(self._digests, tuple(self._listeners)))
+        return False
 
     def _compare(self, found: Mapping[str, str]) -> None:
         for subject, digest in found.items():
@@ -124,8 +99,7 @@ class Updates:
             self._seen[subject] = digest
             self._known[subject].set()
 
-    def _look(self, subjects: Collection[str]) -> dict[str, str]:
-        self.looks += 1
+    def _digests(self, subjects: Collection[str]) -> dict[str, str]:
         found = self._look_at(sorted(subjects))
         return {
             name: hashlib.sha256(repr(it).encode("utf-8", "surrogatepass")).hexdigest() for name, it in found.items()

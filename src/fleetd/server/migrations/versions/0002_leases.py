@@ -2,78 +2,67 @@
 """Sessions, work, backoff, history; holds as columns."""
 
 import json
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
+from fleetd.server.migrations.columns import key, moment, of_machine
+
 revision = "0002"
 down_revision = "0001"
-
-
-def _key(length: int = 255) -> Any:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
-
-
-def _time() -> Any:
-    return sa.DateTime(timezone=True)
-
-
-def _of_machine(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["machine"], ["machines.id"], name=f"fk_{table}_machine", ondelete="CASCADE")
 
 
 def upgrade() -> None:
     _holds()
     op.create_table(
         "lease_sessions",
-        sa.Column("id", _key(64), nullable=False),
+        sa.Column("id", key(64), nullable=False),
         sa.Column("component", sa.String(255), nullable=False),
         sa.Column("actor", sa.String(255), nullable=False),
         sa.Column("info", sa.Text, nullable=False),
         sa.Column("interval_seconds", sa.Float, nullable=False),
-        sa.Column("created_at", _time(), nullable=False),
-        sa.Column("deadline", _time(), nullable=False),
+        sa.Column("created_at", moment(), nullable=False),
+        sa.Column("deadline", moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_lease_sessions"),
     )
     op.create_index("ix_lease_sessions_deadline", "lease_sessions", ["deadline"])
     op.create_table(
         "work",
-        sa.Column("machine", _key(), nullable=False),
-        sa.Column("process", _key(64), nullable=False),
-        sa.Column("exclusion", _key(64), nullable=False),
-        sa.Column("session", _key(64), nullable=False),
+        sa.Column("machine", key(), nullable=False),
+        sa.Column("process", key(64), nullable=False),
+        sa.Column("exclusion", key(64), nullable=False),
+        sa.Column("session", key(64), nullable=False),
         sa.Column("token", sa.BigInteger, nullable=False),
-        sa.Column("started_at", _time(), nullable=False),
+        sa.Column("started_at", moment(), nullable=False),
         sa.PrimaryKeyConstraint("machine", "process", name="pk_work"),
         sa.UniqueConstraint("machine", "exclusion", name="uq_work_machine_exclusion"),
         sa.ForeignKeyConstraint(["session"], ["lease_sessions.id"], name="fk_work_session"),
-        _of_machine("work"),
+        of_machine("work"),
     )
     op.create_index("ix_work_session", "work", ["session"])
     op.create_table(
         "fences",
-        sa.Column("machine", _key(), nullable=False),
+        sa.Column("machine", key(), nullable=False),
         sa.Column("token", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("machine", name="pk_fences"),
     )
     op.create_table(
         "backoffs",
-        sa.Column("machine", _key(), nullable=False),
-        sa.Column("process", _key(64), nullable=False),
-        sa.Column("until", _time(), nullable=False),
+        sa.Column("machine", key(), nullable=False),
+        sa.Column("process", key(64), nullable=False),
+        sa.Column("until", moment(), nullable=False),
         sa.Column("cause", sa.Text, nullable=False),
         sa.Column("interval_seconds", sa.BigInteger, nullable=False),
         sa.Column("failures", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("machine", "process", name="pk_backoffs"),
-        _of_machine("backoffs"),
+        of_machine("backoffs"),
     )
     op.create_table(
         "work_history",
-        sa.Column("id", _key(64), nullable=False),
-        sa.Column("at", _time(), nullable=False),
-        sa.Column("machine", _key(), nullable=False),
-        sa.Column("process", _key(64), nullable=False),
+        sa.Column("id", key(64), nullable=False),
+        sa.Column("at", moment(), nullable=False),
+        sa.Column("machine", key(), nullable=False),
+        sa.Column("process", key(64), nullable=False),
         sa.Column("outcome", sa.String(32), nullable=False),
         sa.Column("session", sa.String(64), nullable=False),
         sa.Column("component", sa.String(255), nullable=False),
@@ -81,7 +70,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text, nullable=False),
         sa.Column("token", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_work_history"),
-        _of_machine("work_history"),
+        of_machine("work_history"),
     )
     op.create_index("ix_work_history_machine_id", "work_history", ["machine", "id"])
 

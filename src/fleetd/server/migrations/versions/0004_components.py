@@ -12,21 +12,18 @@ from fleetcore.document.components import components
 from fleetcore.document.values import clean_serial
 
 from fleetd.server.kernel.ids import new_id
+from fleetd.server.migrations.columns import key
 
 revision = "0004"
 down_revision = "0003"
-
-
-def _key(length: int = 255) -> Any:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.add_column("device_history", sa.Column("document", sa.LargeBinary))
     table = op.create_table(
         "components",
-        sa.Column("id", _key(64), nullable=False),
-        sa.Column("machine", _key(), nullable=False),
+        sa.Column("id", key(64), nullable=False),
+        sa.Column("machine", key(), nullable=False),
         sa.Column("source", sa.String(32), nullable=False),
         sa.Column("kind", sa.String(64), nullable=False),
         sa.Column("name", sa.Text, nullable=False),

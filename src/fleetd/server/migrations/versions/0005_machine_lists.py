@@ -9,14 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from fleetd.server.migrations.columns import key
+
 revision = "0005"
 down_revision = "0004"
 
 _BATCH = 500
-
-
-def _key(length: int = 255) -> Any:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -24,7 +22,7 @@ def upgrade() -> None:
         op.add_column("machines", sa.Column(name, sa.Boolean, nullable=False, server_default=sa.text("false")))
     op.add_column("machines", sa.Column("controller", sa.String(32), nullable=False, server_default="not_available"))
     for name in ("power_state", "vendor", "model", "serial"):
-        op.add_column("machines", sa.Column(name, _key(), nullable=False, server_default=""))
+        op.add_column("machines", sa.Column(name, key(), nullable=False, server_default=""))
     for name in ("heard_at", "seen_at"):
         op.add_column("machines", sa.Column(name, sa.DateTime(timezone=True)))
     op.create_index("ix_powercycles_state_machine", "powercycles", ["state", "machine"])

@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The log of events."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
+from fleetd.server.migrations.columns import key
+
 revision = "0006"
 down_revision = "0005"
-
-
-def _key(length: int = 255) -> Any:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -19,8 +15,8 @@ def upgrade() -> None:
         "events",
         sa.Column("seq", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("kind", _key(64), nullable=False),
-        sa.Column("machine", _key()),
+        sa.Column("kind", key(64), nullable=False),
+        sa.Column("machine", key()),
         sa.Column("actor", sa.String(255), nullable=False),
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("data", sa.Text, nullable=False),

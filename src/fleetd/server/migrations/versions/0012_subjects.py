@@ -7,20 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from fleetd.server.migrations.columns import key, moment
+
 revision = "0012"
 down_revision = "0011"
 
 _ROW = ("process", "exclusion", "session", "token", "started_at")
 _WAIT = ("process", "until", "cause", "interval_seconds", "failures")
 _LINE = ("id", "at", "process", "outcome", "session", "component", "actor", "cause", "token")
-
-
-def _key(length: int = 255) -> Any:
-    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
-
-
-def _time() -> Any:
-    return sa.DateTime(timezone=True)
 
 
 def _column(name: str, kind: Any) -> sa.Column[Any]:
@@ -36,11 +30,11 @@ def upgrade() -> None:
         "work",
         _ROW,
         ("uq_work_machine_exclusion", "fk_work_session", "fk_work_machine"),
-        _column("process", _key(64)),
-        _column("exclusion", _key(64)),
-        _column("session", _key(64)),
+        _column("process", key(64)),
+        _column("exclusion", key(64)),
+        _column("session", key(64)),
         _column("token", sa.BigInteger),
-        _column("started_at", _time()),
+        _column("started_at", moment()),
         sa.PrimaryKeyConstraint("kind", "subject", "process", name="pk_work"),
         sa.UniqueConstraint("kind", "subject", "exclusion", name="uq_work_kind_subject_exclusion"),
         sa.ForeignKeyConstraint(["session"], ["lease_sessions.id"], name="fk_work_session"),
@@ -58,8 +52,8 @@ def upgrade() -> None:
         "backoffs",
         _WAIT,
         ("fk_backoffs_machine",),
-        _column("process", _key(64)),
-        _column("until", _time()),
+        _column("process", key(64)),
+        _column("until", moment()),
         _column("cause", sa.Text),
         _column("interval_seconds", sa.BigInteger),
         _column("failures", sa.BigInteger),
@@ -70,9 +64,9 @@ def upgrade() -> None:
         "work_history",
         _LINE,
         ("fk_work_history_machine",),
-        _column("id", _key(64)),
-        _column("at", _time()),
-        _column("process", _key(64)),
+        _column("id", key(64)),
+        _column("at", moment()),
+        _column("process", key(64)),
         _column("outcome", sa.String(32)),
         _column("session", sa.String(64)),
         _column("component", sa.String(255)),
@@ -96,7 +90,7 @@ def _replace(
     if connection.dialect.name == "postgresql":  # where names of keys are unique in the database
         for name in (*constraints, f"pk_{table}"):
             op.drop_constraint(name, old)
-    op.create_table(table, _column("kind", _key(64)), _column("subject", _key()), *parts)
+    op.create_table(table, _column("kind", key(64)), _column("subject", key()), *parts)
     names = ", ".join(kept)
     op.execute(f"INSERT INTO {table} (kind, subject, {names}) SELECT 'machine', machine, {names} FROM {old}")  # noqa: S608
     op.drop_table(old)

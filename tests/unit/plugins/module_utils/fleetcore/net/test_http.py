@@ -63,10 +63,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True  # without saying so
 
     def get_drip(self):
-        self.answer(b"", length=1000)
-        for _number in range(100):
+        self.answer(b"", length=5000)
+        while not self.server.wait.wait(0.1):
             self.wfile.write(b"x")
-            time.sleep(0.1)
         self.close_connection = True
 
     def get_stream(self):
@@ -76,13 +75,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for text in (b": hello\n", b"\n", b"data: up", b"date\n\n"):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
         if self.path.endswith("?quiet"):
-            self.server.wait.wait(10)
+            self.server.wait.wait(120)
             self.close_connection = True
             return
         self.wfile.write(b"0\r\n\r\n")
 
     def get_hang(self):
-        self.server.wait.wait(10)
+        self.server.wait.wait(120)
         self.close_connection = True
 
     def get_moved(self):
@@ -103,22 +102,35 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64  # the default of 5 makes the kernel drop connections that come at once
 
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.wait = threading.Event()
+        self.closed = threading.Event()
+
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        self.closed.set()
+
 
 @pytest.fixture(scope="module")
-def url():
-    server = Server(("127.0.0.1", 0), Handler)
-    server.wait = threading.Event()
+def server():
+    server = Server()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield server
     server.wait.set()
     server.shutdown()
     server.server_close()
 
 
 @pytest.fixture
+def url(server):
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture
 def client(url):
-    client = HttpClient(HttpOptions(url, timeout=20, max_body_bytes=4000))
+    client = HttpClient(HttpOptions(url, timeout=60, max_body_bytes=4000))
     yield client
     client.close()
 
@@ -131,9 +143,10 @@ def test_the_connection_is_kept(client):
     assert get(client, "/a").body == get(client, "/a").body
 
 
-def test_a_connection_that_the_server_closed_is_replaced(client):
+def test_a_connection_that_the_server_closed_is_replaced(server, client):
+    server.closed.clear()
     assert get(client, "/last").body == b"bye"
-    time.sleep(0.05)
+    assert server.closed.wait(60)
     assert client.send(HttpRequest("POST", "/", {}, b"data")).body == b"data"
 
 
@@ -154,7 +167,7 @@ def test_a_stream_that_falls_silent_is_lost(client):
 
 def test_a_stream_from_nowhere():
     with pytest.raises(Unreachable):
-        HttpClient(HttpOptions("http://127.0.0.1:9", timeout=20)).stream(HttpRequest("GET", "/"), 1)
+        HttpClient(HttpOptions("http://127.0.0.1:9", timeout=60)).stream(HttpRequest("GET", "/"), 1)
 
 
 def test_threads_have_connections_of_their_own(client):
@@ -205,7 +218,7 @@ def test_the_time_out_is_for_the_whole_request(url, path):
     begin = time.monotonic()
     with pytest.raises(TimedOut, match="no answer within"):
         get(client, path)
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 60  # the server goes on for longer
 
 
 def test_nobody_listens():
@@ -218,7 +231,7 @@ def test_nobody_listens():
 
 def test_tls_to_a_port_that_has_none(url):
     with pytest.raises(Unreachable, match="TLS failed"):
-        get(HttpClient(HttpOptions(url.replace("http:", "https:"), timeout=2)), "/")
+        get(HttpClient(HttpOptions(url.replace("http:", "https:"), timeout=60)), "/")
 
 
 @pytest.mark.parametrize("url", ["", "10.0.0.1", "ftp://a", "https://", "https://a:99999", "https://root:secret@a"])

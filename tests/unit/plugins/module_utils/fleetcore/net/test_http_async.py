@@ -53,7 +53,7 @@ class Server:
                 number = len(self.requests) - 1
                 answer = self.script[min(number, len(self.script) - 1)]
                 if answer is None:
-                    await asyncio.sleep(60)
+                    await asyncio.sleep(200)
                 for piece in answer if isinstance(answer, list) else [answer]:
                     if isinstance(piece, float):
                         await asyncio.sleep(piece)
@@ -157,24 +157,25 @@ def test_a_post_is_not_sent_twice():
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [None, [b"HTTP/1.1 200 OK\r\n", 60.0], [HELLO[:-1], 60.0]])
+@pytest.mark.parametrize("answer", [None, [b"HTTP/1.1 200 OK\r\n", 200.0], [HELLO[:-1], 200.0]])
 def test_time_out(answer):
     begin = time.monotonic()
     (found,), _server, _client = exchange(answer, timeout=0.3)
     assert isinstance(found, TimedOut)
     assert "0.3 s" in found.message
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 60
 
 
 def test_drops_of_bytes_do_not_stretch_the_time_out():
     begin = time.monotonic()
-    drops = [piece for byte in HELLO for piece in (bytes([byte]), 2.0)]
+    drops = [piece for byte in HELLO for piece in (bytes([byte]), 4.0)]
     (found,), _server, _client = exchange(drops, timeout=0.4)
     assert isinstance(found, TimedOut)
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 60
 
 
-def test_a_quick_server_gets_one_connection():
+def test_a_quick_server_gets_one_connection(monkeypatch):
+    monkeypatch.setattr(http_async, "PATIENCE", 60)
     found, server, _client = exchange(HELLO, count=20, together=True)
     assert {item.body for item in found} == {b"hello"}
     assert server.connections == 1
@@ -190,10 +191,10 @@ def test_a_slow_server_gets_more_up_to_the_pool(monkeypatch):
 def test_those_who_wait_behind_a_hanging_request_time_out_too(monkeypatch):
     monkeypatch.setattr(http_async, "PATIENCE", 0.02)
     begin = time.monotonic()
-    found, server, _client = exchange(None, count=90, together=True, pool_size=2, timeout=1.5)
-    assert [type(item) for item in found] == [TimedOut] * 90
-    assert server.connections < 90  # who waited has no time left for a request of its own
-    assert time.monotonic() - begin < 60  # two at a time they would take 67 s
+    found, server, _client = exchange(None, count=200, together=True, pool_size=2, timeout=1.5)
+    assert [type(item) for item in found] == [TimedOut] * 200
+    assert server.connections < 200  # who waited has no time left for a request of its own
+    assert time.monotonic() - begin < 60  # two at a time they would take 150 s
 
 
 def test_cancelled_requests_leave_no_connection_behind():

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -23,6 +24,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.ports im
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.answers import outcome_of
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.collector import collect
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.session import Session
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.walker import Walker
 
 ROOT = {
     "RedfishVersion": "1.6.0",
@@ -80,6 +82,22 @@ class Script:
 
     def log(self):
         return [(request.method, request.url) for request in self.sent]
+
+
+class Live:
+    """A script for an event loop."""
+
+    def __init__(self, script):
+        self.script = script
+        self.close = script.close
+
+    async def send(self, request):
+        return self.script.send(request)
+
+
+def document(script, clock, **options):
+    """What is collected over a script."""
+    return asyncio.run(collect(Live(script), clock, "bmc1", Walker(), username="root", password="calvin", **options))
 
 
 LOGIN = ("POST", "/redfish/v1/SessionService/Sessions")
@@ -273,7 +291,7 @@ def test_a_bmc_that_stops_answering_is_given_up():
     }
     answers.update({("GET", member["@odata.id"]): TimedOut("no answer within 30 s") for member in members})
     script = Script(answers)
-    device = collect(script, Clock(), "bmc1", username="root", password="calvin")
+    device = document(script, Clock())
     assert device.coverage["memory"].verdict is Verdict.TIMEOUT
     assert device.system_id == "1"
     assert len(script.sent) < 25
@@ -295,5 +313,5 @@ def test_the_deadline_ends_it():
             clock.time += 10
             return super().send(request)
 
-    device = collect(Slow(answers), clock, "bmc1", username="root", password="calvin", deadline=40)
+    device = document(Slow(answers), clock, deadline=40)
     assert device.coverage["memory"].verdict is Verdict.TIMEOUT
