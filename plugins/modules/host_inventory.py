@@ -136,9 +136,14 @@ device:
       type: str
     drives:
       description: Drives of the machine. Likewise C(cpus), C(memory), C(nics), C(gpus), C(storage_controller),
-        C(power_supplies), C(volumes), C(tpms) and others.
+        C(power_supplies), C(volumes), C(tpms), C(boards) and others. C(smart_errors) says what speaks against a drive,
+        C(counters) and C(temperature_celsius) are readings.
       type: list
       elements: dict
+      sample:
+        - {id: c0/e12/s3, slot: e12/s3, model: HUS728T8TALE6L4, vendor: HGST, serial: EXAMPLE1, protocol: sata,
+           smart_status: ok, smart_errors: [7 pending sectors], temperature_celsius: 38.0,
+           counters: {pending_sectors: 7, reallocated_sectors: 0, power_cycles: 17}}
     remote_volumes:
       description: Volumes of arrays that are reached over Fibre Channel, iSCSI or NVMe over a network, with their
         paths. They are no drives of the machine.

@@ -109,6 +109,8 @@ LENGTHS = {
     3: (0x09, 0x0D, 0x11, 0x13, 0x15, 0x16, 0x1A),
     4: (0x1A, 0x20, 0x23, 0x28, 0x2A, 0x30, 0x32),
     9: (0x0C, 0x0D, 0x11, 0x13, 0x18),
+    16: (0x0F, 0x17),
+    19: (0x0F, 0x1F),
     17: (0x15, 0x17, 0x1B, 0x1C, 0x22, 0x28, 0x54, 0x5C),
     38: (0x10, 0x12),
     39: (0x10, 0x16),
@@ -118,11 +120,13 @@ LENGTHS = {
 STRINGS = {
     0: (4, 5, 8),
     1: (4, 5, 6, 7, 0x19, 0x1A),
-    2: (4, 5, 6, 7, 8),
+    2: (4, 5, 6, 7, 8, 0x0A),
     3: (4, 6, 7, 8),
     4: (4, 7, 0x10, 0x20, 0x21, 0x22),
     9: (4,),
     17: (0x10, 0x11, 0x17, 0x18, 0x19, 0x1A, 0x2B),
+    16: (),
+    19: (),
     38: (),
     39: tuple(range(5, 12)),
     41: (4,),
@@ -130,13 +134,17 @@ STRINGS = {
 }
 WORDS = ("Exemplar", "  padded  ", "Not Specified", "0", "None", "To Be Filled By O.E.M.", "x" * 64)
 # What the text cannot say: digits that dmidecode rounds away, bytes that it shows as dots, an empty slot's other
-# fields, names that came after it, and numbers that stand for "unknown" there and in the specification only.
+# fields, names that came after it, numbers that stand for "unknown" there and in the specification only, and places of
+# boards whose structure ends behind it.
 UNSAID = {
     (17, "nonvolatile_bytes"),
     (43, "vendor_id"),
     (4, "max_speed_hz"),
     (4, "current_speed_hz"),
     (0, "rom_size_bytes"),
+    (2, "location_in_chassis"),
+    (16, "maximum_bytes"),
+    (19, "size_bytes"),
 }
 NEWER = {"HBM3", "CAMM"}
 

@@ -347,7 +347,7 @@ def _looked(name: str, document: Part) -> bool:
     return (
         Verdict.COLLECTED in verdicts
         and all(verdict in (Verdict.COLLECTED, Verdict.ABSENT) for verdict in verdicts)
-        and not any(entry.get("last_seen") for entry in said)
+        and not any(entry.get("last_seen") or entry.get("parts") for entry in said)
     )
 
 

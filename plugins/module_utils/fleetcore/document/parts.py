@@ -394,14 +394,13 @@ class Partition(Record):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class RemoteVolume(Component):
+class RemoteVolume(Identified):
     """A volume of an array that the OS reaches over a network: no part of the machine, other hosts may have it, too.
 
     ``protocol`` is ``fc``, ``iscsi``, ``nvme-tcp``, ``nvme-rdma`` or ``nvme-fc``; ``targets`` are port names, IQNs or
     NQNs of the array, ``paths`` the block devices that lead to it, ``multipath`` the device that is put on them.
     """
 
-    id: Optional[str] = None
     protocol: Optional[str] = None
     wwn: Optional[str] = None
     size_bytes: Optional[int] = None

@@ -247,8 +247,9 @@ def _folders(paths: Iterable[str]) -> dict[str, Outcome[Sequence[str]]]:
     """The names in each folder of these paths, sorted."""
     inside: dict[str, set[str]] = {}
     for path in map(PurePosixPath, paths):
-        for place in (path, *path.parents[:-1]):
-            inside.setdefault(str(place.parent), set()).add(place.name)
+        for place in (path, *path.parents):
+            if place.name:  # the root is in no folder
+                inside.setdefault(str(place.parent), set()).add(place.name)
     return {folder: sorted(names) for folder, names in inside.items()}
 
 

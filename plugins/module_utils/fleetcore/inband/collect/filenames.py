@@ -42,7 +42,7 @@ _NAMES: tuple[tuple[str, Argv], ...] = (
     (_STORCLI + r"(?:[/_-](?:c(?:all|\d))?[/_-]?show(?:[_-]all)?)?" + _END, commands.STORCLI),
     (r"mstflint[/_-]((?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])" + _END, commands.mstflint(r"\1")),
     (r"mdadm[/_-](?:(?:--)?detail[/_-])?(?:dev[/_-])?(md\d{1,3})" + _END, commands.mdadm(r"/dev/\1")),
-    (r"(?:ssa|hpssa|hpacu)cli(?:[/_-].{0,40})?$", commands.SSACLI),
+    (r"(?:ssa|hpssa|hpacu)cli(?:[/_.-].{0,40})?$", commands.SSACLI),
     (r"(?i:megacli)(?:64)?[/_-]-?(?i:adpallinfo).{0,20}$", (commands.MEGACLI_TOOLS[0], *commands.MEGACLI_QUESTIONS[0])),
     (
         r"(?i:megacli)(?:64)?[/_-]-?(?i:ldpdinfo|ldinfo).{0,20}$",

@@ -211,20 +211,17 @@ def mdadm(probe: Probe) -> None:
 
 def ipmi(probe: Probe) -> None:
     """The BMC's firmware and addresses, and what the FRU says of the machine: ``ipmitool``, and where it is not
-    installed or does not say who the BMC is, our own questions. A BMC that does not answer is not asked again."""
-    said = []
-    for argv, parse in (
-        (commands.IPMI_MC, lazy("ipmitool.parse_ipmitool_mc")),
-        (commands.IPMI_LAN, lazy("ipmitool.parse_ipmitool_lan")),
-        (commands.IPMI_FRU, lazy("ipmitool.parse_ipmitool_fru")),
-    ):
-        said.append(probe.tool(argv, parse))
-        if probe.timed_out:
-            return
-    ports = [port for piece in probe.pieces if piece.bmc and piece.bmc.nic for port in piece.bmc.nic.nic_ports]
-    # The first channel may be one that is not in use.
-    if not all(said[:2]) or not any(port.ip_addresses for port in ports):
+    installed or does not say who and where the BMC is, our own questions, of all channels: the first may be one that is
+    not in use. A BMC that does not answer is not asked again."""
+    identified = probe.tool(commands.IPMI_MC, lazy("ipmitool.parse_ipmitool_mc"))
+    lan = None if probe.timed_out else probe.ask(commands.IPMI_LAN, lazy("ipmitool.parse_ipmitool_lan"))
+    addressed = lan is not None and any(port.ip_addresses for port in lan.bmc.nic.nic_ports)
+    if not probe.timed_out:
+        probe.tool(commands.IPMI_FRU, lazy("ipmitool.parse_ipmitool_fru"))
+    if not probe.timed_out and not (identified and addressed):
         probe.tool(commands.OPENIPMI, lazy("...ipmi.answers.parse_openipmi"))
+    if lan is not None and not any(piece.bmc and piece.bmc.nic for piece in probe.pieces):
+        probe.add(lan)
 
 
 def dsu(probe: Probe) -> None:

@@ -23,7 +23,9 @@ _PART = (
 _SEGMENT = re.compile(
     r"^\s+(?:Group \d{1,4}, )?Segment \d{1,4}\s*:\s*(\w+)\s*(?:\(([^)]{0,200})\)\s*(\S{1,60})?)?", re.MULTILINE
 )
-_PLACE = re.compile(r"(?:Enclosure|Connector)[: ]\s*(\d{1,4}),\s*(?:Slot|Device)[: ]\s*(\d{1,4})")
+# Older versions know channels in place of enclosures.
+_PLACE = re.compile(r"(?:Enclosure|Connector|Channel)[: ]\s*(\d{1,4}),\s*(?:Slot|Device)[: ]\s*(\d{1,4})")
+_CHANNEL = re.compile(r"Channel,Device\(T:L\)\s*:\s*(\d{1,4}),(\d{1,4})")
 
 
 @parser("arcconf")
@@ -48,7 +50,7 @@ def parse_arcconf(raw: str, first: int = 1) -> Device:
         elif head["volume"] and controllers:
             volumes.append(_volume(head["volume"], name, values, lines))
         elif head["drive"] and controllers and any("Hard drive" in line for line in lines[:4]):
-            drives.append(_drive(head["drive"], name, values))
+            drives.append(_drive(head["drive"], name, values, lines))
     expect("arcconf", controllers, "no controller in the output")
     return Device(
         storage_controller=tuple(controllers), drives=tuple(drives), volumes=tuple(volumes), batteries=tuple(batteries)
@@ -107,9 +109,9 @@ def _volume(number: str, controller: str, values: Mapping[str, str], lines: list
     )
 
 
-def _drive(number: str, controller: str, values: Mapping[str, str]) -> Drive:
+def _drive(number: str, controller: str, values: Mapping[str, str], lines: list[str]) -> Drive:
     speed = values.get("Transfer Speed", "")
-    place = _PLACE.search(values.get("Reported Location", ""))
+    place = _PLACE.search(values.get("Reported Location", "")) or _CHANNEL.search("\n".join(lines))
     maker = word(values.get("Vendor"))
     where = f"{place[1]}:{place[2]}" if place else f"#{number}"
     alerts = positive(values.get("S.M.A.R.T. warnings"))
@@ -124,7 +126,7 @@ def _drive(number: str, controller: str, values: Mapping[str, str]) -> Drive:
         firmware=firmware(values.get("Firmware")),
         wwn=wwn((values.get("World-wide name") or values.get("World-wide Name") or "").split(",")[0]),
         capacity_bytes=size_bytes(values.get("Total Size") or values.get("Size"), binary=True),
-        block_size_bytes=positive(values.get("Block Size")),
+        block_size_bytes=size_bytes(values.get("Block Size"), binary=True),
         negotiated_speed_gbps=gbps(speed),
         storage_controller=controller,
         storage_controller_drive_id=integer(number),

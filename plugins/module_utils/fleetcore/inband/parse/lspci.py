@@ -22,7 +22,7 @@ def parse_lspci(raw: str) -> Device:
     :raises ParseError: no device in the output.
     """
     records = re.split(r"\n[ \t\r]*(?=\n|$)", decoded(raw))[:MAX_ITEMS]
-    found = [_device(pairs(record.splitlines(), ":\t")) for record in records]
+    found = [_device(pairs(record.splitlines()[:200], ":\t")) for record in records]
     devices = tuple(item for item in found if item is not None)
     expect("lspci", devices, "no device in the output")
     return Device(pcie_devices=devices)

@@ -287,13 +287,13 @@ def _wide_speed(short: Optional[int], wide: Optional[int]) -> Optional[int]:
     return short * 1_000_000 if short else None
 
 
-_SYSTEM_MEMORY = 3
+_ARRAY_USES = in_order("Other, Unknown, System Memory, Video Memory, Flash Memory, Non-volatile RAM, Cache Memory")
 
 
 def _array(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.17
     kilobytes, extended = item.number(0x07, 4), item.number(0x0F, 8)
     size = extended if kilobytes == 0x80000000 else (kilobytes or 0) * 1024
-    return {"use": "System Memory" if item.number(0x05) == _SYSTEM_MEMORY else None, "maximum_bytes": size or None}
+    return {"use": named(_ARRAY_USES, item.number(0x05)), "maximum_bytes": size or None}
 
 
 def _mapped(item: Structure, _version: tuple[int, int]) -> dict[str, Any]:  # 7.20

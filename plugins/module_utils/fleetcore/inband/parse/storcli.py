@@ -199,7 +199,10 @@ def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
     in one."""
     found: dict[str, tuple[Mapping[str, Any], Any, Any]] = {}
     for row in items(data.get("VD LIST")):
-        found[_volume_number(row)] = (row, None, None)
+        group = (text(row.get("DG/VD")) or "").split("/")[0]
+        # All drives of a group are in each of its volumes.
+        members = [_member(item) for item in items(data.get("TOPOLOGY")) if text(item.get("DG")) == group]
+        found[_volume_number(row)] = (row, None, [item for item in members if item])
     for key, value in data.items():
         name = _VOLUME_KEY.match(str(key))
         if name and items(value):
@@ -212,6 +215,11 @@ def _volumes(data: Mapping[str, Any], number: int) -> list[Volume]:
         for key, (row, properties, members) in found.items()
         if key
     ]
+
+
+def _member(item: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+    """A drive of the topology, which has groups and arrays, too, as a row of drives."""
+    return {"EID:Slt": item.get("EID:Slot")} if item.get("Type") == "DRIVE" else None
 
 
 def _volume_number(row: Mapping[str, Any]) -> str:

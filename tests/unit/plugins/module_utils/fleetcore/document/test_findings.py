@@ -13,6 +13,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
 )
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.match import same_uuid
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Source
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import memory_bytes
 
 GIB = 2**30
 COVERED = {"memory": {"verdict": "collected"}, "storage": {"verdict": "collected"}}
@@ -121,6 +122,21 @@ def test_a_bmc_that_knows_only_the_sum_of_the_modules():
 def test_who_did_not_look_misses_nothing(verdict):
     assert found(inband={"memory": INBAND["memory"][:1], "coverage": {**INBAND["coverage"], "smbios": verdict}}) == []
     assert found(oob={"memory": OOB["memory"][:1], "coverage": {**COVERED, "memory": verdict}}) == []
+
+
+def test_a_drive_that_did_not_answer_its_tool_is_not_missing():
+    drives = [*OOB["drives"], {"serial": "D2", "slot": "2"}]
+    assert [item["kind"] for item in found({"drives": drives})] == ["missing"]
+    silent = {"verdict": "collected", "parts": {"/dev/sdb": {"verdict": "timeout"}}}
+    assert found({"drives": drives}, {"coverage": {**INBAND["coverage"], "block": silent}}) == []
+
+
+def test_modules_of_which_some_do_not_say_their_size():
+    modules = [{"slot": "A1", "serial": "M1", "size_bytes": 32 * GIB}, {"slot": "A2", "serial": "M2"}]
+    total = {"metadata": {"memory_bytes": str(64 * GIB)}}
+    assert memory_bytes({"memory": modules, **total}) == 64 * GIB
+    assert memory_bytes({"memory": modules}) == 32 * GIB
+    assert memory_bytes({"memory": modules[:1], **total}) == 32 * GIB
 
 
 def test_two_parts_in_one_slot():

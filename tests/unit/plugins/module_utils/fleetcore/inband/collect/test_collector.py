@@ -598,6 +598,25 @@ def test_the_kernel_is_asked_where_ipmitool_finds_no_lan():
     assert "Channel 1 is not a LAN channel" in verdict["reason"]
 
 
+@pytest.mark.parametrize("mac", ["00:00:00:00:00:00", "02:00:00:00:00:17"])
+def test_the_kernel_is_asked_where_the_first_channel_has_no_address(mac):
+    unset = f"IP Address Source : DHCP Address\nIP Address : 0.0.0.0\nMAC Address : {mac}\n"
+    document, verdict, _asked = bmc_of(
+        {commands.IPMI_MC: MC_INFO, commands.IPMI_LAN: unset, commands.OPENIPMI: CONVERSATION}
+    )
+    assert document["bmc"]["nic"]["nic_ports"] == [
+        {"id": "lan", "macaddress": "02:00:00:00:00:17", "ip_addresses": ["192.0.2.17"]}
+    ]
+    assert verdict["verdict"] == "collected"
+
+
+def test_a_channel_without_an_address_is_a_port_where_nobody_knows_more():
+    document, _verdict, _asked = bmc_of(
+        {commands.IPMI_MC: MC_INFO, commands.IPMI_LAN: "IP Address : 0.0.0.0\nMAC Address : 02:00:00:00:00:17\n"}
+    )
+    assert document["bmc"]["nic"]["nic_ports"] == [{"id": "lan", "macaddress": "02:00:00:00:00:17"}]
+
+
 def test_outputs_of_ipmitool_without_that_of_mc_info():
     document, _verdict, _asked = bmc_of({commands.IPMI_LAN: LAN_PRINT})
     assert document["bmc"]["nic"]["nic_ports"][0]["macaddress"] == "02:00:00:00:00:17"
@@ -632,6 +651,41 @@ def test_what_a_bmc_said_before_it_fell_silent_is_kept():
 
 
 # -- parts that are asked one by one -----------------------------------------------------------------------------------
+
+
+# -- tools of which there are several ----------------------------------------------------------------------------------
+
+
+def test_text_of_smartctl_is_failed_by_name_and_no_answer():
+    text = "smartctl 6.6 2016-05-31 r4324 [x86_64-linux] (local build)\n\n=== START OF INFORMATION SECTION ===\n"
+    tools = {commands.SMARTCTL_SCAN: "/dev/sda -d scsi # /dev/sda, SCSI device\n"}
+    tools[commands.smartctl("/dev/sda")] = text
+    verdict = look(FakeHost({**MACHINE, **disk("sda", "ata1/host0")}, tools))[0]["coverage"]["smartctl"]
+    assert verdict["verdict"] == "failed"
+    assert "not understood" in verdict["reason"]
+
+
+def test_the_elders_of_a_tool_are_asked_where_it_is_not_installed():
+    output = "Smart Array EX410i in Slot 0 (Embedded)\n   Slot: 0\n   Serial Number: EXOLD410\n"
+    host = FakeHost(MACHINE, {("hpacucli", *commands.SSACLI_QUESTION): output})
+    document, _capture = look(host)
+    assert [item["serial"] for item in document["storage_controller"] if "serial" in item] == ["EXOLD410"]
+    assert document["coverage"]["ssacli"]["verdict"] == "collected"
+
+
+def test_controllers_are_asked_about_until_there_is_none():
+    rule = "-" * 70
+    answer = (
+        f"Controllers found: 2\n{rule}\nController information\n{rule}\n   Controller Model : Adaptec EX\n"
+        "   Controller Serial Number : EXARC{}\n"
+    )
+    tools = {commands.arcconf(str(number)): answer.format(number) for number in (1, 2)}
+    tools[commands.arcconf("3")] = failed(
+        commands.arcconf("3"), 1, "", "Controllers found: 2\nInvalid controller number.\n"
+    )
+    document, _capture = look(FakeHost({}, tools))
+    assert [item["serial"] for item in document["storage_controller"]] == ["EXARC1", "EXARC2"]
+    assert document["coverage"]["arcconf"] == {"verdict": "collected"}
 
 
 def test_a_part_that_does_not_answer_is_named_as_it_is_in_the_document():

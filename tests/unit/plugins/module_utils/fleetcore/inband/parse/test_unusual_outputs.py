@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.values import clean_serial, word
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.values import (
+    clean_serial,
+    clean_uuid,
+    word,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import ParseError
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.inband.parse import (
     dmidecode,
     hdparm,
     ipmitool,
+    nvidia_smi,
     smartctl,
     zpool,
 )
@@ -52,6 +57,30 @@ def test_bytes_that_are_no_text_are_no_serial(value):
 @pytest.mark.parametrize("value", ["EX123\x00\x00", "  EX123\n", "EX123\x01\x02", "EX123\xff\xff\x00"])
 def test_what_fills_a_field_up_is_taken_off(value):
     assert clean_serial(value).startswith("EX123")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "eeeeeeee-eeee-eeee-eeee-eeeeeeeeeeee",
+        "03000200-0400-0500-0006-000700080009",
+        "00000000-0000-0000-0000-000000000000",
+    ],
+)
+def test_uuids_that_makers_leave_in_are_none(value):
+    assert clean_uuid(value) is None
+
+
+@pytest.mark.parametrize(
+    ("output", "address", "state"),
+    [
+        ("device handle for GPU 0000:3B:00.0: GPU is lost.  Reboot the system", "0000:3b:00.0", "GPU is lost"),
+        ("device handle for GPU1: 0000:AF:00.0: Unknown Error\n", "0000:af:00.0", "Unknown Error"),
+    ],
+)
+def test_a_gpu_that_the_driver_cannot_reach_is_there_and_critical(output, address, state):
+    (gpu,) = nvidia_smi.parse_nvidia_smi(f"Unable to determine the {output}").gpus
+    assert (gpu.bus_info, gpu.status.Health, gpu.status.State) == (address, "Critical", state)
 
 
 @pytest.mark.parametrize(
