@@ -11,7 +11,8 @@ from typing import NamedTuple, Optional
 
 from ...document.model import Device
 from ...document.outputs import said
-from ...document.parts import Drive, RemoteVolume
+from ...document.parts import Drive
+from ...document.system import RemoteVolume
 from ...document.values import clean_serial, firmware, integer, pci_address, positive, word, wwn
 from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
 from .probe import Probe
