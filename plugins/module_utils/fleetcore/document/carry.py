@@ -15,8 +15,8 @@ from .sections import FIELDS, LISTS, READINGS, Document, plain, unanswered, unco
 def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
     """``after`` as plain data, with what ``before`` knew of fields that were not collected this time.
 
-    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when the kept values were observed, for each
-    entry because of which something was kept. Only what was collected can be gone. Readings are never kept.
+    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when an entry that was not collected was seen last,
+    if ``before`` has something of it. Only what was collected can be gone. Readings are never kept.
     Components that are only kept come after those that ``after`` has.
     """
     old, new = plain(before), dict(plain(after))
@@ -31,14 +31,12 @@ def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
         reasons = uncollected(name, old, new)
         parts = unanswered(name, old, new) if name in LISTS and not reasons else {}
         if reasons:
-            whole = _kept(name, old[name], new.get(name))
+            new[name] = _kept(name, old[name], new.get(name))
         elif parts:
-            whole = _kept_parts(name, old[name], new.get(name) or [], frozenset().union(*parts.values()))
+            silent = frozenset().union(*parts.values())
+            new[name] = _kept_parts(name, old[name], new.get(name) or [], silent)
         else:
             continue
-        if whole == new.get(name):
-            continue
-        new[name] = whole
         kept = True
         _keep_provenance(name, old, new)
         for entry in (*reasons, *parts):

@@ -17,7 +17,7 @@ from .match import Part, label, mac_addresses, pci_devices, place_words, same_se
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict
 from .places import misplaced
-from .sections import LISTS, Document, memory_bytes, plain, speakers
+from .sections import KINDS, LISTS, Document, memory_bytes, plain, speakers
 from .values import clean_mac, clean_serial, listed, pci_address
 
 Finding = dict[str, Any]
@@ -50,7 +50,8 @@ def _contradictions(oob: Part, inband: Part) -> list[Finding]:
     for name in ("bios", "bmc"):
         found += _facts(name, name, oob.get(name) or {}, inband.get(name) or {})
     for name in LISTS:
-        found += _parts(name, oob, inband)
+        if name in _COMPARED or (oob.get(name) and inband.get(name) and not KINDS[name].whole):
+            found += _parts(name, oob, inband)
     return [*found, *_total_memory(oob, inband)]
 
 

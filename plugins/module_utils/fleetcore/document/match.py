@@ -344,6 +344,16 @@ def _same_bus(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
     )
 
 
+def _same_mac(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """One MAC address is one card: some sources give a number of their own, or the address, as its serial number."""
+    return _first_come(
+        left,
+        right,
+        lambda item: sorted(item.strong.get("mac", ())),
+        lambda mine, other: _could_be(mine, other, "serial"),
+    )
+
+
 def _cut_serials(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
     return _mutual(left, right, lambda one, two: same_serial(one.get("serial"), two.get("serial")))
 
@@ -406,4 +416,13 @@ def _models(part: Part) -> Iterable[Any]:
     ]
 
 
-_LIKELY = (_same_bus, _cut_serials, _ends_of_places, _only(_pci_numbers), _only(_models), _counted, _the_only_ones)
+_LIKELY = (
+    _same_mac,
+    _same_bus,
+    _cut_serials,
+    _ends_of_places,
+    _only(_pci_numbers),
+    _only(_models),
+    _counted,
+    _the_only_ones,
+)

@@ -26,7 +26,7 @@ from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http import request as http
 from fleetd.server.kernel.http.answers import ErrorBody, Shape, errors, list_of, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.fields import Body, MachineId, PathId, Words
+from fleetd.server.kernel.http.fields import Body, MachineId, PathId, Short, Words
 from fleetd.server.kernel.http.request import Page
 
 router = http.router("devices")
@@ -125,7 +125,7 @@ def _finding(value: Finding) -> dict[str, Any]:
 class Accept(Body):
     """Why a finding is let be."""
 
-    reason: Words = Field(min_length=1, max_length=1000, description="for those who come after you")
+    reason: Short = Field(description="for those who come after you")
 
 
 class Bios(BaseModel):

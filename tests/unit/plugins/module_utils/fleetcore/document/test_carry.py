@@ -129,6 +129,12 @@ def test_a_field_that_is_called_like_a_list_of_parts(verdict):
     assert kept["coverage"]["storage"]["last_seen"] == OOB["collected_at"]
 
 
+def test_a_section_that_failed_was_seen_last_before_even_if_all_its_values_are_said_by_others():
+    kept = keep_uncollected(OOB, after("timeout", drives=OOB["drives"]))
+    assert kept["drives"] == OOB["drives"]
+    assert kept["coverage"]["storage"]["last_seen"] == OOB["collected_at"]
+
+
 # -- tools that are asked about each part ------------------------------------------------------------------------------
 
 SDA = {"serial": "D1", "logical_name": "/dev/sda", "smart_status": "ok", "power_on_hours": 7}

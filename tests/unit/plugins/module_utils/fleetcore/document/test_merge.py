@@ -422,6 +422,26 @@ def test_whatever_two_sources_say_there_is_one_document(seed):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize(
+    ("bmc", "system"),
+    [
+        ({"serial": "001122334455", "slot": "1"}, {"serial": "MT2016X00001", "slot": "1"}),  # the MAC as a number
+        ({"bus_info": "0000:3b:00.0"}, {"bus_info": "0000:3b:00.0", "mac": "02:00:00:00:00:01"}),  # of a bond
+    ],
+)
+def test_one_network_card_that_is_told_in_two_ways(bmc, system):
+    def card(values):
+        values = dict(values)
+        port = {"macaddress": values.pop("mac", "00:11:22:33:44:55"), "bus_info": values.get("bus_info")}
+        return {**values, "model": "CX5", "nic_ports": [{name: value for name, value in port.items() if value}]}
+
+    merged = merge({Source.OOB: {"nics": [card(bmc)]}, Source.INBAND: {"nics": [card(system)]}})
+    (nic,) = merged["nics"]
+    assert len(nic["nic_ports"]) == 1
+    first, second = card({"serial": "MT2016X00001"}), {**card({"serial": "MT2016X00002"}), "model": "of another maker"}
+    assert len(merge({Source.OOB: {"nics": [first]}, Source.INBAND: {"nics": [second]}})["nics"]) == 2
+
+
 def test_the_newer_view_says_where_a_part_is():
     def module(slot, serial):
         return {"slot": slot, "serial": serial, "id": f"DIMM.{slot}"}
