@@ -3,6 +3,6 @@
 
 The server is ours or any that speaks ``/json/v1``.
 
-``core`` decides, ``agent`` calls what is due; ``observe``, ``outbox``, ``documents``, ``follow`` and ``hook`` talk to
-the world.
+``core`` decides, ``agent`` calls what is due; ``observe``, ``attached``, ``outbox``, ``documents``, ``follow`` and
+``hook`` talk to the world.
 """

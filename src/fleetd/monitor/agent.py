@@ -23,6 +23,14 @@ from fleetd.monitor.core import Attached, Flags, Host, Published
 _log = logs.get("fleetd.monitor")
 
 
+def parts(machine: ThisMachine, attached: Attached | None, published: Published | None) -> Mapping[str, Any]:
+    """What an event is about: an attached device, else the machine itself."""
+    if attached is not None and attached.device != Attached.device:
+        return machine.device(attached)
+    failed = published.failed_drives if published else {}
+    return {"standalone": machine.standalone(), "server": core.with_failed_drives(machine.server(), failed)}
+
+
 @dataclass
 class Agent:
     """Reports the machine and notices what becomes of its description.
@@ -57,16 +65,7 @@ class Agent:
     def event(self) -> dict[str, Any]:
         """The event that would be sent now."""
         flags, dropped = self.machine.flags(), self.outbox.spool.dropped
-        return core.event(self.host, self._parts(self._attached or Attached()), flags, dropped)
-
-    def _parts(self, attached: Attached) -> Mapping[str, Any]:
-        """What an event is about: an attached device, else the machine itself."""
-        if attached.device != Attached.device:
-            return self.machine.device(attached)
-        server = self.machine.server()
-        if self._published is not None:
-            server = core.with_failed_drives(server, self._published.failed_drives)
-        return {"standalone": self.machine.standalone(), "server": server}
+        return core.event(self.host, parts(self.machine, self._attached, self._published), flags, dropped)
 
     def description_changed(self) -> None:
         """Look at the description with the next step. From any thread."""

@@ -32,9 +32,9 @@ from fleetd.monitor.adapters.follow import Follower
 from fleetd.monitor.adapters.hook import Hook
 from fleetd.monitor.adapters.machine import FileMemory, ThisMachine
 from fleetd.monitor.adapters.outbox import DEVICE, EVENT, KINDS, Outboxes
-from fleetd.monitor.agent import Agent
+from fleetd.monitor.agent import Agent, parts
 from fleetd.monitor.config import MonitorSettings, Settings
-from fleetd.monitor.core import Attached, Host
+from fleetd.monitor.core import Host
 
 _LONGEST_PAUSE = 30.0  # between two attempts to reach the server
 _STOP_SECONDS = 2.0  # a stop waits so long for what is being sent
@@ -43,12 +43,9 @@ _STOP_SECONDS = 2.0  # a stop waits so long for what is being sent
 def report(settings: Settings, *, device: bool) -> dict[str, Any]:
     """``{"event", "device"}`` as they would be sent; nothing is written or sent."""
     own = settings.monitor
-    machine = ThisMachine(own)
-    attached = _memory(own).attached() or Attached()
-    parts = {"standalone": machine.standalone(), "server": machine.server()}
-    if attached.device != Attached.device:
-        parts = machine.device(attached)
-    event = core.event(_host(own), parts, machine.flags(), 0)
+    machine, memory = ThisMachine(own), _memory(own)
+    about = parts(machine, memory.attached(), memory.load())
+    event = core.event(_host(own), about, machine.flags(), 0)
     return {"event": event} | ({"device": _collector(own).collect()} if device else {})
 
 

@@ -165,6 +165,8 @@ def test_a_stop_does_not_wait_for_a_server_that_hangs(monitors: Any) -> None:
     with contextlib.ExitStack() as open_sockets:
         deaf = open_sockets.enter_context(contextlib.closing(socket.create_server(("127.0.0.1", 0))))
         monitor = monitors(f"http://127.0.0.1:{deaf.getsockname()[1]}", request_seconds=300)
+        (monitor.folder / "state").mkdir()
+        (monitor.folder / "state" / "attached.json").write_text("{}")  # not its first start: the event comes first
         monitor.start()
         said = b""
         while not said.startswith(b"POST"):  # the first connection may be the one that follows the description
