@@ -45,7 +45,7 @@ from fleetcore.sweep.collect import collect  # noqa: E402
 from fleetlab.bmc import Bmc  # noqa: E402
 from fleetlab.farm import BmcSpec, running_farm  # noqa: E402
 
-LIMIT = 600.0  # seconds of one program
+LIMIT = 1800.0  # seconds of one program
 
 
 # -- what the machine has ----------------------------------------------------------------------------------------------
@@ -157,27 +157,28 @@ REDFISH_INFO = """
         dest: "{{ into }}"
 """
 
+# The role forgets what it found when it is asked for another section: each is kept in a file of its own.
 GATHER_FACTS = """
 - hosts: localhost
   gather_facts: false
-  vars:
-    found: [system, bios, controller, cpu, enclosure, fan, firmware, hostnic, idrac, license, memory, nic, power_supply,
-            pcie_device, physical_disk, virtual_disk, voltages, backplane, power_metrics, thermal_metrics, secure_boot]
   tasks:
     - ansible.builtin.include_tasks: one.yml
       loop: [IDRAC, System, BIOS, Controller, CPU, Enclosure, Fan, Firmware, HostNIC, License, Memory, NIC,
              PCIeSSDBackPlane, PowerSupply, Sensors_Voltage, VirtualDisk, PCIeDevice, PhysicalDisk, SystemMetrics,
              SecureBoot]
       loop_control: {loop_var: section}
-    - ansible.builtin.copy:
-        content: "{{ query('ansible.builtin.vars', *found, default={}) | to_json }}"
-        dest: "{{ into }}"
 """
 ONE_SECTION = """
-- block:
+- vars:
+    found: [system, bios, controller, cpu, enclosure, fan, firmware, hostnic, idrac, license, memory, nic, power_supply,
+            pcie_device, physical_disk, virtual_disk, voltages, backplane, power_metrics, thermal_metrics, secure_boot]
+  block:
     - ansible.builtin.include_role:
         name: dellemc.openmanage.idrac_gather_facts
       vars: {hostname: "{{ address }}", validate_certs: false, target: ["{{ section }}"]}
+    - ansible.builtin.copy:
+        content: "{{ query('ansible.builtin.vars', *found, default={}) | to_json }}"
+        dest: "{{ into }}.{{ section }}"
   rescue:
     - ansible.builtin.debug: {msg: "not read: {{ section }}"}
 """
@@ -198,10 +199,11 @@ def play(text: str) -> Callable[[Bmc, argparse.Namespace], Any]:
             command = [str(options.ansible / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"]
             env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "HOME": folder}
             done = _ended([*command, "-e", json.dumps(words)], cwd=folder, env=env)
-            if not into.exists():
+            parts = sorted(into.parent.glob("answer.json*"))
+            if not parts:
                 said = re.findall(r'"msg": "(.*?)"', done.stdout)
                 raise RuntimeError(f"it ended with {done.returncode}: {said[-1] if said else done.stderr[-300:]}")
-            return json.loads(into.read_text())
+            return [json.loads(part.read_text()) for part in parts]
 
     return run
 
