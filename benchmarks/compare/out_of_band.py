@@ -13,7 +13,8 @@
   (which needs ``netaddr`` and ``jmespath`` beside it);
 - ``--bmclib``: bmclib's own example ``inventory`` (its module bmclib/v2, ``go build ./examples/inventory``).
 
-What is missing is a column that says so. The facts are taken from the resources of the tree itself, by no program of
+Programs that ``--kept`` names are not run again: their answers and figures are those in the folder ``--keep``. What is
+missing is a column that says so. The facts are taken from the resources of the tree itself, by no program of
 those compared. The virtual BMC listens on port 443 of an address of the loopback network, because bmclib's example
 knows no other port: run it as root.
 """
@@ -21,6 +22,7 @@ knows no other port: run it as root.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import itertools
 import json
 import os
@@ -36,7 +38,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils"), str(Path(__file__).parent)]
 
-from facts import Answer, Fact, kept, table, write  # noqa: E402
+from facts import Answer, Fact, keep, kept, table, write  # noqa: E402
 from fleetcore.document.model import to_dict  # noqa: E402
 from fleetcore.host.clock import SystemClock  # noqa: E402
 from fleetcore.power.options import bmc_options  # noqa: E402
@@ -126,7 +128,7 @@ def _function_macs(functions: Iterable[Mapping[str, Any]]) -> list[object]:
 def ours(bmc: Bmc, _options: argparse.Namespace) -> Any:
     values = {"address": bmc.url, "drivers": ["redfish"], "url": bmc.url, "username": bmc.username}
     values |= {"password": bmc.password, "ca_path": bmc.ca_path, "system": bmc.systems[0].rpartition("/")[2]}
-    return to_dict(collect(bmc_options(values), SystemClock()))
+    return to_dict(asyncio.run(collect(bmc_options(values), SystemClock())))
 
 
 # Each command by itself: with "all" one that fails takes the others of its category with it.
@@ -233,6 +235,8 @@ PROGRAMS: Mapping[str, Callable[[Bmc, argparse.Namespace], Any]] = {
 
 def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     """The answer of one program, and what it cost the BMC."""
+    if name in options.kept and (before := kept(options.keep, f"{name}-{bmc.tree.name}")):
+        return before
     print(f"{name} ...", file=sys.stderr)
     bmc.counters.reset()
     checks = _password_checks(bmc)
@@ -252,7 +256,7 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
         "sessions left open": seen.logins - seen.logouts,
         "seconds": f"{time.monotonic() - started:.1f}",
     }
-    kept(options.keep, f"{name}-{bmc.tree.name}", answer.said)
+    keep(options.keep, f"{name}-{bmc.tree.name}", answer)
     return answer
 
 
@@ -275,6 +279,9 @@ def main() -> int:
     parser.add_argument("--ansible", type=Path)
     parser.add_argument("--bmclib", type=Path)
     parser.add_argument("--keep", type=Path, help="folder for the whole answers")
+    parser.add_argument(
+        "--kept", nargs="*", default=[], choices=list(PROGRAMS), help="not run again: taken from --keep"
+    )
     parser.add_argument("--page", type=Path, help="page that the table is written into")
     parser.add_argument("--name", default="built-in", help="name of the table in the page")
     parser.add_argument("--only", nargs="*", default=list(PROGRAMS), choices=list(PROGRAMS))
