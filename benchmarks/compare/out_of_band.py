@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -46,9 +47,6 @@ from fleetcore.sweep.collect import collect  # noqa: E402
 
 from fleetlab.bmc import Bmc  # noqa: E402
 from fleetlab.farm import BmcSpec, running_farm  # noqa: E402
-
-LIMIT = 1800.0  # seconds of one program
-
 
 # -- what the machine has ----------------------------------------------------------------------------------------------
 
@@ -165,9 +163,8 @@ GATHER_FACTS = """
   gather_facts: false
   tasks:
     - ansible.builtin.include_tasks: one.yml
-      loop: [IDRAC, System, BIOS, Controller, CPU, Enclosure, Fan, Firmware, HostNIC, License, Memory, NIC,
-             PCIeSSDBackPlane, PowerSupply, Sensors_Voltage, VirtualDisk, PCIeDevice, PhysicalDisk, SystemMetrics,
-             SecureBoot]
+      loop: [System, Memory, PhysicalDisk, NIC, Firmware, PowerSupply, CPU, Controller, VirtualDisk, Fan, BIOS,
+             PCIeDevice, Sensors_Voltage, HostNIC, License, Enclosure, PCIeSSDBackPlane, SystemMetrics, SecureBoot, IDRAC]
       loop_control: {loop_var: section}
 """
 ONE_SECTION = """
@@ -200,12 +197,12 @@ def play(text: str) -> Callable[[Bmc, argparse.Namespace], Any]:
             words["ansible_python_interpreter"] = str(options.ansible / "python")
             command = [str(options.ansible / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"]
             env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "HOME": folder}
-            done = _ended([*command, "-e", json.dumps(words)], cwd=folder, env=env)
-            parts = sorted(into.parent.glob("answer.json*"))
+            said = _printed([*command, "-e", json.dumps(words)], options, cwd=folder, env=env)
+            parts = [json.loads(part.read_text()) for part in sorted(into.parent.glob("answer.json*"))]
             if not parts:
-                said = re.findall(r'"msg": "(.*?)"', done.stdout)
-                raise RuntimeError(f"it ended with {done.returncode}: {said[-1] if said else done.stderr[-300:]}")
-            return [json.loads(part.read_text()) for part in parts]
+                problems = re.findall(r'"msg": "(.*?)"', said) or [said[-300:]]
+                raise RuntimeError(f"it found nothing: {problems[-1]}")
+            return parts
 
     return run
 
@@ -214,15 +211,20 @@ def bmclib(bmc: Bmc, options: argparse.Namespace) -> Any:
     if options.bmclib is None:
         raise FileNotFoundError("not run: no --bmclib")
     login = ["-user", bmc.username, "-password", bmc.password]
-    done = _ended([str(options.bmclib), "-host", bmc.address, *login])
-    start = done.stdout.find("{")
+    said = _printed([str(options.bmclib), "-host", bmc.address, *login], options)
+    start = said.find("{")
     if start < 0:
-        raise RuntimeError(f"it ended with {done.returncode}: {done.stderr.strip().splitlines()[-1][:300]}")
-    return json.loads(done.stdout[start:])
+        raise RuntimeError("it printed no inventory")
+    return json.loads(said[start:])
 
 
-def _ended(command: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, **more)
+def _printed(command: list[str], options: argparse.Namespace, **more: Any) -> str:
+    """What a program prints; it is ended after the limit, and what it has found by then counts."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=options.limit, check=False, **more)
+        return done.stdout
+    print(f"ended after {options.limit:g} s", file=sys.stderr)
+    return ""
 
 
 PROGRAMS: Mapping[str, Callable[[Bmc, argparse.Namespace], Any]] = {
@@ -244,7 +246,7 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     answer = Answer(name)
     try:
         answer.said = PROGRAMS[name](bmc, options)
-    except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired) as problem:
+    except (OSError, RuntimeError, ValueError) as problem:
         answer.problem = str(problem)
         return answer
     seen = bmc.counters
@@ -278,6 +280,7 @@ def main() -> int:
     parser.add_argument("--address", default="127.77.0.1", help="of the virtual BMC")
     parser.add_argument("--ansible", type=Path)
     parser.add_argument("--bmclib", type=Path)
+    parser.add_argument("--limit", type=float, default=1800.0, help="seconds of one program")
     parser.add_argument("--keep", type=Path, help="folder for the whole answers")
     parser.add_argument(
         "--kept", nargs="*", default=[], choices=list(PROGRAMS), help="not run again: taken from --keep"
