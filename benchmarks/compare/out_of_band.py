@@ -164,7 +164,8 @@ GATHER_FACTS = """
   tasks:
     - ansible.builtin.include_tasks: one.yml
       loop: [System, Memory, PhysicalDisk, NIC, Firmware, PowerSupply, CPU, Controller, VirtualDisk, Fan, BIOS,
-             PCIeDevice, Sensors_Voltage, HostNIC, License, Enclosure, PCIeSSDBackPlane, SystemMetrics, SecureBoot, IDRAC]
+             PCIeDevice, Sensors_Voltage, HostNIC, License, Enclosure, PCIeSSDBackPlane, SystemMetrics,
+             SecureBoot, IDRAC]
       loop_control: {loop_var: section}
 """
 ONE_SECTION = """
