@@ -98,8 +98,14 @@ def write(page: Path | None, name: str, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
-def kept(folder: Path | None, name: str, said: Any) -> None:
-    """Keep a whole answer, to look at."""
+def keep(folder: Path | None, name: str, answer: Answer) -> None:
+    """Keep a whole answer, to look at, and to be compared again without running the program."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(json.dumps(said, indent=1, default=str))
+        (folder / f"{name}.json").write_text(json.dumps(vars(answer), indent=1, default=str))
+
+
+def kept(folder: Path | None, name: str) -> Answer | None:
+    """An answer that was kept; None: there is none."""
+    path = folder / f"{name}.json" if folder is not None else None
+    return Answer(**json.loads(path.read_text())) if path and path.exists() else None

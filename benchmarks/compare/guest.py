@@ -36,7 +36,7 @@ from fleetlab.ipmi_records import SENSORS  # noqa: E402
 PACKAGES = (
     *("libwww-perl", "libxml-libxml-perl", "libxml-treepp-perl", "libxml-xpath-perl", "libcpanel-json-xs-perl"),
     *("libuniversal-require-perl", "libfile-which-perl", "libtext-template-perl", "libdatetime-perl"),
-    *("libparallel-forkmanager-perl", "libproc-daemon-perl", "libnet-ip-perl", "hdparm", "mdadm"),
+    *("libparallel-forkmanager-perl", "libproc-daemon-perl", "libnet-ip-perl"),
 )
 FRU = Fru(
     manufacturer=FACTS["vendor"],
@@ -74,6 +74,7 @@ def image(options: argparse.Namespace) -> Path:
         folder = Path(name, "root")
         folder.mkdir()
         inband_guest.root(folder)
+        _unpack(folder)
         for source, place in (
             (ROOT / "plugins/module_utils", "opt/compare/plugins/module_utils"),
             (ROOT / "benchmarks/compare", "opt/compare/benchmarks/compare"),
@@ -88,6 +89,19 @@ def image(options: argparse.Namespace) -> Path:
     for suffix in (".kernel", ".initramfs", ".key"):
         shutil.copy(plain.with_suffix(suffix), target.with_suffix(suffix))
     return target
+
+
+def _unpack(root: Path) -> None:
+    """Lay out the packages, and the Perl modules that they need; none of them has to be configured."""
+    only = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    listed = subprocess.run(
+        ["apt-cache", "depends", "--recurse", *only, *PACKAGES], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split()
+    names = {name for name in listed if name.startswith("lib") and name.endswith("-perl")} | set(PACKAGES)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["apt-get", "download", "-q", *sorted(names)], cwd=folder, check=True, stdout=sys.stderr)
+        for package in Path(folder).glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(package), str(root)], check=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -107,7 +121,6 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="page that the table is written into")
     parser.add_argument("--keep", type=Path, help="folder for the whole answers")
     options = parser.parse_args()
-    inband_guest.PACKAGES += PACKAGES
     disk = image(options)
     inband_guest.image = lambda: disk
     words = ["python3", "/opt/compare/benchmarks/compare/in_band.py", "--facts", "/opt/compare/facts.json"]

@@ -31,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "plugins/module_utils"), str(Path(__file__).parent)]
 
-from facts import Answer, Fact, kept, table  # noqa: E402
+from facts import Answer, Fact, keep, table  # noqa: E402
 from fleetcore.document.model import to_dict  # noqa: E402
 from fleetcore.host.clock import SystemClock  # noqa: E402
 from fleetcore.inband.collect.collector import collect  # noqa: E402
@@ -110,7 +110,7 @@ def asked(name: str, options: argparse.Namespace) -> Answer:
         answer.problem = str(problem)
         return answer
     answer.figures = {"seconds": f"{time.monotonic() - started:.1f}"}
-    kept(options.keep, name, answer.said)
+    keep(options.keep, name, answer)
     return answer
 
 

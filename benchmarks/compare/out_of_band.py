@@ -13,7 +13,8 @@
   (which needs ``netaddr`` and ``jmespath`` beside it);
 - ``--bmclib``: bmclib's own example ``inventory`` (its module bmclib/v2, ``go build ./examples/inventory``).
 
-What is missing is a column that says so. The facts are taken from the resources of the tree itself, by no program of
+Programs that ``--kept`` names are not run again: their answers and figures are those in the folder ``--keep``. What is
+missing is a column that says so. The facts are taken from the resources of the tree itself, by no program of
 those compared. The virtual BMC listens on port 443 of an address of the loopback network, because bmclib's example
 knows no other port: run it as root.
 """
@@ -21,6 +22,8 @@ knows no other port: run it as root.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -36,7 +39,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "plugins/module_utils"), str(Path(__file__).parent)]
 
-from facts import Answer, Fact, kept, table, write  # noqa: E402
+from facts import Answer, Fact, keep, kept, table, write  # noqa: E402
 from fleetcore.document.model import to_dict  # noqa: E402
 from fleetcore.host.clock import SystemClock  # noqa: E402
 from fleetcore.power.options import bmc_options  # noqa: E402
@@ -44,9 +47,6 @@ from fleetcore.sweep.collect import collect  # noqa: E402
 
 from fleetlab.bmc import Bmc  # noqa: E402
 from fleetlab.farm import BmcSpec, running_farm  # noqa: E402
-
-LIMIT = 600.0  # seconds of one program
-
 
 # -- what the machine has ----------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ def _function_macs(functions: Iterable[Mapping[str, Any]]) -> list[object]:
 def ours(bmc: Bmc, _options: argparse.Namespace) -> Any:
     values = {"address": bmc.url, "drivers": ["redfish"], "url": bmc.url, "username": bmc.username}
     values |= {"password": bmc.password, "ca_path": bmc.ca_path, "system": bmc.systems[0].rpartition("/")[2]}
-    return to_dict(collect(bmc_options(values), SystemClock()))
+    return to_dict(asyncio.run(collect(bmc_options(values), SystemClock())))
 
 
 # Each command by itself: with "all" one that fails takes the others of its category with it.
@@ -157,27 +157,28 @@ REDFISH_INFO = """
         dest: "{{ into }}"
 """
 
+# The role forgets what it found when it is asked for another section: each is kept in a file of its own.
 GATHER_FACTS = """
 - hosts: localhost
   gather_facts: false
-  vars:
-    found: [system, bios, controller, cpu, enclosure, fan, firmware, hostnic, idrac, license, memory, nic, power_supply,
-            pcie_device, physical_disk, virtual_disk, voltages, backplane, power_metrics, thermal_metrics, secure_boot]
   tasks:
     - ansible.builtin.include_tasks: one.yml
-      loop: [IDRAC, System, BIOS, Controller, CPU, Enclosure, Fan, Firmware, HostNIC, License, Memory, NIC,
-             PCIeSSDBackPlane, PowerSupply, Sensors_Voltage, VirtualDisk, PCIeDevice, PhysicalDisk, SystemMetrics,
-             SecureBoot]
+      loop: [System, Memory, PhysicalDisk, NIC, Firmware, PowerSupply, CPU, Controller, VirtualDisk, Fan, BIOS,
+             PCIeDevice, Sensors_Voltage, HostNIC, License, Enclosure, PCIeSSDBackPlane, SystemMetrics,
+             SecureBoot, IDRAC]
       loop_control: {loop_var: section}
-    - ansible.builtin.copy:
-        content: "{{ query('ansible.builtin.vars', *found, default={}) | to_json }}"
-        dest: "{{ into }}"
 """
 ONE_SECTION = """
-- block:
+- vars:
+    found: [system, bios, controller, cpu, enclosure, fan, firmware, hostnic, idrac, license, memory, nic, power_supply,
+            pcie_device, physical_disk, virtual_disk, voltages, backplane, power_metrics, thermal_metrics, secure_boot]
+  block:
     - ansible.builtin.include_role:
         name: dellemc.openmanage.idrac_gather_facts
       vars: {hostname: "{{ address }}", validate_certs: false, target: ["{{ section }}"]}
+    - ansible.builtin.copy:
+        content: "{{ query('ansible.builtin.vars', *found, default={}) | to_json }}"
+        dest: "{{ into }}.{{ section }}"
   rescue:
     - ansible.builtin.debug: {msg: "not read: {{ section }}"}
 """
@@ -197,11 +198,12 @@ def play(text: str) -> Callable[[Bmc, argparse.Namespace], Any]:
             words["ansible_python_interpreter"] = str(options.ansible / "python")
             command = [str(options.ansible / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"]
             env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "HOME": folder}
-            done = _ended([*command, "-e", json.dumps(words)], cwd=folder, env=env)
-            if not into.exists():
-                said = re.findall(r'"msg": "(.*?)"', done.stdout)
-                raise RuntimeError(f"it ended with {done.returncode}: {said[-1] if said else done.stderr[-300:]}")
-            return json.loads(into.read_text())
+            said = _printed([*command, "-e", json.dumps(words)], options, cwd=folder, env=env)
+            parts = [json.loads(part.read_text()) for part in sorted(into.parent.glob("answer.json*"))]
+            if not parts:
+                problems = re.findall(r'"msg": "(.*?)"', said) or [said[-300:]]
+                raise RuntimeError(f"it found nothing: {problems[-1]}")
+            return parts
 
     return run
 
@@ -210,15 +212,20 @@ def bmclib(bmc: Bmc, options: argparse.Namespace) -> Any:
     if options.bmclib is None:
         raise FileNotFoundError("not run: no --bmclib")
     login = ["-user", bmc.username, "-password", bmc.password]
-    done = _ended([str(options.bmclib), "-host", bmc.address, *login])
-    start = done.stdout.find("{")
+    said = _printed([str(options.bmclib), "-host", bmc.address, *login], options)
+    start = said.find("{")
     if start < 0:
-        raise RuntimeError(f"it ended with {done.returncode}: {done.stderr.strip().splitlines()[-1][:300]}")
-    return json.loads(done.stdout[start:])
+        raise RuntimeError("it printed no inventory")
+    return json.loads(said[start:])
 
 
-def _ended(command: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, **more)
+def _printed(command: list[str], options: argparse.Namespace, **more: Any) -> str:
+    """What a program prints; it is ended after the limit, and what it has found by then counts."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=options.limit, check=False, **more)
+        return done.stdout
+    print(f"ended after {options.limit:g} s", file=sys.stderr)
+    return ""
 
 
 PROGRAMS: Mapping[str, Callable[[Bmc, argparse.Namespace], Any]] = {
@@ -231,6 +238,8 @@ PROGRAMS: Mapping[str, Callable[[Bmc, argparse.Namespace], Any]] = {
 
 def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     """The answer of one program, and what it cost the BMC."""
+    if name in options.kept and (before := kept(options.keep, f"{name}-{bmc.tree.name}")):
+        return before
     print(f"{name} ...", file=sys.stderr)
     bmc.counters.reset()
     checks = _password_checks(bmc)
@@ -238,7 +247,7 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
     answer = Answer(name)
     try:
         answer.said = PROGRAMS[name](bmc, options)
-    except (OSError, RuntimeError, ValueError, subprocess.TimeoutExpired) as problem:
+    except (OSError, RuntimeError, ValueError) as problem:
         answer.problem = str(problem)
         return answer
     seen = bmc.counters
@@ -250,7 +259,7 @@ def asked(bmc: Bmc, name: str, options: argparse.Namespace) -> Answer:
         "sessions left open": seen.logins - seen.logouts,
         "seconds": f"{time.monotonic() - started:.1f}",
     }
-    kept(options.keep, f"{name}-{bmc.tree.name}", answer.said)
+    keep(options.keep, f"{name}-{bmc.tree.name}", answer)
     return answer
 
 
@@ -272,7 +281,11 @@ def main() -> int:
     parser.add_argument("--address", default="127.77.0.1", help="of the virtual BMC")
     parser.add_argument("--ansible", type=Path)
     parser.add_argument("--bmclib", type=Path)
+    parser.add_argument("--limit", type=float, default=1800.0, help="seconds of one program")
     parser.add_argument("--keep", type=Path, help="folder for the whole answers")
+    parser.add_argument(
+        "--kept", nargs="*", default=[], choices=list(PROGRAMS), help="not run again: taken from --keep"
+    )
     parser.add_argument("--page", type=Path, help="page that the table is written into")
     parser.add_argument("--name", default="built-in", help="name of the table in the page")
     parser.add_argument("--only", nargs="*", default=list(PROGRAMS), choices=list(PROGRAMS))
