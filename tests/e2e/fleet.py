@@ -80,7 +80,7 @@ class Fleet:
             **({"FLEETD_TOKEN": token} if token else {}),
         }
 
-    def run(self, *argv: str | Path, token: str = "", timeout: float = 240, status: int = 0) -> str:
+    def run(self, *argv: str | Path, token: str = "", timeout: float = 600, status: int = 0) -> str:
         """Run a command to its end and return its stdout; another exit status than expected shows all its output."""
         done = subprocess.run(
             [str(word) for word in argv],

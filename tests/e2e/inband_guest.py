@@ -250,7 +250,7 @@ class Login:
         argv = ["ssh", "-p", str(self.port), *self.options.split(), "root@127.0.0.1", command]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
 
-    def wait(self, console: Path, timeout: float = 300.0) -> None:
+    def wait(self, console: Path, timeout: float = 600.0) -> None:
         """Wait for the guest to answer; LabError with the end of its console if it does not."""
         try:
             wait_until(lambda: self.ssh("true") == 0, timeout, "the guest to answer", 0.5)

@@ -17,7 +17,7 @@ from machines import Machine
 
 from fleetlab.process import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 DOCUMENT = "/api/v1/machines/{}/device"
 DESCRIPTION = "/json/v1/machine/description/{}"
@@ -63,14 +63,14 @@ def test_a_bmc_that_is_down_stops_nobody_else(ipmi_vm: Machine, tmp_path: Path) 
         for name in (ipmi_vm.name, "node-down"):
             ask_through_the_api(fleet, name)
         with fleet.runner():
-            ipmi_vm.console.wait_for_boot(after=1, timeout=240)
+            ipmi_vm.console.wait_for_boot(after=1, timeout=300)
             answers = fleet.wait_for(
                 "/api/v1/powercycles",
                 lambda answer: (
                     {item["machine"]: bool(item["finished_at"] or item["error"]) for item in answer["items"]}
                     == {ipmi_vm.name: True, "node-down": True}
                 ),
-                120,
+                300,
                 "a word on both requests",
             )
         found = {item["machine"]: item for item in answers["items"]}
@@ -115,15 +115,15 @@ def walk_the_line(fleet: Fleet, machine: Machine, ask: Callable[[Fleet, str], No
     # The runner does it, and only it: the machine boots again, once.
     runner = fleet.runner()
     with runner:
-        second_boot = machine.console.wait_for_boot(after=1, timeout=240)
-        runner.wait_for(lambda: fleet.get("/json/v1/powercycle/list") == [], 120, "the list to be empty")
+        second_boot = machine.console.wait_for_boot(after=1, timeout=300)
+        runner.wait_for(lambda: fleet.get("/json/v1/powercycle/list") == [], 300, "the list to be empty")
         done = fleet.wait_for(
-            f"/api/v1/powercycles/{request['id']}", lambda answer: answer["finished_at"], 60, "the request's end"
+            f"/api/v1/powercycles/{request['id']}", lambda answer: answer["finished_at"], 300, "the request's end"
         )
         fleet.wait_for(
             DESCRIPTION.format(name),
             lambda answer: answer["PowerCycleState"] == "available",
-            120,
+            300,
             "the runner's word that it can power cycle the machine",
         )
         # Asked to stop, it ends in order.

@@ -40,7 +40,7 @@ def run(*argv: object, **options: Any) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=600,
         **options,
     )
     assert done.returncode == 0, done.stdout + done.stderr

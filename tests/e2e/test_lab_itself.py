@@ -19,7 +19,7 @@ from sushy.auth import BasicAuth
 from fleetlab.process import wait_until
 from fleetlab.vm import Guest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def ipmitool(machine: Machine, *words: str) -> str:

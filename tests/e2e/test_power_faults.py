@@ -28,7 +28,7 @@ from fleetlab.ipmi import IpmiSim
 from fleetlab.process import Child, wait_until
 from fleetlab.vm import Guest, QemuMachine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 REQUEST = "/api/v1/powercycles/{}"
 
@@ -48,7 +48,7 @@ class Site:
         made = self.fleet.request("POST", "/api/v1/powercycles", {"machine": self.name, "reason": why})
         return str(made["id"])
 
-    def until(self, request: str, wanted: Callable[[Any], Any], what: str, timeout: float = 150) -> Any:
+    def until(self, request: str, wanted: Callable[[Any], Any], what: str, timeout: float = 300) -> Any:
         try:
             return self.fleet.wait_for(REQUEST.format(request), wanted, timeout, what)
         except Exception as error:

@@ -13,6 +13,7 @@ process id, `{"wait": pid}` answers its exit status.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -41,7 +42,7 @@ from fleetd.runner.adapters.awx import AwxRunner
 from fleetd.runner.adapters.journal import SqliteJournal
 from fleetd.runner.adapters.server import HttpWorkServer
 from fleetd.runner.ports import EntryState, HostOutcome
-from fleetlab.process import wait_until
+from fleetlab.process import LabError, wait_until
 
 
 class ForkingRunner(AnsibleRunner):
@@ -112,6 +113,8 @@ def _act(
             file.write(json.dumps(step.to_dict()) + "\n")
         if step.action == "wait for off" and "off_until" in variables:
             wait_until(Path(variables["off_until"]).exists, 250, "the test's word to go on", 0.02)
+        if step.action == "wait for off":
+            _let_strike("off")
 
     clock = SystemClock()
     defaults = {"timeout": 30.0, "deadline": 60.0, "validate_certs": True, "redfish_scheme": "https", "ipmi_port": 623}
@@ -126,6 +129,7 @@ def _act(
         )
         result = controller.run("on" if playbook.endswith("power_on") else "cycle")
         driver.close()
+        _let_strike("on")
     except FleetError as error:
         return HostOutcome(name, False, {}, error.to_dict())
     reported = claim is not None and claim.done(server, "done")
@@ -135,13 +139,17 @@ def _act(
 # -- points at which a life ends, or is asked to end
 
 
-_struck: list[str] = []
+def _let_strike(step: str) -> None:
+    """Wait in a run for its runner to come to the point of this step, which a slow one would see only with the end."""
+    if os.environ["LIFE_POINT"].endswith(f":{step}"):
+        with contextlib.suppress(LabError):
+            wait_until(Path(os.environ["LIFE_STRUCK"]).exists, 60, "the point", 0.02)
 
 
 def _die(*_: object) -> None:
-    name = os.environ.get("LIFE_SIGNAL", "SIGKILL")
-    if not _struck:  # a second SIGTERM would mean: leave at once
-        _struck.append(name)
+    name, struck = os.environ.get("LIFE_SIGNAL", "SIGKILL"), Path(os.environ["LIFE_STRUCK"])
+    if not struck.exists():  # a second SIGTERM would mean: leave at once
+        struck.touch()
         os.kill(os.getpid(), getattr(signal, name))
 
 
@@ -199,7 +207,8 @@ def _live(order: Mapping[str, Any]) -> None:
     for source, target in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     os.environ.update(order["env"])
-    if order.get("point"):
+    os.environ["LIFE_POINT"], os.environ["LIFE_STRUCK"] = order["point"], f"{order['log']}.{os.getpid()}"
+    if order["point"]:
         _arm(order["point"])
     runner_app.AnsibleRunner = ForkingRunner  # type: ignore[attr-defined,misc]
     awx._LATE_SECONDS = 1.0  # a launch that is not shown by then did not happen: the simulated AWX is quick

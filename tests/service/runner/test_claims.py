@@ -131,7 +131,7 @@ def test_what_a_runner_claimed_and_never_began_goes_to_another(
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "gone", "before:running", lease_seconds=1)) == -signal.SIGKILL
     assert fleet.client.powercycle(requests[machine])["state"] == "claimed"
-    other = start(lives, fleet, "other", lease_seconds=1)
+    other = start(lives, fleet, "other")
     until(lambda: verified(fleet, requests), "verified", 90)
     assert lives.stop(other) == 0
     assert fleet.power(machine) == ["off", "on"]
@@ -159,7 +159,7 @@ def test_a_runner_that_dies_with_the_outcome_leaves_nothing_to_do(
     requests = {machine: fleet.request(machine)}
     assert lives.wait(start(lives, fleet, "late", "after:verified", lease_seconds=1)) == -signal.SIGKILL
     until(lambda: verified(fleet, requests), "verified", 90)
-    back = start(lives, fleet, "late", lease_seconds=1)
+    back = start(lives, fleet, "late")
     until(lambda: '"next": "done"' in (fleet.directory / "late.log").read_text(), "settled", 90)
     assert lives.stop(back) == 0
     assert fleet.power(machine) == ["off", "on"]
@@ -206,7 +206,7 @@ def test_a_token_that_is_revoked_in_mid_cycle_costs_one_line_and_no_second_cycle
             revoked = line.directory / "revoked"
             line.write_inventory({"m": {**line.hosts()["m"], "off_until": str(revoked)}})
             request = line.request("m")
-            runner = start(lives, line, "state", lease_seconds=2)
+            runner = start(lives, line, "state", lease_seconds=8)
             until(lambda: line.power("m") == ["off"], "off")
             line.fleetd("token", "revoke", "first")
             log = line.directory / "state.log"
@@ -218,7 +218,7 @@ def test_a_token_that_is_revoked_in_mid_cycle_costs_one_line_and_no_second_cycle
             assert len([text for text in said if "authentication_failed" in text]) == 1
             assert line.client.powercycle(request)["state"] != "verified"
             line.token = line.fleetd("token", "create", "--name", "second", "--scope", "runner", "--token-only")
-            runner = start(lives, line, "state", lease_seconds=2)
+            runner = start(lives, line, "state", lease_seconds=8)
             until(lambda: line.client.powercycle(request)["state"] == "verified", "verified", 90)
             assert lives.stop(runner) == 0
         assert line.power("m") == ["off", "on"]
@@ -234,11 +234,11 @@ def test_a_server_that_is_away_between_cycle_and_report(lives: Lives, tmp_path: 
             away = line.directory / "away"
             line.write_inventory({"m": {**line.hosts()["m"], "off_until": str(away)}})
             request = line.request("m")
-            runner = start(lives, line, "state", lease_seconds=2)
+            runner = start(lives, line, "state", lease_seconds=8)
             until(lambda: line.power("m") == ["off"], "off")
         away.touch()
         until(lambda: line.power("m") == ["off", "on"], "on")
-        time.sleep(2.5)  # longer than its session lasts; without a server nothing tells when that is over
+        time.sleep(8.5)  # longer than its session lasts; without a server nothing tells when that is over
         with line.serving():
             until(lambda: line.client.powercycle(request)["state"] == "verified", "verified", 90)
             assert lives.stop(runner) == 0
