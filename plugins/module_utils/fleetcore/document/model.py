@@ -22,6 +22,7 @@ from typing import Any, Optional, TypeVar, Union
 
 from ..errors import ParseError
 from . import parts as part
+from . import system
 from .kinds import about, parts, rows
 from .parts import Component, Record
 
@@ -244,38 +245,20 @@ class Device(Component):
         default=(),
         metadata=rows("EFI variables", "system", columns=("name", "guid", "size_bytes", "sha256"), whole=True),
     )
-    os: Optional[part.OperatingSystem] = field(
+    os: Optional[system.OperatingSystem] = field(
         default=None, metadata=about("system", title="Operating system", details=("kernel", "architecture"))
     )
-    interfaces: tuple[part.Interface, ...] = field(
-        default=(),
-        metadata=rows(
-            "Interfaces",
-            "network",
-            columns=("name", "kind", "macaddress", "ip_addresses", "gateways", "vlan_id", "parent", "members", "mode"),
-            whole=True,
-        ),
+    interfaces: tuple[system.Interface, ...] = field(
+        default=(), metadata=rows("Interfaces", "network", columns=system.INTERFACE, whole=True)
     )
-    remote_volumes: tuple[part.RemoteVolume, ...] = field(
-        default=(),
-        metadata=rows(
-            "Remote volumes",
-            "storage",
-            columns=("model", "serial", "protocol", "size_bytes", "targets", "paths", "multipath"),
-            whole=True,
-        ),
+    remote_volumes: tuple[system.RemoteVolume, ...] = field(
+        default=(), metadata=rows("Remote volumes", "storage", columns=system.REMOTE_VOLUME, whole=True)
     )
-    partitions: tuple[part.Partition, ...] = field(
-        default=(),
-        metadata=rows(
-            "Partitions",
-            "storage",
-            columns=("name", "kind", "parents", "size_bytes", "filesystem", "mount_point"),
-            whole=True,
-        ),
+    partitions: tuple[system.Partition, ...] = field(
+        default=(), metadata=rows("Partitions", "storage", columns=system.PARTITION, whole=True)
     )
-    numa_nodes: tuple[part.NumaNode, ...] = field(
-        default=(), metadata=rows("NUMA nodes", "processors", columns=("id", "cpus", "memory_bytes"), whole=True)
+    numa_nodes: tuple[system.NumaNode, ...] = field(
+        default=(), metadata=rows("NUMA nodes", "processors", columns=system.NUMA_NODE, whole=True)
     )
     links: tuple[Link, ...] = ()
 

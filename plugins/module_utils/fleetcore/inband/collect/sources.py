@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Callable, Optional
 
 from ...document.model import Device, Verdict
-from ...document.parts import Interface
+from ...document.system import Interface
 from ...errors import ParseError
 from ..parse.drives import device_name
 from . import commands, firmware, storage, sysfs

@@ -11,8 +11,9 @@ from typing import NamedTuple, Optional
 
 from ...document.model import Device
 from ...document.outputs import said
-from ...document.parts import Drive, RemoteVolume
-from ...document.values import clean_serial, firmware, integer, positive, word, wwn
+from ...document.parts import Drive
+from ...document.system import RemoteVolume
+from ...document.values import clean_serial, firmware, integer, pci_address, positive, word, wwn
 from ..parse.drives import device_name, drive_type, drive_vendor, is_virtual, protocol_of
 from .probe import Probe
 from .sysfs import ADDRESS
@@ -102,7 +103,7 @@ def _controllers(probe: Probe, name: str, target: str) -> list[str]:
     found = [item for item in probe.names(subsystem, optional=True) if re.match(r"^nvme\d+$", item)]
     if not found:
         subsystem, space = re.findall(r"\d+", name)
-        path = re.compile(rf"nvme{subsystem}c\d+n{space}")
+        path = re.compile(rf"nvme{subsystem}(?:c\d+)?n{space}")
         found = [
             item
             for item in probe.names(NVME, optional=True)
@@ -120,15 +121,15 @@ def _kind(probe: Probe, name: str, target: str) -> str:
     vendor, model = probe.text(f"{base}/vendor"), probe.text(f"{base}/model")
     if is_virtual(vendor, model):
         return VOLUME
-    place = re.search(r"/host(\d+)/.*/\d+:(\d+):\d+:\d+/block/", target)
-    if place is None or "/virtio" in target or (vendor or "").lower().startswith(_HYPERVISORS):
+    if "/virtio" in target or (vendor or "").lower().startswith(_HYPERVISORS):
         return ""
-    driver = probe.text(f"/sys/class/scsi_host/host{place[1]}/proc_name")
     # Names of 128 bits are given by whoever makes a volume, drives have shorter ones.
     named = (probe.text(f"{BLOCK}/{name}/wwid") or probe.text(f"{base}/wwid") or "").startswith("naa.6")
     level = probe.text(f"{base}/raid_level")
-    made = named or level not in (None, "N/A") or int(place[2]) in _VOLUME_CHANNELS.get(driver or "", ())
-    return VOLUME if made else ""
+    place = re.search(r"/host(\d+)/.*/\d+:(\d+):\d+:\d+/block/", target)
+    driver = probe.text(f"/sys/class/scsi_host/host{place[1]}/proc_name") if place else None
+    shown = place is not None and int(place[2]) in _VOLUME_CHANNELS.get(driver or "", ())
+    return VOLUME if named or shown or level not in (None, "N/A") else ""
 
 
 def _drive(probe: Probe, disk: Disk) -> Drive:
@@ -151,7 +152,7 @@ def _drive(probe: Probe, disk: Disk) -> Drive:
         wwn=_wwn(probe, device, base),
         capacity_bytes=positive(sum(size or 0 for size in sizes)),
         block_size_bytes=positive(probe.text(f"{base}/queue/logical_block_size")),
-        bus_info=addresses[-1] if nvme and addresses else None,
+        bus_info=(pci_address(probe.text(f"{device}/address")) or (addresses or [None])[-1]) if nvme else None,
         storage_controller=addresses[-1] if addresses and not nvme else None,
         metadata=said(namespaces=",".join(disk.spaces) if nvme and disk.spaces != (f"{disk.name}n1",) else None),
     )

@@ -17,11 +17,10 @@ from ...document.parts import (
     Gpu,
     Nic,
     NicPort,
-    NumaNode,
-    OperatingSystem,
     PcieDevice,
     StorageController,
 )
+from ...document.system import NumaNode, OperatingSystem
 from ...document.values import clean_mac, clean_uuid, firmware, hexadecimal, integer, pci_id, positive, text, word, wwn
 from ...errors import ParseError
 from ..parse.cpuinfo import parse_cpuinfo

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from ...document.model import Device
 from ...document.outputs import at, decoded, document, mapping, parser
-from ...document.parts import Interface
+from ...document.system import Interface
 from ...document.values import clean_mac, integer, items, positive, text
 from ...errors import ParseError
 

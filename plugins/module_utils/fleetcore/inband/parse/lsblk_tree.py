@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from ...document.model import Device
 from ...document.outputs import document, parser
-from ...document.parts import Partition
+from ...document.system import Partition
 from ...document.values import MAX_ITEMS, items, positive, size_bytes, text
 from ...errors import ParseError
 

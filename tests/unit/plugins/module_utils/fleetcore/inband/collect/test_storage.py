@@ -220,6 +220,24 @@ class Silent:
         return CommandResult(argv, None, "", "")
 
 
+def test_a_copy_of_sys_without_links(machine):
+    """Folders and files are where the links were."""
+    for number, serial in ((0, "EXN0"), (1, "EXN1")):
+        base = f"sys/class/nvme/nvme{number}"
+        for field, value in {"serial": serial, "model": "EX", "address": f"0000:0{number + 1}:00.0"}.items():
+            machine.put(f"{base}/{field}", f"{value}\n")
+        machine.put(f"{base}/nvme{1 - number}c{number}n1/size", "1\n")
+        machine.put(f"sys/block/nvme{1 - number}n1/size", f"{1000 * (number + 1)}\n")
+    for name, wwid in (("sda", "naa.600605b000000001"), ("sdb", "naa.5000c50000000001")):
+        machine.put(f"sys/block/{name}/device/wwid", f"{wwid}\n")
+        machine.put(f"sys/block/{name}/device/model", "EXD\n")
+    assert drives(machine.look(), "logical_name", "serial", "capacity_bytes", "bus_info") == [
+        ("/dev/nvme0", "EXN0", 1000 * 512, "0000:01:00.0"),
+        ("/dev/nvme1", "EXN1", 2000 * 512, "0000:02:00.0"),
+        ("/dev/sdb", None, None, None),
+    ]
+
+
 def test_a_copy_of_sys_in_which_links_have_become_files(machine):
     place = "pci0000:00/0000:00:17.0/ata1/host6/target6:0:0/6:0:0:0"
     machine.scsi("sdd", place, 700, vendor="ATA", model="EXD1")
