@@ -100,8 +100,12 @@ def test_every_component_of_the_document_is_dumped():
         "capabilities",
         "efi_variables",
         "firmware_inventory",
+        "interfaces",
         "links",
         "log",
+        "numa_nodes",
+        "partitions",
+        "remote_volumes",
         "sensors",
     }
     assert components(None) == []
