@@ -142,7 +142,7 @@ failure:
   description:
     - What went wrong, for a playbook to decide on. C(msg) says the same for a person.
     - C(code) is for example V(unreachable), V(timeout), V(authentication_failed), V(certificate_invalid),
-      V(session_limit), V(unsupported), V(invalid_input), V(missing_dependency).
+      V(session_limit), V(password_change_required), V(unsupported), V(invalid_input), V(missing_dependency).
     - C(details) are for example C(address), C(attempts), and C(fingerprint) of an untrusted certificate.
   type: dict
   returned: failure
