@@ -54,6 +54,7 @@ def _with_more(client: Client, machine: Mapping[str, Any], params: Mapping[str, 
     source = None if params["source"] == "merged" else params["source"]
     more: dict[str, Callable[[], Any]] = {
         "document": lambda: if_there(lambda: client.device(name, source)),
+        "findings": lambda: client.findings(name),
         "history": lambda: list(itertools.islice(client.device_history(name, min(limit, 500)), limit)),
         "powercycles": lambda: list(itertools.islice(client.powercycles(name, page=min(limit, 500)), limit)),
         "work": lambda: client.work(name),

@@ -41,11 +41,12 @@ options:
   include:
     description:
       - What to read beside the entry of a machine, one more request each.
-      - V(document) is the device document, V(history) what has changed in it, V(powercycles) the requests, V(work) who
-        holds the machine for what now, V(work_history) what was begun, finished, failed and cancelled.
+      - V(document) is the device document, V(history) what has changed in it, V(findings) what contradicts it,
+        V(powercycles) the requests, V(work) who holds the machine for what now, V(work_history) what was begun,
+        finished, failed and cancelled.
     type: list
     elements: str
-    choices: [document, history, powercycles, work, work_history]
+    choices: [document, history, findings, powercycles, work, work_history]
     default: []
   source:
     description: Which device document, what the BMC said (V(oob)), what the operating system said (V(inband)), or both
@@ -142,6 +143,11 @@ machines:
       type: list
       elements: dict
       returned: with V(history) in O(include)
+    findings:
+      description: Contradictions about the machine, as M(baremetal.fleet.machine_finding) returns them.
+      type: list
+      elements: dict
+      returned: with V(findings) in O(include)
     powercycles:
       description: The power cycle requests, newest first.
       type: list
@@ -191,7 +197,7 @@ SPEC = {
     "include": {
         "type": "list",
         "elements": "str",
-        "choices": ["document", "history", "powercycles", "work", "work_history"],
+        "choices": ["document", "history", "findings", "powercycles", "work", "work_history"],
         "default": [],
     },
     "source": {"type": "str", "choices": ["merged", "oob", "inband"], "default": "merged"},

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The modules powercycle, credential and machine_info and the lookup credential in plays against a real server."""
+"""Modules powercycle, credential, machine_info, machine_finding and lookup credential in plays on a real server."""
 
 from __future__ import annotations
 
@@ -136,3 +136,37 @@ def test_what_the_server_knows_of_machines(ansible: Ansible, server: Server) -> 
         assert "no machine nope" in bad.stdout
         for name in ("i1", "i2"):
             client.delete_machine(name)
+
+
+def test_a_finding_is_accepted_and_opened_again(ansible: Ansible, server: Server) -> None:
+    def judge(**options: Any) -> dict[str, Any]:
+        return {"name": "Judge", "baremetal.fleet.machine_finding": {"machine": "f1", **options}}
+
+    covered = {"memory": {"verdict": "collected"}}
+    with server.client() as client:
+        client.create_machine({"id": "f1"})
+        for source, size in (("oob", 1 << 34), ("inband", 1 << 33)):
+            module = {"slot": "A1", "serial": "M0000001", "size_bytes": size}
+            client.publish_device("f1", {"memory": [module], "coverage": covered}, source)
+        (finding,) = client.findings("f1")
+        chosen = {"kind": "disagreement", "component": "memory:serial=M0000001"}
+        planned = ansible.play([judge(**chosen, reason="known")], "localhost", "--check", "--diff")
+        assert (planned.rc, planned.host("localhost")["changed"]) == (0, 1)
+        assert client.findings("f1") == [finding]
+        done = ansible.play([judge(**chosen, reason="known")] * 2, "localhost")
+        assert (done.rc, done.host("localhost")["changed"]) == (0, 1)
+        (accepted,) = client.findings("f1")
+        assert accepted["accepted"]["reason"] == "known"
+        assert client.machine("f1")["device"]["findings"] == 0
+        for wrong, words in (
+            ({"id": "none", "reason": "x"}, "has no finding"),
+            ({"id": finding["id"]}, "reason: say why"),
+            ({"reason": "x"}, "id: name the findings"),
+        ):
+            refused = ansible.play([judge(**wrong)], "localhost")
+            assert refused.rc == 2
+            assert words in refused.stdout
+        opened = ansible.play([judge(id=finding["id"], state="open")] * 2, "localhost")
+        assert (opened.rc, opened.host("localhost")["changed"]) == (0, 1)
+        assert client.findings("f1")[0]["accepted"] is None
+        client.delete_machine("f1")

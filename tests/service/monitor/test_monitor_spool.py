@@ -175,3 +175,29 @@ def test_a_stop_keeps_what_is_being_sent(tmp_path: Path) -> None:
     leave.set()
     thread.join(60)
     assert drain(spool(tmp_path)) == []  # and not a second time
+
+
+def test_a_document_that_the_server_fails_on_holds_up_no_newer_one(line: Line) -> None:
+    line.error, line.fails_on = BadResponse("server: internal error", status=500), 0
+    assert not line.outbox.offer("device", {"n": 0})
+    with capture_logs() as said:
+        for number in (1, 2):
+            line.outbox.offer("device", {"n": number})
+            line.clock.time += 100
+        assert line.outbox.flush()
+    assert line.got == [1, 2]
+    assert [entry["message"] for entry in said if entry["event"] == "report_refused"] == [
+        "dropped: server: internal error"
+    ]
+
+
+def test_events_wait_for_the_one_that_the_server_fails_on(line: Line) -> None:
+    line.error, line.fails_on = BadResponse("server: internal error", status=500), 0
+    for number in range(3):
+        line.outbox.offer("event", {"n": number})
+        line.clock.time += 100
+    assert not line.outbox.flush()
+    assert line.got == []
+    line.error, line.clock.time = None, line.clock.time + 100
+    assert line.outbox.flush()
+    assert line.got == [0, 1, 2]

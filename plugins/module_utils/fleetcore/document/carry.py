@@ -15,8 +15,8 @@ from .sections import FIELDS, LISTS, READINGS, Document, plain, unanswered, unco
 def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
     """``after`` as plain data, with what ``before`` knew of fields that were not collected this time.
 
-    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when the kept values were observed, for each
-    entry because of which something was kept. Only what was collected can be gone. Readings are never kept.
+    Whatever ``after`` does say wins. ``coverage[...].last_seen`` is when an entry that was not collected was seen last,
+    if ``before`` has something of it. Only what was collected can be gone. Readings are never kept.
     Components that are only kept come after those that ``after`` has.
     """
     old, new = plain(before), dict(plain(after))
@@ -36,7 +36,7 @@ def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
             whole = _kept_parts(name, old[name], new.get(name) or [], frozenset().union(*parts.values()))
         else:
             continue
-        if whole == new.get(name):
+        if not reasons and whole == new.get(name):
             continue
         new[name] = whole
         kept = True
@@ -63,7 +63,7 @@ def _kept(name: str, old: Any, new: Any) -> Any:
         missing = {key: value for key, value in old.items() if key not in new}
         both = {key: _kept(key, old[key], value) if key in old else value for key, value in new.items()}
         return {**both, **missing}
-    if name in LISTS or name == "nic_ports":
+    if isinstance(old, list) and isinstance(new, list) and (name in LISTS or name == "nic_ports"):
         pairs = pair(old, new, name)
         before = {id(now): was for was, now in pairs.both}
         return [_kept("", before[id(item)], item) if id(item) in before else item for item in new] + list(pairs.left)

@@ -8,15 +8,17 @@ source says is no contradiction, but for parts that both should see and one does
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
-from .match import Part, label, place_words, same_serial, same_uuid, same_words
+from .match import Part, label, mac_addresses, pci_devices, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict
-from .sections import Document, memory_bytes, plain, speakers
-from .values import clean_mac, listed
+from .places import misplaced
+from .sections import KINDS, LISTS, Document, memory_bytes, plain, speakers
+from .values import clean_mac, clean_serial, listed, pci_address
 
 Finding = dict[str, Any]
 
@@ -29,29 +31,43 @@ def findings(documents: Mapping[Source, Document]) -> list[Finding]:
 
     ``kind``: ``other_machine`` (the two documents are of two machines; nothing else is compared then), ``wrong_bmc``
     (the host's BMC is not the one that was asked), ``disagreement`` (on a fact), ``other_part`` (two parts in one
-    place), ``missing`` (one source does not see it though it looked). ``component`` is as in a change; ``field`` is
-    absent where it is about the component as a whole. Less than two documents have no findings.
+    place), ``missing`` (one source does not see it though it looked), ``mixed_firmware`` (ports of one card have
+    several versions). ``component`` is as in a change; ``field`` is absent where it is about the component as a whole.
+    All but ``mixed_firmware`` need both documents.
     """
-    if Source.OOB not in documents or Source.INBAND not in documents:
-        return []
-    oob, inband = plain(documents[Source.OOB]), plain(documents[Source.INBAND])
-    found = [*_machine(oob, inband), *_bmc(oob, inband)]
-    if all(item["kind"] != "other_machine" for item in found):
-        found += _facts("device", "device", oob, inband)
-        for name in ("bios", "bmc"):
-            found += _facts(name, name, oob.get(name) or {}, inband.get(name) or {})
-        for name in ("memory", "cpus", "drives", "nics", "gpus", "power_supplies", "storage_controller"):
-            found += _parts(name, oob, inband)
-        found += _total_memory(oob, inband)
+    data = {source.value: plain(documents[source]) for source in (Source.OOB, Source.INBAND) if source in documents}
+    found = [item for source, document in data.items() for item in _ports(source, document)]
+    if len(data) > 1:
+        found += _contradictions(data[OOB], data[INBAND])
     return sorted(found, key=lambda item: SEVERITIES.index(item["severity"]))
 
 
-def _finding(
+def _contradictions(oob: Part, inband: Part) -> list[Finding]:
+    found = [*_machine(oob, inband), *_bmc(oob, inband)]
+    if any(item["kind"] == "other_machine" for item in found):
+        return found
+    found += _facts("device", "device", oob, inband)
+    for name in ("bios", "bmc"):
+        found += _facts(name, name, oob.get(name) or {}, inband.get(name) or {})
+    for name in LISTS:
+        if name in _COMPARED or (oob.get(name) and inband.get(name) and not KINDS[name].whole):
+            found += _parts(name, oob, inband)
+    return [*found, *_total_memory(oob, inband)]
+
+
+def finding(
+    kind: str, severity: str, component: str, message: str, values: Mapping[str, Any], field: Optional[str] = None
+) -> Finding:
+    """One finding; ``values`` that are None are not said."""
+    said = {name: value for name, value in values.items() if value is not None}
+    about = {"kind": kind, "severity": severity, "component": component}
+    return {**about, **({"field": field} if field else {}), "values": said, "message": message}
+
+
+def _of_two(
     kind: str, severity: str, component: str, message: str, values: tuple[Any, Any], field: Optional[str] = None
 ) -> Finding:
-    said = {name: value for name, value in ((OOB, values[0]), (INBAND, values[1])) if value is not None}
-    finding = {"kind": kind, "severity": severity, "component": component}
-    return {**finding, **({"field": field} if field else {}), "values": said, "message": message}
+    return finding(kind, severity, component, message, dict(zip((OOB, INBAND), values)), field)
 
 
 # -- spellings of one fact ---------------------------------------------------------------------------------------------
@@ -73,7 +89,7 @@ def _one_version(mine: str, theirs: str) -> bool:
 def _numbers(version: str) -> list[str]:
     """Numbers without leading zeros, and letters; not those in front (``v1.0``, ``L2.07``)."""
     words = re.findall(r"[0-9]+|[a-z]+", version.lower().lstrip("abcdefghijklmnopqrstuvwxyz"))
-    return [str(int(word)) if word.isdigit() else word for word in words]
+    return [word.lstrip("0") or "0" if word.isdigit() else word for word in words]
 
 
 def same_vendor(mine: str, theirs: str) -> bool:
@@ -133,7 +149,7 @@ def _facts(kind: str, component: str, oob: Part, inband: Part) -> Iterable[Findi
         message = (
             f"{component}: {field.partition('.')[0].replace('_', ' ')} is {mine} for the BMC and {theirs} for the OS"
         )
-        yield _finding("disagreement", severity, component, message, (mine, theirs), field)
+        yield _of_two("disagreement", severity, component, message, (mine, theirs), field)
 
 
 def _at(part: Any, path: str) -> Any:
@@ -148,29 +164,43 @@ def _at(part: Any, path: str) -> Any:
 def _machine(oob: Part, inband: Part) -> Iterable[Finding]:
     """Two machines, or one whose sources name another of its serial numbers: that of the board, the chassis, the
     system."""
-    mine, theirs = oob.get("serial"), inband.get("serial")
     uuids = oob.get("uuid"), inband.get("uuid")
-    one_uuid = bool(uuids[0] and uuids[1] and same_uuid(uuids[0], uuids[1]))
-    if not mine or not theirs or one_uuid or any(same_serial(a, b) for a in _serials(oob) for b in _serials(inband)):
-        return
-    message = (
-        f"the BMC is that of machine {mine}, the OS runs on machine {theirs}: one of the two documents was published "
-        "for the wrong machine, "
-        "or the BMC's address is that of another machine"
-    )
-    yield _finding("other_machine", CRITICAL, "device", message, (mine, theirs), "serial")
+    one = bool(uuids[0] and uuids[1] and same_uuid(uuids[0], uuids[1]))
+    one = one or any(same_serial(a, b) for a in _serials(oob) for b in _serials(inband))
+    for component in ("device", "mainboard"):
+        mine, theirs = [clean_serial(_of_machine(component, document).get("serial")) for document in (oob, inband)]
+        if not mine or not theirs or same_serial(mine, theirs):
+            continue
+        if component == "device" and not one:
+            message = (
+                f"the BMC is that of machine {mine}, the OS runs on machine {theirs}: one of the two documents was "
+                "published for the wrong machine, or the BMC's address is that of another machine"
+            )
+            yield _of_two("other_machine", CRITICAL, "device", message, (mine, theirs), "serial")
+            return
+        known = [(mine, _serials(inband)), (theirs, _serials(oob))]
+        if not any(same_serial(serial, other) for serial, others in known for other in others):
+            message = (
+                f"{component}: serial number is {mine} for the BMC and {theirs} for the OS: was the board changed?"
+            )
+            yield _of_two("disagreement", WARNING, component, message, (mine, theirs), "serial")
+
+
+def _of_machine(component: str, document: Part) -> Part:
+    return document if component == "device" else document.get(component) or {}
 
 
 def _serials(document: Part) -> set[str]:
     """All serial numbers of the machine as a whole."""
-    found = {document.get("serial"), document.get("sku"), (document.get("mainboard") or {}).get("serial")}
+    found = {document.get("serial"), document.get("sku"), _of_machine("mainboard", document).get("serial")}
     found |= {item.get("serial") for item in document.get("enclosures", [])}
     return {value for value in found if isinstance(value, str)}
 
 
 def _bmc(oob: Part, inband: Part) -> Iterable[Finding]:
     (macs, addresses), (seen_macs, seen_addresses) = bmc_addresses(oob), bmc_addresses(inband)
-    if not macs or not seen_macs or macs & seen_macs or addresses & seen_addresses:
+    shared = {address for address in addresses & seen_addresses if _proves(address)}
+    if not macs or not seen_macs or macs & seen_macs or shared:
         return
     message = (
         f"the host's own BMC has MAC {', '.join(sorted(seen_macs))}, "
@@ -179,7 +209,7 @@ def _bmc(oob: Part, inband: Part) -> Iterable[Finding]:
     )
     near = any(_near(mine, theirs) for mine in macs for theirs in seen_macs)
     # BMCs with a port of their own and a shared one have neighbouring addresses, and ipmitool asks for one of them.
-    yield _finding(
+    yield _of_two(
         "wrong_bmc", INFO if near else CRITICAL, "bmc", message, (sorted(macs), sorted(seen_macs)), "macaddress"
     )
 
@@ -189,6 +219,19 @@ def bmc_addresses(document: Document) -> tuple[set[str], set[str]]:
     ports = ((plain(document).get("bmc") or {}).get("nic") or {}).get("nic_ports", [])
     macs = {clean_mac(port.get("macaddress")) for port in ports}
     return {mac for mac in macs if mac}, {address for port in ports for address in port.get("ip_addresses", [])}
+
+
+# Of the interface between host and BMC, or set in the factory: alike on all machines of a make.
+_OF_A_MAKE = listed("192.168.0.120 192.168.70.125 16.1.15.1 16.1.15.2 fde1:53ba:e9a0:de11::1")
+
+
+def _proves(address: str) -> bool:
+    """Whether this address can only be that of one BMC."""
+    try:
+        found = ipaddress.ip_address(address.partition("/")[0].partition("%")[0])
+    except ValueError:
+        return False
+    return str(found) not in _OF_A_MAKE and not (found.is_link_local or found.is_loopback or found.is_unspecified)
 
 
 def _near(mine: str, theirs: str) -> bool:
@@ -211,28 +254,78 @@ _EXPECTED: Mapping[str, tuple[Optional[str], Optional[str]]] = {
 
 def _parts(name: str, oob: Part, inband: Part) -> Iterable[Finding]:
     both, only_oob, only_inband = pairs_of(name, oob, inband)
-    for mine, theirs in both:
-        yield from _facts(name, f"{name}:{label(theirs if label(mine) == '?' else mine)}", mine, theirs)
-    if name not in _EXPECTED or not _looked(name, oob) or not _looked(name, inband):
+    if name in _COMPARED:
+        for mine, theirs in both:
+            component = f"{name}:{label(theirs if label(mine) == '?' else mine)}"
+            yield from _facts(name, component, mine, theirs)
+            yield from _port_addresses(component, mine, theirs)
+    if not _looked(name, oob) or not _looked(name, inband):
         return
-    for mine in list(only_oob):
-        other = next((item for item in only_inband if _in_one_place(mine, item)), None)
-        if other is not None:
-            only_oob.remove(mine)
-            only_inband.remove(other)
-            place = mine.get("slot") or mine.get("id")
-            message = f"{name} in {place}: the BMC sees {label(mine)}, the OS {label(other)}"
-            yield _finding(
-                "other_part", WARNING, f"{name}:{label(mine)}", message, (label(mine), label(other)), "serial"
-            )
-    by_os, by_bmc = _EXPECTED[name]
-    missed: list[tuple[Part, Optional[str], str, tuple[Any, Any]]] = []
-    missed += [(part, by_os, "OS", (label(part), None)) for part in only_oob]
-    missed += [(part, by_bmc, "BMC", (None, label(part))) for part in only_inband]
-    for part, severity, blind, values in missed:
-        if severity:
-            message = f"{_named(name, part)}: the {blind} does not see it"
-            yield _finding("missing", severity, f"{name}:{label(part)}", message, values)
+    for mine, theirs in misplaced(oob.get(name, []), inband.get(name, [])):
+        slots = mine["slot"], theirs["slot"]
+        message = f"{name} {label(mine)}: in {slots[0]} for the BMC and in {slots[1]} for the OS: was it moved?"
+        yield _of_two("disagreement", WARNING, f"{name}:{label(mine)}", message, slots, "slot")
+    seen = only_oob, only_inband
+    for mine, theirs in _in_one_slot(name, oob, inband):
+        if any(mine is part for part in only_oob) and any(theirs is part for part in only_inband):
+            seen = [part for part in seen[0] if part is not mine], [part for part in seen[1] if part is not theirs]
+            message = f"{name} in {mine['slot']}: the BMC sees {label(mine)}, the OS {label(theirs)}"
+            values = label(mine), label(theirs)
+            yield _of_two("other_part", WARNING, f"{name}:{label(mine)}", message, values, "serial")
+    severities = _EXPECTED.get(name, (None, None))
+    for parts, others, severity, blind in (
+        (seen[0], inband.get(name, []), severities[0], "OS"),
+        (seen[1], oob.get(name, []), severities[1], "BMC"),
+    ):
+        for part in parts if severity else ():
+            if not any(_share_hardware(part, other) for other in others):
+                message = f"{_named(name, part)}: the {blind} does not see it"
+                seer = {"OS": OOB, "BMC": INBAND}[blind]
+                yield finding("missing", str(severity), f"{name}:{label(part)}", message, {seer: label(part)})
+
+
+def _in_one_slot(name: str, oob: Part, inband: Part) -> Iterable[tuple[Part, Part]]:
+    """Parts that have a slot for themselves in either view, and it is the same one."""
+    # What sits in a PCIe slot is a card or a drive, too, and is compared as such.
+    ours, theirs = [_by_slot(document.get(name, []) if name != "pcie_devices" else []) for document in (oob, inband)]
+    return [(ours[slot], theirs[slot]) for slot in ours if slot in theirs]
+
+
+def _by_slot(parts: Iterable[Part]) -> dict[tuple[str, ...], Part]:
+    found: dict[tuple[str, ...], list[Part]] = {}
+    for part in parts:
+        if part.get("slot"):
+            found.setdefault(place_words(str(part["slot"])), []).append(part)
+    return {slot: same[0] for slot, same in found.items() if len(same) == 1}
+
+
+def _share_hardware(mine: Part, theirs: Part) -> bool:
+    """They are functions of one PCI device, or have a MAC address in common: as a whole it is seen by both."""
+    shared = pci_devices(mine) & pci_devices(theirs)
+    return bool(shared or set(mac_addresses(mine)) & set(mac_addresses(theirs)))
+
+
+def _port_addresses(component: str, mine: Part, theirs: Part) -> Iterable[Finding]:
+    """Ports at one PCI address whose MAC addresses differ."""
+    ports = [{pci_address(port.get("bus_info")): port for port in card.get("nic_ports", [])} for card in (mine, theirs)]
+    for address in sorted(key for key in ports[0] if key and key in ports[1]):
+        macs = [clean_mac(side[address].get("macaddress")) for side in ports]
+        if macs[0] and macs[1] and macs[0] != macs[1]:
+            message = f"{component}: port {address} has MAC {macs[0]} for the BMC and {macs[1]} for the OS"
+            yield _of_two("disagreement", INFO, component, message, (macs[0], macs[1]), "nic_ports.macaddress")
+
+
+def _ports(source: str, document: Part) -> Iterable[Finding]:
+    """Network cards whose ports do not have one firmware, in one view."""
+    for card in document.get("nics", []):
+        ports = [(port, _at(port, "firmware.installed")) for port in card.get("nic_ports", [])]
+        versions = {label(port): version for port, version in ports if version}
+        first = next(iter(versions.values()), "")
+        if any(not same_version(first, version) for version in versions.values()):
+            said = ", ".join(f"{port}: {version}" for port, version in versions.items())
+            message = f"{_named('nics', card)}: its ports have different firmware: {said}"
+            component = f"nics:{label(card)}"
+            yield finding("mixed_firmware", WARNING, component, message, {source: versions}, "nic_ports.firmware")
 
 
 def _total_memory(oob: Part, inband: Part) -> Iterable[Finding]:
@@ -244,7 +337,7 @@ def _total_memory(oob: Part, inband: Part) -> Iterable[Finding]:
     if not mine or not theirs or _about(1)(mine, theirs) or abs(mine - theirs) < 1 << 30:
         return
     message = f"memory: {mine / 2**30:.4g} GiB in all for the BMC and {theirs / 2**30:.4g} GiB for the OS"
-    yield _finding("disagreement", WARNING, "memory", message, (mine, theirs), "size_bytes")
+    yield _of_two("disagreement", WARNING, "memory", message, (mine, theirs), "size_bytes")
 
 
 def _looked(name: str, document: Part) -> bool:
@@ -257,11 +350,6 @@ def _looked(name: str, document: Part) -> bool:
         and all(verdict in (Verdict.COLLECTED, Verdict.ABSENT) for verdict in verdicts)
         and not any(entry.get("last_seen") or entry.get("parts") for entry in said)
     )
-
-
-def _in_one_place(mine: Part, theirs: Part) -> bool:
-    places = mine.get("slot"), theirs.get("slot")
-    return bool(places[0] and places[1]) and place_words(str(places[0])) == place_words(str(places[1]))
 
 
 def _named(name: str, part: Part) -> str:

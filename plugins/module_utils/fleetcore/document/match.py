@@ -13,8 +13,10 @@ them: what is left after the identities is paired by what only one component on 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
@@ -29,6 +31,8 @@ IDENTITIES = ("serial", "wwn", "macaddress", "uuid")
 
 PLACES = ("slot", "bus_info", "id", "port", "interface_type", "name", "logical_name")
 """Fields that say where a component is, or what it is called there; best first."""
+
+_STRONG = ("serial", "wwn", "mac", "uuid")  # kinds of identities, best first
 
 # Numbered alike by every source, but from 0 or from 1: n-th to n-th where nothing else tells them apart.
 _COUNTED = frozenset(["cpus", "power_supplies"])
@@ -50,7 +54,7 @@ def label(part: Part) -> str:
     for name in IDENTITIES[:2]:
         if isinstance(part.get(name), str):
             return f"{name}={part[name]}"
-    addresses = _addresses(part)
+    addresses = mac_addresses(part)
     if addresses:
         return f"{'macaddress' if part.get('macaddress') else 'mac'}={addresses[0]}"
     for name in ("uuid", *PLACES):
@@ -62,11 +66,11 @@ def label(part: Part) -> str:
 def labels(parts: Sequence[Part]) -> list[str]:
     """A label for each; where several have one label, their place or number follows it."""
     names = [label(part) for part in parts]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    counts = Counter(names)
     seen: dict[str, int] = {}
     out = []
     for name, part in zip(names, parts):
-        if name in twice:
+        if counts[name] > 1:
             place = next((f"{key}={part[key]}" for key in PLACES if part.get(key)), None)
             full = f"{name},{place}" if place and place != name else name
         else:
@@ -110,7 +114,7 @@ def place_words(text: str) -> tuple[str, ...]:
     for piece in re.findall(r"[a-z]+|[0-9]+", text.lower()):
         word = _GLUED.sub("", piece)
         if word and word not in _NOUNS:
-            out.append(str(int(word)) if word.isdigit() else word)
+            out.append(word.lstrip("0") or "0" if word.isdigit() else word)
     return tuple(out) or (squeezed(text),)
 
 
@@ -136,7 +140,7 @@ def _words(text: str) -> frozenset[str]:
     return (words - _SAY_NOTHING - {""}) or words
 
 
-def _addresses(part: Part) -> list[str]:
+def mac_addresses(part: Part) -> list[str]:
     """MAC addresses of the part or of its ports, sorted."""
     found = {clean_mac(port.get("macaddress")) for port in part.get("nic_ports", ()) if isinstance(port, Mapping)}
     found.add(clean_mac(part.get("macaddress")))
@@ -149,7 +153,7 @@ def _strong(part: Part) -> dict[str, frozenset[str]]:
     found = {
         "serial": frozenset([squeezed(serial) or serial] if serial else []),
         "wwn": frozenset([squeezed(part["wwn"])] if isinstance(part.get("wwn"), str) else []),
-        "mac": frozenset(_addresses(part)),
+        "mac": frozenset(mac_addresses(part)),
         "uuid": frozenset([part["uuid"].lower()] if isinstance(part.get("uuid"), str) else []),
     }
     return {kind: values for kind, values in found.items() if values}
@@ -157,6 +161,12 @@ def _strong(part: Part) -> dict[str, frozenset[str]]:
 
 def _places(part: Part) -> list[Key]:
     return [(name, " ".join(place_words(part[name]))) for name in PLACES if isinstance(part.get(name), str)]
+
+
+def pci_devices(part: Part) -> set[str]:
+    """Addresses on the bus, without the function, of a part and of its ports."""
+    pieces = [part, *part.get("nic_ports", [])]
+    return {" ".join(place_words(piece["bus_info"])).partition(".")[0] for piece in pieces if piece.get("bus_info")}
 
 
 def same_place(mine: Part, theirs: Part) -> bool:
@@ -176,12 +186,10 @@ class _Known:
         self.strong = _strong(part)
         self.places = _places(part)
 
-    def denies(self, other: _Known, weaker_than: Optional[str] = None) -> bool:
+    def denies(self, other: _Known, weaker_than: str = "") -> bool:
         """They can't be one part: an identity better than ``weaker_than`` that both have is another."""
-        for kind in self.strong:
-            if kind == weaker_than:
-                return False
-            if kind in other.strong and not self.strong[kind] & other.strong[kind]:
+        for kind in itertools.takewhile(lambda name: name != weaker_than, _STRONG):
+            if kind in self.strong and kind in other.strong and not self.strong[kind] & other.strong[kind]:
                 return True
         return False
 
@@ -269,7 +277,7 @@ def _being_equal(left: list[_Known], right: list[_Known], _kind: str) -> _Matche
 
 _SURE = (
     # Of several with one identity those in one place come first.
-    *(_identity(kind, placed) for kind in ("serial", "wwn", "mac", "uuid") for placed in (True, False)),
+    *(_identity(kind, placed) for kind in _STRONG for placed in (True, False)),
     *(_place(name) for name in (None, *PLACES)),
     _being_equal,
 )
@@ -301,9 +309,9 @@ def _single(items: list[_Known], read: Callable[[Part], Iterable[Any]]) -> dict[
     return {value: found[0] for value, found in by_value.items() if len(found) == 1}
 
 
-def _could_be(mine: _Known, other: _Known) -> bool:
-    """Nothing that both say of what they are is another."""
-    if not same_serial(mine.part.get("serial"), other.part.get("serial")) and mine.denies(other):
+def _could_be(mine: _Known, other: _Known, but: str = "") -> bool:
+    """Nothing that both say of what they are is another; ``but``: identities from this one on don't count."""
+    if not same_serial(mine.part.get("serial"), other.part.get("serial")) and mine.denies(other, but):
         return False
     for names in (("pci_vendor_id", "pci_product_id"), ("part_number",)):
         ours, theirs = [tuple(str(item.part.get(name) or "").lower() for name in names) for item in (mine, other)]
@@ -320,6 +328,30 @@ def _part_number(mine: _Known, other: _Known) -> bool:
         for one, two in ((mine, other), (other, mine))
     ]
     return any(model and model == number for model, number in numbers)
+
+
+def _same_bus(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """One address on the bus is one part, whatever MAC address each says: a bond gives its members that of one."""
+    return _first_come(
+        left,
+        right,
+        lambda item: (
+            sorted(pci_devices(item.part))
+            if "nic_ports" in item.part
+            else [place for place in item.places if place[0] == "bus_info"]
+        ),
+        lambda mine, other: not mine.denies(other, "mac") and _could_be(mine, other, "mac"),
+    )
+
+
+def _same_mac(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
+    """One MAC address is one card: some sources give a number of their own, or the address, as its serial number."""
+    return _first_come(
+        left,
+        right,
+        lambda item: sorted(item.strong.get("mac", ())),
+        lambda mine, other: _could_be(mine, other, "serial"),
+    )
 
 
 def _cut_serials(left: list[_Known], right: list[_Known], _kind: str) -> _Matches:
@@ -365,7 +397,7 @@ def _number(part: Part) -> tuple[Any, ...]:
     """Sorts by the numbers of the place."""
     for name in PLACES:
         if isinstance(part.get(name), str):
-            return tuple((word.isdigit(), int(word) if word.isdigit() else 0, word) for word in place_words(part[name]))
+            return tuple((word.isdigit(), len(word) if word.isdigit() else 0, word) for word in place_words(part[name]))
     return ((False, 0, json.dumps(part, sort_keys=True, default=str)),)
 
 
@@ -384,4 +416,13 @@ def _models(part: Part) -> Iterable[Any]:
     ]
 
 
-_LIKELY = (_cut_serials, _ends_of_places, _only(_pci_numbers), _only(_models), _counted, _the_only_ones)
+_LIKELY = (
+    _same_mac,
+    _same_bus,
+    _cut_serials,
+    _ends_of_places,
+    _only(_pci_numbers),
+    _only(_models),
+    _counted,
+    _the_only_ones,
+)

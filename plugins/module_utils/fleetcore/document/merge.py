@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from .match import Part, label, labels, pair
 from .model import Source
+from .places import without_stale_slots
 from .sections import FIELDS, KINDS, LISTS, Document, plain
 from .values import clean_serial
 
@@ -51,6 +52,7 @@ def merge(documents: Mapping[Source, Document]) -> dict[str, Any]:
     if coverage:
         merged["coverage"] = coverage
     oob, inband = data.get(OOB, {}), data.get(INBAND, {})
+    oob = without_stale_slots(oob, inband, LISTS)
     provenance: dict[str, str] = {}
     for name in FIELDS:
         value, sources = _field(name, "", oob.get(name), inband.get(name))

@@ -27,6 +27,8 @@ from .kinds import about, parts, rows
 from .parts import Component, Record
 
 T = TypeVar("T")
+MAX_DEPTH = 20
+"""Of values whose shape no field declares: attributes of drives, settings of a BIOS."""
 
 
 class Source(str, enum.Enum):
@@ -332,7 +334,8 @@ def hints_of(cls: type) -> dict[str, Any]:
 
 
 def _wrong(path: str, expected: str, value: Any) -> ParseError:
-    return ParseError(f"{path}: expected {expected}, got {type(value).__name__} {str(value)[:60]!r}", field=path)
+    shown = "" if isinstance(value, (Mapping, list, tuple)) else f" {str(value)[:60]!r}"
+    return ParseError(f"{path}: expected {expected}, got {type(value).__name__}{shown}", field=path)
 
 
 def optional(hint: Any) -> tuple[Any, bool]:
@@ -371,7 +374,7 @@ _SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
 
 def _convert_scalar(hint: Any, value: Any, path: str) -> Any:
     if hint is Any:
-        return value
+        return _anything(value, path, MAX_DEPTH)
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type, hint), value, path)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -382,6 +385,23 @@ def _convert_scalar(hint: Any, value: Any, path: str) -> Any:
     accepted, words = _SCALARS[hint]
     if not isinstance(value, accepted) or (isinstance(value, bool) and hint is not bool):
         raise _wrong(path, words, value)
-    if isinstance(value, float) and not math.isfinite(value):
+    return _number(value, path) if isinstance(value, (int, float)) else value
+
+
+def _number(value: Any, path: str) -> Any:
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise _wrong(path, "a number of less than 64 bits", value)
+    if not math.isfinite(value):
         raise _wrong(path, "a finite number", value)
     return value
+
+
+def _anything(value: Any, path: str, depth: int) -> Any:
+    """Plain JSON data of any shape, but not deeper than programs can follow."""
+    if depth == 0:
+        raise ParseError(f"{path}: nested too deeply", field=path)
+    if isinstance(value, Mapping):
+        return {str(key): _anything(item, f"{path}.{str(key)[:80]}", depth - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_anything(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(value)]
+    return _number(value, path) if isinstance(value, (int, float)) else value

@@ -14,6 +14,7 @@ import functools
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .parts import Firmware
@@ -148,6 +149,15 @@ def clean_uuid(value: Any) -> Optional[str]:
     """A UUID in lower case; None if it is malformed, all zero or all ones."""
     clean = (text(value) or "").lower()
     return clean if _UUID.match(clean) and set(clean) - set("-0") and set(clean) - set("-f") else None
+
+
+def time_of(value: Any) -> Optional[datetime]:
+    """A time in UTC, which it is without a zone, too; None: the text is none that a calendar has."""
+    try:
+        time = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

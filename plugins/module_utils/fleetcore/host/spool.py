@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol, Union
 
-from ..errors import FleetError, InvalidInput, TransportError
+from ..errors import BadResponse, FleetError, InvalidInput, TransportError
 from .files import write_private
 
 _NUMBERED = re.compile(r"\d{12}-(\w+)\.json")
@@ -115,13 +115,16 @@ class Spool:
         with self._lock:
             return any(self._kind(name) == kind for name in self._sizes)
 
-    def first(self, kind: str, count: int = 1) -> list[Report]:
+    def first(self, kind: str, count: int = 1, *, newest: bool = False) -> list[Report]:
         """Read the oldest reports of a kind, at most ``count``. One that can't be read is forgotten; a numbered one is
         dropped.
+
+        :param newest: the newest ones, newest first.
         """
         found: list[Report] = []
         with self._lock:
-            for name in [name for name in self._sizes if self._kind(name) == kind]:
+            names = [name for name in self._sizes if self._kind(name) == kind]
+            for name in reversed(names) if newest else names:
                 if len(found) == count:
                     break
                 try:
@@ -213,12 +216,14 @@ class Outbox:
     """Sends the reports of one kind in the order in which they were offered, each at least once.
 
     What can't be sent now is kept in the spool and goes first later. What the server will never take leaves, too, so
-    that it does not hold up the rest.
+    that it does not hold up the rest. So does, unless ``strict``, a report that the server fails on (HTTP 500 and the
+    like) while it takes the newest one: the fault is in the report, or in what the server makes of it.
 
     :param send: blocking. Takes reports and returns one answer for each. A ``TransportError`` that it raises, or
         returns as an answer, means "not now": the report is kept. Any other FleetError means "never".
     :param gate: when the server may be asked again.
     :param batch: reports that are sent from the spool in one call, at most.
+    :param strict: the order counts: nothing is sent before what waits longer.
     """
 
     def __init__(
@@ -230,9 +235,11 @@ class Outbox:
         *,
         kind: str = "",
         batch: int = 1,
+        strict: bool = False,
     ) -> None:
         self._spool = spool
         self._send = send
+        self._strict = strict
         self._gate = gate
         self._listener = listener
         self._kind = kind
@@ -247,7 +254,7 @@ class Outbox:
             self._keep(reports)
             return False
         self._flying = list(reports)
-        kept = self._deliver(reports, waited=False)
+        kept = [report for report, _error in self._deliver(reports, waited=False)]
         with self._lock:
             rescued, self._flying = not self._flying, []
         if not rescued:
@@ -266,10 +273,24 @@ class Outbox:
             if not reports:
                 break
             kept = self._deliver(reports, waited=True)
+            if kept and self._takes_the_newest(kept):
+                for report, error in kept:
+                    self._left(report, error, waited=True)
+                kept = []
+                sent += 1
             sent += len(reports) - len(kept)
             if kept:
                 break
         return sent
+
+    def _takes_the_newest(self, kept: _Kept) -> bool:
+        """Whether the server fails on these only: it does on each of them, and takes the newest report that waits."""
+        if self._strict or not all(_failed_on(error) for _report, error in kept):
+            return False
+        newest = self._spool.first(self._kind, newest=True)
+        if not newest or newest[0].name in [report.name for report, _error in kept]:
+            return False
+        return not self._deliver(newest, waited=True)
 
     def wait(self) -> Optional[float]:
         """Seconds until what waits may be sent; None if nothing waits."""
@@ -290,31 +311,44 @@ class Outbox:
             else:
                 self._listener.kept(report)
 
-    def _deliver(self, reports: Sequence[Report], *, waited: bool) -> list[Report]:
-        """Send; returns the reports that did not leave."""
-        try:
-            answers = self._answers(reports)
-        except TransportError as error:
-            self._gate.failed(error)
-            return list(reports)
-        self._gate.worked()
-        kept = []
+    def _deliver(self, reports: Sequence[Report], *, waited: bool) -> _Kept:
+        """Send; returns the reports that did not leave, and why."""
+        answers = self._answers(reports)
+        takes = not all(isinstance(answer, TransportError) for answer in answers)
+        if takes:
+            self._gate.worked()
+        kept: _Kept = []
         for report, answer in zip(reports, answers):
-            if isinstance(answer, TransportError):
-                self._gate.failed(answer)
-                kept.append(report)
+            if not isinstance(answer, TransportError) or (takes and not self._strict and _failed_on(answer)):
+                self._left(report, answer, waited)
                 continue
-            if waited:
-                self._spool.remove(report)
-            self._listener.left(report, answer, waited)
+            if not kept or kept[-1][1] is not answer:
+                self._gate.failed(answer)
+            kept.append((report, answer))
         return kept
 
+    def _left(self, report: Report, answer: Any, waited: bool) -> None:
+        if waited:
+            self._spool.remove(report)
+        self._listener.left(report, answer, waited)
+
     def _answers(self, reports: Sequence[Report]) -> Sequence[Any]:
+        """One answer for each: the server's, or the error that it was."""
         try:
             return self._send(reports)
-        except TransportError:
-            raise
-        except FleetError as error:  # the server does not take one of them
-            if len(reports) == 1:
-                return [error]
-            return [self._answers([report])[0] for report in reports]
+        except FleetError as error:
+            if len(reports) == 1 or (isinstance(error, TransportError) and (self._strict or not _failed_on(error))):
+                return [error] * len(reports)
+        answers: list[Any] = []  # the server does not take one of them
+        for report in reports:
+            gone = answers and isinstance(answers[-1], TransportError) and not _failed_on(answers[-1])
+            answers.append(answers[-1] if gone else self._answers([report])[0])
+        return answers
+
+
+_Kept = list[tuple[Report, TransportError]]
+
+
+def _failed_on(error: TransportError) -> bool:
+    """The server itself failed, and it may be because of what it was sent."""
+    return isinstance(error, BadResponse) and error.details.get("status", 0) >= 500

@@ -39,8 +39,9 @@ class Outboxes:
 
     Events go first, and a document that the server fails on does not hold them up.
 
-    What the server refuses as malformed is dropped with a log line. What it refuses for its token, and everything while
-    it can't be reached, is kept. A report that the server always fails on goes when the spool is full.
+    What the server refuses as malformed is dropped with a log line, and so is a document that it fails on while it
+    takes a newer one. What it refuses for its token, and everything while it can't be reached, is kept. An event that
+    the server always fails on goes when the spool is full.
 
     :param send: how each kind is sent.
     :param gates: when the server may be asked again for each kind.
@@ -55,7 +56,15 @@ class Outboxes:
         self._spooling = False
         self.refused = 0
         self._kinds = {
-            kind: Outbox(spool, _sender(kind, send[kind]), _Both(gates[EVENT], gates[kind]), self, kind=kind)
+            # Of events the order counts; documents say when they were made.
+            kind: Outbox(
+                spool,
+                _sender(kind, send[kind]),
+                _Both(gates[EVENT], gates[kind]),
+                self,
+                kind=kind,
+                strict=kind == EVENT,
+            )
             for kind in KINDS
         }
 

@@ -10,14 +10,23 @@ from fastapi import Query, Response
 from fleetcore.errors import FleetError, InvalidInput
 from pydantic import BaseModel, Field
 
-from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent
+from fleetd.server.devices.model import (
+    Acceptance,
+    ComponentFilter,
+    ComponentStay,
+    DeviceChange,
+    Filed,
+    Finding,
+    FoundComponent,
+    Publication,
+)
 from fleetd.server.devices.service import Devices
-from fleetd.server.kernel.auth.http import Publisher, Reader, ensure
+from fleetd.server.kernel.auth.http import Operator, Publisher, Reader, ensure
 from fleetd.server.kernel.auth.service import May
 from fleetd.server.kernel.http import request as http
-from fleetd.server.kernel.http.answers import ErrorBody, Shape, errors, page_of
+from fleetd.server.kernel.http.answers import ErrorBody, Shape, errors, list_of, page_of
 from fleetd.server.kernel.http.errors import Json
-from fleetd.server.kernel.http.fields import Body, MachineId, PathId, Words
+from fleetd.server.kernel.http.fields import Body, MachineId, PathId, Short, Words
 from fleetd.server.kernel.http.request import Page
 
 router = http.router("devices")
@@ -87,21 +96,36 @@ class DeviceDiff(BaseModel):
     changes: list[dict[str, Any]]
 
 
-class Finding(BaseModel):
-    """A contradiction; see the collection's docs/merge.md for the kinds."""
+FindingKind = Literal[
+    "other_machine",
+    "wrong_bmc",
+    "bmc_elsewhere",
+    "serial_elsewhere",
+    "part_elsewhere",
+    "other_part",
+    "missing",
+    "mixed_firmware",
+    "disagreement",
+]
+ACCEPTANCE = Shape(Acceptance)
+FINDING = Shape(
+    Finding,
+    also={
+        "kind": FindingKind,
+        "severity": Literal["critical", "warning", "info"],
+        "accepted": ACCEPTANCE.model | None,
+    },
+)
 
-    kind: Literal["other_machine", "wrong_bmc", "disagreement", "other_part", "missing", "serial_elsewhere"]
-    severity: Literal["critical", "warning", "info"]
-    component: str
-    field: str | None = None
-    values: dict[str, Any]
-    message: str
+
+def _finding(value: Finding) -> dict[str, Any]:
+    return FINDING.json(value, accepted=ACCEPTANCE.of(value.accepted))
 
 
-class Findings(BaseModel):
-    """Contradictions, worst first."""
+class Accept(Body):
+    """Why a finding is let be."""
 
-    items: list[Finding]
+    reason: Short = Field(description="for those who come after you")
 
 
 class Bios(BaseModel):
@@ -125,6 +149,12 @@ def _time(text: str | None, field: str) -> datetime | None:
         return found.astimezone(UTC)
     except ValueError:
         raise InvalidInput(f"{field}: write it as {_TIME} (got {text[:80]!r})", field=field) from None
+
+
+def _changed(published: Publication | Filed) -> dict[str, Any]:
+    """What an observation changed of the present state; one that is older than that is only filed."""
+    changes = 0 if isinstance(published, Filed) else len(published.changes)
+    return {"changed": bool(changes), "changes": changes}
 
 
 @router.get("/machines/{machine_id}/device", responses={200: _A_DEVICE, **errors(404)})
@@ -162,10 +192,31 @@ def device_diff(
     return Json(shown.model_dump(mode="json", by_alias=True))
 
 
-@router.get("/machines/{machine_id}/device/findings", responses={200: {"model": Findings}, **errors(404)})
+@router.get("/machines/{machine_id}/device/findings", responses={200: {"model": list_of(FINDING)}, **errors(404)})
 def device_findings(machine_id: PathId, known: Known, _who: Reader) -> Response:
-    """Where the sources contradict each other, the registration or other machines; worst first."""
-    return Json({"items": known.findings(machine_id)})
+    """Where the sources contradict each other, the registration or other machines.
+
+    Worst first, then those that somebody has accepted.
+    """
+    return Json({"items": [_finding(item) for item in known.findings(machine_id)]})
+
+
+@router.put(
+    "/machines/{machine_id}/device/findings/{finding}/acceptance",
+    responses={200: {"model": FINDING.model}, **errors(400, 404)},
+)
+def accept_finding(machine_id: PathId, finding: str, body: Accept, known: Known, who: Operator) -> Response:
+    """Let a finding be: it stays in the list and is quiet, as long as it says the same."""
+    return Json(_finding(known.accept_finding(machine_id, finding, body.reason, who.actor)))
+
+
+@router.delete(
+    "/machines/{machine_id}/device/findings/{finding}/acceptance",
+    responses={200: {"model": FINDING.model}, **errors(404)},
+)
+def reopen_finding(machine_id: PathId, finding: str, known: Known, who: Operator) -> Response:
+    """Take back that a finding was accepted."""
+    return Json(_finding(known.reopen_finding(machine_id, finding, who.actor)))
 
 
 @router.get("/machines/{machine_id}/device/{source}", responses={200: _A_DEVICE, **errors(404)})
@@ -184,11 +235,12 @@ def put_device(
 ) -> Response:
     """Publish one observation. The same again answers changed: false.
 
-    What it could not collect stays as it was last seen.
+    What it could not collect stays as it was last seen. One that is older than the present one of its source is filed
+    in the history at its own time, and changes nothing else.
     """
     ensure(who, May.PUBLISH, machine_id)
     published = known.publish(machine_id, source, body)
-    return Json({"changed": bool(published.changes), "changes": len(published.changes)})
+    return Json(_changed(published))
 
 
 @router.get("/machines/{machine_id}/bios", responses={200: {"model": Bios}, **errors(404)})
@@ -209,7 +261,7 @@ def post_devices(body: PublishMany, known: Known, who: Publisher) -> Response:
             if not isinstance(source, str):
                 raise InvalidInput("device.source: say oob or inband", field="device.source")
             published = known.publish(item.machine, source, item.device)
-            result |= {"changed": bool(published.changes), "changes": len(published.changes)}
+            result |= _changed(published)
         except FleetError as exc:
             result["error"] = exc.to_dict()
         items.append(result)

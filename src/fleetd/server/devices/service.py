@@ -4,22 +4,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from fleetcore.document.carry import keep_uncollected
 from fleetcore.document.components import components
 from fleetcore.document.diff import diff
-from fleetcore.document.findings import CRITICAL, SEVERITIES, bmc_addresses, findings
 from fleetcore.document.merge import merge
 from fleetcore.document.model import Source, device_from_dict, to_dict
 from fleetcore.document.sections import memory_bytes
 from fleetcore.document.values import clean_serial, word
 from fleetcore.errors import InvalidInput, NotFound, ParseError
 
+from fleetd.common import logs
 from fleetd.server.devices.conditions import DocumentOlder
-from fleetd.server.devices.model import ComponentFilter, ComponentStay, DeviceChange, FoundComponent, Publication
+from fleetd.server.devices.findings import Others, about, badness, finding_id, serial_keys
+from fleetd.server.devices.model import (
+    Acceptance,
+    ComponentFilter,
+    ComponentStay,
+    DeviceChange,
+    Filed,
+    Finding,
+    FoundComponent,
+    KnownFinding,
+    Publication,
+    observed_at,
+)
 from fleetd.server.devices.store import DeviceStore
 from fleetd.server.kernel.engine import Clock, Transactions
 from fleetd.server.kernel.tally import Count, Tally
@@ -28,6 +41,17 @@ from fleetd.server.machines.model import DeviceSummary, Machine
 from fleetd.server.machines.service import Machines
 from fleetd.server.work.process import Process
 from fleetd.server.work.service import WorkService
+
+_log = logs.get("fleetd.devices")
+# The last line of defence: a document that nobody foresaw is refused, and its traceback is in the log.
+DEFECTS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 SOURCES = (Source.OOB, Source.INBAND)
 DOCUMENTS = Count(
@@ -67,6 +91,7 @@ class Devices:
         tally: Tally,
         observe_seconds: int = 86_400,
     ) -> None:
+        self._tx = tx
         self._store = DeviceStore(tx, machines)
         self._machines = machines
         self._clock = clock
@@ -78,32 +103,51 @@ class Devices:
             Process("collect_inband", DocumentOlder("inband", inband), (LifecycleIn(("active",)), NotHeld())),
         )
 
-    def publish(self, machine: str, source: str, document: Any) -> Publication:
+    def publish(self, machine: str, source: str, document: Any) -> Publication | Filed:
         """Store one observation; what it could not collect stays as it was last seen.
 
-        A repeated one changes nothing but times.
+        A repeated one changes nothing but times. One that is older than the current one of its source is filed in the
+        history at its own time, and changes nothing else.
 
         :raises ParseError: not a device document; ``details["field"]`` says where.
         :raises InvalidInput: the source, or a document of another source. :raises NotFound: no such machine.
         """
         kind = checked_source(source)
         clean = _checked(document, kind)
+        now = self._clock()
+        seen = observed_at(clean, now)
         registered = self._machines.look(machine)
-        elsewhere = self._elsewhere(machine, {kind.value: clean})
+        others = self._others(machine, registered, [*self._store.documents(machine).values(), clean])
 
-        def change(present: Documents) -> Publication:
-            before = present.get(kind.value)
-            after = keep_uncollected(before or {}, clean)
+        def change(present: Documents) -> Publication | Filed:
+            before = present.get(kind.value, {})
+            last = observed_at(before, self._store.published_at(machine).get(kind.value, now))
+            if before and seen < last:
+                earlier = self._store.documents_at(machine, seen).get(kind.value) or {}
+                filed = keep_uncollected(earlier, clean)
+                return Filed(filed, tuple(diff(earlier, filed)), seen)
+            # What is kept was seen then, whether or not the document says so itself.
+            known = {"collected_at": last.isoformat().replace("+00:00", "Z"), **before} if before else before
+            after = keep_uncollected(known, clean)
             documents = {**present, kind.value: after}
-            found = [*found_in(documents, registered), *elsewhere]
+            found = {finding_id(item): item for item in about(registered, documents, others)}
             return Publication(
                 after,
                 tuple(diff(before, after)),
-                summarize(documents, found),
+                summarize(documents, self._loud(machine, found)),
                 tuple(_components(after, clean)),
+                found,
             )
 
-        made = self._store.publish(machine, kind.value, self._clock(), change)
+        def understood(present: Documents) -> Publication | Filed:
+            try:
+                return change(present)
+            except DEFECTS as error:
+                _log.exception("document_failed", machine=machine, source=source)
+                what = f"the server can't make sense of it ({type(error).__name__}); its log says more"
+                raise ParseError(f"device: {what}", field="device") from error
+
+        made = self._store.publish(machine, kind.value, now, understood)
         self._tally.add(DOCUMENTS, kind.value)
         return made
 
@@ -134,16 +178,46 @@ class Devices:
         }
         return {**{name: document[name] for name in names if name in document}, "provenance": origins}
 
-    def findings(self, machine: str) -> list[dict[str, Any]]:
-        """Find where the machine's sources contradict each other, the registration, or other machines; worst first.
+    def findings(self, machine: str) -> list[Finding]:
+        """Find where the machine's sources contradict each other, the registration, or other machines.
 
-        See ``fleetcore.document.findings``.
+        Worst first, then those that are accepted. See ``fleetcore.document.findings`` and ``devices/findings.py``.
 
         :raises NotFound: no such machine.
         """
-        documents = self._documents(machine)
-        found = [*found_in(documents, self._machines.look(machine)), *self._elsewhere(machine, documents)]
-        return sorted(found, key=_badness)
+        known, now = self._store.known_findings(machine), KnownFinding(self._clock())
+        found = [
+            Finding(name, field=item.pop("field", None), **item, **vars(known.get(name, now)))
+            for name, item in self._about(machine, self._documents(machine)).items()
+        ]
+        return sorted(found, key=lambda item: item.accepted is not None)
+
+    def accept_finding(self, machine: str, finding: str, reason: str, actor: str) -> Finding:
+        """Let a finding be: it stays, and is quiet. Again with the same reason changes nothing.
+
+        :raises NotFound: no such machine, or it has no such finding now.
+        """
+        accepted = Acceptance(actor, self._clock(), reason)
+        return self._tx.together(lambda: self._judge(machine, finding, accepted, actor))
+
+    def reopen_finding(self, machine: str, finding: str, actor: str) -> Finding:
+        """Take back that a finding was accepted.
+
+        :raises NotFound: see :meth:`accept_finding`.
+        """
+        return self._tx.together(lambda: self._judge(machine, finding, None, actor))
+
+    def _judge(self, machine: str, finding: str, accepted: Acceptance | None, actor: str) -> Finding:
+        found = {item.id: item for item in self.findings(machine)}
+        if finding not in found:
+            raise NotFound(f"machine {machine} has no finding {finding[:80]}", machine=machine, finding=finding[:80])
+        known = found[finding]
+        if (known.accepted and known.accepted.reason) == (accepted and accepted.reason):
+            return known
+        found[finding] = replace(known, accepted=accepted)
+        loud = [{"severity": item.severity} for item in found.values() if item.accepted is None]
+        self._store.judge(machine, found[finding], actor, _counts(loud))
+        return found[finding]
 
     def history(self, machine: str, limit: int | None, after: str | None = None) -> Sequence[DeviceChange]:
         """Changes, newest first.
@@ -196,29 +270,21 @@ class Devices:
             )
         return documents
 
-    def _elsewhere(self, machine: str, documents: Documents) -> list[dict[str, Any]]:
-        """Findings: a serial number of the machine is that of another one, too."""
-        found = []
-        for serial in sorted(
-            {document["serial"] for document in documents.values() if clean_serial(document.get("serial"))}
-        ):
-            stays = self._store.components(ComponentFilter(serial, kind="device", current=True), limit=20)
-            others = sorted({stay.machine for stay in stays} - {machine})
-            if others:
-                finding = {
-                    "kind": "serial_elsewhere",
-                    "severity": CRITICAL,
-                    "component": "device",
-                    "field": "serial",
-                    "values": {name: serial for name, item in documents.items() if item.get("serial") == serial},
-                    "message": f"serial number {serial} is that of machine {', '.join(others[:5])}, too",
-                }
-                found.append(finding)
-        return found
+    def _about(self, machine: str, documents: Documents) -> dict[str, dict[str, Any]]:
+        """All findings by id."""
+        registered = self._machines.look(machine)
+        others = self._others(machine, registered, documents.values())
+        return {finding_id(item): item for item in about(registered, documents, others)}
 
+    def _others(self, machine: str, registered: Machine | None, documents: Iterable[Document]) -> Others:
+        bmc = registered.bmc if registered else None
+        stays = self._store.elsewhere(machine, serial_keys(documents))
+        return Others(stays, self._machines.of_bmc(bmc) if bmc else ())
 
-def _badness(finding: Mapping[str, Any]) -> int:
-    return SEVERITIES.index(finding["severity"])
+    def _loud(self, machine: str, found: Mapping[str, Document]) -> list[Document]:
+        """Those that nobody has accepted."""
+        known = self._store.known_findings(machine)
+        return [item for name, item in found.items() if name not in known or known[name].accepted is None]
 
 
 def _checked(document: Any, kind: Source) -> dict[str, Any]:
@@ -257,26 +323,6 @@ def _found(name: str, item: Document, place: str, seen: bool) -> FoundComponent:
     return FoundComponent(name.partition(":")[0], name, place, serial, item.get("vendor"), item.get("model"), seen)
 
 
-def found_in(documents: Documents, machine: Machine | None) -> list[dict[str, Any]]:
-    """Findings within one machine: between its sources, and with how its BMC is registered."""
-    found = findings({Source(source): document for source, document in documents.items()})
-    registered = machine.bmc.mac if machine and machine.bmc else None
-    macs = bmc_addresses(documents.get(Source.OOB.value, {}))[0]
-    if registered and macs and registered not in macs:
-        found.append(
-            {
-                "kind": "wrong_bmc",
-                "severity": CRITICAL,
-                "component": "bmc",
-                "field": "macaddress",
-                "values": {"registered": registered, Source.OOB.value: sorted(macs)},
-                "message": f"the BMC is registered with MAC {registered}, "
-                f"the one that answered has {', '.join(sorted(macs))}",
-            }
-        )
-    return sorted(found, key=_badness)
-
-
 def merged_device(documents: Documents) -> dict[str, Any]:
     """All sources as one document."""
     return merge({Source(source): document for source, document in documents.items()})
@@ -299,6 +345,10 @@ def summarize(documents: Documents, found: Sequence[Mapping[str, Any]] = ()) -> 
         drives=len(device.get("drives", [])),
         nics=len(device.get("nics", [])),
         macs=tuple(dict.fromkeys(mac for mac in macs if mac)),
-        findings=len(found),
-        worst_finding=min(found, key=_badness)["severity"] if found else None,
+        **_counts(found),
     )
+
+
+def _counts(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a summary says of the findings that nobody has accepted."""
+    return {"findings": len(found), "worst_finding": min(found, key=badness)["severity"] if found else None}

@@ -29,6 +29,18 @@ device_history = Table(
     Index("ix_device_history_machine_id", "machine", "id"),
 )
 
+# Since when findings about a machine are known; those that are gone are not, unless a person has accepted them.
+findings = Table(
+    "findings",
+    metadata,
+    of_machine(primary_key=True),
+    Column("id", key(64), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime),
+    Column("accepted_by", String(255)),
+    Column("reason", Text),
+)
+
 # Where components are and were; rows are never taken away but with their machine.
 components = Table(
     "components",

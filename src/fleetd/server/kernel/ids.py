@@ -42,7 +42,16 @@ def new_id(now: datetime) -> str:
     global _latest  # noqa: PLW0603
     time = int(now.timestamp() * 1000)
     _latest = _latest if time < _latest < time + _DAY else time
-    return f"{_latest:012x}{next(_sequence) & 0xFFFFFF:06x}{secrets.token_hex(8)}"
+    return _id_of(_latest)
+
+
+def id_at(at: datetime) -> str:
+    """An id that sorts as those of :func:`new_id` that were made at that time, which may be long ago."""
+    return _id_of(max(0, int(at.timestamp() * 1000)))
+
+
+def _id_of(milliseconds: int) -> str:
+    return f"{milliseconds:012x}{next(_sequence) & 0xFFFFFF:06x}{secrets.token_hex(8)}"
 
 
 def id_floor(at: datetime) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fleetcore.document.findings import CRITICAL
+from fleetcore.document.values import time_of
 
 from fleetd.server.machines.model import ControllerState, Machine
 from fleetd.server.powercycles.model import CycleState, Powercycle
@@ -90,12 +91,8 @@ def seen_at(machine: Machine) -> datetime | None:
     times = [machine.description.last_updated]
     collected = machine.device.collected_at if machine.device else None
     if collected:
-        try:
-            times.append(datetime.fromisoformat(collected))
-        except ValueError:
-            times.append(None)
-    known = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in times if time]
-    return max(known, default=None)
+        times.append(time_of(collected))
+    return max((time for time in times if time), default=None)
 
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -42,6 +42,8 @@ def machine_row(machine: Machine) -> dict[str, Any]:
         "heard_at": machine.description.last_updated,
         "seen_at": seen_at(machine),
         "credential": machine.bmc.credential if machine.bmc else None,
+        "bmc_address": sortable(machine.bmc.address) if machine.bmc else "",
+        "bmc_mac": sortable(machine.bmc.mac) if machine.bmc else "",
         "worst_finding": device.worst_finding,
         "device": codec.dumps(machine.device) if machine.device else None,
         "search": machine.search_text(),

@@ -176,6 +176,10 @@ class Machines:
         """The machine alone, if there is one."""
         return self._store.get(machine_id)
 
+    def of_bmc(self, bmc: BmcAccess) -> Sequence[Machine]:
+        """Machines that are registered with the address or the MAC of this BMC; a few of them, if they are many."""
+        return self._store.of_bmc(bmc)
+
     def locked(self, machine_id: str) -> Machine:
         """The machine, which nobody else changes until the open transaction ends.
 

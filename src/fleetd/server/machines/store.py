@@ -9,16 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from fleetcore.errors import ConflictError, NotFound
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fleetd.server.kernel.engine import Transactions
 from fleetd.server.machines import lists, rows, tables
 from fleetd.server.machines.facets import EVERY_MACHINE, MachineCounts, MachineFilter, Order
-from fleetd.server.machines.model import ControllerState, Machine, of_machine
+from fleetd.server.machines.model import BmcAccess, ControllerState, Machine, of_machine
 from fleetd.server.work.model import Subject, SubjectGone
 
 _M, _L, _PENDING = tables.machines, tables.machine_labels, tables.pending_powercycle_states
+_FEW = 20
 _CHUNK = 500  # machines of one statement
 Change = Callable[[Machine], Machine]
 
@@ -44,6 +45,12 @@ class MachineStore:
     def get(self, machine_id: str) -> Machine | None:
         """The machine with that id."""
         return self._tx.read(lambda connection: _one(connection, machine_id))
+
+    def of_bmc(self, bmc: BmcAccess) -> Sequence[Machine]:
+        """Machines whose BMC has that address or that MAC; a few of them, if they are many."""
+        same = or_(_M.c.bmc_address == bmc.address, and_(_M.c.bmc_mac == (bmc.mac or ""), _M.c.bmc_mac != ""))
+        query = select(_M).where(same).order_by(_M.c.id).limit(_FEW)
+        return self._tx.read(lambda connection: [rows.machine(row) for row in connection.execute(query)])
 
     def locked(self, machine_id: str) -> Machine:
         """The machine, which nobody else changes until the open transaction ends.

@@ -32,6 +32,8 @@ machines = Table(
     Column("heard_at", UtcDateTime),
     Column("seen_at", UtcDateTime),
     Column("credential", String(255)),
+    Column("bmc_address", key(), nullable=False, server_default="", index=True),
+    Column("bmc_mac", key(), nullable=False, server_default="", index=True),
     Column("worst_finding", String(64)),
     Column("device", Text),
     Column("search", Text, nullable=False),

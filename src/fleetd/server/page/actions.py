@@ -15,6 +15,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Request, Response
 from fleetcore.errors import InvalidInput, NotFound
 
+from fleetd.server.devices.service import Devices
 from fleetd.server.kernel.auth.http import Who, check_csrf, check_form, ensure
 from fleetd.server.kernel.auth.service import May, Principal
 from fleetd.server.kernel.capability import Services
@@ -29,7 +30,7 @@ from fleetd.server.work.service import WorkService
 
 router = APIRouter(include_in_schema=False)
 
-Do = Callable[[Services, MachineView, str, str], None]  # (services, machine, text, user)
+Do = Callable[[Services, MachineView, str, str, str], None]  # (services, machine, text, user, item)
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,30 @@ class Action:
 
 
 def _describe(change: Callable[[str, str], holds.Change]) -> Do:
-    return lambda known, view, text, user: known.of(Machines).describe(view.machine.id, change(text, user))
+    return lambda known, view, text, user, _item: known.of(Machines).describe(view.machine.id, change(text, user))
 
 
-def _cycle(known: Services, view: MachineView, text: str, user: str) -> None:
+def _cycle(known: Services, view: MachineView, text: str, user: str, _item: str) -> None:
     known.of(Powercycles).request(view.machine.id, user, text)
 
 
-def _cancel(known: Services, view: MachineView, _text: str, user: str) -> None:
+def _cancel(known: Services, view: MachineView, _text: str, user: str, _item: str) -> None:
     if view.powercycle is None:
         raise NotFound(f"no power cycle of {view.machine.id} is requested")
     known.of(Powercycles).cancel(view.powercycle.id, user)
 
 
-def _delete(known: Services, view: MachineView, text: str, _user: str) -> None:
+def _accept(known: Services, view: MachineView, text: str, user: str, item: str) -> None:
+    if not text:
+        raise InvalidInput("reason: say why it may stay as it is", field="reason")
+    known.of(Devices).accept_finding(view.machine.id, item, text, user)
+
+
+def _reopen(known: Services, view: MachineView, _text: str, user: str, item: str) -> None:
+    known.of(Devices).reopen_finding(view.machine.id, item, user)
+
+
+def _delete(known: Services, view: MachineView, text: str, _user: str, _item: str) -> None:
     if text != view.machine.id:
         raise InvalidInput(f"name: {text[:80]!r} is not {view.machine.id}: type it to delete the machine", field="name")
     known.of(Machines).delete(view.machine.id)
@@ -156,6 +167,24 @@ ACTIONS: Mapping[str, Action] = {
         _describe(set_note),
         field=Field("Note"),
     ),
+    "accept-finding": Action(
+        "Accept the finding",
+        "Accept this finding about {id}?",
+        "It stays on the page and counts no more, as long as the same is said. Other values are a new finding.",
+        "Accept the finding",
+        "The finding is accepted.",
+        _accept,
+        field=Field("Reason", "for those who come after you", required=True),
+    ),
+    "reopen-finding": Action(
+        "Open the finding again",
+        "Open this finding about {id} again?",
+        "It counts again.",
+        "Open the finding again",
+        "The finding is open again.",
+        _reopen,
+        field=None,
+    ),
     "delete": Action(
         "Delete",
         "Delete {id}?",
@@ -201,17 +230,21 @@ def _action(name: str) -> Action:
 
 @router.get("/actions/{name}")
 def question(
-    request: Request, name: str, who: Who, machine_id: Annotated[str, Query(alias="machine", max_length=255)]
+    request: Request,
+    name: str,
+    who: Who,
+    machine_id: Annotated[str, Query(alias="machine", max_length=255)],
+    item: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """Ask before it is done."""
     if not who.can(May.READ):
         return login_page(request, who)
     ensure(who, May.OPERATE)
-    return _question(request, who, name, machine_id)
+    return _question(request, who, name, machine_id, item)
 
 
 def _question(
-    request: Request, who: Principal, name: str, machine_id: str, problem: str = "", status: int = 200
+    request: Request, who: Principal, name: str, machine_id: str, item: str, problem: str = "", status: int = 200
 ) -> Response:
     known = state.of(request).services
     view = known.of(Machines).get(checked_id(machine_id))
@@ -226,6 +259,8 @@ def _question(
         found=findings(view, known.of(Machines).stale_before()),
         warnings=warnings(name, view, known),
         problem=problem,
+        item=item,
+        about=[found.message for found in known.of(Devices).findings(view.machine.id) if item and found.id == item],
     )
 
 
@@ -237,6 +272,7 @@ def act(
     machine_id: Annotated[str, Form(alias="machine", max_length=255)],
     text: Annotated[str, Form(max_length=1000)] = "",
     csrf: Annotated[str, Form()] = "",
+    item: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Do it."""
     check_form(request)
@@ -246,7 +282,7 @@ def act(
     known = state.of(request).services
     view = known.of(Machines).get(checked_id(machine_id))
     try:
-        action.do(known, view, plain(text), who.actor)
+        action.do(known, view, plain(text), who.actor, item)
     except InvalidInput as exc:
-        return _question(request, who, name, machine_id, exc.message, 422)
+        return _question(request, who, name, machine_id, item, exc.message, 422)
     return go("/" if name == "delete" else f"/machine/{quote(machine_id)}?done={name}")

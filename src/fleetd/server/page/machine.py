@@ -68,7 +68,7 @@ def _state(shown: Shown) -> Values:
 
 
 def _contradictions(shown: Shown) -> Values:
-    found = shown.services.of(Devices).findings(shown.id) if shown.view.machine.device else []
+    found = shown.services.of(Devices).findings(shown.id)
     return {"found": found, "sources": hardware.SOURCES} if found else None
 
 

@@ -36,7 +36,7 @@ def test_publishing_is_idempotent(admin: httpx.Client) -> None:
         "findings": 0,
         "worst_finding": None,
     }
-    assert admin.put(path, json={**DEVICE, "serial": "S2"}).json() == {"changed": True, "changes": 1}
+    assert admin.put(path, json={**later, "serial": "S2"}).json() == {"changed": True, "changes": 1}
     history = admin.get("/api/v1/machines/m1/device/history").json()
     assert [len(item["changes"]) for item in history["items"]] == [1, 8]
     assert history["items"][0]["source"] == "oob"
@@ -92,11 +92,17 @@ def test_bad_documents(admin: httpx.Client, body: dict[str, Any], field: str) ->
     error(admin.get("/api/v1/machines/m1/device"), 404, "not_found")
 
 
-@pytest.mark.parametrize("body", [b'{"bios_configuration": {"raw": {"x": NaN}}}', b'{"vendor": "\\ud800"}'])
-def test_what_is_not_json_is_refused(admin: httpx.Client, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"bios_configuration": {"raw": {"x": NaN}}}', "device.bios_configuration.raw.x"),
+        (b'{"vendor": "\\ud800"}', "device"),
+    ],
+)
+def test_what_is_not_json_is_refused(admin: httpx.Client, body: bytes, field: str) -> None:
     make(admin)
     answer = admin.put("/api/v1/machines/m1/device/oob", content=body, headers={"Content-Type": "application/json"})
-    error(answer, 422, "parse_error", field="device")
+    error(answer, 422, "parse_error", field=field)
 
 
 def test_unknown_machines_and_sources(admin: httpx.Client) -> None:

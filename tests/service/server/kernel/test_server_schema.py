@@ -176,6 +176,11 @@ ADDED: dict[str, dict[str, dict[str, object]]] = {
     "0010": {},
     "0011": {},
 }
+ADDED["0012"] = {
+    table: {"kind": "machine", "subject": "m1", **{name: value for name, value in row.items() if name != "machine"}}
+    for table, row in ADDED["0002"].items()
+    if table != "lease_sessions"
+}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -194,7 +199,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def _as_they_are_now(table: str, row: dict[str, object]) -> dict[str, object]:
     """Since 0012 work is about a subject: what there was is about machines."""
-    if table not in ("work", "fences", "backoffs", "work_history") or not row:
+    if table not in ("work", "fences", "backoffs", "work_history") or "machine" not in row:
         return row
     return {"kind": "machine", "subject": row["machine"], **{k: v for k, v in row.items() if k != "machine"}}
 
@@ -236,6 +241,8 @@ def test_a_database_of_each_revision_keeps_its_rows(empty_url: str, revision: st
         MachineFilter(hold="maintenance", power_state="on", credential="login1", controller=ControllerState.AVAILABLE)
     )
     assert machine.description == _SAID
+    assert [item.id for item in store.machines.of_bmc(BmcAccess("10.0.0.1"))] == ["m1"]
+    assert store.machines.of_bmc(BmcAccess("10.0.0.2")) == []
     assert store.machines.find(MachineFilter(hold="none")) == []
     assert store.events.append([NewEvent("test.y")])[0].seq == (10 if revision >= "0006" else 1)
     if revision >= "0002":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -409,6 +410,27 @@ def test_contradictions_are_in_trouble_and_said(history: Any) -> None:
     assert "other machine" in text
     assert "<b>OS</b> OTHER" in text
     assert 'id="contradictions"' not in client.get("/machine/m1").text
+
+
+def test_a_finding_is_accepted_on_the_page(history: Any) -> None:
+    viewer, operator = history.client("viewer"), login(history, "operator")
+    assert "accept-finding" not in viewer.get("/machine/m2").text
+    (finding,) = viewer.get("/api/v1/machines/m2/device/findings").json()["items"]
+    where = f"machine=m2&amp;item={finding['id']}"
+    assert f"/actions/accept-finding?{where}" in operator.get("/machine/m2").text
+    question = operator.get(f"/actions/accept-finding?machine=m2&item={finding['id']}")
+    assert finding["message"] in html.unescape(question.text)
+    sent = {"machine": "m2", "item": finding["id"], "csrf": csrf(operator, "/")}
+    assert operator.post("/actions/accept-finding", data=sent).status_code == 422  # without a reason
+    done = operator.post("/actions/accept-finding", data={**sent, "text": "it moved house"})
+    assert done.headers["location"] == "/machine/m2?done=accept-finding"
+    shown = operator.get(done.headers["location"]).text
+    assert "The finding is accepted." in shown
+    assert "Accepted by operator: it moved house" in shown
+    assert rows(viewer.get("/?show=findings").text) == []
+    assert operator.post("/actions/reopen-finding", data=sent).status_code == 303
+    assert rows(viewer.get("/?show=findings").text) == ["m2"]
+    assert operator.post("/actions/reopen-finding", data={**sent, "item": "none"}).status_code == 404
 
 
 def test_a_part_has_its_way_and_a_stale_section_says_so(history: Any) -> None:

@@ -2,12 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decisions of powercycle, credential and machine_info, on a scripted client. tests/service/client has the server."""
+"""Decisions of the modules that ask the server, on a scripted client. tests/service/client has a real server."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils import _credential, _machine_info, _powercycle
+from ansible_collections.baremetal.fleet.plugins.module_utils import (
+    _credential,
+    _machine_finding,
+    _machine_info,
+    _powercycle,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import (
     ConflictError,
     FleetError,
@@ -209,6 +214,9 @@ class Fleet:
             raise NotFound("nothing published")
         return {"source": source or "merged"}
 
+    def findings(self, name):
+        return [{"id": "f1", "kind": "missing"}]
+
     def device_history(self, name, page):
         assert page <= 500
         return ({"id": number} for number in range(1000))
@@ -224,6 +232,10 @@ class TestMachineInfo:
         found = info(Fleet(), name=["x", "y", "x"], include=["document"], source="oob")
         assert found == {"machines": [{"id": name, "document": {"source": "oob"}} for name in ("x", "y")]}
         assert info(Fleet(), name=["bare"], include=["document"])["machines"][0]["document"] is None
+
+    def test_with_findings(self):
+        (found,) = info(Fleet(), name=["x"], include=["findings"])["machines"]
+        assert found == {"id": "x", "findings": [{"id": "f1", "kind": "missing"}]}
 
     def test_by_filters(self):
         fleet = Fleet()
@@ -247,3 +259,71 @@ class TestMachineInfo:
     def test_an_unknown_name_is_an_error(self):
         with pytest.raises(NotFound):
             info(Fleet(), name=["x", "gone"])
+
+
+class Judge:
+    """A client with findings, of which the second one is accepted."""
+
+    def __init__(self):
+        accepted = {"by": "alice", "at": "2026-03-01T12:00:00Z", "reason": "known"}
+        self.all = [
+            {"id": "f1", "kind": "missing", "component": "memory:serial=M1", "field": None, "accepted": None},
+            {"id": "f2", "kind": "missing", "component": "memory:serial=M2", "field": None, "accepted": accepted},
+            {"id": "f3", "kind": "disagreement", "component": "bios", "field": "firmware", "accepted": None},
+        ]
+        self.done = []
+
+    def findings(self, machine):
+        return self.all
+
+    def accept_finding(self, machine, finding, reason):
+        self.done.append((machine, finding, reason))
+        return {"id": finding, "accepted": {"reason": reason}}
+
+    def reopen_finding(self, machine, finding):
+        self.done.append((machine, finding, None))
+        return {"id": finding, "accepted": None}
+
+
+def judge(client, **given):
+    options = dict.fromkeys(("id", "kind", "component", "field", "reason"))
+    return _machine_finding.plan(client, {**options, "machine": "m1", "state": "accepted", **given})
+
+
+class TestMachineFinding:
+    def test_all_that_is_named_is_accepted_once(self):
+        client = Judge()
+        planned = judge(client, kind="missing", reason=" known ")
+        assert (planned.before, planned.after) == ({"f1": None, "f2": "known"}, {"f1": "known", "f2": "known"})
+        assert [item["id"] for item in planned.preview()["findings"]] == ["f1", "f2"]
+        assert client.done == []
+        assert [item["id"] for item in planned.apply()["findings"]] == ["f1", "f2"]
+        assert client.done == [("m1", "f1", "known")]
+
+    def test_another_reason_is_a_change(self):
+        client = Judge()
+        judge(client, id="f2", reason="better known").apply()
+        assert client.done == [("m1", "f2", "better known")]
+
+    def test_they_are_opened_again(self):
+        client = Judge()
+        planned = judge(client, kind="missing", state="open")
+        assert planned.before != planned.after
+        planned.apply()
+        assert client.done == [("m1", "f2", None)]
+        gone = judge(client, component="cpus:slot=1", state="open")
+        assert gone.before == gone.after == {}
+
+    @pytest.mark.parametrize(
+        ("given", "error"),
+        [
+            ({"reason": "x"}, InvalidInput),
+            ({"id": "", "reason": "x"}, InvalidInput),
+            ({"id": "f1"}, InvalidInput),
+            ({"id": "f1", "reason": " "}, InvalidInput),
+            ({"id": "f1", "kind": "disagreement", "reason": "x"}, NotFound),
+        ],
+    )
+    def test_what_selects_nothing_is_an_error(self, given, error):
+        with pytest.raises(error):
+            judge(Judge(), **given)

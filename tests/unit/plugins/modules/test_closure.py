@@ -97,6 +97,7 @@ def test_the_host_collector_ships_its_parsers_and_nothing_that_talks_to_the_netw
         ("credential", {"credentials"}),
         ("machine", {"machines"}),
         ("device_publish", {"devices", "machines"}),
+        ("machine_finding", {"devices"}),
         ("powercycle", {"machines", "powercycles"}),
         ("work_lease", {"machines", "work"}),
     ],

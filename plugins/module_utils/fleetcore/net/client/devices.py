@@ -45,6 +45,31 @@ class Devices(Api):
         """
         return self._object("GET", with_query(machine_path(machine) + "/device", given(source=source)))
 
+    def findings(self, machine: str) -> list[dict[str, Any]]:
+        """Contradictions about a machine, ``[{"id", "kind", "severity", "component", "accepted", ...}]``.
+
+        :raises NotFound: no such machine.
+        """
+        return self._list("GET", machine_path(machine) + "/device/findings")
+
+    def accept_finding(self, machine: str, finding: str, reason: str) -> dict[str, Any]:
+        """Let a finding be, and return it. Again with the same reason changes nothing.
+
+        :raises NotFound: the machine has no such finding now.
+        """
+        return self._object("PUT", _acceptance(machine, finding), {"reason": reason})
+
+    def reopen_finding(self, machine: str, finding: str) -> dict[str, Any]:
+        """Take back that a finding was accepted, and return it.
+
+        :raises NotFound: the machine has no such finding now.
+        """
+        return self._object("DELETE", _acceptance(machine, finding))
+
     def device_history(self, machine: str, page: int = PAGE) -> Iterator[dict[str, Any]]:
         """Observations that changed something: ``{"at", "source", "changes"}``, newest first."""
         return self._pages(machine_path(machine) + "/device/history", [], page)
+
+
+def _acceptance(machine: str, finding: str) -> str:
+    return f"{machine_path(machine)}/device/findings/{quote(finding, safe='')}/acceptance"

@@ -115,6 +115,26 @@ def test_a_publisher_can_not_claim_that_something_was_kept():
     assert "last_seen" not in keep_uncollected(OOB, new)["coverage"]["storage"]
 
 
+@pytest.mark.parametrize("verdict", ["failed", "denied", "timeout", "skipped"])
+def test_a_field_that_is_called_like_a_list_of_parts(verdict):
+    """A drive names its controller; the document has a list of controllers."""
+    drive = {"serial": "D1", "storage_controller": "c0", "power_on_hours": 7}
+    volume = {"id": "v0", "storage_controller": "c0", "physical_drives": ["D1"]}
+    before = {**OOB, "drives": [drive], "volumes": [volume], "storage_controller": [{"id": "c0"}]}
+    moved = {"serial": "D1", "storage_controller": "c1"}
+    kept = keep_uncollected(before, after(verdict, drives=[moved], volumes=[volume]))
+    assert kept["drives"] == [{"serial": "D1", "storage_controller": "c1", "power_on_hours": 7}]
+    assert kept["volumes"] == [volume]
+    assert kept["storage_controller"] == [{"id": "c0"}]
+    assert kept["coverage"]["storage"]["last_seen"] == OOB["collected_at"]
+
+
+def test_a_section_that_failed_was_seen_last_before_even_if_all_its_values_are_said_by_others():
+    kept = keep_uncollected(OOB, after("timeout", drives=OOB["drives"]))
+    assert kept["drives"] == OOB["drives"]
+    assert kept["coverage"]["storage"]["last_seen"] == OOB["collected_at"]
+
+
 # -- tools that are asked about each part ------------------------------------------------------------------------------
 
 SDA = {"serial": "D1", "logical_name": "/dev/sda", "smart_status": "ok", "power_on_hours": 7}

@@ -153,12 +153,25 @@ def test_the_document_of_another_machine():
     "inband",
     [
         {"serial": "CNIVC0014M0388", "uuid": None},  # of the board
-        {"serial": "OTHER01"},  # one UUID: a board that was exchanged
-        {"serial": "X", "uuid": None, "mainboard": {"serial": ".F54P1G3.CNIVC0014M0388."}},
+        {"serial": "To Be Filled By O.E.M."},
+        {"serial": "CNIVC0014M0388", "uuid": None, "mainboard": {"serial": ".F54P1G3.CNIVC0014M0388."}},
     ],
 )
 def test_another_of_its_serial_numbers_is_the_same_machine(inband):
     assert found({"mainboard": {"serial": "CNIVC0014M0388"}}, inband) == []
+
+
+@pytest.mark.parametrize(
+    ("inband", "component"),
+    [
+        ({"serial": "OTHER01"}, "device"),  # one UUID
+        ({"serial": "OTHER01", "uuid": None, "mainboard": {"serial": "CNIVC0014M0388"}}, "device"),
+        ({"mainboard": {"serial": "CNIVC00200000"}}, "mainboard"),
+    ],
+)
+def test_serial_numbers_that_differ_in_one_machine(inband, component):
+    items = found({"mainboard": {"serial": "CNIVC0014M0388"}}, inband)
+    assert short(items) == [("disagreement", "warning", component, "serial")]
 
 
 def test_the_bmc_of_another_machine():
@@ -170,6 +183,11 @@ def test_the_bmc_of_another_machine():
     assert short(found(inband=bmc("b0:7b:25:d6:51:83"))) == [
         ("wrong_bmc", "info", "bmc", "macaddress")
     ]  # its shared port
+    for make in ("169.254.3.1", "fe80::1", "16.1.15.1", "192.168.0.120", "127.0.0.1", "no address"):
+        oob = bmc("b0:7b:25:d6:51:82", "10.0.0.7", make)
+        assert short(found(oob, bmc("00:00:00:00:00:07", "10.0.0.8", make))) == [
+            ("wrong_bmc", "critical", "bmc", "macaddress")
+        ]
 
 
 def test_worst_first():
@@ -201,3 +219,102 @@ def test_vendors_and_uuids():
     assert not same_vendor("Samsung", "Micron Technology")
     assert same_uuid("4C4C4544-0035-3410-8050-C6C04F314733", "44454c4c-3500-1034-8050-c6c04f314733")
     assert not same_uuid("4c4c4544-0035-3410-8050-c6c04f314733", "4c4c4544-0035-3410-8050-c6c04f314734")
+
+
+SUPPLIES = {"power_supplies": {"verdict": "collected"}}
+
+
+def supply(slot, serial):
+    return {"slot": slot, "serial": serial, "model": "PWS-1K23A-1R"}
+
+
+@pytest.mark.parametrize("kind", ["power_supplies", "drives", "memory", "gpus", "nics", "storage_controller"])
+def test_two_serial_numbers_in_one_slot_of_any_kind(kind):
+    section = {"power_supplies": "power_supplies", "nics": "network", "gpus": "processors", "memory": "memory"}
+    coverage = {section.get(kind, "storage"): {"verdict": "collected"}}
+    oob = {"coverage": coverage, "cpus": [], kind: [supply("1", "AAAAAAAA1"), supply("2", "AAAAAAAA2")]}
+    inband = {**oob, "provenance": {}, kind: [supply("1", "BBBBBBBB1"), supply("2", "AAAAAAAA2")]}
+    for name in ("memory", "drives"):
+        for document in (oob, inband):
+            document.setdefault(name, [])
+    (finding,) = found(oob, inband)
+    assert (finding["kind"], finding["component"]) == ("other_part", f"{kind}:serial=AAAAAAAA1")
+    assert finding["values"] == {"oob": "serial=AAAAAAAA1", "inband": "serial=BBBBBBBB1"}
+    doubled = [*oob[kind], supply("1", "AAAAAAAA3")]  # two bays that are called alike: no one knows which
+    assert "other_part" not in {item["kind"] for item in found({**oob, kind: doubled}, inband)}
+
+
+def modules(*slots):
+    return [{"slot": slot, "serial": f"M000000{number}", "size_bytes": GIB} for number, slot in enumerate(slots)]
+
+
+@pytest.mark.parametrize(
+    ("bmc", "system", "moved"),
+    [
+        (("A1", "A2", "A3", "A4"), ("A1", "A2", "A4", "A3"), ["M0000002", "M0000003"]),  # exchanged
+        (("DIMM A1", "DIMM A2", "DIMM A3"), ("A1", "A2", "F1"), ["M0000002"]),  # into an empty slot
+        (("A1", "F1"), ("F1", "A1"), ["M0000000", "M0000001"]),
+        (("A1",), ("F1",), ["M0000000"]),
+        (("P1_DIMMA1", "P2_DIMMA1"), ("CPU1_DIMM_A1", "CPU2_DIMM_A1"), []),
+        (("0", "1", "2", "3"), ("1", "2", "3", "4"), []),  # counted from 1
+        (("A1", "A2", "B1", "B2"), ("1", "2", "3", "4"), []),  # other names
+        (("DIMM 0",), ("DIMM 1",), []),
+    ],
+)
+def test_a_part_that_two_views_see_in_two_slots(bmc, system, moved):
+    items = found({"memory": modules(*bmc)}, {"memory": modules(*system)})
+    assert [item["component"] for item in items] == [f"memory:serial={serial}" for serial in moved]
+    assert {(item["kind"], item["field"]) for item in items} <= {("disagreement", "slot")}
+
+
+def card(*ports, **values):
+    made = [{"bus_info": f"0000:1a:00.{place}", "macaddress": mac} for place, mac in enumerate(ports)]
+    return {"id": "0000:1a:00", "model": "X722", "nic_ports": made, **values}
+
+
+LOOKED = {**COVERED, "network": {"verdict": "collected"}}
+ONE, TWO, THREE = "00:00:00:11:11:01", "00:00:00:22:22:02", "00:00:00:33:33:03"
+
+
+def cards(oob, inband):
+    return found(
+        {"nics": oob, "coverage": LOOKED},
+        {"nics": inband, "coverage": {**INBAND["coverage"], "network": {"verdict": "collected"}}},
+    )
+
+
+def test_the_mac_of_one_function_differs():
+    """A bond gives its members one address; that is no card that is missing."""
+    (finding,) = cards([card(ONE)], [card(TWO)])
+    assert (finding["kind"], finding["severity"]) == ("disagreement", "info")
+    assert finding["values"] == {"oob": ONE, "inband": TWO}
+    assert short(cards([card(ONE, TWO)], [card(ONE, ONE)])) == [
+        ("disagreement", "info", f"nics:mac={ONE}", "nic_ports.macaddress")
+    ]
+    # A BMC that has an entry for each function.
+    functions = [
+        {"id": str(number), "bus_info": f"0000:1a:00.{number}", "macaddress": mac}
+        for number, mac in enumerate((ONE, TWO))
+    ]
+    assert [item for item in cards(functions, [card(ONE, ONE)]) if item["kind"] == "missing"] == []
+    serials = cards([card(ONE, serial="CARD00001")], [card(ONE, serial="OTHER0001")])
+    assert [item for item in serials if item["kind"] == "missing"] == []
+    away = cards([card(ONE), card(THREE, id="x", bus_info="0000:5e:00.0", nic_ports=[])], [card(ONE)])
+    assert [item["kind"] for item in away] == ["missing"]
+
+
+def test_ports_of_one_card_with_different_firmware():
+    def ports(*versions):
+        made = card(ONE, TWO)
+        for port, version in zip(made["nic_ports"], versions):
+            port["firmware"] = {"installed": version}
+        return {"nics": [made]}
+
+    (finding,) = findings({Source.OOB: {**OOB, **ports("20.31.10.14", "20.28.20.06")}})
+    assert (finding["kind"], finding["severity"], finding["field"]) == (
+        "mixed_firmware",
+        "warning",
+        "nic_ports.firmware",
+    )
+    assert set(finding["values"]["oob"].values()) == {"20.31.10.14", "20.28.20.06"}
+    assert findings({Source.OOB: {**OOB, **ports("20.31.10.14", "20.31.1014")}}) == []

@@ -420,3 +420,46 @@ def test_whatever_two_sources_say_there_is_one_document(seed):
     assert diff(merged, merged) == []
     names = [item["component"] for item in components(merged)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("bmc", "system"),
+    [
+        ({"serial": "001122334455", "slot": "1"}, {"serial": "MT2016X00001", "slot": "1"}),  # the MAC as a number
+        ({"bus_info": "0000:3b:00.0"}, {"bus_info": "0000:3b:00.0", "mac": "02:00:00:00:00:01"}),  # of a bond
+    ],
+)
+def test_one_network_card_that_is_told_in_two_ways(bmc, system):
+    def card(values):
+        values = dict(values)
+        port = {"macaddress": values.pop("mac", "00:11:22:33:44:55"), "bus_info": values.get("bus_info")}
+        return {**values, "model": "CX5", "nic_ports": [{name: value for name, value in port.items() if value}]}
+
+    merged = merge({Source.OOB: {"nics": [card(bmc)]}, Source.INBAND: {"nics": [card(system)]}})
+    (nic,) = merged["nics"]
+    assert len(nic["nic_ports"]) == 1
+    first, second = card({"serial": "MT2016X00001"}), {**card({"serial": "MT2016X00002"}), "model": "of another maker"}
+    assert len(merge({Source.OOB: {"nics": [first]}, Source.INBAND: {"nics": [second]}})["nics"]) == 2
+
+
+def test_the_newer_view_says_where_a_part_is():
+    def module(slot, serial):
+        return {"slot": slot, "serial": serial, "id": f"DIMM.{slot}"}
+
+    coverage = {"memory": {"verdict": "collected"}}
+    oob = {"collected_at": "2026-03-01T10:00:00Z", "memory": [module("A1", "M0000001"), module("A2", "M0000002")]}
+    inband = {"collected_at": "2026-03-01T11:00:00Z", "memory": [module("A1", "M0000001"), module("F1", "M0000002")]}
+    documents = [{**document, "coverage": coverage} for document in (oob, inband)]
+
+    def merged(*views):
+        found = merge(dict(zip((Source.OOB, Source.INBAND), views)))
+        return [part["slot"] for part in found["memory"]], found["provenance"]
+
+    slots, provenance = merged(*documents)
+    assert slots == ["A1", "F1"]
+    assert source_of(provenance, "memory", "serial=M0000002", "slot") == "inband"
+    assert merged({**documents[0], "collected_at": "2026-03-01T12:00:00Z"}, documents[1])[0] == ["A1", "A2"]
+    # What was kept from before is as old as it was then.
+    kept = {"memory": {"verdict": "timeout", "last_seen": "2026-03-01T09:00:00Z"}}
+    assert merged(documents[0], {**documents[1], "coverage": kept})[0] == ["A1", "A2"]
+    assert merged({**documents[0], "collected_at": "yesterday"}, documents[1])[0] == ["A1", "A2"]

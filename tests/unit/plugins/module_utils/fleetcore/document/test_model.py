@@ -73,3 +73,29 @@ def test_schema_describes_every_field_and_refuses_others():
     assert device["properties"]["cpus"] == {"type": "array", "items": {"$ref": "#/$defs/Cpu"}}
     assert schema["$defs"]["Drive"]["properties"]["capable_speed_gbps"] == {"type": "number"}
     assert json.loads(json.dumps(schema)) == schema
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "path"),
+    [
+        ("drives", [{"capacity_bytes": 2**63}], "device.drives[0].capacity_bytes"),
+        ("drives", [{"smart_attributes": [{"raw": {"a": 10**30}}]}], "device.drives[0].smart_attributes[0].raw.a"),
+        ("drives", [{"smart_attributes": [{"raw": [float("inf")]}]}], "device.drives[0].smart_attributes[0].raw[0]"),
+        ("fans", [{"reading": 10**400}], "device.fans[0].reading"),
+    ],
+)
+def test_a_number_that_others_can_not_hold_is_refused_with_its_place(field, value, path):
+    with pytest.raises(ParseError) as caught:
+        model.device_from_dict({field: value})
+    assert caught.value.details["field"] == path
+
+
+def test_what_is_nested_too_deeply_is_refused_with_its_place():
+    deep = []
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(ParseError, match="too deeply") as caught:
+        model.device_from_dict({"bios_configuration": {"raw": {"x": deep}}})
+    assert caught.value.details["field"].startswith("device.bios_configuration.raw.x[0]")
+    with pytest.raises(ParseError):
+        model.device_from_dict({"serial": deep})

@@ -8,6 +8,7 @@ import stat
 
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import (
+    BadResponse,
     Busy,
     InvalidInput,
     NotFound,
@@ -190,6 +191,64 @@ def test_a_batch_that_is_refused_is_sent_one_by_one(tmp_path):
     line.script = [InvalidInput("too large"), ["taken"], InvalidInput("too large"), ["taken"]]
     assert line.offer(1, 2, 3)
     assert line.told == [(1, "taken", False), (2, "invalid_input", False), (3, "taken", False)]
+
+
+class Failing(Line):
+    """A server that fails on some reports, and takes the others."""
+
+    bad: frozenset[int] = frozenset()
+    status = 500
+
+    def send(self, reports):
+        numbers = [report.body["n"] for report in reports]
+        if self.bad & set(numbers):
+            raise BadResponse("internal error", status=self.status)
+        self.got.append(numbers)
+        return ["taken"] * len(reports)
+
+
+def waiting(line, numbers):
+    for number in numbers:
+        line.spool.put(Report("", {"n": number}, f"m{number}"))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_the_server_fails_on_does_not_hold_up_what_it_takes(tmp_path, batch):
+    line = Failing(tmp_path, batch)
+    line.bad = frozenset([1, 2, 4])
+    waiting(line, range(1, 7))
+    line.outbox.flush()
+    line.closed = 0.0
+    line.offer(7)  # the last one that fails waits for it
+    line.closed = 0.0
+    line.outbox.flush()
+    assert sorted(number for numbers in line.got for number in numbers) == [3, 5, 6, 7]
+    refused = [said for said in line.told if isinstance(said, tuple) and said[1] == "bad_response"]
+    assert sorted(refused) == [(number, "bad_response", True) for number in (1, 2, 4)]
+    assert len(line.spool) == 0
+
+
+@pytest.mark.parametrize(("bad", "status"), [(range(1, 5), 500), ([1], 404)])
+def test_a_server_that_fails_on_all_or_has_no_such_path_loses_nothing(tmp_path, bad, status):
+    line = Failing(tmp_path, 1)
+    line.bad, line.status = frozenset(bad), status
+    waiting(line, range(1, 5))
+    assert line.outbox.flush() == 0
+    assert len(line.spool) == 4
+    assert line.closed
+
+
+def test_the_one_that_a_server_fails_on_waits_for_the_next(tmp_path):
+    line = Failing(tmp_path)
+    line.bad = frozenset([1])
+    assert not line.offer(1)
+    assert len(line.spool) == 1
+    line.closed = 0.0
+    assert not line.offer(2)
+    line.closed = 0.0
+    assert line.offer(3)
+    assert line.got == [[2], [3]]
+    assert line.told[-3:] == [(1, "bad_response", True), (2, "taken", True), (3, "taken", False)]
 
 
 def test_what_can_be_neither_sent_nor_kept_is_lost(tmp_path):
