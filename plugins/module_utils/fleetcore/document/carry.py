@@ -31,12 +31,14 @@ def keep_uncollected(before: Document, after: Document) -> dict[str, Any]:
         reasons = uncollected(name, old, new)
         parts = unanswered(name, old, new) if name in LISTS and not reasons else {}
         if reasons:
-            new[name] = _kept(name, old[name], new.get(name))
+            whole = _kept(name, old[name], new.get(name))
         elif parts:
-            silent = frozenset().union(*parts.values())
-            new[name] = _kept_parts(name, old[name], new.get(name) or [], silent)
+            whole = _kept_parts(name, old[name], new.get(name) or [], frozenset().union(*parts.values()))
         else:
             continue
+        if not reasons and whole == new.get(name):
+            continue
+        new[name] = whole
         kept = True
         _keep_provenance(name, old, new)
         for entry in (*reasons, *parts):
