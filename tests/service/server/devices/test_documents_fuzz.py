@@ -174,6 +174,7 @@ CHANGES = [say_more, say_more, say_more, lose_or_double_a_part, swap_values, swa
 
 
 @pytest.mark.fuzz
+@pytest.mark.timeout(7200)  # as `nox -s fuzz` has it
 def test_documents_in_any_order(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "DEFECTS", ())  # without the last line of defence
     client: httpx.Client = api.client("admin")

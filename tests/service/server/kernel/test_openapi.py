@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,4 +41,6 @@ def test_answers_are_those_that_the_openapi_document_declares(
             check=False,
         )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    assert "Tested: 5" in done.stdout  # more than fifty operations
+    tested = re.search(r"Tested: (\d+)", done.stdout)
+    assert tested
+    assert int(tested[1]) > 50
