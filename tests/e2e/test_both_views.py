@@ -179,11 +179,12 @@ def test_the_drive_that_both_see(seen: Seen) -> None:
 
 
 def test_findings_are_what_the_emulator_invents(seen: Seen) -> None:
-    """It has a model and a BIOS version of its own, whatever the machine's are."""
+    """It has a model, a serial number and a BIOS version of its own, whatever the machine's are."""
     found = {(finding["component"], finding["field"]): finding["values"] for finding in seen.findings}
     assert found == {
         ("device", "vendor"): {"oob": "Sushy Emulator", "inband": FACTS["vendor"]},
         ("device", "model"): {"oob": "3500RX", "inband": FACTS["model"]},
+        ("device", "serial"): {"oob": "437XR1138R2", "inband": FACTS["serial"]},
         ("bios", "firmware.installed"): {"oob": "1.0.0", "inband": FACTS["bios_version"]},
     }
     assert seen.merged["model"] == FACTS["model"]

@@ -92,7 +92,7 @@ def test_a_number_that_others_can_not_hold_is_refused_with_its_place(field, valu
 
 def test_what_is_nested_too_deeply_is_refused_with_its_place():
     deep = []
-    for _ in range(300):
+    for _depth in range(300):
         deep = [deep]
     with pytest.raises(ParseError, match="too deeply") as caught:
         model.device_from_dict({"bios_configuration": {"raw": {"x": deep}}})
