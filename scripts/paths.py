@@ -19,7 +19,7 @@ WHOLE = ("CONTRIBUTING.md", "docs/architecture.md")
 """Pages all of whose paths are looked at. On other pages only those that begin with a folder of ours are."""
 
 FOLDERS = ("benchmarks/", "docs/", "extensions/", "fleetcore/", "playbooks/", "plugins/", "roles/", "scripts/", "src/")
-MADE = (".cache", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "build", "dist")
+MADE = (".cache", ".git", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".venv", "build", "dist")
 """Folders that commands make: what is in them is not looked at, and may be named."""
 
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)(\s+\(to come\))?")

@@ -56,6 +56,9 @@ def test_memory_without_a_list_of_modules(admin: httpx.Client) -> None:
     assert admin.get("/api/v1/machines/m1").json()["device"]["memory_bytes"] == 4096
     modules = {"source": "inband", "memory": [{"slot": "A1", "size_bytes": 4000}, {"slot": "A2"}]}
     admin.put("/api/v1/machines/m1/device/inband", json=modules).raise_for_status()
+    assert admin.get("/api/v1/machines/m1").json()["device"]["memory_bytes"] == 4096  # one module has no size
+    modules["memory"] = [{"slot": "A1", "size_bytes": 4000}]
+    admin.put("/api/v1/machines/m1/device/inband", json=modules).raise_for_status()
     assert admin.get("/api/v1/machines/m1").json()["device"]["memory_bytes"] == 4000
     modules["metadata"] = {"memory_bytes": "much"}
     modules["memory"] = []

@@ -55,6 +55,7 @@ def fill(url: str) -> tuple[Transactions, Services]:
     )
     services.powercycles.request("site/m1", "alice", "hung\n")
     services.devices.publish("site/m1", "oob", {"vendor": "ACME", "drives": [{"serial": "D1"}]})
+    services.devices.publish("site/m1", "inband", {"vendor": "Other Systems", "drives": [{"serial": "D1"}]})
     services.credentials.put("login1", "root", "the-password", "alice")
     services.machines.set_powercycle_states(
         {"unknown": services.machines.get("site/m1").machine.description.powercycle_state}

@@ -108,7 +108,7 @@ def completed(tree: Tree, fields: dict[str, Any], paths: Iterable[str]) -> dict[
     if device is None:
         return fields
     new = {name: getattr(device, name) for name in _SHARED if fields.get(name) is None}
-    if new.get("model") == fields.get("description"):
+    if "model" in new and new["model"] == fields.get("description"):
         del new["model"]  # it has no better name there
     return {**fields, **new}
 
