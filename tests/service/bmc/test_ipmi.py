@@ -93,19 +93,22 @@ def test_a_wrong_password(sim):
 
 def test_nobody_answers(sim):
     with pytest.raises(Unreachable, match="no answer"):
-        open_power(options(sim, ipmi_port=1), SystemClock())
+        open_power(options(sim, ipmi_port=1, timeout=2), SystemClock())
 
 
-@pytest.mark.parametrize("seconds", [1, 4])
-def test_the_time_out_holds(seconds):
+def test_the_time_out_holds():
     """Nothing answers there. By itself pyghmi gives up after some ten seconds."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         options = {"address": "127.0.0.1", "ipmi_port": silent.getsockname()[1], "username": "a", "password": "b"}
-        begin = time.monotonic()
-        with pytest.raises(Unreachable):
-            open_power(bmc_options({**options, "drivers": ["ipmi"], "timeout": seconds}), SystemClock())
-        assert seconds - 0.1 <= time.monotonic() - begin < 9
+        took = []
+        for seconds in (1, 15):
+            begin = time.monotonic()
+            with pytest.raises(Unreachable):
+                open_power(bmc_options({**options, "drivers": ["ipmi"], "timeout": seconds}), SystemClock())
+            took.append(time.monotonic() - begin)
+        assert took[0] < took[1]
+        assert took[1] >= 14.9
 
 
 def test_a_system_can_not_be_chosen(sim):

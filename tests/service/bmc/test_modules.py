@@ -105,7 +105,7 @@ def test_what_a_bmc_does_not_offer_is_not_planned(bmc, module):
     offered = {"target": target, "ResetType@Redfish.AllowableValues": ["On", "ForceOff"]}
     bmc.update(bmc.systems[0], {"Actions": {"#ComputerSystem.Reset": offered}})
     for state in ("reset", "nmi"):
-        result = module("bmc_power", check=True, state=state, **login(bmc))
+        result = module("bmc_power", check=True, state=state, **{**login(bmc), "drivers": ["redfish"]})
         assert (result["failure"]["code"], "can't do" in result["msg"]) == ("unsupported", True), result
     assert module("bmc_power", check=True, state="cycle", **login(bmc))["changed"]
 
