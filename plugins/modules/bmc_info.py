@@ -107,10 +107,40 @@ device:
       type: str
       sample: "on"
     cpus:
-      description: Processors. Likewise C(memory), C(drives), C(nics), C(power_supplies), C(storage_controller),
-        C(pcie_devices), C(boards) and others.
+      description: Processors. Likewise C(memory), C(drives), C(volumes), C(nics), C(gpus), C(power_supplies), C(fans),
+        C(storage_controller), C(pcie_devices), C(tpms), C(cplds), C(sensors) and others.
       type: list
       elements: dict
+    enclosures:
+      description: The chassis of the machine, and those that it contains or stands in. Likewise C(backplanes).
+      type: list
+      elements: dict
+      sample: [{"chassis_type": "RackMount", "id": "1", "model": "HS-2210", "serial": "EXAMPLE1"}]
+    boards:
+      description: Boards that are swapped as one part and are listed nowhere else.
+      type: list
+      elements: dict
+      sample: [{"description": "GPU Baseboard", "id": "GPU_Board", "part_number": "EXAMPLE-P1", "serial": "EXAMPLE2"}]
+    dpus:
+      description: Network cards that are computers of their own. Their ports are in C(nics).
+      type: list
+      elements: dict
+      sample: [{"id": "Card1", "model": "BlueField-2 SmartNIC Main Card", "serial": "EXAMPLE3"}]
+    fabric_ports:
+      description: Ports of InfiniBand and Fibre Channel. Likewise C(transceivers), what is plugged into ports.
+      type: list
+      elements: dict
+      sample: [{"id": "InfiniBand.Slot.7-1", "kind": "infiniband", "link_status": "Up"}]
+    firmware_inventory:
+      description: What runs, and whether it can be updated. C(metadata.inventory) is V(software) for software.
+      type: list
+      elements: dict
+      sample: [{"description": "BMC image", "firmware": {"installed": "2.14.0"}, "id": "0c826dd5", "updateable": true}]
+    licences:
+      description: Licences by name, with expiry, never with their keys.
+      type: list
+      elements: dict
+      sample: [{"description": "Advanced", "id": "1"}]
     coverage:
       description: The verdict of every section, V(collected), V(absent), V(denied), V(failed), V(timeout) or
         V(skipped), and the reason.

@@ -44,7 +44,7 @@ _ABSENT = re.compile(
     r"no such (file|device)|could not open device at|not found"
     r"|no (controller|adapter|device|drive|disk|nvme|gpu|pool)s?\b"
     r"|couldn't communicate with the nvidia driver|driver not loaded|failed to connect to devlink"
-    r"|not supported|unsupported|no data available|is not installed",
+    r"|not supported|unsupported|no data available|is not installed|is not present|controllers found: 0\b",
     re.IGNORECASE,
 )
 _VERDICTS: Mapping[type[FleetError], Verdict] = {
@@ -152,6 +152,8 @@ class Probe:
             return None
         try:
             found = parse(result.stdout, *args, **kwargs)
+            if result.rc and not result.stdout.strip():  # it failed and said nothing, which some take for an answer
+                raise ParseError(f"{_shown(argv)} ended with {result.rc}", field=argv[0])
         except ParseError as error:
             verdict, reason = _verdict(result, error)
             self.problem(verdict, f"{part}: {reason}" if part else reason, part)
@@ -227,13 +229,16 @@ class Probe:
 
 def _verdict(result: CommandResult, error: ParseError) -> tuple[Verdict, str]:
     """Why a tool's output could not be used."""
-    said = f"{error.message}\n{result.stderr[:4000]}\n{result.stdout[:1000]}"
+    said = f"{result.stderr[:4000]}\n{result.stdout[:1000]}"
     reason = f"{error.message}{_because(result) if result.stderr.strip() else ''}"
     if result.rc is None:
         return Verdict.TIMEOUT, reason
-    if _DENIED.search(said):
+    if _DENIED.search(f"{error.message}\n{said}"):
         return Verdict.DENIED, reason
-    absent = error.details.get("absent", bool(_ABSENT.search(said)))
+    # Our own words ("no controller in the output") count only for a tool that ended well and had nothing to tell: of
+    # one that crashed, or said something else, nobody knows.
+    nothing = result.rc == 0 and not result.stdout.strip()
+    absent = error.details.get("absent", bool(_ABSENT.search(f"{error.message}\n{said}" if nothing else said)))
     return (Verdict.ABSENT if absent else Verdict.FAILED), reason
 
 

@@ -39,7 +39,7 @@ _PART = (
 def parse_megacli(raw: str) -> Device:
     """Sizes are binary, as MegaCli counts them. Ids are those that storcli has: ``c0/e32/s1``, ``c0/v0``.
 
-    :raises ParseError: no adapter in the output.
+    :raises ParseError: neither an adapter nor only the tool's exit code in the output.
     """
     adapter: Optional[str] = None
     controllers: list[StorageController] = []
@@ -64,7 +64,8 @@ def parse_megacli(raw: str) -> Device:
             drives.setdefault(str(found.id), found)
             if volumes and str(volumes[-1][0].id).startswith(f"{adapter}/"):
                 volumes[-1][1].append(str(found.id))
-    expect("megacli", adapter, "no adapter in the output")
+    # Where there is no adapter the exit code is all that it says.
+    expect("megacli", adapter or raw.strip() == "Exit Code: 0x00", "no adapter in the output")
     return Device(
         storage_controller=tuple(controllers),
         drives=tuple(drives.values()),

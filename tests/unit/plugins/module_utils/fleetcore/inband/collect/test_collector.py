@@ -835,3 +835,49 @@ def test_what_is_upon_the_disks_of_a_listing_in_a_folder(tmp_path):
         assert to_dict(replay(captures.load(str(folder))))["partitions"] == [
             {"name": "/dev/sda1", "kind": "part", "parents": ["/dev/sda"], "filesystem": "xfs"}
         ]
+
+
+# -- tools that crash, and tools that have nothing to tell
+
+
+ASKED = {
+    "ssacli": commands.SSACLI,
+    "megacli": (commands.MEGACLI_TOOLS[0], *commands.MEGACLI_QUESTIONS[0]),
+    "arcconf": commands.arcconf("1"),
+    "msecli": commands.MSECLI,
+    "mellanox": commands.MLXUP,
+    "lspci": commands.LSPCI,
+    "zpool": commands.ZPOOL,
+}
+
+
+def verdict_of(source, rc, stderr, stdout):
+    argv = ASKED[source]
+    host = FakeHost(tools={argv: CommandResult(argv, rc, stdout, stderr)})
+    device, _capture = collect(host, host, SystemClock(), Options())
+    return to_dict(device)["coverage"][source]["verdict"]
+
+
+@pytest.mark.parametrize("source", ASKED)
+@pytest.mark.parametrize(
+    ("rc", "stderr", "stdout"),
+    [(-11, "", ""), (139, "Segmentation fault", ""), (1, "", "Internal error 7\nsee the log\n")],
+)
+def test_a_tool_that_crashed_does_not_say_that_there_is_none_of_its_hardware(source, rc, stderr, stdout):
+    assert verdict_of(source, rc, stderr, stdout) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("source", "rc", "stdout", "verdict"),
+    [
+        ("ssacli", 1, "\nError: No controllers detected. Possible causes: ...\n", "absent"),
+        ("arcconf", 1, "Controllers found: 0\n\nInvalid controller number.\n", "absent"),
+        ("megacli", 1, "User specified controller is not present.\n\nExit Code: 0x01\n", "absent"),
+        ("megacli", 0, "\n\nExit Code: 0x00\n", "collected"),
+        ("mellanox", 1, "No devices found or specified, mlxup might not run on this system\n", "absent"),
+        ("lspci", 0, "", "absent"),
+        ("zpool", 0, "", "collected"),
+    ],
+)
+def test_a_tool_without_hardware_says_so(source, rc, stdout, verdict):
+    assert verdict_of(source, rc, "", stdout) == verdict
