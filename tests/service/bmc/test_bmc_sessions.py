@@ -62,6 +62,7 @@ def test_a_bmc_that_has_no_session_left(module, login):
         (429, "Too many active sessions.", "session_limit"),
         (401, "The number of sessions has reached its limit.", "session_limit"),
         (401, "Base.1.8.NoValidSession", "authentication_failed"),
+        (401, "The maximum number of failed login attempts is exceeded.", "authentication_failed"),
     ],
 )
 def test_words_of_a_bmc_that_has_no_session_left(module, bmc, login, status, said, code):
