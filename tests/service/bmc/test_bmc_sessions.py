@@ -54,6 +54,33 @@ def test_a_bmc_that_has_no_session_left(module, login):
         assert module("bmc_power", state="on", **login(bmc, drivers=["redfish"]))["power"]["after"] == "on"
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "code"),
+    [
+        (400, "Base.1.8.CreateLimitReachedForResource", "session_limit"),
+        (403, "Base.1.8.CreateLimitReachedForResource", "session_limit"),
+        (429, "Too many active sessions.", "session_limit"),
+        (401, "The number of sessions has reached its limit.", "session_limit"),
+        (401, "Base.1.8.NoValidSession", "authentication_failed"),
+        (401, "The maximum number of failed login attempts is exceeded.", "authentication_failed"),
+    ],
+)
+def test_words_of_a_bmc_that_has_no_session_left(module, bmc, login, status, said, code):
+    """The password was not looked at: it is no refused login."""
+    answer = bmc.answer
+
+    def changed(request, fault=None):
+        reply = answer(request, fault)
+        if request.method == "POST" and request.path.endswith("/Sessions"):
+            reply.status = status
+            reply.headers.pop("X-Auth-Token", None)
+            reply.body = json.dumps({"error": {"code": said, "message": said}}).encode()
+        return reply
+
+    bmc.answer = changed
+    assert module("bmc_power", state="on", **login(bmc, drivers=["redfish"]))["failure"]["code"] == code
+
+
 def test_a_session_that_does_not_end(module, bmc, login):
     left = bmc.access.open(bmc.username).id
     bmc.faults.add(f"status:method=DELETE,path=*/Sessions/{left},status=405")

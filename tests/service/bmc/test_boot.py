@@ -90,7 +90,7 @@ def watched(bmc, change):
     return sent
 
 
-@pytest.mark.parametrize("said", ["in its arguments", "by its property", "not at all"])
+@pytest.mark.parametrize("said", ["in its arguments", "by its property", "not at all", "what was sent"])
 @pytest.mark.parametrize("options", [{"device": "disk"}, {"device": "disk", "mode": "uefi"}, {"device": "none"}])
 def test_a_bmc_that_always_wants_the_mode(module, bmc, login, options, said):
     """It is told the present one, whether the options name it or not."""
@@ -103,7 +103,8 @@ def test_a_bmc_that_always_wants_the_mode(module, bmc, login, options, said):
         if said == "in its arguments":
             return error(400, "PropertyMissing", "A property is missing.", f"Boot/{name}")
         refused = {"MessageId": "Base.1.8.GeneralError", "Message": "Refused."}
-        more = {"RelatedProperties": [f"#/Boot/{name}"]} if said == "by its property" else {}
+        related = {"by its property": name, "what was sent": "BootSourceOverrideEnabled"}.get(said)
+        more = {"RelatedProperties": [f"#/Boot/{related}"]} if related else {}
         return reply(400, {"error": {"@Message.ExtendedInfo": [{**refused, **more}]}})
 
     sent = watched(bmc, change)

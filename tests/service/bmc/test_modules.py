@@ -228,7 +228,7 @@ def test_the_powercycle_playbook(playbook):
         assert cycled() == [2, 2, 0]
 
 
-@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("status", [403, 500, 503])
 def test_a_system_that_does_not_answer_is_left_out_and_said(module, bmc, login, status):
     """A GPU board of a machine that is off."""
     path = "/redfish/v1/Systems/Baseboard_0"
@@ -265,3 +265,37 @@ def test_a_bmc_that_is_busy_at_the_first_request(module, bmc, login):
     bmc.faults.add("status:path=*/Sessions,method=POST,status=503,times=1")
     assert module("bmc_power", state="on", **login(bmc, drivers=["redfish"]))["power"]["after"] == "on"
     assert bmc.counters.logins == bmc.counters.logouts
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_a_manager_that_does_not_answer_is_left_out_and_said(module, bmc, login, status):
+    """That of a GPU board of a machine that is off. The machine's own manager is known, and answers."""
+    path = "/redfish/v1/Managers/Baseboard_BMC"
+    managers = bmc.get("/redfish/v1/Managers")
+    bmc.update("/redfish/v1/Managers", {"Members": [{"@odata.id": path}, *managers["Members"]]})
+    bmc.faults.add(f"status:path={path},status={status}")
+    for name, options in (("bmc_reset", {}), ("bmc_log", {}), ("bmc_virtual_media", {"state": "ejected"})):
+        result = module(name, check=True, **options, **login(bmc, drivers=["redfish"]))
+        assert "failure" not in result, result
+        if name == "bmc_reset":
+            assert "Baseboard_BMC" in str(result["warnings"])
+    bmc.faults.add(f"status:path={managers['Members'][0]['@odata.id']},status={status}")
+    code = {403: "permission_denied", 500: "bad_response", 503: "busy"}[status]
+    assert module("bmc_reset", **login(bmc, drivers=["redfish"]))["failure"]["code"] == code
+    assert bmc.power_log == []
+
+
+@pytest.mark.parametrize("system", [None, "1"])
+def test_the_code_is_that_of_the_first_driver_when_ipmi_can_not_choose(module, bmc, login, system):
+    bmc.faults.add("session-limit")
+    named = {"system": system} if system else {}
+    for name, options in (("bmc_power", {"state": "on"}), ("bmc_boot", {"device": "pxe"}), ("bmc_info", {})):
+        result = module(name, timeout=1, **named, **options, **login(bmc))
+        assert result["failure"]["code"] == "session_limit", (name, result["msg"])
+
+
+def test_a_system_without_an_id_is_switched(module, bmc, login):
+    path = "/redfish/v1/Systems/1"
+    bmc.state.put(path, {name: value for name, value in bmc.get(path).items() if name != "Id"})
+    result = module("bmc_power", state="reset", **login(bmc, drivers=["redfish"]))
+    assert (result.get("changed"), [event["event"] for event in bmc.power_log]) == (True, ["restart"]), result

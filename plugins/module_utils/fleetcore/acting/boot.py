@@ -158,9 +158,10 @@ class RedfishBoot:
             self._patch({**self._payload, "BootSourceOverrideMode": self._boot["BootSourceOverrideMode"]})
 
     def _missed(self, payload: Mapping[str, Any], refusal: str) -> dict[str, Any]:
-        """What was not sent and is missed by a refusal, with its present value; all of it if nothing is named."""
-        named = [name for name in _OVERRIDE if name in refusal] or _OVERRIDE
-        return {name: self._boot[name] for name in named if name not in payload and self._boot.get(name) is not None}
+        """What was not sent and is missed by a refusal, with its present value; all of it if nothing of it is named."""
+        unsent = [name for name in _OVERRIDE if name not in payload and self._boot.get(name) is not None]
+        named = [name for name in unsent if name in refusal]
+        return {name: self._boot[name] for name in named or unsent}
 
     def _patch(self, payload: Mapping[str, Any]) -> None:
         here, there = payload.keys() - self._staged.keys(), payload.keys() & self._staged.keys()

@@ -153,7 +153,9 @@ class Tried:
         errors, tried = self._errors, self._attempts
         if not errors:
             return InvalidInput.of("drivers", "the list is empty")
-        last = errors[-1] if not isinstance(errors[-1], NEXT_DRIVER) else errors[0]
+        # That IPMI does not choose a system is no fault of the options where Redfish, which does, was to be the first.
+        said = [item for item in errors if item.details.get("field") != "system"] or errors
+        last = said[-1] if not isinstance(said[-1], NEXT_DRIVER) else said[0]
         if len(errors) > 1:
             last.message = "; ".join(f"{item.driver}: {item.reason}" for item in tried)
             last.args = (last.message,)

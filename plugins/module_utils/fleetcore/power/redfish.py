@@ -22,6 +22,7 @@ from ..redfish.answers import refusal
 from ..redfish.service import Service
 from ..redfish.session import Session
 from ..redfish.systems import RESET
+from ..redfish.values import last_part
 from ..redfish.wants import ROOT
 from .driver import Driver, place
 from .options import BmcOptions, bmc_options, check_system
@@ -161,6 +162,7 @@ def _reset(service: Service, path: str, system: Mapping[str, Any], value: str) -
         def _op(self, method: str, path: str = "", data: Any = None, **_unused: Any) -> _Answer:
             known = {ROOT: service.root, system_path: system}.get(path.rstrip("/")) if method == "GET" else None
             if known is not None:
+                known = {"Id": last_part(path), **known}  # sushy refuses what has none
                 return _Answer(HttpResponse(200, {}, json.dumps(known).encode()))
             response = service.send(method, path, json.dumps(data).encode() if data is not None else None)
             if response.status >= 400:

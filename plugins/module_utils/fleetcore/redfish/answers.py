@@ -28,6 +28,8 @@ from .wants import Outcome
 _MUST_CHANGE = "passwordchangerequired"
 # Where DSP0266 lets somebody in whose password has to be changed: the message names the account.
 _ACCOUNT = re.compile(r"/redfish/v1/[^\s'\"(]*/Accounts/[^\s'\"]*[^\s'\".,)]")
+# Of an account that is locked: it has a maximum number, too.
+_ATTEMPTS = re.compile(r"(failed|login|logon|log-in|password|authentication) (attempt|failure|retr)|consecutive")
 BUSY = (429, 502, 503, 504)
 """Statuses of a service that can't take this now: it is starting, a job runs, too many ask."""
 _REFUSALS: Mapping[int, tuple[type[FleetError], str]] = {
@@ -117,7 +119,7 @@ def must_change(response: HttpResponse) -> bool:
 def no_session_left(response: HttpResponse) -> bool:
     """Whether a login is refused because the service has no session left."""
     words = message_of(response).lower()
-    return any(word in words for word in SESSION_LIMIT_WORDS)
+    return any(word in words for word in SESSION_LIMIT_WORDS) and not _ATTEMPTS.search(words)
 
 
 def place_of_session(response: HttpResponse, sessions: str) -> Optional[str]:

@@ -112,7 +112,12 @@ DUPLICATE_PREFIXES = ("Current-",)
 UNLINKED_SETTINGS = ("SD",)
 
 # Words of a refused login that mean "no session left", in the message or its id.
-SESSION_LIMIT_WORDS = ("sessionlimitexceeded", "rac0218", "maximum number of", "too many sessions", "session limit")
+SESSION_LIMIT_WORDS = in_order(
+    """
+    sessionlimit, session limit, createlimitreached, rac0218, maximum number of, too many sessions,
+    too many active sessions, number of sessions, maximum session
+    """
+)
 # Message ids by which a login is refused whatever the status.
 BAD_LOGIN_WORDS = ("unauthorizedloginattempt", "invalidcredentials", "resourceaturiunauthorized", "accountlocked")
 

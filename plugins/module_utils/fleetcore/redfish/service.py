@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional, cast
 
 from ..document.model import Verdict
-from ..errors import BadResponse, Busy, FatalError, FleetError, InvalidInput, NotFound, Unsupported
+from ..errors import (
+    BadResponse,
+    Busy,
+    FatalError,
+    FleetError,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    TransientError,
+    Unsupported,
+)
 from ..ports import Clock, HttpResponse
 from .actions import action_of, action_target, allowable
 from .answers import message_of, outcome_of, refusal
@@ -48,6 +58,7 @@ class Service:
         self._system: Optional[str] = None
         self._choice: Optional[Choice] = None
         self._listed: Optional[dict[str, Optional[Mapping[str, Any]]]] = None
+        self._silent_managers: tuple[str, ...] = ()
 
     @property
     def root(self) -> Mapping[str, Any]:
@@ -122,8 +133,8 @@ class Service:
         return cast(Choice, self._choice)
 
     def left_out(self) -> tuple[str, ...]:
-        """Words for the systems that did not answer, and were left out when one was chosen."""
-        silent = self._choice.silent if self._choice is not None else ()
+        """Words for the systems and managers that did not answer, and were left out when one was chosen."""
+        silent = (*(self._choice.silent if self._choice is not None else ()), *self._silent_managers)
         return (f"{self.host}: left out, as the BMC gave no answer for it: {', '.join(silent)}",) if silent else ()
 
     def is_alone(self) -> bool:
@@ -155,6 +166,8 @@ class Service:
                     silent.pop(path, None)
                 except NotFound:
                     silent.pop(path, None)
+                except PermissionDenied as error:  # the list could be read: it is this one that nobody may see
+                    silent[path] = error
                 except FatalError:
                     raise
                 except FleetError as error:
@@ -177,13 +190,33 @@ class Service:
         return path, self.get(path) if members[path] else found[path]
 
     def managers(self) -> list[Member]:
-        """Read the managers of the chosen system: those that say so, else all of kind BMC, else all."""
+        """Read the managers of the chosen system: those that say so, else all of kind BMC, else all.
+
+        One that does not answer is left out where another one is known to be the system's: that of a GPU board, say.
+        """
         path, system = self.system()
-        every = self.members(link(self.root.get("Managers")) or "/redfish/v1/Managers")
-        mine = [item for item in every if path in links(at(item[1], "Links.ManagerForServers"))]
+        listed = self._members(link(self.root.get("Managers")) or "/redfish/v1/Managers")
         named = links(at(system, "Links.ManagedBy"))
-        mine = mine or [item for item in every if item[0] in named]
-        return mine or [item for item in every if item[1].get("ManagerType") == "BMC"] or every
+        found: dict[str, Mapping[str, Any]] = {}
+        silent: list[str] = []
+        for target, inline in listed.items():
+            try:
+                found[target] = inline or self._read(target, patient=False)[0]
+            except NotFound:
+                continue
+            except (PermissionDenied, TransientError, Unsupported):
+                silent.append(target)
+
+        def mine() -> list[Member]:
+            said = [item for item in found.items() if path in links(at(item[1], "Links.ManagerForServers"))]
+            return said or [item for item in found.items() if item[0] in named]
+
+        if not mine() or not set(named).isdisjoint(silent):
+            found.update({target: self.get(target) for target in silent})
+            silent = []
+        self._silent_managers = tuple(map(last_part, silent))
+        every = list(found.items())
+        return mine() or [item for item in every if item[1].get("ManagerType") == "BMC"] or every
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

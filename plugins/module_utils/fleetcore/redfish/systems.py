@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ..errors import InvalidInput, NotFound
+from ..errors import BadResponse, InvalidInput, NotFound
 from .actions import action_target
 from .values import id_of, last_part
 
@@ -33,8 +33,15 @@ _BOOTING = (
     "BootSourceOverrideTarget",
     "UefiTargetBootSourceOverride",
 )
-# What differs between the names of the nodes of one chassis.
-_NUMBERS = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d+")
+# What differs between the names of the nodes of one chassis: a UUID, a serial number, a number, a letter at the end, a
+# side.
+_NUMBERS = re.compile(
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|(?<![A-Za-z0-9])(?=[A-Z]*\d)[A-Z0-9]{6,}(?![A-Za-z0-9])"
+    r"|\d+"
+    r"|(?:(?<=[a-z])[A-Z]|(?<![A-Za-z0-9])[A-Za-z])$"
+    r"|left$|right$|upper$|lower$|Left$|Right$|Upper$|Lower$"
+)
 
 
 class Choice(NamedTuple):
@@ -60,7 +67,7 @@ def choose_system(
     :param silent: paths of the members that did not answer. They are left out, unless one may be a machine like the
         chosen one.
     :param address: of the BMC, for messages.
-    :raises NotFound: there is none, or not the wanted one.
+    :raises NotFound: there is none, or not the wanted one. :raises BadResponse: the wanted one did not answer.
     :raises InvalidInput: there are several machines, and none is named.
     """
     where = f"{address}: " if address else ""
@@ -71,6 +78,8 @@ def choose_system(
         raise NotFound(f"{where}the BMC lists no system{note}")
     if wanted is not None:
         named = [path for path in ids if wanted in (ids[path], last_part(path))]
+        if not named and wanted in map(last_part, mute):
+            raise BadResponse(f"{where}system {wanted!r} did not answer", system=wanted)
         if not named:
             raise NotFound(
                 f"{where}system {wanted!r} is not behind this BMC; there are: {', '.join(sorted(ids.values()))}{note}",
@@ -125,5 +134,5 @@ def _boots(system: Mapping[str, Any]) -> bool:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Do two names differ in numbers only, as those of the nodes of one chassis do?"""
+    """Do two names differ as those of the nodes of one chassis do, in numbers above all?"""
     return _NUMBERS.sub("#", one) == _NUMBERS.sub("#", other)

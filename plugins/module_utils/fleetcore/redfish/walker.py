@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from ..document.model import Coverage, Verdict
-from ..errors import InvalidInput, NotFound
+from ..errors import FleetError
 from .answers import error_text
 from .queries import Queries
 from .quirks import is_event_log
@@ -378,7 +378,7 @@ class Walker:
         if systems:
             try:
                 self._choice = choose_system(systems, self._system_name, self._silent)
-            except (InvalidInput, NotFound) as error:
+            except FleetError as error:
                 self.problem = error
                 return
             self.tree.system, self.tree.system_parts, self.tree.others = self._choice[:3]

@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput, NotFound
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import (
+    BadResponse,
+    InvalidInput,
+    NotFound,
+)
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.redfish.systems import choose_system
 
 HOME = "/redfish/v1/Systems/"
@@ -97,13 +101,33 @@ def test_a_board_that_does_not_answer_is_left_out_and_said():
 
 @pytest.mark.parametrize(
     ("node", "silent"),
-    [("Node1", "Node2"), ("1", "2"), ("c3f9e8a0-0000-4000-8000-00000000abcd", "0b8d7a52-ffff-4fff-8fff-00000000beef")],
+    [
+        ("Node1", "Node2"),
+        ("1", "2"),
+        ("c3f9e8a0-0000-4000-8000-00000000abcd", "0b8d7a52-ffff-4fff-8fff-00000000beef"),
+        ("XYZ20431ABC", "XYZ2043AB12"),
+        ("server-XYZ20431ABC", "server-ZYX2043AB12"),
+        ("NodeA", "NodeB"),
+        ("blade-a", "blade-b"),
+        ("A", "B"),
+        ("Left", "Right"),
+    ],
 )
 def test_a_node_that_does_not_answer_is_a_machine_that_may_be_meant(node, silent):
     with pytest.raises(InvalidInput, match=f"{silent} did not answer"):
         choose({node: HOST}, silent=[HOME + silent])
     named = choose({node: HOST}, node, silent=[HOME + silent])
     assert (named.path, named.others) == (HOME + node, ((silent, HOME + silent),))
+
+
+@pytest.mark.parametrize(("host", "board"), [("DGX", "HGX_Baseboard_0"), ("1", "Baseboard"), ("System0", "GPUA")])
+def test_a_board_that_does_not_answer_is_no_machine_by_its_name(host, board):
+    assert choose({host: HOST}, silent=[HOME + board]).path == HOME + host
+
+
+def test_a_named_system_that_does_not_answer_is_there():
+    with pytest.raises(BadResponse, match="'n2' did not answer"):
+        choose({"n1": HOST}, "n2", silent=[HOME + "n2"])
 
 
 def test_a_board_is_not_taken_for_the_host_that_does_not_answer():
