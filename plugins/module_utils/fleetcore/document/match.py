@@ -98,9 +98,17 @@ def _swapped(digits: str) -> str:
 
 
 def same_words(mine: str, theirs: str) -> bool:
-    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other."""
-    first, second = sorted((_words(mine), _words(theirs)), key=len)
-    return first <= second or squeezed(mine) == squeezed(theirs)
+    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other. In
+    brackets behind the name of a chip is that of the product: ``GA100 [A100 SXM4 80GB]``."""
+    return squeezed(mine) == squeezed(theirs) or any(
+        _words(first) <= _words(second) or _words(second) <= _words(first)
+        for first in _names(mine)
+        for second in _names(theirs)
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [text, *re.findall(r"\[([^\]]*\w[^\]]*)\]", text)]
 
 
 @lru_cache(maxsize=4096)
@@ -307,6 +315,11 @@ def _single(items: list[_Known], read: Callable[[Part], Iterable[Any]]) -> dict[
         for value in dict.fromkeys(read(item.part)):
             by_value.setdefault(value, []).append(item)
     return {value: found[0] for value, found in by_value.items() if len(found) == 1}
+
+
+def could_be(mine: Part, theirs: Part) -> bool:
+    """Nothing that both say of what they are is another."""
+    return _could_be(_Known(mine), _Known(theirs))
 
 
 def _could_be(mine: _Known, other: _Known, but: str = "") -> bool:
