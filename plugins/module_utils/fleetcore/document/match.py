@@ -98,17 +98,18 @@ def _swapped(digits: str) -> str:
 
 
 def same_words(mine: str, theirs: str) -> bool:
-    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other. In
-    brackets behind the name of a chip is that of the product: ``GA100 [A100 SXM4 80GB]``."""
-    return squeezed(mine) == squeezed(theirs) or any(
-        _words(first) <= _words(second) or _words(second) <= _words(first)
-        for first in _names(mine)
-        for second in _names(theirs)
-    )
+    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other. Several
+    words in brackets behind the name of a chip are that of the product: ``GA100 [A100 SXM4 80GB]``."""
+    first, second = sorted((_words(mine), _words(theirs)), key=len)
+    if first <= second or squeezed(mine) == squeezed(theirs):
+        return True
+    return _in_brackets(mine) <= _words(theirs) or _in_brackets(theirs) <= _words(mine)
 
 
-def _names(text: str) -> list[str]:
-    return [text, *re.findall(r"\[([^\]]*\w[^\]]*)\]", text)]
+def _in_brackets(text: str) -> frozenset[str]:
+    found = re.search(r"\[([^\[\]]*)\]", text)
+    words = _words(found.group(1)) if found else frozenset()
+    return words if len(words) > 1 else _words(text)
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     same_vendor,
     same_version,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.match import same_uuid
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.match import same_uuid, same_words
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Source
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import memory_bytes
 
@@ -391,3 +391,11 @@ def test_the_interface_between_host_and_bmc_is_no_card_that_is_missing():
 def test_names_of_one_vendor(mine, theirs):
     assert same_vendor(mine, theirs)
     assert not same_vendor(mine, "Dell Inc.")
+
+
+def test_the_product_in_brackets_behind_its_chip():
+    assert same_words("GA100 [A100 SXM4 80GB]", "NVIDIA A100-SXM4-80GB")
+    assert same_words("NVIDIA A100-SXM4-80GB", "GA100 [A100 SXM4 80GB]")
+    for other in ("NVIDIA A100-PCIE-40GB", "GA100 [A100 PCIe 40GB]", "GA100 []"):
+        assert same_words("GA100 [A100 SXM4 80GB]", other) is (other == "GA100 []")  # fewer words
+    assert not same_words("SR650 [Lenovo]", "Lenovo SR630")
