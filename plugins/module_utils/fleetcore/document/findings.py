@@ -13,10 +13,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Optional
 
-from .match import Part, label, mac_addresses, pci_devices, place_words, same_serial, same_uuid, same_words
+from .match import Part, could_be, label, mac_addresses, pci_devices, place_words, same_serial, same_uuid, same_words
 from .merge import INBAND, OOB, pairs_of
 from .model import Source, Verdict
-from .places import misplaced
+from .places import elsewhere, misplaced
 from .sections import KINDS, LISTS, Document, memory_bytes, plain, speakers
 from .values import clean_mac, clean_serial, listed, pci_address
 
@@ -95,7 +95,7 @@ def _numbers(version: str) -> list[str]:
 def same_vendor(mine: str, theirs: str) -> bool:
     """One has a word of the other's name: ``Dell``, ``Dell Inc.``; ``SK Hynix``, ``Hynix Semiconductor``."""
     first, second = (
-        {word for word in re.findall(r"[a-z0-9]{2,}", value.lower()) if word not in _ANY_VENDOR}
+        {_ONE_VENDOR.get(word, word) for word in re.findall(r"[a-z0-9]{2,}", value.lower()) if word not in _ANY_VENDOR}
         for value in (mine, theirs)
     )
     return bool(first & second) or not first or not second
@@ -106,6 +106,15 @@ _ANY_VENDOR = listed(
     inc corp corporation co ltd technology technologies systems semiconductor electronics and subsidiaries
     """
 )
+# Words of several names of one vendor.
+_ONE_VENDOR: Mapping[str, str] = {
+    "hpe": "hp",
+    "hewlett": "hp",
+    "supermicro": "super",
+    "asustek": "asus",
+    "quanta": "qct",
+    "giga": "gigabyte",
+}
 
 
 def _about(percent: float) -> Callable[[Any, Any], bool]:
@@ -273,15 +282,53 @@ def _parts(name: str, oob: Part, inband: Part) -> Iterable[Finding]:
             values = label(mine), label(theirs)
             yield _of_two("other_part", WARNING, f"{name}:{label(mine)}", message, values, "serial")
     severities = _EXPECTED.get(name, (None, None))
+    hidden = _behind_volumes(oob, both) if name == "drives" else set()
     for parts, others, severity, blind in (
-        (seen[0], inband.get(name, []), severities[0], "OS"),
-        (seen[1], oob.get(name, []), severities[1], "BMC"),
+        (_unlike(seen[0], seen[1]), inband.get(name, []), severities[0], "OS"),
+        (_unlike(seen[1], seen[0]), oob.get(name, []), severities[1], "BMC"),
     ):
         for part in parts if severity else ():
+            if blind == "OS" and (part.get("storage_controller") in hidden or _between_host_and_bmc(part)):
+                continue
             if not any(_share_hardware(part, other) for other in others):
                 message = f"{_named(name, part)}: the {blind} does not see it"
                 seer = {"OS": OOB, "BMC": INBAND}[blind]
                 yield finding("missing", str(severity), f"{name}:{label(part)}", message, {seer: label(part)})
+
+
+_MOST_TO_COMPARE = 40_000  # of garbage
+
+
+def _unlike(parts: list[Part], others: list[Part]) -> list[Part]:
+    """Those that none of the others could be, if there is one of the others for each of the rest: nothing tells which
+    is which, but none is missing. Else all."""
+    if len(parts) * len(others) > _MOST_TO_COMPARE:
+        return parts
+    rest = [part for part in parts if any(_may_be(part, other) for other in others)]
+    free = list(others)
+    for part in rest:
+        other = next((other for other in free if _may_be(part, other)), None)
+        if other is None:
+            return parts
+        free = [item for item in free if item is not other]
+    return [part for part in parts if not any(part is item for item in rest)]
+
+
+def _may_be(mine: Part, theirs: Part) -> bool:
+    return could_be(mine, theirs) and not elsewhere(mine, theirs)
+
+
+def _behind_volumes(oob: Part, both: Iterable[tuple[Part, Part]]) -> set[str]:
+    """RAID controllers of whose drives the OS sees none: it sees their volumes only, without the maker's tool."""
+    seen = {mine.get("storage_controller") for mine, _theirs in both}
+    return {item["storage_controller"] for item in oob.get("volumes", []) if item.get("storage_controller")} - seen
+
+
+def _between_host_and_bmc(part: Part) -> bool:
+    """A network interface of which only addresses are known that no maker has given."""
+    macs = mac_addresses(part)
+    known = any(part.get(name) for name in ("serial", "model", "bus_info", "pci_vendor_id"))
+    return bool(macs) and not known and all(int(mac[:2], 16) & 2 for mac in macs)
 
 
 def _in_one_slot(name: str, oob: Part, inband: Part) -> Iterable[tuple[Part, Part]]:

@@ -98,9 +98,18 @@ def _swapped(digits: str) -> str:
 
 
 def same_words(mine: str, theirs: str) -> bool:
-    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other."""
+    """One name of a product in two spellings: trade marks, case, spaces, or one with more words than the other. Several
+    words in brackets behind the name of a chip are that of the product: ``GA100 [A100 SXM4 80GB]``."""
     first, second = sorted((_words(mine), _words(theirs)), key=len)
-    return first <= second or squeezed(mine) == squeezed(theirs)
+    if first <= second or squeezed(mine) == squeezed(theirs):
+        return True
+    return _in_brackets(mine) <= _words(theirs) or _in_brackets(theirs) <= _words(mine)
+
+
+def _in_brackets(text: str) -> frozenset[str]:
+    found = re.search(r"\[([^\[\]]*)\]", text)
+    words = _words(found.group(1)) if found else frozenset()
+    return words if len(words) > 1 else _words(text)
 
 
 @lru_cache(maxsize=4096)
@@ -307,6 +316,11 @@ def _single(items: list[_Known], read: Callable[[Part], Iterable[Any]]) -> dict[
         for value in dict.fromkeys(read(item.part)):
             by_value.setdefault(value, []).append(item)
     return {value: found[0] for value, found in by_value.items() if len(found) == 1}
+
+
+def could_be(mine: Part, theirs: Part) -> bool:
+    """Nothing that both say of what they are is another."""
+    return _could_be(_Known(mine), _Known(theirs))
 
 
 def _could_be(mine: _Known, other: _Known, but: str = "") -> bool:

@@ -35,6 +35,14 @@ def misplaced(oob: list[Part], inband: list[Part]) -> list[Both]:
     return differ if {_slot(mine) for mine, _other in both} == {_slot(other) for _mine, other in both} else []
 
 
+def elsewhere(mine: Part, theirs: Part) -> bool:
+    """Their slots have names of one form with a letter in it, and differ: these are two parts."""
+    if not mine.get("slot") or not theirs.get("slot"):
+        return False
+    ours, others = _slot(mine), _slot(theirs)
+    return ours != others and _form(ours) == _form(others) != ""
+
+
 def without_stale_slots(oob: Mapping[str, Any], inband: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The BMC's document without the slots of parts that the OS has seen elsewhere since."""
     out = dict(oob)

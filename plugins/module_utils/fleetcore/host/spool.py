@@ -274,9 +274,7 @@ class Outbox:
                 break
             kept = self._deliver(reports, waited=True)
             if kept and self._takes_the_newest(kept):
-                for report, error in kept:
-                    self._left(report, error, waited=True)
-                kept = []
+                kept = [(report, error) for report, error in kept if not self._left_now(report, waited=True)]
                 sent += 1
             sent += len(reports) - len(kept)
             if kept:
@@ -319,13 +317,24 @@ class Outbox:
             self._gate.worked()
         kept: _Kept = []
         for report, answer in zip(reports, answers):
-            if not isinstance(answer, TransportError) or (takes and not self._strict and _failed_on(answer)):
+            if not isinstance(answer, TransportError):
                 self._left(report, answer, waited)
+                continue
+            if takes and not self._strict and _failed_on(answer) and self._left_now(report, waited):
                 continue
             if not kept or kept[-1][1] is not answer:
                 self._gate.failed(answer)
             kept.append((report, answer))
         return kept
+
+    def _left_now(self, report: Report, waited: bool) -> bool:
+        """Send one that the server failed on again, as it takes others: it may have been away for that moment. What it
+        still fails on leaves, too."""
+        (answer,) = self._answers([report])
+        if isinstance(answer, TransportError) and not _failed_on(answer):
+            return False
+        self._left(report, answer, waited)
+        return True
 
     def _left(self, report: Report, answer: Any, waited: bool) -> None:
         if waited:

@@ -11,7 +11,7 @@ from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document
     same_vendor,
     same_version,
 )
-from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.match import same_uuid
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.match import same_uuid, same_words
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.model import Source
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.document.sections import memory_bytes
 
@@ -318,3 +318,84 @@ def test_ports_of_one_card_with_different_firmware():
     )
     assert set(finding["values"]["oob"].values()) == {"20.31.10.14", "20.28.20.06"}
     assert findings({Source.OOB: {**OOB, **ports("20.31.10.14", "20.31.1014")}}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "bmc", "system"),
+    [
+        ("memory", {"slot": "CPU1_{}0", "serial": "M000000{}"}, {"slot": "P0_Node0_Channel{}_Dimm0"}),
+        ("drives", {"slot": "{}", "model": "MZ7L3960"}, {"logical_name": "/dev/sd{}", "serial": "D000000{}"}),
+        ("nics", {"id": "NIC.{}", "serial": "N000000{}"}, {"id": "0000:{}a:00", "bus_info": "0000:{}a:00.0"}),
+        (
+            "gpus",
+            {"slot": "GPU {}", "serial": "G000000{}", "model": "NVIDIA A100-SXM4-80GB"},
+            {"id": "0000:{}a:00.0", "bus_info": "0000:{}a:00.0", "model": "GA100 [A100 SXM4 80GB]"},
+        ),
+    ],
+)
+def test_parts_that_nothing_tells_apart_are_not_missing(kind, bmc, system):
+    """One view has no serial numbers, and they name places in their own ways; but there are as many."""
+
+    def named(values):
+        return [{name: text.format(number) for name, text in values.items()} for number in range(1, 5)]
+
+    coverage = {name: {"verdict": "collected"} for name in ("memory", "storage", "network", "processors", "pci")}
+    oob = {"memory": [], "drives": [], "coverage": coverage, kind: named(bmc)}
+    inband = {**oob, "provenance": {kind: "pci"}, kind: named(system)}
+    assert found(oob, inband) == []
+    fewer = {**inband, kind: named(system)[:3]}
+    assert {item["kind"] for item in found(oob, fewer)} == {"missing"}
+
+
+def test_parts_in_slots_that_are_named_alike_are_missing():
+    """The slots tell them apart, though one view has no serial numbers."""
+    bmc = [{"slot": slot, "size_bytes": GIB} for slot in ("A1", "B1", "B2")]
+    system = [{"slot": slot, "serial": f"X123456{slot}"} for slot in ("A1", "C1", "C2")]
+    assert [item["kind"] for item in found({"memory": bmc}, {"memory": system})] == ["missing"] * 4
+
+
+def behind_raid(**inband):
+    bays = [{"id": f"Bay.{number}", "slot": str(number), "serial": f"R000000{number}"} for number in range(3)]
+    oob = {
+        "storage_controller": [{"id": "RAID.1", "bus_info": "0000:65:00.0"}],
+        "drives": [*OOB["drives"], *({**bay, "storage_controller": "RAID.1"} for bay in bays)],
+        "volumes": [{"id": "v0", "storage_controller": "RAID.1", "physical_drives": ["R0000000", "R0000001"]}],
+    }
+    return oob, {"volumes": [{"logical_name": "/dev/sdb"}], **inband}
+
+
+def test_drives_that_the_os_sees_as_a_volume_only_are_not_missing():
+    """The maker's tool is not installed: no drive of the RAID controller is seen, and another drive is."""
+    assert found(*behind_raid()) == []
+    some = [*INBAND["drives"], {"serial": "R0000000"}, {"serial": "R0000001"}]  # with the tool
+    assert [item["component"] for item in found(*behind_raid(drives=some))] == ["drives:serial=R0000002"]
+
+
+def test_the_interface_between_host_and_bmc_is_no_card_that_is_missing():
+    between = {"id": "ToManager", "nic_ports": [{"macaddress": "7e:d3:0a:dd:ad:15"}]}
+    assert cards([card(ONE), between], [card(ONE)]) == []
+    assert [item["kind"] for item in cards([card(ONE), {**between, "serial": "N0000001"}], [card(ONE)])] == ["missing"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ("HPE", "Hewlett Packard Enterprise"),
+        ("HPE", "HP"),
+        ("Supermicro", "Super Micro Computer, Inc."),
+        ("ASUSTeK COMPUTER INC.", "ASUS"),
+        ("Quanta Cloud Technology Inc.", "QCT"),
+        ("GIGABYTE", "Giga Computing"),
+    ],
+)
+def test_names_of_one_vendor(mine, theirs):
+    assert same_vendor(mine, theirs)
+    assert not same_vendor(mine, "Dell Inc.")
+
+
+def test_the_product_in_brackets_behind_its_chip():
+    assert same_words("GA100 [A100 SXM4 80GB]", "NVIDIA A100-SXM4-80GB")
+    assert same_words("NVIDIA A100-SXM4-80GB", "GA100 [A100 SXM4 80GB]")
+    for other in ("NVIDIA A100-PCIE-40GB", "GA100 [A100 PCIe 40GB]", "GA100 []"):
+        assert same_words("GA100 [A100 SXM4 80GB]", other) is (other == "GA100 []")  # fewer words
+    assert not same_words("SR650 [Lenovo]", "Lenovo SR630")

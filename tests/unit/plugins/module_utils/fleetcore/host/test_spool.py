@@ -251,6 +251,22 @@ def test_the_one_that_a_server_fails_on_waits_for_the_next(tmp_path):
     assert line.told[-3:] == [(1, "bad_response", True), (2, "taken", True), (3, "taken", False)]
 
 
+@pytest.mark.parametrize("now", ["taken", "unreachable"])
+def test_a_server_that_was_away_for_a_moment_does_not_lose_a_report(tmp_path, now):
+    """It restarts behind a proxy while a batch is sent: the first one was not what it failed on."""
+    away = BadResponse("bad gateway", status=502)
+    line = Line(tmp_path)
+    line.script = [away, away, ["taken"], ["taken"], ["taken"] if now == "taken" else Unreachable("gone")]
+    assert line.offer(1, 2, 3) is (now == "taken")
+    assert line.got[:2] == [[2], [3]]
+    assert ((1, "taken", False) in line.told, len(line.spool)) == (now == "taken", int(now != "taken"))
+    line = Line(tmp_path / "waits", batch=1)
+    waiting(line, (1, 2))
+    line.script = [away, ["taken"], ["taken"] if now == "taken" else Unreachable("gone")]
+    line.outbox.flush()
+    assert len(line.spool) == int(now != "taken")
+
+
 def test_what_can_be_neither_sent_nor_kept_is_lost(tmp_path):
     line = Line(tmp_path / "spool")
     (tmp_path / "spool").rmdir()
