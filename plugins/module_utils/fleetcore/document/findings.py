@@ -4,6 +4,8 @@
 
 Sources spell one fact in several ways: the rules of ``_COMPARED`` tell a spelling from a contradiction. What only one
 source says is no contradiction, but for parts that both should see and one does not (``_EXPECTED``).
+
+It is longer than other files: one function for each kind of contradiction.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ whatever else they share.
 Two sources that describe one machine word places differently and leave out what the other has. ``likely=True`` is for
 them: what is left after the identities is paired by what only one component on either side has (PCI numbers, model,
 ...).
+
+It is longer than other files: one function for each way in which two components are known to be one.
 """
 
 from __future__ import annotations

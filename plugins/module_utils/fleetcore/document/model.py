@@ -8,6 +8,8 @@ fields are left out.
 
 What each field is to coverage, history, merge and tables is said beside it (``kinds.py``). ``to_dict`` and
 ``from_dict`` are exact inverses.
+
+It is longer than other files: one field for each kind of part.
 """
 
 from __future__ import annotations

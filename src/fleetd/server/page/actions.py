@@ -75,8 +75,8 @@ def _cancel(known: Services, view: MachineView, _text: str, user: str, _item: st
 
 
 def _accept(known: Services, view: MachineView, text: str, user: str, item: str) -> None:
-    if not text:
-        raise InvalidInput("reason: say why it may stay as it is", field="reason")
+    if not 0 < len(text) <= 255:  # as the API has it
+        raise InvalidInput("reason: say why it may stay as it is, in 255 characters at most", field="reason")
     known.of(Devices).accept_finding(view.machine.id, item, text, user)
 
 
