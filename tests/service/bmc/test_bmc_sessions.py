@@ -43,6 +43,21 @@ def test_sessions_are_shown_and_ended(module, bmc, login):
     assert (everybody["changed"], everybody["ended"], ids(bmc)) == (True, [others], [])
 
 
+def test_the_own_session_is_not_ended_where_the_login_named_another_path_to_it(module, bmc, login):
+    answer = bmc.answer
+
+    def changed(request, fault=None):
+        reply = answer(request, fault)
+        if request.method == "POST" and request.path.endswith("/Sessions"):
+            name = reply.headers["Location"].rpartition("/")[2]
+            reply.headers["Location"] = f"/redfish/v1/Elsewhere/{name}"
+        return reply
+
+    bmc.answer = changed
+    result = module("bmc_session", check=True, state="cleared", whose="all", **login(bmc))
+    assert ([item["used_here"] for item in result["sessions"]], result["ended"]) == ([True], [])
+
+
 def test_a_bmc_that_has_no_session_left(module, login):
     with running_farm(BmcSpec(tree="server", session_limit=2)) as farm:
         bmc = farm.bmcs[0]

@@ -11,7 +11,7 @@ from ..errors import Unsupported
 from ..option import Options, option
 from ..ports import Plan
 from ..redfish.service import Service
-from ..redfish.values import at, id_of, link, text
+from ..redfish.values import at, id_of, last_part, link, text
 from .base import Change, reach
 
 _FACTS = {
@@ -71,8 +71,10 @@ def _collection(service: Service) -> str:
 
 
 def _row(service: Service, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the BMC says of a session. Its login may have named another path to it: the last part is the same."""
     shown = {name: text(body.get(key)) for name, key in _FACTS.items()}
-    return {"id": id_of(path, body), **shown, "used_here": path == service.login.location}
+    here = service.login.location
+    return {"id": id_of(path, body), **shown, "used_here": here is not None and last_part(path) == last_part(here)}
 
 
 def _is_meant(params: Mapping[str, Any], row: Mapping[str, Any]) -> bool:

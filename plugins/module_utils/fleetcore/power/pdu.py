@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..errors import FleetError, InvalidInput, NotFound, NotVerified, Unsupported
@@ -24,7 +24,7 @@ OUTLET: Options = {**snmp.OPTIONS, **mib.OPTIONS}
 class PduOptions:
     """One outlet: its number, from 1, or its name."""
 
-    agent: Params
+    agent: Params = field(repr=False)  # has passwords
     outlet: str
     mib: Mib
 

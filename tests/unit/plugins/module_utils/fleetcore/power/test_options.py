@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.errors import InvalidInput
 from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.options import bmc_options
+from ansible_collections.baremetal.fleet.plugins.module_utils.fleetcore.power.pdu import pdu_options
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,5 @@ def test_malformed_values_are_named(params, field):
 
 def test_the_password_is_not_shown():
     assert "calvin" not in repr(bmc_options({"address": "a", "password": "calvin"}))
+    outlet = {"address": "a", "outlet": "1", "version": "2c", "community": "calvin", "vendor": "apc"}
+    assert "calvin" not in repr(pdu_options(outlet))
