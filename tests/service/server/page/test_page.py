@@ -157,6 +157,13 @@ def test_machine_page(fleet: Any) -> None:
     assert (missing.status_code, "no machine nope" in missing.text) == (404, True)
 
 
+def test_who_looks_without_a_login_is_told_that_it_is_looking_only(make_api: Any) -> None:
+    api = make_api(anonymous_scope="viewer")
+    api.services.machines.create("m1", {})
+    text = api.client(None).get("/machine/m1").text
+    assert "You may look only: acting needs a token of scope operator" in text
+
+
 def test_why_a_section_is_empty(fleet: Any) -> None:
     coverage = {
         "memory": {"verdict": "denied", "reason": "403"},
